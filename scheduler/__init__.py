@@ -1,0 +1,1 @@
+"""The framework: turns pod definitions into Mesos task groups and keeps them running."""

@@ -1,0 +1,113 @@
+"""Everything the core can ask for.
+
+Imperative. The shell performs them after the frame's changes are durable, acknowledgements last.
+"""
+
+from dataclasses import dataclass
+
+from scheduler.model.definition import PodDefinition
+from scheduler.model.json import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """Use an offer for these operations, in order; what is left of it is declined for ``refuse_seconds``."""
+
+    offer_id: str
+    operations: tuple[Json, ...]
+    refuse_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """Give offers back and do not see them again for ``refuse_seconds``."""
+
+    offer_ids: tuple[str, ...]
+    refuse_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Revive:
+    """Ask for offers again, forgetting all earlier refusals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppress:
+    """Ask for no more offers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Kill a task. At most once on its way: the core repeats it until the task has ended."""
+
+    task_id: str
+    agent_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """Ask the master for the state of these (task id, agent id); empty: of all it knows."""
+
+    tasks: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """Tell the agent that a status is durable here. Performed last."""
+
+    task_id: str
+    agent_id: str
+    uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A request was accepted.
+
+    Attributes:
+        definition: the pod as stored; None after a delete.
+    """
+
+    deployment_id: str
+    definition: PodDefinition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A request was refused and changed nothing.
+
+    Attributes:
+        kind: ``exists`` | ``absent`` | ``invalid``.
+        problems: (path in the definition, message); only for ``invalid``.
+    """
+
+    kind: str
+    message: str
+    problems: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer the API request of that number."""
+
+    request: int
+    answer: Done | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something an operator should find in the log; ``fields`` carry the ids that explain it."""
+
+    level: str
+    text: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the process: the framework cannot go on, and why."""
+
+    message: str
+
+
+Effect = Accept | Decline | Revive | Suppress | Kill | Reconcile | Acknowledge | Reply | Note | Stop

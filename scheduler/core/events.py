@@ -1,0 +1,118 @@
+"""Everything that can happen to the framework. Past tense; each carries the ids that explain it."""
+
+from dataclasses import dataclass
+
+from scheduler.model.definition import PodDefinition
+from scheduler.model.json import Json
+from scheduler.model.records import Condition, NetworkAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """The master accepted the subscription: a new stream, on which no old offer is valid."""
+
+    framework_id: str
+    master: str
+    mesos_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The event stream ended; the driver is trying again."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameworkFailed:
+    """The master refused the framework for good (an ERROR event), in its own words."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class OffersReceived:
+    """Offers, as Mesos' v1 JSON."""
+
+    offers: tuple[Json, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRescinded:
+    """An offer is no longer valid."""
+
+    offer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusUpdated:
+    """A task's status, from its executor, its agent or the master.
+
+    Attributes:
+        uuid: base64, present when the update wants an acknowledgement.
+        timestamp: when the sender made it, seconds since the epoch.
+    """
+
+    task_id: str
+    condition: Condition
+    agent_id: str | None
+    uuid: str | None
+    timestamp: float
+    message: str = ""
+    reason: str | None = None
+    healthy: bool | None = None
+    networks: tuple[NetworkAddress, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDescribed:
+    """What an agent can do, read from its flags.
+
+    Attributes:
+        isolators: the names in its --isolation, e.g. ``filesystem/linux``.
+    """
+
+    agent_id: str
+    isolators: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PodPosted:
+    """A user asked for a new pod. The definition is valid and normalised; its version is set when it is accepted."""
+
+    request: int
+    definition: PodDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class PodPut:
+    """A user asked for a pod to be as defined, whether it exists or not."""
+
+    request: int
+    definition: PodDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class PodDeleted:
+    """A user asked for a pod to be removed."""
+
+    request: int
+    pod_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """The time of the world's next deadline has come."""
+
+
+Event = (
+    Subscribed
+    | Disconnected
+    | FrameworkFailed
+    | OffersReceived
+    | OfferRescinded
+    | StatusUpdated
+    | AgentDescribed
+    | PodPosted
+    | PodPut
+    | PodDeleted
+    | Ticked
+)

@@ -1,0 +1,35 @@
+"""How pods, instances, executors and tasks are named in Mesos.
+
+Marathon's forms, so that existing tools can read them.
+"""
+
+
+def safe_id(pod_id: str) -> str:
+    """The pod's id with its segments joined by ``_``, as Mesos ids may not hold a slash."""
+    return pod_id.strip("/").replace("/", "_")
+
+
+def instance_id(pod_id: str, uuid: str) -> str:
+    """``<safe id>.instance-<uuid>``."""
+    return f"{safe_id(pod_id)}.instance-{uuid}"
+
+
+def executor_id(instance: str, incarnation: int) -> str:
+    """``instance-<safe id>.<uuid>``; later incarnations add their number.
+
+    An executor id of its own per incarnation: Mesos refuses a launch under one whose executor is still ending on
+    that agent.
+    """
+    safe, uuid = instance.rsplit(".instance-", 1)
+    first = f"instance-{safe}.{uuid}"
+    return first if incarnation == 1 else f"{first}.{incarnation}"
+
+
+def task_id(instance: str, container: str, incarnation: int) -> str:
+    """``<instance id>.<container>.<incarnation>``."""
+    return f"{instance}.{container}.{incarnation}"
+
+
+def instance_of(task: str) -> str:
+    """The instance that a task id names, whether it exists or not."""
+    return task.rsplit(".", 2)[0]

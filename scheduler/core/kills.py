@@ -1,0 +1,67 @@
+"""Ending instances for certain: a kill is at most once on its way, so it is repeated until every task has ended."""
+
+from dataclasses import replace
+
+from scheduler.core.effects import Kill
+from scheduler.core.turn import Turn
+from scheduler.core.world import Due
+from scheduler.model.definition import Container
+from scheduler.model.records import Goal, Instance
+
+_DEFAULT_GRACE = 3.0  # Mesos' own, for a container that does not say
+
+
+def kill_grace(container: Container) -> float:
+    """Seconds between SIGTERM and SIGKILL of a container."""
+    seconds = container.lifecycle.kill_grace_period_seconds if container.lifecycle else None
+    return _DEFAULT_GRACE if seconds is None else seconds
+
+
+def decommission(turn: Turn, instance: Instance) -> None:
+    """Want the instance no more; its kills go out at once."""
+    turn.world.kills.pop(instance.id, None)
+    turn.put(replace(instance, goal=Goal.DECOMMISSIONED))
+
+
+def kill(turn: Turn, instance: Instance) -> None:
+    """Kill what is alive of the instance, unless that was asked already and is to be repeated later."""
+    if instance.id not in turn.world.kills:
+        _send(turn, instance)
+
+
+def expect_end(turn: Turn, instance: Instance) -> None:
+    """The executor ends the rest of its group; should it not in time, kills go out."""
+    if instance.id not in turn.world.kills:
+        _repeat_at(turn, instance, turn.now + _longest_grace(turn, instance))
+
+
+def repeat(turn: Turn, instance_id: str) -> None:
+    """A deadline for kills has come: ask again for what is still alive."""
+    at = turn.world.kills.get(instance_id)
+    if at is not None and at <= turn.now:
+        instance = turn.world.instances[instance_id]
+        turn.note("warning", "killing what has not ended", instance_id=instance_id, pod_id=instance.pod_id)
+        _send(turn, instance)
+
+
+def settled(turn: Turn, instance: Instance) -> None:
+    """Nothing of the instance's incarnation is alive."""
+    turn.world.kills.pop(instance.id, None)
+
+
+def _send(turn: Turn, instance: Instance) -> None:
+    for task in instance.tasks:
+        if not task.condition.terminal:
+            turn.ask(Kill(task.id, instance.agent.id if instance.agent else None))
+    _repeat_at(turn, instance, turn.now + turn.world.settings.kill_retry_timeout)
+
+
+def _repeat_at(turn: Turn, instance: Instance, when: float) -> None:
+    turn.world.kills[instance.id] = when
+    turn.world.at(when, Due.KILL, instance.id)
+
+
+def _longest_grace(turn: Turn, instance: Instance) -> float:
+    """Seconds in which the executor should have ended every container by itself."""
+    definition = turn.world.definition(instance.pod_id, instance.version)
+    return max(map(kill_grace, definition.containers)) + turn.world.settings.kill_retry_timeout

@@ -1,0 +1,83 @@
+"""Does an offer fit a pod? Either the resources it would use, or every reason why not."""
+
+import random
+from dataclasses import dataclass
+
+from scheduler.core import ports
+from scheduler.core.resources import Ledger
+from scheduler.model.definition import PodDefinition
+from scheduler.model.json import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason why an offer does not fit, under Marathon's names.
+
+    What was asked for and the nearest the offer had.
+    """
+
+    reason: str
+    asked: str
+    offered: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What one instance takes from an offer.
+
+    Attributes:
+        executor: the resources of the executor, all host ports of the pod among them.
+        containers: the resources of each container, in the definition's order.
+        host_ports: endpoint name and allocated host port.
+        rest: what the offer has left afterwards.
+    """
+
+    executor: tuple[Json, ...]
+    containers: tuple[tuple[Json, ...], ...]
+    host_ports: tuple[tuple[str, int], ...]
+    rest: Ledger
+
+
+_REASONS = {
+    "cpus": "InsufficientCpus",
+    "mem": "InsufficientMemory",
+    "disk": "InsufficientDisk",
+    "gpus": "InsufficientGpus",
+}
+
+
+def match(definition: PodDefinition, ledger: Ledger, source: random.Random) -> Match | list[Refusal]:
+    """Try to fit one instance into what is left of an offer. Ports are looked at only if everything else fits."""
+    rest = ledger.fork()
+    refusals: dict[str, Refusal] = {}
+
+    def take(quantities: dict[str, float]) -> tuple[Json, ...]:
+        taken = []
+        for name, amount in quantities.items():
+            if amount > 0:
+                resource = rest.take(name, amount)
+                if resource is None:
+                    refusals.setdefault(name, Refusal(_REASONS[name], f"{amount:g}", f"{rest.most(name):g}"))
+                else:
+                    taken.append(resource)
+        return tuple(taken)
+
+    overhead = definition.executor_resources
+    executor = take({"cpus": overhead.cpus, "mem": overhead.mem, "disk": overhead.disk})
+    containers = tuple(
+        take({"cpus": each.cpus, "mem": each.mem, "disk": each.disk, "gpus": each.gpus})
+        for each in (container.resources for container in definition.containers)
+    )
+    if refusals:
+        return list(refusals.values())
+    host_ports = ports.assign(definition, rest.free_ports(), source)
+    port_resources = None if host_ports is None else rest.take_ports(port for _, port in host_ports)
+    if host_ports is None or port_resources is None:
+        free = ", ".join(f"{begin}-{end}" for begin, end in rest.free_ports())
+        return [Refusal("InsufficientPorts", _wanted_ports(definition), free or "none")]
+    return Match((*executor, *port_resources), containers, host_ports, rest)
+
+
+def _wanted_ports(definition: PodDefinition) -> str:
+    wanted = [e.host_port for c in definition.containers for e in c.endpoints if e.host_port is not None]
+    return ", ".join(str(port or "any") for port in wanted)

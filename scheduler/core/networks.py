@@ -1,0 +1,81 @@
+"""The networks of a pod and what is to be found on them: network infos, port mappings, discovery, ports of checks."""
+
+from scheduler.core.settings import Settings
+from scheduler.model.definition import Container, Endpoint, Network, PodDefinition
+from scheduler.model.json import Json
+
+
+def is_host(definition: PodDefinition) -> bool:
+    """Whether the pod asks for the agent's own network."""
+    return any(network.mode == "host" for network in definition.networks)
+
+
+def listening_port(definition: PodDefinition, endpoint: Endpoint, host_ports: dict[str, int]) -> int | None:
+    """The port the container listens on: its own; on the host's network, or where it names none, the allocated one."""
+    if is_host(definition) or not endpoint.container_port:
+        return host_ports.get(endpoint.name)
+    return endpoint.container_port
+
+
+def network_infos(settings: Settings, definition: PodDefinition, host_ports: dict[str, int]) -> list[Json]:
+    """The executor's networks, which all containers join."""
+    infos: list[Json] = []
+    for network in definition.networks:
+        if network.mode == "host":
+            continue
+        info: Json = {"name": _mesos_name(settings, network)}
+        if network.labels:
+            info["labels"] = labels(network.labels)
+        mappings = _port_mappings(definition, network, host_ports)
+        if mappings:
+            info["port_mappings"] = mappings
+        infos.append(info)
+    return infos
+
+
+def discovery(definition: PodDefinition, container: Container, host_ports: dict[str, int]) -> Json:
+    """Under which name and ports Mesos-DNS and others find the container."""
+    ports = [
+        {"number": number, "name": endpoint.name, "protocol": protocol, "labels": labels(endpoint.labels | scope)}
+        for endpoint in container.endpoints
+        for protocol in endpoint.protocol or ()
+        for number, scope in _reachable_at(definition, endpoint, host_ports)
+    ]
+    name = ".".join(reversed(definition.id.strip("/").split("/")))
+    return {"visibility": "FRAMEWORK", "name": name, "ports": {"ports": ports}}
+
+
+def labels(members: dict[str, str]) -> Json:
+    """Labels as Mesos writes them."""
+    return {"labels": [{"key": key, "value": value} for key, value in members.items()]}
+
+
+def _mesos_name(settings: Settings, network: Network) -> str:
+    return settings.mesos_bridge_name if network.mode == "container/bridge" else network.name or ""
+
+
+def _port_mappings(definition: PodDefinition, network: Network, host_ports: dict[str, int]) -> list[Json]:
+    mappings: list[Json] = []
+    for endpoint in (endpoint for container in definition.containers for endpoint in container.endpoints):
+        host_port = host_ports.get(endpoint.name)
+        elsewhere = network.mode == "container" and endpoint.network_names and endpoint.network_names != (network.name,)
+        if host_port is None or elsewhere:
+            continue
+        mapping = {"host_port": host_port, "container_port": endpoint.container_port or host_port}
+        mappings += [{**mapping, "protocol": protocol} for protocol in endpoint.protocol or ()] or [mapping]
+    return mappings
+
+
+def _reachable_at(
+    definition: PodDefinition, endpoint: Endpoint, host_ports: dict[str, int]
+) -> list[tuple[int, dict[str, str]]]:
+    """(port, labels that tell on which network) for each place where the endpoint answers."""
+    host_port = host_ports.get(endpoint.name)
+    if host_port is not None:
+        return [(host_port, {} if is_host(definition) else {"network-scope": "host"})]
+    containers = [network.name or "" for network in definition.networks if network.mode == "container"]
+    return [
+        (endpoint.container_port, {"network-scope": "container", "network-name": name})
+        for name in endpoint.network_names or containers
+        if endpoint.container_port
+    ]

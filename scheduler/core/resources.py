@@ -1,0 +1,114 @@
+"""What is left of an offer.
+
+Scalars are counted in thousandths, Mesos' own precision, so that nothing is lost to rounding.
+Each quantity is taken whole out of one offered entry and keeps that entry's role and reservation: Mesos compares them.
+"""
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from scheduler.model.json import Json
+
+_SCALARS = ("cpus", "mem", "disk", "gpus")
+
+
+@dataclass(slots=True)
+class _Scalar:
+    template: Json
+    left: int
+
+
+@dataclass(slots=True)
+class _Ports:
+    template: Json
+    ranges: list[tuple[int, int]]
+
+
+class Ledger:
+    """The unused part of one offer."""
+
+    def __init__(self, offer: Json) -> None:
+        """Read an offer; what a pod cannot use (volumes, revocable and shared resources) is left out."""
+        self.offer = offer
+        self._scalars: dict[str, list[_Scalar]] = {name: [] for name in _SCALARS}
+        self._ports: list[_Ports] = []
+        for resource in offer.get("resources", ()):
+            if "disk" in resource or "revocable" in resource or "shared" in resource:
+                continue
+            template = {key: value for key, value in resource.items() if key not in ("scalar", "ranges")}
+            if resource["name"] in self._scalars and resource["type"] == "SCALAR":
+                self._scalars[resource["name"]].append(_Scalar(template, _milli(resource["scalar"]["value"])))
+            elif resource["name"] == "ports" and resource["type"] == "RANGES":
+                ranges = [(int(each["begin"]), int(each["end"])) for each in resource["ranges"].get("range", ())]
+                self._ports.append(_Ports(template, ranges))
+
+    @property
+    def agent_id(self) -> str:
+        """The agent that offers."""
+        agent_id: str = self.offer["agent_id"]["value"]
+        return agent_id
+
+    def fork(self) -> "Ledger":
+        """A copy to try a match on."""
+        other = copy.copy(self)
+        other._scalars = {  # noqa: SLF001 - its own class
+            name: [_Scalar(entry.template, entry.left) for entry in entries] for name, entries in self._scalars.items()
+        }
+        other._ports = [_Ports(entry.template, list(entry.ranges)) for entry in self._ports]  # noqa: SLF001
+        return other
+
+    def most(self, name: str) -> float:
+        """The largest quantity that one request could still take."""
+        return max((entry.left for entry in self._scalars[name]), default=0) / 1000
+
+    def take(self, name: str, amount: float) -> Json | None:
+        """A resource of that quantity, or None where no single entry has it."""
+        wanted = _milli(amount)
+        for entry in self._scalars[name]:
+            if entry.left >= wanted:
+                entry.left -= wanted
+                return {**entry.template, "scalar": {"value": wanted / 1000}}
+        return None
+
+    def free_ports(self) -> list[tuple[int, int]]:
+        """The port ranges nobody has taken, ends included."""
+        return [each for entry in self._ports for each in entry.ranges]
+
+    def take_ports(self, ports: Iterable[int]) -> list[Json] | None:
+        """Resources holding exactly these ports, or None where one is not there."""
+        taken: list[list[int]] = [[] for _ in self._ports]
+        for port in ports:
+            for entry, mine in zip(self._ports, taken, strict=True):
+                if _remove(entry.ranges, port):
+                    mine.append(port)
+                    break
+            else:
+                return None
+        return [
+            {**entry.template, "ranges": {"range": [{"begin": b, "end": e} for b, e in _merge(mine)]}}
+            for entry, mine in zip(self._ports, taken, strict=True)
+            if mine
+        ]
+
+
+def _milli(value: float) -> int:
+    return round(value * 1000)
+
+
+def _remove(ranges: list[tuple[int, int]], port: int) -> bool:
+    for index, (begin, end) in enumerate(ranges):
+        if begin <= port <= end:
+            ranges[index : index + 1] = [(b, e) for b, e in ((begin, port - 1), (port + 1, end)) if b <= e]
+            return True
+    return False
+
+
+def _merge(ports: list[int]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for port in sorted(ports):
+        if merged and merged[-1][1] == port - 1:
+            merged[-1] = (merged[-1][0], port)
+        else:
+            merged.append((port, port))
+    return merged

@@ -1,0 +1,126 @@
+"""What Mesos says of tasks.
+
+Every status with a uuid is acknowledged, whatever it says, or its agent would hold back the next.
+"""
+
+from dataclasses import replace
+
+from scheduler.core import ids
+from scheduler.core.effects import Acknowledge, Kill
+from scheduler.core.events import StatusUpdated
+from scheduler.core.turn import Turn
+from scheduler.core.world import Due
+from scheduler.model.records import Condition, Instance, Task
+
+_RECONCILIATION = "REASON_RECONCILIATION"
+
+
+def updated(turn: Turn, event: StatusUpdated) -> None:
+    """Take a status in."""
+    world = turn.world
+    world.connection.unreconciled.discard(event.task_id)
+    instance_id = world.tasks.get(event.task_id)
+    if instance_id is None:
+        _unexpected(turn, event)
+    else:
+        instance = world.instances[instance_id]
+        task = next(task for task in instance.tasks if task.id == event.task_id)
+        changed = _apply(task, event, turn.now)
+        if changed != task:
+            _log(turn, instance, task, changed)
+            turn.put(
+                replace(
+                    instance,
+                    tasks=tuple(changed if each is task else each for each in instance.tasks),
+                    since=turn.now
+                    if (changed.condition, changed.healthy) != (task.condition, task.healthy)
+                    else instance.since,
+                )
+            )
+            if changed.condition is Condition.UNKNOWN:
+                world.at(turn.now + world.settings.unknown_timeout, Due.GIVE_UP, task.id)
+    if event.uuid is not None and event.agent_id is not None:
+        turn.ask(Acknowledge(event.task_id, event.agent_id, event.uuid))
+
+
+def give_up(turn: Turn, task_id: str) -> None:
+    """A task that the master did not know for too long counts as gone."""
+    instance_id = turn.world.tasks.get(task_id)
+    if instance_id is None:
+        return
+    instance = turn.world.instances[instance_id]
+    task = next(task for task in instance.tasks if task.id == task_id)
+    overdue = task.since + turn.world.settings.unknown_timeout <= turn.now
+    if task.condition is Condition.UNKNOWN and overdue:
+        message = f"not known to the master for {turn.world.settings.unknown_timeout:g} s"
+        gone = replace(task, condition=Condition.GONE, since=turn.now, message=message)
+        turn.put(
+            replace(instance, since=turn.now, tasks=tuple(gone if each is task else each for each in instance.tasks))
+        )
+
+
+def unheard(turn: Turn, task_id: str) -> None:
+    """Nothing was heard of a launch for too long: kill it, which also makes the master say what it knows."""
+    instance_id = turn.world.tasks.get(task_id)
+    if instance_id is None:
+        return
+    instance = turn.world.instances[instance_id]
+    if any(task.condition is Condition.PROVISIONED for task in instance.tasks):
+        turn.note("warning", "launch not confirmed, killing it", instance_id=instance.id, task_id=task_id)
+        for task in instance.tasks:
+            turn.ask(Kill(task.id, instance.agent.id if instance.agent else None))
+        turn.world.at(turn.now + turn.world.settings.kill_retry_timeout, Due.CONFIRM, task_id)
+
+
+def _apply(task: Task, event: StatusUpdated, now: float) -> Task:
+    if task.condition.terminal:
+        return task
+    same = event.condition is task.condition
+    told_again = same and event.reason == _RECONCILIATION  # such an answer lacks the message of the update it repeats
+    return replace(
+        task,
+        condition=event.condition,
+        since=task.since if same else now,
+        started_at=now if task.started_at is None and event.condition is Condition.RUNNING else task.started_at,
+        healthy=task.healthy if event.healthy is None else event.healthy,
+        message=task.message if told_again else event.message,
+        reason=task.reason if told_again else event.reason,
+        networks=event.networks or task.networks,
+    )
+
+
+def _unexpected(turn: Turn, event: StatusUpdated) -> None:
+    """A task of no present incarnation.
+
+    One of ours that was given up and replaced must not run beside its successor. Any other is left alone, however
+    strange: killing what a restored or mistaken store does not know has cost users their work elsewhere.
+    """
+    if event.condition.terminal or event.condition in (Condition.UNKNOWN, Condition.UNREACHABLE):
+        return
+    instance_id = ids.instance_of(event.task_id)
+    if instance_id in turn.world.instances:
+        turn.note("warning", "killing a task of an earlier incarnation", task_id=event.task_id, instance_id=instance_id)
+        turn.ask(Kill(event.task_id, event.agent_id))
+    else:
+        turn.note(
+            "warning",
+            "an unknown task is running; it is left alone",
+            task_id=event.task_id,
+            agent_id=event.agent_id or "",
+        )
+
+
+def _log(turn: Turn, instance: Instance, before: Task, after: Task) -> None:
+    if after.condition is before.condition and after.healthy == before.healthy:
+        return
+    failed = after.condition.terminal and after.condition not in (Condition.FINISHED, Condition.KILLED)
+    turn.note(
+        "warning" if failed or after.healthy is False else "info",
+        f"task {after.condition.value.lower()}",
+        pod_id=instance.pod_id,
+        instance_id=instance.id,
+        task_id=after.id,
+        agent_id=instance.agent.id if instance.agent else "",
+        reason=after.reason or "",
+        message=after.message,
+    )

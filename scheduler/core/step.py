@@ -1,0 +1,50 @@
+"""The one door: what happened goes in, what changed and what to do comes out."""
+
+from collections.abc import Callable
+from typing import Any
+
+from scheduler.core import deadlines, flow, instances, offers, requests, statuses, subscription
+from scheduler.core.events import (
+    AgentDescribed,
+    Disconnected,
+    Event,
+    FrameworkFailed,
+    OfferRescinded,
+    OffersReceived,
+    PodDeleted,
+    PodPosted,
+    PodPut,
+    StatusUpdated,
+    Subscribed,
+    Ticked,
+)
+from scheduler.core.frame import Frame
+from scheduler.core.turn import Turn
+from scheduler.core.world import World
+
+_HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
+    Subscribed: subscription.subscribed,
+    Disconnected: subscription.disconnected,
+    FrameworkFailed: subscription.failed,
+    AgentDescribed: subscription.agent_described,
+    OffersReceived: offers.received,
+    OfferRescinded: offers.rescinded,
+    StatusUpdated: statuses.updated,
+    PodPosted: requests.posted,
+    PodPut: requests.put,
+    PodDeleted: requests.deleted,
+    Ticked: deadlines.ticked,
+}
+
+
+def step(world: World, event: Event, now: float) -> Frame:
+    """Let the event change the world.
+
+    The handler does what the event says; then every touched pod is brought nearer to what is wanted of it, and the
+    demand for offers is told to the master. The same world, event and time always give the same frame.
+    """
+    turn = Turn(world, now)
+    _HANDLERS[type(event)](turn, event)
+    instances.converge(turn)
+    flow.settle(turn)
+    return turn.frame()

@@ -1,0 +1,46 @@
+"""The stream from the master: its beginning, its end, and what is learnt of agents beside it."""
+
+from scheduler.core import reconcile
+from scheduler.core.effects import Stop
+from scheduler.core.events import AgentDescribed, Disconnected, FrameworkFailed, Subscribed
+from scheduler.core.turn import Turn
+from scheduler.core.world import Connection
+from scheduler.model.records import Framework
+
+
+def subscribed(turn: Turn, event: Subscribed) -> None:
+    """Keep the framework's identity, forget what an older stream was told, and ask for the state of every task."""
+    world = turn.world
+    if world.framework is not None and world.framework.id != event.framework_id:
+        turn.ask(
+            Stop(
+                f"the master registered this scheduler as framework {event.framework_id}, but its pods belong to "
+                f"{world.framework.id}: is --master another cluster than the one this store was made with?"
+            )
+        )
+        return
+    if world.framework is None:
+        turn.put(Framework(event.framework_id))
+    world.connection = Connection(
+        stream=world.connection.stream + 1, subscribed=True, master=event.master, mesos_version=event.mesos_version
+    )
+    turn.note("info", "subscribed", framework_id=event.framework_id, master=event.master)
+    reconcile.begin(turn)
+    turn.touched |= dict.fromkeys(sorted(world.pod_ids()))  # what was decided before a restart is taken up again
+
+
+def disconnected(turn: Turn, _event: Disconnected) -> None:
+    """Nothing can be asked of the master until it is subscribed to again."""
+    if turn.world.connection.subscribed:
+        turn.note("warning", "disconnected from the master", master=turn.world.connection.master or "")
+    turn.world.connection.subscribed = False
+
+
+def failed(turn: Turn, event: FrameworkFailed) -> None:
+    """Stop: going on under another identity would orphan every running pod."""
+    turn.ask(Stop(f"the master refused the framework: {event.message}"))
+
+
+def agent_described(turn: Turn, event: AgentDescribed) -> None:
+    """Remember what an agent can do, for placement and for refusing what no agent can."""
+    turn.world.isolators[event.agent_id] = event.isolators
