@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 
 from scheduler.core import ports
-from scheduler.core.resources import Ledger
+from scheduler.core.resources import Ledger, negligible
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
 
@@ -54,7 +54,7 @@ def match(definition: PodDefinition, ledger: Ledger, source: random.Random) -> M
     def take(quantities: dict[str, float]) -> tuple[Json, ...]:
         taken = []
         for name, amount in quantities.items():
-            if amount > 0:
+            if not negligible(amount):
                 resource = rest.take(name, amount)
                 if resource is None:
                     refusals.setdefault(name, Refusal(_REASONS[name], f"{amount:g}", f"{rest.most(name):g}"))

@@ -92,6 +92,11 @@ class Ledger:
         ]
 
 
+def negligible(amount: float) -> bool:
+    """Whether a quantity is nothing at Mesos' precision."""
+    return _milli(amount) == 0
+
+
 def _milli(value: float) -> int:
     return round(value * 1000)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scheduler.core import ids
-from scheduler.core.conditions import ready
+from scheduler.core.conditions import condition, ready
 from scheduler.core.kills import decommission
 from scheduler.core.turn import Turn
 from scheduler.model.definition import PodDefinition, Upgrade
@@ -20,7 +20,8 @@ from scheduler.model.records import Condition, Goal, Instance, Pod
 class Counts:
     """A pod's instances.
 
-    Of the current configuration and of older ones, all and those that are ready, and those being ended.
+    Of the current configuration and of older ones, all and those that are ready. ``ending``: older ones that are wanted
+    no more but still take their place.
     """
 
     new: int
@@ -45,16 +46,21 @@ class Plan:
 def plan(wanted: int, policy: Upgrade, counts: Counts) -> Plan:
     """The next move towards ``wanted`` new instances and no old one."""
     end_new = max(0, counts.new - wanted)
-    if not counts.old:
+    if not counts.old and not counts.ending:
         return Plan(start=max(0, wanted - counts.new), end_old=0, end_new=end_new)
-    fewest_ready = math.ceil(wanted * policy.minimum_health_capacity)
-    most = math.floor(wanted * (1 + policy.maximum_over_capacity))
+    fewest_ready = math.ceil(_exact(wanted * policy.minimum_health_capacity))
+    most = math.floor(_exact(wanted * (1 + policy.maximum_over_capacity)))
     ready = counts.old_ready + counts.new_ready
     if fewest_ready == most <= ready:
         most += 1  # neither number may move: without one instance too many nothing could ever be replaced
     end_old = min(counts.old_ready, max(0, ready - fewest_ready))
     active = counts.new + counts.old + counts.ending
     return Plan(start=max(0, min(wanted - counts.new, most - active)), end_old=end_old, end_new=end_new)
+
+
+def _exact(instances: float) -> float:
+    """Without the last digits of a product of decimal fractions: 50 * 0.14 is 7.000000000000001 in floating point."""
+    return round(instances, 6)
 
 
 def advance(turn: Turn, pod: Pod) -> None:
@@ -73,7 +79,7 @@ def advance(turn: Turn, pod: Pod) -> None:
             new_ready=sum(ready(instance, turn.world.definition(pod.id, instance.version)) for instance in new),
             old=len(old),
             old_ready=len(old_ready),
-            ending=len(everyone) - len(running),
+            ending=sum(_holds_its_place(instance, pod) for instance in everyone),
         ),
     )
     going = {instance.id for instance in old} - {instance.id for instance in old_ready}
@@ -84,6 +90,12 @@ def advance(turn: Turn, pod: Pod) -> None:
             decommission(turn, instance)
     for _ in range(move.start):
         _create(turn, pod, definition)
+
+
+def _holds_its_place(instance: Instance, pod: Pod) -> bool:
+    """Whether an instance is being replaced and still counts; one out of reach could hold up an update for ever."""
+    replaced = instance.goal is Goal.DECOMMISSIONED and instance.version < pod.config_version
+    return replaced and condition(instance) is not Condition.UNREACHABLE
 
 
 _KILL_ORDER = {

@@ -1,0 +1,193 @@
+"""Putting a cluster together: the plan of it, the place of each member, and starting the members.
+
+Writes the state after every step, so that whatever happens in between, all that was made is known.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from localmesos import commands, level, network, package, processes, state, system, watching
+from localmesos.commands import DEFAULT_RESOURCES, Flags
+from localmesos.errors import ClusterError
+from localmesos.state import ClusterState, Member
+
+MOST_MASTERS, MOST_AGENTS = 7, 200
+FIRST_MASTER, ZOOKEEPER, FIRST_AGENT = 2, 10, 11  # last parts of the addresses
+LOOPBACK_PORTS_END, LOOPBACK_PORTS_EACH, LOOPBACK_SLOTS = 32000, 500, 40
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user asks of a cluster."""
+
+    agents: int = 1
+    masters: int = 1
+    zookeeper: bool = False
+    level: str | None = None
+    agent_resources: str = DEFAULT_RESOURCES
+    agent_attributes: Sequence[str] = ()  # agent N gets the Nth, and they start again at the end
+    agent_flags: Flags = dataclasses.field(default_factory=dict)
+    master_flags: Flags = dataclasses.field(default_factory=dict)
+    images_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what can not be, before anything is done."""
+        if not 1 <= self.masters <= MOST_MASTERS or not 0 <= self.agents <= MOST_AGENTS:
+            raise ClusterError(f"a cluster has 1 to {MOST_MASTERS} masters and up to {MOST_AGENTS} agents")
+        if self.wants_zookeeper and not commands.ZOOKEEPER_JAR.exists():
+            raise ClusterError(commands.ZOOKEEPER_MISSING)
+
+    @property
+    def wants_zookeeper(self) -> bool:
+        """Several masters need an election."""
+        return self.zookeeper or self.masters > 1
+
+
+def plan(name: str, prefix: Path, choice: level.Choice, options: Options) -> ClusterState:
+    """The state of a cluster of which nothing is made yet. It belongs to this process until it is complete."""
+    folder = state.folder_of(name)
+    return ClusterState(
+        name=name,
+        key=secrets.token_hex(3),
+        folder=folder,
+        boot_id=state.boot_id(),
+        prefix=prefix,
+        owner=processes.identify(os.getpid()),
+        level=choice.level,
+        left_out=choice.left_out,
+        isolation=choice.isolation,
+        hierarchy=choice.hierarchy,
+        cni_folder=choice.cni_folder,
+        network=None,
+        images_dir=(options.images_dir or folder / "images").absolute(),
+        zookeeper=options.wants_zookeeper,
+        agent_resources=options.agent_resources,
+        agent_flags=dict(options.agent_flags),
+        master_flags=dict(options.master_flags),
+    )
+
+
+def make(planned: ClusterState, choice: level.Choice, options: Options, progress: package.Progress) -> None:
+    """Make the planned cluster, and wait until its members are one cluster."""
+    current = state.write(planned)
+    current.images_dir.mkdir(parents=True, exist_ok=True)
+    if choice.mount_freezer:
+        mount_freezer()
+    if choice.namespaces:
+        made = network.create(current.tag)
+        current = state.write(dataclasses.replace(current, network=made.index))
+    if current.zookeeper:
+        progress("starting ZooKeeper")
+        current = start_zookeeper(current)
+        zookeeper = current.member("zookeeper")
+        watching.wait(
+            lambda: watching.accepts(zookeeper.address),
+            "ZooKeeper does not answer",
+            [zookeeper],
+            watching.START_SECONDS,
+        )
+    masters, agents, attributes = options.masters, options.agents, options.agent_attributes
+    progress(f"starting {masters} master{'s' * (masters > 1)} and {agents} agent{'s' * (agents != 1)}")
+    for number in range(1, masters + 1):
+        current = start_master(current, number, masters)
+    for number in range(1, agents + 1):
+        given = {"attributes": attributes[(number - 1) % len(attributes)]} if attributes else {}
+        current = start_agent(current, number, current.agent_resources, given)
+    watching.wait_leader(current)
+    if masters > 1:
+        watching.wait_joined(current.of_kind("master"))
+    watching.wait_registered(current, [agent.id for agent in current.of_kind("agent")])
+
+
+def mount_freezer() -> None:
+    """Mount v1's freezer for the Linux launcher where the machine has cgroup v2 only."""
+    freezer = level.OWN_HIERARCHY / "freezer"
+    freezer.mkdir(parents=True, exist_ok=True)
+    if not freezer.is_mount():
+        system.run("mount", "-t", "cgroup", "-o", "freezer", "podexec", str(freezer))
+
+
+def start_zookeeper(current: ClusterState) -> ClusterState:
+    """Start the ZooKeeper of the cluster."""
+    folder = current.folder / "zookeeper"
+    address = place(current, "zookeeper", ZOOKEEPER, commands.ZOOKEEPER_PORT)
+    command = commands.zookeeper(folder, address)
+    return run_member(current, Member("zookeeper", "zookeeper", 1, address, folder, command))
+
+
+def start_master(current: ClusterState, number: int, masters: int) -> ClusterState:
+    """Start one of the masters."""
+    member_id = f"master-{number}"
+    folder = current.folder / member_id
+    address = place(current, member_id, FIRST_MASTER + number - 1, commands.MASTER_PORT)
+    command = commands.master(current, folder, address, masters)
+    return run_member(current, Member(member_id, "master", number, address, folder, command))
+
+
+def start_agent(current: ClusterState, number: int, resources: str, flags: Flags) -> ClusterState:
+    """Start one of the agents."""
+    if number > MOST_AGENTS:
+        raise ClusterError(f"a local cluster has at most {MOST_AGENTS} agents")
+    member_id = f"agent-{number}"
+    folder = current.folder / member_id
+    address = place(current, member_id, FIRST_AGENT + number - 1, commands.AGENT_PORT)
+    ports = commands.TASK_PORTS if current.network is not None else free_task_ports()
+    command = commands.agent(current, number, folder, address, commands.with_ports(resources, ports), flags)
+    return run_member(current, Member(member_id, "agent", number, address, folder, command))
+
+
+def run_member(current: ClusterState, member: Member) -> ClusterState:
+    """Start the process of a member, in its namespace where it has one, and write it down."""
+    member.work_dir.mkdir(parents=True, exist_ok=True)
+    command = member.command
+    if (net := network_of(current)) is not None:
+        # Not `ip netns exec`: that mounts /sys anew and hides the control groups.
+        command = ("nsenter", f"--net={net.namespace(member.id)}", *command)
+    process = processes.start(command, commands.environment(), member.log)
+    return state.write(current.with_member(dataclasses.replace(member, process=process)))
+
+
+def network_of(current: ClusterState) -> network.Network | None:
+    """The cluster's network, None where it lives on the loopback address."""
+    return None if current.network is None else network.Network(current.tag, current.network)
+
+
+def host_address(current: ClusterState) -> str:
+    """The address of this machine in the cluster's network."""
+    net = network_of(current)
+    return "127.0.0.1" if net is None else net.address(1)
+
+
+def place(current: ClusterState, member_id: str, number: int, port: int) -> str:
+    """Make the place a member lives in, and return its address."""
+    net = network_of(current)
+    if net is None:
+        return f"127.0.0.1:{free_port()}"
+    net.attach(member_id, number)
+    return f"{net.address(number)}:{port}"
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def free_task_ports() -> str:
+    """A range of ports for the tasks of an agent that shares its address with all others of this user."""
+    clusters = [found for name in state.names() if (found := state.read(name)) is not None]
+    words = [word for cluster in clusters for member in cluster.members for word in member.command]
+    for slot in range(LOOPBACK_SLOTS):
+        last = LOOPBACK_PORTS_END - slot * LOOPBACK_PORTS_EACH
+        ports = f"[{last - LOOPBACK_PORTS_EACH + 1}-{last}]"
+        if not any(ports in word for word in words):
+            return ports
+    raise ClusterError(f"there are {LOOPBACK_SLOTS} agents on this machine's loopback address already")

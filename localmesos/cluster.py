@@ -1,0 +1,295 @@
+"""A local cluster of real Mesos masters and agents, from `up` to `down`.
+
+Owns the verbs. What a cluster can be here is decided in level.py, it is put together in assembly.py, and taken away in
+remains.py. All that is known of it is in the state (state.py), so that any process can go on where another stopped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from localmesos import assembly, commands, package, processes, remains, watching
+from localmesos import level as levels
+from localmesos import state as states
+from localmesos.assembly import Options
+from localmesos.commands import DEFAULT_RESOURCES, Flags
+from localmesos.errors import ClusterError
+from localmesos.package import Progress, silent
+from localmesos.state import ClusterState, Member
+
+DEFAULT_NAME = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A cluster at one moment."""
+
+    name: str
+    level: str
+    left_out: str
+    master: str
+    leader: str | None  # id of the leading master
+    version: str | None  # of Mesos, as the leading master says
+    members: tuple[Member, ...]
+    registered: tuple[str, ...]  # ids of the agents that the leading master counts as active
+    folder: Path
+
+
+class Cluster:
+    """One local cluster. `Cluster.up` makes it, `Cluster.load` finds it again."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @classmethod
+    def up(
+        cls,
+        name: str = DEFAULT_NAME,
+        *,
+        agents: int = 1,
+        masters: int = 1,
+        zookeeper: bool = False,
+        level: str | None = None,
+        agent_resources: str = DEFAULT_RESOURCES,
+        agent_attributes: Sequence[str] = (),
+        agent_flags: Flags | None = None,
+        master_flags: Flags | None = None,
+        images_dir: Path | None = None,
+        owner_pid: int | None = None,
+        progress: Progress = silent,
+    ) -> Cluster:
+        """Start a cluster and wait until all agents are registered.
+
+        `owner_pid`: the cluster belongs to that process, and what is left of it when the process is gone is taken away
+        by the next `up` or `down` of any cluster. Without one it stays until its own `down`.
+        """
+        options = Options(
+            agents=agents,
+            masters=masters,
+            zookeeper=zookeeper,
+            level=level,
+            agent_resources=agent_resources,
+            agent_attributes=agent_attributes,
+            agent_flags=agent_flags or {},
+            master_flags=master_flags or {},
+            images_dir=images_dir,
+        )
+        states.folder_of(name)  # refuses a bad name before anything is done
+        prefix = package.ensure(progress)
+        sweep(progress)
+        with states.exclusive(name):
+            make_room(name, progress)
+            choice = levels.choose(levels.probe(), options.level)
+            progress(f"level {choice.level}" + (f"; left out: {choice.left_out}" if choice.left_out else ""))
+            planned = states.write(assembly.plan(name, prefix, choice, options))
+            try:
+                assembly.make(planned, choice, options, progress)
+                owner = processes.identify(owner_pid) if owner_pid is not None else None
+                made = states.write(dataclasses.replace(must_read(name), owner=owner))
+            except BaseException:  # also Ctrl-C: half a cluster is of no use to anybody
+                remains.remove(must_read(name))
+                raise
+        progress(f"Mesos {package.VERSION} is up: {commands.master_value(made)}")
+        return cls(name)
+
+    @classmethod
+    def load(cls, name: str = DEFAULT_NAME) -> Cluster:
+        """A cluster that was started before, by this process or another."""
+        must_read(name)
+        return cls(name)
+
+    @staticmethod
+    def list() -> tuple[str, ...]:
+        """The names of the clusters of this user, also of those of which only remains are left."""
+        return tuple(states.names())
+
+    def release(self) -> None:
+        """Let the cluster outlive its owner."""
+        with states.exclusive(self.name):
+            states.write(dataclasses.replace(self.state, owner=None))
+
+    def down(self, progress: Progress = silent) -> None:
+        """End everything and take it away, whatever state it is in."""
+        with states.exclusive(self.name):
+            found = states.read(self.name)
+            if found is not None:
+                progress(f"taking the cluster {self.name} down")
+                remains.remove(found)
+        sweep(progress)
+
+    @property
+    def state(self) -> ClusterState:
+        """The cluster as it is now; other processes may change it."""
+        return must_read(self.name)
+
+    @property
+    def master(self) -> str:
+        """The value for --master: HOST:PORT, or zk://... where there is a ZooKeeper."""
+        return commands.master_value(self.state)
+
+    @property
+    def masters(self) -> tuple[Member, ...]:
+        """The masters."""
+        return self.state.of_kind("master")
+
+    @property
+    def agents(self) -> tuple[Member, ...]:
+        """The agents."""
+        return self.state.of_kind("agent")
+
+    @property
+    def level(self) -> str:
+        """linux, linux-v2 or posix."""
+        return self.state.level
+
+    @property
+    def left_out(self) -> str:
+        """What this machine's level leaves out, in one line; "" where nothing is."""
+        return self.state.left_out
+
+    @property
+    def images_dir(self) -> Path:
+        """The folder that agents take docker images from: NAME:TAG.tar, as `docker save` writes it."""
+        return self.state.images_dir
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The container networks that the agents have, the default one first; none without CNI."""
+        return (commands.CONTAINER_NETWORK, commands.BRIDGE_NETWORK) if self.state.cni_folder else ()
+
+    @property
+    def host_address(self) -> str:
+        """The address under which agents and containers reach this machine."""
+        return assembly.host_address(self.state)
+
+    def leader(self) -> Member | None:
+        """The leading master, None while there is none."""
+        return watching.leader(self.state)
+
+    def status(self) -> Status:
+        """Everything at once."""
+        current = self.state
+        leader = watching.leader(current)
+        version = watching.get_json(leader.address, "/version") if leader else None
+        return Status(
+            name=current.name,
+            level=current.level,
+            left_out=current.left_out,
+            master=commands.master_value(current),
+            leader=leader.id if leader else None,
+            version=version["version"] if version else None,
+            members=current.members,
+            registered=tuple(sorted(watching.registered_agents(current))),
+            folder=current.folder,
+        )
+
+    def logs(self, member_id: str, lines: int = 100) -> str:
+        """The last lines that a member wrote."""
+        return watching.tail(self.state.member(member_id), lines)
+
+    def add_agent(
+        self, *, resources: str | None = None, attributes: str | None = None, flags: Flags | None = None
+    ) -> Member:
+        """One more agent, registered."""
+        given = {**({"attributes": attributes} if attributes else {}), **(flags or {})}
+        with states.exclusive(self.name):
+            current = self.state
+            number = 1 + max((agent.number for agent in current.of_kind("agent")), default=0)
+            current = assembly.start_agent(current, number, resources or current.agent_resources, given)
+        added = current.member(f"agent-{number}")
+        watching.wait_registered(current, [added.id])
+        return added
+
+    def kill_agent(self, member_id: str) -> Member:
+        """SIGKILL for an agent's own process; its executors and containers run on."""
+        return self._kill(member_id, "agent")
+
+    def restart_agent(self, member_id: str) -> Member:
+        """Start an agent again with the same work_dir, killed before where it runs; it recovers its containers.
+
+        Returns when the agent answers. It registers when its recovery is over (`wait_registered`), which takes up to
+        --executor_reregistration_timeout with live executors.
+        """
+        return self._restart(member_id, "agent")
+
+    def kill_master(self, member_id: str) -> Member:
+        """SIGKILL for a master."""
+        return self._kill(member_id, "master")
+
+    def restart_master(self, member_id: str) -> Member:
+        """Start a master again with its registry, killed before where it runs.
+
+        Returns when it has caught up with the others, so that one of those can be killed next.
+        """
+        restarted = self._restart(member_id, "master")
+        watching.wait_joined([restarted])
+        return restarted
+
+    def wait_registered(self, *member_ids: str, timeout: float = watching.REGISTER_SECONDS) -> None:
+        """Wait until the leading master counts these agents, or all that run, as active."""
+        current = self.state
+        wanted = member_ids or tuple(agent.id for agent in current.of_kind("agent") if agent.alive)
+        watching.wait_registered(current, wanted, timeout)
+
+    def wait_leader(self, timeout: float = watching.START_SECONDS) -> Member:
+        """Wait until a master leads, and return it."""
+        return watching.wait_leader(self.state, timeout)
+
+    def _kill(self, member_id: str, kind: str) -> Member:
+        with states.exclusive(self.name):
+            member = member_of_kind(self.state, member_id, kind)
+            if member.process is not None:
+                member.process.kill()
+        return member
+
+    def _restart(self, member_id: str, kind: str) -> Member:
+        with states.exclusive(self.name):
+            current = self.state
+            member = member_of_kind(current, member_id, kind)
+            if member.process is not None:
+                member.process.kill()
+            restarted = assembly.run_member(current, member).member(member_id)
+        complaint = f"{member_id} does not answer"
+        watching.wait(lambda: watching.answers(restarted), complaint, [restarted], watching.START_SECONDS)
+        return restarted
+
+
+def must_read(name: str) -> ClusterState:
+    """The state of a cluster that has to exist."""
+    found = states.read(name)
+    if found is None:
+        known = ", ".join(states.names()) or "none"
+        raise ClusterError(f"there is no cluster {name!r} (there is: {known})")
+    return found
+
+
+def member_of_kind(current: ClusterState, member_id: str, kind: str) -> Member:
+    """The member with the id, which has to be of the kind."""
+    member = current.member(member_id)
+    if member.kind != kind:
+        raise ClusterError(f"{member_id} is no {kind}")
+    return member
+
+
+def sweep(progress: Progress = silent) -> None:
+    """Take away what is left of clusters whose owner is gone, and of those from before a restart of the machine."""
+    for name in states.names():
+        with states.exclusive(name, wait=False) as held:
+            found = states.read(name) if held else None
+            if found is not None and found.stale():
+                progress(f"taking away what is left of the cluster {name}")
+                remains.remove(found)
+
+
+def make_room(name: str, progress: Progress) -> None:
+    """Refuse a name whose cluster runs, and take away what is left of one that does not."""
+    found = states.read(name)
+    if found is None:
+        return
+    if not found.stale() and any(member.alive for member in found.members):
+        raise ClusterError(f"the cluster {name} is up already; take it down first, or give another name")
+    progress(f"taking away what is left of the cluster {name}")
+    remains.remove(found)

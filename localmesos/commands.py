@@ -1,0 +1,183 @@
+"""The command lines of a cluster's members, and the configuration files these name.
+
+Pure but for writing those files. Flags are a mapping: a string gives --name=value, True --name, False --no-name, and
+None leaves the flag out; what a user gives wins over what is written here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from localmesos.errors import ClusterError
+from localmesos.state import ClusterState
+
+Flags = Mapping[str, str | bool | None]
+
+DEFAULT_RESOURCES = "cpus:4;mem:4096;disk:10240"
+MASTER_PORT, AGENT_PORT, ZOOKEEPER_PORT = 5050, 5051, 2181
+TASK_PORTS = "[31000-32000]"
+TASK_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ZOOKEEPER_JAR = Path("/usr/share/java/zookeeper.jar")
+ZOOKEEPER_MISSING = "ZooKeeper is not installed; on Debian: apt-get install zookeeper"
+CONTAINER_NETWORK, BRIDGE_NETWORK = "dcos", "mesos-bridge"
+LOG4J = """\
+log4j.rootLogger=INFO, CONSOLE
+log4j.appender.CONSOLE=org.apache.log4j.ConsoleAppender
+log4j.appender.CONSOLE.layout=org.apache.log4j.PatternLayout
+log4j.appender.CONSOLE.layout.ConversionPattern=%d{ISO8601} %p %c %m%n
+"""
+
+
+def environment() -> dict[str, str]:
+    """What members get: none of the user's variables, of which Mesos would take MESOS_* and LIBPROCESS_* as flags."""
+    # Mesos looks up its own address; where neither /etc/hosts nor a name server knows it, it shall not wait for long.
+    return {"PATH": TASK_PATH, "LANG": "C.UTF-8", "HOME": str(Path.home()), "RES_OPTIONS": "timeout:1 attempts:1"}
+
+
+def flag_words(*layers: Flags) -> tuple[str, ...]:
+    """The flags as words of a command line; later layers win."""
+    merged = {name.replace("-", "_").lstrip("_"): value for layer in layers for name, value in layer.items()}
+    words = []
+    for name, value in merged.items():
+        if value is True or value is False:
+            words.append(f"--{name}" if value else f"--no-{name}")
+        elif value is not None:
+            words.append(f"--{name}={value}")
+    return tuple(words)
+
+
+def address_flags(address: str) -> Flags:
+    """Where a master or agent listens and what it calls itself."""
+    host, _, port = address.rpartition(":")
+    return {"ip": host, "port": port, "hostname": host}
+
+
+def zookeeper_url(state: ClusterState) -> str:
+    """The zk:// URI of the cluster's ZooKeeper."""
+    return f"zk://{','.join(member.address for member in state.of_kind('zookeeper'))}/mesos"
+
+
+def master_value(state: ClusterState) -> str:
+    """What agents and frameworks take as --master."""
+    return zookeeper_url(state) if state.zookeeper else state.of_kind("master")[0].address
+
+
+def master(state: ClusterState, folder: Path, address: str, masters: int) -> tuple[str, ...]:
+    """A master, one of `masters`."""
+    flags: dict[str, str | bool | None] = {
+        **address_flags(address),
+        "work_dir": str(folder / "work"),
+        "registry": "replicated_log",
+        "allocation_interval": "200ms",
+        "agent_ping_timeout": "3secs",
+        "max_agent_ping_timeouts": "5",
+        "webui_dir": str(folder),  # the files of Mesos' web page are not in the package
+    }
+    if state.zookeeper:
+        flags |= {"zk": zookeeper_url(state), "quorum": str(masters // 2 + 1), "zk_session_timeout": "4secs"}
+    return (str(state.prefix / "bin" / "mesos-master"), *flag_words(flags, state.master_flags))
+
+
+def agent(
+    state: ClusterState, number: int, folder: Path, address: str, resources: str, flags: Flags
+) -> tuple[str, ...]:
+    """An agent with its own folders, cgroups and container networks."""
+    own: dict[str, str | bool | None] = {
+        **address_flags(address),
+        "master": master_value(state),
+        "work_dir": str(folder / "work"),
+        "runtime_dir": str(folder / "run"),
+        "fetcher_cache_dir": str(folder / "fetch"),
+        "docker_store_dir": str(folder / "store"),
+        "appc_store_dir": str(folder / "appc"),
+        "launcher_dir": str(state.prefix / "libexec"),
+        "containerizers": "mesos",
+        "isolation": ",".join(state.isolation),
+        "systemd_enable_support": False,
+        "switch_user": os.geteuid() == 0,
+        "registration_backoff_factor": "10ms",
+        "executor_reregistration_timeout": "15secs",
+        "executor_environment_variables": json.dumps({"PATH": TASK_PATH, "LANG": "C.UTF-8"}),
+        "resources": resources,
+    }
+    if state.zookeeper:
+        own["zk_session_timeout"] = "4secs"
+    if state.level == "posix":
+        own["launcher"] = "posix"
+    else:
+        own |= linux_flags(state, number, folder)
+    return (str(state.prefix / "bin" / "mesos-agent"), *flag_words(own, state.agent_flags, flags))
+
+
+def linux_flags(state: ClusterState, number: int, folder: Path) -> Flags:
+    """The flags of the Linux levels."""
+    flags: dict[str, str | bool | None] = {
+        "launcher": "linux",
+        "cgroups_hierarchy": state.hierarchy,
+        "cgroups_root": f"{state.tag}-agent-{number}",
+        "image_providers": "docker",
+        "docker_registry": str(state.images_dir),
+    }
+    if "cgroups/cpu" in state.isolation:
+        flags["cgroups_enable_cfs"] = True
+    if state.cni_folder:
+        write_cni_networks(folder / "cni", number)
+        flags["network_cni_config_dir"] = str(folder / "cni" / "networks")
+        flags["network_cni_plugins_dir"] = f"{state.cni_folder}:{state.prefix / 'libexec'}"
+    return flags
+
+
+def write_cni_networks(folder: Path, number: int) -> None:
+    """The container networks of an agent. No two agents of a cluster have the same addresses in them."""
+    networks = folder / "networks"
+    networks.mkdir(parents=True, exist_ok=True)
+    for name, bridge, subnet in (
+        (CONTAINER_NETWORK, "dcos0", f"10.78.{number}.0/24"),
+        (BRIDGE_NETWORK, "mesosbr0", f"10.79.{number}.0/24"),
+    ):
+        configuration = {
+            "name": name,
+            "type": "mesos-cni-port-mapper",
+            "delegate": {
+                "type": "bridge",
+                "bridge": bridge,
+                "isGateway": True,
+                "ipMasq": True,
+                "hairpinMode": True,
+                "ipam": {
+                    "type": "host-local",
+                    "dataDir": str(folder / "addresses"),
+                    "subnet": subnet,
+                    "routes": [{"dst": "0.0.0.0/0"}],
+                },
+            },
+        }
+        (networks / f"{name}.json").write_text(json.dumps(configuration, indent=1))
+
+
+def with_ports(resources: str, ports: str) -> str:
+    """The resources, with the agent's range of ports where the user names none."""
+    named = {resource.partition(":")[0].partition("(")[0].strip() for resource in resources.split(";")}
+    return resources if "ports" in named or resources.lstrip().startswith("[") else f"{resources};ports:{ports}"
+
+
+def zookeeper(folder: Path, address: str, jar: Path = ZOOKEEPER_JAR) -> tuple[str, ...]:
+    """A ZooKeeper alone, out of Debian's package."""
+    if not jar.exists():
+        raise ClusterError(ZOOKEEPER_MISSING)
+    host, _, port = address.rpartition(":")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "log4j.properties").write_text(LOG4J)
+    settings: Sequence[str] = (
+        "tickTime=500",
+        f"dataDir={folder / 'work'}",
+        f"clientPortAddress={host}",
+        f"clientPort={port}",
+        "admin.enableServer=false",
+    )
+    (folder / "zoo.cfg").write_text("\n".join(settings) + "\n")
+    main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+    return ("java", "-Xmx128m", "-cp", f"{folder}:{jar}", main, str(folder / "zoo.cfg"))

@@ -1,0 +1,120 @@
+"""Builds a Mesos installation out of libmesos and the sources beside this file.
+
+Owns the steps of the build and their order. Knows nothing of where libmesos comes from, of caches or of locks (that
+is package.py). Needs g++ and binutils.
+
+    PREFIX/bin/{mesos-master,mesos-agent}
+    PREFIX/libexec/{mesos,mesos-containerizer,mesos-io-switchboard}      the program
+    PREFIX/libexec/{mesos-fetcher,mesos-cni-port-mapper,mesos-tcp-connect}  helpers in Python, which libmesos lacks
+    PREFIX/lib                                                           libmesos and the stand-ins of stubs.py
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from localmesos.launcher import stubs
+
+LIBRARY = "libmesos-1.11.0.so"
+SOURCES = Path(__file__).parent
+HELPERS = SOURCES.parent / "libexec"
+HELPER_NAMES = {
+    "fetcher.py": "mesos-fetcher",
+    "cni_port_mapper.py": "mesos-cni-port-mapper",
+    "tcp_connect.py": "mesos-tcp-connect",
+}
+# The isolator linux/capabilities refuses a kernel that knows more capabilities than Mesos 1.11.0 does. The library is
+# made to read the last one from a descriptor of its own process, which main.cpp provides: no file on the machine.
+ORIGINAL_PATH = b"/proc/sys/kernel/cap_last_cap"
+PATCHED_PATH = b"/proc/self/fd/900"
+
+
+class BuildError(Exception):
+    """A step of the build failed; the message has the command's own words."""
+
+
+def interpreter() -> str:
+    """The Python that the helpers run on: agents start them with an empty environment, so the path is absolute."""
+    system = Path("/usr/bin/python3")
+    return str(system) if system.exists() else os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+
+
+def fingerprint() -> str:
+    """Names what a build is made of besides libmesos; another fingerprint means another build."""
+    digest = hashlib.sha256(interpreter().encode())
+    for path in sorted([*SOURCES.glob("*.[ch]pp"), *SOURCES.glob("*.py"), *HELPERS.glob("*.py")]):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def build(library: bytes, prefix: Path) -> None:
+    """Make the installation in `prefix`, an empty folder, from the bytes of libmesos."""
+    for folder in ("bin", "lib", "libexec"):
+        (prefix / folder).mkdir(parents=True)
+    (prefix / "lib" / LIBRARY).write_bytes(patched(library))
+    try:
+        stubs.build(prefix / "lib" / LIBRARY, prefix / "lib")
+        compile_program(prefix)
+    except FileNotFoundError as error:
+        raise BuildError(f"{error.filename} is not installed; on Debian: apt-get install g++ binutils") from error
+    except subprocess.CalledProcessError as error:
+        stderr = error.stderr if isinstance(error.stderr, str) else error.stderr.decode(errors="replace")
+        raise BuildError(f"{error.cmd[0]} failed with status {error.returncode}:\n{stderr[-2000:]}") from error
+    install_helpers(prefix / "libexec")
+    for name in ("mesos-containerizer", "mesos-io-switchboard"):
+        (prefix / "libexec" / name).symlink_to("mesos")
+    for name in ("mesos-master", "mesos-agent"):
+        (prefix / "bin" / name).symlink_to("../libexec/mesos")
+
+
+def patched(library: bytes) -> bytes:
+    """The library with the path of the last capability replaced."""
+    if library.count(ORIGINAL_PATH) != 1:
+        raise BuildError(f"the library has {ORIGINAL_PATH.decode()} {library.count(ORIGINAL_PATH)} times, not once")
+    return library.replace(ORIGINAL_PATH, PATCHED_PATH.ljust(len(ORIGINAL_PATH), b"\0"))
+
+
+def compile_program(prefix: Path) -> None:
+    """Compile the sources, two at a time, and link them against the library."""
+    compiler = os.environ.get("CXX", "g++")
+    objects = prefix / "objects"
+    objects.mkdir()
+
+    def compile_one(source: Path) -> Path:
+        target = objects / f"{source.stem}.o"
+        command = [compiler, "-std=c++14", "-O1", "-Wall", "-pthread", "-c", "-o", str(target), str(source)]
+        subprocess.run(command, check=True, capture_output=True)
+        return target
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        compiled = list(pool.map(compile_one, sorted(SOURCES.glob("*.cpp"))))
+    # The version script keeps the program's own instances of Option<>, Try<> and std templates from replacing the
+    # library's. DT_RPATH, not RUNPATH, also serves the library's own needs. With -z lazy a symbol that is never
+    # called is never looked up.
+    hide_all = objects / "hide.map"
+    hide_all.write_text("{ local: *; };\n")
+    subprocess.run(
+        [
+            *(compiler, "-s", "-o", str(prefix / "libexec" / "mesos"), *map(str, compiled)),
+            *(f"-L{prefix / 'lib'}", f"-l:{LIBRARY}", "-pthread", "-ldl", f"-Wl,--version-script={hide_all}"),
+            *("-Wl,-z,lazy", "-Wl,--disable-new-dtags", "-Wl,-rpath,$ORIGIN/../lib", "-Wl,--allow-shlib-undefined"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    for file in (*compiled, hide_all):
+        file.unlink()
+    objects.rmdir()
+
+
+def install_helpers(folder: Path) -> None:
+    """Copy the helpers under the names that the agent calls, with the interpreter in the first line."""
+    for source, name in HELPER_NAMES.items():
+        target = folder / name
+        target.write_text(f"#!{interpreter()}\n" + (HELPERS / source).read_text())
+        target.chmod(0o755)

@@ -1,0 +1,205 @@
+"""The network of a cluster: one namespace and one address for each of its members, on one bridge of the machine.
+
+Owns everything of the machine's network that a cluster makes: bridge, namespaces, the rules for the way out, the
+entries in /etc/hosts. All of it bears the cluster's tag ("podexec-" and its key), and is found and removed by the tag
+alone. Containers' networks (CNI) live inside an agent's namespace and vanish with it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import ipaddress
+import json
+import shlex
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from localmesos.errors import ClusterError
+from localmesos.system import attempt, run
+
+HOSTS = Path("/etc/hosts")
+IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+IP_FORWARD_BEFORE = Path("/run/podexec/ip_forward")  # the machine's own setting while clusters change it
+NAMESPACES = Path("/run/netns")
+CLUSTER_RANGE = ipaddress.ip_network("10.77.0.0/16")
+BRIDGE_PREFIX = "podexec"
+COARSEST_CONFLICT = 12  # a wider route (a VPN's, the default) gives way to a more specific one
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The addresses of one cluster: 10.77.INDEX.0/24."""
+
+    tag: str
+    index: int
+
+    @property
+    def bridge(self) -> str:
+        """The bridge, which has the network's first address."""
+        return f"{BRIDGE_PREFIX}{self.index}"
+
+    @property
+    def subnet(self) -> str:
+        """The cluster's addresses."""
+        return f"10.77.{self.index}.0/24"
+
+    def address(self, number: int) -> str:
+        """One of the addresses; 1 is this machine's."""
+        return f"10.77.{self.index}.{number}"
+
+    def namespace(self, member: str) -> Path:
+        """The namespace of one member."""
+        return NAMESPACES / f"{self.tag}-{member}"
+
+    def attach(self, member: str, number: int) -> None:
+        """Make the namespace of a member, with its address and the way out."""
+        namespace = self.namespace(member).name
+        outside = f"px{self.index}-{number}"
+        run("ip", "netns", "add", namespace)
+        run(
+            "ip",
+            "-batch",
+            "-",
+            given=f"link add {outside} type veth peer name eth0 netns {namespace}\n"
+            f"link set {outside} master {self.bridge} up\n",
+        )
+        run(
+            "ip",
+            "-netns",
+            namespace,
+            "-batch",
+            "-",
+            given="link set lo up\n"
+            f"addr add {self.address(number)}/24 dev eth0\nlink set eth0 up\nroute add default via {self.address(1)}\n",
+        )
+        add_hosts_entry(self.tag, self.address(number), f"{member}.{self.tag}")
+
+
+def create(tag: str) -> Network:
+    """Claim a free subnet with its bridge, and open the way out."""
+    for index in range(256):
+        network = Network(tag, index)
+        if not is_free(network.subnet, networks_in_use()):
+            continue
+        added = attempt(("ip", "link", "add", network.bridge, "type", "bridge"))
+        if added.returncode == 0:
+            break
+        if "File exists" not in added.stderr:  # otherwise another cluster was faster
+            raise ClusterError(f"a network bridge could not be made: {added.stderr.strip()}")
+    else:
+        raise ClusterError(f"no /24 of {CLUSTER_RANGE} is free for the cluster's network")
+    run(
+        "ip",
+        "-batch",
+        "-",
+        given=f"link set {network.bridge} alias {tag}\n"
+        f"addr add {network.address(1)}/24 dev {network.bridge}\nlink set {network.bridge} up\n",
+    )
+    open_way_out(network)
+    return network
+
+
+def networks_in_use() -> list[str]:
+    """The destinations of all routes of the machine, which include the networks of its addresses."""
+    routes = json.loads(run("ip", "-4", "-json", "route", "show", "table", "all") or "[]")
+    return [route["dst"] for route in routes if route["dst"] != "default"]
+
+
+def is_free(subnet: str, used: Iterable[str]) -> bool:
+    """Whether a subnet is in nobody's way."""
+    wanted = ipaddress.ip_network(subnet)
+    taken = [ipaddress.ip_network(destination, strict=False) for destination in used]
+    return not any(network.prefixlen >= COARSEST_CONFLICT and network.overlaps(wanted) for network in taken)
+
+
+def open_way_out(network: Network) -> None:
+    """Let the members reach the world as this machine, and each other whatever the policy for forwarding is."""
+    comment = ("-m", "comment", "--comment", network.tag)
+    masquerade = ("-s", network.subnet, "!", "-o", network.bridge, *comment, "-j", "MASQUERADE")
+    run("iptables", "-w", "-t", "nat", "-A", "POSTROUTING", *masquerade)
+    for direction in ("-i", "-o"):
+        run("iptables", "-w", "-I", "FORWARD", direction, network.bridge, *comment, "-j", "ACCEPT")
+    if IP_FORWARD.read_text().strip() == "0":
+        IP_FORWARD_BEFORE.parent.mkdir(parents=True, exist_ok=True)
+        IP_FORWARD_BEFORE.write_text("0")
+        IP_FORWARD.write_text("1")
+
+
+def rules(tag: str) -> list[tuple[str, list[str]]]:
+    """The cluster's iptables rules: table and words of the rule as `iptables -S` prints it."""
+    found = []
+    for table in ("nat", "filter"):
+        listing = attempt(("iptables", "-w", "-t", table, "-S")).stdout
+        found += [(table, words) for line in listing.splitlines() if tag in (words := shlex.split(line))]
+    return found
+
+
+def links(tag: str) -> list[str]:
+    """The cluster's bridge."""
+    listing = json.loads(run("ip", "-json", "link", "show", "type", "bridge") or "[]")
+    return [link["ifname"] for link in listing if link.get("ifalias") == tag]
+
+
+def namespaces(tag: str) -> list[Path]:
+    """The cluster's namespaces."""
+    return sorted(NAMESPACES.glob(f"{tag}-*"))
+
+
+def hosts_entries(tag: str) -> list[str]:
+    """The cluster's lines in /etc/hosts."""
+    return [line for line in HOSTS.read_text().splitlines() if line.endswith(f"# {tag}")] if HOSTS.exists() else []
+
+
+def add_hosts_entry(tag: str, address: str, name: str) -> None:
+    """Give an address a name.
+
+    Mesos looks its own address up. Where no name server knows it, and few know 10.77.0.0/16, that takes ten seconds.
+    """
+    edit_hosts(lambda lines: [*lines, f"{address} {name} # {tag}"])
+
+
+def edit_hosts(edit: Callable[[list[str]], list[str]]) -> None:
+    """Change /etc/hosts in place: in a container it is a mount that nothing can be renamed onto."""
+    with HOSTS.open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        lines = file.read().splitlines()
+        text = "".join(f"{line}\n" for line in edit(lines))
+        file.seek(0)
+        file.write(text)
+        file.truncate()
+
+
+def listing(tag: str, tools: Collection[str]) -> list[str]:
+    """Everything that bears the tag, in words."""
+    return [
+        *(f"network namespace {path.name}" for path in namespaces(tag)),
+        *(f"bridge {link}" for link in (links(tag) if "ip" in tools else ())),
+        *(f"iptables rule {shlex.join(words)}" for _, words in (rules(tag) if "iptables" in tools else ())),
+        *(f"{HOSTS}: {line}" for line in hosts_entries(tag)),
+    ]
+
+
+def remove(tag: str, tools: Collection[str]) -> None:
+    """Remove everything that bears the tag, with the tools that the machine has."""
+    if "iptables" in tools:
+        for table, words in rules(tag):
+            run("iptables", "-w", "-t", table, "-D", *words[1:])
+    if "ip" in tools:
+        for namespace in namespaces(tag):
+            run("ip", "netns", "del", namespace.name)
+        for link in links(tag):
+            run("ip", "link", "del", link)
+        restore_ip_forward()
+    if hosts_entries(tag):
+        edit_hosts(lambda lines: [line for line in lines if not line.endswith(f"# {tag}")])
+
+
+def restore_ip_forward() -> None:
+    """Give the machine its setting back when the last cluster is gone."""
+    if not IP_FORWARD_BEFORE.exists():
+        return
+    bridges = json.loads(run("ip", "-json", "link", "show", "type", "bridge") or "[]")
+    if not any(link.get("ifalias", "").startswith("podexec-") for link in bridges):
+        IP_FORWARD.write_text(IP_FORWARD_BEFORE.read_text())
+        IP_FORWARD_BEFORE.unlink()

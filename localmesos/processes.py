@@ -1,0 +1,168 @@
+"""The processes of a cluster: starting them, telling whether one is still the same, finding and killing all of them.
+
+A process is known by its pid and its start time, so that a pid that was given to somebody else is never touched.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from localmesos.errors import ClusterError
+
+KILL_DEADLINE_SECONDS = 10.0
+POLL_SECONDS = 0.02
+PROGRAMS = {"mesos-master", "mesos-agent", "mesos-containerizer", "mesos-io-switchboard", "nsenter", "java"}
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process, for as long as the machine runs."""
+
+    pid: int
+    started: int  # clock ticks after boot
+
+    def alive(self) -> bool:
+        """Still running: not ended, not a zombie, not somebody else with the same pid."""
+        reap(self.pid)
+        fields = stat_fields(self.pid)
+        return fields is not None and fields[0] not in "ZX" and int(fields[19]) == self.started
+
+    def kill(self) -> None:
+        """SIGKILL, and wait for the end."""
+        if self.alive():
+            os.kill(self.pid, signal.SIGKILL)
+        deadline = time.monotonic() + KILL_DEADLINE_SECONDS
+        while self.alive():
+            if time.monotonic() > deadline:
+                raise ClusterError(f"the process {self.pid} goes on {KILL_DEADLINE_SECONDS:.0f} s after SIGKILL")
+            time.sleep(POLL_SECONDS)
+
+
+def stat_fields(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat behind the program's name (state first); None where there is no such process."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return text.rpartition(")")[2].split()
+
+
+def reap(pid: int) -> None:
+    """Take the exit status of a child that ended, so that it does not stay as a zombie."""
+    with suppress(ChildProcessError):  # the child of another process, or of none
+        os.waitpid(pid, os.WNOHANG)
+
+
+def identify(pid: int) -> Process:
+    """The record of a running process."""
+    fields = stat_fields(pid)
+    if fields is None:
+        raise ClusterError(f"there is no process {pid}")
+    return Process(pid, int(fields[19]))
+
+
+def start(command: tuple[str, ...], environment: Mapping[str, str], log: Path) -> Process:
+    """Start a program that outlives this process and does not get its terminal's signals; output goes to the log."""
+    pid = os.posix_spawnp(
+        command[0],
+        command,
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+        setsigmask=[],
+        setsigdef=[signal.SIGPIPE, signal.SIGINT],
+    )
+    return identify(pid)
+
+
+def find(
+    members: Iterable[Process], folder: Path, cgroup_pids: Iterable[int], namespaces: Iterable[Path]
+) -> list[Process]:
+    """Every live process of a cluster: its members, what they started, and what outlived them.
+
+    What outlived them is found in their cgroups and network namespaces, by the pids that the agents wrote down, and by
+    the cluster's folder in a process's environment, command line or working directory.
+    """
+    inodes = {namespace.stat().st_ino for namespace in namespaces if namespace.exists()}
+    roots = {member.pid for member in members if member.alive()} | set(cgroup_pids) | checkpointed_pids(folder)
+    pids = set(roots)
+    ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    sessions = {session_of(pid) for pid in roots} - {None, session_of(os.getpid())}
+    for process in psutil.process_iter():
+        if session_of(process.pid) in sessions or belongs(process, folder) or network_of(process.pid) in inodes:
+            pids.add(process.pid)
+    for pid in list(pids):
+        try:
+            pids.update(child.pid for child in psutil.Process(pid).children(recursive=True))
+        except psutil.NoSuchProcess:
+            continue
+    found = [Process(pid, int(fields[19])) for pid in pids - ours if (fields := stat_fields(pid))]
+    return [process for process in found if process.alive()]
+
+
+def checkpointed_pids(folder: Path) -> set[int]:
+    """The processes of containers that the agents wrote down in their runtime folders, where they still run."""
+    pids = set()
+    for file in folder.glob("*/run/containers/**/pid"):
+        try:
+            pid, written = int(file.read_text()), file.stat().st_mtime
+            if psutil.Process(pid).create_time() <= written + 1:  # a later one has only got the same pid
+                pids.add(pid)
+        except (OSError, ValueError, psutil.NoSuchProcess):
+            continue
+    return pids
+
+
+def belongs(process: psutil.Process, folder: Path) -> bool:
+    """Whether a process tells by itself that it is part of the cluster in the folder.
+
+    A task has a sandbox of the cluster in its environment or as its working directory; one of our programs has the
+    folder in its command line. Somebody else's program, such as a pager that shows a log, is none of these.
+    """
+    inside = f"{folder}/"
+    try:
+        command = process.cmdline()
+        if command and Path(command[0]).name in PROGRAMS and any(inside in word for word in command):
+            return True
+        if any(inside in value for name, value in process.environ().items() if name.startswith("MESOS_")):
+            return True
+        return re.fullmatch(f"{re.escape(inside)}agent-\\d+/work/.*", process.cwd()) is not None
+    except psutil.Error:
+        return False
+
+
+def session_of(pid: int) -> int | None:
+    """The session of a process, None where it is gone."""
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return None
+
+
+def network_of(pid: int) -> int | None:
+    """The inode of the network namespace of a process, None where it is gone or not ours to see."""
+    try:
+        return Path(f"/proc/{pid}/ns/net").stat().st_ino
+    except OSError:
+        return None
+
+
+def kill_all(found: Iterable[Process]) -> None:
+    """SIGKILL to each of the processes, ignoring those that are gone."""
+    for process in found:
+        if process.alive():
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)

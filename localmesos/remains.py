@@ -1,0 +1,129 @@
+"""What a cluster leaves on the machine, and taking it away.
+
+Owns the order of removal, and the kernel's side of it: mounts and control groups. Works from the cluster's folder and
+tag alone, whatever state the cluster was in when whoever started it went away.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from localmesos import network, processes, system
+from localmesos.errors import ClusterError
+from localmesos.level import OWN_HIERARCHY, v1_hierarchies
+from localmesos.state import ClusterState
+
+DEADLINE_SECONDS = 20.0
+POLL_SECONDS = 0.02
+
+
+def listing(state: ClusterState) -> list[str]:
+    """Everything of the cluster that is there, in words; empty after `remove`."""
+    network_remains = network.listing(state.tag, system.tools()) if os.geteuid() == 0 else []
+    return [
+        *(f"process {process.pid}" for process in live_processes(state)),
+        *(f"mount {target}" for target in mounts_below(state.folder)),
+        *(f"cgroup {group}" for group in cgroups(state.tag)),
+        *network_remains,
+        *([f"folder {state.folder}"] if state.folder.exists() else []),
+    ]
+
+
+def remove(state: ClusterState) -> None:
+    """Take the whole cluster away: processes, mounts, cgroups, network, files."""
+    end_processes(state)
+    unmount_below(state.folder)
+    remove_cgroups(state.tag)
+    if os.geteuid() == 0:
+        network.remove(state.tag, system.tools())
+        unmount_own_hierarchy()
+    if left := mounts_below(state.folder):  # removing files through a mount would remove a user's own
+        raise ClusterError(f"the cluster {state.name} is not removed: {', '.join(left)} could not be unmounted")
+    shutil.rmtree(state.folder)
+    if rest := listing(state):
+        raise ClusterError(f"of the cluster {state.name} there is still: {'; '.join(rest)}")
+
+
+def live_processes(state: ClusterState) -> list[processes.Process]:
+    """The processes of the cluster."""
+    members = [member.process for member in state.members if member.process is not None]
+    pids = {pid for group in cgroups(state.tag) for pid in pids_of(group)}
+    return processes.find(members, state.folder, pids, network.namespaces(state.tag))
+
+
+def end_processes(state: ClusterState) -> None:
+    """Kill until none is found: what is killed may just have started another."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while found := live_processes(state):
+        if time.monotonic() > deadline:
+            pids = ", ".join(str(process.pid) for process in found)
+            raise ClusterError(f"processes of the cluster {state.name} do not end: {pids}")
+        for group in cgroups(state.tag):
+            thaw(group)
+        processes.kill_all(found)
+        time.sleep(POLL_SECONDS)
+
+
+def cgroups(tag: str) -> list[Path]:
+    """The cluster's control groups in all hierarchies, children before their parents."""
+    targets = {*v1_hierarchies(Path("/proc/self/mounts").read_text()).values()}
+    roots = [root for target in sorted(targets) for root in Path(target).glob(f"{tag}-*")]
+    return [Path(folder) for root in roots for folder, _, _ in os.walk(root, topdown=False)]
+
+
+def pids_of(group: Path) -> list[int]:
+    """The processes in a control group."""
+    try:
+        return [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
+    except OSError:
+        return []  # the group is gone
+
+
+def thaw(group: Path) -> None:
+    """Let the processes of a frozen group run on: frozen ones do not even die."""
+    state = group / "freezer.state"
+    if state.exists():
+        state.write_text("THAWED")
+
+
+def remove_cgroups(tag: str) -> None:
+    """Remove the cluster's control groups; the kernel may need a moment after the last process is gone."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while groups := cgroups(tag):
+        for group in groups:
+            try:
+                group.rmdir()
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise ClusterError(f"the control group {group} could not be removed: {error}") from error
+        time.sleep(0 if not cgroups(tag) else POLL_SECONDS)
+
+
+def mounts_below(folder: Path) -> list[str]:
+    """The mount points in a folder, in the order they were made."""
+    return [target for target in mount_points() if target == str(folder) or target.startswith(f"{folder}/")]
+
+
+def mount_points() -> Iterator[str]:
+    """All mount points of this process's mount namespace."""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        yield line.split()[4].encode().decode("unicode_escape")
+
+
+def unmount_below(folder: Path) -> None:
+    """Unmount everything in a folder, the last first; some are mounted more than once."""
+    for target in reversed(mounts_below(folder)):
+        system.attempt(("umount", "--lazy", target))
+
+
+def unmount_own_hierarchy() -> None:
+    """Take v1's freezer away again where it was mounted for clusters and no cluster is left in it."""
+    freezer = OWN_HIERARCHY / "freezer"
+    if str(freezer) in mount_points() and not any(freezer.glob("podexec-*")):
+        system.run("umount", str(freezer))
+        freezer.rmdir()
+        OWN_HIERARCHY.rmdir()

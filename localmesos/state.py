@@ -1,0 +1,202 @@
+"""What is known of a cluster between processes: frozen records, kept as JSON in a folder for each cluster.
+
+Owns the place (PODEXEC_STATE_DIR, else XDG_STATE_HOME/podexec; for root without either /var/lib/podexec, since tasks of
+other users must be able to reach their sandboxes), reading, writing, and one lock for each cluster's name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localmesos.errors import ClusterError
+from localmesos.processes import Process
+
+FORMAT = 1
+FILE = "cluster.json"
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,29}[a-z0-9])?")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One master, agent or ZooKeeper: where it is, and how it is started again."""
+
+    id: str  # "master-1", "agent-2", "zookeeper"
+    kind: str  # "master", "agent", "zookeeper"
+    number: int  # within its kind, from 1
+    address: str  # HOST:PORT
+    folder: Path
+    command: tuple[str, ...]
+    process: Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process of the last start."""
+        return self.process.pid if self.process else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether that process runs."""
+        return self.process is not None and self.process.alive()
+
+    @property
+    def host(self) -> str:
+        """The address without the port."""
+        return self.address.rpartition(":")[0]
+
+    @property
+    def log(self) -> Path:
+        """What the process wrote, all starts in one file."""
+        return self.folder / "log"
+
+    @property
+    def work_dir(self) -> Path:
+        """Mesos' --work_dir: an agent's sandboxes, a master's registry, ZooKeeper's data."""
+        return self.folder / "work"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterState:
+    """One cluster, as far as it is made."""
+
+    name: str
+    key: str  # part of every name that the cluster gives to something of the machine
+    folder: Path
+    boot_id: str
+    prefix: Path  # the Mesos installation
+    owner: Process | None  # the cluster is a remain when its owner is gone; None: it stays until `down`
+    level: str
+    left_out: str
+    isolation: tuple[str, ...]
+    hierarchy: str | None
+    cni_folder: str | None
+    network: int | None  # index of network.Network; None: loopback
+    images_dir: Path
+    zookeeper: bool
+    agent_resources: str
+    agent_flags: dict[str, str | bool | None]
+    master_flags: dict[str, str | bool | None]
+    members: tuple[Member, ...] = ()
+
+    @property
+    def tag(self) -> str:
+        """The mark on what the cluster makes outside of its folder."""
+        return f"podexec-{self.key}"
+
+    def of_kind(self, kind: str) -> tuple[Member, ...]:
+        """The members of one kind."""
+        return tuple(member for member in self.members if member.kind == kind)
+
+    def member(self, member_id: str) -> Member:
+        """The member with an id."""
+        for member in self.members:
+            if member.id == member_id:
+                return member
+        known = ", ".join(member.id for member in self.members)
+        raise ClusterError(f"the cluster {self.name} has no member {member_id!r}; it has {known}")
+
+    def with_member(self, changed: Member) -> ClusterState:
+        """The state with a member added, or replaced by its id."""
+        others = tuple(member for member in self.members if member.id != changed.id)
+        members = sorted((*others, changed), key=lambda member: (member.kind, member.number))
+        return dataclasses.replace(self, members=tuple(members))
+
+    def stale(self) -> bool:
+        """Whether only remains are left: the machine was started anew, or the owner is gone."""
+        return self.boot_id != boot_id() or (self.owner is not None and not self.owner.alive())
+
+
+def boot_id() -> str:
+    """Names this run of the machine."""
+    return BOOT_ID.read_text().strip()
+
+
+def clusters_folder() -> Path:
+    """Where the clusters of this user are."""
+    if own := os.environ.get("PODEXEC_STATE_DIR"):
+        return Path(own).absolute() / "clusters"
+    if base := os.environ.get("XDG_STATE_HOME"):
+        return Path(base).absolute() / "podexec" / "clusters"
+    if os.geteuid() == 0:
+        return Path("/var/lib/podexec/clusters")
+    return Path.home() / ".local" / "state" / "podexec" / "clusters"
+
+
+def folder_of(name: str) -> Path:
+    """The folder of a cluster, which need not exist."""
+    if not NAME.fullmatch(name):
+        raise ClusterError(f"{name!r} is no name for a cluster: up to 31 lower case letters, digits and dashes")
+    return clusters_folder() / name
+
+
+def names() -> list[str]:
+    """The clusters there are, or of which something remains."""
+    return sorted(path.parent.name for path in clusters_folder().glob(f"*/{FILE}"))
+
+
+@contextmanager
+def exclusive(name: str, *, wait: bool = True) -> Iterator[bool]:
+    """Hold the lock of a cluster's name; yields False where another process has it and `wait` is off."""
+    folder = folder_of(name).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".{name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def read(name: str) -> ClusterState | None:
+    """The state of a cluster, None where there is none."""
+    path = folder_of(name) / FILE
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        return None
+    record: dict[str, Any] = json.loads(text)
+    if record.pop("format", None) != FORMAT:
+        raise ClusterError(f"{path} was written by another version of podexec; take the cluster down with that version")
+    return decode(record)
+
+
+def write(state: ClusterState) -> ClusterState:
+    """Save a state, as a whole or not at all, and return it."""
+    state.folder.mkdir(parents=True, exist_ok=True)
+    unfinished = state.folder / f"{FILE}.new"
+    unfinished.write_text(json.dumps({"format": FORMAT, **dataclasses.asdict(state)}, default=str, indent=1))
+    unfinished.rename(state.folder / FILE)
+    return state
+
+
+def decode(record: dict[str, Any]) -> ClusterState:
+    """The record that `write` has made into JSON."""
+    members = tuple(
+        Member(
+            **{
+                **member,
+                "folder": Path(member["folder"]),
+                "command": tuple(member["command"]),
+                "process": decode_process(member["process"]),
+            }
+        )
+        for member in record["members"]
+    )
+    paths = {name: Path(record[name]) for name in ("folder", "prefix", "images_dir")}
+    rest = {"owner": decode_process(record["owner"]), "isolation": tuple(record["isolation"]), "members": members}
+    return ClusterState(**{**record, **paths, **rest})
+
+
+def decode_process(record: dict[str, int] | None) -> Process | None:
+    """A process, where there was one."""
+    return Process(**record) if record else None

@@ -1,0 +1,125 @@
+"""Looking at a cluster's members, and waiting for what they should do.
+
+Every wait ends: with what was waited for, or with an error that shows what the members wrote.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from localmesos.errors import ClusterError
+from localmesos.state import ClusterState, Member
+
+START_SECONDS = 30.0
+REGISTER_SECONDS = 60.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.25  # members log every request, so look less and less often
+TAIL_LINES = 15
+
+
+def get_json(address: str, path: str, timeout: float = 2.0) -> Any:
+    """What a member answers to GET; None where it answers with anything but 200, or not at all."""
+    host, _, port = address.rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return json.loads(response.read()) if response.status == http.client.OK else None
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def accepts(address: str) -> bool:
+    """Whether a port can be connected to."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def answers(member: Member) -> bool:
+    """Whether a master or agent answers requests."""
+    return get_json(member.address, "/version") is not None
+
+
+def is_leader(master: Member) -> bool:
+    """Whether a master leads: others redirect this request, or refuse it."""
+    return get_json(master.address, "/slaves") is not None
+
+
+def has_joined(master: Member) -> bool:
+    """Whether a master has all of the registry's log, and so counts for the quorum that an election needs."""
+    metrics = get_json(master.address, "/metrics/snapshot")
+    return metrics is not None and metrics.get("registrar/log/recovered") == 1.0
+
+
+def leader(current: ClusterState) -> Member | None:
+    """The leading master, None while there is none."""
+    return next((master for master in current.of_kind("master") if is_leader(master)), None)
+
+
+def registered_agents(current: ClusterState) -> set[str]:
+    """The ids of the agents that the leading master counts as active."""
+    for master in current.of_kind("master"):
+        if (answer := get_json(master.address, "/slaves")) is not None:
+            active = {slave["pid"].partition("@")[2] for slave in answer["slaves"] if slave["active"]}
+            return {agent.id for agent in current.of_kind("agent") if agent.address in active}
+    return set()
+
+
+def wait_leader(current: ClusterState, timeout: float = START_SECONDS) -> Member:
+    """Wait until one of the masters that run leads, and return it."""
+    alive = [master for master in current.of_kind("master") if master.alive]
+    found: list[Member] = []
+
+    def look() -> bool:
+        found.extend(filter(is_leader, alive))
+        return bool(found)
+
+    wait(look, "no master leads", alive, timeout)
+    return found[0]
+
+
+def wait_joined(masters: Sequence[Member], timeout: float = START_SECONDS) -> None:
+    """Wait until the masters can stand in for each other."""
+    complaint = f"not all of {', '.join(master.id for master in masters)} have the registry's log"
+    wait(lambda: all(map(has_joined, masters)), complaint, masters, timeout)
+
+
+def wait_registered(current: ClusterState, agent_ids: Sequence[str], timeout: float = REGISTER_SECONDS) -> None:
+    """Wait until the agents are active."""
+    agents = [current.member(agent_id) for agent_id in agent_ids]
+    wanted = set(agent_ids)
+    missing = f"not all of {', '.join(sorted(wanted))} are registered"
+    masters = [master for master in current.of_kind("master") if master.alive]
+    wait(lambda: wanted <= registered_agents(current), missing, [*agents, *masters], timeout)
+
+
+def wait(ready: Callable[[], bool], complaint: str, members: Sequence[Member], timeout: float) -> None:
+    """Wait until `ready`; a member that ends, or the deadline, is an error that shows the members' logs."""
+    deadline = time.monotonic() + timeout
+    pause = FIRST_PAUSE_SECONDS
+    while not ready():
+        for member in members:
+            if not member.alive:
+                raise ClusterError(f"{member.id} has ended; its log ends with:\n{tail(member, TAIL_LINES)}")
+        if time.monotonic() > deadline:
+            logs = "\n".join(f"--- {member.id}\n{tail(member, TAIL_LINES)}" for member in members)
+            raise ClusterError(f"{complaint} after {timeout:.0f} s:\n{logs}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+
+
+def tail(member: Member, lines: int) -> str:
+    """The end of a member's log."""
+    if not member.log.exists():
+        return ""
+    return "\n".join(member.log.read_text(errors="replace").splitlines()[-lines:])

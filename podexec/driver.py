@@ -1,0 +1,267 @@
+"""The executor driver: pymesos' MesosExecutorDriver with a connection that survives what agents do.
+
+Owns the subscription (framing, back-off, recovery deadline) and the delivery of status updates until they are
+acknowledged. pymesos' part that stays is the translation of events into ``on_…`` calls. It knows nothing of
+containers: what happens goes to :class:`Callbacks`, on the driver's thread, and must not block there.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import signal
+import threading
+import time
+import uuid
+from typing import Any, Final, Protocol
+
+from podexec import log
+from podexec.agent import EXECUTOR_API, NOT_FOUND, RECOVERING, TRANSPORT_ERRORS, Agent, Answer, Stream
+from podexec.outbox import Outbox
+from podexec.recordio import FramingError
+from podexec.settings import Settings
+
+# pymesos takes SIGINT for itself when it is imported; the executor decides on signals.
+_sigint = signal.getsignal(signal.SIGINT)
+from pymesos import MesosExecutorDriver  # noqa: E402
+
+signal.signal(signal.SIGINT, _sigint)
+
+Json = dict[str, Any]
+
+_OK: Final = 200
+_ACCEPTED: Final = 202
+_BAD_REQUEST: Final = 400
+# A subscription that ends sooner than this is answered like one that was refused: with a pause.
+_STABLE_AFTER: Final = 1.0
+_BUSY_RETRY: Final = 1.0
+_SENDER_WAKES: Final = 60.0
+
+
+class Callbacks(Protocol):
+    """What the driver tells; called on its threads."""
+
+    def subscribed(self, subscribed: Json) -> None: ...
+
+    def disconnected(self) -> None: ...
+
+    def group_received(self, tasks: list[Json]) -> None: ...
+
+    def kill_requested(self, task_id: str, kill_policy: Json | None) -> None: ...
+
+    def shutdown_requested(self, reason: str) -> None: ...
+
+    def acknowledged(self) -> None: ...
+
+
+class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no types
+    """One executor's line to its agent."""
+
+    def __init__(self, callbacks: Callbacks, settings: Settings, agent: Agent) -> None:
+        super().__init__(callbacks)
+        self.checkpoint = settings.checkpoint
+        self.grace_shutdown_period = settings.shutdown_grace
+        self.outbox = Outbox()
+        self._callbacks = callbacks
+        self._settings = settings
+        self._agent = agent
+        self._stopping = threading.Event()
+        self._stream: Stream | None = None
+        self._subscribed = threading.Event()
+        self._tasks_lock = threading.Lock()
+        self._log = log.get(pod=settings.executor_id)
+
+    # -- life --------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._master = self._new_master
+        self._started = True
+        threading.Thread(target=self._run, name="events", daemon=True).start()
+        threading.Thread(target=self._deliver, name="updates", daemon=True).start()
+
+    def stop(self) -> None:
+        """No more calls and callbacks. Nothing is torn down at the agent: that happens when the process exits."""
+        self._started = False
+        self._stopping.set()
+        self.outbox.wake()
+        stream = self._stream
+        if stream is not None:
+            stream.interrupt()
+
+    @property
+    def connected(self) -> bool:
+        return self._subscribed.is_set()
+
+    @property
+    def connection(self) -> threading.Event:
+        """Set while subscribed, for those who wait for it."""
+        return self._subscribed
+
+    # -- the event stream --------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        lost = time.monotonic()
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            busy = self._subscribe()
+            now = time.monotonic()
+            if self._stopping.is_set():
+                return
+            if self._subscribed.is_set():
+                lost = now
+                self._subscribed.clear()
+                self._callbacks.disconnected()
+            if not busy and not self.checkpoint:
+                self._give_up("the agent is gone and the framework does not checkpoint")
+                return
+            if now - lost >= self._settings.recovery_timeout:
+                self._give_up(f"the agent did not come back within {self._settings.recovery_timeout:g} s")
+                return
+            if busy:
+                self._stopping.wait(min(_BUSY_RETRY, self._settings.backoff_max))
+            elif lost != now or now - began < _STABLE_AFTER:
+                self._stopping.wait(random.uniform(0, self._settings.backoff_max))
+
+    def _give_up(self, reason: str) -> None:
+        self._log.error("giving up on the agent", reason=reason)
+        self._callbacks.shutdown_requested(reason)
+
+    def _subscribe(self) -> bool:
+        """One subscription from its beginning to its end; whether the agent is there but not ready for us."""
+        pending = self.outbox.pending()
+        try:
+            stream = self._stream = self._agent.subscribe(self._subscribe_call(pending))
+        except TRANSPORT_ERRORS as error:
+            self._log.info("the agent does not answer", error=repr(error))
+            return False
+        try:
+            if stream.status != _OK:
+                return self._not_taken(stream.answer())
+            self.outbox.sent(pending)
+            for record in stream.records():
+                self._handle(record)
+            self._log.info("the agent ended the event stream")
+        except FramingError as error:
+            self._log.error("the event stream is broken", error=str(error))
+        except TRANSPORT_ERRORS as error:
+            if not self._stopping.is_set():
+                self._log.info("the event stream broke", error=repr(error))
+        finally:
+            self._stream = None
+            stream.close()
+        return False
+
+    def _not_taken(self, answer: Answer) -> bool:
+        busy = answer.status in (RECOVERING, NOT_FOUND)
+        write = self._log.info if busy else self._log.error
+        write("the agent does not take the subscription", status=answer.status, answer=answer.text)
+        return busy
+
+    def _subscribe_call(self, pending: list[Json]) -> Json:
+        with self._tasks_lock:
+            tasks = list(self.tasks.values())
+        updates = [{"status": status} for status in pending]
+        return self._call("SUBSCRIBE", subscribe={"unacknowledged_tasks": tasks, "unacknowledged_updates": updates})
+
+    def _call(self, kind: str, **body: Json) -> Json:
+        return {"type": kind, "framework_id": self.framework_id, "executor_id": self.executor_id, **body}
+
+    def _handle(self, record: bytes) -> None:
+        """One event. A malformed one is logged and skipped: the pod outlives it."""
+        if self._stopping.is_set():
+            return
+        try:
+            self.on_event(json.loads(record))
+        except (ValueError, KeyError, TypeError) as error:
+            self._log.error(
+                "an event could not be understood",
+                error=repr(error),
+                event_text=record[:500].decode("utf-8", "replace"),
+            )
+
+    # -- events (called by pymesos' on_event) ------------------------------------------------------------------
+
+    def on_subscribed(self, info: Json) -> None:
+        self.framework_info, self.executor_info = info["framework_info"], info["executor_info"]
+        self._callbacks.subscribed(info)
+        self._subscribed.set()
+        self.outbox.wake()
+
+    def on_launch(self, event: Json) -> None:
+        self._received([event["task"]])
+
+    def on_launch_group(self, event: Json) -> None:
+        self._received(event["task_group"]["tasks"])
+
+    def _received(self, tasks: list[Json]) -> None:
+        with self._tasks_lock:
+            self.tasks.update({task["task_id"]["value"]: task for task in tasks})
+        self._callbacks.group_received(tasks)
+
+    def on_kill(self, event: Json) -> None:
+        self._callbacks.kill_requested(event["task_id"]["value"], event.get("kill_policy"))
+
+    def on_acknowledged(self, event: Json) -> None:
+        with self._tasks_lock:
+            self.tasks.pop(event["task_id"]["value"], None)
+        self.outbox.acknowledged(event["uuid"])
+        self._callbacks.acknowledged()
+
+    def on_message(self, event: Json) -> None:
+        self._log.info("a framework message was ignored: none is defined")
+
+    def on_error(self, event: Json) -> None:
+        self._log.error("the agent reports an error", message=event.get("message"))
+
+    def on_shutdown(self) -> None:
+        self._callbacks.shutdown_requested("the agent asked the executor to shut down")
+
+    # -- updates -----------------------------------------------------------------------------------------------
+
+    def sendStatusUpdate(self, status: Json) -> None:
+        """Queue an update; it is delivered in order, and again and again until the agent has acknowledged it."""
+        self.outbox.add(
+            {
+                **status,
+                "executor_id": self.executor_id,
+                "source": "SOURCE_EXECUTOR",
+                "timestamp": time.time(),
+                "uuid": base64.b64encode(uuid.uuid4().bytes).decode("ascii"),
+            }
+        )
+
+    def _deliver(self) -> None:
+        while not self._stopping.is_set():
+            if not self._subscribed.wait(_SENDER_WAKES):
+                continue
+            for status in self.outbox.wait_due(_SENDER_WAKES):
+                if self._stopping.is_set() or not self._subscribed.is_set():
+                    break
+                self._post(status)
+
+    def _post(self, status: Json) -> None:
+        # Before the call: the acknowledgement may overtake the answer.
+        self.outbox.sent([status])
+        try:
+            answer = self._agent.call(EXECUTOR_API, self._call("UPDATE", update={"status": status}))
+        except TRANSPORT_ERRORS as error:
+            self._log.info("a status update was not answered", task=status["task_id"]["value"], error=repr(error))
+            self.outbox.refused(status)
+            return
+        if answer.status == _ACCEPTED:
+            return
+        write = self._log.info if answer.status in (RECOVERING, NOT_FOUND) else self._log.error
+        write(
+            "the agent did not take a status update",
+            task=status["task_id"]["value"],
+            state=status["state"],
+            status=answer.status,
+            answer=answer.text,
+        )
+        if answer.status == _BAD_REQUEST and "cannot be found" not in answer.text:
+            # Sending it again would be refused again, and hold up all later updates of the task.
+            self.outbox.acknowledged(status["uuid"])
+            self._callbacks.acknowledged()
+        else:
+            self.outbox.refused(status)

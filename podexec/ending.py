@@ -1,0 +1,83 @@
+"""How a container ended, in Mesos' words: from a WAIT_CONTAINER answer to the state, reason and message of the
+last status.
+
+Pure: no I/O, no clock.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from podexec.policy import Cause, Kill
+
+FINISHED = "TASK_FINISHED"
+FAILED = "TASK_FAILED"
+KILLED = "TASK_KILLED"
+
+LAUNCH_FAILED_REASON = "REASON_CONTAINER_LAUNCH_FAILED"
+OVERDUE_REASON = "REASON_MAX_COMPLETION_TIME_REACHED"
+
+
+@dataclass(frozen=True, slots=True)
+class Termination:
+    """What the agent knows of an ended container; ``wait_status`` is a raw wait(2) value, None when there is none."""
+
+    wait_status: int | None = None
+    state: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    limitation: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The last word on a task."""
+
+    state: str
+    message: str
+    reason: str | None = None
+    limitation: Mapping[str, object] | None = None
+
+
+def ending(termination: Termination, kill: Kill | None) -> Ending:
+    """The agent's own state and reason win; then a kill of ours; then the exit status."""
+    message = describe(termination.wait_status)
+    reason = None
+    if kill is not None and kill.cause is Cause.OVERDUE:
+        state, reason = FAILED, OVERDUE_REASON
+    elif kill is not None:
+        state = KILLED
+    elif termination.wait_status == 0:
+        state = FINISHED
+    else:
+        state = FAILED
+    if kill is not None and kill.detail:
+        message = f"{message}; {kill.detail}"
+    if termination.message:
+        message = f"{message}: {termination.message}"
+    return Ending(termination.state or state, message, termination.reason or reason, termination.limitation)
+
+
+def not_launched(error: str, kill: Kill | None) -> Ending:
+    """A container that never ran: killed if that was asked meanwhile, failed otherwise."""
+    if kill is None:
+        return Ending(FAILED, f"The container was not launched: {error}", LAUNCH_FAILED_REASON)
+    detail = f"; {kill.detail}" if kill.detail else ""
+    if kill.cause is Cause.OVERDUE:
+        return Ending(FAILED, f"The launch was ended{detail}", OVERDUE_REASON)
+    return Ending(KILLED, f"Killed during the launch{detail}: {error}")
+
+
+def describe(wait_status: int | None) -> str:
+    if wait_status is None:
+        return "The agent has no exit status of the container"
+    code = os.waitstatus_to_exitcode(wait_status)
+    if code >= 0:
+        return f"Command exited with status {code}"
+    try:
+        return f"Command terminated with signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"Command terminated with signal {-code}"

@@ -1,0 +1,99 @@
+"""What the agent tells an executor through its environment.
+
+Owns the reading of ``MESOS_*``; nothing else in the package looks at ``os.environ``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Final
+
+_UNITS: Final = {
+    "ns": 1e-9,
+    "us": 1e-6,
+    "ms": 1e-3,
+    "secs": 1.0,
+    "mins": 60.0,
+    "hrs": 3600.0,
+    "days": 86400.0,
+    "weeks": 7 * 86400.0,
+}
+_DURATION: Final = re.compile(rf"\s*([0-9.]+)\s*({'|'.join(_UNITS)})\s*")
+
+# The defaults of the agent's own flags.
+_SHUTDOWN_GRACE: Final = "5secs"
+_RECOVERY_TIMEOUT: Final = "15mins"
+_BACKOFF_MAX: Final = "2secs"
+
+
+class SettingsError(ValueError):
+    """The environment is not the one an agent gives to an executor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One executor's place in the cluster."""
+
+    framework_id: str
+    executor_id: str
+    host: str
+    port: int
+    path_prefix: str
+    sandbox: str
+    checkpoint: bool
+    shutdown_grace: float
+    recovery_timeout: float
+    backoff_max: float
+    token: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def take(cls, environment: MutableMapping[str, str]) -> Settings:
+        """Read the settings; the token is removed, so that nothing started later can find it in the environment."""
+        token = environment.pop("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", None)
+        host, port = parse_endpoint(_required(environment, "MESOS_AGENT_ENDPOINT"))
+        return cls(
+            framework_id=_required(environment, "MESOS_FRAMEWORK_ID"),
+            executor_id=_required(environment, "MESOS_EXECUTOR_ID"),
+            host=host,
+            port=port,
+            path_prefix=_path_prefix(environment.get("MESOS_SLAVE_PID", "")),
+            sandbox=environment.get("MESOS_SANDBOX") or environment.get("MESOS_DIRECTORY") or ".",
+            checkpoint=environment.get("MESOS_CHECKPOINT", "0") == "1",
+            shutdown_grace=parse_duration(environment.get("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", _SHUTDOWN_GRACE)),
+            recovery_timeout=parse_duration(environment.get("MESOS_RECOVERY_TIMEOUT", _RECOVERY_TIMEOUT)),
+            backoff_max=parse_duration(environment.get("MESOS_SUBSCRIPTION_BACKOFF_MAX", _BACKOFF_MAX)),
+            token=token or None,
+        )
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a Mesos duration such as ``5secs`` or ``15mins``."""
+    match = _DURATION.fullmatch(text)
+    if not match:
+        raise SettingsError(f"{text!r} is not a duration; Mesos writes a number and one of {', '.join(_UNITS)}")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def parse_endpoint(text: str) -> tuple[str, int]:
+    """Host and port of ``10.0.0.1:5051``, ``agent.example:5051`` or ``[::1]:5051``."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or not host:
+        raise SettingsError(f"MESOS_AGENT_ENDPOINT is {text!r}; it must be HOST:PORT")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _path_prefix(agent_pid: str) -> str:
+    """``/slave(1)`` of ``slave(1)@10.0.0.1:5051``: the right agent where one process holds several."""
+    name, at, _ = agent_pid.partition("@")
+    return f"/{name}" if at and name else ""
+
+
+def _required(environment: MutableMapping[str, str], name: str) -> str:
+    value = environment.get(name)
+    if not value:
+        raise SettingsError(
+            f"{name} is not set: this program is started by a Mesos agent, as the executor of a task group"
+        )
+    return value

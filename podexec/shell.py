@@ -1,0 +1,251 @@
+"""The loop: inbox -> machine -> effects.
+
+Owns the pod's state and the threads that do what the machine asks for: one a container (launch, then wait), one
+a container that is being killed (its signals, in order). Every thread tells what happened through the inbox; only the
+loop steps the machine.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from podexec import events as ev
+from podexec import log, machine, taskinfo
+from podexec.agent import Agent, Stopped
+from podexec.driver import PodDriver
+from podexec.settings import Settings
+from podexec.wire import ExecutorData, WireError
+
+if TYPE_CHECKING:
+    from podexec.checks import Checker, Result
+
+Json = dict[str, Any]
+
+
+class Shell:
+    """One pod instance, from the first LAUNCH_GROUP to the last acknowledgement. It is the driver's ``Callbacks``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = threading.Event()
+        self._agent = Agent(settings, self._stop)
+        self._driver = PodDriver(self, settings, self._agent)
+        self._inbox: queue.SimpleQueue[ev.Event] = queue.SimpleQueue()
+        self._pod = machine.Pod()
+        self._root: Json = {}
+        self._refusal = ""
+        self._tasks: dict[str, Json] = {}
+        self._signals: dict[str, queue.SimpleQueue[int]] = {}
+        self._checkers: dict[str, list[Checker]] = {}
+        self._leave_by: float | None = None
+        self._log = log.get(pod=settings.executor_id)
+
+    def run(self) -> None:
+        """Until the pod is over and everything is acknowledged, or there is no more time for it."""
+        self._driver.start()
+        while True:
+            now = time.monotonic()
+            if self._leave_by is not None and (now >= self._leave_by or not len(self._driver.outbox)):
+                break
+            event = self._next_event(now)
+            self._pod, effects = machine.step(self._pod, event, time.monotonic())
+            for effect in effects:
+                self._perform(effect)
+        self._stop.set()
+        self._driver.stop()
+        self._log.info("leaving", unacknowledged=len(self._driver.outbox))
+
+    def _next_event(self, now: float) -> ev.Event:
+        times = [t for t in (machine.next_deadline(self._pod), self._leave_by) if t is not None]
+        try:
+            return self._inbox.get(timeout=max(0.0, min(times) - now) if times else None)
+        except queue.Empty:
+            return ev.Ticked()
+
+    # -- what the driver tells (on its threads) ----------------------------------------------------------------
+
+    def subscribed(self, subscribed: Json) -> None:
+        self._root = subscribed["container_id"]
+        self._read_data(subscribed["executor_info"].get("data"))
+        capabilities = {c["type"] for c in subscribed["framework_info"].get("capabilities", ())}
+        self._log.info("subscribed", container=self._root["value"], refusal=self._refusal or None)
+        self._inbox.put(ev.Subscribed("TASK_KILLING_STATE" in capabilities, "PARTITION_AWARE" in capabilities))
+
+    def _read_data(self, data: str | None) -> None:
+        """ExecutorInfo.data; without it (another scheduler, the role of Mesos' default executor) the defaults hold."""
+        try:
+            log.configure((ExecutorData.decode(data) if data else ExecutorData()).log_level)
+        except WireError as error:
+            self._refusal = str(error)
+
+    def disconnected(self) -> None:
+        self._log.warning("disconnected from the agent")
+
+    def group_received(self, tasks: list[Json]) -> None:
+        specs, refusal = [], self._refusal
+        for task in tasks:
+            container_id = taskinfo.container_id(task, uuid.uuid4().hex[:8])
+            try:
+                spec = taskinfo.task_spec(task, container_id)
+            except (KeyError, TypeError, ValueError) as error:
+                refusal = refusal or f"the TaskInfo of {task['task_id']['value']} is not understood: {error!r}"
+                spec = ev.TaskSpec(task["task_id"]["value"], container_id, name="")
+            specs.append(spec)
+            self._tasks[container_id] = task
+        self._inbox.put(ev.GroupReceived(tuple(specs), refusal))
+
+    def kill_requested(self, task_id: str, kill_policy: Json | None) -> None:
+        self._inbox.put(ev.KillRequested(task_id, taskinfo.kill_grace(kill_policy)))
+
+    def shutdown_requested(self, reason: str) -> None:
+        """Also called from a signal handler."""
+        self._inbox.put(ev.ShutdownRequested(reason, self._settings.shutdown_grace, self._driver.connected))
+
+    def acknowledged(self) -> None:
+        self._inbox.put(ev.Ticked())
+
+    # -- effects -----------------------------------------------------------------------------------------------
+
+    def _perform(self, effect: ev.Effect) -> None:
+        match effect:
+            case ev.Launch(container_id):
+                self._thread(container_id, lambda: self._run_container(container_id))
+            case ev.Signal(container_id, number):
+                self._send_signal(container_id, number)
+            case ev.Report():
+                self._send_report(effect)
+            case ev.StartChecks(container_id):
+                self._start_checks(container_id)
+            case ev.StopChecks(container_id):
+                for checker in self._checkers.pop(container_id, ()):
+                    checker.stop()
+            case ev.Leave(by):
+                self._leave_by = by
+            case ev.Note(text, container_id):
+                self._log.info(text, **self._ids(container_id))
+
+    def _thread(self, name: str, work: Callable[[], None]) -> None:
+        def run() -> None:
+            try:
+                work()
+            except Stopped:
+                return
+
+        threading.Thread(target=run, name=name, daemon=True).start()
+
+    def _run_container(self, container_id: str) -> None:
+        call = taskinfo.launch_call(self._tasks[container_id], self._nested(container_id), self._agent.own_address)
+        error = self._agent.launch(call)
+        if error is not None:
+            self._inbox.put(ev.LaunchFailed(container_id, error))
+            return
+        self._link(container_id)
+        self._inbox.put(ev.ContainerLaunched(container_id))
+        self._inbox.put(ev.ContainerExited(container_id, self._agent.wait(self._nested(container_id))))
+
+    def _send_signal(self, container_id: str, number: int) -> None:
+        """In order: a SIGKILL must not overtake the SIGTERM."""
+        signals = self._signals.get(container_id)
+        if signals is None:
+            signals = self._signals[container_id] = queue.SimpleQueue()
+            self._thread(f"kill {container_id}", lambda: self._deliver_signals(container_id))
+        signals.put(number)
+
+    def _deliver_signals(self, container_id: str) -> None:
+        signals = self._signals[container_id]
+        while True:
+            number = signals.get()
+            accepted = self._agent.kill(self._nested(container_id), number)
+            self._log.info("signal", number=number, accepted=accepted, **self._ids(container_id))
+            self._inbox.put(ev.SignalAnswered(container_id, number, accepted))
+
+    def _link(self, container_id: str) -> None:
+        """``tasks/<task id>`` -> the container's sandbox: Mesos' web UI and people look there."""
+        link = Path(self._settings.sandbox, "tasks", self._tasks[container_id]["task_id"]["value"])
+        try:
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to(Path("..", "containers", container_id), target_is_directory=True)
+        except OSError as error:
+            self._log.warning("no link to the container's sandbox", link=str(link), error=str(error))
+
+    def _start_checks(self, container_id: str) -> None:
+        from podexec.checks import Checker  # noqa: PLC0415 - most pods have none
+
+        task = self._tasks[container_id]
+        reports: list[tuple[str, Callable[[Result], None]]] = [
+            ("health_check", lambda r: self._inbox.put(ev.HealthObserved(container_id, r.passed, r.message))),
+            ("check", lambda r: self._inbox.put(ev.CheckObserved(container_id, _check_status(task["check"], r)))),
+        ]
+        checkers = [
+            Checker(
+                taskinfo.check_spec(task[field]),
+                self._nested(container_id),
+                self._agent,
+                self._driver.connection,
+                report,
+                self._ids(container_id),
+            )
+            for field, report in reports
+            if task.get(field)
+        ]
+        self._checkers[container_id] = checkers
+        for checker in checkers:
+            checker.start()
+
+    def _send_report(self, report: ev.Report) -> None:
+        container = self._pod.by_task(report.task_id)
+        container_id = container.spec.container_id if container else ""
+        self._log.info(
+            "status",
+            state=report.state,
+            reason=report.reason,
+            message=report.message,
+            task=report.task_id,
+            container=container_id,
+        )
+        status: Json = {"task_id": {"value": report.task_id}, "state": report.state}
+        optional = {
+            "reason": report.reason,
+            "message": report.message,
+            "healthy": report.healthy,
+            "limitation": report.limitation,
+            "check_status": _check_json(report.check) if report.check else None,
+            "container_status": {"container_id": self._nested(container_id)} if container_id else None,
+        }
+        status.update({field: value for field, value in optional.items() if value is not None})
+        self._driver.sendStatusUpdate(status)
+
+    # -- ids ---------------------------------------------------------------------------------------------------
+
+    def _nested(self, container_id: str) -> Json:
+        return {"value": container_id, "parent": self._root}
+
+    def _ids(self, container_id: str) -> dict[str, str]:
+        task = self._tasks.get(container_id)
+        ids = {"pod": self._settings.executor_id}
+        if task is not None:
+            ids |= {"task": task["task_id"]["value"], "container": container_id}
+        return ids
+
+
+_CHECK_FIELDS = {
+    "HTTP": ("http", "status_code"),
+    "TCP": ("tcp", "succeeded"),
+    "COMMAND": ("command", "exit_code"),
+}
+
+
+def _check_status(check: Json, result: Result) -> ev.CheckStatus:
+    return ev.CheckStatus(check["type"], result.value)
+
+
+def _check_json(status: ev.CheckStatus) -> Json:
+    """CheckStatusInfo; the inner message is there, and empty, while nothing is known."""
+    message, field = _CHECK_FIELDS[status.kind]
+    return {"type": status.kind, message: {} if status.value is None else {field: status.value}}

@@ -1,0 +1,148 @@
+"""From Mesos' TaskInfo to what the rest of the executor works with.
+
+Owns the reading of TaskInfo (JSON of the v1 API) and the writing of LAUNCH_CONTAINER. Pure functions over
+dicts: no I/O, and ids come in as arguments.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from podexec.events import TaskSpec
+from podexec.policy import DEFAULT_KILL_GRACE, HealthPolicy
+
+Json = dict[str, Any]
+
+_ILLEGAL: Final = re.compile(r"[^A-Za-z0-9_-]+")
+_NAME_LENGTH: Final = 200
+
+HTTP: Final = "HTTP"
+TCP: Final = "TCP"
+COMMAND: Final = "COMMAND"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSpec:
+    """One ``health_check`` or ``check``: what to do, how often. A timeout of None is no timeout."""
+
+    kind: str
+    delay: float
+    interval: float
+    timeout: float | None
+    port: int = 0
+    path: str = "/"
+    scheme: str = "http"
+    ipv6: bool = False
+    command: Json | None = None
+
+
+def container_id(task: Json, suffix: str) -> str:
+    """A readable ContainerID value, unique through ``suffix``: the container's name in the characters Mesos allows."""
+    name = _ILLEGAL.sub("-", str(task.get("name") or ""))[:_NAME_LENGTH].strip("-")
+    return f"{name or 'container'}-{suffix}"
+
+
+def task_spec(task: Json, container: str) -> TaskSpec:
+    health = task.get("health_check")
+    check = task.get("check")
+    grace = kill_grace(task.get("kill_policy"))
+    return TaskSpec(
+        task_id=task["task_id"]["value"],
+        container_id=container,
+        name=str(task.get("name") or task["task_id"]["value"]),
+        kill_grace=DEFAULT_KILL_GRACE if grace is None else grace,
+        max_completion=_seconds(task.get("max_completion_time")) or None,
+        health=_health_policy(health) if health else None,
+        check=check["type"] if check else None,
+    )
+
+
+def kill_grace(kill_policy: Json | None) -> float | None:
+    """Seconds between SIGTERM and SIGKILL of a KillPolicy; None if it says nothing."""
+    return _seconds((kill_policy or {}).get("grace_period"))
+
+
+def check_spec(check: Json) -> CheckSpec:
+    """The common part of a HealthCheck and a CheckInfo, with Mesos' defaults."""
+    kind = check["type"]
+    details = check.get(kind.lower()) or {}
+    timeout = float(check.get("timeout_seconds", 20.0))
+    return CheckSpec(
+        kind=kind,
+        delay=float(check.get("delay_seconds", 15.0)),
+        interval=float(check.get("interval_seconds", 10.0)),
+        timeout=timeout or None,
+        port=int(details.get("port", 0)),
+        path=details.get("path") or "/",
+        scheme=details.get("scheme") or "http",
+        ipv6=details.get("protocol") == "IPv6",
+        command=_check_command(check) if kind == COMMAND else None,
+    )
+
+
+def _check_command(check: Json) -> Json:
+    """A HealthCheck holds the CommandInfo itself, a CheckInfo wraps it once more."""
+    command: Json = check["command"]
+    inner = command.get("command")
+    return inner if isinstance(inner, dict) else command
+
+
+def _health_policy(health: Json) -> HealthPolicy:
+    return HealthPolicy(float(health.get("grace_period_seconds", 10.0)), int(health.get("consecutive_failures", 3)))
+
+
+def launch_call(task: Json, container: Json, address: str) -> Json:
+    """The body of LAUNCH_CONTAINER: what the TaskInfo says, and what Mesos' own default executor adds to it."""
+    call: Json = {"container_id": container, "command": _command(task, address)}
+    for field in ("container", "resources", "limits"):
+        if task.get(field):
+            call[field] = task[field]
+    volumes = _disk_volumes(task)
+    if volumes:
+        info: Json = dict(task.get("container") or {"type": "MESOS"})
+        call["container"] = {**info, "volumes": [*info.get("volumes", []), *volumes]}
+    return call
+
+
+def _command(task: Json, address: str) -> Json:
+    """The user's command, with the two variables last so that they win."""
+    command: Json = dict(task.get("command") or {"shell": False})
+    added = [_variable("MESOS_CONTAINER_IP", address)]
+    role = _allocation_role(task)
+    if role is not None:
+        added.append(_variable("MESOS_ALLOCATION_ROLE", role))
+    environment = command.get("environment") or {}
+    command["environment"] = {**environment, "variables": [*environment.get("variables", []), *added]}
+    return command
+
+
+def _allocation_role(task: Json) -> str | None:
+    for resource in task.get("resources", ())[:1]:
+        role = (resource.get("allocation_info") or {}).get("role")
+        return None if role is None else str(role)
+    return None
+
+
+def _disk_volumes(task: Json) -> list[Json]:
+    """Volumes on disk resources are mounted on the executor's container; the nested one shares its parent's."""
+    found = []
+    for resource in task.get("resources", ()):
+        volume = (resource.get("disk") or {}).get("volume")
+        if volume:
+            path = volume["container_path"]
+            source = {"type": "SANDBOX_PATH", "sandbox_path": {"type": "PARENT", "path": path}}
+            found.append({"container_path": path, "mode": volume.get("mode", "RW"), "source": source})
+    return found
+
+
+def _variable(name: str, value: str) -> Json:
+    return {"name": name, "type": "VALUE", "value": value}
+
+
+def _seconds(duration: Json | None) -> float | None:
+    """A DurationInfo; 64-bit numbers may come as strings."""
+    if not duration or "nanoseconds" not in duration:
+        return None
+    return int(duration["nanoseconds"]) / 1e9

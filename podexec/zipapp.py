@@ -1,0 +1,134 @@
+"""Build the executor as one file that an agent can fetch: ``python -m podexec.zipapp --output podexec.pyz``.
+
+Owns what goes into the archive: this package and the pure-Python packages it imports, taken from the running
+environment, so no network is needed and an installed podexec can build its own executor. Beside each source
+lies its bytecode for the building interpreter: that one starts fast, another Python compiles the source. The
+same inputs give the same bytes.
+
+Not part of the archive itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import os
+import py_compile
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+# Distribution -> the module or package it gives.
+_BUNDLED = {
+    "addict": "addict",
+    "http-parser": "http_parser",
+    "pymesos": "pymesos",
+    "six": "six",
+    "structlog": "structlog",
+}
+_LEFT_OUT = {"podexec/zipapp.py"}
+_LICENSE_NAMES = ("LICEN", "COPYING", "NOTICE")
+
+_SHEBANG = b"#!/usr/bin/env python3\n"
+_MAIN = b"from podexec.__main__ import run\n\nrun()\n"
+_DATE = (1980, 1, 1, 0, 0, 0)
+_EXECUTABLE = 0o755
+
+
+class BuildError(Exception):
+    """The environment lacks something that belongs into the executor."""
+
+
+def build(output: Path) -> Path:
+    """Write the executor to ``output``, replacing it in one move: a reader sees the old file or the new one."""
+    files = dict(_sources())
+    entries = files | dict(_bytecode(files)) | dict(_licenses())
+    output = output.absolute()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(prefix=output.name, dir=output.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(_SHEBANG)
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                for name in sorted(entries):
+                    archive.writestr(_entry(name), entries[name])
+        Path(partial).chmod(_EXECUTABLE)
+        Path(partial).replace(output)
+    except BaseException:
+        Path(partial).unlink()
+        raise
+    return output
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, _DATE)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = 0o644 << 16
+    return info
+
+
+def _sources() -> Iterator[tuple[str, bytes]]:
+    yield "__main__.py", _MAIN
+    yield from _module("podexec", hint="install podexec")
+    for distribution, module in _BUNDLED.items():
+        yield from _module(module, hint=f"install the distribution {distribution}")
+
+
+def _module(name: str, hint: str) -> Iterator[tuple[str, bytes]]:
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise BuildError(f"the module {name} of the executor is not in this environment; {hint}")
+    origin = Path(spec.origin)
+    files = sorted(origin.parent.rglob("*.py")) if spec.submodule_search_locations else [origin]
+    top = origin.parent.parent if spec.submodule_search_locations else origin.parent
+    for file in files:
+        inside = file.relative_to(top).as_posix()
+        if inside not in _LEFT_OUT:
+            yield inside, file.read_bytes()
+
+
+def _bytecode(files: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """Unchecked: the archive never changes, nothing is compared at start-up. No docstrings or asserts: less to load."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, compiled = Path(folder, "source.py"), Path(folder, "compiled.pyc")
+        for name, text in files.items():
+            source.write_bytes(text)
+            py_compile.compile(
+                str(source),
+                str(compiled),
+                dfile=name,
+                doraise=True,
+                optimize=2,
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            )
+            yield f"{name}c", compiled.read_bytes()
+
+
+def _licenses() -> Iterator[tuple[str, bytes]]:
+    """The texts under which the bundled packages may be passed on."""
+    for distribution in _BUNDLED:
+        for file in importlib.metadata.files(distribution) or ():
+            if file.name.upper().startswith(_LICENSE_NAMES):
+                yield f"licenses/{distribution}/{file.name}", file.read_binary()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m podexec.zipapp", description="Build the pod executor as one file.")
+    parser.add_argument(
+        "--output", type=Path, default=Path("podexec.pyz"), help="where to write it (default: %(default)s)"
+    )
+    try:
+        output = build(parser.parse_args().output)
+    except BuildError as error:
+        sys.stderr.write(f"podexec: {error}\n")
+        return 1
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    sys.stdout.write(f"{output}: {output.stat().st_size} bytes, bytecode for Python {version}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""The application: the routes put together, and what every answer carries."""
+
+from fastapi import FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from scheduler.api import errors, info
+from scheduler.api.info import ServerInfo
+from scheduler.api.pods import Pods, Requests
+from scheduler.core.world import World
+
+
+def create_app(requests: Requests, world: World, server: ServerInfo) -> FastAPI:
+    """The API over a world to read and a shell to ask. Both belong to the event loop that runs the app."""
+    app = FastAPI(title="podexec", version=server.version, openapi_url=None, redirect_slashes=False)
+    app.include_router(Pods(requests, world).router())
+    app.include_router(info.router(server, world))
+    errors.install(app)
+    app.add_middleware(GZipMiddleware, minimum_size=4096)
+    app.add_middleware(_MarathonHeaders, leader=f"http://{server.leader}")
+    return app
+
+
+class _MarathonHeaders:
+    """Puts on every answer the headers that Marathon puts there: who leads; nothing may be cached or framed."""
+
+    def __init__(self, app: ASGIApp, leader: str) -> None:
+        self._app = app
+        self._headers = {
+            "X-Marathon-Leader": leader,
+            "Cache-Control": "no-cache, no-store, must-revalidate",
+            "Pragma": "no-cache",
+            "Expires": "0",
+            "X-Frame-Options": "DENY",
+            "X-XSS-Protection": "1; mode=block",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._headers)
+            await send(message)
+
+        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)

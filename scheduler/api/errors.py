@@ -1,0 +1,93 @@
+"""Everything the API says no with, in Marathon's bodies: a ``message``, and ``details`` by path where there are any.
+
+Messages are for people: what is wrong, and where it helps, what to do. Tools look at the status and the paths.
+"""
+
+from collections.abc import Iterable
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from scheduler.core.effects import Refused
+from scheduler.model.json import Json
+from scheduler.model.problems import Problem, Problems, Stage
+from scheduler.shell.loop import ShellError
+
+_REFUSALS = {"exists": 409, "absent": 404, "invalid": 422}
+
+
+class ApiError(Exception):
+    """A request that ends here, and the answer it gets."""
+
+    def __init__(self, status: int, body: Json) -> None:
+        super().__init__(body["message"])
+        self.status = status
+        self.body = body
+
+
+def json_response(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer in JSON, encoded here and now."""
+    return Response(orjson.dumps(content), status, headers, "application/json")
+
+
+def absent(pod_id: str) -> ApiError:
+    """There is no such pod."""
+    return ApiError(404, {"message": f"Pod '{pod_id}' does not exist", "details": []})
+
+
+def unacceptable(problems: Problems) -> ApiError:
+    """The definition is not one, or not a valid one."""
+    if problems.stage is Stage.SYNTAX:
+        return ApiError(400, {"message": "Invalid JSON", "details": problems.items[0].error})
+    message = "Invalid JSON" if problems.stage is Stage.SCHEMA else "Object is not valid"
+    return ApiError(422, {"message": message, "details": _by_path(problems.items)})
+
+
+def refused(answer: Refused, pod_id: str) -> ApiError:
+    """The core said no."""
+    if answer.kind == "absent":
+        return absent(pod_id)
+    if answer.kind == "invalid":
+        problems = (Problem(path, error) for path, error in answer.problems)
+        return ApiError(422, {"message": answer.message, "details": _by_path(problems)})
+    return ApiError(_REFUSALS[answer.kind], {"message": answer.message})
+
+
+def install(app: FastAPI) -> None:
+    """Have all that is raised answered in Marathon's form."""
+    app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(ShellError, _unavailable)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _fault)
+
+
+def _by_path(problems: Iterable[Problem]) -> list[Json]:
+    grouped: dict[str, list[str]] = {}
+    for problem in problems:
+        grouped.setdefault(problem.path, []).append(problem.error)
+    return [{"path": path, "errors": errors} for path, errors in grouped.items()]
+
+
+async def _api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return json_response(error.body, error.status)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    return json_response({"message": str(error)}, 503)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    texts = {
+        404: f"URI not found: {request.url.path}",
+        405: f"Method {request.method} is not allowed for {request.url.path}",
+    }
+    message = texts.get(error.status_code, error.detail)
+    return json_response({"message": message}, error.status_code, dict(error.headers or {}))
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    """A fault of ours. It is told without its insides; the server logs the traceback."""
+    return json_response({"message": "The scheduler failed to answer this request; its log says why."}, 500)

@@ -1,0 +1,156 @@
+"""`podexec cluster`: a real Mesos on this machine, one verb for each thing that can happen to a cluster."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scheduler.cli.errors import CommandError
+from scheduler.cli.options import Json, option
+
+if TYPE_CHECKING:
+    from localmesos import Cluster, Status
+
+app = typer.Typer(name="cluster", help="A local cluster of real Mesos masters and agents.", no_args_is_help=True)
+
+DEFAULT_NAME = "default"
+
+Agents = Annotated[int, option("--agents", "How many agents.", min=0)]
+Level = Annotated[
+    str | None, option("--level", "linux, linux-v2 or posix.", show_default="the fullest that works on this machine")
+]
+Name = Annotated[str, option("--name", "Which local cluster, where there are several.")]
+AgentId = Annotated[str, typer.Argument(metavar="ID", help="e.g. agent-1")]
+MasterId = Annotated[str, typer.Argument(metavar="ID", help="e.g. master-1")]
+
+
+@contextmanager
+def local_cluster(name: str) -> Iterator["Cluster"]:
+    """The cluster of that name, which need not exist yet; what goes wrong with it ends the command with a message."""
+    from localmesos import Cluster, ClusterError
+
+    try:
+        yield Cluster(name)
+    except ClusterError as error:
+        raise CommandError(str(error)) from error
+
+
+def say(line: str) -> None:
+    """Progress goes to stderr, line by line."""
+    typer.echo(line, err=True)
+
+
+@app.command()
+def up(
+    agents: Agents = 1,
+    masters: Annotated[int, option("--masters", "How many masters; more than one need ZooKeeper.", min=1)] = 1,
+    zookeeper: Annotated[bool, option("--zookeeper", "Elect the leading master through ZooKeeper.")] = False,
+    level: Level = None,
+    name: Name = DEFAULT_NAME,
+) -> None:
+    """Start a cluster and leave it running; prints what a scheduler takes as --master."""
+    with local_cluster(name) as cluster:
+        cluster.up(name, agents=agents, masters=masters, zookeeper=zookeeper, level=level, progress=say)
+        typer.echo(cluster.master)
+
+
+@app.command()
+def status(name: Name = DEFAULT_NAME, as_json: Json = False) -> None:
+    """Show the cluster's members, and what of Mesos is left out on this machine."""
+    with local_cluster(name) as cluster:
+        found = cluster.status()
+    if as_json:
+        typer.echo(json.dumps(_as_json(found), indent=2))
+    else:
+        _print(found)
+
+
+@app.command()
+def logs(
+    member: Annotated[str, typer.Argument(metavar="ID", help="e.g. master-1, agent-2, zookeeper")] = "master-1",
+    lines: Annotated[int, option("--lines", "How many of the last lines.", "-n", min=1)] = 100,
+    name: Name = DEFAULT_NAME,
+) -> None:
+    """Show what a member wrote last."""
+    with local_cluster(name) as cluster:
+        typer.echo(cluster.logs(member, lines))
+
+
+@app.command("add-agent")
+def add_agent(
+    resources: Annotated[str | None, option("--resources", "e.g. cpus:2;mem:1024;disk:4096")] = None,
+    attributes: Annotated[str | None, option("--attributes", "e.g. rack:a;disk:ssd")] = None,
+    name: Name = DEFAULT_NAME,
+) -> None:
+    """Start one more agent."""
+    with local_cluster(name) as cluster:
+        typer.echo(cluster.add_agent(resources=resources, attributes=attributes).id)
+
+
+@app.command("kill-agent")
+def kill_agent(member: AgentId, name: Name = DEFAULT_NAME) -> None:
+    """SIGKILL an agent; its containers run on."""
+    with local_cluster(name) as cluster:
+        cluster.kill_agent(member)
+
+
+@app.command("restart-agent")
+def restart_agent(member: AgentId, name: Name = DEFAULT_NAME) -> None:
+    """Start an agent again, with the work it had; a running one is killed first."""
+    with local_cluster(name) as cluster:
+        cluster.restart_agent(member)
+
+
+@app.command("kill-master")
+def kill_master(member: MasterId, name: Name = DEFAULT_NAME) -> None:
+    """SIGKILL a master."""
+    with local_cluster(name) as cluster:
+        cluster.kill_master(member)
+
+
+@app.command("restart-master")
+def restart_master(member: MasterId, name: Name = DEFAULT_NAME) -> None:
+    """Start a master again, with its registry."""
+    with local_cluster(name) as cluster:
+        cluster.restart_master(member)
+
+
+@app.command()
+def down(name: Name = DEFAULT_NAME) -> None:
+    """End the cluster and everything that runs on it, and leave nothing behind."""
+    with local_cluster(name) as cluster:
+        cluster.down(say)
+
+
+def _as_json(found: "Status") -> dict[str, object]:
+    members = [
+        {"id": each.id, "address": each.address, "pid": each.pid, "alive": each.alive, "log": str(each.log)}
+        for each in found.members
+    ]
+    shown = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    return shown | {"members": members, "folder": str(found.folder)}
+
+
+def _print(found: "Status") -> None:
+    from rich.table import Table
+
+    from scheduler.cli import tables
+
+    table = Table(box=None, header_style="bold")
+    for column in ("ID", "ADDRESS", "PID", "STATE", "LOG"):
+        table.add_column(column, overflow="fold")
+    for member in found.members:
+        state = "down"
+        if member.alive:
+            state = "leading" if member.id == found.leader else "registered" if member.id in found.registered else "up"
+        table.add_row(member.id, member.address, str(member.pid or "-"), state, str(member.log))
+    console = tables.console()
+    console.print(
+        f"{found.name}: Mesos {found.version or 'not answering'}, --master {found.master}, level {found.level}"
+    )
+    if found.left_out:
+        console.print(f"left out: {found.left_out}")
+    console.print(table)

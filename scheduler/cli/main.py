@@ -1,0 +1,60 @@
+"""The ``podexec`` command: its nouns put together, and how it ends."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from scheduler.cli import cluster, pod, scheduler, up
+from scheduler.cli.errors import CommandError
+
+
+def _with_dashes(name: str) -> str:
+    """Marathon spells its options with underscores."""
+    return name.replace("_", "-")
+
+
+app = typer.Typer(
+    name="podexec",
+    help="Pods on Apache Mesos: groups of containers that are launched together on one agent.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _with_dashes},
+)
+app.add_typer(pod.app, name="pod")
+app.command(name="scheduler")(scheduler.run)
+app.command(name="up")(up.up)
+app.command(name="down")(up.down)
+app.add_typer(cluster.app, name="cluster")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"podexec {version('podexec')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted."""
+    try:
+        app(None if arguments is None else list(arguments), prog_name="podexec")
+    except CommandError as error:
+        for line in error.lines():
+            typer.echo(line, err=True)
+        sys.exit(error.code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""Options as every command has them: spelled with dashes, set by a ``PODEXEC_*`` variable too."""
+
+from typing import Annotated, Any
+
+import typer
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+
+def option(name: str, help_text: str, *aliases: str, **more: Any) -> Any:
+    """An option ``--name``, which the environment variable ``PODEXEC_NAME`` sets as well.
+
+    ``--yes/--no`` pairs are named by their first half.
+    """
+    variable = name.partition("/")[0].removeprefix("--").replace("-", "_").upper()
+    return typer.Option(name, *aliases, envvar=f"PODEXEC_{variable}", help=help_text, **more)
+
+
+Url = Annotated[str, option("--url", "Where the scheduler's API is.", metavar="URL")]
+Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON instead of a table.")]

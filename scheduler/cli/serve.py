@@ -1,0 +1,214 @@
+"""The running scheduler: store, world, loop, connection to Mesos and API put together in one event loop.
+
+It ends on SIGTERM and SIGINT, leaving the pods as they are, and with an error when the store, the framework or an edge
+cannot go on. What can be refused without Mesos - a taken port, a foreign store - is refused before Mesos is contacted.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+
+import structlog
+import uvicorn
+
+from scheduler.api.app import create_app
+from scheduler.api.info import ServerInfo
+from scheduler.cli.errors import CommandError
+from scheduler.core.events import Event
+from scheduler.core.settings import Settings
+from scheduler.core.step import step
+from scheduler.core.world import World
+from scheduler.mesos.driver import Driver
+from scheduler.mesos.framework import FrameworkIdentity
+from scheduler.observe import log as logging
+from scheduler.shell.loop import Shell, ShellError
+from scheduler.store import Store, StoreError, open_store
+
+_BACKLOG = 2048
+_LAST_REQUESTS = 5  # seconds in which requests under way are still answered at the end
+_ANY_ADDRESS = ("", "0.0.0.0", "::")
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """All that a scheduler is started with.
+
+    Attributes:
+        master: ``HOST:PORT[,…]`` or ``zk://…``.
+        store: a URL.
+        settings: what the core must know.
+        identity: who the framework is to Mesos.
+    """
+
+    master: str
+    host: str
+    port: int
+    store: str
+    settings: Settings
+    identity: FrameworkIdentity
+    log_level: str = "info"
+
+
+def serve(serving: Serving) -> None:
+    """Run until told to stop. Raises CommandError when it cannot start or go on."""
+    logging.configure(serving.log_level)
+    with contextlib.closing(_listen(serving.host, serving.port)) as listening:
+        try:
+            with contextlib.closing(open_store(serving.store)) as store:
+                asyncio.run(_run(serving, store, listening))
+        except StoreError as error:
+            raise CommandError(str(error)) from error
+        except ShellError as error:
+            raise CommandError(
+                str(error), advice="The pods run on; a scheduler on the same store takes them up again."
+            ) from error
+
+
+async def _run(serving: Serving, store: Store, listening: socket.socket) -> None:
+    world = World(serving.settings, secrets.randbits(64), store.load())
+    advertised = _advertised(serving, listening)
+
+    def submit(event: Event) -> None:
+        shell.submit_threadsafe(event)
+
+    def failed(error: BaseException) -> None:
+        shell.fail_threadsafe(error)
+
+    identity = serving.identity
+    host = advertised.rpartition(":")[0]
+    identity = replace(
+        identity,
+        hostname=identity.hostname or host.strip("[]"),
+        webui_url=identity.webui_url or f"http://{advertised}",
+    )
+    framework_id = world.framework.id if world.framework is not None else None
+    driver = Driver(identity, serving.master, submit, failed, framework_id=framework_id)
+    shell = Shell(world, step, store, driver)
+    server = _Server(
+        uvicorn.Config(
+            create_app(
+                shell, world, ServerInfo(identity.name, version("podexec"), advertised, _config(serving, identity))
+            ),
+            log_config=None,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            access_log=False,
+            log_level="warning",  # its start and end are told here already
+            timeout_graceful_shutdown=_LAST_REQUESTS,
+        )
+    )
+    structlog.get_logger("scheduler").info(
+        "serving", url=f"http://{advertised}", master=serving.master, store=serving.store, pods=len(world.pods)
+    )
+    with _told_to_stop() as told:
+        await _until_told(told, shell, driver, server, listening)
+
+
+async def _until_told(
+    told: asyncio.Event, shell: Shell[World], driver: Driver, server: uvicorn.Server, listening: socket.socket
+) -> None:
+    """The API answers first and longest, so that whoever asked hears; then the loop ends, then the connection."""
+    serving = asyncio.create_task(server.serve([listening]))
+    looping = asyncio.create_task(shell.run())
+    waiting = asyncio.create_task(told.wait())
+    driver.start()
+    try:
+        await asyncio.wait((serving, looping, waiting), return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+        shell.stop()
+        await looping
+    finally:
+        waiting.cancel()
+        driver.stop()
+        await asyncio.to_thread(driver.join)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: what a signal means is decided here, once for all parts."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.contextmanager
+def _told_to_stop() -> Iterator[asyncio.Event]:
+    """An event that is set by SIGTERM and SIGINT; a second signal has its usual effect."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def tell() -> None:
+        for number in signals:
+            loop.remove_signal_handler(number)
+        told.set()
+
+    for number in signals:
+        loop.add_signal_handler(number, tell)
+    try:
+        yield told
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+            0
+        ]
+        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise CommandError(
+            f"cannot listen on {host}:{port}: {reason}",
+            advice="Another scheduler may be running there; give another --listen HOST:PORT.",
+        ) from error
+
+
+def _advertised(serving: Serving, listening: socket.socket) -> str:
+    """``host:port`` for others: the name of this machine where the API listens on every address."""
+    host = serving.identity.hostname or (socket.gethostname() if serving.host in _ANY_ADDRESS else serving.host)
+    port = listening.getsockname()[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _config(serving: Serving, identity: FrameworkIdentity) -> dict[str, str | int | float | bool | None]:
+    """The options as ``/v2/info`` shows them, under Marathon's names; no secret among them."""
+    settings = serving.settings
+    return {
+        "master": serving.master,
+        "framework_name": identity.name,
+        "mesos_role": settings.role,
+        "mesos_user": identity.user,
+        "hostname": identity.hostname,
+        "webui_url": identity.webui_url,
+        "failover_timeout": identity.failover_timeout,
+        "checkpoint": True,
+        "ha": False,
+        "store": serving.store,
+        "default_network_name": settings.default_network_name,
+        "mesos_bridge_name": settings.mesos_bridge_name,
+        "env_vars_prefix": settings.env_vars_prefix,
+        **{f"{name}": round(1000 * value) for name, value in _milliseconds(settings).items()},
+    }
+
+
+def _milliseconds(settings: Settings) -> dict[str, float]:
+    names = (
+        "decline_offer_duration",
+        "min_revive_offers_interval",
+        "task_launch_confirm_timeout",
+        "kill_retry_timeout",
+        "reconciliation_interval",
+    )
+    values = asdict(settings)
+    return {name: values[name] for name in names}

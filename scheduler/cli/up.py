@@ -1,0 +1,222 @@
+"""`podexec up` and `podexec down`: a local Mesos, the scheduler on it and an example pod, all in one.
+
+What runs belongs to the local cluster: the scheduler keeps its store and log in the cluster's folder, and goes when the
+cluster goes, also after a crash of this command.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scheduler.cli.cluster import DEFAULT_NAME, Agents, Level, Name, local_cluster, say
+from scheduler.cli.errors import CommandError
+from scheduler.cli.options import DEFAULT_URL, option
+from scheduler.model.json import Json
+
+if TYPE_CHECKING:
+    from localmesos import Cluster
+    from localmesos.processes import Process
+    from scheduler.cli.client import Client
+
+_SCHEDULER_SECONDS = 30.0
+_STABLE_SECONDS = 120.0
+_POLL_SECONDS = 0.1
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def up(
+    agents: Agents = 1,
+    listen: Annotated[str, option("--listen", "Where the API listens.", metavar="HOST:PORT")] = "127.0.0.1:8080",
+    detach: Annotated[bool, option("--detach", "Return when all is up; 'podexec down' ends it.")] = False,
+    level: Level = None,
+    name: Name = DEFAULT_NAME,
+) -> None:
+    """Start a local Mesos, the scheduler and an example pod, and show them until Ctrl-C takes everything down."""
+    from scheduler.cli.client import Client
+
+    _require_free(listen)
+    with _interrupts_as_exceptions(), local_cluster(name) as cluster:
+        try:
+            cluster.up(name, agents=agents, level=level, owner_pid=os.getpid(), progress=say)
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        kept = False
+        try:
+            _start_scheduler(cluster, listen)
+            with Client(f"http://{listen}") as client:
+                _show_pod(cluster, client)
+                if detach:
+                    cluster.release()
+                    kept = True
+                    say("it runs on; end it with: podexec down" + ("" if name == DEFAULT_NAME else f" --name {name}"))
+                else:
+                    from scheduler.cli.watch import watch
+
+                    watch(client)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            if not kept:
+                _take_down(cluster)
+
+
+def down(name: Name = DEFAULT_NAME) -> None:
+    """End what 'podexec up' started: the scheduler, its pods and the local Mesos."""
+    with local_cluster(name) as cluster:
+        cluster.down(say)
+
+
+@contextmanager
+def _interrupts_as_exceptions() -> Iterator[None]:
+    """SIGTERM and a lost terminal end the command as Ctrl-C does."""
+    before = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _take_down(cluster: "Cluster") -> None:
+    """Not to be interrupted: half a cluster left behind is worse than a moment's wait."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    cluster.down(say)
+
+
+def _require_free(listen: str) -> None:
+    host, _, port = listen.rpartition(":")
+    try:
+        with socket.create_server((host, int(port))):
+            pass
+    except (OSError, ValueError, OverflowError) as error:
+        raise CommandError(
+            f"cannot listen on {listen}: {error}", advice="Choose another with --listen HOST:PORT."
+        ) from None
+
+
+def _start_scheduler(cluster: "Cluster", listen: str) -> None:
+    from localmesos.processes import start
+    from scheduler.cli.client import Client
+
+    folder = cluster.state.folder / "scheduler"
+    folder.mkdir(parents=True, exist_ok=True)
+    executor = folder / "podexec.pyz"
+    say("building the executor")
+    built = subprocess.run(
+        [sys.executable, "-m", "podexec.zipapp", "--output", str(executor)], capture_output=True, text=True, check=False
+    )
+    if built.returncode:
+        raise CommandError(f"the executor could not be built: {built.stderr.strip()}")
+    say("starting the scheduler")
+    log = folder / "log"
+    process = start(_command(cluster, listen, folder, executor), dict(os.environ), log)
+    with Client(f"http://{listen}") as client:
+        _wait(lambda: _subscribed(client), process, log)
+        info = client.info()
+    say(f"the scheduler is framework {info['frameworkId']} on Mesos {info['mesos']['version']}, API at http://{listen}")
+
+
+def _command(cluster: "Cluster", listen: str, folder: Path, executor: Path) -> tuple[str, ...]:
+    options = {
+        "--master": cluster.master,
+        "--listen": listen,
+        "--store": f"sqlite:///{folder}/store.db",
+        "--executor": str(executor),
+        "--executor-python": getattr(sys, "_base_executable", sys.executable),
+    }
+    if cluster.networks:
+        options |= {"--default-network-name": cluster.networks[0], "--networks": ",".join(cluster.networks)}
+    words = (word for pair in options.items() for word in pair)
+    return (sys.executable, "-m", "scheduler.cli.main", "scheduler", *words)
+
+
+def _subscribed(client: "Client") -> bool:
+    try:
+        return client.info().get("frameworkId") is not None
+    except CommandError:
+        return False
+
+
+def _show_pod(cluster: "Cluster", client: "Client") -> None:
+    definition = json.loads(files("scheduler.cli").joinpath("hello.json").read_text())
+    pod_id = definition["id"]
+    client.add(definition)
+    say(f"the pod {pod_id} is accepted")
+    told_last = ""
+    deadline = time.monotonic() + _STABLE_SECONDS
+    while (status := client.status(pod_id))["status"] != "STABLE":
+        line = _describe(status)
+        if line != told_last:
+            say(f"  {line}")
+            told_last = line
+        if time.monotonic() > deadline:
+            log = cluster.state.folder / "scheduler" / "log"
+            raise CommandError(f"the pod {pod_id} is not STABLE after {_STABLE_SECONDS:g} s ({line}); see {log}")
+        time.sleep(_POLL_SECONDS)
+    say(f"  {_describe(status)}")
+    typer.echo(_how_to(client, status))
+
+
+def _describe(status: Json) -> str:
+    """One line: the pod and its containers."""
+    parts = [
+        f"{container['name']} {container['status'].removeprefix('TASK_').lower()}"
+        for instance in status.get("instances", ())
+        for container in instance.get("containers", ())
+    ]
+    return f"{status['id']} {status['status']}" + (f": {', '.join(parts)}" if parts else "")
+
+
+def _how_to(client: "Client", status: Json) -> str:
+    """What a newcomer wants to know next."""
+    pod_id = status["id"]
+    version = client.info()["mesos"]["version"]
+    pages = [
+        f"http://{instance['agentHostname']}:{endpoint['allocatedHostPort']}/"
+        for instance in status["instances"]
+        for container in instance["containers"]
+        for endpoint in container.get("endpoints", ())
+        if "allocatedHostPort" in endpoint
+    ]
+    podexec = "podexec" if shutil.which("podexec") else os.path.relpath(Path(sys.executable).with_name("podexec"))
+    url = "" if client.url == DEFAULT_URL else f" --url {client.url}"
+    rows = [
+        ("its page", ", ".join(pages)),
+        ("see it", f"{podexec} pod show {pod_id}{url}"),
+        ("change it", f"edit a copy of examples{pod_id}.json, then: {podexec} pod update FILE{url}"),
+        ("remove it", f"{podexec} pod remove {pod_id}{url}"),
+        ("all pods", f"{podexec} pod list{url}"),
+        ("one more", f"{podexec} pod add examples/shared-volume.json{url}"),
+        ("its Mesos", f"{podexec} cluster status"),
+    ]
+    lines = [f"{pod_id} is STABLE: {len(status['spec']['containers'])} containers on a real Mesos {version}."]
+    lines += [f"  {label:<12} {text}" for label, text in rows if text]
+    return "\n".join(lines)
+
+
+def _wait(ready: Callable[[], bool], process: "Process", log: Path) -> None:
+    deadline = time.monotonic() + _SCHEDULER_SECONDS
+    while not ready():
+        if not process.alive() or time.monotonic() > deadline:
+            how = "did not subscribe in time" if process.alive() else "ended"
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            raise CommandError(f"the scheduler {how}; {log} ends with:\n{tail}")
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,224 @@
+"""From the instances of a pod to the status a user sees: Marathon's PodStatus, read off the world and stored nowhere.
+
+Where Marathon's own derivation is plainly a slip, this one differs: the configured overhead of the executor counts,
+and a container that finished is not unhealthy. docs/compatibility.md lists the differences.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from scheduler.core.conditions import condition
+from scheduler.core.frame import definition_key
+from scheduler.core.world import World
+from scheduler.model.definition import Container, Endpoint, ExecutorResources, PodDefinition, Resources, render
+from scheduler.model.json import Json
+from scheduler.model.records import Condition, Goal, Instance, Pod, Task, Termination
+
+# Mesos' own executors and podexec's say it in these words.
+_EXIT_CODE = re.compile(r"exited with status (\d+)")
+
+_NOT_YET_STARTED = frozenset({Condition.SCHEDULED, Condition.PROVISIONED, Condition.STAGING, Condition.STARTING})
+_WITHOUT_RESOURCES = frozenset({Condition.SCHEDULED, Condition.PROVISIONED})
+
+
+def pod_status(world: World, pod: Pod, now: float) -> Json:
+    """The PodStatus of a pod that exists."""
+    current = world.current(pod)
+    instances = [
+        _instance_status(instance, world.definitions.get(definition_key(pod.id, instance.version), current))
+        for instance in world.instances_of(pod.id)
+        if instance.incarnation > 0 or instance.tasks
+    ]
+    stable = sum(instance["status"] == "STABLE" for instance in instances)
+    changed = max((instance["statusSince"] for instance in instances), default=moment(now))
+    return _present(
+        {
+            "id": pod.id,
+            "spec": render(current),
+            "status": "STABLE" if stable >= current.scaling.instances else "DEGRADED",
+            "statusSince": changed,
+            "instances": instances,
+            "terminationHistory": [_termination(termination) for termination in reversed(pod.terminations)],
+            "lastUpdated": moment(now),
+            "lastChanged": changed,
+        }
+    )
+
+
+def moment(seconds: float) -> str:
+    """A time as Marathon writes it: UTC with milliseconds."""
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
+
+
+# --------------------------------------------------------------------------- instances
+
+
+def _instance_status(instance: Instance, definition: PodDefinition) -> Json:
+    containers = [
+        _container_status(instance, task, container)
+        for container in definition.containers
+        for task in instance.tasks
+        if task.container == container.name
+    ]
+    unhealthy = any(check["value"] == "false" for container in containers for check in container.get("conditions", ()))
+    status, message = _status(instance, unhealthy)
+    agent = instance.agent
+    since = moment(instance.since)
+    return _present(
+        {
+            "id": instance.id,
+            "status": status,
+            "statusSince": since,
+            "message": message,
+            "agentHostname": agent and agent.hostname,
+            "agentId": agent and agent.id,
+            "agentRegion": agent and agent.region,
+            "agentZone": agent and agent.zone,
+            "resources": _sum(definition.executor_resources, containers),
+            "networks": _networks(instance.tasks),
+            "containers": containers,
+            "specReference": f"/v2/pods{instance.pod_id}::versions/{instance.version}",
+            "role": instance.role,
+            "lastUpdated": since,
+            "lastChanged": since,
+        }
+    )
+
+
+def _status(instance: Instance, unhealthy: bool) -> tuple[str, str | None]:
+    """The word for an instance, and what there is to say about it."""
+    overall = condition(instance)
+    if overall is Condition.RUNNING:
+        return ("DEGRADED", "at least one container is not healthy") if unhealthy else ("STABLE", None)
+    if overall is Condition.UNREACHABLE:
+        return "DEGRADED", "the agent of this instance is unreachable"
+    if overall is Condition.KILLING:
+        return "TERMINAL", None
+    if overall in (Condition.STAGING, Condition.STARTING):
+        return "STAGING", None
+    return ("PENDING" if instance.goal is Goal.RUNNING else "TERMINAL"), None
+
+
+def _sum(executor: ExecutorResources, containers: Iterable[Json]) -> Json:
+    """What the instance takes: the executor's overhead and what its containers show."""
+    total = {"cpus": executor.cpus, "mem": executor.mem, "disk": executor.disk, "gpus": 0}
+    for container in containers:
+        for name, value in container.get("resources", {}).items():
+            total[name] += value
+    return {name: round(value, 6) for name, value in total.items()}  # 0.1 + 0.2 shall show as 0.3
+
+
+def _networks(tasks: Iterable[Task]) -> list[Json]:
+    """The networks of all containers, each once; the host's has no name."""
+    merged: dict[str | None, dict[str, None]] = {}
+    for task in tasks:
+        for network in task.networks:
+            merged.setdefault(network.name, {}).update(dict.fromkeys(network.addresses))
+    return [_present({"name": name, "addresses": list(addresses)}) for name, addresses in merged.items()]
+
+
+# -------------------------------------------------------------------------- containers
+
+
+def _container_status(instance: Instance, task: Task, container: Container) -> Json:
+    active = not task.condition.terminal and task.condition is not Condition.UNKNOWN
+    since = moment(task.started_at if task.started_at is not None else task.staged_at)
+    return _present(
+        {
+            "name": task.container,
+            "status": task_state(task.condition),
+            "statusSince": since,
+            "message": task.message or None,
+            "conditions": _conditions(task, container),
+            "containerId": task.id if active else None,
+            "endpoints": _endpoints(instance, task, container) if active else [],
+            "resources": _resources(container.resources) if active and task.condition not in _WITHOUT_RESOURCES else {},
+            "termination": _exit(task.message) if task.condition.terminal else {},
+            "lastUpdated": since,
+            "lastChanged": since,
+        }
+    )
+
+
+def task_state(of: Condition) -> str:
+    """Mesos' name for where a task stands; one of which nothing was heard yet is being staged."""
+    return "TASK_STAGING" if of in (Condition.SCHEDULED, Condition.PROVISIONED) else f"TASK_{of.upper()}"
+
+
+def _conditions(task: Task, container: Container) -> list[Json]:
+    """Whether the container is healthy, once it can be and if it is checked at all."""
+    if container.health_check is None or task.condition in _NOT_YET_STARTED or task.condition.terminal:
+        return []
+    said = task.healthy is not None
+    return [
+        {
+            "name": "healthy",
+            "value": "true" if task.healthy else "false",
+            "reason": "health-reported-by-mesos" if said else "health-unreported-by-mesos",
+            "lastChanged": moment(task.since),
+            "lastUpdated": moment(task.since),
+        }
+    ]
+
+
+def _endpoints(instance: Instance, task: Task, container: Container) -> list[Json]:
+    """Those with a host port, then the others; the one the health check asks comes last, with its answer."""
+    check = container.health_check
+    probe = check and (check.http or check.tcp)
+    ports = dict(instance.host_ports)
+
+    def place(endpoint: Endpoint) -> int:
+        if probe and endpoint.name == probe.endpoint:
+            return 2
+        return 0 if endpoint.name in ports else 1
+
+    return [
+        _present(
+            {
+                "name": endpoint.name,
+                "allocatedHostPort": ports.get(endpoint.name),
+                "healthy": task.healthy if place(endpoint) == 2 else None,
+            }
+        )
+        for endpoint in sorted(container.endpoints, key=place)
+    ]
+
+
+def _resources(resources: Resources) -> Json:
+    return {"cpus": resources.cpus, "mem": resources.mem, "disk": resources.disk, "gpus": resources.gpus}
+
+
+# ---------------------------------------------------------------------------- endings
+
+
+def _termination(termination: Termination) -> Json:
+    return _present(
+        {
+            "instanceID": termination.instance_id,
+            "startedAt": moment(termination.started_at),
+            "terminatedAt": moment(termination.terminated_at),
+            "message": termination.message or None,
+            "containers": [
+                _present(
+                    {
+                        "containerId": task.task_id,
+                        "lastKnownState": task_state(task.condition),
+                        "termination": _exit(task.message),
+                    }
+                )
+                for task in termination.tasks
+            ],
+        }
+    )
+
+
+def _exit(message: str) -> Json:
+    code = _EXIT_CODE.search(message)
+    return _present({"exitCode": int(code[1]) if code else None, "message": message or None})
+
+
+def _present(members: dict[str, Any]) -> Json:
+    """The members that say something: Marathon leaves absent and empty ones out."""
+    return {key: value for key, value in members.items() if value is not None and value not in ({}, [])}

@@ -1,0 +1,57 @@
+"""Where a master is: what users, redirects, ZooKeeper and agents write, as host and port. Pure."""
+
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from scheduler.model.json import Json
+
+DEFAULT_PORT = 5050
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host, by name or IP address, and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """``host``, ``host:port``, ``[v6]:port`` or a bare ``v6``. Raises ValueError."""
+    text = text.strip()
+    if text.count(":") > 1 and not text.startswith("["):
+        return Address(text, DEFAULT_PORT)
+    return _of_parts(urlsplit(f"//{text}"), text)
+
+
+def parse_masters(text: str) -> tuple[Address, ...]:
+    """One or more addresses, separated by commas. Raises ValueError."""
+    addresses = tuple(parse_address(part) for part in text.split(",") if part.strip())
+    if not addresses:
+        raise ValueError(f"--master {text!r} names no master: give HOST:PORT or zk://HOST:PORT,.../PATH")
+    return addresses
+
+
+def parse_location(location: str) -> Address:
+    """The target of a redirect; Mesos leaves the scheme out. Raises ValueError."""
+    parts = urlsplit(location if "//" in location else f"//{location}")
+    if parts.scheme == "https":
+        raise ValueError(f"redirected to {location!r}, but podexec speaks plain HTTP only")
+    return _of_parts(parts, location)
+
+
+def address_of_master_info(info: Json) -> Address:
+    """The address in a MasterInfo, as ZooKeeper holds it. Raises ValueError."""
+    address = info.get("address")
+    if not isinstance(address, dict) or not (address.get("ip") or address.get("hostname")) or not address.get("port"):
+        raise ValueError("the master's record in ZooKeeper holds no address")
+    return Address(str(address.get("ip") or address["hostname"]), int(address["port"]))
+
+
+def _of_parts(parts: SplitResult, text: str) -> Address:
+    if not parts.hostname:
+        raise ValueError(f"{text!r} is not HOST:PORT")
+    return Address(parts.hostname, DEFAULT_PORT if parts.port is None else parts.port)

@@ -1,0 +1,379 @@
+"""The connection to the master: pymesos' scheduler driver with its transport replaced.
+
+Of pymesos it keeps the callbacks, the dispatch of events and the bodies of its calls. The thread that follows the
+event stream, the sending of calls and the finding of the leader are here, because pymesos' own would tear the
+framework down - kill every pod - on any exception, never notice a dead connection, and block for a day in a call.
+Nothing here ever tears down.
+"""
+
+import base64
+import contextlib
+import functools
+import json
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+
+from scheduler.core.effects import Revive, Suppress
+from scheduler.core.events import Event
+from scheduler.mesos.address import Address, parse_address, parse_masters
+from scheduler.mesos.agents import AgentProbe
+from scheduler.mesos.callbacks import Callbacks
+from scheduler.mesos.codec import MalformedError, call_body
+from scheduler.mesos.detector import Detector
+from scheduler.mesos.dialer import Dialer
+from scheduler.mesos.framework import FrameworkIdentity
+from scheduler.mesos.library import MesosSchedulerDriver
+from scheduler.mesos.sender import CALL_PATH, Sender, Subscription
+from scheduler.mesos.stream import (
+    InterruptedStreamError,
+    RedirectedError,
+    RefusedError,
+    Stream,
+    StreamEndedError,
+    Wakeup,
+)
+from scheduler.mesos.threads import run_guarded
+from scheduler.model.json import Json
+from scheduler.shell.ports import MesosCall
+
+_ZOOKEEPER = "zk://"
+_OUR_FAULT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_MAX_REFUSALS = 5
+_JOIN = 5.0
+_log = structlog.get_logger("scheduler.mesos")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds.
+
+    Attributes:
+        connect: for a connection to be made.
+        call: for a call to be answered.
+        heartbeat: expected between signs of life until the master says how often it gives one.
+        missed_heartbeats: how many may be missing.
+        first_pause: before the second try; later ones double, each shortened at random by up to a half.
+        longest_pause: between two tries.
+    """
+
+    connect: float = 5.0
+    call: float = 10.0
+    heartbeat: float = 15.0
+    missed_heartbeats: int = 5
+    first_pause: float = 0.5
+    longest_pause: float = 15.0
+
+
+class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
+    """Follows the leading master and carries calls to it. Starts once; ``stop`` leaves the framework's tasks running.
+
+    ``submit`` gets the events, ``failed`` the error that ended the driver's thread; both are called by other threads.
+    """
+
+    # pymesos' own attributes, which have no types.
+    framework_id: Any
+    stream_id: Any
+    _wakeup_fds: Any
+
+    def __init__(
+        self,
+        identity: FrameworkIdentity,
+        master: str,
+        submit: Callable[[Event], None],
+        failed: Callable[[BaseException], None],
+        *,
+        framework_id: str | None = None,
+        timing: Timing = Timing(),
+    ) -> None:
+        self._agents = AgentProbe(submit)
+        info = identity.info()
+        if framework_id is not None:
+            info["id"] = {"value": framework_id}
+        super().__init__(
+            Callbacks(submit, self._agents),
+            info,
+            master,
+            use_addict=False,
+            implicit_acknowledgements=False,
+            failover=True,
+        )
+        self._failed = failed
+        self._timing = timing
+        self._authorization = _basic(identity)
+        self._sender = Sender(timing.call, self._give_up, failed)
+        self._dialer = Dialer(_masters(master), timing.first_pause, timing.longest_pause)
+        self._detector = Detector(master, self._lead, failed) if master.startswith(_ZOOKEEPER) else None
+        self._address: Address | None = None
+        self._stream: Stream | None = None
+        self._subscription: Subscription | None = None
+        self._turn_away: str | None = None  # why the present stream, or pause, is to end
+        self._wanting_offers = False
+        self._refusals = 0
+
+    # ------------------------------------------------------------------- for the shell
+
+    def perform(self, effect: MesosCall) -> None:
+        """Queue the call that an effect asks for; dropped while there is no subscription, for the core asks again
+        after the next.
+        """
+        if isinstance(effect, Revive | Suppress):
+            self._wanting_offers = isinstance(effect, Revive)
+        framework_id = self.framework_id
+        if framework_id is None or not self._sender.send(call_body(effect, framework_id)):
+            _log.debug("no subscription: call dropped", call=type(effect).__name__)
+
+    def start(self) -> None:
+        """Begin to look for the master; returns at once."""
+        self._sender.start()
+        super(MesosSchedulerDriver, self).start()
+        if self._detector is not None:
+            self._detector.start()
+
+    def stop(self, failover: bool = True) -> None:
+        """End the subscription. The tasks run on, for ``failover_timeout``; pymesos' ``failover=False`` is not
+        supported.
+        """
+        if not failover:
+            raise ValueError("podexec never tears its framework down: remove the pods instead")
+        if self._detector is not None:
+            self._detector.stop()
+        self._agents.stop()
+        super(MesosSchedulerDriver, self).stop()
+
+    def join(self) -> None:
+        """Wait, for a bounded time, until the driver's thread has ended; at once when called by that thread."""
+        if self._io_thread is not None and self._io_thread is not threading.current_thread():
+            self._io_thread.join(_JOIN)
+
+    # ------------------------------------------------------------- pymesos' seams, repaired
+
+    @property
+    def framework(self) -> Json:
+        """The FrameworkInfo exactly as configured: pymesos would add GPU_RESOURCES."""
+        return dict(self._framework)
+
+    def change_master(self, master: str | None) -> None:
+        """Follow this master from now on; None: none leads."""
+        self._lead(None if master is None else parse_address(master))
+
+    def gen_request(self) -> bytes:
+        """The SUBSCRIBE call. Roles stay suppressed over a reconnection while nothing is wanted."""
+        info = self.framework
+        subscribe: Json = {"framework_info": info}
+        if not self._wanting_offers:
+            subscribe["suppressed_roles"] = info["roles"]
+        body: Json = {"type": "SUBSCRIBE", "subscribe": subscribe}
+        if "id" in info:
+            body["framework_id"] = info["id"]
+        data = orjson.dumps(body)
+        headers = {
+            "Host": self.master,
+            **self._headers(),
+            "Accept": "application/json",
+            "Connection": "close",
+            "Content-Length": str(len(data)),
+        }
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        return f"POST {CALL_PATH} HTTP/1.1\r\n{head}\r\n".encode() + data
+
+    def on_subscribed(self, info: Json) -> None:
+        """The subscription is granted: calls can be sent, and the back-off starts over."""
+        assert self._address is not None
+        assert self._stream is not None
+        is_known = self.framework_id is not None
+        self.framework_id = info["framework_id"]["value"]
+        heartbeat = float(info.get("heartbeat_interval_seconds") or self._timing.heartbeat)
+        self._stream.silence = heartbeat * self._timing.missed_heartbeats
+        with self._lock:
+            self._dialer.subscribed()
+            self._refusals = 0
+            self._subscription = Subscription(self._address, self.stream_id, self._headers())
+        self._sender.subscribed(self._subscription)
+        master: Json = {"hostname": self._address.host, "port": self._address.port}
+        version = info.get("master_info", {}).get("version")
+        if version:
+            # Not kept in self.version, which pymesos would take apart at every offer.
+            master["version"] = version
+        if is_known:
+            self.sched.reregistered(self, master)
+        else:
+            self.sched.registered(self, info["framework_id"], master)
+
+    def on_failure(self, failure: Json) -> None:
+        """An agent or an executor is gone; the executor's status may be missing."""
+        if "executor_id" in failure:
+            self.sched.executorLost(self, failure["executor_id"], failure.get("agent_id", {}), failure.get("status"))
+        else:
+            self.sched.slaveLost(self, failure.get("agent_id", {}))
+
+    def on_error(self, event: Json) -> None:
+        """The master will have nothing more to do with this framework, or with this scheduler: to go on would be a
+        loop.
+        """
+        with self._lock:
+            self._started = False
+        self.sched.error(self, event.get("message", "no reason given"))
+
+    def _send(self, body: Json, *_: Any, **__: Any) -> Json:
+        """pymesos' calls take the same way as ours."""
+        self._sender.send(body)
+        return {}
+
+    def _notify(self) -> None:
+        with self._lock:
+            if self._wakeup_fds:
+                with contextlib.suppress(BlockingIOError):  # full of wake-ups already
+                    os.write(self._wakeup_fds[1], b"\0")
+
+    # --------------------------------------------------------------- the driver's thread
+
+    def _run(self) -> None:
+        reader, writer = self._wakeup_fds
+        for fileno in (reader, writer):
+            os.set_blocking(fileno, False)
+        wakeup = Wakeup(reader, self._is_interrupted)
+        try:
+            run_guarded("mesos-events", lambda: self._follow_masters(wakeup), self._failed)
+        finally:
+            with self._lock:
+                self._started = False
+                self._wakeup_fds = None
+            self._sender.stop(_JOIN)
+            os.close(reader)
+            os.close(writer)
+
+    def _follow_masters(self, wakeup: Wakeup) -> None:
+        while not self.aborted:
+            with self._lock:
+                self._turn_away = None
+                self._address = address = self._dialer.target()
+            with contextlib.suppress(InterruptedStreamError):
+                wakeup.sleep(None if address is None else self._follow(address, wakeup))
+
+    def _follow(self, address: Address, wakeup: Wakeup) -> float:
+        """Subscribe and hear events until the stream ends; gives the seconds to wait before the next."""
+        self._master = str(address)
+        silence = self._timing.heartbeat * self._timing.missed_heartbeats
+        with Stream(address, wakeup, self._timing.connect, silence) as stream:
+            self._stream = stream
+            try:
+                self.stream_id = stream.open(self.gen_request())
+                for record in stream.records():
+                    self._hear(record)
+            except RedirectedError as redirect:
+                _log.info("redirected", master=self._master, to=str(redirect.address))
+                return self._locked(functools.partial(self._dialer.redirected, redirect.address))
+            except RefusedError as refusal:
+                return self._refused(refusal)
+            except StreamEndedError as end:
+                return self._again(str(end))
+            except InterruptedStreamError:
+                return self._turned_away(address)
+            finally:
+                self._stream_over()
+        raise AssertionError("a stream of records ends only by an exception")
+
+    def _hear(self, record: bytes) -> None:
+        try:
+            event = _parse(record)
+        except ValueError as error:
+            raise StreamEndedError(f"the master sent an event that is not JSON: {error}") from error
+        try:
+            self.process_event(event)
+        except MalformedError as error:
+            _log.error("an event was not understood, and not acknowledged", type=event.get("type"), error=str(error))
+        if self.aborted:
+            raise InterruptedStreamError
+
+    def _stream_over(self) -> None:
+        with self._lock:
+            was_subscribed = self._subscription is not None
+            self._subscription = self._stream = None
+            self.stream_id = None
+        self._sender.unsubscribed()
+        if was_subscribed:
+            self.on_close()
+
+    def _turned_away(self, address: Address) -> float:
+        """The stream was left on purpose: for another master at once, for the same one after a pause."""
+        with self._lock:
+            if not self._started:
+                return 0.0
+            goes_elsewhere = self._dialer.target() != address
+            why = str(self._turn_away)
+        if goes_elsewhere:
+            _log.info("left the master", master=self._master, reason=why)
+            return 0.0
+        return self._again(why)
+
+    def _again(self, why: str) -> float:
+        pause: float = self._locked(self._dialer.failed)
+        _log.warning("not connected to the master", master=self._master, reason=why, again_in=round(pause, 1))
+        return pause
+
+    def _refused(self, refusal: RefusedError) -> float:
+        if refusal.status in _OUR_FAULT:
+            self._refusals += 1
+            if self._refusals >= _MAX_REFUSALS:
+                self.on_error({"message": f"the master at {self._master} does not let this framework in: {refusal}"})
+        return self._again(str(refusal))
+
+    # ------------------------------------------------------------------------ helpers
+
+    def _is_interrupted(self) -> bool:
+        with self._lock:
+            return not self._started or self._turn_away is not None
+
+    def _lead(self, master: Address | None) -> None:
+        """A new leader ends the stream to the old one, even one that looks alive; that nobody leads does not."""
+        with self._lock:
+            self._dialer.leads(master)
+            if master is None or (master == self._address and self._subscription is not None):
+                return
+            self._turn_away = f"{master} leads now"
+        self._notify()
+
+    def _give_up(self, subscription: Subscription, why: str) -> None:
+        with self._lock:
+            if self._subscription is not subscription:
+                return
+            self._turn_away = why
+        self._notify()
+
+    def _headers(self) -> dict[str, str]:
+        """Made anew for every use: pymesos shares one dictionary among all its drivers."""
+        headers = {"Content-Type": "application/json"}
+        if self._authorization is not None:
+            headers["Authorization"] = self._authorization
+        return headers
+
+    def _locked(self, ask: Callable[[], float]) -> float:
+        with self._lock:
+            return ask()
+
+
+def _masters(master: str) -> tuple[Address, ...]:
+    return () if master.startswith(_ZOOKEEPER) else parse_masters(master)
+
+
+def _basic(identity: FrameworkIdentity) -> str | None:
+    if identity.principal is None or identity.secret is None:
+        return None
+    return "Basic " + base64.b64encode(f"{identity.principal}:{identity.secret}".encode()).decode("ascii")
+
+
+def _parse(record: bytes) -> Json:
+    """Mesos passes on text that tasks wrote, which need not be UTF-8: what is not becomes a mark. Raises ValueError."""
+    try:
+        event: Json = orjson.loads(record)
+    except orjson.JSONDecodeError:
+        lenient = json.loads(record.decode(errors="replace"))
+        event = orjson.loads(json.dumps(lenient, ensure_ascii=False).encode(errors="replace"))
+    return event

@@ -1,0 +1,25 @@
+"""Pod ids: absolute paths of names, as in ``/product/frontend``."""
+
+import re
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+
+
+def is_path(text: str) -> bool:
+    """Whether a text has the shape of an id, absolute or not: lower-case letters, digits, inner dashes and dots."""
+    return all(segment in ("", "..") or is_segment(segment) for segment in text.split("/"))
+
+
+def is_segment(segment: str) -> bool:
+    """Whether a text can stand between two slashes of an id."""
+    return all(_LABEL.fullmatch(label) for label in segment.split("."))
+
+
+def canonical(text: str) -> str:
+    """The one spelling of an id: absolute, without doubled and trailing slashes."""
+    return "/" + "/".join(segments(text))
+
+
+def segments(pod_id: str) -> list[str]:
+    """The names an id consists of."""
+    return [segment for segment in pod_id.split("/") if segment]

@@ -1,0 +1,27 @@
+"""The door a definition comes in by: bytes in, a definition that can be stored or all its problems out.
+
+The stages of Marathon's API, in its order: JSON, schema, rules.
+Whether the agents can run it, and whether the id is taken, the core knows.
+"""
+
+import orjson
+
+from scheduler.model import schema
+from scheduler.model.definition import PodDefinition
+from scheduler.model.problems import Problem, Problems, Stage
+from scheduler.model.rules import Site, broken
+from scheduler.model.unsupported import set_aside
+
+
+def parse(body: bytes, site: Site) -> PodDefinition | Problems:
+    """The definition a request body holds, not yet normalised."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        return Problems(Stage.SYNTAX, (Problem("/", str(error)),))
+    unsupported = set_aside(document)
+    definition = schema.check(document)
+    if isinstance(definition, Problems):
+        return definition
+    problems = (*unsupported, *broken(definition, site))
+    return Problems(Stage.RULES, problems) if problems else definition

@@ -1,0 +1,71 @@
+"""The log: one line an event, ids as fields. For people when standard error is a terminal, JSON otherwise.
+
+What libraries say through the standard library's logging comes out in the same form.
+"""
+
+import logging
+import sys
+from typing import Any, TextIO
+
+import orjson
+import structlog
+from structlog.typing import Processor
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+_CHATTY = ("kazoo", "uvicorn.access")  # what they say at info belongs to debug
+
+
+def configure(level: str = "info", stream: TextIO | None = None, *, as_json: bool | None = None) -> None:
+    """Set the log up for this process; ``as_json`` None: JSON unless the stream is a terminal. Raises ValueError for
+    an unknown level.
+    """
+    if level not in LEVELS:
+        raise ValueError(f"the log level {level!r} is not one of {', '.join(LEVELS)}")
+    stream = stream if stream is not None else sys.stderr
+    number = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(stream, as_json)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(number)
+    _tame_libraries(number)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+    )
+
+
+def _rendering(stream: TextIO, as_json: bool | None) -> list[Processor]:
+    if as_json is None:
+        as_json = not stream.isatty()
+    if as_json:
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dump)]
+    # Plain tracebacks: the pretty ones show variables, which may hold secrets.
+    return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+
+
+def _tame_libraries(level: int) -> None:
+    """Libraries' own handlers would say everything twice."""
+    for name in ("pymesos", "uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.DEBUG if level <= logging.DEBUG else logging.WARNING)
+
+
+def _dump(event: Any, **options: Any) -> str:
+    return orjson.dumps(event, default=options.get("default", str), option=orjson.OPT_NON_STR_KEYS).decode()

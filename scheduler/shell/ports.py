@@ -1,0 +1,34 @@
+"""What the loop asks of its edges. The edges implement these; the loop imports none of them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from scheduler.core.effects import Accept, Acknowledge, Decline, Kill, Reconcile, Revive, Suppress
+from scheduler.core.frame import Change
+
+MesosCall = Accept | Decline | Revive | Suppress | Kill | Reconcile | Acknowledge
+
+
+class StoreError(Exception):
+    """The store cannot be opened, read or written. Says which store, what is wrong and what to do."""
+
+
+class MesosCalls(Protocol):
+    """The way to the master."""
+
+    def perform(self, effect: MesosCall) -> None:
+        """Send the call without waiting for it, after all earlier ones. Dropped while there is no subscription."""
+
+
+class Commits(Protocol):
+    """The way to the disk."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Make all of the changes durable, or none of them and raise StoreError."""
+
+
+class Deadlines(Protocol):
+    """What the loop itself must know of the world."""
+
+    def next_deadline(self) -> float | None:
+        """When ``Ticked`` should come next; None: never."""

@@ -1,0 +1,24 @@
+"""What every store must do: give back all records, and take a batch of changes whole or not at all."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from scheduler.core.frame import Change, Record
+from scheduler.shell.ports import StoreError
+
+__all__ = ["Store", "StoreError"]
+
+
+class Store(Protocol):
+    """Durable records, one for each kind and key. Used by one thread at a time."""
+
+    def load(self) -> list[Record]:
+        """Every record. Raises StoreError rather than leave one out."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Make all of the changes durable, in order, or none of them and raise StoreError. Deleting what is not there
+        is no error.
+        """
+
+    def close(self) -> None:
+        """Let go of the store. May be called twice."""

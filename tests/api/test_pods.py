@@ -1,0 +1,244 @@
+"""``/v2/pods`` as Marathon's clients know it: paths, statuses, bodies and headers."""
+
+from typing import Any
+
+import pytest
+
+from scheduler.api.pods import LARGEST_BODY
+from scheduler.core.events import AgentDescribed
+from scheduler.shell.loop import ShellError
+from tests.api.fakes import Api, FakeShell
+
+POD: dict[str, Any] = {
+    "id": "/product/web",
+    "networks": [{"mode": "container"}],
+    "containers": [
+        {
+            "name": "one",
+            "resources": {"cpus": 0.1, "mem": 32},
+            "exec": {"command": {"shell": "sleep 100"}},
+            "endpoints": [{"name": "http", "containerPort": 80}],
+        }
+    ],
+}
+HOST_VOLUME = POD | {
+    "containers": [POD["containers"][0] | {"volumeMounts": [{"name": "v", "mountPath": "m"}]}],
+    "volumes": [{"name": "v", "host": "/etc"}],
+}
+
+
+def test_head_tells_that_pods_are_supported(api: Api) -> None:
+    answer = api("HEAD", "/v2/pods")
+    assert answer.status_code == 200
+    assert answer.headers["X-Marathon-Leader"] == "http://127.0.0.1:8080"
+
+
+def test_every_answer_carries_marathons_headers(api: Api) -> None:
+    for path in ("/v2/pods", "/v2/pods/none", "/nowhere", "/ping"):
+        headers = api("GET", path).headers
+        assert headers["Cache-Control"] == "no-cache, no-store, must-revalidate"
+        assert headers["Pragma"] == "no-cache"
+        assert headers["Expires"] == "0"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["X-XSS-Protection"] == "1; mode=block"
+        assert headers["X-Marathon-Leader"] == "http://127.0.0.1:8080"
+
+
+def test_a_posted_pod_is_stored_normalised_and_shown(api: Api) -> None:
+    posted = api("POST", "/v2/pods", json=POD)
+    assert posted.status_code == 201
+    assert posted.headers["Location"] == "/v2/pods/product/web"
+    assert posted.headers["Marathon-Deployment-Id"]
+    assert posted.headers["Content-Type"] == "application/json"
+    body = posted.json()
+    assert body["networks"] == [{"name": "dcos", "mode": "container"}]
+    assert body["role"] == "*"
+    assert body["version"] == "1970-01-12T13:46:40.000Z"
+    assert api("GET", "/v2/pods/product/web").json() == body
+    assert api("GET", "/v2/pods").json() == [body]
+
+
+def test_a_second_pod_of_that_id_is_refused(api: Api, shell: FakeShell) -> None:
+    api("POST", "/v2/pods", json=POD)
+    before = dict(shell.world.definitions)
+    again = api("POST", "/v2/pods", json=POD | {"scaling": {"instances": 5}})
+    assert again.status_code == 409
+    assert "/product/web" in again.json()["message"]
+    assert "already exists" in again.json()["message"]
+    assert shell.world.definitions == before
+
+
+def test_put_creates_and_updates(api: Api) -> None:
+    created = api("PUT", "/v2/pods/product/web", json=POD)
+    assert created.status_code == 200
+    assert "Location" not in created.headers
+    assert created.headers["Marathon-Deployment-Id"]
+    updated = api("PUT", "/v2/pods//product/web/", json=POD | {"scaling": {"instances": 3}})
+    assert updated.status_code == 200
+    assert updated.json()["scaling"] == {"kind": "fixed", "instances": 3}
+    assert updated.json()["version"] > created.json()["version"]
+
+
+def test_putting_what_get_shows_changes_nothing(api: Api) -> None:
+    api("POST", "/v2/pods", json=POD)
+    shown = api("GET", "/v2/pods/product/web").json()
+    assert api("PUT", "/v2/pods/product/web", json=shown).json() == shown
+
+
+def test_put_under_another_id_is_refused_with_both_named(api: Api) -> None:
+    answer = api("PUT", "/v2/pods/other", json=POD)
+    assert answer.status_code == 400
+    assert "'/other'" in answer.json()["message"]
+    assert "'/product/web'" in answer.json()["message"]
+
+
+def test_put_checks_the_definition_before_the_id(api: Api) -> None:
+    assert api("PUT", "/v2/pods/other", json=POD | {"user": ""}).status_code == 422
+
+
+def test_delete_removes_the_pod_at_once(api: Api) -> None:
+    api("POST", "/v2/pods", json=POD)
+    answer = api("DELETE", "/v2/pods/product/web")
+    assert answer.status_code == 202
+    assert answer.content == b""
+    assert answer.headers["Marathon-Deployment-Id"] == answer.headers["Location"]
+    for path in ("/v2/pods/product/web", "/v2/pods/product/web::status"):
+        assert api("GET", path).status_code == 404
+    assert api("DELETE", "/v2/pods/product/web").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v2/pods/product/web::status",
+        "/v2/pods//product/web::status",
+        "/v2/pods//product/web/::status",
+        "/v2/pods/product/web/::status/",
+        "/v2/pods/%2Fproduct%2Fweb::status",
+    ],
+)
+def test_status_of_one_pod(api: Api, path: str) -> None:
+    api("POST", "/v2/pods", json=POD)
+    status = api("GET", path)
+    assert status.status_code == 200
+    assert status.json()["id"] == "/product/web"
+    assert status.json()["status"] == "DEGRADED"
+    assert status.json()["spec"]["containers"][0]["name"] == "one"
+
+
+@pytest.mark.parametrize("path", ["/v2/pods::status", "/v2/pods/::status", "/v2/pods//::status", "/v2/pods::status/"])
+def test_status_of_all_pods(api: Api, path: str) -> None:
+    assert api("GET", path).json() == []
+    api("POST", "/v2/pods", json=POD)
+    assert [status["id"] for status in api("GET", path).json()] == ["/product/web"]
+
+
+@pytest.mark.parametrize("path", ["/v2/pods/product/web", "/v2/pods//product/web/", "/v2/pods/%2Fproduct%2Fweb"])
+def test_the_spellings_of_an_id(api: Api, path: str) -> None:
+    api("POST", "/v2/pods", json=POD)
+    assert api("GET", path).json()["id"] == "/product/web"
+
+
+@pytest.mark.parametrize("path", ["/v2/pods/none", "/v2/pods//none/", "/v2/pods/none::status"])
+def test_an_unknown_pod_is_absent_in_marathons_words(api: Api, path: str) -> None:
+    answer = api("GET", path)
+    assert answer.status_code == 404
+    assert answer.json() == {"message": "Pod '/none' does not exist", "details": []}
+
+
+def test_schema_problems_are_told_by_path(api: Api, shell: FakeShell) -> None:
+    answer = api("POST", "/v2/pods", json={"containers": [{"name": "A", "resources": {"cpus": 0}}]})
+    assert answer.status_code == 422
+    assert answer.json()["message"] == "Invalid JSON"
+    assert sorted(answer.json()["details"], key=lambda detail: str(detail["path"])) == [
+        {"path": "/containers(0)/name", "errors": ["error.pattern"]},
+        {"path": "/containers(0)/resources/cpus", "errors": ["error.min"]},
+        {"path": "/id", "errors": ["error.path.missing"]},
+    ]
+    assert shell.asked == []
+
+
+def test_broken_rules_are_grouped_by_path(api: Api) -> None:
+    twice = {"name": "http", "containerPort": 80}
+    pod = POD | {"containers": [POD["containers"][0] | {"endpoints": [twice, twice]}]}
+    answer = api("POST", "/v2/pods", json=pod)
+    assert answer.status_code == 422
+    assert answer.json()["message"] == "Object is not valid"
+    [detail] = answer.json()["details"]
+    assert detail["path"] == "/"
+    assert len(detail["errors"]) == 2
+
+
+def test_what_no_agent_can_run_is_refused_by_path(api: Api, shell: FakeShell) -> None:
+    shell.happens(AgentDescribed("A-S0", frozenset({"posix/cpu", "network/cni"})))
+    answer = api("POST", "/v2/pods", json=HOST_VOLUME)
+    assert answer.status_code == 422
+    assert answer.json()["message"] == "Object is not valid"
+    assert [detail["path"] for detail in answer.json()["details"]] == ["/volumes(0)/host"]
+    assert shell.world.pods == {}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "message"),
+    [
+        (b"", {}, 400, "JSON data"),
+        (b"{", {}, 400, "Invalid JSON"),
+        (b"{", {"Content-Type": "application/json; charset=utf-8"}, 400, "Invalid JSON"),
+        (b"id: /a", {"Content-Type": "application/yaml"}, 415, "application/json"),
+        (b"a=b", {"Content-Type": "application/x-www-form-urlencoded"}, 415, "application/json"),
+        (b" " * (LARGEST_BODY + 1), {}, 413, "larger"),
+    ],
+)
+def test_bodies_that_cannot_be_read(
+    api: Api, method: str, body: bytes, headers: dict[str, str], status: int, message: str
+) -> None:
+    answer = api(method, "/v2/pods" if method == "POST" else "/v2/pods/a", content=body, headers=headers)
+    assert answer.status_code == status
+    assert message in answer.json()["message"]
+
+
+def test_the_parsers_words_are_the_details_of_invalid_json(api: Api) -> None:
+    details = api("POST", "/v2/pods", content=b'{"id": }').json()["details"]
+    assert isinstance(details, str)
+    assert "column" in details
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", "/v2/pods"), ("DELETE", "/v2/pods"), ("POST", "/v2/pods/a"), ("PATCH", "/v2/pods/a"), ("POST", "/ping")],
+)
+def test_methods_that_do_not_exist(api: Api, method: str, path: str) -> None:
+    answer = api(method, path)
+    assert answer.status_code == 405
+    assert method in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v2/apps", "/docs", "/openapi.json", "/v2/pods/a::nonsense", "/v2/pods/a::status/b"]
+)
+def test_paths_that_do_not_exist(api: Api, path: str) -> None:
+    answer = api("GET", path)
+    assert answer.status_code == 404
+    assert answer.json() == {"message": f"URI not found: {path}"}
+
+
+def test_a_scheduler_that_is_stopping_says_so(api: Api, shell: FakeShell) -> None:
+    shell.failure = ShellError("the scheduler is stopping; ask again when it is back")
+    answer = api("POST", "/v2/pods", json=POD)
+    assert answer.status_code == 503
+    assert "stopping" in answer.json()["message"]
+
+
+def test_a_fault_is_told_without_its_insides(api: Api, shell: FakeShell) -> None:
+    shell.failure = RuntimeError("secret detail")
+    answer = api("POST", "/v2/pods", json=POD)
+    assert answer.status_code == 500
+    assert answer.json() == {"message": "The scheduler failed to answer this request; its log says why."}
+
+
+def test_long_answers_are_compressed_for_who_accepts_it(api: Api) -> None:
+    for number in range(20):
+        api("POST", "/v2/pods", json=POD | {"id": f"/pod{number}"})
+    assert api("GET", "/v2/pods", headers={"Accept-Encoding": "gzip"}).headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in api("GET", "/v2/pods", headers={"Accept-Encoding": "identity"}).headers

@@ -1,0 +1,61 @@
+"""The command run in this process, and a real API on a loopback port for it to talk to."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+import uvicorn
+
+from scheduler.api.app import create_app
+from scheduler.cli.main import main
+from tests.api.fakes import SERVER, FakeShell
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs ``podexec`` with these words."""
+
+    def run_words(*words: str) -> Outcome:
+        with pytest.raises(SystemExit) as end:
+            main(words)
+        printed = capsys.readouterr()
+        return Outcome(int(end.value.code or 0), printed.out, printed.err)
+
+    return run_words
+
+
+@pytest.fixture
+def shell() -> FakeShell:
+    """The shell behind the API."""
+    return FakeShell()
+
+
+@pytest.fixture
+def url(shell: FakeShell, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of an API that is up; PODEXEC_URL names it too."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    app = create_app(shell, shell.world, SERVER)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    monkeypatch.setenv("PODEXEC_URL", address)
+    yield address
+    server.should_exit = True
+    thread.join(10)
+    listening.close()
+    assert not thread.is_alive(), "the API did not end within 10 s"

@@ -1,0 +1,66 @@
+"""The command as a whole: help, version, spelling of options, and what it costs to start."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+from tests.api.fakes import FakeShell
+from tests.cli.conftest import Run
+
+
+def test_help_names_the_nouns(run: Run) -> None:
+    outcome = run("--help")
+    assert outcome.code == 0
+    assert "pod" in outcome.out
+    assert "scheduler" in outcome.out
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").out == f"podexec {version('podexec')}\n"
+
+
+@pytest.mark.parametrize("words", [("nonsense",), ("pod", "nonsense"), ("pod", "list", "--nonsense"), ("pod", "show")])
+def test_wrong_usage_ends_with_2(run: Run, words: tuple[str, ...]) -> None:
+    outcome = run(*words)
+    assert outcome.code == 2
+    assert "Error" in outcome.err
+
+
+def test_underscores_stand_for_dashes(run: Run) -> None:
+    outcome = run("scheduler", "--master", "localhost:5050", "--http_port", "99999")
+    assert outcome.code == 2
+    assert "65535" in outcome.err
+
+
+def test_a_variable_sets_an_option(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PODEXEC_MASTER", "/nonsense")
+    outcome = run("scheduler")
+    assert outcome.code == 2
+    assert "/nonsense" in outcome.err
+
+
+def test_the_command_line_wins_over_the_variable(run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PODEXEC_URL", "http://127.0.0.1:1")
+    assert run("pod", "list", "--url", url).code == 0
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
+    """Whoever asks for help, or for completion, shall not wait for the server's libraries."""
+    heavy = {"fastapi", "uvicorn", "pymesos", "httpx2", "kazoo", "pydantic", "yaml"}
+    script = f"import sys, scheduler.cli.main; print(*sorted({heavy!r} & sys.modules.keys()))"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == []
+
+
+def test_pod_commands_do_not_import_the_server(url: str, shell: FakeShell) -> None:
+    script = (
+        "import sys; from scheduler.cli.main import main\n"
+        "try: main(['pod', 'list'])\n"
+        "except SystemExit: pass\n"
+        "print(*sorted({'fastapi', 'uvicorn', 'pymesos', 'kazoo'} & sys.modules.keys()), file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "no pods" in ended.stdout
+    assert ended.stderr.split() == []

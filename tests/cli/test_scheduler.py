@@ -1,0 +1,264 @@
+"""``podexec scheduler``: what is checked before anything is opened, and the running process from start to end."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+
+import pytest
+
+from scheduler.cli import serve as serving
+from scheduler.cli.serve import Serving
+from tests.cli.conftest import Run
+
+NOBODY = "127.0.0.1:1"
+DEADLINE = 20.0
+
+
+# ------------------------------------------------------------------------- arguments
+
+
+@pytest.mark.parametrize(
+    ("words", "meaning"),
+    [
+        ((), "--master"),
+        (("--master", "/mesos"), "HOST:PORT"),
+        (("--master", "zk://host:2181"), "zk://HOST:PORT,HOST:PORT/PATH"),
+        (("--master", "zk:///mesos"), "zk://HOST:PORT,HOST:PORT/PATH"),
+        (("--master", "host:port"), "--master"),
+        (("--master", "http://host:5050"), "--master"),
+        (("--master", NOBODY, "--listen", "8080"), "--listen"),
+        (("--master", NOBODY, "--listen", "host:99999"), "--listen"),
+        (("--master", NOBODY, "--executor", "none.pyz"), "there is no file"),
+        (("--master", NOBODY, "--log-level", "loud"), "debug, info"),
+        (("--master", NOBODY, "--failover-timeout", "-1"), "--failover-timeout"),
+        (("--master", NOBODY, "--mesos-authentication-secret-file", "none"), "none"),
+    ],
+)
+def test_wrong_options_end_with_2(run: Run, words: tuple[str, ...], meaning: str) -> None:
+    outcome = run("scheduler", *words)
+    assert outcome.code == 2
+    assert meaning in outcome.err
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Serving]:
+    """What would have been started; nothing is."""
+    calls: list[Serving] = []
+    monkeypatch.setattr(serving, "serve", calls.append)
+    return calls
+
+
+def test_options_become_settings_in_seconds(run: Run, started: list[Serving], tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hush\n")
+    words = (
+        "--master zk://h1:2181,h2:2181/mesos --listen [::1]:9000 --store memory: --mesos_role pods "
+        "--framework-name f --mesos-user nobody --default-network-name dcos --mesos-bridge-name br "
+        "--env-vars-prefix P_ --networks dcos,lab --decline-offer-duration 1500 --kill-retry-timeout 250 "
+        "--failover-timeout 60 --hostname me --webui-url http://ui "
+        f"--mesos-authentication-principal p --mesos-authentication-secret-file {secret}"
+    )
+    assert run("scheduler", *words.split()).code == 0
+    [asked] = started
+    assert (asked.master, asked.host, asked.port, asked.store) == ("zk://h1:2181,h2:2181/mesos", "::1", 9000, "memory:")
+    settings = asked.settings
+    assert settings.role == "pods"
+    assert settings.default_network_name == "dcos"
+    assert settings.mesos_bridge_name == "br"
+    assert settings.env_vars_prefix == "P_"
+    assert settings.known_networks == frozenset({"dcos", "lab"})
+    assert settings.decline_offer_duration == 1.5
+    assert settings.kill_retry_timeout == 0.25
+    assert settings.executor.command is None
+    identity = asked.identity
+    assert (identity.name, identity.user, identity.role) == ("f", "nobody", "pods")
+    assert (identity.hostname, identity.webui_url, identity.failover_timeout) == ("me", "http://ui", 60.0)
+    assert (identity.principal, identity.secret) == ("p", "hush")
+
+
+def test_http_port_is_the_port_of_listen(run: Run, started: list[Serving]) -> None:
+    run("scheduler", "--master", NOBODY, "--listen", "0.0.0.0:8080", "--http-port", "9999")
+    assert (started[0].host, started[0].port) == ("0.0.0.0", 9999)
+
+
+def test_a_local_executor_is_found_by_its_path(run: Run, started: list[Serving], tmp_path: Path) -> None:
+    file = tmp_path / "podexec.pyz"
+    file.touch()
+    run("scheduler", "--master", NOBODY, "--executor", str(file), "--executor-python", "/usr/bin/python3")
+    executor = started[0].settings.executor
+    assert executor.data
+    assert executor.command is not None
+    assert executor.command["value"].endswith(f"/usr/bin/python3 -I -S {file}")
+    assert "uris" not in executor.command
+
+
+def test_a_remote_executor_is_fetched(run: Run, started: list[Serving]) -> None:
+    run("scheduler", "--master", NOBODY, "--executor", "http://files.test/v1/podexec.pyz?x=1")
+    command = started[0].settings.executor.command
+    assert command is not None
+    assert command["value"].endswith("python3 -I -S podexec.pyz")
+    assert command["uris"] == [
+        {"value": "http://files.test/v1/podexec.pyz?x=1", "extract": False, "executable": False, "cache": True}
+    ]
+
+
+# --------------------------------------------------------------------------- process
+
+
+class Process:
+    """``podexec scheduler`` as a process of its own. Its log is JSON, a line an event."""
+
+    def __init__(self, master: str, store: str, listen: str = "127.0.0.1:0") -> None:
+        words = [sys.executable, "-m", "scheduler.cli.main", "scheduler"]
+        words += ["--master", master, "--listen", listen, "--store", store]
+        self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+        self.seen: list[str] = []
+        self._lines: Queue[str | None] = Queue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._lines.put(line.rstrip())
+        self._lines.put(None)
+
+    def event(self, name: str) -> Any:
+        """Wait for a line of the log."""
+        while True:
+            try:
+                line = self._lines.get(timeout=DEADLINE)
+            except Empty:
+                pytest.fail(f"no {name!r} in the log within {DEADLINE:g} s: {self.seen}")
+            if line is None:
+                pytest.fail(f"the scheduler ended without {name!r}: {self.seen}")
+            self.seen.append(line)
+            if line.startswith("{") and json.loads(line)["event"] == name:
+                return json.loads(line)
+
+    def end(self, number: int | None = None) -> int:
+        """Send a signal, if any, and wait for the end; the exit code."""
+        if number is not None:
+            self.process.send_signal(number)
+        code = self.process.wait(DEADLINE)
+        self._reader.join(DEADLINE)
+        while (line := self._lines.get_nowait()) is not None:
+            self.seen.append(line)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+        return code
+
+
+@contextmanager
+def scheduler(master: str = NOBODY, store: str = "memory:", listen: str = "127.0.0.1:0") -> Iterator[Process]:
+    """A scheduler that is gone afterwards."""
+    process = Process(master, store, listen)
+    try:
+        yield process
+    finally:
+        if process.process.poll() is None:
+            process.end(signal.SIGKILL)
+
+
+@contextmanager
+def master_that_says(event: dict[str, Any]) -> Iterator[tuple[str, list[bytes]]]:
+    """A master that answers every subscription with one event; gives its address and the requests it got."""
+    got: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            got.append(self.rfile.read(int(self.headers["Content-Length"])))
+            text = json.dumps(event).encode()
+            record = b"%d\n%b" % (len(text), text)
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Mesos-Stream-Id", "stream")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(record), record))
+
+        def log_message(self, *_: object) -> None:
+            """Not to standard error."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}", got
+    finally:
+        server.shutdown()
+        thread.join(DEADLINE)
+        server.server_close()
+
+
+def get(url: str) -> tuple[int, Any]:
+    """Status and body of a GET."""
+    with urllib.request.urlopen(url, timeout=DEADLINE) as response:
+        return response.status, json.load(response)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_without_a_master_and_ends_in_peace(number: int, tmp_path: Path) -> None:
+    with scheduler(store=f"sqlite:///{tmp_path}/store.db") as process:
+        url = process.event("serving")["url"]
+        status, info = get(f"{url}/v2/info")
+        assert status == 200
+        assert info["mesos"]["connected"] is False
+        assert info["marathon_config"]["master"] == NOBODY
+        assert process.end(number) == 0, process.seen
+
+
+def test_what_was_accepted_is_there_after_sigkill(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/store.db"
+    body = json.dumps({"id": "/pod", "containers": [{"name": "one", "resources": {}}]}).encode()
+    with scheduler(store=store) as process:
+        url = process.event("serving")["url"]
+        post = urllib.request.Request(f"{url}/v2/pods", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(post, timeout=DEADLINE) as response:
+            accepted = json.load(response)
+        process.end(signal.SIGKILL)
+    with scheduler(store=store) as process:
+        serving_event = process.event("serving")
+        assert serving_event["pods"] == 1
+        assert get(f"{serving_event['url']}/v2/pods/pod") == (200, accepted)
+
+
+def test_a_taken_port_is_told_before_mesos_is_contacted(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as mesos:
+        mesos.settimeout(0)
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        with scheduler(f"127.0.0.1:{mesos.getsockname()[1]}", listen=listen) as process:
+            assert process.end() == 1
+            assert f"podexec: cannot listen on {listen}: Address already in use" in process.seen
+        with pytest.raises(BlockingIOError):
+            mesos.accept()
+
+
+def test_a_store_that_is_in_use_is_told(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/store.db"
+    with scheduler(store=store) as first:
+        first.event("serving")
+        with scheduler(store=store) as second:
+            assert second.end() == 1
+            assert "another process has it open" in second.seen[0]
+
+
+def test_a_framework_that_mesos_refuses_ends_the_process_with_an_error() -> None:
+    refusal = {"type": "ERROR", "error": {"message": "Framework has been removed"}}
+    with master_that_says(refusal) as (master, got), scheduler(master) as process:
+        assert process.end() == 1
+        assert any("Framework has been removed" in line for line in process.seen), process.seen
+        assert json.loads(got[0])["type"] == "SUBSCRIBE"
+        assert len(got) == 1, "it went on to ask"

@@ -1,0 +1,191 @@
+"""A scheduler on a local Mesos, as the tests of the whole see it: through its API, its processes and the sandboxes."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+
+from localmesos import Cluster
+from scheduler.cli.client import ApiError, Client
+
+T = TypeVar("T")
+Json = dict[str, Any]
+DEADLINE_SECONDS = 60.0
+
+
+def wait_for(what: str, probe: Callable[[], T | None], deadline: float = DEADLINE_SECONDS) -> T:
+    """The probe's first true answer; otherwise fail with what was waited for and what was seen last."""
+    end = time.monotonic() + deadline
+    while True:
+        seen = probe()
+        if seen:
+            return seen
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {deadline:g} s; last seen: {seen!r}")
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Scheduler:
+    """One `podexec scheduler` process with a store of its own, which may be killed and started again."""
+
+    def __init__(self, cluster: Cluster, folder: Path, executor: Path, name: str) -> None:
+        """Nothing is started yet."""
+        self.cluster = cluster
+        self.folder = folder
+        self.log = folder / f"{name}.log"
+        self.port = free_port()
+        self.client = Client(f"http://127.0.0.1:{self.port}")
+        networks = cluster.networks
+        self._command = [
+            sys.executable,
+            *("-m", "scheduler.cli.main", "scheduler"),
+            *("--master", cluster.master),
+            *("--listen", f"127.0.0.1:{self.port}"),
+            *("--store", f"sqlite:///{folder}/{name}.db"),
+            *("--executor", str(executor)),
+            *("--executor-python", getattr(sys, "_base_executable", sys.executable)),
+            *("--framework-name", name),
+            *(("--default-network-name", networks[0], "--networks", ",".join(networks)) if networks else ()),
+        ]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until Mesos knows it."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        self.wait("the scheduler is subscribed", self._subscribed)
+
+    def _subscribed(self) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            raise AssertionError(f"the scheduler ended with {self.process.returncode}:\n{self.tail()}")
+        try:
+            return self.client.info()["frameworkId"] is not None
+        except ApiError:
+            return False
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """End the process with a signal."""
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.wait(timeout=20)
+            self.process = None
+
+    def tail(self, lines: int = 30) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def wait(self, what: str, probe: Callable[[], T | None], deadline: float = DEADLINE_SECONDS) -> T:
+        """As ``wait_for``, with the log's end in the message."""
+        try:
+            return wait_for(what, probe, deadline)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n--- scheduler's log:\n{self.tail()}") from None
+
+    def close(self) -> None:
+        """End it for good."""
+        self.kill()
+        self.client.__exit__(None, None, None)
+
+    # ------------------------------------------------------------------- pods
+
+    def pods(self) -> list[Json]:
+        """The definitions of all pods."""
+        answer = httpx2.get(f"{self.client.url}/v2/pods", timeout=10)
+        pods: list[Json] = answer.raise_for_status().json()
+        return pods
+
+    def run(self, definition: Json) -> Json:
+        """Add a pod and wait until it is STABLE; its status."""
+        self.client.add(definition)
+        return self.stable(definition["id"])
+
+    def stable(self, pod_id: str, deadline: float = DEADLINE_SECONDS) -> Json:
+        """Wait until all instances of the pod run; its status."""
+
+        def probe() -> Json | None:
+            status = self.client.status(pod_id)
+            return status if status["status"] == "STABLE" and status.get("instances") else None
+
+        try:
+            return self.wait(f"{pod_id} is STABLE", probe, deadline)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n--- status: {self.client.status(pod_id)}") from None
+
+    def remove(self, pod_id: str) -> None:
+        """Remove a pod and wait until none of its executors is left."""
+        self.client.remove(pod_id)
+        safe = pod_id.strip("/").replace("/", "_")
+        self.wait(
+            f"the executors of {pod_id} are gone",
+            lambda: not [each for each in self.cluster_executors() if each.startswith(f"instance-{safe}.")],
+        )
+
+    def cluster_executors(self) -> list[str]:
+        """The executor ids that run on any agent."""
+        state = [agent_state(agent.address) for agent in self.cluster.agents]
+        return [
+            executor["id"] for each in state for framework in each["frameworks"] for executor in framework["executors"]
+        ]
+
+    # --------------------------------------------------------------- sandboxes
+
+    def sandbox(self, status: Json, container: str) -> Path:
+        """Where the first instance's container works."""
+        instance = status["instances"][0]
+        found = next(each for each in instance["containers"] if each["name"] == container)
+        return self.task_sandbox(found["containerId"])
+
+    def task_sandbox(self, task_id: str) -> Path:
+        """Where a task works, on whichever agent."""
+        pattern = f"slaves/*/frameworks/*/executors/*/runs/latest/tasks/{task_id}"
+        return self.wait(
+            f"a sandbox of {task_id}",
+            lambda: next((path for agent in self.cluster.agents for path in agent.work_dir.glob(pattern)), None),
+        )
+
+    def output(self, status: Json, container: str, expected: str) -> str:
+        """What the container wrote to stdout, once it holds the expected text."""
+        file = self.sandbox(status, container) / "stdout"
+
+        def probe() -> str | None:
+            text = file.read_text() if file.exists() else ""
+            return text if expected in text else None
+
+        try:
+            return self.wait(f"{expected!r} in {container}'s stdout", probe)
+        except AssertionError as error:
+            text = file.read_text() if file.exists() else "(none)"
+            stderr = file.with_name("stderr")
+            raise AssertionError(
+                f"{error}\nstdout: {text}\nstderr: {stderr.read_text() if stderr.exists() else ''}"
+            ) from None
+
+
+def agent_state(address: str) -> Json:
+    """An agent's /state."""
+    state: Json = httpx2.get(f"http://{address}/state", timeout=10).json()
+    return state
+
+
+def container(name: str, shell: str, **more: Any) -> Json:
+    """A small container that runs a shell line."""
+    return {"name": name, "resources": {"cpus": 0.1, "mem": 32}, "exec": {"command": {"shell": shell}}} | more
+
+
+def environment_without_podexec() -> dict[str, str]:
+    """The environment for a command whose options must come from its arguments alone."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PODEXEC_")}

@@ -1,0 +1,223 @@
+"""What containers of a pod see and share, on real Mesos."""
+
+import re
+import time
+from pathlib import Path
+
+import httpx2
+
+from tests.cluster.support import Scheduler, container
+
+
+def test_containers_share_an_ephemeral_volume(scheduler: Scheduler) -> None:
+    """One reads what the other writes, each under its own path."""
+    status = scheduler.run(
+        {
+            "id": "/shared",
+            "volumes": [{"name": "etc"}],
+            "containers": [
+                container(
+                    "writer",
+                    "echo from-writer > out/file; exec sleep 100",
+                    volumeMounts=[{"name": "etc", "mountPath": "out"}],
+                ),
+                container(
+                    "reader",
+                    "until cat /in/file; do sleep 0.1; done; echo x > /in/file || echo refused; exec sleep 100",
+                    volumeMounts=[{"name": "etc", "mountPath": "/in", "readOnly": True}],
+                    image={"kind": "DOCKER", "id": "busybox:1.35"},
+                ),
+            ],
+        }
+    )
+    assert "from-writer" in scheduler.output(status, "reader", "refused")
+
+
+def test_a_host_volume_is_visible_and_read_only_where_asked(scheduler: Scheduler, tmp_path: Path) -> None:
+    """Both containers see the agent's directory; only the one without readOnly can write to it."""
+    (tmp_path / "file").write_text("of the host\n")
+    status = scheduler.run(
+        {
+            "id": "/host-volume",
+            "volumes": [{"name": "local", "host": str(tmp_path)}],
+            "containers": [
+                container(
+                    "reader",
+                    "cat local/file; touch local/reader || echo refused; exec sleep 100",
+                    volumeMounts=[{"name": "local", "mountPath": "local", "readOnly": True}],
+                ),
+                container(
+                    "writer",
+                    "echo mine > local/writer; echo written; exec sleep 100",
+                    volumeMounts=[{"name": "local", "mountPath": "local"}],
+                ),
+            ],
+        }
+    )
+    assert "of the host" in scheduler.output(status, "reader", "refused")
+    scheduler.output(status, "writer", "written")
+    assert (tmp_path / "writer").read_text() == "mine\n"
+    assert not (tmp_path / "reader").exists()
+
+
+def test_containers_on_a_container_network_share_one_address(scheduler: Scheduler) -> None:
+    """One IP for both, localhost between them, and the endpoint's host port answers from outside."""
+    server = "mkdir www; echo page > www/index.html; exec busybox httpd -f -p 8080 -h www"
+    client = "hostname -i; until wget -q -O- http://127.0.0.1:8080/; do sleep 0.2; done; exec sleep 100"
+    image = {"kind": "DOCKER", "id": "busybox:1.35"}
+    status = scheduler.run(
+        {
+            "id": "/networked",
+            "networks": [{"mode": "container"}],
+            "containers": [
+                container(
+                    "server",
+                    f"hostname -i; {server}",
+                    image=image,
+                    endpoints=[{"name": "web", "containerPort": 8080, "hostPort": 0, "protocol": ["tcp"]}],
+                ),
+                container("client", client, image=image),
+            ],
+        }
+    )
+    instance = status["instances"][0]
+    (network,) = instance["networks"]
+    (address,) = network["addresses"]
+    assert network["name"] == "dcos"
+    assert scheduler.output(status, "client", "page").splitlines()[0] == address
+    assert scheduler.output(status, "server", "\n").splitlines()[0] == address
+    port = instance["containers"][0]["endpoints"][0]["allocatedHostPort"]
+    assert httpx2.get(f"http://{instance['agentHostname']}:{port}/", timeout=5).text == "page\n"
+
+
+def test_a_pod_runs_from_a_docker_image(scheduler: Scheduler) -> None:
+    """The image's root is the container's root, also for an argument vector."""
+    status = scheduler.run(
+        {
+            "id": "/imaged",
+            "containers": [
+                container("shell", "cat /etc/image; exec sleep 100", image={"kind": "DOCKER", "id": "busybox:1.35"}),
+                {
+                    "name": "argv",
+                    "resources": {"cpus": 0.1, "mem": 32},
+                    "image": {"kind": "DOCKER", "id": "busybox:1.35"},
+                    "exec": {"command": {"argv": ["sleep", "100"]}, "overrideEntrypoint": True},
+                },
+            ],
+        }
+    )
+    scheduler.output(status, "shell", "busybox:1.35")
+
+
+def test_the_environment_holds_every_variable_of_the_seed_document(scheduler: Scheduler) -> None:
+    """Names as DC/OS documents them, values as this launch has them."""
+    status = scheduler.run(
+        {
+            "id": "/test-pod",
+            "environment": {"BOTH": "pod", "FROM_POD": "yes"},
+            "networks": [{"mode": "container"}],
+            "labels": {"of the pod": "1"},
+            "containers": [
+                container(
+                    "healthtask1",
+                    "env; echo done; exec sleep 100",
+                    resources={"cpus": 0.1, "mem": 32, "disk": 32},
+                    environment={"BOTH": "container"},
+                    endpoints=[
+                        {"name": "httpendpoint", "containerPort": 8080, "hostPort": 0},
+                        {"name": "httpendpoint2", "containerPort": 8081, "hostPort": 0},
+                    ],
+                )
+            ],
+        }
+    )
+    instance = status["instances"][0]
+    ports = {
+        endpoint["name"]: str(endpoint["allocatedHostPort"]) for endpoint in instance["containers"][0]["endpoints"]
+    }
+    output = scheduler.output(status, "healthtask1", "\ndone\n")
+    found = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+    uuid = instance["id"].removeprefix("test-pod.instance-")
+    expected = {
+        "MESOS_EXECUTOR_ID": f"instance-test-pod.{uuid}",
+        "MESOS_TASK_ID": f"test-pod.instance-{uuid}.healthtask1.1",
+        "MARATHON_CONTAINER_RESOURCE_CPUS": "0.1",
+        "MARATHON_CONTAINER_RESOURCE_MEM": "32.0",
+        "MARATHON_CONTAINER_RESOURCE_DISK": "32.0",
+        "MARATHON_CONTAINER_RESOURCE_GPUS": "0",
+        "MARATHON_APP_ID": "/test-pod",
+        "MARATHON_APP_VERSION": status["spec"]["version"],
+        "MARATHON_APP_LABELS": "OF_THE_POD",
+        "MARATHON_APP_LABEL_OF_THE_POD": "1",
+        "MARATHON_CONTAINER_ID": "healthtask1",
+        "ENDPOINT_HTTPENDPOINT": "8080",
+        "ENDPOINT_HTTPENDPOINT2": "8081",
+        "EP_CONTAINER_HTTPENDPOINT": "8080",
+        "EP_CONTAINER_HTTPENDPOINT2": "8081",
+        "EP_HOST_HTTPENDPOINT": ports["httpendpoint"],
+        "EP_HOST_HTTPENDPOINT2": ports["httpendpoint2"],
+        "HOST": instance["agentHostname"],
+        "BOTH": "container",
+        "FROM_POD": "yes",
+    }
+    assert {name: found.get(name) for name in expected} == expected
+    assert {"PATH", "PWD", "MESOS_SANDBOX"} <= found.keys()
+
+
+def test_artifacts_are_fetched_before_the_container_starts(scheduler: Scheduler, tmp_path: Path) -> None:
+    """A file goes where destPath says, executable where asked."""
+    script = tmp_path / "script.sh"
+    script.write_text("#!/bin/sh\necho fetched and run\n")
+    artifact = {"uri": f"file://{script}", "executable": True, "extract": False, "destPath": "bin/run"}
+    status = scheduler.run(
+        {"id": "/artifact", "containers": [container("runner", "bin/run; exec sleep 100", artifacts=[artifact])]}
+    )
+    scheduler.output(status, "runner", "fetched and run")
+
+
+def test_a_launch_that_cannot_work_says_why(scheduler: Scheduler) -> None:
+    """The agent's own words are in the pod's termination history."""
+    scheduler.client.add(
+        {
+            "id": "/no-image",
+            "containers": [container("box", "true", image={"kind": "DOCKER", "id": "no-such-image:1"})],
+        }
+    )
+    history = scheduler.wait(
+        "a termination of /no-image", lambda: scheduler.client.status("/no-image").get("terminationHistory")
+    )
+    assert "no-such-image" in history[0]["message"]
+
+
+def test_sigterm_reaches_a_container_and_the_grace_period_ends_one_that_ignores_it(scheduler: Scheduler) -> None:
+    """The polite one ends by itself at once; the stubborn one is killed when its own grace period is over."""
+    polite = "trap 'date +%s.%N > ended; exit 0' TERM; echo ready; while true; do sleep 0.1; done"
+    stubborn = "trap 'date +%s.%N > asked' TERM; echo ready; while true; do sleep 0.1; date +%s.%N > alive; done"
+    status = scheduler.run(
+        {
+            "id": "/graceful",
+            "containers": [
+                container("polite", polite, lifecycle={"killGracePeriodSeconds": 30}),
+                container("stubborn", stubborn, lifecycle={"killGracePeriodSeconds": 2}),
+            ],
+        }
+    )
+    scheduler.output(status, "polite", "ready")
+    scheduler.output(status, "stubborn", "ready")
+    polite_sandbox, stubborn_sandbox = scheduler.sandbox(status, "polite"), scheduler.sandbox(status, "stubborn")
+    started = time.time()
+    scheduler.remove("/graceful")
+    assert 0 <= float((polite_sandbox / "ended").read_text()) - started < 2
+    asked, alive = (float((stubborn_sandbox / name).read_text()) for name in ("asked", "alive"))
+    assert 1.5 <= alive - asked <= 3.5
+
+
+def test_every_status_names_the_nested_container(scheduler: Scheduler) -> None:
+    """The master's task shows the container id with its parent, which tools need to reach the container."""
+    status = scheduler.run({"id": "/nested", "containers": [container("only", "exec sleep 100")]})
+    task_id = status["instances"][0]["containers"][0]["containerId"]
+    tasks = httpx2.get(f"http://{scheduler.cluster.leader().address}/tasks?limit=1000", timeout=5).json()["tasks"]
+    (task,) = [each for each in tasks if each["id"] == task_id]
+    container_id = task["statuses"][-1]["container_status"]["container_id"]
+    assert re.match(r"only-[0-9a-f]{8}$", container_id["value"])
+    assert container_id["parent"]["value"]

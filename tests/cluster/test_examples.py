@@ -1,0 +1,87 @@
+"""Every definition in examples/ runs on real Mesos and does what it is there to show."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import yaml
+
+from tests.cluster.support import Json, Scheduler
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+# What each example's containers print, and how its instance ends up; every file has to be listed.
+OUTPUT: dict[str, dict[str, str]] = {
+    "artifacts.json": {"reader": "PRETTY_NAME"},
+    "container-network.json": {"client": "200"},
+    "docker-image.json": {"box": "BusyBox"},
+    "environment.json": {"healthtask1": "EP_CONTAINER_HTTPENDPOINT2=8081"},
+    "grace-period.json": {},
+    "health-checks.yaml": {},
+    "hello.json": {},
+    "host-volume.json": {"lister": "read-only"},
+    "ports.yaml": {"client": "200"},
+    "shared-volume.json": {"reader": "written by the sibling"},
+}
+
+
+def test_every_example_is_run_here() -> None:
+    """A new example without a test is noticed."""
+    assert sorted(OUTPUT) == sorted(path.name for path in EXAMPLES.iterdir())
+
+
+@pytest.mark.parametrize("name", OUTPUT)
+def test_example(scheduler: Scheduler, name: str) -> None:
+    """It becomes STABLE, and its containers print what they should."""
+    status = scheduler.run(_load(name))
+    for container, expected in OUTPUT[name].items():
+        scheduler.output(status, container, expected)
+
+
+def test_hello_serves_a_fresh_page(scheduler: Scheduler) -> None:
+    """One container writes the page that the other serves."""
+    instance = scheduler.run(_load("hello.json"))["instances"][0]
+    web = next(each for each in instance["containers"] if each["name"] == "web")
+    url = f"http://{instance['agentHostname']}:{web['endpoints'][0]['allocatedHostPort']}/"
+    first = httpx2.get(url, timeout=5).text
+    assert first.startswith(f"hello from {instance['id']}.writer.1 on {instance['agentHostname']}")
+    scheduler.wait("a newer page", lambda: httpx2.get(url, timeout=5).text != first)
+
+
+def test_executor_resources_of_the_example_are_what_mesos_was_asked_for(scheduler: Scheduler) -> None:
+    """The seed document's way to give the executor more memory."""
+    scheduler.run(_load("environment.json"))
+    leader = scheduler.cluster.leader()
+    assert leader is not None
+    state: Json = httpx2.get(f"http://{leader.address}/state", timeout=5).json()
+    (executor,) = [
+        each
+        for framework in state["frameworks"]
+        for each in framework["executors"]
+        if each["executor_id"].startswith("instance-test-pod.")
+    ]
+    assert {name: executor["resources"][name] for name in ("cpus", "mem", "disk")} == {
+        "cpus": 0.1,
+        "mem": 64.0,
+        "disk": 10.0,
+    }
+
+
+def test_grace_periods_of_the_example(scheduler: Scheduler) -> None:
+    """The polite container ends at SIGTERM, the stubborn one when its two seconds are over."""
+    status = scheduler.run(_load("grace-period.json"))
+    sandboxes = {name: scheduler.sandbox(status, name) for name in ("polite", "stubborn")}
+    started = time.monotonic()
+    scheduler.remove("/examples/grace-period")
+    assert 2 <= time.monotonic() - started < 10
+    assert "SIGTERM" in (sandboxes["polite"] / "stdout").read_text()
+    assert "ignored" in (sandboxes["stubborn"] / "stdout").read_text()
+
+
+def _load(name: str) -> dict[str, Any]:
+    text = (EXAMPLES / name).read_text()
+    loaded: dict[str, Any] = json.loads(text) if name.endswith(".json") else yaml.safe_load(text)
+    return loaded

@@ -1,0 +1,30 @@
+"""The executor lives in what it is given."""
+
+from bench.executor_memory import MEGABYTE, ChargeMeter
+from tests.cluster.support import Scheduler, agent_state, container
+
+
+def test_five_containers_cost_their_executor_less_than_32_megabytes(scheduler: Scheduler) -> None:
+    """Peak of its own memory cgroup, start-up included, with the limits enforced and two of them health-checked."""
+    check = {
+        "exec": {"command": {"shell": "true"}},
+        "delaySeconds": 0,
+        "intervalSeconds": 2,
+        "timeoutSeconds": 1,
+        "gracePeriodSeconds": 60,
+    }
+    containers = [container(f"c{number}", "exec sleep 100") for number in range(3)]
+    containers += [container(f"checked{number}", "exec sleep 100", healthCheck=check) for number in range(2)]
+    with ChargeMeter(scheduler.cluster) as meter:
+        scheduler.run({"id": "/five", "containers": containers})
+    (container_id,) = [
+        executor["container"]
+        for agent in scheduler.cluster.agents
+        for framework in agent_state(agent.address)["frameworks"]
+        for executor in framework["executors"]
+        if executor["id"].startswith("instance-five.")
+    ]
+    charge = meter.charges()[container_id]
+    assert charge.samples > 10
+    assert 0 < charge.peak < 32 * MEGABYTE
+    assert charge.limit == (32 + 5 * 32) * MEGABYTE

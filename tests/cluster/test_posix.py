@@ -1,0 +1,67 @@
+"""A cluster without cgroups, images and container networks, as a user without root has it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from localmesos import Cluster
+from tests.cluster.support import Scheduler, container
+
+
+@pytest.fixture(scope="module")
+def posix_scheduler(executor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
+    """A scheduler on one agent with the posix launcher."""
+    cluster = Cluster.up(f"posix-{os.getpid()}", agents=1, level="posix", owner_pid=os.getpid())
+    scheduler = Scheduler(cluster, tmp_path_factory.mktemp("posix"), executor, "posix")
+    try:
+        scheduler.start()
+        yield scheduler
+    finally:
+        scheduler.close()
+        cluster.down()
+
+
+def test_a_pod_with_a_shared_volume_runs(posix_scheduler: Scheduler) -> None:
+    """Volumes in the sandbox need no privileges."""
+    mounts = [{"name": "shared", "mountPath": "shared"}]
+    status = posix_scheduler.run(
+        {
+            "id": "/posix",
+            "volumes": [{"name": "shared"}],
+            "containers": [
+                container("writer", "echo text > shared/file; exec sleep 100", volumeMounts=mounts),
+                container("reader", "until cat shared/file; do sleep 0.1; done; exec sleep 100", volumeMounts=mounts),
+            ],
+        }
+    )
+    posix_scheduler.output(status, "reader", "text")
+
+
+@pytest.mark.parametrize(
+    ("path", "changes"),
+    [
+        (
+            "/volumes(0)/host",
+            {
+                "volumes": [{"name": "local", "host": "/usr"}],
+                "containers": [container("only", "x", volumeMounts=[{"name": "local", "mountPath": "local"}])],
+            },
+        ),
+        (
+            "/containers(0)/image",
+            {"containers": [container("only", "x", image={"kind": "DOCKER", "id": "busybox:1.35"})]},
+        ),
+    ],
+)
+def test_what_no_agent_can_do_is_refused(posix_scheduler: Scheduler, path: str, changes: dict[str, object]) -> None:
+    """The answer names the isolator that is missing."""
+    definition = {"id": "/impossible", "containers": [container("only", "x")]} | changes
+    answer = httpx2.post(f"{posix_scheduler.client.url}/v2/pods", json=definition, timeout=10)
+    assert answer.status_code == 422
+    (detail,) = answer.json()["details"]
+    assert detail["path"] == path
+    assert "isolator" in detail["errors"][0]
+    assert "/impossible" not in [pod["id"] for pod in posix_scheduler.pods()]

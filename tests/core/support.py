@@ -1,0 +1,285 @@
+"""What tests of the core are told with: builders of definitions, offers and instances, and a driver around ``step``.
+
+Nothing here decides anything the core should decide; a ``Story`` only keeps the clock and what came out.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from scheduler.core.effects import Accept, Effect, Reply
+from scheduler.core.events import (
+    Event,
+    OffersReceived,
+    PodDeleted,
+    PodPosted,
+    PodPut,
+    StatusUpdated,
+    Subscribed,
+    Ticked,
+)
+from scheduler.core.frame import Change, Frame, Put, Record, key_of
+from scheduler.core.settings import ExecutorCommand, Settings
+from scheduler.core.step import step
+from scheduler.core.world import World
+from scheduler.model.definition import PodDefinition
+from scheduler.model.json import Json
+from scheduler.model.records import Agent, Condition, Goal, Instance, Task
+
+NOON = 1_700_000_000.0
+FRAMEWORK = "11111111-2222-3333-4444-555555555555-0000"
+CUSTOM = ExecutorCommand(command={"shell": True, "value": "exec podexec.pyz"}, data="eyJ2IjoxfQ==")
+DEFAULT_EXECUTOR = ExecutorCommand(command=None)
+
+E = TypeVar("E", bound=Effect)
+
+
+def settings(**changes: Any) -> Settings:
+    """Settings with Mesos' own executor and every other value at its default."""
+    return Settings(**{"executor": DEFAULT_EXECUTOR, **changes})
+
+
+def container(name: str = "main", **fields: Any) -> Json:
+    """A container that sleeps, as JSON of a definition."""
+    return {
+        "name": name,
+        "exec": {"command": {"shell": "sleep 1000"}},
+        "resources": {"cpus": 0.1, "mem": 32},
+        **fields,
+    }
+
+
+def definition(*containers: Json, instances: int = 1, version: str | None = None, **fields: Any) -> PodDefinition:
+    """A valid pod; members of the JSON definition are given by their names."""
+    document = {
+        "id": "/shop/web",
+        "containers": [*containers] or [container()],
+        "scaling": {"kind": "fixed", "instances": instances},
+        "role": "*",
+        "version": version,
+        **fields,
+    }
+    return PodDefinition.model_validate_json(json.dumps(document))
+
+
+def scalar(name: str, value: float, role: str = "*", **extra: Any) -> Json:
+    """A scalar resource as a master offers it to a MULTI_ROLE framework."""
+    allocation = {"allocation_info": {"role": "*"}}
+    return {"name": name, "type": "SCALAR", "scalar": {"value": value}, "role": role, **allocation, **extra}
+
+
+def port_ranges(*ranges: tuple[int, int], role: str = "*", **extra: Any) -> Json:
+    """A ports resource with these ranges."""
+    return {
+        "name": "ports",
+        "type": "RANGES",
+        "ranges": {"range": [{"begin": begin, "end": end} for begin, end in ranges]},
+        "role": role,
+        "allocation_info": {"role": "*"},
+        **extra,
+    }
+
+
+def offer(
+    name: str = "O1",
+    agent: str = "A1",
+    *,
+    resources: Iterable[Json] | None = None,
+    cpus: float = 4,
+    mem: float = 4096,
+    disk: float = 1000,
+    ports: tuple[tuple[int, int], ...] = ((31000, 31999),),
+    **extra: Any,
+) -> Json:
+    """An offer of one agent, by default with room for many small pods."""
+    plain = [scalar("cpus", cpus), scalar("mem", mem), scalar("disk", disk), port_ranges(*ports)]
+    return {
+        "id": {"value": name},
+        "agent_id": {"value": agent},
+        "framework_id": {"value": FRAMEWORK},
+        "hostname": f"{agent.lower()}.example",
+        "allocation_info": {"role": "*"},
+        "resources": plain if resources is None else list(resources),
+        **extra,
+    }
+
+
+def task(condition: Condition, name: str = "main", **fields: Any) -> Task:
+    """A task of a container, of the first incarnation."""
+    return Task(
+        **{
+            "id": f"shop_web.instance-u.{name}.1",
+            "container": name,
+            "condition": condition,
+            "staged_at": NOON,
+            "since": NOON,
+            **fields,
+        }
+    )
+
+
+def instance(*tasks: Task, **fields: Any) -> Instance:
+    """An instance that was placed on agent A1 with these tasks; without any it waits."""
+    placed = {"agent": Agent("A1", "a1.example"), "executor_id": "instance-shop_web.u"} if tasks else {}
+    return Instance(
+        **{
+            "id": "shop_web.instance-u",
+            "pod_id": "/shop/web",
+            "version": "",
+            "goal": Goal.RUNNING,
+            "incarnation": 1 if tasks else 0,
+            "created_at": NOON,
+            "since": NOON,
+            "role": "*",
+            "tasks": tasks,
+            **placed,
+            **fields,
+        }
+    )
+
+
+class Story:
+    """Feeds events to a world at times, and keeps the records a store would hold and every effect.
+
+    Each verb returns the frame it caused; ``told`` picks effects by type out of the last frame or of all.
+    """
+
+    def __init__(self, *, records: Iterable[Record] = (), at: float = NOON, seed: int = 1, **changes: Any) -> None:
+        self.settings = settings(**changes)
+        self.now = at
+        self.stored: dict[tuple[type[Record], str], Record] = {key_of(record): record for record in records}
+        self.world = World(self.settings, seed, self.stored.values())
+        self.frames: list[Frame] = []
+        self._offers = 0
+        self._requests = 0
+        self._updates = 0
+
+    # ------------------------------------------------------------------- what happens
+
+    def tell(self, event: Event) -> Frame:
+        """Let an event happen now."""
+        frame = step(self.world, event, self.now)
+        store(self.stored, frame.changes)
+        self.frames.append(frame)
+        return frame
+
+    def subscribe(self, framework_id: str = FRAMEWORK) -> Frame:
+        """The master accepts the subscription."""
+        return self.tell(Subscribed(framework_id, "master:5050", "1.11.0"))
+
+    def post(self, asked: PodDefinition) -> Frame:
+        """A user creates a pod."""
+        self._requests += 1
+        return self.tell(PodPosted(self._requests, asked))
+
+    def put(self, asked: PodDefinition) -> Frame:
+        """A user creates or changes a pod."""
+        self._requests += 1
+        return self.tell(PodPut(self._requests, asked))
+
+    def remove(self, pod_id: str = "/shop/web") -> Frame:
+        """A user deletes a pod."""
+        self._requests += 1
+        return self.tell(PodDeleted(self._requests, pod_id))
+
+    def offer(self, agent: str = "A1", **fields: Any) -> Frame:
+        """One agent offers."""
+        self._offers += 1
+        return self.tell(OffersReceived((offer(f"O{self._offers}", agent, **fields),)))
+
+    def update(self, task_id: str, condition: Condition, **fields: Any) -> Frame:
+        """A status with a uuid of its own comes from the task's agent."""
+        self._updates += 1
+        told = {"agent_id": "A1", "uuid": f"u{self._updates}", "timestamp": self.now, **fields}
+        return self.tell(StatusUpdated(task_id, condition, **told))
+
+    def answer(self, task_id: str, condition: Condition, **fields: Any) -> Frame:
+        """The master answers for a task in a reconciliation: no uuid, no message."""
+        return self.update(task_id, condition, uuid=None, reason="REASON_RECONCILIATION", **fields)
+
+    def all_tasks(self, condition: Condition, instances: Iterable[Instance] | None = None, **fields: Any) -> None:
+        """Every task, of some instances or of all, reports a condition."""
+        chosen = list(self.world.instances.values() if instances is None else instances)
+        for each in chosen:
+            agent_id = each.agent.id if each.agent else None
+            for one in each.tasks:
+                self.update(one.id, condition, **{"agent_id": agent_id, **fields})
+
+    def wait(self, seconds: float) -> Frame:
+        """Time passes, and every deadline in it is met in order; returns all that followed."""
+        end = self.now + seconds
+        first = len(self.frames)
+        while (deadline := self.world.next_deadline()) is not None and deadline <= end:
+            self.now = max(self.now, deadline)
+            self.tell(Ticked())
+        self.now = end
+        passed = self.frames[first:]
+        return Frame(
+            tuple(change for frame in passed for change in frame.changes),
+            tuple(effect for frame in passed for effect in frame.effects),
+        )
+
+    def restart(self) -> "Story":
+        """A new process over the same store."""
+        return Story(
+            records=self.stored.values(),
+            at=self.now,
+            **{name: getattr(self.settings, name) for name in Settings.__slots__},
+        )
+
+    # -------------------------------------------------------------------- what is there
+
+    @property
+    def instances(self) -> list[Instance]:
+        """All instances, oldest first."""
+        return list(self.world.instances.values())
+
+    @property
+    def only(self) -> Instance:
+        """The one instance there is."""
+        (single,) = self.world.instances.values()
+        return single
+
+    def told(self, kind: type[E], frame: Frame | None = None) -> list[E]:
+        """The effects of a type in a frame; without one, in the last."""
+        chosen = self.frames[-1] if frame is None else frame
+        return [effect for effect in chosen.effects if isinstance(effect, kind)]
+
+    def reply(self, frame: Frame) -> Any:
+        """The answer to the request that caused a frame."""
+        (single,) = self.told(Reply, frame)
+        return single.answer
+
+    def ever(self, kind: type[E]) -> list[E]:
+        """The effects of a type since the beginning."""
+        return [effect for frame in self.frames for effect in frame.effects if isinstance(effect, kind)]
+
+
+def running(*, instances: int = 1, agent: str = "A1", **fields: Any) -> Story:
+    """A subscribed framework with one pod, all of whose instances run."""
+    changes = fields.pop("settings", {})
+    story = Story(**changes)
+    story.subscribe()
+    story.post(definition(instances=instances, **fields))
+    story.offer(agent, cpus=1000, mem=1_000_000, disk=1_000_000)
+    story.all_tasks(Condition.RUNNING)
+    return story
+
+
+def groups(frame: Frame) -> list[Json]:
+    """The launch groups a frame sends."""
+    return [
+        operation["launch_group"]
+        for effect in frame.effects
+        if isinstance(effect, Accept)
+        for operation in effect.operations
+    ]
+
+
+def store(records: dict[tuple[type[Record], str], Record], changes: Iterable[Change]) -> None:
+    """Do to a table of records what a store does."""
+    for change in changes:
+        if isinstance(change, Put):
+            records[key_of(change.record)] = change.record
+        else:
+            records.pop((change.kind, change.key), None)

@@ -1,0 +1,109 @@
+"""What an instance comes to, derived from its tasks."""
+
+import itertools
+
+import pytest
+
+from scheduler.core.conditions import Phase, condition, health, phase, ready
+from scheduler.core.instances import _ACTIONS as ACTIONS
+from scheduler.model.records import Condition, Goal
+from tests.core.support import container, definition, instance, task
+
+C = Condition
+
+CONDITIONS = [
+    ([C.PROVISIONED] * 3, C.PROVISIONED),
+    ([C.PROVISIONED, C.PROVISIONED, C.STAGING], C.STAGING),
+    ([C.RUNNING, C.STAGING, C.RUNNING], C.STAGING),
+    ([C.STAGING, C.STARTING], C.STARTING),
+    ([C.RUNNING, C.FINISHED, C.RUNNING], C.RUNNING),
+    ([C.RUNNING, C.KILLED], C.RUNNING),
+    ([C.FINISHED, C.KILLED], C.FINISHED),
+    ([C.STAGING, C.STARTING, C.RUNNING, C.KILLING, C.FINISHED, C.FAILED], C.FAILED),
+    ([C.STAGING, C.STARTING, C.RUNNING, C.KILLING, C.FINISHED], C.KILLING),
+    ([C.STAGING, C.STARTING, C.RUNNING, C.KILLING, C.FINISHED, C.FAILED, C.ERROR], C.ERROR),
+    ([C.GONE, C.RUNNING, C.RUNNING], C.GONE),
+    ([C.RUNNING, C.GONE, C.DROPPED], C.GONE),
+    ([C.KILLED] * 3, C.KILLED),
+    ([C.RUNNING, C.KILLING, C.KILLED], C.KILLING),
+    ([C.UNREACHABLE, C.DROPPED], C.DROPPED),
+    ([C.UNREACHABLE, C.KILLING, C.RUNNING], C.UNREACHABLE),
+    ([C.UNKNOWN, C.PROVISIONED, C.RUNNING], C.UNKNOWN),
+    ([], C.SCHEDULED),
+]
+
+
+@pytest.mark.parametrize(("tasks", "expected"), CONDITIONS)
+def test_an_instance_takes_the_condition_that_comes_first_whatever_the_order(
+    tasks: list[Condition], expected: Condition
+) -> None:
+    for order in itertools.islice(itertools.permutations(tasks), 24):
+        assert condition(instance(*map(task, order))) is expected
+
+
+def test_every_condition_a_task_can_have_has_a_rank() -> None:
+    for each in set(Condition) - {C.SCHEDULED}:
+        assert condition(instance(task(each))) is each
+
+
+@pytest.mark.parametrize(
+    ("tasks", "expected"),
+    [
+        ([(C.RUNNING, True), (C.RUNNING, None)], True),
+        ([(C.RUNNING, True), (C.RUNNING, False)], False),
+        ([(C.STAGING, None), (C.RUNNING, True)], None),
+        ([(C.FINISHED, None), (C.RUNNING, True)], True),
+        ([(C.FINISHED, None)], None),
+        ([(C.RUNNING, None)], None),
+        ([(C.RUNNING, False), (C.STAGING, None)], False),
+        ([], None),
+    ],
+)
+def test_health_is_folded_over_the_tasks(tasks: list[tuple[Condition, bool | None]], expected: bool | None) -> None:
+    assert health(instance(*(task(state, healthy=healthy) for state, healthy in tasks))) is expected
+
+
+CHECKED = definition(container(healthCheck={"exec": {"command": {"shell": "true"}}}))
+
+
+@pytest.mark.parametrize(
+    ("state", "healthy", "plain", "checked"),
+    [
+        (C.RUNNING, None, True, False),
+        (C.RUNNING, True, True, True),
+        (C.RUNNING, False, True, False),
+        (C.STARTING, True, False, False),
+        (C.UNREACHABLE, True, False, False),
+        (C.FINISHED, None, False, False),
+    ],
+)
+def test_ready_is_running_and_where_there_is_a_health_check_healthy(
+    state: Condition, healthy: bool | None, plain: bool, checked: bool
+) -> None:
+    one = instance(task(state, healthy=healthy))
+
+    assert ready(one, definition()) is plain
+    assert ready(one, CHECKED) is checked
+
+
+@pytest.mark.parametrize(
+    ("tasks", "expected"),
+    [
+        ([], Phase.WAITING),
+        ([C.PROVISIONED, C.RUNNING], Phase.ALIVE),
+        ([C.RUNNING, C.FINISHED], Phase.ALIVE),
+        ([C.RUNNING, C.UNREACHABLE, C.UNKNOWN], Phase.ALIVE),
+        ([C.RUNNING, C.FAILED], Phase.ENDING),
+        ([C.KILLING, C.KILLED], Phase.ENDING),
+        ([C.UNREACHABLE, C.GONE], Phase.ENDING),
+        ([C.FINISHED, C.FINISHED], Phase.ENDED),
+        ([C.FAILED, C.KILLED, C.FINISHED], Phase.ENDED),
+        ([C.GONE, C.DROPPED, C.ERROR], Phase.ENDED),
+    ],
+)
+def test_the_phase_of_an_incarnation(tasks: list[Condition], expected: Phase) -> None:
+    assert phase(instance(*map(task, tasks))) is expected
+
+
+def test_every_goal_and_phase_has_an_action() -> None:
+    assert set(ACTIONS) == set(itertools.product(Goal, Phase))

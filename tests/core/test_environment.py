@@ -1,0 +1,153 @@
+"""The environment variables of a container: every one of the list, who wins, and how names are escaped."""
+
+from typing import Any
+
+import pytest
+
+from scheduler.core.environment import variables
+from scheduler.model.json import Json
+from scheduler.model.records import Condition
+from tests.core.support import container, definition, instance, settings, task
+
+HOST = [{"mode": "host"}]
+
+
+def environment(
+    *containers: Json, prefix: str | None = None, ports: dict[str, int] | None = None, **fields: Any
+) -> dict[str, str]:
+    """The environment of a pod's first container."""
+    asked = definition(*containers, **fields)
+    placed = instance(task(Condition.PROVISIONED), host_ports=tuple((ports or {}).items()))
+    return variables(settings(env_vars_prefix=prefix), asked, asked.containers[0], placed, "the-task")
+
+
+def test_the_containers_value_wins_over_the_pods_and_podexec_over_both() -> None:
+    found = environment(
+        container(environment={"A": "container", "MARATHON_APP_ID": "mine", "HOST": "mine"}),
+        environment={"A": "pod", "B": "pod", "MESOS_TASK_ID": "mine"},
+    )
+
+    assert (found["A"], found["B"]) == ("container", "pod")
+    assert (found["MARATHON_APP_ID"], found["MESOS_TASK_ID"], found["HOST"]) == ("/shop/web", "the-task", "a1.example")
+
+
+def test_later_groups_win_in_their_order() -> None:
+    found = environment(
+        container(environment={"ENDPOINT_A": "mine"}, endpoints=[{"name": "a", "containerPort": 1}]),
+        labels={"s": "label"},
+        environment={"MARATHON_APP_LABELS": "mine", "MARATHON_APP_LABEL_S": "mine"},
+    )
+
+    assert (found["ENDPOINT_A"], found["MARATHON_APP_LABELS"], found["MARATHON_APP_LABEL_S"]) == ("1", "S", "label")
+
+
+@pytest.mark.parametrize(
+    ("resources", "cpus", "mem", "disk", "gpus"),
+    [
+        ({}, "1.0", "128.0", "0.0", "0"),
+        ({"cpus": 0.1, "mem": 32, "disk": 10, "gpus": 2}, "0.1", "32.0", "10.0", "2"),
+        ({"cpus": 2, "mem": 100.5, "disk": 0.5}, "2.0", "100.5", "0.5", "0"),
+    ],
+)
+def test_resources_have_a_fraction_and_gpus_have_none(
+    resources: Json, cpus: str, mem: str, disk: str, gpus: str
+) -> None:
+    found = environment(container(resources=resources))
+
+    names = ("CPUS", "MEM", "DISK", "GPUS")
+    assert [found[f"MARATHON_CONTAINER_RESOURCE_{name}"] for name in names] == [cpus, mem, disk, gpus]
+
+
+def test_a_pod_without_labels_still_says_so() -> None:
+    assert environment()["MARATHON_APP_LABELS"] == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "escaped"),
+    [
+        ("team", "TEAM"),
+        ("a.b/c--d", "A_B_C_D"),
+        ("under_score9", "UNDER_SCORE9"),
+        ("größe", "GR_E"),
+        ("!?", "_"),
+    ],
+)
+def test_label_names_are_escaped(key: str, escaped: str) -> None:
+    found = environment(labels={key: "v"})
+
+    assert found["MARATHON_APP_LABELS"] == escaped
+    assert found[f"MARATHON_APP_LABEL_{escaped}"] == "v"
+
+
+def test_labels_of_the_container_replace_the_pods_and_the_last_of_colliding_names_wins() -> None:
+    found = environment(
+        container(labels={"tier": "container", "a.b": "second"}), labels={"tier": "pod", "a-b": "first"}
+    )
+
+    assert found["MARATHON_APP_LABEL_TIER"] == "container"
+    assert found["MARATHON_APP_LABEL_A_B"] == "second"
+    assert found["MARATHON_APP_LABELS"].split() == ["TIER", "A_B"]
+
+
+@pytest.mark.parametrize(("key", "value", "there"), [(492, 1, True), (493, 1, False), (1, 511, True), (1, 512, False)])
+def test_labels_too_long_for_a_variable_are_left_out(key: int, value: int, there: bool) -> None:
+    found = environment(labels={"k" * key: "v" * value})
+
+    assert (found["MARATHON_APP_LABELS"] != "") is there
+    assert (f"MARATHON_APP_LABEL_{'K' * key}" in found) is there
+
+
+def endpoint_variables(found: dict[str, str]) -> dict[str, str]:
+    """Those about endpoints."""
+    return {name: value for name, value in found.items() if "ENDPOINT_" in name or "EP_" in name}
+
+
+def test_every_container_sees_every_endpoint_of_the_pod() -> None:
+    found = environment(
+        container("one"),
+        container(
+            "two",
+            endpoints=[
+                {"name": "web-server", "containerPort": 80, "hostPort": 0},
+                {"name": "inner", "containerPort": 81},
+            ],
+        ),
+        networks=[{"mode": "container", "name": "n"}],
+        ports={"web-server": 31005},
+    )
+
+    assert endpoint_variables(found) == {
+        "ENDPOINT_WEB_SERVER": "80",
+        "EP_HOST_WEB_SERVER": "31005",
+        "EP_CONTAINER_WEB_SERVER": "80",
+        "ENDPOINT_INNER": "81",
+        "EP_CONTAINER_INNER": "81",
+    }
+
+
+def test_on_the_hosts_network_an_endpoint_is_its_host_port() -> None:
+    found = environment(container(endpoints=[{"name": "a", "hostPort": 0}]), networks=HOST, ports={"a": 31001})
+
+    assert endpoint_variables(found) == {"ENDPOINT_A": "31001", "EP_HOST_A": "31001"}
+
+
+def test_an_endpoint_without_container_port_elsewhere_has_only_its_host_port() -> None:
+    found = environment(container(endpoints=[{"name": "a", "hostPort": 0}]), ports={"a": 31001})
+
+    assert endpoint_variables(found) == {"EP_HOST_A": "31001"}
+
+
+def test_the_prefix_is_put_before_endpoint_names_alone() -> None:
+    found = environment(
+        container(endpoints=[{"name": "a", "containerPort": 80, "hostPort": 0}]), prefix="my_", ports={"a": 31001}
+    )
+
+    assert {"MY_ENDPOINT_A", "MY_EP_HOST_A", "MY_EP_CONTAINER_A"} <= set(found)
+    assert "ENDPOINT_A" not in found
+    assert "MARATHON_APP_ID" in found
+
+
+def test_there_are_no_port_variables() -> None:
+    found = environment(container(endpoints=[{"name": "a", "containerPort": 80, "hostPort": 0}]), ports={"a": 31001})
+
+    assert not [name for name in found if name.startswith("PORT")]

@@ -1,0 +1,239 @@
+"""The status a user sees, derived from the records of a pod, its instances and their tasks."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scheduler.core.rollup import moment, pod_status
+from scheduler.core.settings import ExecutorCommand, Settings
+from scheduler.core.world import World
+from scheduler.model.definition import PodDefinition
+from scheduler.model.records import (
+    Agent,
+    Condition,
+    Goal,
+    Instance,
+    NetworkAddress,
+    Pod,
+    Task,
+    TaskEnd,
+    Termination,
+)
+
+VERSION = "2026-01-02T03:04:05.006Z"
+NOW = 2_000.0
+DEFINITION = PodDefinition.model_validate_json(
+    """{"id": "/web", "version": "2026-01-02T03:04:05.006Z", "role": "*",
+        "containers": [
+          {"name": "one", "resources": {"cpus": 0.2, "mem": 64},
+           "endpoints": [{"name": "http", "hostPort": 0}, {"name": "inner"}, {"name": "admin", "hostPort": 0}],
+           "healthCheck": {"http": {"endpoint": "http"}}},
+          {"name": "two", "resources": {"cpus": 0.1, "mem": 32, "disk": 5, "gpus": 1}}],
+        "executorResources": {"cpus": 0.3, "mem": 40}}"""
+)
+POD = Pod(id="/web", version=VERSION, config_version=VERSION)
+AGENT = Agent(id="A-S0", hostname="node1", region="north", zone="a")
+
+
+def task(container: str, condition: Condition, **more: Any) -> Task:
+    """A task staged at 100 s and, unless said otherwise, started at 110 s."""
+    defaults: dict[str, Any] = {"staged_at": 100.0, "started_at": 110.0, "since": 120.0}
+    return Task(id=f"web.instance-1.{container}.1", container=container, condition=condition, **defaults | more)
+
+
+def instance(*tasks: Task, **more: Any) -> Instance:
+    """A launched instance with these tasks."""
+    base = Instance(
+        id="web.instance-1",
+        pod_id="/web",
+        version=VERSION,
+        goal=Goal.RUNNING,
+        incarnation=1,
+        created_at=50.0,
+        since=130.0,
+        role="*",
+        agent=AGENT,
+        executor_id="instance-web.1",
+        tasks=tasks,
+        host_ports=(("http", 31000), ("admin", 31001)),
+    )
+    return replace(base, **more)
+
+
+def status_of(*instances: Instance, pod: Pod = POD, definition: PodDefinition = DEFINITION) -> Any:
+    """The PodStatus of the pod with these instances."""
+    settings = Settings(executor=ExecutorCommand(command=None))
+    world = World(settings, 0, [pod, definition, *instances])
+    return pod_status(world, pod, NOW)
+
+
+def both(condition: Condition, **more: Any) -> tuple[Task, Task]:
+    """Both containers in one condition; the first is checked."""
+    return task("one", condition, **more), task("two", condition)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "goal", "expected"),
+    [
+        ((), Goal.RUNNING, "PENDING"),
+        (both(Condition.PROVISIONED), Goal.RUNNING, "PENDING"),
+        (both(Condition.STAGING), Goal.RUNNING, "STAGING"),
+        (both(Condition.STARTING), Goal.RUNNING, "STAGING"),
+        (both(Condition.RUNNING, healthy=True), Goal.RUNNING, "STABLE"),
+        (both(Condition.RUNNING, healthy=False), Goal.RUNNING, "DEGRADED"),
+        (both(Condition.RUNNING), Goal.RUNNING, "DEGRADED"),
+        (both(Condition.UNREACHABLE), Goal.RUNNING, "DEGRADED"),
+        (both(Condition.KILLING), Goal.RUNNING, "TERMINAL"),
+        (both(Condition.FAILED), Goal.RUNNING, "PENDING"),
+        (both(Condition.KILLED), Goal.DECOMMISSIONED, "TERMINAL"),
+        ((task("one", Condition.FINISHED), task("two", Condition.RUNNING)), Goal.RUNNING, "STABLE"),
+        ((task("one", Condition.RUNNING, healthy=True), task("two", Condition.FAILED)), Goal.RUNNING, "PENDING"),
+    ],
+)
+def test_the_status_of_an_instance(tasks: tuple[Task, ...], goal: Goal, expected: str) -> None:
+    [shown] = status_of(instance(*tasks, goal=goal))["instances"]
+    assert shown["status"] == expected
+
+
+def test_an_unhealthy_instance_says_so() -> None:
+    [shown] = status_of(instance(*both(Condition.RUNNING, healthy=False)))["instances"]
+    assert "not healthy" in shown["message"]
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(0, "STABLE"), (1, "STABLE"), (2, "DEGRADED")])
+def test_a_pod_is_stable_with_as_many_stable_instances_as_asked(asked: int, expected: str) -> None:
+    scaled = DEFINITION.model_copy(update={"scaling": DEFINITION.scaling.model_copy(update={"instances": asked})})
+    shown = status_of(instance(*both(Condition.RUNNING, healthy=True)), definition=scaled)
+    assert shown["status"] == expected
+
+
+def test_an_instance_that_was_never_launched_is_not_listed() -> None:
+    shown = status_of(instance(incarnation=0, agent=None, host_ports=()))
+    assert "instances" not in shown
+    assert shown["statusSince"] == moment(NOW)
+
+
+def test_the_whole_of_a_running_instance() -> None:
+    one = task("one", Condition.RUNNING, healthy=True, networks=(NetworkAddress("dcos", ("9.0.0.2",)),), message="up")
+    two = task("two", Condition.RUNNING, networks=(NetworkAddress("dcos", ("9.0.0.2", "fd00::2")),))
+    status = status_of(instance(one, two))
+    assert status["status"] == "STABLE"
+    assert status["spec"]["id"] == "/web"
+    assert status["statusSince"] == status["lastChanged"] == "1970-01-01T00:02:10.000Z"
+    assert status["lastUpdated"] == "1970-01-01T00:33:20.000Z"
+    assert status["instances"] == [
+        {
+            "id": "web.instance-1",
+            "status": "STABLE",
+            "statusSince": "1970-01-01T00:02:10.000Z",
+            "agentHostname": "node1",
+            "agentId": "A-S0",
+            "agentRegion": "north",
+            "agentZone": "a",
+            "resources": {"cpus": 0.6, "mem": 136.0, "disk": 15.0, "gpus": 1},
+            "networks": [{"name": "dcos", "addresses": ["9.0.0.2", "fd00::2"]}],
+            "specReference": f"/v2/pods/web::versions/{VERSION}",
+            "role": "*",
+            "lastUpdated": "1970-01-01T00:02:10.000Z",
+            "lastChanged": "1970-01-01T00:02:10.000Z",
+            "containers": [
+                {
+                    "name": "one",
+                    "status": "TASK_RUNNING",
+                    "statusSince": "1970-01-01T00:01:50.000Z",
+                    "message": "up",
+                    "conditions": [
+                        {
+                            "name": "healthy",
+                            "value": "true",
+                            "reason": "health-reported-by-mesos",
+                            "lastChanged": "1970-01-01T00:02:00.000Z",
+                            "lastUpdated": "1970-01-01T00:02:00.000Z",
+                        }
+                    ],
+                    "containerId": "web.instance-1.one.1",
+                    "endpoints": [
+                        {"name": "admin", "allocatedHostPort": 31001},
+                        {"name": "inner"},
+                        {"name": "http", "allocatedHostPort": 31000, "healthy": True},
+                    ],
+                    "resources": {"cpus": 0.2, "mem": 64.0, "disk": 0.0, "gpus": 0},
+                    "lastUpdated": "1970-01-01T00:01:50.000Z",
+                    "lastChanged": "1970-01-01T00:01:50.000Z",
+                },
+                {
+                    "name": "two",
+                    "status": "TASK_RUNNING",
+                    "statusSince": "1970-01-01T00:01:50.000Z",
+                    "containerId": "web.instance-1.two.1",
+                    "resources": {"cpus": 0.1, "mem": 32.0, "disk": 5.0, "gpus": 1},
+                    "lastUpdated": "1970-01-01T00:01:50.000Z",
+                    "lastChanged": "1970-01-01T00:01:50.000Z",
+                },
+            ],
+        }
+    ]
+
+
+def test_health_that_was_not_reported_yet_is_told_as_such() -> None:
+    container = status_of(instance(*both(Condition.RUNNING)))["instances"][0]["containers"][0]
+    [check] = container["conditions"]
+    assert (check["value"], check["reason"]) == ("false", "health-unreported-by-mesos")
+    assert "healthy" not in container["endpoints"][-1]
+
+
+def test_a_container_that_is_not_up_yet_has_no_health() -> None:
+    container = status_of(instance(*both(Condition.STARTING)))["instances"][0]["containers"][0]
+    assert "conditions" not in container
+
+
+def test_a_provisioned_instance_shows_only_its_executors_resources_and_staging_tasks() -> None:
+    [shown] = status_of(instance(*both(Condition.PROVISIONED, started_at=None)))["instances"]
+    assert shown["resources"] == {"cpus": 0.3, "mem": 40.0, "disk": 10.0, "gpus": 0}
+    assert {container["status"] for container in shown["containers"]} == {"TASK_STAGING"}
+    assert shown["containers"][0]["statusSince"] == "1970-01-01T00:01:40.000Z"
+
+
+def test_an_ended_container_has_no_id_and_no_endpoints_but_says_how_it_ended() -> None:
+    ended = task("one", Condition.FAILED, message="Command exited with status 3")
+    container = status_of(instance(ended, task("two", Condition.RUNNING)))["instances"][0]["containers"][0]
+    assert container["status"] == "TASK_FAILED"
+    assert container["termination"] == {"exitCode": 3, "message": "Command exited with status 3"}
+    assert not {"containerId", "endpoints", "resources", "conditions"} & container.keys()
+
+
+def test_an_instance_of_a_version_that_is_no_longer_kept_is_shown_by_the_current_one() -> None:
+    shown = status_of(instance(*both(Condition.RUNNING), version="2020-01-01T00:00:00.000Z", goal=Goal.DECOMMISSIONED))
+    assert shown["instances"][0]["specReference"].endswith("::versions/2020-01-01T00:00:00.000Z")
+
+
+def test_the_networks_of_the_host_have_no_name() -> None:
+    one = task("one", Condition.RUNNING, networks=(NetworkAddress(None, ("10.0.0.1",)),))
+    two = task("two", Condition.RUNNING, networks=(NetworkAddress(None, ("10.0.0.1", "10.0.0.2")),))
+    [shown] = status_of(instance(one, two))["instances"]
+    assert shown["networks"] == [{"addresses": ["10.0.0.1", "10.0.0.2"]}]
+
+
+def test_the_termination_history_is_newest_first_with_the_causes() -> None:
+    def ended(number: int) -> Termination:
+        end = TaskEnd(f"web.instance-1.one.{number}", Condition.FAILED, f"Command exited with status {number}")
+        other = TaskEnd(f"web.instance-1.two.{number}", Condition.KILLED, "")
+        return Termination("web.instance-1", 10.0 * number, 10.0 * number + 5, end.message, (end, other))
+
+    history = status_of(pod=replace(POD, terminations=(ended(1), ended(2))))["terminationHistory"]
+    assert [entry["message"] for entry in history] == ["Command exited with status 2", "Command exited with status 1"]
+    assert history[1] == {
+        "instanceID": "web.instance-1",
+        "startedAt": "1970-01-01T00:00:10.000Z",
+        "terminatedAt": "1970-01-01T00:00:15.000Z",
+        "message": "Command exited with status 1",
+        "containers": [
+            {
+                "containerId": "web.instance-1.one.1",
+                "lastKnownState": "TASK_FAILED",
+                "termination": {"exitCode": 1, "message": "Command exited with status 1"},
+            },
+            {"containerId": "web.instance-1.two.1", "lastKnownState": "TASK_KILLED"},
+        ],
+    }

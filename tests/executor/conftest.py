@@ -1,0 +1,91 @@
+"""A real executor process against the fake agent."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import podexec
+from tests.executor.fake_agent import DEADLINE, PREFIX, FakeAgent
+
+SOURCE = Path(podexec.__file__).parent.parent
+
+
+class Executor:
+    """The executor as an agent would start it: its own process, only the agent's environment."""
+
+    def __init__(self, agent: FakeAgent, sandbox: Path, program: tuple[str, ...], environment: dict[str, str]) -> None:
+        self.sandbox = sandbox
+        self._log = sandbox / "stderr"
+        base = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(SOURCE),
+            "MESOS_FRAMEWORK_ID": "framework",
+            "MESOS_EXECUTOR_ID": "pod",
+            "MESOS_SLAVE_PID": f"{PREFIX[1:]}@127.0.0.1:{agent.port}",
+            "MESOS_AGENT_ENDPOINT": f"127.0.0.1:{agent.port}",
+            "MESOS_SANDBOX": str(sandbox),
+            "MESOS_DIRECTORY": str(sandbox),
+            "MESOS_CHECKPOINT": "1",
+            "MESOS_RECOVERY_TIMEOUT": "15mins",
+            "MESOS_SUBSCRIPTION_BACKOFF_MAX": "200ms",
+            "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": "5secs",
+        }
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(
+                program, cwd=sandbox, env={**base, **environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def wait_exit(self, timeout: float = DEADLINE) -> int:
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the executor is still there after {timeout} s. Its log:\n{self.log}") from None
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+StartExecutor = Callable[..., Executor]
+
+
+@pytest.fixture
+def agent() -> Iterator[FakeAgent]:
+    agent = FakeAgent()
+    yield agent
+    agent.stop()
+
+
+@pytest.fixture
+def start(agent: FakeAgent, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StartExecutor]:
+    """Start executors; keyword arguments are environment variables. Their logs are shown when a test fails."""
+    started: list[Executor] = []
+
+    def start(program: tuple[str, ...] = (sys.executable, "-m", "podexec"), **environment: str) -> Executor:
+        sandbox = tmp_path / f"sandbox-{len(started)}"
+        sandbox.mkdir()
+        started.append(Executor(agent, sandbox, program, environment))
+        return started[-1]
+
+    yield start
+    for executor in started:
+        executor.end()
+        sys.stderr.write(f"--- log of the executor ---\n{executor.log}")
+
+
+@pytest.fixture
+def executor(agent: FakeAgent, start: StartExecutor) -> Executor:
+    """One that is subscribed."""
+    started = start()
+    agent.wait_subscribed()
+    return started

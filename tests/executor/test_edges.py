@@ -1,0 +1,268 @@
+"""The modules around the machine that need no agent: wire, settings, RecordIO, TaskInfo, outbox, imports."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from podexec import taskinfo
+from podexec.lean import without
+from podexec.outbox import Outbox
+from podexec.policy import HealthPolicy
+from podexec.recordio import FramingError, RecordDecoder
+from podexec.settings import Settings, SettingsError, parse_duration, parse_endpoint
+from podexec.wire import EXECUTOR_ENVIRONMENT, WIRE_VERSION, ExecutorData, WireError, executor_command
+from tests.executor.fake_agent import task
+
+# -- wire -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_schedulers_words_arrive() -> None:
+    data = ExecutorData(log_level="debug")
+    assert ExecutorData.decode(data.encode()) == data
+    assert data.version == WIRE_VERSION
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (b'{"version":2,"log_level":"info"}', "version 2, this executor speaks version 1"),
+        (b'{"log_level":"info"}', "integer field 'version'"),
+        (b"[1]", "JSON object"),
+        (b"{", "not base64 of a JSON object"),
+        (b'{"version":1,"log_level":"loud"}', "'loud'"),
+        (b'{"version":1,"colour":"red"}', "unknown fields: colour"),
+    ],
+)
+def test_words_that_are_not_understood_are_refused_with_the_reason(text: bytes, complaint: str) -> None:
+    with pytest.raises(WireError, match=complaint):
+        ExecutorData.decode(base64.b64encode(text).decode())
+
+
+def test_what_is_not_base64_is_refused() -> None:
+    with pytest.raises(WireError, match="not base64"):
+        ExecutorData.decode("§")
+
+
+def test_the_command_survives_the_shell() -> None:
+    command = executor_command("/opt/my python/bin/python3", "podexec.pyz")
+    assert command == "exec '/opt/my python/bin/python3' -I -S podexec.pyz"
+
+
+def test_the_scheduler_gets_nothing_else_with_the_wire() -> None:
+    program = (
+        "import sys, podexec.wire; print([m for m in ('pymesos', 'structlog', 'podexec.machine') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "[]\n"
+    assert EXECUTOR_ENVIRONMENT["MALLOC_ARENA_MAX"] == "1"
+
+
+# -- settings ---------------------------------------------------------------------------------------------------------
+
+
+def environment(**changes: str) -> dict[str, str]:
+    base = {
+        "MESOS_FRAMEWORK_ID": "f",
+        "MESOS_EXECUTOR_ID": "e",
+        "MESOS_AGENT_ENDPOINT": "10.0.0.1:5051",
+        "MESOS_SLAVE_PID": "slave(1)@10.0.0.1:5051",
+        "MESOS_SANDBOX": "/box",
+        "MESOS_CHECKPOINT": "1",
+        "MESOS_RECOVERY_TIMEOUT": "15mins",
+        "MESOS_SUBSCRIPTION_BACKOFF_MAX": "2secs",
+        "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": "500ms",
+    }
+    return {**base, **changes}
+
+
+def test_the_agents_environment_is_read() -> None:
+    read = Settings.take(environment())
+    assert (read.host, read.port, read.path_prefix, read.sandbox) == ("10.0.0.1", 5051, "/slave(1)", "/box")
+    assert (read.recovery_timeout, read.backoff_max, read.shutdown_grace) == (900.0, 2.0, 0.5)
+
+
+@pytest.mark.parametrize(("value", "checkpoint"), [("1", True), ("0", False), ("", False)])
+def test_checkpointing_is_what_the_agent_says(value: str, checkpoint: bool) -> None:
+    assert Settings.take(environment(MESOS_CHECKPOINT=value)).checkpoint is checkpoint
+
+
+def test_the_token_is_taken_out_of_the_environment_and_not_shown() -> None:
+    variables = environment(MESOS_EXECUTOR_AUTHENTICATION_TOKEN="s3cret")
+    read = Settings.take(variables)
+    assert read.token == "s3cret"
+    assert "MESOS_EXECUTOR_AUTHENTICATION_TOKEN" not in variables
+    assert "s3cret" not in repr(read)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("5secs", 5.0), ("1.5mins", 90.0), ("2hrs", 7200.0), ("10ms", 0.01), ("1weeks", 604800.0)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["5", "secs", "5 parsecs", ""])
+def test_what_is_no_duration_is_named(text: str) -> None:
+    with pytest.raises(SettingsError, match="is not a duration"):
+        parse_duration(text)
+
+
+def test_endpoints() -> None:
+    assert parse_endpoint("[::1]:5051") == ("::1", 5051)
+    assert parse_endpoint("agent.example:80") == ("agent.example", 80)
+    with pytest.raises(SettingsError, match="HOST:PORT"):
+        parse_endpoint("agent")
+
+
+# -- RecordIO ---------------------------------------------------------------------------------------------------------
+
+STREAM = b"5\nhello0\n11\nwith\nbreaks"
+RECORDS = [b"hello", b"", b"with\nbreaks"]
+
+
+@pytest.mark.parametrize("size", range(1, len(STREAM) + 1))
+def test_records_come_whole_however_the_stream_is_cut(size: int) -> None:
+    decoder = RecordDecoder()
+    found = [r for i in range(0, len(STREAM), size) for r in decoder.feed(STREAM[i : i + size])]
+    assert found == RECORDS
+
+
+@pytest.mark.parametrize("rubbish", [b"x\n", b"-1\n", b"\n", b"1" * 30, b"99\n"])
+def test_a_stream_that_is_no_recordio_is_an_error_at_once(rubbish: bytes) -> None:
+    with pytest.raises(FramingError):
+        list(RecordDecoder(max_record=50).feed(rubbish))
+
+
+# -- TaskInfo ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("web", "web-1"),
+        ("a.b/c d", "a-b-c-d-1"),
+        ("", "container-1"),
+        ("..", "container-1"),
+        ("x" * 300, "x" * 200 + "-1"),
+    ],
+)
+def test_container_ids_are_readable_and_legal(name: str, expected: str) -> None:
+    assert taskinfo.container_id({"name": name}, "1") == expected
+
+
+def test_defaults_of_a_task() -> None:
+    spec = taskinfo.task_spec(task("web"), "web-1")
+    assert (spec.task_id, spec.name, spec.kill_grace, spec.max_completion) == ("pod.web", "web", 3.0, None)
+    assert (spec.health, spec.check) == (None, None)
+
+
+def test_a_kill_grace_of_zero_is_zero_and_not_the_default() -> None:
+    assert taskinfo.task_spec(task("web", grace=0.0), "web-1").kill_grace == 0.0
+    assert taskinfo.kill_grace({"grace_period": {"nanoseconds": "2500000000"}}) == 2.5
+    assert taskinfo.kill_grace({}) is None
+
+
+def test_defaults_of_a_health_check_are_those_of_mesos() -> None:
+    check = {"type": "TCP", "tcp": {"port": 80}}
+    spec = taskinfo.check_spec(check)
+    assert (spec.delay, spec.interval, spec.timeout, spec.port) == (15.0, 10.0, 20.0, 80)
+    assert taskinfo.task_spec(task("web", health_check=check), "w").health == HealthPolicy(10.0, 3)
+
+
+def test_a_timeout_of_zero_is_no_timeout() -> None:
+    assert taskinfo.check_spec({"type": "TCP", "tcp": {"port": 80}, "timeout_seconds": 0}).timeout is None
+
+
+def test_the_users_task_info_is_not_changed() -> None:
+    info = task("web", container={"type": "MESOS", "volumes": []})
+    disk: Any = {"name": "disk", "disk": {"volume": {"container_path": "data", "mode": "RW"}}}
+    info["resources"].append(disk)
+    call = taskinfo.launch_call(info, {"value": "web-1"}, "10.0.0.2")
+    assert len(call["container"]["volumes"]) == 1
+    assert info["container"]["volumes"] == []
+    assert len(info["command"]["environment"]["variables"]) == 1
+
+
+def test_a_task_without_a_command_runs_its_images_own() -> None:
+    info = task("web")
+    del info["command"]
+    call = taskinfo.launch_call(info, {"value": "web-1"}, "10.0.0.2")
+    assert call["command"]["shell"] is False
+    assert "value" not in call["command"]
+
+
+# -- outbox -----------------------------------------------------------------------------------------------------------
+
+
+def status(name: str, uuid: str) -> dict[str, Any]:
+    return {"task_id": {"value": name}, "uuid": uuid}
+
+
+def test_one_update_of_a_task_at_a_time_and_tasks_do_not_wait_for_each_other() -> None:
+    outbox = Outbox()
+    first, second, other = status("a", "1"), status("a", "2"), status("b", "3")
+    for s in (first, second, other):
+        outbox.add(s)
+    assert outbox.wait_due(0) == [first, other]
+    outbox.sent([first, other])
+    assert outbox.wait_due(0) == []
+    outbox.acknowledged("1")
+    assert outbox.wait_due(0) == [second]
+    assert outbox.pending() == [second, other]
+
+
+def test_waiting_ends_when_something_is_to_be_sent() -> None:
+    outbox = Outbox()
+    timer = threading.Timer(0.05, outbox.add, [status("a", "1")])
+    timer.start()
+    assert outbox.wait_due(10) == [status("a", "1")]
+    timer.join()
+
+
+def test_a_refused_update_is_due_again_soon() -> None:
+    outbox = Outbox()
+    outbox.add(status("a", "1"))
+    outbox.refused(status("a", "1"))
+    assert outbox.wait_due(0) == []
+    assert outbox.wait_due(5) == [status("a", "1")]
+
+
+def test_acknowledgements_of_strangers_are_ignored() -> None:
+    outbox = Outbox()
+    outbox.add(status("a", "1"))
+    outbox.acknowledged("2")
+    assert len(outbox) == 1
+
+
+# -- lean imports -----------------------------------------------------------------------------------------------------
+
+
+def test_modules_kept_out_can_be_imported_afterwards() -> None:
+    program = """
+from podexec.lean import without
+with without("ssl", empty=("asyncio",)):
+    import asyncio
+    assert not hasattr(asyncio, "run")
+    try:
+        import ssl
+    except ImportError:
+        pass
+    else:
+        raise AssertionError("ssl is there")
+import ssl, asyncio
+assert asyncio.run and ssl.create_default_context
+"""
+    subprocess.run([sys.executable, "-c", program], timeout=30, check=True)
+
+
+def test_a_module_that_is_there_stays() -> None:
+    before = sys.modules["json"]
+    with without("json", empty=("subprocess",)):
+        assert sys.modules["json"] is before
+    assert sys.modules["subprocess"] is subprocess

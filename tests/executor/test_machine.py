@@ -1,0 +1,346 @@
+"""The pure machine: what each event changes, and what it asks for. Time is whatever the test says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from podexec import events as ev
+from podexec.ending import Termination
+from podexec.machine import TABLE, Condition, Pod, next_deadline, step
+from podexec.policy import SIGKILL, SIGTERM, HealthPolicy
+
+A, B = "a-1", "b-2"
+EXIT_0, EXIT_3, BY_SIGTERM = Termination(0), Termination(3 << 8), Termination(SIGTERM)
+
+
+def spec(container_id: str, **fields: object) -> ev.TaskSpec:
+    name = container_id.partition("-")[0]
+    return replace(ev.TaskSpec(f"pod.{name}", container_id, name), **fields)  # type: ignore[arg-type]
+
+
+class Story:
+    """A pod and everything that was asked of the world, with a clock that the test moves."""
+
+    def __init__(self, *specs: ev.TaskSpec, kill_states: bool = True, launched: bool = True) -> None:
+        self.pod = Pod()
+        self.now = 100.0
+        self.effects: list[ev.Effect] = []
+        self.tell(ev.Subscribed(kill_states, partition_aware=True))
+        self.tell(ev.GroupReceived(specs or (spec(A), spec(B))))
+        for c in list(self.pod.containers) if launched else ():
+            self.tell(ev.ContainerLaunched(c))
+        self.effects.clear()
+
+    def tell(self, event: ev.Event, after: float = 0.0) -> list[ev.Effect]:
+        """Returns the effects of this event alone."""
+        self.now += after
+        self.pod, effects = step(self.pod, event, self.now)
+        self.effects += effects
+        return effects
+
+    def reports(self, task: str = "") -> list[str]:
+        return [e.state for e in self.effects if isinstance(e, ev.Report) and task in e.task_id]
+
+    def report(self) -> ev.Report:
+        return [e for e in self.effects if isinstance(e, ev.Report)][-1]
+
+    def signals(self) -> list[tuple[str, int]]:
+        return [(e.container_id, e.signal) for e in self.effects if isinstance(e, ev.Signal)]
+
+    def leave(self) -> list[float]:
+        return [e.by - self.now for e in self.effects if isinstance(e, ev.Leave)]
+
+    def condition(self, container_id: str) -> Condition:
+        return self.pod.containers[container_id].condition
+
+
+def test_a_group_is_reported_starting_and_launched() -> None:
+    story = Story(launched=False)
+    assert story.tell(ev.GroupReceived((spec("c-3"),))) == [ev.Report("pod.c", "TASK_STARTING"), ev.Launch("c-3")]
+
+
+def test_a_launched_container_runs_whatever_its_siblings_do() -> None:
+    story = Story(launched=False)
+    assert story.tell(ev.ContainerLaunched(A)) == [ev.Report("pod.a", "TASK_RUNNING")]
+    assert story.condition(B) is Condition.LAUNCHING
+
+
+def test_a_finished_container_leaves_its_siblings_alone() -> None:
+    story = Story()
+    story.tell(ev.ContainerExited(A, EXIT_0))
+    assert (story.reports(), story.signals(), story.pod.doom) == (["TASK_FINISHED"], [], "")
+
+
+def test_the_last_end_means_leaving_within_a_minute() -> None:
+    story = Story()
+    story.tell(ev.ContainerExited(A, EXIT_0))
+    assert story.leave() == []
+    story.tell(ev.ContainerExited(B, EXIT_0))
+    assert story.leave() == [60.0]
+
+
+@pytest.mark.parametrize(
+    ("event", "state"),
+    [
+        (ev.ContainerExited(A, EXIT_3), "TASK_FAILED"),
+        (ev.ContainerExited(A, Termination(None, message="gone")), "TASK_FAILED"),
+        (ev.ContainerExited(A, Termination(0, state="TASK_FAILED", reason="REASON_X")), "TASK_FAILED"),
+    ],
+)
+def test_a_failed_container_gets_the_others_killed_in_the_same_step(event: ev.Event, state: str) -> None:
+    story = Story()
+    story.tell(event)
+    assert story.reports() == [state, "TASK_KILLING"]
+    assert story.signals() == [(B, SIGTERM)]
+
+
+def test_a_killed_container_is_killed_even_if_it_exits_0() -> None:
+    story = Story(spec(A))
+    story.tell(ev.KillRequested("pod.a"))
+    story.tell(ev.ContainerExited(A, EXIT_0))
+    assert story.reports() == ["TASK_KILLING", "TASK_KILLED"]
+
+
+def test_a_kill_request_kills_the_whole_pod_at_once_each_with_its_own_grace() -> None:
+    story = Story(spec(A, kill_grace=1.0), spec(B, kill_grace=5.0))
+    story.tell(ev.KillRequested("pod.a"))
+    assert story.signals() == [(A, SIGTERM), (B, SIGTERM)]
+    story.tell(ev.Ticked(), after=1.0)
+    assert story.signals()[2:] == [(A, SIGKILL)]
+    story.tell(ev.Ticked(), after=4.0)
+    assert story.signals()[3:] == [(B, SIGKILL)]
+
+
+def test_the_machine_says_when_it_wants_to_be_ticked() -> None:
+    story = Story(spec(A, kill_grace=1.0), spec(B, kill_grace=5.0))
+    assert next_deadline(story.pod) is None
+    story.tell(ev.KillRequested("pod.a"))
+    assert next_deadline(story.pod) == story.now + 1.0
+    story.tell(ev.Ticked(), after=1.0)
+    assert next_deadline(story.pod) == story.now + 4.0
+
+
+def test_without_the_capability_there_is_no_task_killing() -> None:
+    story = Story(kill_states=False)
+    story.tell(ev.KillRequested("pod.a"))
+    assert story.reports() == []
+
+
+@pytest.mark.parametrize(("second", "due"), [(0.0, 0.0), (2.0, 2.0), (50.0, 10.0), (None, 10.0)])
+def test_a_second_kill_may_only_shorten_the_grace(second: float | None, due: float) -> None:
+    story = Story(spec(A))
+    story.tell(ev.KillRequested("pod.a", grace=10.0))
+    story.tell(ev.KillRequested("pod.a", grace=second))
+    story.tell(ev.Ticked(), after=due)
+    assert story.signals() == [(A, SIGTERM), (A, SIGKILL)]
+
+
+def test_the_schedulers_first_word_on_a_sibling_may_lengthen_its_grace() -> None:
+    """A scheduler that kills a pod names every container with its own policy; only the first starts all of it."""
+    story = Story(spec(A), spec(B, kill_grace=1.0))
+    story.tell(ev.KillRequested("pod.a"))
+    story.tell(ev.KillRequested("pod.b", grace=30.0))
+    story.tell(ev.Ticked(), after=29.0)
+    assert (B, SIGKILL) not in story.signals()
+    story.tell(ev.Ticked(), after=1.0)
+    assert (B, SIGKILL) in story.signals()
+
+
+def test_a_refused_sigkill_is_sent_again_every_second_until_it_is_taken() -> None:
+    story = Story(spec(A))
+    story.tell(ev.KillRequested("pod.a", grace=0.0))
+    for _ in range(3):
+        story.tell(ev.SignalAnswered(A, SIGKILL, accepted=False))
+        story.tell(ev.Ticked(), after=1.0)
+    story.tell(ev.SignalAnswered(A, SIGKILL, accepted=True))
+    story.tell(ev.Ticked(), after=10.0)
+    assert [number for _, number in story.signals()] == [SIGTERM] + [SIGKILL] * 4
+
+
+def test_a_kill_during_the_launch_is_remembered() -> None:
+    story = Story(spec(A), launched=False)
+    story.tell(ev.KillRequested("pod.a"))
+    story.tell(ev.SignalAnswered(A, SIGTERM, accepted=False))
+    story.tell(ev.ContainerLaunched(A))
+    assert story.signals() == [(A, SIGTERM), (A, SIGTERM)]
+    story.tell(ev.ContainerExited(A, BY_SIGTERM))
+    assert story.reports() == ["TASK_KILLING", "TASK_KILLED"], "never running"
+
+
+def test_a_launch_that_a_kill_ended_is_killed_not_failed() -> None:
+    story = Story(spec(A), launched=False)
+    story.tell(ev.KillRequested("pod.a"))
+    story.tell(ev.LaunchFailed(A, "being destroyed"))
+    assert story.reports() == ["TASK_KILLING", "TASK_KILLED"]
+
+
+def test_a_failed_launch_is_failed_with_a_reason() -> None:
+    story = Story(spec(A), launched=False)
+    story.tell(ev.LaunchFailed(A, "no image"))
+    assert story.report().reason == "REASON_CONTAINER_LAUNCH_FAILED"
+    assert "no image" in (story.report().message or "")
+
+
+def test_max_completion_time_is_a_hard_kill_without_task_killing() -> None:
+    story = Story(spec(A, max_completion=30.0))
+    assert next_deadline(story.pod) == story.now + 30.0
+    story.tell(ev.Ticked(), after=30.0)
+    assert (story.signals(), story.reports()) == ([(A, SIGTERM), (A, SIGKILL)], [])
+    story.tell(ev.ContainerExited(A, Termination(SIGKILL)))
+    assert (story.report().state, story.report().reason) == ("TASK_FAILED", "REASON_MAX_COMPLETION_TIME_REACHED")
+
+
+def test_a_kill_cancels_max_completion_time() -> None:
+    story = Story(spec(A, max_completion=30.0))
+    story.tell(ev.KillRequested("pod.a", grace=100.0))
+    story.tell(ev.Ticked(), after=60.0)
+    assert story.signals() == [(A, SIGTERM)]
+
+
+HEALTHY = HealthPolicy(grace=10.0, consecutive_failures=2)
+
+
+def test_an_unhealthy_container_ends_the_pod_and_only_it_is_unhealthy() -> None:
+    story = Story(spec(A, health=HEALTHY), spec(B))
+    story.tell(ev.HealthObserved(A, passed=True))
+    story.tell(ev.HealthObserved(A, passed=False, message="500"))
+    story.tell(ev.HealthObserved(A, passed=False, message="500"))
+    assert story.reports("pod.a") == ["TASK_RUNNING", "TASK_RUNNING", "TASK_RUNNING", "TASK_KILLING"]
+    story.tell(ev.ContainerExited(A, BY_SIGTERM))
+    assert (story.report().state, story.report().healthy) == ("TASK_KILLED", False)
+    story.tell(ev.ContainerExited(B, BY_SIGTERM))
+    assert (story.report().state, story.report().healthy) == ("TASK_KILLED", None)
+
+
+def test_checks_start_with_the_container_and_stop_with_its_kill() -> None:
+    story = Story(spec(A, health=HEALTHY), launched=False)
+    assert ev.StartChecks(A) in story.tell(ev.ContainerLaunched(A))
+    assert ev.StopChecks(A) in story.tell(ev.KillRequested("pod.a"))
+    assert story.tell(ev.HealthObserved(A, passed=False)) == []
+
+
+def test_a_check_is_in_every_status_and_reported_when_it_changes() -> None:
+    story = Story(spec(A, check="HTTP"))
+    for value in (200, 200, 500):
+        story.tell(ev.CheckObserved(A, ev.CheckStatus("HTTP", value)))
+    assert [e.check for e in story.effects if isinstance(e, ev.Report)] == [
+        ev.CheckStatus("HTTP", 200),
+        ev.CheckStatus("HTTP", 500),
+    ]
+    story.tell(ev.ContainerExited(A, EXIT_0))
+    assert story.report().check == ev.CheckStatus("HTTP", 500)
+
+
+def test_shutdown_bounds_every_grace_and_the_stay() -> None:
+    story = Story(spec(A, kill_grace=2.0), spec(B, kill_grace=1000.0))
+    story.tell(ev.ShutdownRequested("agent", grace=5.0))
+    story.tell(ev.Ticked(), after=2.0)
+    assert story.signals()[2:] == [(A, SIGKILL)]
+    story.tell(ev.Ticked(), after=2.0)
+    assert story.signals()[3:] == [(B, SIGKILL)], "a second before the agent's patience ends"
+    story.tell(ev.Ticked(), after=1.0)
+    assert story.leave() == [0.0]
+
+
+def test_shutdown_shortens_a_kill_under_way() -> None:
+    story = Story(spec(A))
+    story.tell(ev.KillRequested("pod.a", grace=1000.0))
+    story.tell(ev.ShutdownRequested("agent", grace=5.0))
+    story.tell(ev.Ticked(), after=4.0)
+    assert story.signals() == [(A, SIGTERM), (A, SIGKILL)]
+
+
+def test_shutdown_without_a_subscription_is_leaving_at_once() -> None:
+    story = Story()
+    assert story.tell(ev.ShutdownRequested("gone", grace=5.0, subscribed=False)) == [ev.Leave(story.now)]
+
+
+def test_shutdown_before_any_group_is_leaving() -> None:
+    pod, effects = step(Pod(), ev.ShutdownRequested("agent", grace=5.0), 1.0)
+    assert [type(e) for e in effects] == [ev.Leave]
+    _, effects = step(pod, ev.GroupReceived((spec(A),)), 2.0)
+    assert [e.state for e in effects if isinstance(e, ev.Report)] == ["TASK_LOST"], "not PARTITION_AWARE"
+
+
+def test_a_group_that_cannot_be_understood_fails_with_the_reason() -> None:
+    pod, effects = step(Pod(), ev.GroupReceived((spec(A),), refusal="version 99"), 1.0)
+    assert effects == [ev.Report("pod.a", "TASK_FAILED", message="version 99"), ev.Leave(61.0)]
+    assert pod.containers == {}
+
+
+def test_a_task_that_comes_twice_is_launched_once() -> None:
+    story = Story(spec(A))
+    assert [type(e) for e in story.tell(ev.GroupReceived((spec(A),)))] == [ev.Note]
+
+
+@pytest.mark.parametrize("kind", [ev.ContainerLaunched, ev.ContainerExited, ev.LaunchFailed])
+@pytest.mark.parametrize("condition", Condition)
+def test_an_event_the_table_does_not_know_is_noted_and_changes_nothing(condition: Condition, kind: type) -> None:
+    if (condition, kind) in TABLE:
+        return
+    event = {
+        ev.ContainerLaunched: ev.ContainerLaunched(A),
+        ev.ContainerExited: ev.ContainerExited(A, EXIT_0),
+        ev.LaunchFailed: ev.LaunchFailed(A, "no"),
+    }[kind]
+    story = Story(spec(A), spec(B), launched=condition is not Condition.LAUNCHING)
+    if condition in (Condition.KILLING, Condition.ENDED):
+        story.tell(ev.KillRequested("pod.a", grace=1000.0))
+    if condition is Condition.ENDED:
+        story.tell(ev.ContainerExited(A, EXIT_0))
+    if condition is Condition.CANCELLING:
+        story = Story(spec(A), launched=False)
+        story.tell(ev.KillRequested("pod.a", grace=1000.0))
+    before = story.pod
+    effects = story.tell(event)
+    assert story.condition(A) is condition
+    assert (story.pod, [type(e) for e in effects]) == (before, [ev.Note])
+
+
+def test_events_about_unknown_containers_and_tasks_are_noted() -> None:
+    story = Story()
+    for event in (ev.ContainerExited("x-9", EXIT_0), ev.KillRequested("pod.x")):
+        assert [type(e) for e in story.tell(event)] == [ev.Note]
+
+
+# -- whatever happens -------------------------------------------------------------------------------------------------
+
+_ids = st.sampled_from([A, B])
+_events = st.one_of(
+    st.builds(ev.ContainerLaunched, _ids),
+    st.builds(ev.LaunchFailed, _ids, st.just("no")),
+    st.builds(ev.ContainerExited, _ids, st.sampled_from([EXIT_0, EXIT_3, BY_SIGTERM, Termination()])),
+    st.builds(ev.SignalAnswered, _ids, st.sampled_from([SIGTERM, SIGKILL]), st.booleans()),
+    st.builds(ev.HealthObserved, _ids, st.booleans()),
+    st.builds(ev.KillRequested, st.sampled_from(["pod.a", "pod.b"]), st.sampled_from([None, 0.0, 2.0, 20.0])),
+    st.just(ev.ShutdownRequested("agent", grace=5.0)),
+    st.just(ev.Ticked()),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(_events, st.floats(0.0, 4.0)), max_size=30))
+def test_no_order_of_events_breaks_the_rules_of_the_pod(events: list[tuple[ev.Event, float]]) -> None:
+    story = Story(spec(A, health=HEALTHY), spec(B, max_completion=15.0), launched=False)
+    for event, after in events:
+        story.tell(event, after)
+    containers = story.pod.containers
+    for container_id, name in ((A, "a"), (B, "b")):
+        reports = story.reports(f"pod.{name}")
+        terminal = [s for s in reports if s in ("TASK_FINISHED", "TASK_FAILED", "TASK_KILLED")]
+        ended = containers[container_id].condition is Condition.ENDED
+        assert len(terminal) == ended, "one last word, when it has ended"
+        assert not terminal or reports[-1] == terminal[0], "nothing after the last word"
+        signals = [number for c, number in story.signals() if c == container_id]
+        assert signals == sorted(signals, reverse=True), "no SIGTERM after a SIGKILL"
+        assert not signals or containers[container_id].kill is not None
+    kills = [c.kill is not None for c in containers.values() if c.alive]
+    failed = any(c.ending and c.ending.state != "TASK_FINISHED" for c in containers.values())
+    assert not (failed or any(kills)) or all(kills), "they end together"
+    assert len(story.leave()) <= 1
+    everything_over = not any(c.alive for c in containers.values())
+    assert not everything_over or story.leave(), "nobody stays when all is over"

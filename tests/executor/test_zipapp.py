@@ -1,0 +1,60 @@
+"""The executor as one file."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from podexec import zipapp
+from tests.executor.conftest import StartExecutor
+from tests.executor.fake_agent import FakeAgent, task
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return zipapp.build(tmp_path_factory.mktemp("zipapp") / "podexec.pyz")
+
+
+def test_the_same_inputs_give_the_same_bytes(archive: Path, tmp_path: Path) -> None:
+    assert zipapp.build(tmp_path / "again.pyz").read_bytes() == archive.read_bytes()
+
+
+def test_it_holds_what_the_executor_imports_and_not_its_own_builder(archive: Path) -> None:
+    with zipfile.ZipFile(archive) as opened:
+        names = set(opened.namelist())
+    assert {"__main__.py", "podexec/machine.py", "podexec/machine.pyc", "pymesos/executor.pyc", "six.py"} <= names
+    assert {"structlog/__init__.py", "addict/__init__.py", "http_parser/http.py"} <= names
+    assert not {n for n in names if n.startswith("podexec/zipapp")}
+    assert any(n.startswith("licenses/structlog/") for n in names)
+
+
+def test_it_runs_a_pod_with_nothing_installed(archive: Path, agent: FakeAgent, start: StartExecutor) -> None:
+    """``-I -S``: no site-packages, no environment; the interpreter behind the virtual environment."""
+    python = os.path.realpath(sys.executable)
+    executor = start(program=(python, "-I", "-S", str(archive)))
+    agent.wait_subscribed()
+    agent.launch_group(task("web"))
+    agent.wait_state("web", "TASK_STARTING", "TASK_RUNNING")
+    agent.exit("web", 0)
+    assert executor.wait_exit() == 0
+    assert executor.log.count("\n") == executor.log.count("level="), "no warning, no traceback"
+
+
+def test_it_is_executable_and_says_its_version(archive: Path) -> None:
+    assert archive.stat().st_mode & 0o111 == 0o111
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(archive), "--version"], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == "podexec 0.1.0\n"
+
+
+def test_a_missing_dependency_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(zipapp, "_BUNDLED", {"no-such-distribution": "no_such_module"})
+    with pytest.raises(zipapp.BuildError, match="install the distribution no-such-distribution"):
+        zipapp.build(tmp_path / "x.pyz")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,284 @@
+"""Clusters of real Mesos on this machine: what they are, that they recover, and that nothing of them is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localmesos import Cluster, ClusterError, package, remains
+from localmesos.images import make_busybox_image
+from localmesos.level import Choice, choose, probe
+from localmesos.testing import ClusterFactory
+
+from . import agentapi, frameworkapi
+
+STARTER = """
+import os, sys, time
+from localmesos import Cluster
+Cluster.up(sys.argv[1], agents=1, owner_pid=os.getpid(), progress=lambda line: print(line, flush=True))
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture(scope="module")
+def here() -> Choice:
+    """What this machine can run."""
+    return choose(probe())
+
+
+@pytest.fixture(scope="module")
+def cluster(module_mesos_cluster: ClusterFactory) -> Cluster:
+    """A cluster that tests share which leave it as it was."""
+    return module_mesos_cluster(agents=1)
+
+
+def start_in_another_process(name: str, until: str) -> subprocess.Popen[str]:
+    """A process that starts a cluster, once it has printed a line that starts with `until`."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER, name], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    assert starter.stdout is not None
+    seen = []
+    for line in starter.stdout:
+        seen.append(line)
+        if line.startswith(until):
+            return starter
+    raise AssertionError(f"the starter ended with {starter.wait()} after printing {seen}")
+
+
+def kill(starter: subprocess.Popen[str]) -> None:
+    """SIGKILL, as a crash."""
+    starter.send_signal(signal.SIGKILL)
+    starter.wait()
+    assert starter.stdout is not None
+    starter.stdout.close()
+
+
+def sandbox_text(container: str, cluster: Cluster, name: str = "stdout") -> str:
+    """What a standalone container wrote."""
+    work_dir = cluster.agents[0].work_dir
+    return (work_dir / "containers" / container / name).read_text()
+
+
+def test_it_is_mesos_1_11_0_and_all_agents_are_registered(cluster: Cluster, here: Choice) -> None:
+    status = cluster.status()
+    assert (status.version, status.leader, status.registered) == ("1.11.0", "master-1", ("agent-1",))
+    assert (status.level, status.left_out) == (here.level, here.left_out)
+    assert all(member.alive and member.pid for member in status.members)
+    with urllib.request.urlopen(f"http://{cluster.master}/version", timeout=5) as answer:
+        assert json.load(answer)["version"] == "1.11.0"
+    with urllib.request.urlopen(f"http://{cluster.master}/slaves", timeout=5) as answer:
+        resources = json.load(answer)["slaves"][0]["resources"]
+    assert (resources["cpus"], resources["mem"], resources["disk"]) == (4.0, 4096.0, 10240.0)
+    assert "Elected as the leading master" in cluster.logs("master-1", 1000)
+
+
+def test_nothing_is_left_after_down(mesos_cluster: ClusterFactory, here: Choice) -> None:
+    cluster = mesos_cluster(agents=2, masters=1)
+    agentapi.launch(cluster.agents[0], "sleep 1000")
+    agentapi.launch(cluster.agents[1], "trap '' TERM; (setsid sleep 1000 &) ; sleep 1000")
+    state = cluster.state
+    made = " ".join(remains.listing(state))
+    kinds = ["process", *([] if here.level == "posix" else ["mount", "cgroup"])]
+    kinds += ["network namespace", "bridge", "iptables rule", "/etc/hosts"] if here.namespaces else []
+    assert [kind for kind in kinds if kind not in made] == []
+    cluster.down()
+    assert remains.listing(state) == []
+    assert cluster.name not in Cluster.list()
+    cluster.down()  # once more is no error
+
+
+def test_clusters_live_beside_each_other(cluster: Cluster, mesos_cluster: ClusterFactory) -> None:
+    other = mesos_cluster(agents=1)
+    addresses = [member.address for one in (cluster, other) for member in one.state.members]
+    assert len(set(addresses)) == len(addresses) == 4
+    other.down()
+    assert cluster.status().registered == ("agent-1",)
+
+
+def test_what_a_killed_starter_leaves_is_taken_away_by_the_next_up(mesos_cluster: ClusterFactory) -> None:
+    name = "test-starter-killed"
+    starter = start_in_another_process(name, "ready")
+    state = Cluster.load(name).state
+    agentapi.launch(state.of_kind("agent")[0], "sleep 1000")
+    kill(starter)
+    assert state.of_kind("agent")[0].alive, "members have to outlive the crash of their starter for this test"
+    mesos_cluster(agents=0)
+    assert remains.listing(state) == []
+    assert name not in Cluster.list()
+
+
+def test_what_a_starter_killed_half_way_leaves_is_taken_away_by_down() -> None:
+    name = "test-starter-killed-early"
+    starter = start_in_another_process(name, "starting 1 master")
+    kill(starter)
+    state = Cluster.load(name).state
+    Cluster(name).down()
+    assert remains.listing(state) == []
+
+
+def test_a_start_that_fails_says_why_and_leaves_nothing() -> None:
+    name = "test-bad-flag"
+    with pytest.raises(ClusterError, match=r"(?s)agent-1 has ended.*Failed to load unknown flag 'no_such_flag'"):
+        Cluster.up(name, agent_flags={"no_such_flag": "1"}, owner_pid=os.getpid())
+    assert name not in Cluster.list()
+
+
+def test_a_killed_agent_recovers_its_containers(mesos_cluster: ClusterFactory) -> None:
+    cluster = mesos_cluster(agents=1)
+    container = agentapi.launch(cluster.agents[0], "sleep 1000")
+    before = agentapi.containers(cluster.agents[0])[container]["container_status"]["executor_pid"]
+    killed = cluster.kill_agent("agent-1")
+    assert not killed.alive
+    restarted = cluster.restart_agent("agent-1")
+    assert restarted.pid != killed.pid
+    cluster.wait_registered("agent-1")
+    after = agentapi.containers(restarted)[container]["container_status"]["executor_pid"]
+    assert after == before
+
+
+def test_a_master_comes_back_with_its_agents(mesos_cluster: ClusterFactory) -> None:
+    # An agent notices that its master is another one when pings are missing for the product of the two.
+    cluster = mesos_cluster(agents=1, master_flags={"agent_ping_timeout": "1secs", "max_agent_ping_timeouts": "2"})
+    assert not cluster.kill_master("master-1").alive
+    assert cluster.leader() is None
+    cluster.restart_master("master-1")
+    assert cluster.wait_leader().id == "master-1"
+    cluster.wait_registered("agent-1")
+
+
+def test_an_agent_is_added_with_its_own_resources_and_attributes(mesos_cluster: ClusterFactory) -> None:
+    cluster = mesos_cluster(agents=0, agent_attributes=["rack:a"])
+    added = cluster.add_agent(resources="cpus:2;mem:512;disk:100", attributes="rack:b")
+    assert (added.id, added.alive) == ("agent-1", True)
+    with urllib.request.urlopen(f"http://{cluster.master}/slaves", timeout=5) as answer:
+        agent = json.load(answer)["slaves"][0]
+    assert (agent["resources"]["cpus"], agent["attributes"]) == (2.0, {"rack": "b"})
+
+
+def test_three_masters_elect_another_when_the_leader_is_killed(mesos_cluster: ClusterFactory) -> None:
+    cluster = mesos_cluster(agents=1, masters=3)
+    assert cluster.master.startswith("zk://")
+    first = cluster.wait_leader()
+    cluster.kill_master(first.id)
+    second = cluster.wait_leader()
+    assert second.id != first.id
+    cluster.wait_registered("agent-1")
+    cluster.restart_master(first.id)
+    assert cluster.status().leader == second.id
+
+
+def test_a_container_has_its_image_its_network_and_a_port_of_the_agent(cluster: Cluster, here: Choice) -> None:
+    if not (here.images and here.cni_folder):
+        assert "docker images" in here.left_out or "container networks" in here.left_out
+        return
+    make_busybox_image(cluster.images_dir, "web:1", env={"GREETING": "hello"})
+    info: dict[str, Any] = {
+        "type": "MESOS",
+        "mesos": {"image": {"type": "DOCKER", "docker": {"name": "web:1"}}},
+        "network_infos": [{"name": "dcos", "port_mappings": [{"host_port": 31001, "container_port": 8080}]}],
+    }
+    command = "echo $GREETING > /tmp/index.html; exec httpd -f -p 8080 -h /tmp"
+
+    def page() -> str:
+        try:
+            with urllib.request.urlopen(f"http://{cluster.agents[0].host}:31001/index.html", timeout=2) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            return ""
+
+    with frameworkapi.executor(cluster.master, command, info):
+        assert agentapi.eventually(page, "an answer on the host port") == "hello\n"
+
+
+def test_the_memory_limit_and_the_capabilities_of_a_container_are_enforced(cluster: Cluster, here: Choice) -> None:
+    if here.level != "linux":
+        assert "limits" in here.left_out
+        return
+    hungry = agentapi.launch(cluster.agents[0], "exec tail /dev/zero")
+    ended = agentapi.wait_for_end(cluster.agents[0], hungry)
+    assert ended["reason"] == "REASON_CONTAINER_LIMITATION_MEMORY"
+    few = {"type": "MESOS", "linux_info": {"effective_capabilities": {"capabilities": ["CHOWN"]}}}
+    plain = agentapi.launch(cluster.agents[0], "grep CapEff /proc/self/status", container=few)
+    assert agentapi.wait_for_end(cluster.agents[0], plain)["exit_status"] == 0
+    assert sandbox_text(plain, cluster).split()[-1] == "0000000000000001"
+
+
+def test_a_name_that_is_taken_or_none_is_refused(cluster: Cluster) -> None:
+    with pytest.raises(ClusterError, match="is up already"):
+        Cluster.up(cluster.name)
+    with pytest.raises(ClusterError, match="no name for a cluster"):
+        Cluster.up("../escape")
+    with pytest.raises(ClusterError, match=r"there is no cluster 'absent'"):
+        Cluster.load("absent")
+    with pytest.raises(ClusterError, match="has no member 'agent-9'; it has agent-1, master-1"):
+        cluster.kill_agent("agent-9")
+    with pytest.raises(ClusterError, match="master-1 is no agent"):
+        cluster.kill_agent("master-1")
+
+
+@pytest.mark.parametrize("wrong", [{"masters": 0}, {"agents": -1}, {"agents": 201}, {"level": "full"}])
+def test_a_cluster_that_can_not_be_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ClusterError):
+        Cluster.up("test-wrong", **wrong)
+    assert "test-wrong" not in Cluster.list()
+
+
+AS_USER = """
+import json, os
+from localmesos import Cluster, remains
+cluster = Cluster.up("user", agents=2, owner_pid=os.getpid())
+from tests.localmesos import agentapi
+container = agentapi.launch(cluster.agents[1], "id -u; exec sleep 1000")
+status, state = cluster.status(), cluster.state
+listed = len(remains.listing(state))
+file = cluster.agents[1].work_dir / "containers" / container / "stdout"
+uid = agentapi.eventually(lambda: file.exists() and file.read_text(), "the output of the container")
+ports = {word for member in status.members for word in member.command if "ports:" in word}
+cluster.down()
+left = remains.listing(state)
+print(json.dumps([os.getuid(), uid, status.level, status.left_out, status.registered, listed, left, len(ports)]))
+"""
+
+
+def test_a_user_who_is_not_root_gets_plain_processes(tmp_path: Path) -> None:
+    shutil.copytree(
+        package.ensure(), tmp_path / "cache" / "podexec" / "mesos-1.11.0" / package.ensure().name, symlinks=True
+    )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path]),
+        "HOME": str(tmp_path),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+    }
+    command = [sys.executable, "-c", AS_USER]
+    uid = os.getuid()
+    if uid == 0:
+        uid = 65534
+        (tmp_path / "state").mkdir()
+        os.chown(tmp_path / "state", uid, uid)
+        # The interpreter and pytest's folders may be closed to others: this one right to read does not make it root.
+        drop = ["--reuid=65534", "--regid=65534", "--clear-groups"]
+        command = ["setpriv", *drop, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", *command]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    seen_uid, container_uid, level, left_out, registered, listed, left, port_ranges = json.loads(done.stdout)
+    assert (seen_uid, container_uid.strip()) == (uid, str(uid))
+    assert level == "posix"
+    assert left_out.endswith("(not root with CAP_SYS_ADMIN and CAP_NET_ADMIN)")
+    assert registered == ["agent-1", "agent-2"]
+    assert listed >= 4
+    assert left == []
+    assert port_ranges == 2

@@ -1,0 +1,105 @@
+"""What an agent can do is read from its flags, once, and never in anybody's way."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+from fake_master import Heard, Server
+from structlog.testing import capture_logs
+
+from scheduler.core.events import AgentDescribed
+from scheduler.mesos.agents import AgentProbe
+from scheduler.model.json import Json
+
+
+class FakeAgent(Server):
+    """Answers ``/slave(1)/flags``."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.paths: Heard[str] = Heard()
+        self.status = 200
+        self.body = json.dumps({"flags": {"isolation": "posix/cpu,filesystem/linux, network/cni"}})
+        self.delay = 0.0
+
+    def offer(self, agent_id: str = "agent-1") -> Json:
+        address = {"ip": "127.0.0.1", "hostname": "h", "port": self.server_address[1]}
+        return {"agent_id": {"value": agent_id}, "url": {"scheme": "http", "address": address, "path": "/slave(1)"}}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        agent = self.server
+        assert isinstance(agent, FakeAgent)
+        agent.paths.add(self.path)
+        time.sleep(agent.delay)
+        self.send_response(agent.status)
+        self.end_headers()
+        self.wfile.write(agent.body.encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """The test says what it saw."""
+
+
+@pytest.fixture
+def agent() -> Iterator[FakeAgent]:
+    server = FakeAgent()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def described() -> Heard[AgentDescribed]:
+    return Heard()
+
+
+@pytest.fixture
+def probe(described: Heard[AgentDescribed]) -> Iterator[AgentProbe]:
+    probe = AgentProbe(described.add, timeout=0.3)
+    yield probe
+    probe.stop()
+
+
+ISOLATORS = frozenset({"posix/cpu", "filesystem/linux", "network/cni"})
+
+
+def test_an_agent_is_asked_once_however_often_it_is_offered(
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AgentDescribed]
+) -> None:
+    for _ in range(3):
+        probe.look_at([agent.offer(), agent.offer("agent-2")])
+    found = described.wait_for_count(2, "both agents")
+    assert sorted(found, key=lambda event: event.agent_id) == [
+        AgentDescribed("agent-1", ISOLATORS),
+        AgentDescribed("agent-2", ISOLATORS),
+    ]
+    assert agent.paths.all() == ["/slave(1)/flags"] * 2
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "delay"),
+    [(401, "", 0.0), (200, "<html>", 0.0), (200, "{}", 0.0), (200, "{}", 1.0)],
+    ids=["refused", "not JSON", "no flags", "too slow"],
+)
+def test_an_agent_that_does_not_answer_is_noted_and_asked_again_after_the_next_subscription(
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AgentDescribed], status: int, body: str, delay: float
+) -> None:
+    good = agent.body
+    agent.status, agent.body, agent.delay = status, body, delay
+    with capture_logs() as logs:
+        begin = time.monotonic()
+        probe.look_at([agent.offer()])
+        assert time.monotonic() - begin < 0.2
+        described.wait_for(lambda _: logs, "the note")
+    assert [(line["log_level"], line["agent_id"]) for line in logs] == [("info", "agent-1")]
+    agent.status, agent.body, agent.delay = 200, good, 0.0
+    probe.look_at([agent.offer()])
+    assert described.all() == []
+    probe.retry_failed()
+    probe.look_at([agent.offer()])
+    assert described.wait_for_count(1, "the agent") == [AgentDescribed("agent-1", ISOLATORS)]

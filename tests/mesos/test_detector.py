@@ -1,0 +1,168 @@
+"""The leading master as ZooKeeper tells it, against a stand-in for its client."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from fake_master import Heard
+from kazoo.exceptions import NoNodeError, OperationTimeoutError
+from structlog.testing import capture_logs
+
+from scheduler.mesos.address import Address
+from scheduler.mesos.detector import Detector
+
+Watch = Callable[[object], None]
+
+
+class FakeZooKeeper:
+    """The part of kazoo's client that is used: a tree of one path, one-shot watches, and a session that comes and
+    goes.
+    """
+
+    def __init__(self) -> None:
+        self.connected = False
+        self.nodes: dict[str, bytes] | None = None
+        self.arguments: dict[str, object] = {}
+        self.failing = False
+        self.listener: Watch = lambda _: None
+        self._watches: list[Watch] = []
+
+    def __call__(self, **arguments: object) -> "FakeZooKeeper":
+        self.arguments = arguments
+        return self
+
+    def add_listener(self, listener: Watch) -> None:
+        self.listener = listener
+
+    def start_async(self) -> None:
+        self.connect()
+
+    def stop(self) -> None:
+        self.connected = False
+
+    def close(self) -> None:
+        pass
+
+    def get_children(self, path: str, watch: Watch) -> list[str]:
+        if self.failing:
+            raise OperationTimeoutError
+        if self.nodes is None:
+            raise NoNodeError
+        self._watches.append(watch)
+        return list(self.nodes)
+
+    def get(self, path: str) -> tuple[bytes, object]:
+        assert self.nodes is not None
+        name = path.rpartition("/")[2]
+        if name not in self.nodes:
+            raise NoNodeError
+        return self.nodes[name], None
+
+    def exists(self, path: str, watch: Watch) -> None:
+        self._watches.append(watch)
+
+    # ----------------------------------------------------------------- for the tests
+
+    def connect(self) -> None:
+        self.connected = True
+        self.listener("CONNECTED")
+
+    def change(self, nodes: dict[str, bytes] | None) -> None:
+        self.nodes = nodes
+        self.fire()
+
+    def fire(self) -> None:
+        watches, self._watches = self._watches, []
+        for watch in watches:
+            watch("changed")
+
+
+def _info(ip: str) -> bytes:
+    return json.dumps({"address": {"ip": ip, "port": 5050}, "hostname": ip}).encode()
+
+
+@contextmanager
+def _detecting(zookeeper: FakeZooKeeper, uri: str = "zk://z1:2181,z2:2181/mesos") -> Iterator[Heard[Address | None]]:
+    found: Heard[Address | None] = Heard()
+    failures: Heard[BaseException] = Heard()
+    detector = Detector(uri, found.add, failures.add, zookeeper)
+    detector.start()
+    try:
+        yield found
+    finally:
+        detector.stop()
+    assert failures.all() == []
+
+
+ONE, TWO = Address("10.0.0.1", 5050), Address("10.0.0.2", 5050)
+
+
+def test_the_lowest_of_the_masters_leads_and_other_nodes_do_not_count() -> None:
+    zookeeper = FakeZooKeeper()
+    zookeeper.nodes = {
+        "log_replicas": b"",
+        "info_0000000000": b"protobuf",
+        "json.info_0000000007": _info("10.0.0.2"),
+        "json.info_0000000003": _info("10.0.0.1"),
+    }
+    with _detecting(zookeeper) as found:
+        assert found.wait_for_count(1, "the leader") == [ONE]
+        zookeeper.change({"json.info_0000000007": _info("10.0.0.2")})
+        assert found.wait_for_count(2, "the next leader") == [ONE, TWO]
+        zookeeper.change({})
+        assert found.wait_for_count(3, "that nobody leads") == [ONE, TWO, None]
+
+
+def test_a_path_that_does_not_exist_yet_is_waited_for() -> None:
+    zookeeper = FakeZooKeeper()
+    with _detecting(zookeeper) as found:
+        zookeeper.change({"json.info_0000000000": _info("10.0.0.1")})
+        assert found.wait_for(lambda seen: ONE in seen, "the leader")[-1] == ONE
+
+
+def test_a_zookeeper_that_fails_is_asked_again_and_its_last_word_holds_meanwhile() -> None:
+    zookeeper = FakeZooKeeper()
+    zookeeper.nodes = {"json.info_0000000000": _info("10.0.0.1")}
+    with _detecting(zookeeper) as found, capture_logs() as logs:
+        found.wait_for_count(1, "the leader")
+        zookeeper.failing = True
+        zookeeper.fire()
+        found.wait_for(lambda _: any("cannot tell" in line["event"] for line in logs), "the complaint")
+        zookeeper.failing = False
+        zookeeper.nodes = {"json.info_0000000001": _info("10.0.0.2")}
+        zookeeper.connect()
+        assert found.wait_for_count(2, "the next leader") == [ONE, TWO]
+
+
+def test_a_login_in_the_address_is_used_and_not_part_of_the_hosts() -> None:
+    zookeeper = FakeZooKeeper()
+    with _detecting(zookeeper, "zk://me:s3cret@z1:2181,z2:2181/mesos"):
+        assert zookeeper.arguments["hosts"] == "z1:2181,z2:2181"
+        assert zookeeper.arguments["auth_data"] == [("digest", "me:s3cret")]
+
+
+@pytest.mark.parametrize("uri", ["zk://z1:2181", "zk://z1:2181/", "zk:///mesos"])
+def test_an_address_without_hosts_or_path_is_refused(uri: str) -> None:
+    with pytest.raises(ValueError, match="zk://HOST:PORT"):
+        Detector(uri, lambda _: None, lambda _: None, FakeZooKeeper())
+
+
+def test_a_detector_that_never_began_can_be_stopped() -> None:
+    Detector("zk://z1:2181/mesos", lambda _: None, lambda _: None, FakeZooKeeper()).stop()
+
+
+def test_an_error_of_our_own_is_reported() -> None:
+    failures: Heard[BaseException] = Heard()
+    broken = KeyError("bug")
+
+    def found(_: Address | None) -> None:
+        raise broken
+
+    zookeeper = FakeZooKeeper()
+    zookeeper.nodes = {"json.info_0000000000": _info("10.0.0.1")}
+    detector = Detector("zk://z1:2181/mesos", found, failures.add, zookeeper)
+    with capture_logs():
+        detector.start()
+        assert failures.wait_for_count(1, "the failure") == [broken]
+    detector.stop()

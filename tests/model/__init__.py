@@ -1,0 +1,1 @@
+"""Tests of the definition: schema, rules, normalisation."""

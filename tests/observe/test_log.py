@@ -1,0 +1,103 @@
+"""Log lines: JSON for machines, ids as fields, libraries included."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from scheduler.observe.log import configure
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_lines_are_json_with_fields_when_nobody_watches() -> None:
+    stream = io.StringIO()
+    configure("info", stream)
+    structlog.get_logger("scheduler").warning("launched", pod_id="/a", count=2, kind=ValueError)
+    (line,) = map(json.loads, stream.getvalue().splitlines())
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "launched",
+        "level": "warning",
+        "logger": "scheduler",
+        "pod_id": "/a",
+        "count": 2,
+        "kind": "<class 'ValueError'>",
+    }
+
+
+def test_lines_are_text_on_a_terminal_and_tracebacks_show_no_variables() -> None:
+    stream = Terminal()
+    configure("info", stream)
+    try:
+        secret = "s3cret"
+        raise KeyError(len(secret))
+    except KeyError:
+        structlog.get_logger("scheduler").exception("failed", pod_id="/a")
+    text = stream.getvalue()
+    assert "failed" in text
+    assert "KeyError: 6" in text
+    assert "s3cret" not in text
+
+
+def test_the_level_holds_for_us_and_for_libraries() -> None:
+    stream = io.StringIO()
+    configure("info", stream)
+    structlog.get_logger("scheduler").debug("quiet")
+    logging.getLogger("some.library").debug("quiet")
+    logging.getLogger("kazoo.client").info("quiet")
+    logging.getLogger("some.library").warning("loud %s", "enough")
+    (line,) = map(json.loads, stream.getvalue().splitlines())
+    assert (line["event"], line["logger"], line["level"]) == ("loud enough", "some.library", "warning")
+
+
+def test_a_librarys_own_handler_says_nothing_twice() -> None:
+    own = io.StringIO()
+    library = logging.getLogger("pymesos")
+    library.addHandler(logging.StreamHandler(own))
+    stream = io.StringIO()
+    configure("info", stream)
+    library.warning("once")
+    assert own.getvalue() == ""
+    assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_an_exception_of_a_library_keeps_its_traceback() -> None:
+    stream = io.StringIO()
+    configure("info", stream)
+    try:
+        raise KeyError("x")
+    except KeyError:
+        logging.getLogger("uvicorn.error").exception("broken")
+    (line,) = map(json.loads, stream.getvalue().splitlines())
+    assert "KeyError: 'x'" in line["exception"]
+
+
+def test_configuring_again_replaces_what_was() -> None:
+    first, second = io.StringIO(), io.StringIO()
+    configure("info", first)
+    configure("debug", second, as_json=False)
+    structlog.get_logger("scheduler").debug("now here")
+    assert first.getvalue() == ""
+    assert "now here" in second.getvalue()
+
+
+def test_an_unknown_level_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="debug, info"):
+        configure("loud")

@@ -1,0 +1,334 @@
+"""The loop's one order - durable, act, publish, acknowledge - and how it ends."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+
+import pytest
+import virtual_time
+from structlog.testing import capture_logs
+
+from scheduler.core.effects import (
+    Acknowledge,
+    Done,
+    Effect,
+    Kill,
+    Note,
+    Refused,
+    Reply,
+    Revive,
+    Stop,
+)
+from scheduler.core.events import Disconnected, Event, OfferRescinded, PodDeleted, Ticked
+from scheduler.core.frame import Change, Delete, Frame, Put
+from scheduler.model.records import Framework, Pod
+from scheduler.shell.loop import MAX_BATCH, Shell, ShellError
+from scheduler.shell.ports import MesosCall, StoreError
+
+ACK = Acknowledge("task", "agent", "uuid")
+
+
+class FakeWorld:
+    """Deadlines, and what was stepped through."""
+
+    def __init__(self) -> None:
+        self.deadlines: list[float] = []
+        self.stepped: list[tuple[Event, float]] = []
+
+    def next_deadline(self) -> float | None:
+        return min(self.deadlines, default=None)
+
+
+class Bench:
+    """A shell over fakes that write everything they are asked for into one story."""
+
+    def __init__(self, frames: Callable[[Event], Frame] | None = None) -> None:
+        self.story: list[object] = []
+        self.world = FakeWorld()
+        self.frames = frames or (lambda _: Frame())
+        self.refuse_commits = False
+        self.on_commit: Callable[[], None] = lambda: None
+        self.shell = Shell(self.world, self._step, self, self, clock=virtual_time.now)
+
+    def _step(self, world: FakeWorld, event: Event, now: float) -> Frame:
+        world.stepped.append((event, now))
+        if isinstance(event, Ticked):
+            world.deadlines = [at for at in world.deadlines if at > now]
+        return self.frames(event)
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        if self.refuse_commits:
+            raise StoreError("disk full")
+        self.on_commit()
+        self.story.append(tuple(changes))
+
+    def perform(self, effect: MesosCall) -> None:
+        self.story.append(effect)
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 3600.0) -> None:
+        """Run the shell until the condition holds."""
+        running = asyncio.create_task(self.shell.run())
+        deadline = virtual_time.now() + seconds
+        while not condition():
+            if running.done():
+                running.result()
+            assert virtual_time.now() < deadline, f"not in {seconds} s; so far: {self.story} {self.world.stepped}"
+            await asyncio.sleep(1)
+        self.shell.stop()
+        await running
+
+
+def _event(name: str) -> Event:
+    return OfferRescinded(name)
+
+
+def _name(event: Event) -> str:
+    assert isinstance(event, OfferRescinded)
+    return event.offer_id
+
+
+# -------------------------------------------------------------------------- the order
+
+
+def test_changes_are_durable_before_anything_is_done_and_acknowledgements_come_last() -> None:
+    async def scenario() -> None:
+        change = Put(Framework("f"))
+        effects: tuple[Effect, ...] = (ACK, Note("info", "launched"), Reply(1, Done("d")), Kill("t", None), Revive())
+        bench = Bench(lambda _: Frame((change,), effects))
+
+        def ask(number: int) -> Event:
+            return PodDeleted(number, "/a")
+
+        asked = asyncio.create_task(bench.shell.request(ask))
+        asked.add_done_callback(lambda _: bench.story.append("answered"))
+        with capture_logs() as logs:
+            await bench.until(asked.done)
+        assert bench.story == [(change,), Kill("t", None), Revive(), ACK, "answered"]
+        assert [line["event"] for line in logs] == ["launched"]
+        assert asked.result() == Done("d")
+
+    virtual_time.run(scenario())
+
+
+def test_within_a_batch_every_call_goes_before_every_note_and_acknowledgement() -> None:
+    async def scenario() -> None:
+        bench = Bench(lambda event: Frame(effects=(ACK, Kill(_name(event), None))))
+        bench.shell.submit(_event("1"))
+        bench.shell.submit(_event("2"))
+        await bench.until(lambda: len(bench.story) == 4)
+        assert bench.story == [Kill("1", None), Kill("2", None), ACK, ACK]
+
+    virtual_time.run(scenario())
+
+
+def test_a_frame_without_changes_needs_no_commit() -> None:
+    async def scenario() -> None:
+        bench = Bench(lambda _: Frame(effects=(Revive(),)))
+        bench.refuse_commits = True
+        bench.shell.submit(Disconnected())
+        await bench.until(lambda: bench.story == [Revive()])
+
+    virtual_time.run(scenario())
+
+
+def test_many_events_share_one_commit_in_which_the_last_change_of_a_record_counts() -> None:
+    frames: dict[str, tuple[Change, ...]] = {
+        "1": (Put(Pod("/a", "1", "1")), Put(Framework("f"))),
+        "2": (Put(Pod("/b", "1", "1")), Put(Pod("/a", "2", "1"))),
+        "3": (Delete(Pod, "/b"),),
+    }
+
+    async def scenario() -> None:
+        bench = Bench(lambda event: Frame(frames[_name(event)]))
+        for name in frames:
+            bench.shell.submit(_event(name))
+        await bench.until(lambda: bool(bench.story))
+        assert bench.story == [(Put(Framework("f")), Put(Pod("/a", "2", "1")), Delete(Pod, "/b"))]
+
+    virtual_time.run(scenario())
+
+
+def test_a_batch_is_bounded_so_that_a_flood_cannot_keep_the_first_from_being_done() -> None:
+    async def scenario() -> None:
+        bench = Bench(lambda event: Frame((Put(Pod(_name(event), "1", "1")),)))
+        for n in range(MAX_BATCH + 5):
+            bench.shell.submit(_event(str(n)))
+        await bench.until(lambda: len(bench.story) == 2)
+        first, second = bench.story
+        assert isinstance(first, tuple)
+        assert isinstance(second, tuple)
+        assert (len(first), len(second)) == (MAX_BATCH, 5)
+
+    virtual_time.run(scenario())
+
+
+# ------------------------------------------------------------------------- requests
+
+
+def test_a_request_is_answered_by_its_number_only() -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        bench.frames = lambda event: Frame(
+            effects=(Reply(event.request, Refused("absent", event.pod_id)),) if isinstance(event, PodDeleted) else ()
+        )
+        asked = [
+            asyncio.create_task(bench.shell.request(lambda number, pod=pod: PodDeleted(number, pod)))  # type: ignore[misc]
+            for pod in ("/a", "/b")
+        ]
+        await bench.until(lambda: all(task.done() for task in asked))
+        assert [task.result() for task in asked] == [Refused("absent", "/a"), Refused("absent", "/b")]
+
+    virtual_time.run(scenario())
+
+
+def test_a_request_whose_asker_went_away_is_carried_out_all_the_same() -> None:
+    async def scenario() -> None:
+        bench = Bench(lambda _: Frame((Put(Framework("f")),), (Reply(1, Done("d")),)))
+        asked = asyncio.create_task(bench.shell.request(lambda number: PodDeleted(number, "/a")))
+        await asyncio.sleep(0)
+        asked.cancel()
+        await bench.until(lambda: bool(bench.story))
+        assert asked.cancelled()
+
+    virtual_time.run(scenario())
+
+
+def test_what_is_asked_of_a_stopped_loop_is_an_error_at_once() -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        bench.shell.stop()
+        await bench.shell.run()
+        with pytest.raises(ShellError, match="stopping"):
+            await bench.shell.request(lambda number: PodDeleted(number, "/a"))
+
+    virtual_time.run(scenario())
+
+
+# --------------------------------------------------------------------------- endings
+
+
+def test_a_failing_commit_ends_the_loop_with_nothing_performed_and_tells_who_waits() -> None:
+    async def scenario() -> None:
+        bench = Bench(lambda _: Frame((Put(Framework("f")),), (Kill("t", None), Reply(1, Done("d")), ACK)))
+        bench.refuse_commits = True
+        asked = asyncio.create_task(bench.shell.request(lambda number: PodDeleted(number, "/a")))
+        await asyncio.sleep(0)
+        with capture_logs() as logs, pytest.raises(ShellError, match="disk full"):
+            await bench.shell.run()
+        assert bench.story == []
+        assert [line["log_level"] for line in logs] == ["critical"]
+        with pytest.raises(ShellError, match="stopped"):
+            await asked
+
+    virtual_time.run(scenario())
+
+
+def test_a_fault_in_the_core_ends_the_loop_before_anything_of_the_batch_is_done() -> None:
+    async def scenario() -> None:
+        def frames(event: Event) -> Frame:
+            if _name(event) == "2":
+                raise ZeroDivisionError
+            return Frame((Put(Framework("f")),), (Revive(),))
+
+        bench = Bench(frames)
+        bench.shell.submit(_event("1"))
+        bench.shell.submit(_event("2"))
+        with pytest.raises(ZeroDivisionError):
+            await bench.shell.run()
+        assert bench.story == []
+
+    virtual_time.run(scenario())
+
+
+def test_stop_is_obeyed_after_its_batch_is_durable_and_before_later_events() -> None:
+    async def scenario() -> None:
+        frames = {
+            "1": Frame((Put(Framework("f")),), (Stop("failed over"), Revive())),
+            "2": Frame(effects=(Kill("t", None),)),
+        }
+        bench = Bench(lambda event: frames[_name(event)])
+        bench.shell.submit(_event("1"))
+        bench.shell.submit(_event("2"))
+        with pytest.raises(ShellError, match="failed over"):
+            await bench.shell.run()
+        assert bench.story == [(Put(Framework("f")),), Revive()]
+
+    virtual_time.run(scenario())
+
+
+def test_an_edge_that_failed_ends_the_loop_also_while_it_waits() -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        running = asyncio.create_task(bench.shell.run())
+        await asyncio.sleep(1)
+        bench.shell.fail_threadsafe(OSError("no sockets left"))
+        with pytest.raises(ShellError, match="no sockets left"):
+            await running
+
+    virtual_time.run(scenario())
+
+
+def test_events_of_other_threads_arrive_before_during_and_after_the_run() -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        bench.shell.submit_threadsafe(_event("before"))
+        running = asyncio.create_task(bench.shell.run())
+        deadline = asyncio.get_running_loop().time() + 10
+        thread = threading.Thread(target=lambda: bench.shell.submit_threadsafe(_event("during")))
+        thread.start()
+        while len(bench.world.stepped) < 2:
+            assert asyncio.get_running_loop().time() < deadline, f"only {bench.world.stepped}"
+            await asyncio.sleep(0.001)
+        bench.shell.stop()
+        await running
+        thread.join()
+        bench.shell.submit_threadsafe(_event("after"))
+        assert [_name(event) for event, _ in bench.world.stepped] == ["before", "during"]
+
+    asyncio.run(scenario())
+
+
+# ---------------------------------------------------------------------------- timers
+
+
+def test_the_clock_ticks_when_the_next_deadline_has_come_and_not_before() -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        start = virtual_time.now()
+        bench.world.deadlines = [start + 7200.0, start + 30.0]
+        await bench.until(lambda: len(bench.world.stepped) == 2, seconds=8000)
+        assert [event for event, _ in bench.world.stepped] == [Ticked(), Ticked()]
+        assert [at - start for _, at in bench.world.stepped] == pytest.approx([30.0, 7200.0], abs=0.1)
+
+    virtual_time.run(scenario())
+
+
+def test_an_event_that_brings_a_nearer_deadline_shortens_the_wait() -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        start = virtual_time.now()
+        bench.world.deadlines = [start + 50.0]
+
+        def frames(event: Event) -> Frame:
+            if isinstance(event, OfferRescinded):
+                bench.world.deadlines.append(start + 5.0)
+            return Frame()
+
+        bench.frames = frames
+        asyncio.get_running_loop().call_later(1, bench.shell.submit, _event("x"))
+        await bench.until(lambda: len(bench.world.stepped) == 3)
+        assert [at - start for _, at in bench.world.stepped] == pytest.approx([1.0, 5.0, 50.0], abs=0.1)
+
+    virtual_time.run(scenario())
+
+
+def test_a_deadline_that_has_passed_does_not_wait_for_the_inbox_to_empty() -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        bench.world.deadlines = [virtual_time.now() - 1]
+        for n in range(3 * MAX_BATCH):
+            bench.shell.submit(_event(str(n)))
+        await bench.until(lambda: len(bench.world.stepped) == 3 * MAX_BATCH + 1)
+        assert bench.world.stepped[MAX_BATCH][0] == Ticked()
+
+    virtual_time.run(scenario())

@@ -1,0 +1,69 @@
+"""Records of every kind, with every field filled."""
+
+from scheduler.core.frame import Record
+from scheduler.model.definition import PodDefinition
+from scheduler.model.records import (
+    Agent,
+    Condition,
+    Framework,
+    Goal,
+    Instance,
+    NetworkAddress,
+    Pod,
+    Task,
+    TaskEnd,
+    Termination,
+)
+
+
+def definition(pod_id: str = "/shop/web", version: str = "2026-11-01T00:00:00.000Z") -> PodDefinition:
+    return PodDefinition.model_validate_json(
+        f"""{{
+        "id": "{pod_id}", "version": "{version}", "labels": {{"tier": "front", "größe": "∞"}},
+        "containers": [{{
+            "name": "web", "exec": {{"command": {{"shell": "run"}}}}, "resources": {{"cpus": 0.5, "mem": 64}},
+            "endpoints": [{{"name": "http", "containerPort": 80, "hostPort": 0, "protocol": ["tcp"]}}],
+            "healthCheck": {{"http": {{"endpoint": "http", "path": "/"}}}},
+            "volumeMounts": [{{"name": "data", "mountPath": "/data"}}]
+        }}],
+        "volumes": [{{"name": "data"}}], "networks": [{{"mode": "container", "name": "podnet"}}]
+        }}"""
+    )
+
+
+def instance(name: str = "shop_web.instance-1", pod_id: str = "/shop/web") -> Instance:
+    task = Task(
+        id=f"{name}.web.1",
+        container="web",
+        condition=Condition.RUNNING,
+        staged_at=100.0,
+        since=101.5,
+        started_at=101.25,
+        healthy=True,
+        message="läuft",
+        reason="REASON_TASK_HEALTH_CHECK_STATUS_UPDATED",
+        networks=(NetworkAddress("podnet", ("10.0.0.2",)), NetworkAddress(None, ())),
+    )
+    return Instance(
+        id=name,
+        pod_id=pod_id,
+        version="2026-11-01T00:00:00.000Z",
+        goal=Goal.RUNNING,
+        incarnation=1,
+        created_at=99.0,
+        since=101.5,
+        role="*",
+        agent=Agent("agent-1", "host-1", region="r", zone=None),
+        executor_id=f"{name}.1",
+        tasks=(task,),
+        host_ports=(("http", 31000),),
+    )
+
+
+def pod(pod_id: str = "/shop/web") -> Pod:
+    end = TaskEnd("t", Condition.FAILED, "exit 1")
+    return Pod(pod_id, "v2", "v1", (Termination("i", 1.0, 2.0, "failed", (end,)),))
+
+
+def all_records() -> list[Record]:
+    return [Framework("framework-1"), pod(), definition(), instance()]

@@ -1,0 +1,85 @@
+"""Rows hold records without loss, and what is not understood is refused by name."""
+
+import dataclasses
+
+import orjson
+import pytest
+from samples import all_records, definition, instance, pod
+
+from scheduler.core.frame import Record, key_of
+from scheduler.model.records import Framework, Instance
+from scheduler.store.base import StoreError
+from scheduler.store.codec import Row, decode, encode
+
+
+@pytest.mark.parametrize("record", all_records(), ids=lambda record: type(record).__name__)
+def test_a_record_comes_back_as_it_went(record: Record) -> None:
+    row = encode(record)
+    assert decode(row) == record
+    assert row.key == key_of(record)[1]
+
+
+def test_an_instance_that_waits_for_its_first_offer_comes_back() -> None:
+    waiting = dataclasses.replace(instance(), agent=None, executor_id=None, tasks=(), host_ports=())
+    assert decode(encode(waiting)) == waiting
+
+
+def test_a_time_without_fraction_comes_back_as_a_float() -> None:
+    row = encode(instance())
+    data = row.data.replace(b'"created_at":99.0', b'"created_at":99')
+    assert data != row.data
+    read = decode(dataclasses.replace(row, data=data))
+    assert isinstance(read, Instance)
+    assert isinstance(read.created_at, float)
+
+
+def _changed(row: Row, **members: object) -> Row:
+    return dataclasses.replace(row, data=orjson.dumps({**orjson.loads(row.data), **members}))
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        (dataclasses.replace(encode(pod()), kind="secret"), "only the kinds framework, pod"),
+        (dataclasses.replace(encode(pod()), version=2), "reads version 1"),
+        (dataclasses.replace(encode(pod()), data=b'{"id": "/sh'), "not JSON"),
+        (dataclasses.replace(encode(pod()), data=b"[]"), "not an object"),
+        (dataclasses.replace(encode(pod()), data=b'{"id": "/shop/web"}'), "lacks the field 'config_version'"),
+        (dataclasses.replace(encode(pod()), key="/other"), "holds the record of '/shop/web'"),
+        (_changed(encode(pod()), mood="good"), "unknown field 'mood'"),
+        (_changed(encode(pod()), terminations={}), "pod.terminations is {}, not a list"),
+        (_changed(encode(instance()), goal="Dreaming"), "'Dreaming', which is no Goal"),
+        (_changed(encode(instance()), goal=["Running"]), "which is no Goal"),
+        (_changed(encode(instance()), incarnation=1.5), "instance.incarnation is 1.5, not a int"),
+        (_changed(encode(instance()), incarnation=True), "instance.incarnation is True, not a int"),
+        (_changed(encode(instance()), host_ports=[["http"]]), "instance.host_ports[0] has 1 members, not 2"),
+        (_changed(encode(instance()), agent={"id": "a", "hostname": "h", "rack": 1}), "instance.agent has the unknown"),
+        (_changed(encode(definition()), mood="good"), "mood"),
+        (dataclasses.replace(encode(definition()), data=b"{}"), "containers"),
+    ],
+)
+def test_what_is_not_understood_is_refused_by_name(row: Row, complaint: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        decode(row)
+    assert complaint in str(caught.value)
+    assert repr(row.key) in str(caught.value)
+    assert "Nothing was changed" in str(caught.value)
+
+
+def test_an_unknown_field_deep_in_a_definition_is_refused() -> None:
+    row = encode(definition())
+    data = orjson.loads(row.data)
+    data["containers"][0]["resources"]["bandwidth"] = 5
+    with pytest.raises(StoreError, match=r"containers\.0\.resources\.bandwidth"):
+        decode(dataclasses.replace(row, data=orjson.dumps(data)))
+
+
+def test_a_row_of_an_older_podexec_may_lack_a_field_that_has_a_default() -> None:
+    row = encode(pod())
+    data = orjson.loads(row.data)
+    del data["terminations"]
+    assert decode(dataclasses.replace(row, data=orjson.dumps(data))) == dataclasses.replace(pod(), terminations=())
+
+
+def test_the_framework_has_one_row() -> None:
+    assert encode(Framework("a")).key == encode(Framework("b")).key

@@ -1,0 +1,251 @@
+"""What every store does, and what only the one on disk can go wrong with."""
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from samples import all_records, definition, instance, pod
+
+from scheduler.core.frame import Delete, Put
+from scheduler.model.definition import PodDefinition
+from scheduler.model.records import Framework, Instance, Pod
+from scheduler.store import MemoryStore, SqliteStore, Store, StoreError, open_store
+from scheduler.store.codec import Row, encode
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    opened: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "store.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+def _by_text(records: object) -> list[str]:
+    assert isinstance(records, list)
+    return sorted(map(repr, records))
+
+
+# ------------------------------------------------------------------------ every store
+
+
+def test_a_new_store_is_empty(store: Store) -> None:
+    assert store.load() == []
+
+
+def test_what_was_committed_is_loaded(store: Store) -> None:
+    store.commit([Put(record) for record in all_records()])
+    assert _by_text(store.load()) == _by_text(all_records())
+
+
+def test_a_record_replaces_the_one_with_its_key(store: Store) -> None:
+    store.commit([Put(Framework("old")), Put(Pod("/a", "1", "1"))])
+    store.commit([Put(Framework("new")), Put(Pod("/a", "2", "1"))])
+    assert _by_text(store.load()) == _by_text([Framework("new"), Pod("/a", "2", "1")])
+
+
+def test_versions_of_a_definition_stand_side_by_side(store: Store) -> None:
+    store.commit([Put(definition(version="v1")), Put(definition(version="v2"))])
+    store.commit([Delete(PodDefinition, "/shop/web@v1")])
+    assert store.load() == [definition(version="v2")]
+
+
+def test_a_deleted_record_is_gone_and_deleting_it_again_is_no_error(store: Store) -> None:
+    store.commit([Put(instance()), Put(pod())])
+    store.commit([Delete(Instance, instance().id)])
+    store.commit([Delete(Instance, instance().id)])
+    assert store.load() == [pod()]
+
+
+def test_changes_of_one_batch_apply_in_order(store: Store) -> None:
+    store.commit([Put(pod()), Delete(Pod, "/shop/web"), Put(Pod("/b", "1", "1")), Put(Pod("/b", "2", "1"))])
+    assert store.load() == [Pod("/b", "2", "1")]
+
+
+def test_keys_are_any_text(store: Store) -> None:
+    ids = ["/ünï/日本", "/a'b\"c;--", "/🚀", " ", "/a@b@c"]
+    store.commit([Put(Pod(name, "1", "1")) for name in ids])
+    store.commit([Delete(Pod, ids[1])])
+    assert sorted(record.id for record in store.load() if isinstance(record, Pod)) == sorted([ids[0], *ids[2:]])
+
+
+def test_closing_twice_is_no_error(store: Store) -> None:
+    store.close()
+    store.close()
+
+
+# --------------------------------------------------------------------------- addresses
+
+
+def test_a_url_names_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(open_store("memory:"), MemoryStore)
+    open_store("sqlite:///relative/to/here.db").close()
+    open_store(f"sqlite:///{tmp_path}/absolute.db").close()
+    assert (tmp_path / "relative/to/here.db").exists()
+    assert (tmp_path / "absolute.db").exists()
+
+
+@pytest.mark.parametrize("url", ["", "sqlite:", "sqlite:///", "postgres://host/db", "/var/lib/podexec.db"])
+def test_another_url_is_refused_with_the_right_form(url: str) -> None:
+    with pytest.raises(StoreError, match="sqlite:///FILE"):
+        open_store(url)
+
+
+# ----------------------------------------------------------------------------- on disk
+
+
+def test_everything_is_there_after_a_restart(path: Path) -> None:
+    first = SqliteStore(path)
+    first.commit([Put(record) for record in all_records()])
+    first.close()
+    second = SqliteStore(path)
+    assert _by_text(second.load()) == _by_text(all_records())
+    second.close()
+
+
+def test_only_the_owner_can_read_the_file(path: Path) -> None:
+    SqliteStore(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_second_opener_is_refused_until_the_first_is_gone(path: Path) -> None:
+    first = SqliteStore(path)
+    with pytest.raises(StoreError, match="another process has it open"):
+        SqliteStore(path)
+    first.commit([Put(pod())])
+    first.close()
+    second = SqliteStore(path)
+    assert second.load() == [pod()]
+    second.close()
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> None:
+    path.write_text("my diary " * 1000)
+    with pytest.raises(StoreError, match="not a database"):
+        SqliteStore(path)
+    assert path.read_text() == "my diary " * 1000
+
+
+def test_another_programs_database_is_refused_and_left_alone(path: Path) -> None:
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE recipes (name TEXT)")
+    other.commit()
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="another program's database"):
+        SqliteStore(path)
+    assert path.read_bytes() == before
+
+
+def test_a_newer_layout_is_refused_and_left_alone(path: Path) -> None:
+    SqliteStore(path).close()
+    _execute(path, "PRAGMA user_version = 2")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="newer podexec"):
+        SqliteStore(path)
+    assert path.read_bytes() == before
+
+
+def test_one_row_that_is_not_understood_fails_the_whole_load(path: Path) -> None:
+    store = SqliteStore(path)
+    store.commit([Put(record) for record in all_records()])
+    store.close()
+    _insert(path, Row("pod", "/broken", 1, b"\x00garbage"))
+    store = SqliteStore(path)
+    with pytest.raises(StoreError, match="'/broken'"):
+        store.load()
+    store.close()
+
+
+def test_a_row_of_a_newer_schema_fails_the_whole_load(path: Path) -> None:
+    SqliteStore(path).close()
+    row = encode(pod())
+    _insert(path, Row(row.kind, row.key, row.version + 1, row.data))
+    store = SqliteStore(path)
+    with pytest.raises(StoreError, match="'/shop/web'"):
+        store.load()
+    store.close()
+
+
+def test_a_full_disk_is_an_error_and_nothing_of_the_batch_is_stored(path: Path) -> None:
+    store = SqliteStore(path)
+    store.commit([Put(Framework("kept"))])
+    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+    store._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(StoreError, match="full"):
+        store.commit([Put(Framework("lost"))] + [Put(Pod(f"/{n}" + "x" * 500, "1", "1")) for n in range(500)])
+    store._connection.execute("PRAGMA max_page_count = 1000000")
+    assert store.load() == [Framework("kept")]
+    store.commit([Put(Framework("after"))])
+    assert store.load() == [Framework("after")]
+    store.close()
+
+
+def test_a_closed_store_says_so_when_written(path: Path) -> None:
+    store = SqliteStore(path)
+    store.close()
+    with pytest.raises(StoreError, match="cannot write the store"):
+        store.commit([Put(pod())])
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"file/store\.db"):
+        SqliteStore(tmp_path / "file" / "store.db")
+
+
+_WRITER = textwrap.dedent(
+    """
+    import itertools, sys
+    from scheduler.core.frame import Put
+    from scheduler.model.records import Framework, Pod
+    from scheduler.store import SqliteStore
+    store = SqliteStore(sys.argv[1])
+    for n in itertools.count(1):
+        pods = [Put(Pod(f"/{side}/{n % 50}", str(n), "1")) for side in "ab"]
+        store.commit([Put(Framework(str(n))), *pods])
+        print(n, flush=True)
+    """
+)
+
+
+@pytest.mark.parametrize("after", [1, 40, 300])
+def test_a_kill_in_the_middle_of_commits_leaves_a_whole_number_of_them(path: Path, after: int) -> None:
+    with subprocess.Popen([sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        told = 0
+        for line in writer.stdout:
+            told = int(line)
+            if told == after:
+                os.kill(writer.pid, signal.SIGKILL)
+        told = max(told, after)
+    store = SqliteStore(path)
+    records = store.load()
+    store.close()
+    stored = int(next(record.id for record in records if isinstance(record, Framework)))
+    assert stored in (told, told + 1), "a commit that returned is missing, or one that did not begin is there"
+    versions = {record.id: int(record.version) for record in records if isinstance(record, Pod)}
+    expected = {n % 50: n for n in range(1, stored + 1)}
+    assert versions == {f"/{side}/{k}": n for side in "ab" for k, n in expected.items()}
+
+
+def _execute(path: Path, sql: str, values: tuple[object, ...] = ()) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute(sql, values)
+    connection.close()
+
+
+def _insert(path: Path, row: Row) -> None:
+    _execute(path, "INSERT INTO records VALUES (?, ?, ?, ?)", (row.kind, row.key, row.version, row.data))
