@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localmesos import Cluster
+from localmesos.commands import cgroups_root
 
 _HIERARCHY = Path("/sys/fs/cgroup/memory")
 _CHARGED = ("rss", "cache", "swap")  # local counters of memory.stat; the total_* ones add the nested containers'
@@ -28,7 +29,7 @@ class ChargeMeter:
 
     def __init__(self, cluster: Cluster) -> None:
         """Nothing is sampled yet."""
-        self._parents = [_HIERARCHY / cluster.cgroups_root(agent.id) for agent in cluster.agents]
+        self._parents = [_HIERARCHY / cgroups_root(cluster.state, agent.number) for agent in cluster.agents]
         self._charges: dict[str, Charge] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="charge-meter", daemon=True)
@@ -72,7 +73,8 @@ def charge_of(cgroup: Path) -> int:
 def report(charges: dict[str, Charge], say: Callable[[str], None]) -> None:
     """A line for each executor."""
     for container_id, charge in charges.items():
+        peak, last, limit = (size / MEGABYTE for size in (charge.peak, charge.last, charge.limit))
         say(
-            f"executor {container_id}: of its own at most {charge.peak / MEGABYTE:.1f} MB, "
-            f"at the end {charge.last / MEGABYTE:.1f} MB; limit with its containers {charge.limit / MEGABYTE:.0f} MB; {charge.samples} samples"
+            f"executor {container_id}: peak {peak:.1f} MB of its own, {last:.1f} MB at the end, "
+            f"under a limit of {limit:.0f} MB with its containers ({charge.samples} samples)"
         )

@@ -8,8 +8,24 @@
 Imports nothing of the scheduler or the executor.
 """
 
-from localmesos.cluster import DEFAULT_NAME, Cluster, Status
-from localmesos.errors import ClusterError
-from localmesos.state import Member
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from localmesos.cluster import DEFAULT_NAME, Cluster, Status
+    from localmesos.errors import ClusterError
+    from localmesos.state import Member
 
 __all__ = ["DEFAULT_NAME", "Cluster", "ClusterError", "Member", "Status"]
+
+_PLACES = {"ClusterError": "errors", "Member": "state"}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for when it is asked for: `python -m localmesos.apt` runs before anything is installed."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f"{__name__}.{_PLACES.get(name, 'cluster')}"), name)
+    return value

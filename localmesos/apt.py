@@ -8,6 +8,7 @@ where this is Debian and the user is root.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import shlex
 import shutil
@@ -22,24 +23,28 @@ LIBRARY_FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/l
 
 @dataclass(frozen=True)
 class Package:
-    """A package, known by something of it that is looked for: a command, a library or a path."""
+    """A package, known by something of it that is looked for: a command, a library, a path or a module."""
 
     name: str
     command: str = ""
     library: str = ""
     path: str = ""
+    module: str = ""  # of the Python that runs this
     root_only: bool = False  # of no use to a cluster that is not root's
 
     def present(self) -> bool:
         """Whether what it gives is there, from whatever package."""
         if self.command:
             return shutil.which(self.command, path=SEARCH_PATH) is not None
+        if self.module:
+            return importlib.util.find_spec(self.module) is not None
         if self.library:
             return any(Path(folder, self.library).exists() for folder in LIBRARY_FOLDERS)
         return Path(self.path).exists()
 
 
 PACKAGES = (
+    Package("python3-venv", module="ensurepip"),
     Package("g++", command="g++"),
     Package("binutils", command="readelf"),
     Package("libsasl2-2", library="libsasl2.so.2"),

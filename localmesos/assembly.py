@@ -41,8 +41,8 @@ class Options:
         """Refuse what can not be, before anything is done."""
         if not 1 <= self.masters <= MOST_MASTERS or not 0 <= self.agents <= MOST_AGENTS:
             raise ClusterError(f"a cluster has 1 to {MOST_MASTERS} masters and up to {MOST_AGENTS} agents")
-        if self.wants_zookeeper and not commands.ZOOKEEPER_JAR.exists():
-            raise ClusterError(commands.ZOOKEEPER_MISSING)
+        if self.wants_zookeeper:
+            commands.require_zookeeper()
 
     @property
     def wants_zookeeper(self) -> bool:
@@ -86,13 +86,6 @@ def make(planned: ClusterState, choice: level.Choice, options: Options, progress
     if current.zookeeper:
         progress("starting ZooKeeper")
         current = start_zookeeper(current)
-        zookeeper = current.member("zookeeper")
-        watching.wait(
-            lambda: watching.accepts(zookeeper.address),
-            "ZooKeeper does not answer",
-            [zookeeper],
-            watching.START_SECONDS,
-        )
     masters, agents, attributes = options.masters, options.agents, options.agent_attributes
     progress(f"starting {masters} master{'s' * (masters > 1)} and {agents} agent{'s' * (agents != 1)}")
     for number in range(1, masters + 1):
@@ -115,11 +108,14 @@ def mount_freezer() -> None:
 
 
 def start_zookeeper(current: ClusterState) -> ClusterState:
-    """Start the ZooKeeper of the cluster."""
+    """Start the ZooKeeper of the cluster, and wait until it answers: a master that is faster would end."""
     folder = current.folder / "zookeeper"
     address = place(current, "zookeeper", ZOOKEEPER, commands.ZOOKEEPER_PORT)
     command = commands.zookeeper(folder, address)
-    return run_member(current, Member("zookeeper", "zookeeper", 1, address, folder, command))
+    current = run_member(current, Member("zookeeper", "zookeeper", 1, address, folder, command))
+    started, complaint = current.of_kind("zookeeper"), "ZooKeeper does not answer"
+    watching.wait(lambda: watching.accepts(address), complaint, started, watching.START_SECONDS)
+    return current
 
 
 def start_master(current: ClusterState, number: int, masters: int) -> ClusterState:

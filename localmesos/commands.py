@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ MASTER_PORT, AGENT_PORT, ZOOKEEPER_PORT = 5050, 5051, 2181
 TASK_PORTS = "[31000-32000]"
 TASK_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ZOOKEEPER_JAR = Path("/usr/share/java/zookeeper.jar")
-ZOOKEEPER_MISSING = "ZooKeeper is not installed; on Debian: apt-get install zookeeper"
+ZOOKEEPER_MISSING = "several masters need ZooKeeper, which is not installed; on Debian: apt-get install zookeeper"
 CONTAINER_NETWORK, BRIDGE_NETWORK = "dcos", "mesos-bridge"
 LOG4J = """\
 log4j.rootLogger=INFO, CONSOLE
@@ -53,6 +54,11 @@ def address_flags(address: str) -> Flags:
     """Where a master or agent listens and what it calls itself."""
     host, _, port = address.rpartition(":")
     return {"ip": host, "port": port, "hostname": host}
+
+
+def cgroups_root(state: ClusterState, number: int) -> str:
+    """The folder, in each cgroup hierarchy, under which an agent makes its containers' cgroups."""
+    return f"{state.tag}-agent-{number}"
 
 
 def zookeeper_url(state: ClusterState) -> str:
@@ -117,7 +123,7 @@ def linux_flags(state: ClusterState, number: int, folder: Path) -> Flags:
     flags: dict[str, str | bool | None] = {
         "launcher": "linux",
         "cgroups_hierarchy": state.hierarchy,
-        "cgroups_root": f"{state.tag}-agent-{number}",
+        "cgroups_root": cgroups_root(state, number),
         "image_providers": "docker",
         "docker_registry": str(state.images_dir),
     }
@@ -164,10 +170,15 @@ def with_ports(resources: str, ports: str) -> str:
     return resources if "ports" in named or resources.lstrip().startswith("[") else f"{resources};ports:{ports}"
 
 
+def require_zookeeper(jar: Path = ZOOKEEPER_JAR) -> None:
+    """Refuse a machine without ZooKeeper, or without the Java it runs on."""
+    if not jar.exists() or shutil.which("java") is None:
+        raise ClusterError(ZOOKEEPER_MISSING)
+
+
 def zookeeper(folder: Path, address: str, jar: Path = ZOOKEEPER_JAR) -> tuple[str, ...]:
     """A ZooKeeper alone, out of Debian's package."""
-    if not jar.exists():
-        raise ClusterError(ZOOKEEPER_MISSING)
+    require_zookeeper(jar)
     host, _, port = address.rpartition(":")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "log4j.properties").write_text(LOG4J)

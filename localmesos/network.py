@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import ipaddress
 import json
+import os
 import shlex
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -154,9 +155,11 @@ def hosts_entries(tag: str) -> list[str]:
 def add_hosts_entry(tag: str, address: str, name: str) -> None:
     """Give an address a name.
 
-    Mesos looks its own address up. Where no name server knows it, and few know 10.77.0.0/16, that takes ten seconds.
+    Mesos looks its own address up. Where no name server knows it, and few know 10.77.0.0/16, that takes ten seconds, or
+    two where the file is read-only and only the look-up's own limit helps (RES_OPTIONS in commands.py).
     """
-    edit_hosts(lambda lines: [*lines, f"{address} {name} # {tag}"])
+    if os.access(HOSTS, os.W_OK):
+        edit_hosts(lambda lines: [*lines, f"{address} {name} # {tag}"])
 
 
 def edit_hosts(edit: Callable[[list[str]], list[str]]) -> None:

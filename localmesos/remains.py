@@ -27,6 +27,7 @@ def listing(state: ClusterState) -> list[str]:
     return [
         *(f"process {process.pid}" for process in live_processes(state)),
         *(f"mount {target}" for target in mounts_below(state.folder)),
+        *(f"socket {path}" for path in switchboard_sockets(state.folder)),
         *(f"cgroup {group}" for group in cgroups(state.tag)),
         *network_remains,
         *([f"folder {state.folder}"] if state.folder.exists() else []),
@@ -36,6 +37,8 @@ def listing(state: ClusterState) -> list[str]:
 def remove(state: ClusterState) -> None:
     """Take the whole cluster away: processes, mounts, cgroups, network, files."""
     end_processes(state)
+    for socket in switchboard_sockets(state.folder):
+        socket.unlink()
     unmount_below(state.folder)
     remove_cgroups(state.tag)
     if os.geteuid() == 0:
@@ -66,6 +69,12 @@ def end_processes(state: ClusterState) -> None:
             thaw(group)
         processes.kill_all(found)
         time.sleep(POLL_SECONDS)
+
+
+def switchboard_sockets(folder: Path) -> list[Path]:
+    """The sockets of io-switchboards, which Mesos puts into the folder for temporary files, as the agents note them."""
+    notes = folder.glob("agent-*/run/containers/**/io_switchboard/socket")
+    return [path for note in notes if (path := Path(note.read_text())).is_socket()]
 
 
 def cgroups(tag: str) -> list[Path]:
@@ -123,7 +132,9 @@ def unmount_below(folder: Path) -> None:
 def unmount_own_hierarchy() -> None:
     """Take v1's freezer away again where it was mounted for clusters and no cluster is left in it."""
     freezer = OWN_HIERARCHY / "freezer"
-    if str(freezer) in mount_points() and not any(freezer.glob("podexec-*")):
+    if not freezer.exists() or any(freezer.glob("podexec-*")):
+        return
+    if str(freezer) in mount_points():
         system.run("umount", str(freezer))
-        freezer.rmdir()
-        OWN_HIERARCHY.rmdir()
+    freezer.rmdir()
+    OWN_HIERARCHY.rmdir()

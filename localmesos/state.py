@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from localmesos.errors import ClusterError
 from localmesos.processes import Process
@@ -146,15 +146,32 @@ def names() -> list[str]:
 @contextmanager
 def exclusive(name: str, *, wait: bool = True) -> Iterator[bool]:
     """Hold the lock of a cluster's name; yields False where another process has it and `wait` is off."""
-    folder = folder_of(name).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f".{name}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
+    folder = folder_of(name)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    path = folder.parent / f".{name}.lock"
+    while True:
+        with path.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            if not is_still(file, path):
+                continue  # who had it has taken the cluster away, and the file with it
+            try:
+                yield True
+            finally:
+                if not folder.exists():
+                    path.unlink()
             return
-        yield True
+
+
+def is_still(file: TextIO, path: Path) -> bool:
+    """Whether an open file is still the one with this path."""
+    try:
+        return path.stat().st_ino == os.fstat(file.fileno()).st_ino
+    except FileNotFoundError:
+        return False
 
 
 def read(name: str) -> ClusterState | None:

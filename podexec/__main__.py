@@ -38,6 +38,7 @@ def main(arguments: list[str]) -> int:
     shell = Shell(settings)
     signal.signal(signal.SIGTERM, lambda number, frame: shell.shutdown_requested("SIGTERM"))
     signal.signal(signal.SIGINT, lambda number, frame: shell.shutdown_requested("SIGINT"))
+    threading.excepthook = shell.crashed
     shell.run()
     return 0
 

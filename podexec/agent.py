@@ -13,7 +13,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -240,11 +240,13 @@ class Agent:
         call = {"type": "REMOVE_CONTAINER", "remove_container": {"container_id": container_id}}
         return self._operator(call).status == _OK
 
-    def session(self, container_id: Json, command: Json, timeout: float | None) -> int | None:
+    def session(
+        self, container_id: Json, command: Json, timeout: float | None, opened: Callable[[Stream], None]
+    ) -> int | None:
         """Run a command inside a container; its raw wait status, or None if the agent has none.
 
-        Raises SessionRefused when the agent does not start it, and TimeoutError when it takes longer than ``timeout``
-        (the agent kills a session whose connection closes).
+        ``opened`` gets the stream of its output, to interrupt: the agent kills a session whose connection closes.
+        Raises SessionRefused when the agent does not start it, and TimeoutError when it takes longer than ``timeout``.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         call = {"container_id": container_id, "command": command}
@@ -253,6 +255,7 @@ class Agent:
         try:
             if stream.status != _OK:
                 raise SessionRefused(stream.answer().text)
+            opened(stream)
             for _ in stream.pieces(deadline):
                 pass
         finally:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from podexec import log
-from podexec.agent import TRANSPORT_ERRORS, Agent, SessionRefused, Stopped
+from podexec.agent import TRANSPORT_ERRORS, Agent, SessionRefused, Stopped, Stream
 from podexec.taskinfo import COMMAND, HTTP, CheckSpec
 
 Json = dict[str, Any]
@@ -54,13 +54,23 @@ class Checker:
         self._report = report
         self._stop = threading.Event()
         self._previous: Json | None = None
+        self._session: Stream | None = None
         self._log = log.get(**ids)
 
     def start(self) -> None:
         threading.Thread(target=self._run, name=f"check {self._container_id['value']}", daemon=True).start()
 
     def stop(self) -> None:
+        """No more results; a session under way is ended, so that the container's end need not wait for it."""
         self._stop.set()
+        session = self._session
+        if session is not None:
+            session.interrupt()
+
+    def _opened(self, session: Stream) -> None:
+        self._session = session
+        if self._stop.is_set():
+            session.interrupt()
 
     def _run(self) -> None:
         pause = self._spec.delay
@@ -90,7 +100,7 @@ class Checker:
             if self._previous is not None:
                 self._agent.remove(self._previous)
             self._previous = session
-            status = self._agent.session(session, self._spec.command, self._spec.timeout)
+            status = self._agent.session(session, self._spec.command, self._spec.timeout, self._opened)
         except TimeoutError:
             self._agent.wait(session)
             return Result(False, None, f"the command took longer than {self._spec.timeout:g} s")

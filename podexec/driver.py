@@ -33,8 +33,11 @@ Json = dict[str, Any]
 _OK: Final = 200
 _ACCEPTED: Final = 202
 _BAD_REQUEST: Final = 400
-# A subscription that ends sooner than this is answered like one that was refused: with a pause.
+# A subscription that ends sooner than this is followed by a pause, like one that was refused.
 _STABLE_AFTER: Final = 1.0
+# The longest back-off an agent allows equals the time it waits for its executors after a restart: use half, so that a
+# try just before the agent is there is followed by another in time.
+_BACKOFF_SHARE: Final = 0.5
 _BUSY_RETRY: Final = 1.0
 _SENDER_WAKES: Final = 60.0
 
@@ -121,7 +124,7 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
             if busy:
                 self._stopping.wait(min(_BUSY_RETRY, self._settings.backoff_max))
             elif lost != now or now - began < _STABLE_AFTER:
-                self._stopping.wait(random.uniform(0, self._settings.backoff_max))
+                self._stopping.wait(random.uniform(0, _BACKOFF_SHARE * self._settings.backoff_max))
 
     def _give_up(self, reason: str) -> None:
         self._log.error("giving up on the agent", reason=reason)

@@ -47,6 +47,7 @@ class Container:
     healthy: bool | None = None
     check: ev.CheckStatus | None = None
     complete_by: float | None = None
+    settled: float | None = None  # from when on a SIGTERM surely reaches the command
     ending: Ending | None = None
 
     @property
@@ -108,7 +109,9 @@ def next_deadline(pod: Pod) -> float | None:
 
 def _running(pod: Pod, c: Container, event: ev.ContainerLaunched, now: float) -> Moved:
     limit = c.spec.max_completion
-    c = replace(c, condition=Condition.RUNNING, streak=Streak(now), complete_by=now + limit if limit else None)
+    complete_by = now + limit if limit else None
+    settled = now + policy.SETTLE
+    c = replace(c, condition=Condition.RUNNING, streak=Streak(now), complete_by=complete_by, settled=settled)
     effects: list[ev.Effect] = [_report(c, "TASK_RUNNING")]
     if c.spec.health or c.spec.check:
         effects.append(ev.StartChecks(event.container_id))
@@ -116,9 +119,9 @@ def _running(pod: Pod, c: Container, event: ev.ContainerLaunched, now: float) ->
 
 
 def _launched_too_late(pod: Pod, c: Container, event: ev.ContainerLaunched, now: float) -> Moved:
-    """The kill was remembered. Its signal may have come before there was a process: send it again."""
+    """The kill was remembered."""
     assert c.kill is not None
-    return replace(c, condition=Condition.KILLING), [ev.Signal(event.container_id, c.kill.signal)]
+    return replace(c, condition=Condition.KILLING, kill=policy.launched_late(c.kill, now)), []
 
 
 def _not_launched(pod: Pod, c: Container, event: ev.LaunchFailed, now: float) -> Moved:
@@ -312,8 +315,10 @@ def _kill(pod: Pod, c: Container, cause: Cause, detail: str, grace: float, now: 
     if pod.kill_states and cause is not Cause.OVERDUE:
         effects.append(_report(c, "TASK_KILLING", message=detail or None))
     condition = Condition.CANCELLING if c.condition is Condition.LAUNCHING else Condition.KILLING
-    c = replace(c, condition=condition, kill=policy.begin_kill(cause, detail, grace, now))
-    return c, [*effects, ev.Signal(c.spec.container_id, policy.SIGTERM)]
+    kill = policy.begin_kill(cause, detail, grace, now, c.settled)
+    if kill.again_at is None:
+        effects.append(ev.Signal(c.spec.container_id, kill.signal))
+    return replace(c, condition=condition, kill=kill), effects
 
 
 def _end(c: Container, last: Ending) -> Moved:

@@ -12,6 +12,9 @@ from typing import Final
 
 DEFAULT_KILL_GRACE: Final = 3.0
 RETRY_SIGNAL_AFTER: Final = 1.0
+# An agent answers a launch when the container is handed over to its init, which drops signals for a moment: it forwards
+# them once it has started the command. A SIGTERM that comes too early would be lost, and the grace period with it.
+SETTLE: Final = 0.5
 
 SIGTERM: Final = int(signal.SIGTERM)
 SIGKILL: Final = int(signal.SIGKILL)
@@ -29,7 +32,7 @@ class Cause(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """A kill under way: SIGTERM, then SIGKILL at ``escalate_at``; a refused signal is sent again at ``again_at``."""
+    """A kill under way: SIGTERM, then SIGKILL at ``escalate_at``; the one it is at is sent (again) at ``again_at``."""
 
     cause: Cause
     detail: str
@@ -38,8 +41,17 @@ class Kill:
     again_at: float | None = None
 
 
-def begin_kill(cause: Cause, detail: str, grace: float, now: float) -> Kill:
-    return Kill(cause, detail, escalate_at=now + max(grace, 0.0))
+def begin_kill(cause: Cause, detail: str, grace: float, now: float, settled: float | None = None) -> Kill:
+    """A kill whose SIGTERM is sent now, or at ``again_at`` if the container settles later and has any grace."""
+    if settled is None or settled <= now or grace <= 0:
+        return Kill(cause, detail, escalate_at=now + max(grace, 0.0))
+    begin = now if cause is Cause.SHUTDOWN else settled
+    return Kill(cause, detail, escalate_at=begin + grace, again_at=settled)
+
+
+def launched_late(kill: Kill, now: float) -> Kill:
+    """The container began to run after its kill had begun: what was sent before may have reached nobody."""
+    return replace(kill, again_at=now if kill.signal == SIGKILL else now + SETTLE)
 
 
 def shorten(kill: Kill, grace: float, now: float) -> Kill:
@@ -61,10 +73,10 @@ def take_over(kill: Kill, detail: str, grace: float | None, now: float) -> Kill:
 
 
 def signal_answered(kill: Kill, sent: int, accepted: bool, now: float) -> Kill:
-    """Remember to try again when the agent did not deliver the signal the kill is at."""
-    if sent != kill.signal:
+    """Try again when the agent did not deliver the signal that the kill is at."""
+    if sent != kill.signal or accepted:
         return kill
-    return replace(kill, again_at=None if accepted else now + RETRY_SIGNAL_AFTER)
+    return replace(kill, again_at=now + RETRY_SIGNAL_AFTER)
 
 
 def due_signal(kill: Kill, now: float) -> tuple[Kill, int | None]:

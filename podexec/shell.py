@@ -7,6 +7,7 @@ loop steps the machine.
 
 from __future__ import annotations
 
+import functools
 import queue
 import threading
 import time
@@ -41,6 +42,8 @@ class Shell:
         self._root: Json = {}
         self._refusal = ""
         self._tasks: dict[str, Json] = {}
+        self._launches: dict[str, Json] = {}
+        self._checks: dict[str, dict[str, taskinfo.CheckSpec]] = {}
         self._signals: dict[str, queue.SimpleQueue[int]] = {}
         self._checkers: dict[str, list[Checker]] = {}
         self._leave_by: float | None = None
@@ -92,13 +95,21 @@ class Shell:
         for task in tasks:
             container_id = taskinfo.container_id(task, uuid.uuid4().hex[:8])
             try:
-                spec = taskinfo.task_spec(task, container_id)
-            except (KeyError, TypeError, ValueError) as error:
+                spec = self._understand(task, container_id)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
                 refusal = refusal or f"the TaskInfo of {task['task_id']['value']} is not understood: {error!r}"
                 spec = ev.TaskSpec(task["task_id"]["value"], container_id, name="")
             specs.append(spec)
-            self._tasks[container_id] = task
         self._inbox.put(ev.GroupReceived(tuple(specs), refusal))
+
+    def _understand(self, task: Json, container_id: str) -> ev.TaskSpec:
+        """Read all of the TaskInfo now, so that what cannot be read is said before anything is launched."""
+        self._tasks[container_id] = task
+        self._launches[container_id] = taskinfo.launch_call(task, self._nested(container_id), self._agent.own_address)
+        self._checks[container_id] = {
+            field: taskinfo.check_spec(task[field]) for field in ("health_check", "check") if task.get(field)
+        }
+        return taskinfo.task_spec(task, container_id)
 
     def kill_requested(self, task_id: str, kill_policy: Json | None) -> None:
         self._inbox.put(ev.KillRequested(task_id, taskinfo.kill_grace(kill_policy)))
@@ -106,6 +117,13 @@ class Shell:
     def shutdown_requested(self, reason: str) -> None:
         """Also called from a signal handler."""
         self._inbox.put(ev.ShutdownRequested(reason, self._settings.shutdown_grace, self._driver.connected))
+
+    def crashed(self, args: threading.ExceptHookArgs) -> None:
+        """A thread ended by a fault of ours: a pod that is only half looked after must not go on."""
+        name = args.thread.name if args.thread else "unknown"
+        error = (args.exc_type, args.exc_value, args.exc_traceback)
+        self._log.error("a thread of the executor crashed", thread=name, exc_info=error)
+        self.shutdown_requested(f"internal error of the executor in thread {name}: {args.exc_value!r}")
 
     def acknowledged(self) -> None:
         self._inbox.put(ev.Ticked())
@@ -140,8 +158,7 @@ class Shell:
         threading.Thread(target=run, name=name, daemon=True).start()
 
     def _run_container(self, container_id: str) -> None:
-        call = taskinfo.launch_call(self._tasks[container_id], self._nested(container_id), self._agent.own_address)
-        error = self._agent.launch(call)
+        error = self._agent.launch(self._launches.pop(container_id))
         if error is not None:
             self._inbox.put(ev.LaunchFailed(container_id, error))
             return
@@ -177,26 +194,25 @@ class Shell:
     def _start_checks(self, container_id: str) -> None:
         from podexec.checks import Checker  # noqa: PLC0415 - most pods have none
 
-        task = self._tasks[container_id]
-        reports: list[tuple[str, Callable[[Result], None]]] = [
-            ("health_check", lambda r: self._inbox.put(ev.HealthObserved(container_id, r.passed, r.message))),
-            ("check", lambda r: self._inbox.put(ev.CheckObserved(container_id, _check_status(task["check"], r)))),
-        ]
-        checkers = [
-            Checker(
-                taskinfo.check_spec(task[field]),
+        reports: dict[str, Callable[[taskinfo.CheckSpec, Result], ev.Event]] = {
+            "health_check": lambda spec, r: ev.HealthObserved(container_id, r.passed, r.message),
+            "check": lambda spec, r: ev.CheckObserved(container_id, ev.CheckStatus(spec.kind, r.value)),
+        }
+        for field, spec in self._checks[container_id].items():
+            report = functools.partial(reports[field], spec)
+            checker = Checker(
+                spec,
                 self._nested(container_id),
                 self._agent,
                 self._driver.connection,
-                report,
+                functools.partial(self._observed, report),
                 self._ids(container_id),
             )
-            for field, report in reports
-            if task.get(field)
-        ]
-        self._checkers[container_id] = checkers
-        for checker in checkers:
+            self._checkers.setdefault(container_id, []).append(checker)
             checker.start()
+
+    def _observed(self, report: Callable[[Result], ev.Event], result: Result) -> None:
+        self._inbox.put(report(result))
 
     def _send_report(self, report: ev.Report) -> None:
         container = self._pod.by_task(report.task_id)
@@ -239,10 +255,6 @@ _CHECK_FIELDS = {
     "TCP": ("tcp", "succeeded"),
     "COMMAND": ("command", "exit_code"),
 }
-
-
-def _check_status(check: Json, result: Result) -> ev.CheckStatus:
-    return ev.CheckStatus(check["type"], result.value)
 
 
 def _check_json(status: ev.CheckStatus) -> Json:

@@ -20,10 +20,6 @@ LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 EXECUTOR_ENVIRONMENT: Final[dict[str, str]] = {
     # One malloc arena: the executor has a handful of mostly idle threads and 32 MB to live in.
     "MALLOC_ARENA_MAX": "1",
-    # Logs reach the sandbox line by line, also when the executor is killed.
-    "PYTHONUNBUFFERED": "1",
-    # Sandboxes may sit on read-only or root-owned ground; the zipapp carries its own bytecode.
-    "PYTHONDONTWRITEBYTECODE": "1",
 }
 
 

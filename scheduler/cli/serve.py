@@ -62,12 +62,8 @@ def serve(serving: Serving) -> None:
         try:
             with contextlib.closing(open_store(serving.store)) as store:
                 asyncio.run(_run(serving, store, listening))
-        except StoreError as error:
+        except (StoreError, ShellError) as error:
             raise CommandError(str(error)) from error
-        except ShellError as error:
-            raise CommandError(
-                str(error), advice="The pods run on; a scheduler on the same store takes them up again."
-            ) from error
 
 
 async def _run(serving: Serving, store: Store, listening: socket.socket) -> None:

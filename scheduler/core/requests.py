@@ -74,6 +74,7 @@ def _accept(turn: Turn, request: int, asked: PodDefinition) -> None:
         backoff.reset(world, asked.id)
     _drop_old_versions(turn, asked.id)
     turn.touched[asked.id] = None
+    turn.demand_grew = True  # an offer that was refused may fit the new definition
     turn.note("info", "pod created" if pod is None else "pod updated", pod_id=asked.id, version=version)
     turn.ask(Reply(request, Done(world.new_uuid(), definition)))
 

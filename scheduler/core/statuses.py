@@ -37,8 +37,8 @@ def updated(turn: Turn, event: StatusUpdated) -> None:
                     else instance.since,
                 )
             )
-            if changed.condition is Condition.UNKNOWN:
-                world.at(turn.now + world.settings.unknown_timeout, Due.GIVE_UP, task.id)
+        if changed.condition is Condition.UNKNOWN:  # also where that is no news: a restart forgets deadlines
+            world.at(changed.since + world.settings.unknown_timeout, Due.GIVE_UP, task.id)
     if event.uuid is not None and event.agent_id is not None:
         turn.ask(Acknowledge(event.task_id, event.agent_id, event.uuid))
 

@@ -38,7 +38,12 @@ def disconnected(turn: Turn, _event: Disconnected) -> None:
 
 def failed(turn: Turn, event: FrameworkFailed) -> None:
     """Stop: going on under another identity would orphan every running pod."""
-    turn.ask(Stop(f"the master refused the framework: {event.message}"))
+    turn.ask(
+        Stop(
+            f"the master refused the framework: {event.message} (a framework that was removed, with all its tasks, "
+            "needs a new --store; one that failed over is served by another scheduler)"
+        )
+    )
 
 
 def agent_described(turn: Turn, event: AgentDescribed) -> None:

@@ -76,7 +76,7 @@ class World:
         self._versions: dict[str, dict[str, None]] = {}
         self._deadlines: list[tuple[float, int, Due, str]] = []
         self._deadline_count = 0
-        for record in records:
+        for record in sorted(records, key=_age):  # a store gives them in any order
             self.put(record)
 
     # ------------------------------------------------------------------ reading
@@ -177,6 +177,10 @@ class World:
                 del self.placed[old.pod_id]
         if old.pod_id in self.waiting:
             _discard(self.waiting, old.pod_id, instance_id)
+
+
+def _age(record: Record) -> float:
+    return record.created_at if isinstance(record, Instance) else 0.0
 
 
 def _discard(index: dict[str, dict[str, None]], key: str, member: str) -> None:

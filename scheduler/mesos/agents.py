@@ -1,24 +1,30 @@
-"""What an agent can do is not in its offers: its flags are asked for, once for each agent, beside the stream."""
+"""What an agent can do is not in its offers: its flags are asked for, once for each agent, beside the stream.
+
+Agents are known from the master's list, asked for after every subscription, and from offers.
+"""
 
 import http.client
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import orjson
 import structlog
 
 from scheduler.core.events import AgentDescribed
+from scheduler.mesos.address import Address, parse_address
 from scheduler.model.json import Json
 
 _TIMEOUT = 3.0
 _AT_ONCE = 4
+_UNREADABLE = (OSError, http.client.HTTPException, LookupError, TypeError, ValueError)
 _log = structlog.get_logger("scheduler.mesos")
 
 
 class AgentProbe:
-    """Submits an AgentDescribed for every agent seen in an offer whose flags can be read."""
+    """Submits an AgentDescribed for every agent whose flags can be read. Nothing here waits for an answer."""
 
     def __init__(self, submit: Callable[[AgentDescribed], None], timeout: float = _TIMEOUT) -> None:
         self._submit = submit
@@ -28,48 +34,69 @@ class AgentProbe:
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="mesos-agents")
 
-    def look_at(self, offers: Iterable[Json]) -> None:
-        """Ask the agents that are new; returns at once."""
-        for offer in offers:
-            agent_id = offer["agent_id"]["value"]
-            with self._lock:
-                is_new = agent_id not in self._seen
-                self._seen.add(agent_id)
-            if is_new:
-                self._pool.submit(self._ask, agent_id, offer)
-
-    def retry_failed(self) -> None:
-        """Ask those again that did not answer, when they are next offered."""
+    def look_around(self, master: Address) -> None:
+        """Ask the agents that the master has, and those again that did not answer so far."""
         with self._lock:
             self._seen -= self._failed
             self._failed.clear()
+        self._pool.submit(self._ask_master, master)
+
+    def look_at(self, offers: Iterable[Json]) -> None:
+        """Ask the agents that are new among these offers'."""
+        for offer in offers:
+            self._ask_once(offer["agent_id"]["value"], partial(_in_offer, offer))
 
     def stop(self) -> None:
         """Ask no more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _ask(self, agent_id: str, offer: Json) -> None:
+    def _ask_master(self, master: Address) -> None:
         try:
-            isolators = self._isolators(offer)
-        except (OSError, http.client.HTTPException, LookupError, TypeError, ValueError) as error:
+            agents = self._get(master, "/slaves")["slaves"]
+            for agent in agents:
+                self._ask_once(agent["id"], partial(_in_list, agent))
+        except _UNREADABLE as error:
+            _log.info("the master's agents cannot be read", master=str(master), error=repr(error))
+
+    def _ask_once(self, agent_id: str, where: Callable[[], tuple[Address, str]]) -> None:
+        with self._lock:
+            is_new = agent_id not in self._seen
+            self._seen.add(agent_id)
+        if is_new:
+            self._pool.submit(self._ask, agent_id, where)
+
+    def _ask(self, agent_id: str, where: Callable[[], tuple[Address, str]]) -> None:
+        try:
+            address, prefix = where()
+            isolation: str = self._get(address, f"{prefix}/flags")["flags"]["isolation"]
+        except _UNREADABLE as error:
             with self._lock:
                 self._failed.add(agent_id)
             _log.info("the agent's flags cannot be read", agent_id=agent_id, error=repr(error))
             return
-        self._submit(AgentDescribed(agent_id, isolators))
+        self._submit(AgentDescribed(agent_id, frozenset(name.strip() for name in isolation.split(",") if name.strip())))
 
-    def _isolators(self, offer: Json) -> frozenset[str]:
-        url: dict[str, Any] = offer["url"]
-        address = url["address"]
-        host = address.get("ip") or address["hostname"]
-        connection = http.client.HTTPConnection(host, int(address["port"]), timeout=self._timeout)
+    def _get(self, address: Address, path: str) -> Any:
+        connection = http.client.HTTPConnection(address.host, address.port, timeout=self._timeout)
         try:
-            connection.request("GET", f"{url.get('path', '').rstrip('/')}/flags")
+            connection.request("GET", path)
             response = connection.getresponse()
             body = response.read()
         finally:
             connection.close()
         if response.status != http.client.OK:
             raise ValueError(f"HTTP {response.status}")
-        isolation: str = orjson.loads(body)["flags"]["isolation"]
-        return frozenset(name.strip() for name in isolation.split(",") if name.strip())
+        return orjson.loads(body)
+
+
+def _in_offer(offer: Json) -> tuple[Address, str]:
+    """The agent's address and the prefix of its paths, as its offers tell them."""
+    url = offer["url"]
+    address = url["address"]
+    return Address(address.get("ip") or address["hostname"], int(address["port"])), url.get("path", "").rstrip("/")
+
+
+def _in_list(agent: Json) -> tuple[Address, str]:
+    """The same from the master's list, where ``pid`` is ``slave(1)@HOST:PORT``."""
+    name, _, address = agent["pid"].partition("@")
+    return parse_address(address), f"/{name}"

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from scheduler.core.events import Disconnected, Event, FrameworkFailed, Subscribed
+from scheduler.mesos.address import Address
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.codec import offer_rescinded, offers_received, status_updated
 from scheduler.mesos.library import Scheduler
@@ -51,5 +52,5 @@ class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
         self._submit(FrameworkFailed(message))
 
     def _subscribed(self, driver: Any, master: Json) -> None:
-        self._agents.retry_failed()
+        self._agents.look_around(Address(master["hostname"], master["port"]))
         self._submit(Subscribed(driver.framework_id, driver.master, master.get("version")))

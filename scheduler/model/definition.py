@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+MOST_INSTANCES = 100_000  # more than podexec is built for are a slip of the finger
 NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
 Name = Annotated[str, StringConstraints(pattern=NAME, min_length=1, max_length=63)]
@@ -187,7 +188,7 @@ class Scaling(Model):
     """How many instances to run."""
 
     kind: Literal["fixed"] = "fixed"
-    instances: int = Field(default=1, ge=0)
+    instances: int = Field(default=1, ge=0, le=MOST_INSTANCES)
 
 
 class Backoff(Model):

@@ -1,5 +1,7 @@
 """What Mesos says of tasks, and what follows from it."""
 
+from typing import Any
+
 import pytest
 
 from scheduler.core.effects import Acknowledge, Kill, Note
@@ -10,11 +12,16 @@ C = Condition
 CHECKED = container(healthCheck={"exec": {"command": {"shell": "true"}}})
 
 
-def launched(**fields: object) -> Story:
+def state(story: Story) -> Condition:
+    """The condition of the first task of the one instance."""
+    return story.only.tasks[0].condition
+
+
+def launched(**fields: Any) -> Story:
     """A framework with one instance that was just launched."""
     story = Story()
     story.subscribe()
-    story.post(definition(**fields))  # type: ignore[arg-type]
+    story.post(definition(**fields))
     story.offer()
     return story
 
@@ -68,10 +75,10 @@ def test_what_has_ended_stays_ended(end: Condition) -> None:
 def test_an_unreachable_task_may_come_back() -> None:
     story = running()
     story.all_tasks(C.UNREACHABLE)
-    assert story.only.tasks[0].condition is C.UNREACHABLE
+    assert state(story) is C.UNREACHABLE
     story.all_tasks(C.RUNNING, reason="REASON_AGENT_REREGISTERED")
 
-    assert story.only.tasks[0].condition is C.RUNNING
+    assert state(story) is C.RUNNING
     assert not story.ever(Kill)
 
 
@@ -94,7 +101,7 @@ def test_a_reconciliation_answer_with_news_is_taken() -> None:
     assert after.healthy is False
     assert after.networks == (NetworkAddress("n", ("10.0.0.1",)),)
     story.answer(task.id, C.KILLING)
-    assert story.only.tasks[0].condition is C.KILLING
+    assert state(story) is C.KILLING
 
 
 def test_health_and_networks_are_kept_by_updates_that_do_not_speak_of_them() -> None:
@@ -117,11 +124,9 @@ def test_every_status_with_a_uuid_is_acknowledged_whatever_it_says() -> None:
     (task,) = story.only.tasks
     strange = ("shop_web.instance-nobody.main.1", "made-by-hand", "a.b.c", "")
     for task_id in (task.id, *strange):
-        for condition in C:
+        for condition in set(C) - {C.SCHEDULED}:
             frame = story.update(task_id, condition, uuid="u", agent_id="A5")
-            assert (
-                frame.effects[-1] == Acknowledge(task_id, "A5", "u") or Acknowledge(task_id, "A5", "u") in frame.effects
-            )
+            assert Acknowledge(task_id, "A5", "u") in frame.effects
 
 
 def test_a_status_of_the_master_has_no_uuid_and_is_not_acknowledged() -> None:
@@ -150,7 +155,7 @@ def test_a_task_of_an_earlier_incarnation_is_killed() -> None:
     frame = story.update(first.id, C.RUNNING, agent_id="A1")
 
     assert story.told(Kill, frame) == [Kill(first.id, "A1")]
-    assert story.only.tasks[0].condition is C.RUNNING
+    assert state(story) is C.RUNNING
     assert story.only.incarnation == 2
 
 
@@ -171,7 +176,7 @@ class TestUnknown:
         story = running()
         story.answer(story.only.tasks[0].id, C.UNKNOWN)
         story.wait(74.9)
-        assert story.only.tasks[0].condition is C.UNKNOWN
+        assert state(story) is C.UNKNOWN
         story.wait(0.1)
 
         assert story.only.tasks == ()
@@ -195,10 +200,10 @@ class TestUnknown:
         story.answer(task.id, C.RUNNING)
         story.wait(70)
 
-        assert story.only.tasks[0].condition is C.RUNNING
+        assert state(story) is C.RUNNING
         story.answer(task.id, C.UNKNOWN)
         story.wait(70)
-        assert story.only.tasks[0].condition is C.UNKNOWN, "the time counts from the last time it was known"
+        assert state(story) is C.UNKNOWN, "the time counts from the last time it was known"
 
     def test_it_is_given_up_also_when_the_scheduler_was_restarted_meanwhile(self) -> None:
         story = running()

@@ -57,6 +57,7 @@ class FakeAgent:
         self.kill_finds_launching = (
             True  # whether a KILL destroys a container that is being launched, or does not know it
         )
+        self.garbled: set[str] = set()  # names whose WAIT is not answered with JSON
         self.drop_launch_answer: set[str] = set()  # names whose LAUNCH connection is cut after the container started
         self.command_results: list[int | None] = []  # raw wait statuses of COMMAND sessions; None hangs
         self.containers: dict[str, FakeContainer] = {}
@@ -317,6 +318,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return None
             answer = {"exit_status": container.status, **container.extra}
+        if container.id.rpartition("-")[0] in self.fake.garbled:
+            return self.answer(200, "nonsense")
         return self.answer(200, body={"type": "WAIT_CONTAINER", "wait_container": answer})
 
     def kill_container(self, call: Json) -> None:

@@ -202,3 +202,13 @@ def test_checks_pause_while_the_agent_is_away(agent: FakeAgent, executor: Execut
     agent.start()
     agent.wait_subscribed(2)
     wait_until(lambda: service.requests > before + 2, "checks to go on")
+
+
+def test_a_session_under_way_ends_with_the_kill(agent: FakeAgent, executor: Executor) -> None:
+    agent.stubborn, agent.command_results = {"web"}, [None]
+    check = {**FAST, "type": "COMMAND", "command": {"shell": True, "value": "sleep 9"}, "timeout_seconds": 60}
+    agent.launch_group(task("web", grace=1000.0, health_check=check))
+    agent.wait(lambda: any(c.startswith("check-") for c in agent.containers), "the session")
+    agent.kill("web")
+    agent.wait(lambda: [c.status for c in agent.containers.values() if c.id.startswith("check-")] == [9], "its end")
+    assert agent.wait_state("web", S, R, K).get("healthy") is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from podexec import events as ev
 from podexec.ending import Termination
 from podexec.machine import TABLE, Condition, Pod, next_deadline, step
-from podexec.policy import SIGKILL, SIGTERM, HealthPolicy
+from podexec.policy import SETTLE, SIGKILL, SIGTERM, HealthPolicy
 
 A, B = "a-1", "b-2"
 EXIT_0, EXIT_3, BY_SIGTERM = Termination(0), Termination(3 << 8), Termination(SIGTERM)
@@ -33,6 +33,8 @@ class Story:
         self.tell(ev.GroupReceived(specs or (spec(A), spec(B))))
         for c in list(self.pod.containers) if launched else ():
             self.tell(ev.ContainerLaunched(c))
+        if launched:
+            self.tell(ev.Ticked(), after=SETTLE)
         self.effects.clear()
 
     def tell(self, event: ev.Event, after: float = 0.0) -> list[ev.Effect]:
@@ -166,9 +168,24 @@ def test_a_kill_during_the_launch_is_remembered() -> None:
     story.tell(ev.KillRequested("pod.a"))
     story.tell(ev.SignalAnswered(A, SIGTERM, accepted=False))
     story.tell(ev.ContainerLaunched(A))
+    story.tell(ev.SignalAnswered(A, SIGTERM, accepted=True))
+    story.tell(ev.Ticked(), after=SETTLE)
     assert story.signals() == [(A, SIGTERM), (A, SIGTERM)]
     story.tell(ev.ContainerExited(A, BY_SIGTERM))
     assert story.reports() == ["TASK_KILLING", "TASK_KILLED"], "never running"
+
+
+def test_a_sigterm_waits_until_the_containers_init_forwards_it() -> None:
+    story = Story(spec(A, kill_grace=3.0), launched=False)
+    story.tell(ev.ContainerLaunched(A))
+    story.tell(ev.KillRequested("pod.a"))
+    assert story.signals() == []
+    story.tell(ev.Ticked(), after=SETTLE)
+    assert story.signals() == [(A, SIGTERM)]
+    story.tell(ev.Ticked(), after=2.9)
+    assert story.signals() == [(A, SIGTERM)], "the grace begins with the SIGTERM"
+    story.tell(ev.Ticked(), after=0.1)
+    assert story.signals() == [(A, SIGTERM), (A, SIGKILL)]
 
 
 def test_a_launch_that_a_kill_ended_is_killed_not_failed() -> None:
@@ -187,7 +204,7 @@ def test_a_failed_launch_is_failed_with_a_reason() -> None:
 
 def test_max_completion_time_is_a_hard_kill_without_task_killing() -> None:
     story = Story(spec(A, max_completion=30.0))
-    assert next_deadline(story.pod) == story.now + 30.0
+    assert next_deadline(story.pod) == story.now + 30.0 - SETTLE
     story.tell(ev.Ticked(), after=30.0)
     assert (story.signals(), story.reports()) == ([(A, SIGTERM), (A, SIGKILL)], [])
     story.tell(ev.ContainerExited(A, Termination(SIGKILL)))

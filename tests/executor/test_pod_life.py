@@ -276,3 +276,24 @@ def test_an_event_that_makes_no_sense_is_logged_and_survived(agent: FakeAgent, e
     agent.launch_group(task("web"))
     agent.wait_state("web", S, R)
     wait_until(lambda: "could not be understood" in executor.log, "a line about the event")
+
+
+def test_a_task_that_cannot_be_understood_fails_with_the_reason(agent: FakeAgent, executor: Executor) -> None:
+    disk = {"name": "disk", "type": "SCALAR", "scalar": {"value": 1}, "disk": {"volume": {"mode": "RW"}}}
+    agent.launch_group(task("good"), task("bad", resources=[disk]))
+    assert "the TaskInfo of pod.bad is not understood" in agent.wait_state("bad", FAILED)["message"]
+    agent.wait_state("good", FAILED)
+    assert executor.wait_exit() == 0
+    assert agent.called("LAUNCH_CONTAINER") == []
+
+
+def test_a_fault_of_the_executor_itself_ends_the_pod_and_is_logged(agent: FakeAgent, executor: Executor) -> None:
+    """The agent's answer to a WAIT is not what it can be."""
+    agent.garbled = {"web"}
+    agent.launch_group(task("web"), task("db"))
+    agent.wait_state("web", S, R)
+    agent.wait_state("db", S, R)
+    agent.exit("web", 0)
+    assert "internal error" in agent.wait_state("db", S, R, K, KILLED)["message"]
+    assert executor.wait_exit() == 0
+    assert "level=error" in executor.log

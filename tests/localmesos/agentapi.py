@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from localmesos import Member
@@ -49,6 +51,46 @@ def containers(agent: Member) -> dict[str, Any]:
     """The standalone containers of an agent, by id."""
     answer = call(agent, {"type": "GET_CONTAINERS", "get_containers": {"show_standalone": True}})
     return {one["container_id"]["value"]: one for one in answer["get_containers"].get("containers", [])}
+
+
+def executor_container(agent: Member) -> dict[str, Any]:
+    """The container id of the first executor on an agent; empty where none is running yet."""
+    answer = call(agent, {"type": "GET_CONTAINERS"})
+    running = [
+        one for one in answer["get_containers"].get("containers", []) if "executor_pid" in one["container_status"]
+    ]
+    found: dict[str, Any] = running[0]["container_id"] if running else {}
+    return found
+
+
+@contextmanager
+def session(agent: Member, parent: dict[str, Any], command: str) -> Iterator[Iterator[str]]:
+    """A session in a container: what its command writes, piece by piece."""
+    connection = http.client.HTTPConnection(agent.host, int(agent.address.rpartition(":")[2]), timeout=DEADLINE_SECONDS)
+    container = {"value": f"session-{uuid.uuid4()}", "parent": parent}
+    request = {"container_id": container, "command": {"shell": True, "value": command}, "container": {"type": "MESOS"}}
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "application/recordio",
+        "Message-Accept": "application/json",
+    }
+    call_type = "LAUNCH_NESTED_CONTAINER_SESSION"
+    connection.request("POST", "/api/v1", json.dumps({"type": call_type, call_type.lower(): request}), headers)
+    stream = connection.getresponse()
+    try:
+        assert stream.status == 200, f"{call_type} was answered with {stream.status}: {stream.read().decode()}"
+        yield output(stream)
+    finally:
+        stream.close()
+        connection.close()
+
+
+def output(stream: http.client.HTTPResponse) -> Iterator[str]:
+    """The texts in a stream of PROCESS_IO records."""
+    while length := stream.readline():
+        record = json.loads(stream.read(int(length)))
+        if "data" in record:
+            yield base64.b64decode(record["data"]["data"]).decode()
 
 
 def wait_for_end(agent: Member, container: str) -> Any:

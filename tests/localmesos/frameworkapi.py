@@ -1,6 +1,6 @@
-"""The smallest framework there is: takes one offer and launches one executor, which nobody ever hears of.
+"""The smallest framework there is: takes one offer and launches one executor, which never registers.
 
-An executor that never registers runs for --executor_registration_timeout (a minute): enough to look at what Mesos puts
+Such an executor runs for --executor_registration_timeout (a minute): enough to look at what Mesos puts
 around a process that a framework launches, such as its network, which containers without a framework do not get.
 """
 

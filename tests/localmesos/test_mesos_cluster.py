@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -40,6 +42,11 @@ def here() -> Choice:
 def cluster(module_mesos_cluster: ClusterFactory) -> Cluster:
     """A cluster that tests share which leave it as it was."""
     return module_mesos_cluster(agents=1)
+
+
+def own_name() -> str:
+    """A name for a cluster that no other test run uses at the same time."""
+    return f"test-{secrets.token_hex(4)}"
 
 
 def start_in_another_process(name: str, until: str) -> subprocess.Popen[str]:
@@ -99,6 +106,19 @@ def test_nothing_is_left_after_down(mesos_cluster: ClusterFactory, here: Choice)
     cluster.down()  # once more is no error
 
 
+def test_a_session_in_a_container_works_and_leaves_no_socket(mesos_cluster: ClusterFactory) -> None:
+    cluster = mesos_cluster(agents=1)
+    agent = cluster.agents[0]
+    with frameworkapi.executor(cluster.master, "exec sleep 1000", {"type": "MESOS"}):
+        parent = agentapi.eventually(lambda: agentapi.executor_container(agent), "the start of the executor")
+        with agentapi.session(agent, parent, "echo hello; exec sleep 1000") as output:
+            assert next(output) == "hello\n"
+            sockets = remains.switchboard_sockets(cluster.state.folder)
+            assert len(sockets) == 1
+            cluster.down()
+    assert not sockets[0].exists()
+
+
 def test_clusters_live_beside_each_other(cluster: Cluster, mesos_cluster: ClusterFactory) -> None:
     other = mesos_cluster(agents=1)
     addresses = [member.address for one in (cluster, other) for member in one.state.members]
@@ -108,7 +128,7 @@ def test_clusters_live_beside_each_other(cluster: Cluster, mesos_cluster: Cluste
 
 
 def test_what_a_killed_starter_leaves_is_taken_away_by_the_next_up(mesos_cluster: ClusterFactory) -> None:
-    name = "test-starter-killed"
+    name = own_name()
     starter = start_in_another_process(name, "ready")
     state = Cluster.load(name).state
     agentapi.launch(state.of_kind("agent")[0], "sleep 1000")
@@ -120,7 +140,7 @@ def test_what_a_killed_starter_leaves_is_taken_away_by_the_next_up(mesos_cluster
 
 
 def test_what_a_starter_killed_half_way_leaves_is_taken_away_by_down() -> None:
-    name = "test-starter-killed-early"
+    name = own_name()
     starter = start_in_another_process(name, "starting 1 master")
     kill(starter)
     state = Cluster.load(name).state
@@ -129,7 +149,7 @@ def test_what_a_starter_killed_half_way_leaves_is_taken_away_by_down() -> None:
 
 
 def test_a_start_that_fails_says_why_and_leaves_nothing() -> None:
-    name = "test-bad-flag"
+    name = own_name()
     with pytest.raises(ClusterError, match=r"(?s)agent-1 has ended.*Failed to load unknown flag 'no_such_flag'"):
         Cluster.up(name, agent_flags={"no_such_flag": "1"}, owner_pid=os.getpid())
     assert name not in Cluster.list()
@@ -230,9 +250,10 @@ def test_a_name_that_is_taken_or_none_is_refused(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("wrong", [{"masters": 0}, {"agents": -1}, {"agents": 201}, {"level": "full"}])
 def test_a_cluster_that_can_not_be_is_refused(wrong: dict[str, Any]) -> None:
+    name = own_name()
     with pytest.raises(ClusterError):
-        Cluster.up("test-wrong", **wrong)
-    assert "test-wrong" not in Cluster.list()
+        Cluster.up(name, **wrong)
+    assert name not in Cluster.list()
 
 
 AS_USER = """
@@ -282,3 +303,51 @@ def test_a_user_who_is_not_root_gets_plain_processes(tmp_path: Path) -> None:
     assert listed >= 4
     assert left == []
     assert port_ranges == 2
+
+
+AS_V2_HOST = """
+import json, os, sys
+from localmesos import Cluster, remains
+from localmesos.level import OWN_HIERARCHY
+cluster = Cluster.up(sys.argv[1], owner_pid=os.getpid())
+from tests.localmesos import agentapi
+agent = cluster.agents[0]
+container = agentapi.launch(agent, "cat /proc/self/cgroup")
+status = agentapi.wait_for_end(agent, container)["exit_status"]
+groups = (agent.work_dir / "containers" / container / "stdout").read_text()
+level, left_out, state = cluster.level, cluster.left_out, cluster.state
+cluster.down()
+freezer = OWN_HIERARCHY / "freezer"
+kept = freezer.is_mount() and not any(freezer.glob("podexec-*"))
+print(json.dumps([level, left_out, status, groups, remains.listing(state), kept]))
+"""
+WITHOUT_V1 = """
+mount --make-rprivate /
+awk '$3 == "cgroup" { print $2 }' /proc/mounts | while read target; do umount "$target" || exit 1; done
+exec "$@"
+"""
+
+
+def test_a_machine_with_cgroup_v2_only_gets_the_linux_launcher_without_limits(here: Choice) -> None:
+    if here.level != "linux":
+        assert here.left_out
+        return
+    paths = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
+    program = [sys.executable, "-c", AS_V2_HOST, own_name()]
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", WITHOUT_V1, "sh", *program],  # a mount namespace in which v1 is not mounted
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    level, left_out, status, groups, left, freezer_kept = json.loads(done.stdout)
+    assert level == "linux-v2"
+    assert left_out.startswith("cpu and memory limits (cgroup v1 is not mounted")
+    assert status == 0
+    assert re.search(r":freezer:/podexec-\w+-agent-1/", groups)
+    assert not re.search(r":memory:/podexec-", groups)
+    assert left == []
+    assert not freezer_kept, "the freezer stays mounted though no cluster is in it"

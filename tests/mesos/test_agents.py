@@ -11,6 +11,7 @@ from fake_master import Heard, Server
 from structlog.testing import capture_logs
 
 from scheduler.core.events import AgentDescribed
+from scheduler.mesos.address import Address
 from scheduler.mesos.agents import AgentProbe
 from scheduler.model.json import Json
 
@@ -24,6 +25,12 @@ class FakeAgent(Server):
         self.status = 200
         self.body = json.dumps({"flags": {"isolation": "posix/cpu,filesystem/linux, network/cni"}})
         self.delay = 0.0
+        self.listed: list[Json] = []
+
+    @property
+    def address(self) -> Address:
+        """Where it listens, as a master and as an agent."""
+        return Address("127.0.0.1", self.server_address[1])
 
     def offer(self, agent_id: str = "agent-1") -> Json:
         address = {"ip": "127.0.0.1", "hostname": "h", "port": self.server_address[1]}
@@ -34,6 +41,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         agent = self.server
         assert isinstance(agent, FakeAgent)
+        if self.path == "/slaves":
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"slaves": agent.listed}).encode())
+            return
         agent.paths.add(self.path)
         time.sleep(agent.delay)
         self.send_response(agent.status)
@@ -100,6 +112,28 @@ def test_an_agent_that_does_not_answer_is_noted_and_asked_again_after_the_next_s
     agent.status, agent.body, agent.delay = 200, good, 0.0
     probe.look_at([agent.offer()])
     assert described.all() == []
-    probe.retry_failed()
+    probe.look_around(agent.address)
     probe.look_at([agent.offer()])
     assert described.wait_for_count(1, "the agent") == [AgentDescribed("agent-1", ISOLATORS)]
+
+
+def test_the_agents_on_the_masters_list_are_asked_before_they_offer_anything(
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AgentDescribed]
+) -> None:
+    agent.listed = [{"id": f"agent-{number}", "pid": f"slave(1)@{agent.address}"} for number in (1, 2)]
+    probe.look_around(agent.address)
+    found = described.wait_for_count(2, "both agents")
+    probe.look_at([agent.offer()])
+    probe.look_around(agent.address)
+    assert {event.agent_id: event.isolators for event in found} == {"agent-1": ISOLATORS, "agent-2": ISOLATORS}
+    assert agent.paths.all() == ["/slave(1)/flags"] * 2
+
+
+def test_an_agent_listed_without_an_address_is_noted(
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AgentDescribed]
+) -> None:
+    agent.listed = [{"id": "agent-1"}]
+    with capture_logs() as logs:
+        probe.look_around(agent.address)
+        described.wait_for(lambda _: logs, "the note")
+    assert logs[0]["event"] == "the agent's flags cannot be read"

@@ -1,0 +1,174 @@
+"""A master with agents that keep their own table of tasks, as far as a scheduler can tell.
+
+One ordered wire to the scheduler, cut by a disconnection; per task a stream of updates of which the first is sent
+again until it is acknowledged. It has no opinions on what the scheduler should want.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from scheduler.core.effects import Accept, Acknowledge, Effect, Kill, Reconcile
+from scheduler.core.events import StatusUpdated
+from scheduler.model.json import Json
+from scheduler.model.records import Condition
+
+C = Condition
+_NEXT = {C.PROVISIONED: C.STAGING, C.STAGING: C.STARTING, C.STARTING: C.RUNNING}
+
+
+@dataclass
+class FakeTask:
+    """A task an agent runs: where it stands, what was told of it, and what is still to be acknowledged."""
+
+    id: str
+    agent_id: str
+    group: str
+    condition: Condition = C.PROVISIONED
+    told: Condition = C.STAGING
+    unacknowledged: deque[tuple[str, Condition]] = field(default_factory=deque)
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process may still run."""
+        return not self.condition.terminal
+
+
+class FakeMesos:
+    """Takes the effects of frames, gives events."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, FakeTask] = {}
+        self.wire: deque[StatusUpdated] = deque()
+        self.connected = False
+        self.unreachable: set[str] = set()
+        self.lost_accepts = 0  # so many next ACCEPT calls never arrive
+        self._uuids = 0
+
+    # ----------------------------------------------------------------- what is asked of it
+
+    def perform(self, effects: tuple[Effect, ...], now: float) -> None:
+        """Do what a frame asks; without a connection nothing arrives."""
+        if not self.connected:
+            return
+        for effect in effects:
+            match effect:
+                case Accept(operations=operations):
+                    self._accept(operations)
+                case Kill(task_id=task_id):
+                    self._kill(task_id, now)
+                case Reconcile(tasks=tasks):
+                    self._reconcile(tasks, now)
+                case Acknowledge(task_id=task_id, uuid=uuid):
+                    self._acknowledge(task_id, uuid)
+                case _:
+                    pass
+
+    def _accept(self, operations: tuple[Json, ...]) -> None:
+        if self.lost_accepts:
+            self.lost_accepts -= 1
+            return
+        for operation in operations:
+            group = operation["launch_group"]
+            executor_id = group["executor"]["executor_id"]["value"]
+            assert executor_id not in {task.group for task in self.tasks.values()}, f"{executor_id} is used twice"
+            for info in group["task_group"]["tasks"]:
+                task_id = info["task_id"]["value"]
+                assert task_id not in self.tasks, f"the master would refuse or die of the task id {task_id}"
+                self.tasks[task_id] = FakeTask(task_id, info["agent_id"]["value"], executor_id)
+
+    def _kill(self, task_id: str, now: float) -> None:
+        task = self.tasks.get(task_id)
+        if task is None:
+            self._answer(task_id, None, C.UNKNOWN, now)
+        elif task.agent_id not in self.unreachable:
+            self.end(task.group, C.KILLED)
+
+    def _reconcile(self, tasks: tuple[tuple[str, str | None], ...], now: float) -> None:
+        for task_id in [task_id for task_id, _ in tasks] or list(self.tasks):
+            task = self.tasks.get(task_id)
+            agent_id = task.agent_id if task else dict(tasks)[task_id]
+            if agent_id in self.unreachable:
+                if task:
+                    self._answer(task_id, agent_id, C.UNREACHABLE, now)
+            else:
+                self._answer(task_id, agent_id, task.told if task else C.GONE, now)
+
+    def _acknowledge(self, task_id: str, uuid: str) -> None:
+        task = self.tasks.get(task_id)
+        if task is None or not task.unacknowledged or task.unacknowledged[0][0] != uuid:
+            return
+        _, condition = task.unacknowledged.popleft()
+        if condition.terminal:
+            del self.tasks[task_id]
+
+    def _answer(self, task_id: str, agent_id: str | None, condition: Condition, now: float) -> None:
+        self.wire.append(StatusUpdated(task_id, condition, agent_id, None, now, reason="REASON_RECONCILIATION"))
+
+    # ------------------------------------------------------------------- what happens in it
+
+    def connect(self) -> None:
+        """The scheduler subscribed: a new stream."""
+        self.connected = True
+        self.wire.clear()
+
+    def disconnect(self) -> None:
+        """The stream broke; what was on its way is lost."""
+        self.connected = False
+        self.wire.clear()
+
+    def groups(self) -> dict[str, list[FakeTask]]:
+        """The living tasks by executor."""
+        found: dict[str, list[FakeTask]] = {}
+        for task in self.tasks.values():
+            if task.alive:
+                found.setdefault(task.group, []).append(task)
+        return found
+
+    def advance(self, group: str) -> None:
+        """Every container of a group comes one step further up."""
+        for task in self.groups().get(group, ()):
+            if task.condition in _NEXT:
+                self._becomes(task, _NEXT[task.condition])
+
+    def end(self, group: str, condition: Condition) -> None:
+        """One container ends; unless it finished, the executor kills the others."""
+        for number, task in enumerate(self.groups().get(group, ())):
+            if number == 0:
+                self._becomes(task, condition)
+            elif condition is not C.FINISHED:
+                self._becomes(task, C.KILLED)
+
+    def partition(self, agent_id: str, now: float) -> None:
+        """The master loses an agent out of sight; its tasks run on."""
+        self.unreachable.add(agent_id)
+        for task in self.tasks.values():
+            if task.agent_id == agent_id and self.connected:
+                self.wire.append(StatusUpdated(task.id, C.UNREACHABLE, agent_id, None, now))
+
+    def heal(self, agent_id: str, now: float) -> None:
+        """The agent is back with all it ran."""
+        self.unreachable.discard(agent_id)
+        for task in self.tasks.values():
+            if task.agent_id == agent_id and self.connected:
+                self.wire.append(StatusUpdated(task.id, task.told, agent_id, None, now))
+
+    def sendable(self) -> list[str]:
+        """Tasks with an update that an agent would (again) send now."""
+        if not self.connected:
+            return []
+        return [task.id for task in self.tasks.values() if task.unacknowledged and self._in_sight(task)]
+
+    def send(self, task_id: str, now: float) -> None:
+        """The agent sends a task's first update that is not acknowledged, for the first time or once more."""
+        task = self.tasks[task_id]
+        uuid, condition = task.unacknowledged[0]
+        task.told = condition
+        self.wire.append(StatusUpdated(task_id, condition, task.agent_id, uuid, now, message=f"{condition}"))
+
+    def _becomes(self, task: FakeTask, condition: Condition) -> None:
+        self._uuids += 1
+        task.condition = condition
+        task.unacknowledged.append((f"uuid-{self._uuids}", condition))
+
+    def _in_sight(self, task: FakeTask) -> bool:
+        return task.agent_id not in self.unreachable
