@@ -14,7 +14,7 @@ import argparse
 import importlib.metadata
 import importlib.util
 import os
-import py_compile
+import subprocess
 import sys
 import tempfile
 import zipfile
@@ -91,20 +91,38 @@ def _module(name: str, hint: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _bytecode(files: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
-    """Unchecked: the archive never changes, nothing is compared at start-up. No docstrings or asserts: less to load."""
+    """Unchecked: the archive never changes, nothing is compared at start-up. No docstrings or asserts: less to load.
+
+    A fresh interpreter with a fixed hash seed compiles: what this process has done before would show in the bytes.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        source, compiled = Path(folder, "source.py"), Path(folder, "compiled.pyc")
         for name, text in files.items():
-            source.write_bytes(text)
-            py_compile.compile(
-                str(source),
-                str(compiled),
-                dfile=name,
-                doraise=True,
-                optimize=2,
-                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-            )
-            yield f"{name}c", compiled.read_bytes()
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text)
+        command = [
+            sys.executable,
+            "-S",
+            "-m",
+            "compileall",
+            "-q",
+            "-b",
+            "-o",
+            "2",
+            "--invalidation-mode",
+            "unchecked-hash",
+        ]
+        done = subprocess.run(
+            [*command, "-s", folder, folder],
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise BuildError(f"the executor's sources do not compile: {done.stdout}{done.stderr}")
+        for name in files:
+            yield f"{name}c", Path(folder, f"{name}c").read_bytes()
 
 
 def _licenses() -> Iterator[tuple[str, bytes]]:

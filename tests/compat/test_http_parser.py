@@ -135,7 +135,8 @@ def test_decompression_is_refused_clearly() -> None:
 def test_importing_pymesos_and_making_a_parser_does_not_need_httptools() -> None:
     """The executor runs from a zip file, which native code cannot be imported from."""
     program = (
-        "import sys; sys.modules['httptools'] = None; import pymesos; from http_parser.http import HttpParser; HttpParser();"
+        "import sys; sys.modules['httptools'] = None; import pymesos;"
+        "from http_parser.http import HttpParser; HttpParser();"
         "from http_parser.pyparser import INVALID_CHUNK; print('fine')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)

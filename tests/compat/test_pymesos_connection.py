@@ -200,7 +200,7 @@ class Master(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-class Decliner(Scheduler):
+class Decliner(Scheduler):  # type: ignore[misc]  # pymesos has no types
     """Declines every offer."""
 
     def resourceOffers(self, driver: MesosSchedulerDriver, offers: list[dict[str, Any]]) -> None:
@@ -209,22 +209,23 @@ class Decliner(Scheduler):
 
 
 def test_a_scheduler_driver_subscribes_gets_offers_and_calls_with_its_stream_id() -> None:
-    handler = type("ThisMaster", (Master,), {"calls": queue.SimpleQueue(), "goodbye": threading.Event()})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    calls: queue.SimpleQueue[tuple[str | None, dict[str, Any]]] = queue.SimpleQueue()
+    goodbye = threading.Event()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("ThisMaster", (Master,), {"calls": calls, "goodbye": goodbye}))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     framework = {"user": "nobody", "name": "compat", "id": {"value": "f-1"}}
     driver = MesosSchedulerDriver(Decliner(), framework, f"127.0.0.1:{server.server_address[1]}", failover=True)
     try:
         driver.start()
-        assert handler.calls.get(timeout=DEADLINE)[1]["type"] == "SUBSCRIBE"
-        stream_id, decline = handler.calls.get(timeout=DEADLINE)
+        assert calls.get(timeout=DEADLINE)[1]["type"] == "SUBSCRIBE"
+        stream_id, decline = calls.get(timeout=DEADLINE)
         assert (stream_id, decline["type"]) == ("stream-7", "DECLINE")
         assert decline["decline"]["offer_ids"] == [{"value": "ö" * 20}]
     finally:
         driver.stop(failover=True)
         driver.join()
-        handler.goodbye.set()
+        goodbye.set()
         server.shutdown()
         server.server_close()
         thread.join(DEADLINE)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-import podexec
+from podexec import zipapp
 from tests.executor.fake_agent import DEADLINE, PREFIX, FakeAgent
 
-SOURCE = Path(podexec.__file__).parent.parent
+# The interpreter itself, not a virtual environment: the executor brings all it needs.
+PYTHON = os.path.realpath(sys.executable)
 
 
 class Executor:
@@ -24,7 +25,6 @@ class Executor:
         self._log = sandbox / "stderr"
         base = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(SOURCE),
             "MESOS_FRAMEWORK_ID": "framework",
             "MESOS_EXECUTOR_ID": "pod",
             "MESOS_SLAVE_PID": f"{PREFIX[1:]}@127.0.0.1:{agent.port}",
@@ -66,15 +66,21 @@ def agent() -> Iterator[FakeAgent]:
     agent.stop()
 
 
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The executor as it is shipped."""
+    return zipapp.build(tmp_path_factory.mktemp("zipapp") / "podexec.pyz")
+
+
 @pytest.fixture
-def start(agent: FakeAgent, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StartExecutor]:
+def start(agent: FakeAgent, archive: Path, tmp_path: Path) -> Iterator[StartExecutor]:
     """Start executors; keyword arguments are environment variables. Their logs are shown when a test fails."""
     started: list[Executor] = []
 
-    def start(program: tuple[str, ...] = (sys.executable, "-m", "podexec"), **environment: str) -> Executor:
+    def start(*arguments: str, **environment: str) -> Executor:
         sandbox = tmp_path / f"sandbox-{len(started)}"
         sandbox.mkdir()
-        started.append(Executor(agent, sandbox, program, environment))
+        started.append(Executor(agent, sandbox, (PYTHON, "-I", "-S", str(archive), *arguments), environment))
         return started[-1]
 
     yield start

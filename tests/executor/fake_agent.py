@@ -326,10 +326,9 @@ class _Handler(BaseHTTPRequestHandler):
         fake, signal = self.fake, call["signal"]
         with fake.changed:
             container = self.find(call["container_id"])
-            unknown = container is None or container.status is not None
-            if unknown or (container.launching and not fake.kill_finds_launching):
+            too_early = container is not None and container.launching and not fake.kill_finds_launching
+            if container is None or container.status is not None or too_early:
                 return self.answer(404, f"Container {call['container_id']['value']} cannot be found")
-            assert container is not None
             container.signals.append(signal)
             name = container.id.rpartition("-")[0]
             if container.launching:

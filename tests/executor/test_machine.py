@@ -294,16 +294,17 @@ def test_a_task_that_comes_twice_is_launched_once() -> None:
     assert [type(e) for e in story.tell(ev.GroupReceived((spec(A),)))] == [ev.Note]
 
 
-@pytest.mark.parametrize("kind", [ev.ContainerLaunched, ev.ContainerExited, ev.LaunchFailed])
-@pytest.mark.parametrize("condition", Condition)
-def test_an_event_the_table_does_not_know_is_noted_and_changes_nothing(condition: Condition, kind: type) -> None:
-    if (condition, kind) in TABLE:
-        return
-    event = {
-        ev.ContainerLaunched: ev.ContainerLaunched(A),
-        ev.ContainerExited: ev.ContainerExited(A, EXIT_0),
-        ev.LaunchFailed: ev.LaunchFailed(A, "no"),
-    }[kind]
+LIFE_EVENTS: list[ev.Event] = [
+    ev.ContainerLaunched(A),
+    ev.ContainerExited(A, EXIT_0),
+    ev.LaunchFailed(A, "no"),
+]
+
+
+@pytest.mark.parametrize(
+    ("condition", "event"), [(c, e) for c in Condition for e in LIFE_EVENTS if (c, type(e)) not in TABLE]
+)
+def test_an_event_the_table_does_not_know_is_noted_and_changes_nothing(condition: Condition, event: ev.Event) -> None:
     story = Story(spec(A), spec(B), launched=condition is not Condition.LAUNCHING)
     if condition in (Condition.KILLING, Condition.ENDED):
         story.tell(ev.KillRequested("pod.a", grace=1000.0))
@@ -320,7 +321,8 @@ def test_an_event_the_table_does_not_know_is_noted_and_changes_nothing(condition
 
 def test_events_about_unknown_containers_and_tasks_are_noted() -> None:
     story = Story()
-    for event in (ev.ContainerExited("x-9", EXIT_0), ev.KillRequested("pod.x")):
+    events: list[ev.Event] = [ev.ContainerExited("x-9", EXIT_0), ev.KillRequested("pod.x")]
+    for event in events:
         assert [type(e) for e in story.tell(event)] == [ev.Note]
 
 

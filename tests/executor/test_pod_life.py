@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 
 from podexec.wire import ExecutorData
@@ -261,7 +260,7 @@ def sorted_ids(line: str) -> list[str]:
 
 
 def test_it_starts_in_the_place_of_the_default_executor(agent: FakeAgent, start: StartExecutor) -> None:
-    start(program=(sys.executable, "-m", "podexec", "--launcher_dir=/usr/libexec/mesos"))
+    start("--launcher_dir=/usr/libexec/mesos")
     agent.wait_subscribed()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import zipfile
@@ -11,13 +10,8 @@ from pathlib import Path
 import pytest
 
 from podexec import zipapp
-from tests.executor.conftest import StartExecutor
+from tests.executor.conftest import Executor
 from tests.executor.fake_agent import FakeAgent, task
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return zipapp.build(tmp_path_factory.mktemp("zipapp") / "podexec.pyz")
 
 
 def test_the_same_inputs_give_the_same_bytes(archive: Path, tmp_path: Path) -> None:
@@ -33,11 +27,7 @@ def test_it_holds_what_the_executor_imports_and_not_its_own_builder(archive: Pat
     assert any(n.startswith("licenses/structlog/") for n in names)
 
 
-def test_it_runs_a_pod_with_nothing_installed(archive: Path, agent: FakeAgent, start: StartExecutor) -> None:
-    """``-I -S``: no site-packages, no environment; the interpreter behind the virtual environment."""
-    python = os.path.realpath(sys.executable)
-    executor = start(program=(python, "-I", "-S", str(archive)))
-    agent.wait_subscribed()
+def test_it_runs_a_pod_without_a_word_that_is_not_of_the_log(agent: FakeAgent, executor: Executor) -> None:
     agent.launch_group(task("web"))
     agent.wait_state("web", "TASK_STARTING", "TASK_RUNNING")
     agent.exit("web", 0)

@@ -41,6 +41,7 @@ class FakeMesos:
         self.wire: deque[StatusUpdated] = deque()
         self.connected = False
         self.unreachable: set[str] = set()
+        self.ending: set[str] = set()  # groups whose executor is killing what is left
         self.lost_accepts = 0  # so many next ACCEPT calls never arrive
         self._uuids = 0
 
@@ -125,18 +126,19 @@ class FakeMesos:
         return found
 
     def advance(self, group: str) -> None:
-        """Every container of a group comes one step further up."""
+        """Every container of a group comes one step further up; or it ends, where the executor is ending its group."""
         for task in self.groups().get(group, ()):
-            if task.condition in _NEXT:
+            if group in self.ending:
+                self._becomes(task, C.KILLED)
+            elif task.condition in _NEXT:
                 self._becomes(task, _NEXT[task.condition])
 
     def end(self, group: str, condition: Condition) -> None:
-        """One container ends; unless it finished, the executor kills the others."""
-        for number, task in enumerate(self.groups().get(group, ())):
-            if number == 0:
-                self._becomes(task, condition)
-            elif condition is not C.FINISHED:
-                self._becomes(task, C.KILLED)
+        """One container ends; unless it finished, the executor will end the others."""
+        for task in self.groups().get(group, [])[:1]:
+            self._becomes(task, condition)
+        if condition is not C.FINISHED:
+            self.ending.add(group)
 
     def partition(self, agent_id: str, now: float) -> None:
         """The master loses an agent out of sight; its tasks run on."""
