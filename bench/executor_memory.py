@@ -1,16 +1,23 @@
 """How much memory the executor uses itself: what its own cgroup is charged, without the nested containers' cgroups."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
+
 from localmesos import Cluster
 from localmesos.commands import cgroups_root
+from scheduler.cli.local import LocalScheduler
+from scheduler.model.json import Json
 
 _HIERARCHY = Path("/sys/fs/cgroup/memory")
 _CHARGED = ("rss", "cache", "swap")  # local counters of memory.stat; the total_* ones add the nested containers'
 _INTERVAL_SECONDS = 0.01
+_WATCH_SECONDS = 10.0
+_WAIT_SECONDS = 60.0
 MEGABYTE = 1 << 20
 
 
@@ -25,7 +32,7 @@ class Charge:
 
 
 class ChargeMeter:
-    """Samples every executor cgroup of a local cluster until it is stopped; knows the peak of each container id."""
+    """Samples the memory cgroups of a local cluster's containers until it is stopped; knows the peak of each."""
 
     def __init__(self, cluster: Cluster) -> None:
         """Nothing is sampled yet."""
@@ -45,7 +52,7 @@ class ChargeMeter:
         self._thread.join()
 
     def charges(self) -> dict[str, Charge]:
-        """By the executor's container id."""
+        """By container id."""
         return dict(self._charges)
 
     def _run(self) -> None:
@@ -70,11 +77,60 @@ def charge_of(cgroup: Path) -> int:
     return sum(int(counters.get(name, 0)) for name in _CHARGED)
 
 
-def report(charges: dict[str, Charge], say: Callable[[str], None]) -> None:
-    """A line for each executor."""
-    for container_id, charge in charges.items():
+def measure(scheduler: LocalScheduler, say: Callable[[str], None]) -> None:
+    """Pods of 2, 5 and 20 containers, two of them health-checked by a command every 2 s, for ten seconds each."""
+    for count in (2, 5, 20):
+        charge = _measure_pod(scheduler, f"/memory/{count}", count)
         peak, last, limit = (size / MEGABYTE for size in (charge.peak, charge.last, charge.limit))
         say(
-            f"executor {container_id}: peak {peak:.1f} MB of its own, {last:.1f} MB at the end, "
-            f"under a limit of {limit:.0f} MB with its containers ({charge.samples} samples)"
+            f"{count} containers: the executor's own charge peaks at {peak:.1f} MB, {last:.1f} MB at the end; "
+            f"limit {limit:.0f} MB with its containers ({charge.samples} samples)"
         )
+
+
+def _measure_pod(scheduler: LocalScheduler, pod_id: str, count: int) -> Charge:
+    with ChargeMeter(scheduler.cluster) as meter:
+        scheduler.client.add(pod(pod_id, count))
+        wait_until(lambda: scheduler.client.status(pod_id)["status"] == "STABLE", f"{pod_id} is STABLE")
+        time.sleep(_WATCH_SECONDS)
+        (container_id,) = executor_containers(scheduler.cluster, pod_id)
+    scheduler.client.remove(pod_id)
+    wait_until(lambda: not executor_containers(scheduler.cluster, pod_id), f"{pod_id} is gone")
+    return meter.charges()[container_id]
+
+
+def pod(pod_id: str, count: int) -> Json:
+    """A pod of that many sleeping containers."""
+    check = {"exec": {"command": {"shell": "true"}}, "delaySeconds": 0, "intervalSeconds": 2, "timeoutSeconds": 1}
+    containers = [
+        {
+            "name": f"c{number}",
+            "resources": {"cpus": 0.05, "mem": 32},
+            "exec": {"command": {"shell": "exec sleep 1000"}},
+            **({"healthCheck": check} if number < 2 else {}),
+        }
+        for number in range(count)
+    ]
+    return {"id": pod_id, "containers": containers}
+
+
+def executor_containers(cluster: Cluster, pod_id: str) -> list[str]:
+    """The container ids of a pod's executors."""
+    prefix = f"instance-{pod_id.strip('/').replace('/', '_')}."
+    states = [httpx2.get(f"http://{agent.address}/state", timeout=10).json() for agent in cluster.agents]
+    return [
+        executor["container"]
+        for state in states
+        for framework in state["frameworks"]
+        for executor in framework["executors"]
+        if executor["id"].startswith(prefix)
+    ]
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Return when the condition holds; fail when it does not within a minute."""
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {_WAIT_SECONDS:g} s")
+        time.sleep(0.1)

@@ -75,6 +75,10 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up the connection."""
         self._http.close()
 
     def info(self) -> Json:

@@ -9,10 +9,9 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -28,10 +27,8 @@ from scheduler.model.json import Json
 
 if TYPE_CHECKING:
     from localmesos import Cluster
-    from localmesos.processes import Process
     from scheduler.cli.client import Client
 
-_SCHEDULER_SECONDS = 30.0
 _STABLE_SECONDS = 120.0
 _POLL_SECONDS = 0.1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -45,7 +42,7 @@ def up(
     name: Name = DEFAULT_NAME,
 ) -> None:
     """Start a local Mesos, the scheduler and an example pod, and show them until Ctrl-C takes everything down."""
-    from scheduler.cli.client import Client
+    from scheduler.cli.local import LocalScheduler, build_executor
 
     _require_free(listen)
     with _interrupts_as_exceptions(), local_cluster(name) as cluster:
@@ -55,9 +52,16 @@ def up(
             raise typer.Exit(130) from None
         kept = False
         try:
-            _start_scheduler(cluster, listen)
-            with Client(f"http://{listen}") as client:
-                _show_pod(cluster, client)
+            folder = cluster.state.folder / "scheduler"  # taken away, and its process ended, with the cluster
+            say("building the executor")
+            executor = build_executor(folder / "podexec.pyz")
+            say("starting the scheduler")
+            scheduler = LocalScheduler(cluster, folder, executor, listen)
+            scheduler.start()
+            with scheduler.client as client:
+                info = client.info()
+                say(f"framework {info['frameworkId']} on Mesos {info['mesos']['version']}; the API is {client.url}")
+                _show_pod(client, scheduler.log)
                 if detach:
                     cluster.release()
                     kept = True
@@ -112,50 +116,7 @@ def _require_free(listen: str) -> None:
         ) from None
 
 
-def _start_scheduler(cluster: "Cluster", listen: str) -> None:
-    from localmesos.processes import start
-    from scheduler.cli.client import Client
-
-    folder = cluster.state.folder / "scheduler"
-    folder.mkdir(parents=True, exist_ok=True)
-    executor = folder / "podexec.pyz"
-    say("building the executor")
-    built = subprocess.run(
-        [sys.executable, "-m", "podexec.zipapp", "--output", str(executor)], capture_output=True, text=True, check=False
-    )
-    if built.returncode:
-        raise CommandError(f"the executor could not be built: {built.stderr.strip()}")
-    say("starting the scheduler")
-    log = folder / "log"
-    process = start(_command(cluster, listen, folder, executor), dict(os.environ), log)
-    with Client(f"http://{listen}") as client:
-        _wait(lambda: _subscribed(client), process, log)
-        info = client.info()
-    say(f"the scheduler is framework {info['frameworkId']} on Mesos {info['mesos']['version']}, API at http://{listen}")
-
-
-def _command(cluster: "Cluster", listen: str, folder: Path, executor: Path) -> tuple[str, ...]:
-    options = {
-        "--master": cluster.master,
-        "--listen": listen,
-        "--store": f"sqlite:///{folder}/store.db",
-        "--executor": str(executor),
-        "--executor-python": getattr(sys, "_base_executable", sys.executable),
-    }
-    if cluster.networks:
-        options |= {"--default-network-name": cluster.networks[0], "--networks": ",".join(cluster.networks)}
-    words = (word for pair in options.items() for word in pair)
-    return (sys.executable, "-m", "scheduler.cli.main", "scheduler", *words)
-
-
-def _subscribed(client: "Client") -> bool:
-    try:
-        return client.info().get("frameworkId") is not None
-    except CommandError:
-        return False
-
-
-def _show_pod(cluster: "Cluster", client: "Client") -> None:
+def _show_pod(client: "Client", log: Path) -> None:
     definition = json.loads(files("scheduler.cli").joinpath("hello.json").read_text())
     pod_id = definition["id"]
     client.add(definition)
@@ -168,7 +129,6 @@ def _show_pod(cluster: "Cluster", client: "Client") -> None:
             say(f"  {line}")
             told_last = line
         if time.monotonic() > deadline:
-            log = cluster.state.folder / "scheduler" / "log"
             raise CommandError(f"the pod {pod_id} is not STABLE after {_STABLE_SECONDS:g} s ({line}); see {log}")
         time.sleep(_POLL_SECONDS)
     say(f"  {_describe(status)}")
@@ -210,13 +170,3 @@ def _how_to(client: "Client", status: Json) -> str:
     lines = [f"{pod_id} is STABLE: {len(status['spec']['containers'])} containers on a real Mesos {version}."]
     lines += [f"  {label:<12} {text}" for label, text in rows if text]
     return "\n".join(lines)
-
-
-def _wait(ready: Callable[[], bool], process: "Process", log: Path) -> None:
-    deadline = time.monotonic() + _SCHEDULER_SECONDS
-    while not ready():
-        if not process.alive() or time.monotonic() > deadline:
-            how = "did not subscribe in time" if process.alive() else "ended"
-            tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-            raise CommandError(f"the scheduler {how}; {log} ends with:\n{tail}")
-        time.sleep(_POLL_SECONDS)

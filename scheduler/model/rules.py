@@ -164,6 +164,8 @@ def _health_check(at: str, check: HealthCheck, container: Container) -> Iterator
         yield Problem(at, "exactly one of http, tcp and exec is required")
     if check.timeout_seconds >= check.interval_seconds:
         yield Problem(f"{at}/timeoutSeconds", f"must be less than intervalSeconds ({check.interval_seconds})")
+    if check.http is not None and check.http.path is not None and not check.http.path.startswith("/"):
+        yield Problem(f"{at}/http/path", f"must start with a slash: /{check.http.path}")
     endpoints = {endpoint.name for endpoint in container.endpoints}
     for kind, asked in (("http", check.http), ("tcp", check.tcp)):
         if asked is not None and asked.endpoint not in endpoints:

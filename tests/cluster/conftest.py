@@ -1,8 +1,6 @@
 """One local Mesos with two agents for all tests of this folder, and a scheduler on it."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,16 +8,14 @@ import pytest
 
 from localmesos import Cluster
 from localmesos.images import make_busybox_image
+from scheduler.cli.local import build_executor
 from tests.cluster.support import Scheduler
 
 
 @pytest.fixture(scope="session")
 def executor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The executor's zipapp, built from this tree."""
-    path = tmp_path_factory.mktemp("executor") / "podexec.pyz"
-    path.parent.chmod(0o755)
-    subprocess.run([sys.executable, "-m", "podexec.zipapp", "--output", str(path)], check=True, capture_output=True)
-    return path
+    return build_executor(tmp_path_factory.mktemp("executor") / "podexec.pyz")
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +55,7 @@ def own_scheduler(cluster: Cluster, executor: Path, tmp_path: Path) -> Iterator[
     try:
         scheduler.start()
         yield scheduler
-        if scheduler.process is None:
+        if not scheduler.is_alive:
             scheduler.start()
         for pod in scheduler.pods():
             scheduler.remove(pod["id"])

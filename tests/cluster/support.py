@@ -1,10 +1,7 @@
 """A scheduler on a local Mesos, as the tests of the whole see it: through its API, its processes and the sandboxes."""
 
 import os
-import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +10,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from localmesos import Cluster
-from scheduler.cli.client import ApiError, Client
+from scheduler.cli.local import LocalScheduler
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -39,54 +36,12 @@ def free_port() -> int:
         return port
 
 
-class Scheduler:
-    """One `podexec scheduler` process with a store of its own, which may be killed and started again."""
+class Scheduler(LocalScheduler):
+    """A scheduler with what tests ask of it."""
 
     def __init__(self, cluster: Cluster, folder: Path, executor: Path, name: str) -> None:
-        """Nothing is started yet."""
-        self.cluster = cluster
-        self.folder = folder
-        self.log = folder / f"{name}.log"
-        self.port = free_port()
-        self.client = Client(f"http://127.0.0.1:{self.port}")
-        networks = cluster.networks
-        self._command = [
-            sys.executable,
-            *("-m", "scheduler.cli.main", "scheduler"),
-            *("--master", cluster.master),
-            *("--listen", f"127.0.0.1:{self.port}"),
-            *("--store", f"sqlite:///{folder}/{name}.db"),
-            *("--executor", str(executor)),
-            *("--executor-python", getattr(sys, "_base_executable", sys.executable)),
-            *("--framework-name", name),
-            *(("--default-network-name", networks[0], "--networks", ",".join(networks)) if networks else ()),
-        ]
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until Mesos knows it."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self._command, stdout=log, stderr=log)
-        self.wait("the scheduler is subscribed", self._subscribed)
-
-    def _subscribed(self) -> bool:
-        if self.process is not None and self.process.poll() is not None:
-            raise AssertionError(f"the scheduler ended with {self.process.returncode}:\n{self.tail()}")
-        try:
-            return self.client.info()["frameworkId"] is not None
-        except ApiError:
-            return False
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        """End the process with a signal."""
-        if self.process is not None:
-            self.process.send_signal(number)
-            self.process.wait(timeout=20)
-            self.process = None
-
-    def tail(self, lines: int = 30) -> str:
-        """The end of its log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        """On a port of its own; nothing is started yet."""
+        super().__init__(cluster, folder, executor, f"127.0.0.1:{free_port()}", name)
 
     def wait(self, what: str, probe: Callable[[], T | None], deadline: float = DEADLINE_SECONDS) -> T:
         """As ``wait_for``, with the log's end in the message."""
@@ -94,11 +49,6 @@ class Scheduler:
             return wait_for(what, probe, deadline)
         except AssertionError as error:
             raise AssertionError(f"{error}\n--- scheduler's log:\n{self.tail()}") from None
-
-    def close(self) -> None:
-        """End it for good."""
-        self.kill()
-        self.client.__exit__(None, None, None)
 
     # ------------------------------------------------------------------- pods
 

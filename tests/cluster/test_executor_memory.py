@@ -1,7 +1,7 @@
 """The executor lives in what it is given."""
 
-from bench.executor_memory import MEGABYTE, ChargeMeter
-from tests.cluster.support import Scheduler, agent_state, container
+from bench.executor_memory import MEGABYTE, ChargeMeter, executor_containers
+from tests.cluster.support import Scheduler, container
 
 
 def test_five_containers_cost_their_executor_less_than_32_megabytes(scheduler: Scheduler) -> None:
@@ -17,13 +17,7 @@ def test_five_containers_cost_their_executor_less_than_32_megabytes(scheduler: S
     containers += [container(f"checked{number}", "exec sleep 100", healthCheck=check) for number in range(2)]
     with ChargeMeter(scheduler.cluster) as meter:
         scheduler.run({"id": "/five", "containers": containers})
-    (container_id,) = [
-        executor["container"]
-        for agent in scheduler.cluster.agents
-        for framework in agent_state(agent.address)["frameworks"]
-        for executor in framework["executors"]
-        if executor["id"].startswith("instance-five.")
-    ]
+    (container_id,) = executor_containers(scheduler.cluster, "/five")
     charge = meter.charges()[container_id]
     assert charge.samples > 10
     assert 0 < charge.peak < 32 * MEGABYTE

@@ -127,7 +127,7 @@ def _with_count(scheduler: Scheduler, pod_id: str, count: int) -> Json:
 def test_pods_run_on_while_the_scheduler_is_away(own_scheduler: Scheduler, number: int) -> None:
     """Stopped or killed and started again, it knows every pod, and none was touched."""
     before = own_scheduler.run({"id": "/steady", "containers": [container("only", "exec sleep 100")]})
-    own_scheduler.kill(number)
+    own_scheduler.end(number)
     own_scheduler.start()
     after = own_scheduler.stable("/steady")
     assert _tasks(after) == _tasks(before)
@@ -142,7 +142,7 @@ def test_what_happened_while_the_scheduler_was_away_is_taken_up(own_scheduler: S
     sandbox = own_scheduler.sandbox(status, "only")
     own_scheduler.run({"id": "/leaving", "containers": [container("only", "exec sleep 100")]})
     own_scheduler.client.remove("/leaving")
-    own_scheduler.kill()
+    own_scheduler.end()
     (sandbox / "fail").touch()
     own_scheduler.start()
     history = own_scheduler.wait(
@@ -163,7 +163,7 @@ def test_killed_while_twenty_pods_start_none_is_lost_or_doubled(own_scheduler: S
             {"id": f"/many/p{number}", "containers": [_tiny("a"), _tiny("b")], "executorResources": {"cpus": 0.1}}
         )
     own_scheduler.wait("some pods are launched", lambda: len(own_scheduler.cluster_executors()) >= 3)
-    own_scheduler.kill()
+    own_scheduler.end()
     own_scheduler.start()
     for number in range(20):
         own_scheduler.stable(f"/many/p{number}", 90)

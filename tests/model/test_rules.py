@@ -139,6 +139,12 @@ BROKEN = [
         "less than",
     ),
     (
+        "an HTTP path without a slash",
+        checked(http={"endpoint": "e", "path": "health"}),
+        "/containers(0)/healthCheck/http/path",
+        "/health",
+    ),
+    (
         "a check of another container's endpoint",
         checked(http={"endpoint": "f"}),
         "/containers(0)/healthCheck/http/endpoint",

@@ -182,9 +182,11 @@ class Cluster(RuleBasedStateMachine):
         self.mesos.advance(data.draw(st.sampled_from(sorted(self.mesos.groups()))))
 
     @precondition(lambda self: self.mesos.groups())
-    @rule(data=st.data(), how=ENDS)
-    def come_to_an_end(self, data: st.DataObject, how: Condition) -> None:
+    @rule(data=st.data(), how=ENDS, heard=st.booleans())
+    def come_to_an_end(self, data: st.DataObject, how: Condition, heard: bool) -> None:
         self.mesos.end(data.draw(st.sampled_from(sorted(self.mesos.groups()))), how)
+        if heard:
+            self.hear()
 
     @precondition(lambda self: self.mesos.sendable())
     @rule(data=st.data(), times=st.integers(1, 2))
@@ -208,10 +210,14 @@ class Cluster(RuleBasedStateMachine):
             self.offer(list(AGENTS))
             for group in sorted(self.mesos.groups()):
                 self.mesos.advance(group)
-            for task_id in self.mesos.sendable():
-                self.mesos.send(task_id, self.now)
-            while self.mesos.wire:
-                self.receive()
+            self.hear()
+
+    def hear(self) -> None:
+        """Every update there is, and every answer, arrives."""
+        for task_id in self.mesos.sendable():
+            self.mesos.send(task_id, self.now)
+        while self.mesos.wire:
+            self.receive()
 
     @rule(agent=st.sampled_from(AGENTS))
     def partition(self, agent: str) -> None:
@@ -276,7 +282,7 @@ class Cluster(RuleBasedStateMachine):
             if outdated and any(each.id not in before for each in current):
                 assert len(outdated) + len(current) <= capacity + (fewest == capacity)
 
-            ended = [before[each.id] for each in self.world.instances_of(pod.id) if self.was_ended(each, before)]
+            ended = [each for each in self.world.instances_of(pod.id) if self.was_ended(each, before)]
             if any(self.is_ready(each) for each in ended) and all(each.version < pod.config_version for each in ended):
                 assert sum(self.is_ready(each) for each in self.wanted(pod)) >= fewest
 

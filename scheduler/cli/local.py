@@ -1,0 +1,95 @@
+"""A scheduler process on a local Mesos: what `podexec up`, the tests and the measurements start."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from localmesos import Cluster
+from localmesos.processes import Process, start
+from scheduler.cli.client import Client
+from scheduler.cli.errors import CommandError
+
+_START_SECONDS = 30.0
+_END_SECONDS = 20.0
+_POLL_SECONDS = 0.05
+_TAIL_LINES = 30
+
+
+def build_executor(output: Path) -> Path:
+    """Make the executor's zipapp out of this installation."""
+    command = [sys.executable, "-m", "podexec.zipapp", "--output", str(output)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    if built.returncode:
+        raise CommandError(f"the executor could not be built: {built.stderr.strip()}")
+    return output
+
+
+class LocalScheduler:
+    """One `podexec scheduler` with its store and log in a folder; it may be ended and started again.
+
+    The process is detached: it gets no signals of this process's terminal, and outlives it unless it is ended.
+    """
+
+    def __init__(self, cluster: Cluster, folder: Path, executor: Path, listen: str, name: str = "podexec") -> None:
+        """Nothing is started yet."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.cluster = cluster
+        self.log = folder / f"{name}.log"
+        self.client = Client(f"http://{listen}")
+        options = {
+            "--master": cluster.master,
+            "--listen": listen,
+            "--store": f"sqlite:///{folder}/{name}.db",
+            "--executor": str(executor),
+            # Agents start it with a system PATH, in which this Python need not be.
+            "--executor-python": getattr(sys, "_base_executable", sys.executable),
+            "--framework-name": name,
+        }
+        if cluster.networks:
+            options |= {"--default-network-name": cluster.networks[0], "--networks": ",".join(cluster.networks)}
+        words = (word for pair in options.items() for word in pair)
+        self._command = (sys.executable, "-m", "scheduler.cli.main", "scheduler", *words)
+        self._process: Process | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.alive()
+
+    def start(self) -> None:
+        """Start it, and return when Mesos knows it."""
+        self._process = start(self._command, dict(os.environ), self.log)
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._is_subscribed():
+            if not self.is_alive or time.monotonic() > deadline:
+                how = f"did not subscribe within {_START_SECONDS:g} s" if self.is_alive else "ended"
+                raise CommandError(f"the scheduler {how}; {self.log} ends with:\n{self.tail()}")
+            time.sleep(_POLL_SECONDS)
+
+    def end(self, number: int = signal.SIGKILL) -> None:
+        """End the process with a signal, and return when it is gone. Its pods run on."""
+        if self._process is not None and self._process.alive():
+            os.kill(self._process.pid, number)
+            deadline = time.monotonic() + _END_SECONDS
+            while self._process.alive() and time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)
+            self._process.kill()
+        self._process = None
+
+    def close(self) -> None:
+        """End it for good."""
+        self.end()
+        self.client.close()
+
+    def tail(self) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
+
+    def _is_subscribed(self) -> bool:
+        try:
+            return self.client.info().get("frameworkId") is not None
+        except CommandError:
+            return False
