@@ -57,7 +57,9 @@ def executor_container(agent: Member) -> dict[str, Any]:
     """The container id of the first executor on an agent; empty where none is running yet."""
     answer = call(agent, {"type": "GET_CONTAINERS"})
     running = [
-        one for one in answer["get_containers"].get("containers", []) if "executor_pid" in one["container_status"]
+        one
+        for one in answer["get_containers"].get("containers", [])
+        if "executor_pid" in one.get("container_status", {})
     ]
     found: dict[str, Any] = running[0]["container_id"] if running else {}
     return found
