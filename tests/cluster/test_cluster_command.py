@@ -1,0 +1,57 @@
+"""`podexec cluster`, verb by verb."""
+
+import json
+import os
+import subprocess
+import sys
+
+from localmesos import Cluster
+from localmesos.remains import listing
+from tests.cluster.support import environment_without_podexec, wait_for
+
+NAME = f"verbs-{os.getpid()}"
+
+
+def podexec(*arguments: str, code: int = 0) -> str:
+    """What the command printed on stdout, or on stderr where it is to fail."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scheduler.cli.main", "cluster", *arguments, "--name", NAME],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment_without_podexec(),
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
+
+
+def test_every_verb() -> None:
+    """A cluster is made, looked at, changed, hurt, mended and taken down, each time by a process of its own."""
+    try:
+        master = podexec("up", "--agents", "1").strip()
+        state = Cluster(NAME).state
+        status = json.loads(podexec("status", "--json"))
+        assert (status["master"], status["version"]) == (master, "1.11.0")
+        assert status["registered"] == ["agent-1"]
+        assert "leading" in podexec("status")
+        assert podexec("add-agent", "--resources", "cpus:1;mem:512").strip() == "agent-2"
+        podexec("kill-agent", "agent-1")
+        assert not _member("agent-1")["alive"]
+        podexec("restart-agent", "agent-1")
+        wait_for("both agents are registered", lambda: len(json.loads(podexec("status", "--json"))["registered"]) == 2)
+        podexec("kill-master", "master-1")
+        assert not _member("master-1")["alive"]
+        podexec("restart-master", "master-1")
+        assert "Elected as the leading master" in podexec("logs", "master-1", "--lines", "10000")
+        assert "agent-1, agent-2, master-1" in podexec("kill-agent", "agent-9", code=1)
+    finally:
+        podexec("down")
+    assert not listing(state)
+    assert "there is no cluster" in podexec("status", code=1)
+
+
+def _member(member_id: str) -> dict[str, object]:
+    status = json.loads(podexec("status", "--json"))
+    found: dict[str, object] = next(each for each in status["members"] if each["id"] == member_id)
+    return found
