@@ -106,6 +106,10 @@ class Cluster:
         """The names of the clusters of this user, also of those of which only remains are left."""
         return tuple(states.names())
 
+    def companion(self) -> dict[str, str]:
+        """What a program needs in its environment to be ended with the cluster: a scheduler on it, say."""
+        return {processes.COMPANION: str(self.state.folder)}
+
     def release(self) -> None:
         """Let the cluster outlive its owner."""
         with states.exclusive(self.name):

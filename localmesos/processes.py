@@ -20,6 +20,7 @@ from localmesos.errors import ClusterError
 
 KILL_DEADLINE_SECONDS = 10.0
 POLL_SECONDS = 0.02
+COMPANION = "PODEXEC_LOCAL_CLUSTER"  # the mark, in the environment, of a program that goes when the cluster goes
 PROGRAMS = {"mesos-master", "mesos-agent", "mesos-containerizer", "mesos-io-switchboard", "nsenter", "java"}
 
 
@@ -130,14 +131,18 @@ def belongs(process: psutil.Process, folder: Path) -> bool:
     """Whether a process tells by itself that it is part of the cluster in the folder.
 
     A task has a sandbox of the cluster in its environment or as its working directory; one of our programs has the
-    folder in its command line. Somebody else's program, such as a pager that shows a log, is none of these.
+    folder in its command line; a companion has its mark. Somebody else's program, such as a pager that shows a log, is
+    none of these.
     """
     inside = f"{folder}/"
     try:
         command = process.cmdline()
         if command and Path(command[0]).name in PROGRAMS and any(inside in word for word in command):
             return True
-        if any(inside in value for name, value in process.environ().items() if name.startswith("MESOS_")):
+        environment = process.environ()
+        if environment.get(COMPANION) == str(folder):
+            return True
+        if any(inside in value for name, value in environment.items() if name.startswith("MESOS_")):
             return True
         return re.fullmatch(f"{re.escape(inside)}agent-\\d+/work/.*", process.cwd()) is not None
     except psutil.Error:

@@ -30,7 +30,7 @@ def build_executor(output: Path) -> Path:
 class LocalScheduler:
     """One `podexec scheduler` with its store and log in a folder; it may be ended and started again.
 
-    The process is detached: it gets no signals of this process's terminal, and outlives it unless it is ended.
+    The process is detached: it gets no signals of this process's terminal, and outlives it, but not the cluster.
     """
 
     def __init__(self, cluster: Cluster, folder: Path, executor: Path, listen: str, name: str = "podexec") -> None:
@@ -61,7 +61,7 @@ class LocalScheduler:
 
     def start(self) -> None:
         """Start it, and return when Mesos knows it."""
-        self._process = start(self._command, dict(os.environ), self.log)
+        self._process = start(self._command, {**os.environ, **self.cluster.companion()}, self.log)
         deadline = time.monotonic() + _START_SECONDS
         while not self._is_subscribed():
             if not self.is_alive or time.monotonic() > deadline:

@@ -52,7 +52,7 @@ def up(
             raise typer.Exit(130) from None
         kept = False
         try:
-            folder = cluster.state.folder / "scheduler"  # taken away, and its process ended, with the cluster
+            folder = cluster.state.folder / "scheduler"  # taken away with the cluster
             say("building the executor")
             executor = build_executor(folder / "podexec.pyz")
             say("starting the scheduler")

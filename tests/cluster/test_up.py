@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from localmesos import Cluster
@@ -65,6 +66,12 @@ def assert_gone(state: ClusterState) -> None:
     """No process, mount, cgroup, bridge or namespace of the cluster is left."""
     assert state.name not in Cluster.list()
     assert not listing(state)
+    left = [process for process in psutil.process_iter(["cmdline"]) if _names(process, state)]
+    assert not left, left
+
+
+def _names(process: psutil.Process, state: ClusterState) -> bool:
+    return any(f"{state.folder}/" in word for word in process.info["cmdline"] or ())
 
 
 def _shown(output: Path, process: subprocess.Popen[bytes]) -> str:

@@ -321,6 +321,21 @@ freezer = OWN_HIERARCHY / "freezer"
 kept = freezer.is_mount() and not any(freezer.glob("podexec-*"))
 print(json.dumps([level, left_out, status, groups, remains.listing(state), kept]))
 """
+
+
+def test_a_companion_goes_with_the_cluster_and_others_stay(mesos_cluster: ClusterFactory) -> None:
+    cluster = mesos_cluster(agents=0)
+    program = ["sleep", "600"]
+    companion = subprocess.Popen(program, env={**os.environ, **cluster.companion()}, start_new_session=True)
+    with subprocess.Popen(program, cwd=cluster.state.folder) as visitor:
+        try:
+            cluster.down()
+            assert companion.wait(10) == -signal.SIGKILL
+            assert visitor.poll() is None
+        finally:
+            visitor.kill()
+
+
 WITHOUT_V1 = """
 mount --make-rprivate /
 awk '$3 == "cgroup" { print $2 }' /proc/mounts | while read target; do umount "$target" || exit 1; done
