@@ -171,17 +171,15 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
         return {"type": kind, "framework_id": self.framework_id, "executor_id": self.executor_id, **body}
 
     def _handle(self, record: bytes) -> None:
-        """One event. A malformed one is logged and skipped: the pod outlives it."""
+        """One event. A malformed one is logged, without its text, which may hold secrets, and skipped."""
         if self._stopping.is_set():
             return
         try:
             self.on_event(json.loads(record))
         except (ValueError, KeyError, TypeError) as error:
-            self._log.error(
-                "an event could not be understood",
-                error=repr(error),
-                event_text=record[:500].decode("utf-8", "replace"),
-            )
+            # Not repr(): that of a UnicodeDecodeError holds all of the text.
+            why = f"{type(error).__name__}: {error}"
+            self._log.error("an event could not be understood", error=why, length=len(record))
 
     # -- events (called by pymesos' on_event) ------------------------------------------------------------------
 

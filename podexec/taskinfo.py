@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from podexec.events import TaskSpec
 from podexec.policy import DEFAULT_KILL_GRACE, HealthPolicy
+from podexec.wire import TaskData
 
 Json = dict[str, Any]
 
@@ -95,6 +96,8 @@ def _health_policy(health: Json) -> HealthPolicy:
 
 def launch_call(task: Json, container: Json, address: str) -> Json:
     """The body of LAUNCH_CONTAINER: what the TaskInfo says, and what Mesos' own default executor adds to it."""
+    if task.get("data"):
+        task = {**task, **TaskData.decode(task["data"]).parts}
     call: Json = {"container_id": container, "command": _command(task, address)}
     for field in ("container", "resources", "limits"):
         if task.get(field):

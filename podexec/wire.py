@@ -1,7 +1,8 @@
 """What the scheduler and the executor say to each other.
 
 The only module of this package that the scheduler imports, so: standard library only, nothing of pymesos,
-nothing else of this package. It owns the shape of ``ExecutorInfo.data``, and how the executor is started.
+nothing else of this package. It owns the shapes of ``ExecutorInfo.data`` and ``TaskInfo.data``, and how the executor is
+started.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import binascii
 import json
 import shlex
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 WIRE_VERSION: Final = 1
 
@@ -61,6 +62,38 @@ class ExecutorData:
         if unknown:
             raise WireError(f"ExecutorInfo.data has unknown fields: {', '.join(sorted(unknown))}")
         return cls(version=fields["version"], log_level=str(fields.get("log_level", "info")))
+
+
+@dataclass(frozen=True, slots=True)
+class TaskData:
+    """What a task's executor must know and nobody else; it travels in ``TaskInfo.data``, which Mesos shows to no one.
+
+    Attributes:
+        parts: fields of the TaskInfo with the values of its secrets. In the TaskInfo itself, which masters and agents
+            show, these fields have references in the places of values.
+    """
+
+    parts: dict[str, Any]
+
+    def encode(self) -> str:
+        """The text for ``TaskInfo.data``."""
+        text = json.dumps({"version": WIRE_VERSION, "parts": self.parts}, separators=(",", ":"))
+        return base64.b64encode(text.encode()).decode("ascii")
+
+    @classmethod
+    def decode(cls, data: str) -> TaskData:
+        """The inverse of :meth:`encode`; :class:`WireError` for everything else. It does not tell what it read."""
+        try:
+            fields = json.loads(base64.b64decode(data, validate=True))
+        except (binascii.Error, ValueError):
+            raise WireError("TaskInfo.data is not base64 of a JSON object") from None
+        if not isinstance(fields, dict) or fields.get("version") != WIRE_VERSION:
+            raise WireError(
+                f"TaskInfo.data is not of version {WIRE_VERSION}; run a scheduler and an executor of the same release"
+            )
+        if set(fields) != {"version", "parts"} or not isinstance(fields["parts"], dict):
+            raise WireError("TaskInfo.data does not hold a version and parts of a TaskInfo")
+        return cls(fields["parts"])
 
 
 def executor_command(python: str, zipapp: str) -> str:

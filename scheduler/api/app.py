@@ -5,7 +5,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scheduler.api import errors, info
+from scheduler.api import errors, info, openapi
 from scheduler.api.info import ServerInfo
 from scheduler.api.pods import Pods, Requests
 from scheduler.core.world import World
@@ -13,9 +13,11 @@ from scheduler.core.world import World
 
 def create_app(requests: Requests, world: World, server: ServerInfo) -> FastAPI:
     """The API over a world to read and a shell to ask. Both belong to the event loop that runs the app."""
+    # FastAPI's own document knows no bodies of these routes, and its pages load code from other hosts: both are off.
     app = FastAPI(title="podexec", version=server.version, openapi_url=None, redirect_slashes=False)
     app.include_router(Pods(requests, world).router())
     app.include_router(info.router(server, world))
+    app.include_router(openapi.router(server.version))
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=4096)
     app.add_middleware(_MarathonHeaders, leader=f"http://{server.leader}")

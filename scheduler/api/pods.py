@@ -43,7 +43,13 @@ class Pods:
         self._world = world
         self._clock = clock
         settings = world.settings
-        self._site = Site(settings.role, settings.default_network_name, settings.known_networks)
+        self._site = Site(
+            settings.role,
+            settings.default_network_name,
+            settings.known_networks,
+            settings.features,
+            settings.strict_definitions,
+        )
 
     def router(self) -> APIRouter:
         """The routes, the suffixed ones first. HEAD is Marathon's probe for whether pods are supported."""

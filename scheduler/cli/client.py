@@ -10,28 +10,11 @@ import httpx2
 
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import DEFAULT_URL
+from scheduler.cli.words import in_words
 from scheduler.model.json import Json
 
 _TIMEOUT = 30.0
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-# What Marathon's keys mean to a person.
-_WORDS = {
-    "error.path.missing": "is required",
-    "error.expected.jsstring": "must be a text (in YAML, quote it)",
-    "error.expected.jsnumber": "must be a number",
-    "error.expected.int": "must be a whole number",
-    "error.expected.jsboolean": "must be true or false",
-    "error.expected.jsobject": "must be an object",
-    "error.expected.jsarray": "must be a list",
-    "error.expected.date": "must be a time such as 2026-01-31T12:00:00.000Z",
-    "error.minLength": "is too short or empty",
-    "error.maxLength": "is too long",
-    "error.min": "is too small",
-    "error.max": "is too large",
-    "error.pattern": "has characters that are not allowed here",
-    "error.unknown.enum.literal": "is not one of the values allowed here",
-}
 
 
 class ApiError(CommandError):
@@ -163,4 +146,4 @@ def _problems(details: Any) -> Iterable[str]:
     elif isinstance(details, list):
         for detail in details:
             for error in detail["errors"]:
-                yield f"{detail['path']}: {_WORDS.get(error, error)}"
+                yield f"{detail['path']}: {in_words(error)}"

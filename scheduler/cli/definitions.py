@@ -1,14 +1,19 @@
-"""Pod definitions in files: JSON or YAML, one or several in a file, ``-`` for standard input."""
+"""Pod definitions in files: JSON or YAML, one or several in a file, ``-`` for standard input; and their lines.
+
+Whoever only wants the documents calls ``read``; ``read_located`` knows the line of every member too.
+"""
 
 import json
 import re
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from scheduler.cli.errors import CommandError
+from scheduler.cli.lines import lines_of, nearest
 
 
 class _Loader(yaml.SafeLoader):
@@ -21,16 +26,43 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A decoded document, and the lines of its members by their paths; none where they are not known."""
+
+    document: Any
+    lines: dict[str, int] = field(default_factory=dict)
+
+    def line(self, path: str) -> int | None:
+        """The line of a member, or of what should hold it."""
+        return nearest(self.lines, path)
+
+
 def read(file: str) -> list[Any]:
     """Every definition in a file, as it will be sent; the scheduler judges what it says."""
-    name = "standard input" if file == "-" else file
+    return _documents(file, _text(file))
+
+
+def read_located(file: str) -> list[Located]:
+    """Every definition in a file with its lines."""
     text = _text(file)
-    documents = _json(text, name) if re.match(r"\s*[\[{]", text) and not file.endswith((".yaml", ".yml")) else None
-    if documents is None:
-        documents = _yaml(text, name)
+    documents = _documents(file, text)
+    places = lines_of(text, flat=_is_json(file, text))
+    if len(places) != len(documents):
+        places = [{} for _ in documents]
+    return [Located(document, lines) for document, lines in zip(documents, places, strict=True)]
+
+
+def _documents(file: str, text: str) -> list[Any]:
+    name = "standard input" if file == "-" else file
+    documents = _json(text, name) if _is_json(file, text) else _yaml(text, name)
     if not documents:
         raise CommandError(f"{name} holds no pod definition", code=2)
     return documents
+
+
+def _is_json(file: str, text: str) -> bool:
+    return not file.endswith((".yaml", ".yml")) and re.match(r"\s*[\[{]", text) is not None
 
 
 def _text(file: str) -> str:
@@ -43,7 +75,7 @@ def _text(file: str) -> str:
 def _json(text: str, name: str) -> list[Any]:
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CommandError(f"{name} is not JSON: {error}", code=2) from error
     return document if isinstance(document, list) else [document]
 
@@ -54,6 +86,6 @@ def _yaml(text: str, name: str) -> list[Any]:
         json.dumps(documents, allow_nan=False)
     except yaml.YAMLError as error:
         raise CommandError(f"{name} is not YAML: {error}", code=2) from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise CommandError(f"{name} says what JSON cannot say: {error}", code=2) from error
     return documents

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scheduler.cli import render, validate
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import DEFAULT_URL, Json, Url, option
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from scheduler.cli.client import Accepted, Client
 
 app = typer.Typer(name="pod", help="Add, look at and remove pods.", no_args_is_help=True)
+app.command()(render.render)
+app.command()(validate.validate)
+app.command()(validate.schema)
 
 _POLL = 0.5
 

@@ -77,6 +77,21 @@ def run(
     env_vars_prefix: Annotated[
         str | None, option("--env-vars-prefix", "Put before the names of endpoint variables.")
     ] = None,
+    enable_features: Annotated[
+        str,
+        option("--enable-features", "What is switched on; an empty text: nothing.", metavar="NAME,…"),
+    ] = "secrets",
+    secrets_source: Annotated[
+        str,
+        option(
+            "--secrets-source",
+            "Where the values of secrets come from: files, variables of this process, or, with 'reference', Mesos.",
+            metavar="directory:PATH|environment[:PREFIX]|reference|…",
+        ),
+    ] = "environment",
+    strict_definitions: Annotated[
+        bool, option("--strict-definitions", "Refuse definitions with keys that nobody knows.")
+    ] = False,
     decline_offer_duration: Annotated[
         int, option("--decline-offer-duration", "How long a refused offer stays away, in milliseconds.", min=0)
     ] = 120_000,
@@ -105,14 +120,17 @@ def run(
     _check_master(master)
     host, port = _address(listen)
     port = port if http_port is None else http_port
+    features = _features(enable_features)
     known = None if networks is None else frozenset(name.strip() for name in networks.split(",") if name.strip())
     settings = Settings(
-        executor=_executor(executor, executor_python, log_level),
+        executor=executor_for(executor, executor_python, log_level),
         role=mesos_role,
         default_network_name=default_network_name,
         mesos_bridge_name=mesos_bridge_name,
         known_networks=known,
         env_vars_prefix=env_vars_prefix,
+        features=features,
+        strict_definitions=strict_definitions,
         decline_offer_duration=decline_offer_duration / 1000,
         min_revive_offers_interval=min_revive_offers_interval / 1000,
         task_launch_confirm_timeout=task_launch_confirm_timeout / 1000,
@@ -128,6 +146,7 @@ def run(
         principal=mesos_authentication_principal,
         secret=_secret(mesos_authentication_secret_file),
         failover_timeout=failover_timeout,
+        gpus="gpu_resources" in features,
     )
     serve(
         Serving(
@@ -137,6 +156,7 @@ def run(
             store=store,
             settings=settings,
             identity=identity,
+            secrets_source=secrets_source,
             log_level=log_level,
         )
     )
@@ -171,11 +191,20 @@ def _check_master(master: str) -> None:
         raise typer.BadParameter(f"{master!r} is neither HOST:PORT nor zk://…", param_hint="--master")
 
 
+def _features(text: str) -> frozenset[str]:
+    from scheduler.cli.features import parse_features
+
+    try:
+        return parse_features(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--enable-features") from error
+
+
 def _secret(file: Path | None) -> str | None:
     return None if file is None else file.read_text(encoding="utf-8").strip()
 
 
-def _executor(executor: str, python: str, log_level: str) -> "ExecutorCommand":
+def executor_for(executor: str, python: str, log_level: str) -> "ExecutorCommand":
     """How agents start the executor that the option names."""
     from podexec.wire import EXECUTOR_ENVIRONMENT, LOG_LEVELS, ExecutorData, executor_command
     from scheduler.core.settings import ExecutorCommand

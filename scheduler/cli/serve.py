@@ -20,6 +20,7 @@ import uvicorn
 from scheduler.api.app import create_app
 from scheduler.api.info import ServerInfo
 from scheduler.cli.errors import CommandError
+from scheduler.cli.features import without_effect
 from scheduler.core.events import Event
 from scheduler.core.settings import Settings
 from scheduler.core.step import step
@@ -27,7 +28,9 @@ from scheduler.core.world import World
 from scheduler.mesos.driver import Driver
 from scheduler.mesos.framework import FrameworkIdentity
 from scheduler.observe import log as logging
+from scheduler.secrets import open_source
 from scheduler.shell.loop import Shell, ShellError
+from scheduler.shell.ports import SecretError, Secrets
 from scheduler.store import Store, StoreError, open_store
 
 _BACKLOG = 2048
@@ -44,6 +47,7 @@ class Serving:
         store: a URL.
         settings: what the core must know.
         identity: who the framework is to Mesos.
+        secrets_source: as ``--secrets-source`` has it.
     """
 
     master: str
@@ -52,21 +56,23 @@ class Serving:
     store: str
     settings: Settings
     identity: FrameworkIdentity
+    secrets_source: str = "environment"
     log_level: str = "info"
 
 
 def serve(serving: Serving) -> None:
     """Run until told to stop. Raises CommandError when it cannot start or go on."""
     logging.configure(serving.log_level)
+    source = _secrets(serving.secrets_source)
     with contextlib.closing(_listen(serving.host, serving.port)) as listening:
         try:
             with contextlib.closing(open_store(serving.store)) as store:
-                asyncio.run(_run(serving, store, listening))
+                asyncio.run(_run(serving, store, source, listening))
         except (StoreError, ShellError) as error:
             raise CommandError(str(error)) from error
 
 
-async def _run(serving: Serving, store: Store, listening: socket.socket) -> None:
+async def _run(serving: Serving, store: Store, source: Secrets | None, listening: socket.socket) -> None:
     world = World(serving.settings, secrets.randbits(64), store.load())
     advertised = _advertised(serving, listening)
 
@@ -84,7 +90,7 @@ async def _run(serving: Serving, store: Store, listening: socket.socket) -> None
         webui_url=identity.webui_url or f"http://{advertised}",
     )
     framework_id = world.framework.id if world.framework is not None else None
-    driver = Driver(identity, serving.master, submit, failed, framework_id=framework_id)
+    driver = Driver(identity, serving.master, submit, failed, framework_id=framework_id, secrets=source)
     shell = Shell(world, step, store, driver)
     server = _Server(
         uvicorn.Config(
@@ -103,6 +109,8 @@ async def _run(serving: Serving, store: Store, listening: socket.socket) -> None
     structlog.get_logger("scheduler").info(
         "serving", url=f"http://{advertised}", master=serving.master, store=serving.store, pods=len(world.pods)
     )
+    for feature in without_effect(serving.settings.features):
+        structlog.get_logger("scheduler").info("a feature was enabled that has no effect here", feature=feature)
     with _told_to_stop() as told:
         await _until_told(told, shell, driver, server, listening)
 
@@ -156,6 +164,13 @@ def _told_to_stop() -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
+def _secrets(source: str) -> Secrets | None:
+    try:
+        return open_source(source)
+    except SecretError as error:
+        raise CommandError(f"--secrets-source: {error}") from error
+
+
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
@@ -194,6 +209,9 @@ def _config(serving: Serving, identity: FrameworkIdentity) -> dict[str, str | in
         "default_network_name": settings.default_network_name,
         "mesos_bridge_name": settings.mesos_bridge_name,
         "env_vars_prefix": settings.env_vars_prefix,
+        "enable_features": ",".join(sorted(settings.features)),
+        "secrets_source": serving.secrets_source.partition(":")[0],  # what follows may be a credential
+        "strict_definitions": settings.strict_definitions,
         **{f"{name}": round(1000 * value) for name, value in _milliseconds(settings).items()},
     }
 

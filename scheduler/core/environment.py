@@ -1,31 +1,48 @@
 """The environment variables of a container.
 
-Later groups win over earlier ones: the user's own, then what podexec says.
+Later groups win over earlier ones: the user's own, the ports where they are asked for, then what podexec says.
 """
 
 import re
+from collections.abc import Iterator, Mapping
 
-from scheduler.core.networks import is_host
+from scheduler.core import messages
+from scheduler.core.networks import is_host, listening_port
 from scheduler.core.settings import Settings
-from scheduler.model.definition import Container, PodDefinition
+from scheduler.model.definition import Container, Endpoint, EnvironmentSecret, PodDefinition
+from scheduler.model.json import Json
 from scheduler.model.records import Instance
 
 _LONGEST = 512  # Marathon leaves out labels whose variable would be longer
 _LABEL = "MARATHON_APP_LABEL_"
+_PORT_LABEL = "portEnvironment"
 
 
 def variables(
     settings: Settings, definition: PodDefinition, container: Container, instance: Instance, task_id: str
-) -> dict[str, str]:
+) -> dict[str, str | EnvironmentSecret]:
     """All variables of one container of a placed instance."""
+    host_ports = dict(instance.host_ports)
     return (
         definition.environment
         | container.environment
+        | (_ports(definition, host_ports) if _wants_ports(definition) else {})
         | {"HOST": instance.agent.hostname if instance.agent else ""}
         | _context(definition, container, instance, task_id)
         | _labels(definition.labels | container.labels)
-        | _endpoints(settings, definition, dict(instance.host_ports))
+        | _endpoints(settings, definition, host_ports)
     )
+
+
+def message(definition: PodDefinition, values: Mapping[str, str | EnvironmentSecret]) -> Json:
+    """The variables as Mesos' Environment; those that are secrets as references."""
+    return {"variables": [_variable(definition, name, value) for name, value in values.items()]}
+
+
+def _variable(definition: PodDefinition, name: str, value: str | EnvironmentSecret) -> Json:
+    if isinstance(value, str):
+        return {"name": name, "value": value}
+    return {"name": name, "type": "SECRET", "secret": messages.secret(definition, value.secret)}
 
 
 def _context(definition: PodDefinition, container: Container, instance: Instance, task_id: str) -> dict[str, str]:
@@ -57,8 +74,8 @@ def _endpoints(settings: Settings, definition: PodDefinition, host_ports: dict[s
     """Every container sees every endpoint of the pod."""
     prefix = (settings.env_vars_prefix or "").upper()
     found: dict[str, str] = {}
-    for endpoint in (endpoint for container in definition.containers for endpoint in container.endpoints):
-        name = re.sub(r"[^A-Z0-9_]+", "_", endpoint.name.upper())
+    for endpoint in _all_endpoints(definition):
+        name = _name(endpoint)
         host_port = host_ports.get(endpoint.name)
         listening = host_port if is_host(definition) else endpoint.container_port
         if listening:
@@ -68,3 +85,30 @@ def _endpoints(settings: Settings, definition: PodDefinition, host_ports: dict[s
         if endpoint.container_port:
             found[f"{prefix}EP_CONTAINER_{name}"] = str(endpoint.container_port)
     return found
+
+
+def _wants_ports(definition: PodDefinition) -> bool:
+    """Whether the pod asks for PORT0 and the like, which Marathon gives apps alone; the field wins over the label."""
+    if definition.port_environment is not None:
+        return definition.port_environment
+    return definition.labels.get(_PORT_LABEL, "").lower() == "true"
+
+
+def _ports(definition: PodDefinition, host_ports: dict[str, int]) -> dict[str, str]:
+    """The ports to listen on, of every endpoint of the pod, counted in the definition's order."""
+    listening = [
+        (_name(endpoint), str(port))
+        for endpoint in _all_endpoints(definition)
+        if (port := listening_port(definition, endpoint, host_ports))
+    ]
+    counted = {f"PORT{index}": port for index, (_, port) in enumerate(listening)}
+    named = {f"PORT_{name}": port for name, port in listening}
+    return {**counted, **named, "PORTS": ",".join(port for _, port in listening)}
+
+
+def _all_endpoints(definition: PodDefinition) -> Iterator[Endpoint]:
+    return (endpoint for container in definition.containers for endpoint in container.endpoints)
+
+
+def _name(endpoint: Endpoint) -> str:
+    return re.sub(r"[^A-Z0-9_]+", "_", endpoint.name.upper())

@@ -1,12 +1,15 @@
 """Does an offer fit a pod? Either the resources it would use, or every reason why not."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scheduler.core import ports
+from scheduler.core.constraints import Placement
 from scheduler.core.resources import Ledger, negligible
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
+from scheduler.model.records import Agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,9 @@ _REASONS = {
 
 def match(definition: PodDefinition, ledger: Ledger, source: random.Random) -> Match | list[Refusal]:
     """Try to fit one instance into what is left of an offer. Ports are looked at only if everything else fits."""
-    rest = ledger.fork()
-    refusals: dict[str, Refusal] = {}
+    roles = accepted_roles(definition)
+    rest = ledger.fork(roles)
+    refusals = {refusal.reason: refusal for refusal in _before_resources(definition, rest, roles)}
 
     def take(quantities: dict[str, float]) -> tuple[Json, ...]:
         taken = []
@@ -76,6 +80,28 @@ def match(definition: PodDefinition, ledger: Ledger, source: random.Random) -> M
         free = ", ".join(f"{begin}-{end}" for begin, end in rest.free_ports())
         return [Refusal("InsufficientPorts", _wanted_ports(definition), free or "none")]
     return Match((*executor, *port_resources), containers, host_ports, rest)
+
+
+def unfulfilled(placement: Placement, agent: Agent) -> list[Refusal]:
+    """A refusal for each constraint that is against one more instance on the agent."""
+    return [Refusal("UnfulfilledConstraint", asked, has) for asked, has in placement.unfulfilled(agent)]
+
+
+def accepted_roles(definition: PodDefinition) -> frozenset[str]:
+    """On whose resources the pod may run: what it says, else everyone's and its own role's."""
+    asked = definition.scheduling.placement.accepted_resource_roles
+    return frozenset(asked or ("*", definition.role or "*"))
+
+
+def _before_resources(definition: PodDefinition, ledger: Ledger, roles: frozenset[str]) -> Sequence[Refusal]:
+    refusals = []
+    if roles.isdisjoint(ledger.roles):
+        refusals.append(Refusal("UnfulfilledRole", ", ".join(sorted(roles)), ", ".join(ledger.roles) or "none"))
+    persistent = [volume.name for volume in definition.volumes if volume.persistent is not None]
+    if persistent:
+        # No volume is ever reserved yet: an instance that needs one waits.
+        refusals.append(Refusal("NoCorrespondingReservationFound", ", ".join(persistent), "none"))
+    return refusals
 
 
 def _wanted_ports(definition: PodDefinition) -> str:

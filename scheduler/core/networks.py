@@ -1,7 +1,8 @@
-"""The networks of a pod and what is to be found on them: network infos, port mappings, discovery, ports of checks."""
+"""The networks of a pod: network infos with their port mappings, and on which port a container listens."""
 
+from scheduler.core import messages
 from scheduler.core.settings import Settings
-from scheduler.model.definition import Container, Endpoint, Network, PodDefinition
+from scheduler.model.definition import Endpoint, Network, PodDefinition
 from scheduler.model.json import Json
 
 
@@ -25,29 +26,12 @@ def network_infos(settings: Settings, definition: PodDefinition, host_ports: dic
             continue
         info: Json = {"name": _mesos_name(settings, network)}
         if network.labels:
-            info["labels"] = labels(network.labels)
+            info["labels"] = messages.labels(network.labels)
         mappings = _port_mappings(definition, network, host_ports)
         if mappings:
             info["port_mappings"] = mappings
         infos.append(info)
     return infos
-
-
-def discovery(definition: PodDefinition, container: Container, host_ports: dict[str, int]) -> Json:
-    """Under which name and ports Mesos-DNS and others find the container."""
-    ports = [
-        {"number": number, "name": endpoint.name, "protocol": protocol, "labels": labels(endpoint.labels | scope)}
-        for endpoint in container.endpoints
-        for protocol in endpoint.protocol or ()
-        for number, scope in _reachable_at(definition, endpoint, host_ports)
-    ]
-    name = ".".join(reversed(definition.id.strip("/").split("/")))
-    return {"visibility": "FRAMEWORK", "name": name, "ports": {"ports": ports}}
-
-
-def labels(members: dict[str, str]) -> Json:
-    """Labels as Mesos writes them."""
-    return {"labels": [{"key": key, "value": value} for key, value in members.items()]}
 
 
 def _mesos_name(settings: Settings, network: Network) -> str:
@@ -64,18 +48,3 @@ def _port_mappings(definition: PodDefinition, network: Network, host_ports: dict
         mapping = {"host_port": host_port, "container_port": endpoint.container_port or host_port}
         mappings += [{**mapping, "protocol": protocol} for protocol in endpoint.protocol or ()] or [mapping]
     return mappings
-
-
-def _reachable_at(
-    definition: PodDefinition, endpoint: Endpoint, host_ports: dict[str, int]
-) -> list[tuple[int, dict[str, str]]]:
-    """(port, labels that tell on which network) for each place where the endpoint answers."""
-    host_port = host_ports.get(endpoint.name)
-    if host_port is not None:
-        return [(host_port, {} if is_host(definition) else {"network-scope": "host"})]
-    containers = [network.name or "" for network in definition.networks if network.mode == "container"]
-    return [
-        (endpoint.container_port, {"network-scope": "container", "network-name": name})
-        for name in endpoint.network_names or containers
-        if endpoint.container_port
-    ]

@@ -8,13 +8,15 @@ from scheduler.core.effects import Done, Refused, Reply
 from scheduler.core.events import PodDeleted, PodPosted, PodPut
 from scheduler.core.kills import decommission
 from scheduler.core.turn import Turn
-from scheduler.model.definition import PodDefinition
+from scheduler.model.definition import Model, PodDefinition
 from scheduler.model.records import Goal, Pod
+from scheduler.model.rules import broken_update
 
 VERSIONS_KEPT = 50
 
 # A change of these alone applies to later launches and restarts nothing.
-_NOT_RESTARTING = frozenset({"version", "scaling", "executor_resources"})
+_NOT_RESTARTING = frozenset({"version", "scaling", "scheduling", "executor_resources", "legacy_shared_cgroups"})
+_SCHEDULING_NOT_RESTARTING = frozenset({"kill_selection", "unreachable_strategy"})
 
 
 def posted(turn: Turn, event: PodPosted) -> None:
@@ -57,11 +59,13 @@ def deleted(turn: Turn, event: PodDeleted) -> None:
 
 def _accept(turn: Turn, request: int, asked: PodDefinition) -> None:
     world = turn.world
+    pod = world.pods.get(asked.id)
     problems = capabilities.problems(world, asked)
+    if pod is not None:
+        problems += tuple((each.path, each.error) for each in broken_update(world.current(pod), asked))
     if problems:
         turn.ask(Reply(request, Refused("invalid", "Object is not valid", problems)))
         return
-    pod = world.pods.get(asked.id)
     version = _version(turn.now, pod)
     definition = asked.model_copy(update={"version": version})
     restarts = pod is None or _restarts(world.current(pod), definition)
@@ -81,11 +85,15 @@ def _accept(turn: Turn, request: int, asked: PodDefinition) -> None:
 
 def _restarts(before: PodDefinition, after: PodDefinition) -> bool:
     """Whether running instances have to be replaced to be as defined."""
+    return _differ(before, after, _NOT_RESTARTING) or _differ(
+        before.scheduling, after.scheduling, _SCHEDULING_NOT_RESTARTING
+    )
+
+
+def _differ(before: Model, after: Model, apart_from: frozenset[str]) -> bool:
     return any(
-        getattr(before, name) != getattr(after, name)
-        for name in PodDefinition.model_fields
-        if name not in _NOT_RESTARTING and name != "scheduling"
-    ) or (before.scheduling.backoff, before.scheduling.upgrade) != (after.scheduling.backoff, after.scheduling.upgrade)
+        getattr(before, name) != getattr(after, name) for name in type(before).model_fields if name not in apart_from
+    )
 
 
 def _version(now: float, pod: Pod | None) -> str:

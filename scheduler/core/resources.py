@@ -16,12 +16,14 @@ _SCALARS = ("cpus", "mem", "disk", "gpus")
 @dataclass(slots=True)
 class _Scalar:
     template: Json
+    role: str
     left: int
 
 
 @dataclass(slots=True)
 class _Ports:
     template: Json
+    role: str
     ranges: list[tuple[int, int]]
 
 
@@ -33,15 +35,17 @@ class Ledger:
         self.offer = offer
         self._scalars: dict[str, list[_Scalar]] = {name: [] for name in _SCALARS}
         self._ports: list[_Ports] = []
+        self._usable: frozenset[str] | None = None
         for resource in offer.get("resources", ()):
             if "disk" in resource or "revocable" in resource or "shared" in resource:
                 continue
             template = {key: value for key, value in resource.items() if key not in ("scalar", "ranges")}
+            role = _role(resource)
             if resource["name"] in self._scalars and resource["type"] == "SCALAR":
-                self._scalars[resource["name"]].append(_Scalar(template, _milli(resource["scalar"]["value"])))
+                self._scalars[resource["name"]].append(_Scalar(template, role, _milli(resource["scalar"]["value"])))
             elif resource["name"] == "ports" and resource["type"] == "RANGES":
                 ranges = [(int(each["begin"]), int(each["end"])) for each in resource["ranges"].get("range", ())]
-                self._ports.append(_Ports(template, ranges))
+                self._ports.append(_Ports(template, role, ranges))
 
     @property
     def agent_id(self) -> str:
@@ -49,38 +53,46 @@ class Ledger:
         agent_id: str = self.offer["agent_id"]["value"]
         return agent_id
 
-    def fork(self) -> "Ledger":
-        """A copy to try a match on."""
+    @property
+    def roles(self) -> list[str]:
+        """The roles whose resources are in the offer."""
+        scalars = {entry.role for entries in self._scalars.values() for entry in entries}
+        return sorted(scalars | {entry.role for entry in self._ports})
+
+    def fork(self, roles: frozenset[str] | None = None) -> "Ledger":
+        """A copy to try a match on. It uses the resources of these roles only; without any, all."""
         other = copy.copy(self)
-        other._scalars = {  # noqa: SLF001 - its own class
-            name: [_Scalar(entry.template, entry.left) for entry in entries] for name, entries in self._scalars.items()
+        other._usable = roles  # noqa: SLF001 - its own class
+        other._scalars = {  # noqa: SLF001
+            name: [_Scalar(entry.template, entry.role, entry.left) for entry in entries]
+            for name, entries in self._scalars.items()
         }
-        other._ports = [_Ports(entry.template, list(entry.ranges)) for entry in self._ports]  # noqa: SLF001
+        other._ports = [_Ports(entry.template, entry.role, list(entry.ranges)) for entry in self._ports]  # noqa: SLF001
         return other
 
     def most(self, name: str) -> float:
         """The largest quantity that one request could still take."""
-        return max((entry.left for entry in self._scalars[name]), default=0) / 1000
+        return max((entry.left for entry in self._scalars[name] if self._may_use(entry)), default=0) / 1000
 
     def take(self, name: str, amount: float) -> Json | None:
         """A resource of that quantity, or None where no single entry has it."""
         wanted = _milli(amount)
         for entry in self._scalars[name]:
-            if entry.left >= wanted:
+            if entry.left >= wanted and self._may_use(entry):
                 entry.left -= wanted
                 return {**entry.template, "scalar": {"value": wanted / 1000}}
         return None
 
     def free_ports(self) -> list[tuple[int, int]]:
         """The port ranges nobody has taken, ends included."""
-        return [each for entry in self._ports for each in entry.ranges]
+        return [each for entry in self._ports if self._may_use(entry) for each in entry.ranges]
 
     def take_ports(self, ports: Iterable[int]) -> list[Json] | None:
         """Resources holding exactly these ports, or None where one is not there."""
         taken: list[list[int]] = [[] for _ in self._ports]
         for port in ports:
             for entry, mine in zip(self._ports, taken, strict=True):
-                if _remove(entry.ranges, port):
+                if self._may_use(entry) and _remove(entry.ranges, port):
                     mine.append(port)
                     break
             else:
@@ -90,6 +102,16 @@ class Ledger:
             for entry, mine in zip(self._ports, taken, strict=True)
             if mine
         ]
+
+    def _may_use(self, entry: _Scalar | _Ports) -> bool:
+        return self._usable is None or entry.role in self._usable
+
+
+def _role(resource: Json) -> str:
+    """Whose a resource is: the innermost reservation's role; "*" is everyone's."""
+    reservations = resource.get("reservations") or [resource]
+    role: str = reservations[-1].get("role", "*")
+    return role
 
 
 def negligible(amount: float) -> bool:

@@ -30,6 +30,8 @@ class Settings:
         default_network_name: given to a container network without a name.
         known_networks: CNI networks that the agents have; None: not known, any name is taken.
         env_vars_prefix: put before ENDPOINT_*, EP_HOST_*, EP_CONTAINER_* names.
+        features: those of Marathon's ``--enable_features`` that are on.
+        strict_definitions: whether a definition with unknown keys is refused.
         decline_offer_duration: how long a refused offer stays away.
         min_revive_offers_interval: at most one REVIVE in this time.
         task_launch_confirm_timeout: a launch of which nothing is heard for this long is killed and tried again.
@@ -45,6 +47,8 @@ class Settings:
     mesos_bridge_name: str = "mesos-bridge"
     known_networks: frozenset[str] | None = None
     env_vars_prefix: str | None = None
+    features: frozenset[str] = frozenset({"secrets"})
+    strict_definitions: bool = False
     decline_offer_duration: float = 120.0
     min_revive_offers_interval: float = 5.0
     task_launch_confirm_timeout: float = 300.0

@@ -12,6 +12,7 @@ import functools
 import json
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -21,7 +22,7 @@ import orjson
 import structlog
 
 from scheduler.core.effects import Revive, Suppress
-from scheduler.core.events import Event
+from scheduler.core.events import Event, StatusUpdated
 from scheduler.mesos.address import Address, parse_address, parse_masters
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.callbacks import Callbacks
@@ -29,6 +30,7 @@ from scheduler.mesos.codec import MalformedError, call_body
 from scheduler.mesos.detector import Detector
 from scheduler.mesos.dialer import Dialer
 from scheduler.mesos.framework import FrameworkIdentity
+from scheduler.mesos.launches import with_secrets
 from scheduler.mesos.library import MesosSchedulerDriver
 from scheduler.mesos.sender import CALL_PATH, Sender, Subscription
 from scheduler.mesos.stream import (
@@ -41,7 +43,8 @@ from scheduler.mesos.stream import (
 )
 from scheduler.mesos.threads import run_guarded
 from scheduler.model.json import Json
-from scheduler.shell.ports import MesosCall
+from scheduler.model.records import Condition
+from scheduler.shell.ports import MesosCall, Secrets
 
 _ZOOKEEPER = "zk://"
 _OUR_FAULT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -75,6 +78,7 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
     """Follows the leading master and carries calls to it. Starts once; ``stop`` leaves the framework's tasks running.
 
     ``submit`` gets the events, ``failed`` the error that ended the driver's thread; both are called by other threads.
+    ``secrets`` has the values that launches refer to; without it the references themselves are sent.
     """
 
     # pymesos' own attributes, which have no types.
@@ -90,6 +94,7 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
         failed: Callable[[BaseException], None],
         *,
         framework_id: str | None = None,
+        secrets: Secrets | None = None,
         timing: Timing = Timing(),
     ) -> None:
         self._agents = AgentProbe(submit)
@@ -104,10 +109,12 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
             implicit_acknowledgements=False,
             failover=True,
         )
+        self._submit = submit
         self._failed = failed
+        self._secrets = secrets
         self._timing = timing
         self._authorization = _basic(identity)
-        self._sender = Sender(timing.call, self._give_up, failed)
+        self._sender = Sender(timing.call, self._give_up, failed, self._prepare)
         self._dialer = Dialer(_masters(master), timing.first_pause, timing.longest_pause)
         self._detector = Detector(master, self._lead, failed) if master.startswith(_ZOOKEEPER) else None
         self._address: Address | None = None
@@ -324,6 +331,20 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
             if self._refusals >= _MAX_REFUSALS:
                 self.on_error({"message": f"the master at {self._master} does not let this framework in: {refusal}"})
         return self._again(str(refusal))
+
+    # --------------------------------------------------------------- the sender's thread
+
+    def _prepare(self, body: Json) -> Json:
+        """Put the secrets in. Of what cannot be launched without one, the core hears as it would from the master."""
+        if self._secrets is None:
+            return body
+        body, undelivered = with_secrets(body, self._secrets)
+        for launch in undelivered:
+            for task_id in launch.task_ids:
+                self._submit(
+                    StatusUpdated(task_id, Condition.ERROR, launch.agent_id, None, time.time(), launch.message)
+                )
+        return body
 
     # ------------------------------------------------------------------------ helpers
 

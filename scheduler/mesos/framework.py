@@ -19,6 +19,7 @@ class FrameworkIdentity:
         principal: who pays for it; needed where the master authenticates frameworks.
         secret: the principal's, sent as HTTP basic authentication.
         failover_timeout: seconds for which Mesos keeps the tasks of a framework that is away.
+        gpus: whether to be offered agents with GPUs, which Mesos keeps for those who ask.
     """
 
     name: str = "podexec"
@@ -29,16 +30,18 @@ class FrameworkIdentity:
     principal: str | None = None
     secret: str | None = None
     failover_timeout: float = _WEEK
+    gpus: bool = False
 
     def info(self) -> Json:
         """The FrameworkInfo, without the id that only the driver knows."""
+        capabilities = (*_CAPABILITIES, "GPU_RESOURCES") if self.gpus else _CAPABILITIES
         info: Json = {
             "name": self.name,
             "user": self.user,
             "roles": [self.role],
             "checkpoint": True,
             "failover_timeout": self.failover_timeout,
-            "capabilities": [{"type": capability} for capability in _CAPABILITIES],
+            "capabilities": [{"type": capability} for capability in capabilities],
         }
         for name in ("webui_url", "hostname", "principal"):
             value = getattr(self, name)

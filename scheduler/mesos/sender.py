@@ -49,10 +49,11 @@ class _UnsentCallError(Exception):
 
 
 class Sender:
-    """Both callbacks are called on the sender's thread.
+    """All callbacks are called on the sender's thread.
 
     ``broken`` is told of a subscription that no call gets through on, and why; ``failed`` of an error that ended the
-    thread.
+    thread. ``prepare`` gives a call's body as it is to be sent; what it put in is kept no longer than the sending
+    takes.
     """
 
     def __init__(
@@ -60,9 +61,11 @@ class Sender:
         timeout: float,
         broken: Callable[[Subscription, str], None],
         failed: Callable[[BaseException], None],
+        prepare: Callable[[Json], Json],
     ) -> None:
         self._timeout = timeout
         self._broken = broken
+        self._prepare = prepare
         self._changed = threading.Condition()
         self._queue: deque[Json] = deque()
         self._subscription: Subscription | None = None
@@ -125,6 +128,9 @@ class Sender:
             return None
 
     def _deliver(self, subscription: Subscription, body: Json) -> None:
+        if not self._is_present(subscription):
+            return
+        body = self._prepare(body)
         name = body["type"]
         data = orjson.dumps(body)
         for attempt in range(_TRIES):

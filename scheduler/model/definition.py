@@ -7,30 +7,40 @@ JSON names are camelCase, as in Marathon's API; sizes are MiB, times seconds unl
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, Tag
 from pydantic.alias_generators import to_camel
 
+from scheduler.model.values import (
+    OBJECT_OR_TEXT,
+    TAG,
+    TEXT_OR_OBJECT,
+    Count,
+    CpuLimit,
+    Disabled,
+    Disk,
+    DiskType,
+    EnvKey,
+    ExecutorDisk,
+    ExecutorMemory,
+    ImageKind,
+    IpcMode,
+    KillSelection,
+    Labels,
+    Memory,
+    MemoryLimit,
+    Name,
+    NetworkMode,
+    NetworkName,
+    Operator,
+    Path,
+    Port,
+    Scheme,
+    Text,
+    WholeSize,
+)
+
 MOST_INSTANCES = 100_000  # more than podexec is built for are a slip of the finger
-NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-
-Name = Annotated[str, StringConstraints(pattern=NAME, min_length=1, max_length=63)]
-NetworkName = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9_]*[a-z0-9])?$", min_length=1, max_length=63)
-]
-EnvKey = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,253}$")]
-Path = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-Text = Annotated[str, StringConstraints(min_length=1)]
-Port = Annotated[int, Field(ge=0, le=65535)]
-Environment = dict[EnvKey, str]
-Labels = dict[str, str]
-
-
-def _upper(value: Any) -> Any:
-    return value.upper() if isinstance(value, str) else value
-
-
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
+LONGEST_GRACE = 2**31 - 1.0  # Mesos counts nanoseconds, in 64 bits
 
 
 class Model(BaseModel):
@@ -44,21 +54,67 @@ class Model(BaseModel):
     )
 
 
+class EnvironmentSecret(Model):
+    """A variable whose value is a secret: a key of the pod's ``secrets``."""
+
+    secret: Text
+
+
+EnvironmentValue = Annotated[
+    Annotated[str, Tag(f"{TAG}text")] | Annotated[EnvironmentSecret, Tag(f"{TAG}object")], TEXT_OR_OBJECT
+]
+Environment = dict[EnvKey, EnvironmentValue]
+
+
+class Secret(Model):
+    """A secret the pod may use: where the scheduler's secret source finds it."""
+
+    source: Text
+
+
 class Resources(Model):
     """What a container asks for; Mesos, not podexec, decides how it is isolated."""
 
     cpus: float = Field(default=1.0, ge=0.001)
-    mem: float = Field(default=128.0, ge=0.001)
-    disk: float = Field(default=0.0, ge=0)
-    gpus: int = Field(default=0, ge=0)
+    mem: Memory = 128.0
+    disk: Disk = 0.0
+    gpus: Count = 0
+
+
+class ResourceLimits(Model):
+    """How far a container may go beyond its request, where its agent has it to spare."""
+
+    cpus: CpuLimit | None = None
+    mem: MemoryLimit | None = None
+
+
+class Seccomp(Model):
+    """Which system calls a container may make: those of a profile of the agent's, or all (``unconfined``)."""
+
+    profile_name: Text | None = None
+    unconfined: bool = False
+
+
+class IpcInfo(Model):
+    """Whether a container has System V IPC and /dev/shm of its own; ``shmSize`` in MiB."""
+
+    mode: IpcMode
+    shm_size: WholeSize | None = None
+
+
+class LinuxInfo(Model):
+    """Settings of the Linux kernel for a container; for the pod, only ``ipcInfo``."""
+
+    seccomp: Seccomp | None = None
+    ipc_info: IpcInfo | None = None
 
 
 class ExecutorResources(Model):
     """The pod's own overhead: what its executor may use."""
 
     cpus: float = Field(default=0.1, ge=0.1)
-    mem: float = Field(default=32.0, ge=32)
-    disk: float = Field(default=10.0, ge=10)
+    mem: ExecutorMemory = 32.0
+    disk: ExecutorDisk = 10.0
 
 
 class Command(Model):
@@ -86,11 +142,18 @@ class Endpoint(Model):
     network_names: tuple[str, ...] = ()
 
 
+class PullConfig(Model):
+    """The secret (a key of the pod's ``secrets``) that holds the registry's credentials."""
+
+    secret: Text
+
+
 class Image(Model):
     """A Docker image, unpacked and run by Mesos itself. ``forcePull``: do not use the agent's cached copy."""
 
-    kind: Annotated[Literal["DOCKER"], BeforeValidator(_upper)]
+    kind: ImageKind
     id: Path
+    pull_config: PullConfig | None = None
     force_pull: bool | None = None
     labels: Labels = {}
 
@@ -100,7 +163,7 @@ class HttpCheck(Model):
 
     endpoint: Name
     path: Path | None = None
-    scheme: Annotated[Literal["HTTP", "HTTPS"], BeforeValidator(_upper)] = "HTTP"
+    scheme: Scheme = "HTTP"
 
 
 class TcpCheck(Model):
@@ -121,11 +184,22 @@ class HealthCheck(Model):
     http: HttpCheck | None = None
     tcp: TcpCheck | None = None
     exec: CommandCheck | None = None
-    grace_period_seconds: int = Field(default=300, ge=0)
-    interval_seconds: int = Field(default=60, ge=0)
-    max_consecutive_failures: int = Field(default=3, ge=0)
-    timeout_seconds: int = Field(default=20, ge=0)
-    delay_seconds: int = Field(default=15, ge=0)
+    grace_period_seconds: Count = 300
+    interval_seconds: Count = 60
+    max_consecutive_failures: Count = 3
+    timeout_seconds: Count = 20
+    delay_seconds: Count = 15
+
+
+class Check(Model):
+    """As a health check, but nothing is killed: what it finds is reported, and the container counts as ready by it."""
+
+    http: HttpCheck | None = None
+    tcp: TcpCheck | None = None
+    exec: CommandCheck | None = None
+    interval_seconds: Count = 60
+    timeout_seconds: Count = 20
+    delay_seconds: Count = 15
 
 
 class VolumeMount(Model):
@@ -149,7 +223,7 @@ class Artifact(Model):
 class Lifecycle(Model):
     """How a container ends: the time between SIGTERM and SIGKILL."""
 
-    kill_grace_period_seconds: float | None = Field(default=None, ge=0)
+    kill_grace_period_seconds: float | None = Field(default=None, ge=0, le=LONGEST_GRACE)
 
 
 class Container(Model):
@@ -158,29 +232,57 @@ class Container(Model):
     name: Name
     exec: Exec | None = None
     resources: Resources
+    resource_limits: ResourceLimits | None = None
     endpoints: tuple[Endpoint, ...] = ()
     image: Image | None = None
     environment: Environment = {}
     user: str | None = None
     health_check: HealthCheck | None = None
+    check: Check | None = None
+    linux_info: LinuxInfo | None = None
+    tty: bool | None = None
     volume_mounts: tuple[VolumeMount, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     labels: Labels = {}
     lifecycle: Lifecycle | None = None
 
 
+class PersistentVolume(Model):
+    """A volume that outlives the instance's launches, on the agent that holds it; sizes in MiB.
+
+    ``root``: on the agent's main disk; ``path``: on another; ``mount``: a whole disk, of ``size`` to ``maxSize``.
+    """
+
+    type: DiskType | None = None
+    size: WholeSize
+    max_size: WholeSize | None = None
+    profile_name: Text | None = None
+    constraints: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def default_type(self) -> Literal["root", "mount"]:
+        """What it is where ``type`` is not said: a disk of a profile is a whole one."""
+        return "root" if self.profile_name is None else "mount"
+
+
 class Volume(Model):
-    """A directory the containers share: fresh with every launch, or (``host``) one of the agent's."""
+    """A directory or file the containers share.
+
+    Fresh with every launch; or one of the agent's (``host``); or kept (``persistent``); or a secret's value in a file
+    (``secret``, a key of the pod's ``secrets``).
+    """
 
     name: Name
     host: Text | None = None
+    persistent: PersistentVolume | None = None
+    secret: Text | None = None
 
 
 class Network(Model):
     """A network of the pod. All its containers share one network namespace."""
 
     name: NetworkName | None = None
-    mode: Annotated[Literal["container", "container/bridge", "host"], BeforeValidator(_lower)] = "container"
+    mode: NetworkMode = "container"
     labels: Labels = {}
 
 
@@ -209,12 +311,41 @@ class Upgrade(Model):
     maximum_over_capacity: float = Field(default=1.0, ge=0, le=1)
 
 
+class Constraint(Model):
+    """Where instances may be placed, by a field of the agent: its hostname, an attribute, ``@region`` or ``@zone``."""
+
+    field_name: str
+    operator: Operator
+    value: str | None = None
+
+
+class Placement(Model):
+    """Where instances may run, and on whose resources: ``*`` and the pod's role."""
+
+    constraints: tuple[Constraint, ...] = ()
+    accepted_resource_roles: tuple[str, ...] = ()
+
+
+class UnreachableStrategy(Model):
+    """When an instance on an unreachable agent is replaced, and when it is given up; seconds."""
+
+    inactive_after_seconds: Count = 0
+    expunge_after_seconds: Count = 0
+
+
+Unreachable = Annotated[
+    Annotated[UnreachableStrategy, Tag(f"{TAG}object")] | Annotated[Disabled, Tag(f"{TAG}text")], OBJECT_OR_TEXT
+]
+
+
 class Scheduling(Model):
-    """When, and in which order, instances start and end."""
+    """When, where, and in which order, instances start and end."""
 
     backoff: Backoff = Backoff()
     upgrade: Upgrade = Upgrade()
-    kill_selection: Annotated[Literal["YOUNGEST_FIRST", "OLDEST_FIRST"], BeforeValidator(_upper)] = "YOUNGEST_FIRST"
+    placement: Placement = Placement()
+    kill_selection: KillSelection = "YOUNGEST_FIRST"
+    unreachable_strategy: Unreachable = UnreachableStrategy()
 
 
 class PodDefinition(Model):
@@ -229,17 +360,27 @@ class PodDefinition(Model):
     labels: Labels = {}
     environment: Environment = {}
     containers: Annotated[tuple[Container, ...], Field(min_length=1)]
+    secrets: dict[Text, Secret] = {}
     volumes: tuple[Volume, ...] = ()
     networks: tuple[Network, ...] = ()
     scaling: Scaling = Scaling()
     scheduling: Scheduling = Scheduling()
     executor_resources: ExecutorResources = ExecutorResources()
     role: Text | None = None
+    linux_info: LinuxInfo | None = None
+    legacy_shared_cgroups: bool | None = None
+    port_environment: bool | None = None
+
+    @property
+    def resident(self) -> bool:
+        """Whether its instances stay on the agents that hold their persistent volumes."""
+        return any(volume.persistent is not None for volume in self.volumes)
 
 
 def render(definition: PodDefinition) -> dict[str, Any]:
     """The definition as the API shows it: defaults filled in, absent and empty members left out."""
     rendered: dict[str, Any] = _prune(definition.model_dump(mode="json", by_alias=True))
+    rendered["scheduling"].setdefault("placement", {})  # Marathon shows the parts of scheduling also when empty
     return rendered
 
 

@@ -2,7 +2,12 @@
 
 import re
 
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_NAME = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_LABEL = re.compile(_NAME)
+
+# The shape of an id for those who read a schema; ``is_path`` is what decides.
+_SEGMENT = rf"(\.\.|{_NAME}(\.{_NAME})*)"
+PATTERN = rf"^/*({_SEGMENT}(/+{_SEGMENT})*/*)?$"
 
 
 def is_path(text: str) -> bool:

@@ -1,8 +1,24 @@
 """The one form a definition is stored in: defaults that depend on other fields or on the site filled in."""
 
-from scheduler.model.definition import Container, Endpoint, Lifecycle, Network, PodDefinition
+from typing import Any
+
+from scheduler.model.definition import (
+    Container,
+    Endpoint,
+    Lifecycle,
+    LinuxInfo,
+    Network,
+    PersistentVolume,
+    PodDefinition,
+    ResourceLimits,
+    Scheduling,
+    Upgrade,
+    Volume,
+)
 from scheduler.model.ids import canonical
 from scheduler.model.rules import Site
+
+_RESIDENT_UPGRADE = Upgrade(minimum_health_capacity=0.5, maximum_over_capacity=0.0)
 
 
 def normalise(definition: PodDefinition, site: Site) -> PodDefinition:
@@ -17,6 +33,10 @@ def normalise(definition: PodDefinition, site: Site) -> PodDefinition:
             "containers": tuple(
                 _container(container, every_endpoint_has_a_host_port) for container in definition.containers
             ),
+            "volumes": tuple(_volume(volume) for volume in definition.volumes),
+            "scheduling": _scheduling(definition.scheduling, definition.resident),
+            "linux_info": _said(definition.linux_info, LinuxInfo()),
+            "legacy_shared_cgroups": definition.legacy_shared_cgroups or None,
         }
     )
 
@@ -31,9 +51,48 @@ def _container(container: Container, host_ports: bool) -> Container:
     endpoints = container.endpoints
     if host_ports:
         endpoints = tuple(_with_host_port(endpoint) for endpoint in endpoints)
-    lifecycle = None if container.lifecycle == Lifecycle() else container.lifecycle
-    return container.model_copy(update={"endpoints": endpoints, "lifecycle": lifecycle})
+    return container.model_copy(
+        update={
+            "endpoints": endpoints,
+            "lifecycle": _said(container.lifecycle, Lifecycle()),
+            "linux_info": _said(container.linux_info, LinuxInfo()),
+            "resource_limits": _said(container.resource_limits, ResourceLimits()),
+        }
+    )
 
 
 def _with_host_port(endpoint: Endpoint) -> Endpoint:
     return endpoint if endpoint.host_port is not None else endpoint.model_copy(update={"host_port": 0})
+
+
+def _volume(volume: Volume) -> Volume:
+    if volume.persistent is None or volume.persistent.type is not None:
+        return volume
+    return volume.model_copy(update={"persistent": _of_explicit_type(volume.persistent)})
+
+
+def _of_explicit_type(volume: PersistentVolume) -> PersistentVolume:
+    return volume.model_copy(update={"type": volume.default_type})
+
+
+def _scheduling(scheduling: Scheduling, resident: bool) -> Scheduling:
+    """What an instance with volumes cannot do: start before its predecessor ended, or be replaced elsewhere."""
+    placement = scheduling.placement
+    changes: dict[str, Any] = {
+        "placement": placement.model_copy(
+            update={
+                "constraints": tuple(dict.fromkeys(placement.constraints)),
+                "accepted_resource_roles": tuple(dict.fromkeys(placement.accepted_resource_roles)),
+            }
+        )
+    }
+    if resident and "upgrade" not in scheduling.model_fields_set:
+        changes["upgrade"] = _RESIDENT_UPGRADE
+    if resident and "unreachable_strategy" not in scheduling.model_fields_set:
+        changes["unreachable_strategy"] = "disabled"
+    return scheduling.model_copy(update=changes)
+
+
+def _said(value: Any, nothing: Any) -> Any:
+    """An object that says nothing is none: it would not be shown."""
+    return None if value == nothing else value

@@ -1,12 +1,14 @@
 """What is wrong with a pod definition, in Marathon's terms of path and error; how paths are written and followed.
 
-Decides nothing about definitions; ``schema``, ``unsupported`` and ``rules`` do.
+Decides nothing about definitions; ``schema`` and ``rules`` do.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
+
+Steps = tuple[str | int, ...]  # the keys and list indexes that lead to a member
 
 
 class Stage(Enum):
@@ -60,7 +62,7 @@ def places(document: Any, pattern: str) -> Iterator[Place]:
     yield from _follow(document, pattern.strip("/").split("/"), ())
 
 
-def _follow(value: Any, pattern: list[str], steps: tuple[str | int, ...]) -> Iterator[Place]:
+def _follow(value: Any, pattern: list[str], steps: Steps) -> Iterator[Place]:
     if not isinstance(value, dict):
         return
     name, rest = pattern[0], pattern[1:]

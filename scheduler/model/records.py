@@ -49,12 +49,17 @@ class Goal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """The agent an instance was placed on, as its offer described it."""
+    """The agent an instance was placed on, as its offer described it.
+
+    Attributes:
+        attributes: (name, value as text), what the agent's operator says of it.
+    """
 
     id: str
     hostname: str
     region: str | None = None
     zone: str | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,23 @@
 """From a decoded JSON document to a pod definition: types, required keys, ranges, patterns; Marathon's error keys.
 
-Nulls count as absent where a key is optional. All that is wrong is told at once.
+Nulls count as absent where a key is optional. Unknown keys are ignored, and told to whoever asks.
+All that is wrong is told at once.
 Rules that join fields are in ``rules``.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
-from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from scheduler.model.definition import PodDefinition
 from scheduler.model.ids import is_path
-from scheduler.model.problems import Problem, Problems, Stage, path_of, places
+from scheduler.model.keys import cleaned, told
+from scheduler.model.problems import Problem, Problems, Stage, Steps, path_of, places
+from scheduler.model.values import TAG
 
 _ERRORS = {
     "string_type": "error.expected.jsstring",
@@ -36,10 +38,18 @@ _ERRORS = {
 }
 
 
-def check(document: Any) -> PodDefinition | Problems:
-    """The definition a document spells, or all that keeps it from being one."""
+_COMMANDS = (
+    "/containers()/exec/command",
+    "/containers()/healthCheck/exec/command",
+    "/containers()/check/exec/command",
+)
+
+
+def check(document: Any, strict: bool = False) -> PodDefinition | Problems:
+    """The definition a document spells, or all that keeps it from being one; if strict, unknown keys do."""
+    known, unknown = cleaned(document, PodDefinition)
     try:
-        text = orjson.dumps(_without_nulls(document, PodDefinition))
+        text = orjson.dumps(known)
         definition = PodDefinition.model_validate_json(text, by_alias=True, by_name=False)
         problems: list[Problem] = []
     except orjson.JSONEncodeError as error:
@@ -48,22 +58,44 @@ def check(document: Any) -> PodDefinition | Problems:
         details = error.errors(include_url=False)
         if details[0]["type"] == "json_invalid":
             return Problems(Stage.SYNTAX, (Problem("/", f"nested too deeply: {details[0]['msg']}"),))
-        problems = _translated(details)
+        problems = _translated(details, document)
     problems += _beyond_types(document)
+    if strict:
+        problems += told(unknown)
     return Problems(Stage.SCHEMA, tuple(problems)) if problems else definition
 
 
-def _translated(details: list[ErrorDetails]) -> list[Problem]:
+def unknown_keys(document: Any) -> tuple[Problem, ...]:
+    """The keys of a document that mean nothing in a definition."""
+    return tuple(told(cleaned(document, PodDefinition)[1]))
+
+
+def _translated(details: list[ErrorDetails], document: Any) -> list[Problem]:
     """Pydantic's errors as Marathon's."""
-    locations = [detail["loc"] for detail in details]
+    locations = [_untagged(detail["loc"], document) for detail in details]
+    around = {location[:length] for location in locations for length in range(len(location))}
     problems = []
     for detail, location in zip(details, locations, strict=True):
-        inner = (other for other in locations if len(other) > len(location) and other[: len(location)] == location)
-        if detail["type"] == "too_short" and any(inner):
+        if detail["type"] == "too_short" and location in around:
             continue  # the only item of the list is itself at fault; pydantic counts it as not there
         steps = location[:-1] if location[-2:] == ("scaling", "kind") or location[-1:] == ("[key]",) else location
         problems.append(Problem(path_of(steps), _error(detail)))
     return problems
+
+
+def _untagged(steps: Steps, document: Any) -> Steps:
+    """The place of an error without pydantic's word for the type it took a value for."""
+    kept = []
+    value = document
+    for step in steps:
+        if isinstance(step, str) and step.startswith(TAG) and not (isinstance(value, dict) and step in value):
+            continue
+        kept.append(step)
+        try:
+            value = value[step]
+        except (LookupError, TypeError):
+            value = None
+    return tuple(kept)
 
 
 def _error(detail: ErrorDetails) -> str:
@@ -83,7 +115,7 @@ def _beyond_types(document: Any) -> Iterator[Problem]:
     for place in places(document, "/version"):
         if isinstance(place.value, str) and not _is_moment(place.value):
             yield Problem(place.path, "error.expected.date")
-    for pattern in ("/containers()/exec/command", "/containers()/healthCheck/exec/command"):
+    for pattern in _COMMANDS:
         for place in places(document, pattern):
             command = place.value
             if isinstance(command, dict) and command.get("shell") is None and command.get("argv") is None:
@@ -95,33 +127,3 @@ def _is_moment(text: str) -> bool:
         return datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
         return False
-
-
-def _without_nulls(value: Any, model: type[BaseModel] | None) -> Any:
-    """The value without its unknown keys and without the optional keys that are null."""
-    if model is None:
-        return value
-    if isinstance(value, list):
-        return [_without_nulls(item, model) for item in value]
-    if not isinstance(value, dict):
-        return value
-    kept = {}
-    for key, (required, inner) in _members(model).items():
-        if key in value and (required or value[key] is not None):
-            kept[key] = _without_nulls(value[key], inner)
-    return kept
-
-
-@cache
-def _members(model: type[BaseModel]) -> dict[str, tuple[bool, type[BaseModel] | None]]:
-    """The JSON keys of a model: whether each is required, and the model of its value or of its items."""
-    return {
-        field.alias or name: (field.is_required(), _model_in(field.annotation))
-        for name, field in model.model_fields.items()
-    }
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((model for inner in get_args(annotation) if (model := _model_in(inner))), None)

@@ -10,7 +10,6 @@ from scheduler.model import schema
 from scheduler.model.definition import PodDefinition
 from scheduler.model.problems import Problem, Problems, Stage
 from scheduler.model.rules import Site, broken
-from scheduler.model.unsupported import set_aside
 
 
 def parse(body: bytes, site: Site) -> PodDefinition | Problems:
@@ -19,9 +18,8 @@ def parse(body: bytes, site: Site) -> PodDefinition | Problems:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         return Problems(Stage.SYNTAX, (Problem("/", str(error)),))
-    unsupported = set_aside(document)
-    definition = schema.check(document)
+    definition = schema.check(document, site.strict)
     if isinstance(definition, Problems):
         return definition
-    problems = (*unsupported, *broken(definition, site))
+    problems = broken(definition, site)
     return Problems(Stage.RULES, problems) if problems else definition

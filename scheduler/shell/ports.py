@@ -13,6 +13,17 @@ class StoreError(Exception):
     """The store cannot be opened, read or written. Says which store, what is wrong and what to do."""
 
 
+class SecretError(Exception):
+    """A secret, or where secrets come from, cannot be had. Says why and what to do, and never tells a value."""
+
+
+class Secrets(Protocol):
+    """The way to the values of secrets."""
+
+    def value(self, source: str) -> bytes:
+        """The present value of the secret that definitions call ``source``. Raises SecretError."""
+
+
 class MesosCalls(Protocol):
     """The way to the master."""
 

@@ -22,8 +22,8 @@ SERVER = ServerInfo(name="podexec", version="1.2.3", leader="127.0.0.1:8080", co
 class FakeShell:
     """Steps the core and hands back its reply. ``failure``, if set, is raised in place of any answer."""
 
-    def __init__(self) -> None:
-        self.world = World(SETTINGS, 0)
+    def __init__(self, settings: Settings = SETTINGS) -> None:
+        self.world = World(settings, 0)
         self.failure: Exception | None = None
         self.asked: list[Event] = []
         self._numbers = itertools.count(1)

@@ -1,5 +1,6 @@
 """``/v2/pods`` as Marathon's clients know it: paths, statuses, bodies and headers."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from scheduler.api.pods import LARGEST_BODY
 from scheduler.core.events import AgentDescribed
 from scheduler.shell.loop import ShellError
-from tests.api.fakes import Api, FakeShell
+from tests.api.fakes import SETTINGS, Api, FakeShell
 
 POD: dict[str, Any] = {
     "id": "/product/web",
@@ -158,6 +159,26 @@ def test_schema_problems_are_told_by_path(api: Api, shell: FakeShell) -> None:
     assert shell.asked == []
 
 
+def test_unknown_keys_are_ignored_and_refused_where_the_operator_wants_that() -> None:
+    pod = POD | {"instances": 3}
+    assert Api(FakeShell())("POST", "/v2/pods", json=pod).status_code == 201
+    strict = FakeShell(replace(SETTINGS, strict_definitions=True))
+    answer = Api(strict)("POST", "/v2/pods", json=pod)
+    assert answer.status_code == 422
+    assert [detail["path"] for detail in answer.json()["details"]] == ["/instances"]
+    assert strict.world.pods == {}
+
+
+def test_secrets_are_refused_where_the_operator_has_turned_them_off() -> None:
+    pod = POD | {"secrets": {"db": {"source": "/db"}}, "environment": {"PASSWORD": {"secret": "db"}}}
+    assert Api(FakeShell())("POST", "/v2/pods", json=pod).status_code == 201
+    without = FakeShell(replace(SETTINGS, features=frozenset()))
+    answer = Api(without)("POST", "/v2/pods", json=pod)
+    assert answer.status_code == 422
+    assert {detail["path"] for detail in answer.json()["details"]} == {"/secrets", "/environment"}
+    assert without.world.pods == {}
+
+
 def test_broken_rules_are_grouped_by_path(api: Api) -> None:
     twice = {"name": "http", "containerPort": 80}
     pod = POD | {"containers": [POD["containers"][0] | {"endpoints": [twice, twice]}]}
@@ -214,9 +235,7 @@ def test_methods_that_do_not_exist(api: Api, method: str, path: str) -> None:
     assert method in answer.json()["message"]
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/v2/apps", "/docs", "/openapi.json", "/v2/pods/a::nonsense", "/v2/pods/a::status/b"]
-)
+@pytest.mark.parametrize("path", ["/", "/v2/apps", "/docs", "/redoc", "/v2/pods/a::nonsense", "/v2/pods/a::status/b"])
 def test_paths_that_do_not_exist(api: Api, path: str) -> None:
     answer = api("GET", path)
     assert answer.status_code == 404

@@ -41,6 +41,7 @@ DEADLINE = 20.0
         (("--master", NOBODY, "--executor", "none.pyz"), "there is no file"),
         (("--master", NOBODY, "--log-level", "loud"), "debug, info"),
         (("--master", NOBODY, "--failover-timeout", "-1"), "--failover-timeout"),
+        (("--master", NOBODY, "--enable-features", "secrets,warp"), "no feature warp"),
         (("--master", NOBODY, "--mesos-authentication-secret-file", "none"), "none"),
     ],
 )
@@ -86,6 +87,23 @@ def test_options_become_settings_in_seconds(run: Run, started: list[Serving], tm
     assert (identity.principal, identity.secret) == ("p", "hush")
 
 
+def test_secrets_are_on_and_come_from_variables_unless_told_otherwise(run: Run, started: list[Serving]) -> None:
+    run("scheduler", "--master", NOBODY)
+    assert started[0].settings.features == frozenset({"secrets"})
+    assert started[0].settings.strict_definitions is False
+    assert started[0].secrets_source == "environment"
+    assert started[0].identity.gpus is False
+
+
+def test_features_are_a_list_and_an_empty_one_turns_all_off(run: Run, started: list[Serving]) -> None:
+    run("scheduler", "--master", NOBODY, "--enable_features", "vips, gpu_resources", "--strict-definitions")
+    run("scheduler", "--master", NOBODY, "--enable-features", "", "--secrets-source", "directory:/x")
+    assert [each.settings.features for each in started] == [frozenset({"vips", "gpu_resources"}), frozenset()]
+    assert [each.identity.gpus for each in started] == [True, False]
+    assert [each.settings.strict_definitions for each in started] == [True, False]
+    assert started[1].secrets_source == "directory:/x"
+
+
 def test_http_port_is_the_port_of_listen(run: Run, started: list[Serving]) -> None:
     run("scheduler", "--master", NOBODY, "--listen", "0.0.0.0:8080", "--http-port", "9999")
     assert (started[0].host, started[0].port) == ("0.0.0.0", 9999)
@@ -118,9 +136,9 @@ def test_a_remote_executor_is_fetched(run: Run, started: list[Serving]) -> None:
 class Process:
     """``podexec scheduler`` as a process of its own. Its log is JSON, a line an event."""
 
-    def __init__(self, master: str, store: str, listen: str = "127.0.0.1:0") -> None:
+    def __init__(self, master: str, store: str, listen: str, more: tuple[str, ...]) -> None:
         words = [sys.executable, "-m", "scheduler.cli.main", "scheduler"]
-        words += ["--master", master, "--listen", listen, "--store", store]
+        words += ["--master", master, "--listen", listen, "--store", store, *more]
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
         self.seen: list[str] = []
         self._lines: Queue[str | None] = Queue()
@@ -160,9 +178,11 @@ class Process:
 
 
 @contextmanager
-def scheduler(master: str = NOBODY, store: str = "memory:", listen: str = "127.0.0.1:0") -> Iterator[Process]:
+def scheduler(
+    master: str = NOBODY, store: str = "memory:", listen: str = "127.0.0.1:0", more: tuple[str, ...] = ()
+) -> Iterator[Process]:
     """A scheduler that is gone afterwards."""
-    process = Process(master, store, listen)
+    process = Process(master, store, listen, more)
     try:
         yield process
     finally:
@@ -244,6 +264,28 @@ def test_a_taken_port_is_told_before_mesos_is_contacted(tmp_path: Path) -> None:
             assert f"podexec: cannot listen on {listen}: Address already in use" in process.seen
         with pytest.raises(BlockingIOError):
             mesos.accept()
+
+
+def test_secrets_that_others_can_read_are_refused_before_anything_is_opened(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    folder.mkdir(0o700)
+    (folder / "password").write_text("hush")
+    (folder / "password").chmod(0o644)
+    with scheduler(store=f"sqlite:///{tmp_path}/store.db", more=("--secrets-source", f"directory:{folder}")) as process:
+        assert process.end() == 1
+        (line,) = process.seen
+        assert f"--secrets-source: {folder}/password has mode 0644" in line
+        assert f"chmod go= {folder}/password" in line
+    assert not (tmp_path / "store.db").exists()
+
+
+def test_a_feature_without_effect_is_told_and_the_source_of_secrets_is_shown_without_its_argument() -> None:
+    more = ("--enable-features", "secrets,vips", "--secrets-source", "environment:MINE_")
+    with scheduler(more=more) as process:
+        url = process.event("serving")["url"]
+        assert process.event("a feature was enabled that has no effect here")["feature"] == "vips"
+        config = get(f"{url}/v2/info")[1]["marathon_config"]
+        assert (config["enable_features"], config["secrets_source"]) == ("secrets,vips", "environment")
 
 
 def test_a_store_that_is_in_use_is_told(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 # What each example's containers print, and how its instance ends up; every file has to be listed.
 OUTPUT: dict[str, dict[str, str]] = {
     "artifacts.json": {"reader": "PRETTY_NAME"},
+    "check.yaml": {"warming-up": "ready"},
     "container-network.json": {"client": "200"},
     "docker-image.json": {"box": "BusyBox"},
     "environment.json": {"healthtask1": "EP_CONTAINER_HTTPENDPOINT2=8081"},
@@ -23,8 +24,13 @@ OUTPUT: dict[str, dict[str, str]] = {
     "health-checks.yaml": {},
     "hello.json": {},
     "host-volume.json": {"lister": "read-only"},
+    "port-environment.json": {"web": "as for apps"},
     "ports.yaml": {"client": "200"},
+    "resource-limits.yaml": {"bursting": "more than asked for"},
+    "shared-memory.yaml": {"reader": "from the writer", "alone": " 16 "},
     "shared-volume.json": {"reader": "written by the sibling"},
+    "terminal.json": {"interactive": "on a terminal"},
+    "two-networks.yaml": {"server": "2\n"},
 }
 
 

@@ -276,6 +276,26 @@ def groups(frame: Frame) -> list[Json]:
     ]
 
 
+def launched(*containers: Json, settings: dict[str, Any] | None = None, **fields: Any) -> Json:
+    """The launch group of the one instance of a pod, placed on agent A-S0."""
+    story = Story(**(settings or {}))
+    story.subscribe()
+    story.post(definition(*containers, **fields))
+    resources = [
+        *(scalar("cpus", 4), scalar("mem", 4096), scalar("disk", 1000), scalar("gpus", 2)),
+        port_ranges((31000, 31000), (8000, 8001)),
+    ]
+    (group,) = groups(story.offer("A-S0", resources=resources, hostname="node1"))
+    return group
+
+
+def variables(task: Json) -> dict[str, Any]:
+    """The environment of a task, a secret as its whole variable; no name twice."""
+    listed = task["command"]["environment"]["variables"]
+    assert len({each["name"] for each in listed}) == len(listed)
+    return {each["name"]: each.get("value", each) for each in listed}
+
+
 def store(records: dict[tuple[type[Record], str], Record], changes: Iterable[Change]) -> None:
     """Do to a table of records what a store does."""
     for change in changes:

@@ -151,3 +151,72 @@ def test_there_are_no_port_variables() -> None:
     found = environment(container(endpoints=[{"name": "a", "containerPort": 80, "hostPort": 0}]), ports={"a": 31001})
 
     assert not [name for name in found if name.startswith("PORT")]
+
+
+PORTS_ASKED: dict[str, Any] = {"portEnvironment": True}
+
+
+def port_variables(found: dict[str, str]) -> dict[str, str]:
+    """Those that Marathon gives apps alone."""
+    return {name: value for name, value in found.items() if name.startswith("PORT")}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [PORTS_ASKED, {"labels": {"portEnvironment": "true"}}, {**PORTS_ASKED, "labels": {"portEnvironment": "false"}}],
+)
+def test_port_variables_where_asked_for_count_every_endpoint_of_the_pod(asked: dict[str, Any]) -> None:
+    found = environment(
+        container("one", endpoints=[{"name": "web-ui", "containerPort": 80, "hostPort": 0}]),
+        container("two", endpoints=[{"name": "inner", "containerPort": 81}]),
+        networks=[{"mode": "container", "name": "n"}],
+        ports={"web-ui": 31000},
+        **asked,
+    )
+
+    assert port_variables(found) == {
+        "PORT0": "80",
+        "PORT1": "81",
+        "PORT_WEB_UI": "80",
+        "PORT_INNER": "81",
+        "PORTS": "80,81",
+    }
+
+
+@pytest.mark.parametrize("networks", [HOST, [{"mode": "container/bridge"}]])
+def test_port_variables_are_the_host_ports_where_these_are_listened_on(networks: list[Json]) -> None:
+    found = environment(
+        container(endpoints=[{"name": "a", "hostPort": 0}, {"name": "b", "hostPort": 0}]),
+        networks=networks,
+        ports={"a": 31005, "b": 31001},
+        **PORTS_ASKED,
+    )
+
+    assert port_variables(found) == {
+        "PORT0": "31005",
+        "PORT1": "31001",
+        "PORT_A": "31005",
+        "PORT_B": "31001",
+        "PORTS": "31005,31001",
+    }
+
+
+def test_port_variables_win_over_the_users() -> None:
+    found = environment(
+        container(environment={"PORT0": "mine", "PORTX": "mine"}, endpoints=[{"name": "a", "containerPort": 80}]),
+        networks=[{"mode": "container", "name": "n"}],
+        **PORTS_ASKED,
+    )
+
+    assert (found["PORT0"], found["PORTX"]) == ("80", "mine")
+
+
+def test_a_pod_without_endpoints_has_no_ports_to_tell() -> None:
+    assert port_variables(environment(**PORTS_ASKED)) == {"PORTS": ""}
+
+
+@pytest.mark.parametrize("asked", [{"portEnvironment": False, "labels": {"portEnvironment": "true"}}, {}])
+def test_the_field_wins_over_the_label_and_the_default_is_no(asked: dict[str, Any]) -> None:
+    found = environment(container(endpoints=[{"name": "a", "containerPort": 80, "hostPort": 0}]), **asked)
+
+    assert port_variables(found) == {}

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.networks import discovery, network_infos
+from scheduler.core import discovery
+from scheduler.core.networks import network_infos
 from scheduler.model.json import Json
 from tests.core.support import container, definition, settings
 
@@ -29,7 +30,7 @@ def infos(networks: list[Json], *endpoints: Json, ports: dict[str, int] | None =
 def reachable(networks: list[Json], *endpoints: Json, ports: dict[str, int] | None = None) -> list[Any]:
     """(number, protocol, labels) of each discovered port."""
     asked = definition(container(endpoints=list(endpoints)), networks=networks)
-    found = discovery(asked, asked.containers[0], ports or {})["ports"]["ports"]
+    found = discovery.info(asked, asked.containers[0], ports or {})["ports"]["ports"]
     return [
         (port["number"], port["protocol"], {label["key"]: label["value"] for label in port["labels"]["labels"]})
         for port in found
@@ -112,5 +113,5 @@ def test_an_endpoint_without_protocol_is_not_discovered() -> None:
 def test_the_name_is_the_path_reversed(pod_id: str, name: str) -> None:
     asked = definition(id=pod_id)
 
-    found = discovery(asked, asked.containers[0], {})
+    found = discovery.info(asked, asked.containers[0], {})
     assert (found["name"], found["visibility"]) == (name, "FRAMEWORK")

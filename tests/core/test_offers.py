@@ -145,3 +145,63 @@ def test_a_launch_is_told_with_the_ids_that_explain_it() -> None:
     (note,) = story.told(Note, story.offer())
 
     assert {key for key, _ in note.fields} == {"pod_id", "instance_id", "agent_id", "offer_id"}
+
+
+def resources_of(role: str, **more: Any) -> list[Any]:
+    """Enough for a pod, of one role."""
+    return [scalar("cpus", 4, role, **more), scalar("mem", 512, role, **more), scalar("disk", 50, role, **more)]
+
+
+def reserved(role: str) -> list[Any]:
+    """The same as a master tells it to a framework that knows refined reservations."""
+    plain = resources_of(role)
+    return [
+        {**{key: value for key, value in each.items() if key != "role"}, "reservations": [{"role": role}]}
+        for each in plain
+    ]
+
+
+def test_a_pod_takes_everyones_resources_and_its_roles() -> None:
+    for resources in (resources_of("*"), resources_of("web"), reserved("web")):
+        assert groups(waiting(role="web").offer(resources=resources))
+    for resources in (resources_of("db"), reserved("db")):
+        assert not groups(waiting(role="web").offer(resources=resources))
+
+
+def test_accepted_roles_narrow_that_down() -> None:
+    placement = {"placement": {"acceptedResourceRoles": ["web"]}}
+
+    (group,) = groups(
+        waiting(role="web", scheduling=placement).offer(resources=[*resources_of("*"), *resources_of("web")])
+    )
+    every_role = {
+        each["role"] for part in (group["executor"], *group["task_group"]["tasks"]) for each in part["resources"]
+    }
+    assert every_role == {"web"}
+    assert not groups(waiting(role="web", scheduling=placement).offer(resources=resources_of("*")))
+
+
+def test_what_one_pod_may_not_use_is_left_for_another() -> None:
+    story = waiting(role="web", scheduling={"placement": {"acceptedResourceRoles": ["web"]}})
+    story.post(definition(id="/other", role="web", scheduling={"placement": {"acceptedResourceRoles": ["*"]}}))
+
+    assert len(groups(story.offer(resources=[*resources_of("*"), *resources_of("web")]))) == 2
+
+
+def test_an_instance_with_persistent_volumes_waits() -> None:
+    """Until volumes can be reserved no offer has one."""
+    story = waiting(
+        containers=[container(volumeMounts=[{"name": "data", "mountPath": "data"}])],
+        volumes=[{"name": "data", "persistent": {"size": 10}}],
+    )
+
+    assert story.told(Decline, story.offer())
+    assert story.only.tasks == ()
+
+
+def test_an_instance_remembers_its_agents_attributes() -> None:
+    story = waiting()
+    story.offer(attributes=[{"name": "rack", "type": "TEXT", "text": {"value": "r1"}}])
+
+    assert story.only.agent is not None
+    assert story.only.agent.attributes == (("rack", "r1"),)

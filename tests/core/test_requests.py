@@ -151,6 +151,8 @@ class TestChange:
         [
             {"executorResources": {"cpus": 0.5}},
             {"scheduling": {"killSelection": "OLDEST_FIRST"}},
+            {"scheduling": {"unreachableStrategy": "disabled"}},
+            {"legacySharedCgroups": True},
             {"instances": 4},
         ],
     )
@@ -180,6 +182,10 @@ class TestChange:
             {"networks": [{"mode": "host"}]},
             {"scheduling": {"backoff": {"backoff": 7}}},
             {"scheduling": {"upgrade": {"maximumOverCapacity": 0.5}}},
+            {"scheduling": {"placement": {"acceptedResourceRoles": ["*"]}}},
+            {"scheduling": {"placement": {"constraints": [{"fieldName": "hostname", "operator": "UNIQUE"}]}}},
+            {"linuxInfo": {"ipcInfo": {"mode": "SHARE_PARENT"}}},
+            {"portEnvironment": True},
         ],
     )
     def test_any_other_change_replaces_the_instances(self, change: dict[str, Any]) -> None:
@@ -199,6 +205,21 @@ class TestChange:
         story.wait(60)
 
         assert story.told(Revive, story.put(definition(executorResources={"cpus": 0.1})))
+
+
+class TestResident:
+    """What Mesos holds reserved for a pod with persistent volumes."""
+
+    def test_an_update_that_asks_for_another_reservation_is_refused_and_changes_nothing(self) -> None:
+        fields: dict[str, Any] = {"scheduling": {"upgrade": {"maximumOverCapacity": 0}}, "role": "dev"}
+        story = Story()
+        story.post(definition(volumes=[{"name": "v", "persistent": {"size": 10}}], **fields))
+        frame = story.put(definition(volumes=[{"name": "v", "persistent": {"size": 20}}], **fields))
+        answer = story.reply(frame)
+
+        assert isinstance(answer, Refused)
+        assert [path for path, _ in answer.problems] == ["/pod(0)"]
+        assert frame.changes == ()
 
 
 class TestScaling:

@@ -146,6 +146,48 @@ def test_every_scalar_that_does_not_fit_is_told_at_once_and_ports_are_not_looked
     ]
 
 
+def test_a_fork_for_some_roles_uses_only_theirs_and_keeps_the_rest() -> None:
+    left = ledger(
+        scalar("cpus", 1), scalar("cpus", 3, role="web"), port_ranges((1, 2)), port_ranges((3, 4), role="web")
+    )
+    everyones = left.fork(frozenset({"*"}))
+
+    assert left.roles == ["*", "web"]
+    assert (everyones.most("cpus"), everyones.free_ports()) == (1, [(1, 2)])
+    assert everyones.take("cpus", 2) is None
+    assert everyones.take_ports([3]) is None
+    assert everyones.take("cpus", 1) == scalar("cpus", 1)
+    assert everyones.fork().most("cpus") == 3
+
+
+def test_the_innermost_reservation_says_whose_a_resource_is() -> None:
+    refined = {"reservations": [{"type": "STATIC", "role": "web"}, {"type": "DYNAMIC", "role": "web/db"}]}
+
+    assert ledger(scalar("cpus", 1, **refined)).roles == ["web/db"]
+    assert ledger({"name": "cpus", "type": "SCALAR", "scalar": {"value": 1}}).roles == ["*"]
+
+
+def test_no_resource_of_an_accepted_role_is_told_beside_what_is_missing() -> None:
+    refusals = matched(definition(role="web"), scalar("cpus", 4, role="db"), scalar("mem", 512, role="db"))
+
+    assert refusals == [
+        Refusal("UnfulfilledRole", "*, web", "db"),
+        Refusal("InsufficientCpus", "0.1", "0"),
+        Refusal("InsufficientMemory", "32", "0"),
+        Refusal("InsufficientDisk", "10", "0"),
+    ]
+
+
+def test_a_persistent_volume_needs_a_reservation() -> None:
+    asked = definition(
+        container(volumeMounts=[{"name": "data", "mountPath": "data"}]),
+        volumes=[{"name": "data", "persistent": {"size": 10}}],
+    )
+    refusals = matched(asked, scalar("cpus", 4), scalar("mem", 512), scalar("disk", 100))
+
+    assert refusals == [Refusal("NoCorrespondingReservationFound", "data", "none")]
+
+
 def test_ports_are_told_only_when_everything_else_fits() -> None:
     asked = definition(container(endpoints=[{"name": "a", "hostPort": 80}, {"name": "b", "hostPort": 0}]))
     refusals = matched(

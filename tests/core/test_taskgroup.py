@@ -14,8 +14,10 @@ from tests.core.support import (
     container,
     definition,
     groups,
+    launched,
     port_ranges,
     scalar,
+    variables,
 )
 
 FRONTEND: dict[str, Any] = {
@@ -48,30 +50,10 @@ ENDPOINT: Json = {"name": "http", "containerPort": 80, "hostPort": 8000}
 HOST_ENDPOINT: Json = {"name": "http", "hostPort": 8000}
 
 
-def launched(*containers: Json, settings: dict[str, Any] | None = None, **fields: Any) -> Json:
-    """The launch group of the one instance of a pod, placed on agent A-S0."""
-    story = Story(**(settings or {}))
-    story.subscribe()
-    story.post(definition(*containers, **fields))
-    resources = [
-        *(scalar("cpus", 4), scalar("mem", 4096), scalar("disk", 1000), scalar("gpus", 2)),
-        port_ranges((31000, 31000), (8000, 8001)),
-    ]
-    (group,) = groups(story.offer("A-S0", resources=resources, hostname="node1"))
-    return group
-
-
 def only_task(*containers: Json, **fields: Any) -> Json:
     """The first task of such a group."""
     task: Json = launched(*containers, **fields)["task_group"]["tasks"][0]
     return task
-
-
-def variables(task: Json) -> dict[str, str]:
-    """The environment of a task; no name twice."""
-    listed = task["command"]["environment"]["variables"]
-    assert len({each["name"] for each in listed}) == len(listed)
-    return {each["name"]: each["value"] for each in listed}
 
 
 class TestWorkedExample:

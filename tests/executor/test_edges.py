@@ -16,7 +16,7 @@ from podexec.outbox import Outbox
 from podexec.policy import HealthPolicy
 from podexec.recordio import FramingError, RecordDecoder
 from podexec.settings import Settings, SettingsError, parse_duration, parse_endpoint
-from podexec.wire import EXECUTOR_ENVIRONMENT, WIRE_VERSION, ExecutorData, WireError, executor_command
+from podexec.wire import EXECUTOR_ENVIRONMENT, WIRE_VERSION, ExecutorData, TaskData, WireError, executor_command
 from tests.executor.fake_agent import task
 
 # -- wire -------------------------------------------------------------------------------------------------------------
@@ -47,6 +47,28 @@ def test_words_that_are_not_understood_are_refused_with_the_reason(text: bytes, 
 def test_what_is_not_base64_is_refused() -> None:
     with pytest.raises(WireError, match="not base64"):
         ExecutorData.decode("§")
+
+
+def test_a_tasks_secrets_arrive() -> None:
+    data = TaskData({"container": {"type": "MESOS", "volumes": [{"container_path": "ä"}]}})
+    assert TaskData.decode(data.encode()) == data
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (b'{"version":2,"parts":{"x":"hush"}}', "not of version 1"),
+        (b'["hush"]', "not of version 1"),
+        (b'hush "', "not base64 of a JSON object"),
+        (b"\xffhush", "not base64 of a JSON object"),
+        (b'{"version":1,"parts":"hush"}', "a version and parts"),
+        (b'{"version":1,"parts":{},"hush":1}', "a version and parts"),
+    ],
+)
+def test_a_tasks_secrets_that_are_not_understood_are_refused_untold(text: bytes, complaint: str) -> None:
+    with pytest.raises(WireError, match=complaint) as refused:
+        TaskData.decode(base64.b64encode(text).decode())
+    assert "hush" not in str(refused.value)
 
 
 def test_the_command_survives_the_shell() -> None:
@@ -187,6 +209,20 @@ def test_the_users_task_info_is_not_changed() -> None:
     assert len(call["container"]["volumes"]) == 1
     assert info["container"]["volumes"] == []
     assert len(info["command"]["environment"]["variables"]) == 1
+
+
+def test_parts_with_secrets_take_the_place_of_those_without() -> None:
+    secret = {"type": "VALUE", "value": {"data": "aHVzaA=="}}
+    source = {"type": "SECRET", "secret": secret}
+    container = {"type": "MESOS", "volumes": [{"container_path": "key", "mode": "RO", "source": source}]}
+    command = {"shell": True, "value": "run", "environment": {"variables": [{"name": "PW", "type": "SECRET"}]}}
+    data = TaskData({"container": container, "command": command}).encode()
+    info = task("web", container={"type": "MESOS", "volumes": []}, data=data)
+    call = taskinfo.launch_call(info, {"value": "web-1"}, "10.0.0.2")
+    assert call["container"] == container
+    assert call["command"]["environment"]["variables"][0] == {"name": "PW", "type": "SECRET"}
+    assert call["command"]["environment"]["variables"][1]["name"] == "MESOS_CONTAINER_IP"
+    assert "data" not in call
 
 
 def test_a_task_without_a_command_runs_its_images_own() -> None:

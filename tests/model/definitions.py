@@ -14,13 +14,22 @@ FULL: dict[str, Any] = {
     "id": "/product/frontend",
     "labels": {"team": "a b"},
     "user": "nobody",
-    "environment": {"MODE": "prod"},
+    "environment": {"MODE": "prod", "PASSWORD": {"secret": "db"}},
+    "secrets": {"db": {"source": "/db/password"}, "registry": {"source": "/registry"}},
+    "linuxInfo": {"ipcInfo": {"mode": "private", "shmSize": "64mb"}},
+    "portEnvironment": True,
     "networks": [{"mode": "container", "name": "dcos", "labels": {"k": "v"}}],
     "containers": [
         {
             "name": "web",
             "resources": {"cpus": 0.5, "mem": 64},
-            "image": {"kind": "DOCKER", "id": "nginx:1", "forcePull": True, "labels": {"x": "y"}},
+            "image": {
+                "kind": "DOCKER",
+                "id": "nginx:1",
+                "forcePull": True,
+                "labels": {"x": "y"},
+                "pullConfig": {"secret": "registry"},
+            },
             "endpoints": [
                 {
                     "name": "http-main",
@@ -36,6 +45,10 @@ FULL: dict[str, Any] = {
             "environment": {"MODE": "web"},
             "artifacts": [{"uri": "http://example.test/a.tgz", "destPath": "a"}],
             "lifecycle": {"killGracePeriodSeconds": 2.5},
+            "check": {"exec": {"command": {"shell": "true"}}, "intervalSeconds": 5},
+            "linuxInfo": {"seccomp": {"profileName": "strict"}, "ipcInfo": {"mode": "SHARE_PARENT"}},
+            "resourceLimits": {"cpus": "Unlimited", "mem": "1g"},
+            "tty": True,
             "labels": {"tier": "front"},
         },
         {
@@ -45,13 +58,22 @@ FULL: dict[str, Any] = {
             "volumeMounts": [
                 {"name": "scratch", "mountPath": "/data", "readOnly": True},
                 {"name": "etc", "mountPath": "/host-etc"},
+                {"name": "password", "mountPath": "password"},
             ],
             "user": "root",
         },
     ],
-    "volumes": [{"name": "scratch"}, {"name": "etc", "host": "/etc"}],
+    "volumes": [{"name": "scratch"}, {"name": "etc", "host": "/etc"}, {"name": "password", "secret": "db"}],
     "scaling": {"kind": "fixed", "instances": 2},
-    "scheduling": {"backoff": {"backoff": 2, "maxLaunchDelay": 60}, "killSelection": "oldest_first"},
+    "scheduling": {
+        "backoff": {"backoff": 2, "maxLaunchDelay": 60},
+        "killSelection": "oldest_first",
+        "placement": {
+            "constraints": [{"fieldName": "rack", "operator": "max_per", "value": "2"}],
+            "acceptedResourceRoles": ["*"],
+        },
+        "unreachableStrategy": {"inactiveAfterSeconds": 5, "expungeAfterSeconds": 10},
+    },
     "executorResources": {"cpus": 0.2},
 }
 

@@ -90,11 +90,81 @@ def test_scheduling_is_shown_whole() -> None:
     assert shown(MINIMAL)["scheduling"] == {
         "backoff": {"backoff": 1.0, "backoffFactor": 1.15, "maxLaunchDelay": 300.0},
         "upgrade": {"minimumHealthCapacity": 1.0, "maximumOverCapacity": 1.0},
+        "placement": {},
         "killSelection": "YOUNGEST_FIRST",
+        "unreachableStrategy": {"inactiveAfterSeconds": 0, "expungeAfterSeconds": 0},
     }
 
 
-ALL = [MINIMAL, FULL, ENDPOINTS, MINIMAL | {"networks": [{}]}, changed(MINIMAL, "containers.0.lifecycle", {})]
+def resident(**scheduling: Any) -> dict[str, Any]:
+    """A pod with a persistent volume."""
+    mounted = changed(MINIMAL, "containers.0.volumeMounts", [{"name": "v", "mountPath": "m"}])
+    return mounted | {"volumes": [{"name": "v", "persistent": {"size": "1g"}}], "scheduling": scheduling}
+
+
+def test_a_resident_pod_is_updated_in_place_and_never_replaced() -> None:
+    scheduling = shown(resident())["scheduling"]
+    assert scheduling["upgrade"] == {"minimumHealthCapacity": 0.5, "maximumOverCapacity": 0.0}
+    assert scheduling["unreachableStrategy"] == "disabled"
+
+
+def test_a_resident_pod_keeps_the_upgrade_it_was_given() -> None:
+    scheduling = shown(resident(upgrade={"maximumOverCapacity": 0}))["scheduling"]
+    assert scheduling["upgrade"] == {"minimumHealthCapacity": 1.0, "maximumOverCapacity": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"), [({}, "root"), ({"profileName": "fast"}, "mount"), ({"type": "PATH"}, "path")]
+)
+def test_a_persistent_volume_shows_its_type_and_its_size_in_mib(given: dict[str, Any], told: str) -> None:
+    definition = changed(resident(), "volumes.0.persistent", {"size": "1g"} | given)
+    assert shown(definition)["volumes"][0]["persistent"] == {"size": 1024} | given | {"type": told}
+
+
+def test_sizes_are_shown_in_mib() -> None:
+    definition = changed(MINIMAL, "containers.0.resources", {"mem": "1.5g", "disk": "512 KB"})
+    assert shown(definition)["containers"][0]["resources"] == {"cpus": 1.0, "mem": 1536.0, "disk": 0.5, "gpus": 0}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("legacySharedCgroups", False), ("linuxInfo", {}), ("secrets", {}), ("volumes", [])]
+)
+def test_what_says_nothing_is_not_shown(key: str, value: Any) -> None:
+    assert key not in shown(MINIMAL | {key: value})
+
+
+@pytest.mark.parametrize("key", ["linuxInfo", "resourceLimits", "lifecycle"])
+def test_what_says_nothing_of_a_container_is_not_shown(key: str) -> None:
+    assert key not in shown(changed(MINIMAL, f"containers.0.{key}", {}))["containers"][0]
+
+
+def test_words_are_shown_in_marathons_spelling() -> None:
+    definition = changed(FULL, "scheduling.unreachableStrategy", "Disabled")
+    told = shown(definition)
+    assert told["scheduling"]["unreachableStrategy"] == "disabled"
+    assert told["scheduling"]["killSelection"] == "OLDEST_FIRST"
+    assert told["scheduling"]["placement"]["constraints"][0]["operator"] == "MAX_PER"
+    assert told["linuxInfo"]["ipcInfo"] == {"mode": "PRIVATE", "shmSize": 64}
+    assert told["containers"][0]["resourceLimits"] == {"cpus": "unlimited", "mem": 1024.0}
+
+
+def test_what_is_said_twice_about_placement_is_kept_once() -> None:
+    constraint = {"fieldName": "rack", "operator": "UNIQUE"}
+    placement = {"constraints": [constraint, constraint], "acceptedResourceRoles": ["*", "*"]}
+    assert shown(MINIMAL | {"scheduling": {"placement": placement}})["scheduling"]["placement"] == {
+        "constraints": [constraint],
+        "acceptedResourceRoles": ["*"],
+    }
+
+
+ALL = [
+    MINIMAL,
+    FULL,
+    ENDPOINTS,
+    MINIMAL | {"networks": [{}]},
+    changed(MINIMAL, "containers.0.lifecycle", {}),
+    resident(),
+]
 
 
 @pytest.mark.parametrize("definition", ALL)

@@ -145,6 +145,12 @@ BROKEN = [
         "/health",
     ),
     (
+        "a check over HTTPS, which Mesos has for health checks alone",
+        changed(endpoints({"name": "e", "hostPort": 0}), f"{C}.check", {"http": {"endpoint": "e", "scheme": "https"}}),
+        "/containers(0)/check/http/scheme",
+        "must be HTTP",
+    ),
+    (
         "a check of another container's endpoint",
         checked(http={"endpoint": "f"}),
         "/containers(0)/healthCheck/http/endpoint",
@@ -155,48 +161,6 @@ BROKEN = [
         checked(tcp={"endpoint": "x"}),
         "/containers(0)/healthCheck/tcp/endpoint",
         "no endpoint x",
-    ),
-    ("secrets", MINIMAL | {"secrets": {"a": {"source": "b"}}}, "/secrets", "not supported"),
-    ("a secret variable", changed(MINIMAL, "environment.P", {"secret": "a"}), "/environment/P", "not supported"),
-    (
-        "a secret variable of a container",
-        changed(MINIMAL, f"{C}.environment.P", {"secret": "a"}),
-        "/containers(0)/environment/P",
-        "not supported",
-    ),
-    ("Linux settings", MINIMAL | {"linuxInfo": {"ipcInfo": {"mode": "PRIVATE"}}}, "/linuxInfo", "not supported"),
-    ("shared cgroups", MINIMAL | {"legacySharedCgroups": True}, "/legacySharedCgroups", "not supported"),
-    (
-        "placement",
-        changed(MINIMAL, "scheduling.placement.acceptedResourceRoles", ["*"]),
-        "/scheduling/placement",
-        "not supported",
-    ),
-    (
-        "an unreachable strategy",
-        changed(MINIMAL, "scheduling.unreachableStrategy", "disabled"),
-        "/scheduling/unreachableStrategy",
-        "not supported",
-    ),
-    (
-        "resource limits",
-        changed(MINIMAL, f"{C}.resourceLimits.cpus", "unlimited"),
-        "/containers(0)/resourceLimits",
-        "not supported",
-    ),
-    (
-        "seccomp",
-        changed(MINIMAL, f"{C}.linuxInfo.seccomp.unconfined", True),
-        "/containers(0)/linuxInfo",
-        "not supported",
-    ),
-    ("a check", changed(MINIMAL, f"{C}.check.tcp.endpoint", "e"), "/containers(0)/check", "not supported"),
-    ("a terminal", changed(MINIMAL, f"{C}.tty", True), "/containers(0)/tty", "not supported"),
-    (
-        "a pull secret",
-        changed(MINIMAL, f"{C}.image", {"kind": "DOCKER", "id": "x", "pullConfig": {"secret": "s"}}),
-        "/containers(0)/image/pullConfig",
-        "not supported",
     ),
 ]
 
@@ -212,28 +176,15 @@ def test_a_rule_refuses(definition: Any, path: str, meaning: str) -> None:
     assert meaning in problem.error
 
 
-@pytest.mark.parametrize("kind", ["persistent", "secret"])
-@pytest.mark.parametrize("value", [{"size": 5}, {}, "x", 7, False])
-def test_a_volume_of_another_kind_is_refused_whatever_its_shape(kind: str, value: Any) -> None:
-    """Marathon takes a malformed one for an ephemeral volume."""
-    mounted = changed(MINIMAL, f"{C}.volumeMounts", [{"name": "v", "mountPath": "m"}])
-    problems = found(parse(json.dumps(mounted | {"volumes": [{"name": "v", kind: value}]}).encode(), SITE))
-    assert {path for path, _ in problems} == {f"/volumes(0)/{kind}"}
-
-
 def test_all_broken_rules_are_told_at_once() -> None:
     definition = endpoints({"name": "e", "hostPort": 5}, {"name": "e", "hostPort": 5}, id="pod", user="", **NETS)
-    paths = {
-        path
-        for path, _ in found(
-            parse(json.dumps(definition | {"secrets": {"a": {}, "b": {"source": "c"}}}).encode(), SITE)
-        )
-    }
+    definition |= {"environment": {"P": {"secret": "a"}}}
+    paths = {path for path, _ in found(parse(json.dumps(definition).encode(), SITE))}
     assert paths == {
         "/",
         "/id",
         "/user",
-        "/secrets",
+        "/environment/P/secret",
         "/containers(0)/endpoints(0)",
         "/containers(0)/endpoints(1)",
         "/containers(0)/endpoints(0)/containerPort",
@@ -242,7 +193,7 @@ def test_all_broken_rules_are_told_at_once() -> None:
 
 
 def test_schema_problems_come_without_rule_problems() -> None:
-    definition = changed(MINIMAL, "id", "relative") | {"secrets": {"a": {"source": "b"}}, "labels": 5}
+    definition = changed(MINIMAL, "id", "relative") | {"labels": 5}
     assert found(parse(json.dumps(definition).encode(), SITE)) == {("/labels", "error.expected.jsobject")}
 
 

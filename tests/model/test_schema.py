@@ -174,7 +174,7 @@ def test_the_schema_refuses(definition: Any, path: str, error: str) -> None:
 
 
 def test_all_schema_problems_are_told_at_once() -> None:
-    definition = changed(changed(changed(MINIMAL, "id"), "containers.0.resources.mem", "x"), "networks", [{"mode": 5}])
+    definition = changed(changed(changed(MINIMAL, "id"), "containers.0.resources.mem", []), "networks", [{"mode": 5}])
     assert found(parse(json.dumps(definition).encode(), SITE)) == {
         ("/id", "error.path.missing"),
         ("/containers(0)/resources/mem", "error.expected.jsnumber"),

@@ -53,7 +53,7 @@ def instance(name: str = "shop_web.instance-1", pod_id: str = "/shop/web") -> In
         created_at=99.0,
         since=101.5,
         role="*",
-        agent=Agent("agent-1", "host-1", region="r", zone=None),
+        agent=Agent("agent-1", "host-1", region="r", zone=None, attributes=(("rack", "r1"),)),
         executor_id=f"{name}.1",
         tasks=(task,),
         host_ports=(("http", 31000),),

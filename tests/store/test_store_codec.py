@@ -24,6 +24,16 @@ def test_an_instance_that_waits_for_its_first_offer_comes_back() -> None:
     assert decode(encode(waiting)) == waiting
 
 
+def test_an_instance_stored_before_attributes_were_remembered_has_none() -> None:
+    row = encode(instance())
+    members = orjson.loads(row.data)
+    del members["agent"]["attributes"]
+    read = decode(dataclasses.replace(row, data=orjson.dumps(members)))
+    assert isinstance(read, Instance)
+    assert read.agent is not None
+    assert read.agent.attributes == ()
+
+
 def test_a_time_without_fraction_comes_back_as_a_float() -> None:
     row = encode(instance())
     data = row.data.replace(b'"created_at":99.0', b'"created_at":99')

@@ -1,0 +1,152 @@
+"""``podexec pod render``: what would be sent to Mesos for a definition, without sending it."""
+
+import json
+import random
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scheduler.cli.errors import CommandError
+from scheduler.cli.options import option
+from scheduler.model.json import Json
+
+if TYPE_CHECKING:
+    from scheduler.core.settings import Settings
+    from scheduler.model.definition import PodDefinition
+    from scheduler.model.records import Instance
+
+# Whatever only a running scheduler knows is made up, the same every time.
+_UUID = "00000000-0000-0000-0000-000000000000"
+_TIME = 0.0
+_VERSION = "1970-01-01T00:00:00.000Z"
+_IDENTITY = {
+    "id": {"value": "offer"},
+    "agent_id": {"value": "agent"},
+    "framework_id": {"value": "framework"},
+    "hostname": "agent.example",
+}
+_DYNAMIC_PORTS = (31000, 32000)
+
+
+def render(
+    file: Annotated[str, typer.Argument(help="JSON or YAML with one or more pod definitions; - is standard input.")],
+    offer: Annotated[
+        str | None,
+        typer.Option("--offer", help="A Mesos offer in v1 JSON to launch on; without it, one that is large enough."),
+    ] = None,
+    executor: Annotated[
+        str, option("--executor", "As the scheduler's option.", metavar="PATH|URI|default")
+    ] = "default",
+    executor_python: Annotated[
+        str, option("--executor-python", "As the scheduler's option.", metavar="PATH")
+    ] = "python3",
+    mesos_role: Annotated[str, option("--mesos-role", "As the scheduler's option.")] = "*",
+    default_network_name: Annotated[str | None, option("--default-network-name", "As the scheduler's option.")] = None,
+    mesos_bridge_name: Annotated[str, option("--mesos-bridge-name", "As the scheduler's option.")] = "mesos-bridge",
+    env_vars_prefix: Annotated[str | None, option("--env-vars-prefix", "As the scheduler's option.")] = None,
+) -> None:
+    """Print the LAUNCH_GROUP of a pod's first instance, as it would be sent to Mesos. Needs no scheduler."""
+    from scheduler.cli import definitions
+    from scheduler.cli.scheduler import executor_for
+    from scheduler.core.settings import Settings
+
+    settings = Settings(
+        executor=executor_for(executor, executor_python, "info"),
+        role=mesos_role,
+        default_network_name=default_network_name,
+        mesos_bridge_name=mesos_bridge_name,
+        env_vars_prefix=env_vars_prefix,
+    )
+    given = None if offer is None else _read_offer(offer)
+    for document in definitions.read(file):
+        typer.echo(json.dumps(launch_group(settings, _definition(document, settings), given), indent=2))
+
+
+def launch_group(settings: "Settings", definition: "PodDefinition", given: Json | None) -> Json:
+    """The operation for a pod's first instance, on a given offer or on one made up to suit.
+
+    CommandError: every reason why the offer does not fit.
+    """
+    from scheduler.core import agents, taskgroup
+    from scheduler.core.constraints import Placement
+    from scheduler.core.matching import Match, match, unfulfilled
+    from scheduler.core.offers import placed
+    from scheduler.core.resources import Ledger
+
+    offer = _sufficient_offer(definition) if given is None else given
+    try:
+        agent, ledger = agents.of_offer(offer), Ledger(offer)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise CommandError(f"the offer is not one in Mesos' v1 JSON: {error!r}", code=2) from error
+    against = [] if given is None else unfulfilled(Placement(definition, [], [agent]), agent)
+    outcome = match(definition, ledger, random.Random(0))
+    if against or not isinstance(outcome, Match):
+        refusals = [*against, *([] if isinstance(outcome, Match) else outcome)]
+        raise CommandError(
+            f"the offer does not fit {definition.id}",
+            details=tuple(f"{each.reason}: wanted {each.asked}; offered {each.offered}" for each in refusals),
+        )
+    instance = placed(_waiting(definition), definition, agent, outcome, _TIME)
+    return taskgroup.launch_group(settings, definition, instance, offer, outcome)
+
+
+def _definition(document: Any, settings: "Settings") -> "PodDefinition":
+    """A definition as the scheduler would store it."""
+    from scheduler.model.normalisation import normalise
+    from scheduler.model.problems import Problems
+    from scheduler.model.rules import Site
+    from scheduler.model.validation import parse
+
+    site = Site(settings.role, settings.default_network_name, settings.known_networks)
+    definition = parse(json.dumps(document).encode(), site)
+    if isinstance(definition, Problems):
+        details = tuple(f"{problem.path}: {problem.error}" for problem in definition.items)
+        raise CommandError("the definition is not valid", details=details)
+    return normalise(definition, site).model_copy(update={"version": _VERSION})
+
+
+def _waiting(definition: "PodDefinition") -> "Instance":
+    from scheduler.core import ids
+    from scheduler.model.records import Goal, Instance
+
+    return Instance(
+        id=ids.instance_id(definition.id, _UUID),
+        pod_id=definition.id,
+        version=_VERSION,
+        goal=Goal.RUNNING,
+        incarnation=0,
+        created_at=_TIME,
+        since=_TIME,
+        role=definition.role or "*",
+    )
+
+
+def _read_offer(file: str) -> Json:
+    from scheduler.cli import definitions
+
+    offers = definitions.read(file)
+    if len(offers) != 1 or not isinstance(offers[0], dict):
+        raise CommandError(f"{file} must hold one offer, in Mesos' v1 JSON", code=2)
+    return _IDENTITY | offers[0]
+
+
+def _sufficient_offer(definition: "PodDefinition") -> Json:
+    """Twice what the pod asks for, with its ports, on a role it accepts."""
+    from scheduler.core.matching import accepted_roles
+
+    asked = [definition.executor_resources, *(container.resources for container in definition.containers)]
+    roles = accepted_roles(definition)
+    role = "*" if "*" in roles else min(roles)
+    ownership: Json = {"allocation_info": {"role": definition.role or "*"}}
+    if role != "*":
+        ownership["reservations"] = [{"type": "STATIC", "role": role}]
+    scalars = [
+        {"name": name, "type": "SCALAR", "scalar": {"value": 2 * total}, **ownership}
+        for name in ("cpus", "mem", "disk", "gpus")
+        if (total := sum(getattr(each, name, 0) for each in asked))
+    ]
+    fixed = {endpoint.host_port for container in definition.containers for endpoint in container.endpoints}
+    first, last = _DYNAMIC_PORTS
+    ranges = [{"begin": port, "end": port} for port in sorted(filter(None, fixed)) if not first <= port <= last]
+    ports = {"name": "ports", "type": "RANGES", "ranges": {"range": [*ranges, {"begin": first, "end": last}]}}
+    return {**_IDENTITY, "resources": [*scalars, {**ports, **ownership}]}

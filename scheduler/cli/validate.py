@@ -1,0 +1,101 @@
+"""``podexec pod validate`` and ``podexec pod schema``: definitions looked at without a scheduler."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scheduler.cli.errors import CommandError
+from scheduler.cli.options import option
+
+if TYPE_CHECKING:
+    from scheduler.cli.definitions import Located
+    from scheduler.model.rules import Site
+
+
+def validate(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE…", help="JSON or YAML with pod definitions; - is standard input.")
+    ],
+    strict: Annotated[bool, option("--strict", "Unknown keys are errors, as with --strict-definitions.")] = False,
+    networks: Annotated[
+        str | None, option("--networks", "The container networks the agents have.", metavar="NAME,…")
+    ] = None,
+    mesos_role: Annotated[str, option("--mesos-role", "As the scheduler's option.")] = "*",
+    default_network_name: Annotated[str | None, option("--default-network-name", "As the scheduler's option.")] = None,
+    enable_features: Annotated[
+        str, option("--enable-features", "As the scheduler's option.", metavar="NAME,…")
+    ] = "secrets",
+) -> None:
+    """Tell all that is wrong with the definitions in files, with their lines. Needs no scheduler."""
+    from scheduler.cli.features import parse_features
+    from scheduler.model.rules import Site
+
+    try:
+        features = parse_features(enable_features)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--enable-features") from error
+    known = None if networks is None else frozenset(name.strip() for name in networks.split(",") if name.strip())
+    site = Site(mesos_role, default_network_name, known, features, strict)
+    broken = [file for file in files if not _is_valid(file, site)]
+    if broken:
+        raise typer.Exit(1)
+
+
+def schema(
+    markdown: Annotated[bool, typer.Option("--markdown", help="The reference of all fields instead.")] = False,
+) -> None:
+    """Print the JSON Schema of a pod definition, for editors and other tools."""
+    if markdown:
+        from scheduler.model.reference import reference
+
+        typer.echo(reference(), nl=False)
+    else:
+        from scheduler.model.jsonschema import definition_schema
+
+        typer.echo(json.dumps(definition_schema(), indent=2))
+
+
+def _is_valid(file: str, site: "Site") -> bool:
+    """Print what there is to say about a file, and give whether its definitions can be sent."""
+    from scheduler.cli import definitions
+
+    try:
+        found = definitions.read_located(file)
+    except CommandError as error:
+        typer.echo(f"{file}: {error}")
+        return False
+    valid = True
+    for located in found:
+        errors = list(_errors(located, site))
+        warnings = [] if site.strict else list(_unknown(located))
+        for line, text in sorted([*errors, *((line, f"warning: {text}") for line, text in warnings)]):
+            typer.echo(f"{file}:{line}: {text}" if line else f"{file}: {text}")
+        if errors:
+            valid = False
+        else:
+            typer.echo(f"{file}: {located.document['id']} is valid")
+    return valid
+
+
+def _errors(located: "Located", site: "Site") -> Iterator[tuple[int, str]]:
+    """Line and text. The rules are asked also where keys are unknown: a person wants to know all at once."""
+    from dataclasses import replace
+
+    from scheduler.cli.words import in_words
+    from scheduler.model.problems import Problems
+    from scheduler.model.validation import parse
+
+    judged = parse(json.dumps(located.document).encode(), replace(site, strict=False))
+    for problem in judged.items if isinstance(judged, Problems) else ():
+        yield located.line(problem.path) or 0, f"{problem.path}: {in_words(problem.error)}"
+    if site.strict:
+        yield from _unknown(located)
+
+
+def _unknown(located: "Located") -> Iterator[tuple[int, str]]:
+    from scheduler.model.schema import unknown_keys
+
+    for problem in unknown_keys(located.document):
+        yield located.line(problem.path) or 0, f"{problem.path}: {problem.error}"

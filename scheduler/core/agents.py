@@ -1,0 +1,49 @@
+"""An agent as its offer describes it: what an instance remembers of where it is, and constraints look at."""
+
+from scheduler.model.json import Json
+from scheduler.model.records import Agent
+
+
+def of_offer(offer: Json) -> Agent:
+    """The agent that offers."""
+    domain = offer.get("domain", {}).get("fault_domain", {})
+    return Agent(
+        id=offer["agent_id"]["value"],
+        hostname=offer["hostname"],
+        region=domain.get("region", {}).get("name"),
+        zone=domain.get("zone", {}).get("name"),
+        attributes=tuple((attribute["name"], _text(attribute)) for attribute in offer.get("attributes", ())),
+    )
+
+
+def field(agent: Agent, name: str) -> str | None:
+    """What a constraint's field name stands for on an agent; None: it has no such field."""
+    match name:
+        case "hostname" | "@hostname":
+            return agent.hostname
+        case "@region":
+            return agent.region
+        case "@zone":
+            return agent.zone
+        case _:
+            return next((value for key, value in agent.attributes if key == name), None)
+
+
+def number(value: float) -> str:
+    """A number as text, as Mesos compares it: at most three decimals, no trailing zeros."""
+    text = f"{value:.3f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _text(attribute: Json) -> str:
+    match attribute["type"]:
+        case "SCALAR":
+            return number(attribute["scalar"]["value"])
+        case "RANGES":
+            ranges = sorted((int(each["begin"]), int(each["end"])) for each in attribute["ranges"].get("range", ()))
+            return "[" + ",".join(f"{begin}-{end}" for begin, end in ranges) + "]"
+        case "SET":
+            return "{" + ",".join(sorted(attribute["set"].get("item", ()))) + "}"
+        case _:
+            text: str = attribute["text"]["value"]
+            return text

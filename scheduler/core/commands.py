@@ -1,0 +1,46 @@
+"""What a container runs: its command, its environment, the files fetched for it, and as whom."""
+
+from scheduler.core import environment
+from scheduler.core.settings import Settings
+from scheduler.model.definition import Artifact, Container, PodDefinition
+from scheduler.model.json import Json
+from scheduler.model.records import Instance
+
+
+def command(
+    settings: Settings, definition: PodDefinition, container: Container, instance: Instance, task_id: str
+) -> Json:
+    """The CommandInfo of a task."""
+    variables = environment.variables(settings, definition, container, instance, task_id)
+    info = _run(container) | {"environment": environment.message(definition, variables)}
+    if container.artifacts:
+        info["uris"] = [_uri(artifact) for artifact in container.artifacts]
+    user = container.user or definition.user
+    if user:
+        info["user"] = user
+    return info
+
+
+def _run(container: Container) -> Json:
+    if container.exec is None:
+        return {"shell": False}  # what the image says
+    if container.exec.command.shell is not None:
+        return {"shell": True, "value": container.exec.command.shell}
+    argv = list(container.exec.command.argv or ())
+    info: Json = {"shell": False, "arguments": argv}
+    if container.exec.override_entrypoint or container.image is None:
+        # Without an image there is no entrypoint, and Mesos wants to know what to run.
+        info["value"] = argv[0]
+    return info
+
+
+def _uri(artifact: Artifact) -> Json:
+    uri: Json = {
+        "value": artifact.uri,
+        "cache": artifact.cache,
+        "extract": artifact.extract,
+        "executable": artifact.executable,
+    }
+    if artifact.dest_path is not None:
+        uri["output_file"] = artifact.dest_path
+    return uri

@@ -1,0 +1,29 @@
+"""The rules that join fields of a definition to each other and to the cluster it is for. Every rule tells all it finds.
+
+A rule is a function from a definition and a site to problems; ``broken`` asks them all.
+Ports count as posted, before defaults.
+"""
+
+from scheduler.model.definition import PodDefinition
+from scheduler.model.problems import Problem
+from scheduler.model.rules import containers, identity, networks, placement, resident, secrets, texts, volumes
+from scheduler.model.rules.resident import broken_update
+from scheduler.model.rules.site import Site
+
+__all__ = ["Site", "broken", "broken_update"]
+
+_RULES = (
+    *identity.RULES,
+    *containers.RULES,
+    *volumes.RULES,
+    *networks.RULES,
+    *secrets.RULES,
+    *placement.RULES,
+    *resident.RULES,
+    *texts.RULES,
+)
+
+
+def broken(definition: PodDefinition, site: Site) -> tuple[Problem, ...]:
+    """All that is wrong with a definition whose every field is well formed."""
+    return tuple(problem for rule in _RULES for problem in rule(definition, site))

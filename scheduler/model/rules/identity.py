@@ -1,0 +1,52 @@
+"""Who the pod is: its id, its user, its role, and the names of its containers."""
+
+from collections.abc import Iterator
+
+from scheduler.model.definition import PodDefinition
+from scheduler.model.ids import segments
+from scheduler.model.problems import Problem
+from scheduler.model.rules.site import Site, located, repeated
+
+# Mesos takes ids of up to 255 characters. A task id is made of the pod's id, ".instance-", a UUID, the container's
+# name and a counter.
+_LONGEST_NAMES = 255 - len(".instance-") - 36 - len("..999999")
+
+_RESERVED = frozenset({"restart", "tasks", "versions"})
+
+
+def _id(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    names = segments(definition.id)
+    if not definition.id.startswith("/"):
+        yield Problem("/id", f"must be absolute: /{definition.id}")
+    if not names:
+        yield Problem("/id", "must have at least one name after the slash")
+    elif ".." in names:
+        yield Problem("/id", "must not contain '..'")
+    elif names[-1] in _RESERVED:
+        yield Problem("/id", f"must not end in one of {', '.join(sorted(_RESERVED))}")
+    longest = max(len(container.name) for container in definition.containers)
+    if len("_".join(names)) + longest > _LONGEST_NAMES:
+        yield Problem(
+            "/id", f"is too long: Mesos allows {_LONGEST_NAMES} characters for it and a container's name together"
+        )
+
+
+def _users(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    if definition.user == "":
+        yield Problem("/user", "must not be empty")
+    for at, container in located(definition):
+        if container.user == "":
+            yield Problem(f"{at}/user", "must not be empty")
+
+
+def _role(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    if definition.role not in (None, site.role):
+        yield Problem("/role", f"must be the role of this framework: {site.role}")
+
+
+def _container_names(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    for name in repeated(container.name for container in definition.containers):
+        yield Problem("/containers", f"container names must be unique: {name}")
+
+
+RULES = (_id, _users, _role, _container_names)

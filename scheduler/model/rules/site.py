@@ -1,0 +1,42 @@
+"""What the rules need: the site a definition is for, and the ways to walk a definition."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from scheduler.model.definition import Container, PodDefinition
+
+SECRETS = "secrets"
+
+_T = TypeVar("_T", str, int)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What an operator decided and a definition has to fit.
+
+    Attributes:
+        role: the framework's Mesos role, the only one a pod can have.
+        default_network_name: the network of a container network without a name.
+        known_networks: the networks the agents have; None: not known.
+        features: those of Marathon's features that are on; definitions ask for ``secrets`` only.
+        strict: whether an unknown key is a problem.
+    """
+
+    role: str
+    default_network_name: str | None = None
+    known_networks: frozenset[str] | None = None
+    features: frozenset[str] = frozenset({SECRETS})
+    strict: bool = False
+
+
+def located(definition: PodDefinition) -> Iterator[tuple[str, Container]]:
+    """Each container with its path."""
+    for index, container in enumerate(definition.containers):
+        yield f"/containers({index})", container
+
+
+def repeated(values: Iterable[_T]) -> list[_T]:
+    """What occurs more than once."""
+    return [value for value, times in Counter(values).items() if times > 1]

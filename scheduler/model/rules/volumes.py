@@ -1,0 +1,58 @@
+"""What the containers share: each volume is of one kind, declared once and mounted; disks make sense."""
+
+from collections.abc import Iterator
+
+from scheduler.model.definition import PersistentVolume, PodDefinition
+from scheduler.model.problems import Problem
+from scheduler.model.rules.placement import regex_fault
+from scheduler.model.rules.site import Site, located, repeated
+
+
+def _volumes(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    declared = [volume.name for volume in definition.volumes]
+    mounted = {mount.name for container in definition.containers for mount in container.volume_mounts}
+    for name in repeated(declared):
+        yield Problem("/volumes", f"volume names must be unique: {name}")
+    for index, volume in enumerate(definition.volumes):
+        if volume.name not in mounted:
+            yield Problem(f"/volumes({index})", f"volume {volume.name} is mounted by no container")
+        if sum(kind is not None for kind in (volume.host, volume.persistent, volume.secret)) > 1:
+            yield Problem(f"/volumes({index})", "at most one of host, persistent and secret is allowed")
+
+
+def _mounts(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    declared = {volume.name for volume in definition.volumes}
+    for at, container in located(definition):
+        for index, mount in enumerate(container.volume_mounts):
+            if mount.name not in declared:
+                yield Problem(f"{at}/volumeMounts({index})/name", f"the pod has no volume {mount.name}")
+
+
+def _disks(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    for index, volume in enumerate(definition.volumes):
+        if volume.persistent is not None:
+            yield from _disk(f"/volumes({index})/persistent", volume.persistent)
+
+
+def _disk(at: str, volume: PersistentVolume) -> Iterator[Problem]:
+    kind = volume.type or volume.default_type
+    if volume.size == 0:
+        yield Problem(f"{at}/size", "must be at least 1: Mesos has no volumes of nothing")
+    if volume.max_size is not None and kind != "mount":
+        yield Problem(f"{at}/maxSize", f"is for disks of type mount; a {kind} volume has exactly its size")
+    if volume.max_size is not None and volume.max_size < volume.size:
+        yield Problem(f"{at}/maxSize", f"must be at least size: {volume.size}")
+    for index, constraint in enumerate(volume.constraints):
+        fault = _constraint_fault(constraint)
+        if fault is not None:
+            yield Problem(f"{at}/constraints({index})", fault)
+
+
+def _constraint_fault(constraint: tuple[str, ...]) -> str | None:
+    match constraint:
+        case ("path", operator, value) if operator.upper() in ("LIKE", "UNLIKE"):
+            return regex_fault(value)
+    return 'must be ["path", "LIKE" or "UNLIKE", a regular expression]'
+
+
+RULES = (_volumes, _mounts, _disks)

@@ -1,0 +1,70 @@
+"""The API over the real loop, core and a store in memory. Only Mesos is missing: its calls are recorded."""
+
+import asyncio
+from types import TracebackType
+from typing import Any
+
+import httpx2
+
+from scheduler.api.app import create_app
+from scheduler.core.events import Subscribed
+from scheduler.core.frame import Record
+from scheduler.core.step import step
+from scheduler.core.world import World
+from scheduler.shell.loop import Shell
+from scheduler.shell.ports import MesosCall
+from scheduler.store.memory import MemoryStore
+from tests.api.fakes import SERVER, SETTINGS
+
+_NOW = 1_700_000_000.0
+
+
+class RecordedCalls:
+    """In the place of the connection to Mesos."""
+
+    def __init__(self) -> None:
+        self.made: list[MesosCall] = []
+
+    def perform(self, call: MesosCall) -> None:
+        """Note it down."""
+        self.made.append(call)
+
+
+class WholeApi:
+    """Makes requests to the app; the loop turns meanwhile. Close it after use."""
+
+    def __init__(self) -> None:
+        self.world = World(SETTINGS, 0)
+        self.calls = RecordedCalls()
+        self._store = MemoryStore()
+        # Time stands still: all that happens, happens because of a request.
+        self._shell = Shell(self.world, step, self._store, self.calls, clock=lambda: _NOW)
+        transport = httpx2.ASGITransport(create_app(self._shell, self.world, SERVER), raise_app_exceptions=False)
+        self._client = httpx2.AsyncClient(transport=transport, base_url="http://scheduler.test")
+        self._runner = asyncio.Runner()
+        self._looping: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> "WholeApi":
+        self._looping = self._runner.get_loop().create_task(self._shell.run())
+        self._shell.submit_threadsafe(Subscribed("F-1", "127.0.0.1:5050", "1.11.0"))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._shell.stop()
+        if self._looping is not None:
+            self._runner.run(asyncio.wait_for(self._looping, 10))
+        self._runner.run(self._client.aclose())
+        self._runner.close()
+
+    def __call__(self, method: str, path: str, **more: Any) -> httpx2.Response:
+        """The answer to one request."""
+        return self._runner.run(self._client.request(method, path, **more))
+
+    def state(self) -> tuple[list[Record], dict[str, object], list[MesosCall]]:
+        """All that a request could change: what is stored, what the world holds, what Mesos was asked for."""
+        world = self.world
+        held = {
+            name: dict(getattr(world, name))
+            for name in ("pods", "definitions", "instances", "tasks", "waiting", "kills")
+        }
+        return self._store.load(), held, list(self.calls.made)

@@ -1,0 +1,122 @@
+"""``podexec pod validate`` and ``podexec pod schema``: all errors of all files, with their lines, and no scheduler."""
+
+import io
+import json
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+
+from tests.cli.conftest import Run
+
+GOOD = """\
+id: /good
+containers:
+- name: one
+  resources: {mem: 64mb}
+"""
+
+BAD = """\
+# two things are wrong
+id: /bad
+containers:
+- name: one
+  resources:
+    mem: 64
+    disk: "1"
+  endpoints:
+  - name: WEB
+---
+id: /worse
+containers:
+- name: one
+  resources: {}
+  healthCheck:
+    tcp: {endpoint: web}
+acceptedRoles: []
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that the command runs in, so that files have short names."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_valid_file(run: Run, folder: Path) -> None:
+    (folder / "good.yaml").write_text(GOOD)
+    outcome = run("pod", "validate", "good.yaml")
+    assert (outcome.code, outcome.out) == (0, "good.yaml: /good is valid\n")
+
+
+def test_all_errors_of_all_files_are_told_with_their_lines(run: Run, folder: Path) -> None:
+    (folder / "bad.yaml").write_text(BAD)
+    (folder / "good.yaml").write_text(GOOD)
+    outcome = run("pod", "validate", "bad.yaml", "nowhere.json", "good.yaml")
+    assert outcome.code == 1
+    lines = outcome.out.splitlines()
+    assert lines[0].startswith("bad.yaml:7: /containers(0)/resources/disk: is neither a number of MiB nor a size")
+    assert lines[1] == "bad.yaml:9: /containers(0)/endpoints(0)/name: has characters that are not allowed here"
+    assert lines[2] == "bad.yaml:16: /containers(0)/healthCheck/tcp/endpoint: container one has no endpoint web"
+    assert lines[3] == "bad.yaml:17: warning: /acceptedRoles: is not a known key"
+    assert lines[4].startswith("nowhere.json: cannot read nowhere.json")
+    assert lines[5:] == ["good.yaml: /good is valid"]
+
+
+def test_a_missing_key_is_told_at_the_line_of_what_lacks_it(run: Run, folder: Path) -> None:
+    (folder / "pod.json").write_text('[{"id": "/a",\n\t"containers": [\n\t{"resources": {}}\n]}]')
+    outcome = run("pod", "validate", "pod.json")
+    assert (outcome.code, outcome.out) == (1, "pod.json:3: /containers(0)/name: is required\n")
+
+
+def test_a_problem_that_marathon_tells_elsewhere_is_told_at_its_line(run: Run, folder: Path) -> None:
+    (folder / "pod.yaml").write_text(GOOD + "scheduling:\n  placement:\n    acceptedResourceRoles: [dev]\n")
+    outcome = run("pod", "validate", "pod.yaml")
+    assert outcome.code == 1
+    assert outcome.out.startswith("pod.yaml:7: /acceptedResourceRoles: ")
+    assert run("pod", "validate", "pod.yaml", "--mesos-role", "dev").code == 0
+
+
+def test_unknown_keys_warn_and_are_errors_when_strict(run: Run, folder: Path) -> None:
+    (folder / "pod.yaml").write_text(GOOD + "enviroment: {}\n")
+    line = "/enviroment: is not a known key; did you mean environment?\n"
+    lenient = run("pod", "validate", "pod.yaml")
+    assert (lenient.code, lenient.out) == (0, f"pod.yaml:5: warning: {line}pod.yaml: /good is valid\n")
+    strict = run("pod", "validate", "pod.yaml", "--strict")
+    assert (strict.code, strict.out) == (1, f"pod.yaml:5: {line}")
+
+
+def test_networks_and_features_are_the_schedulers(run: Run, folder: Path) -> None:
+    (folder / "pod.yaml").write_text(GOOD + "networks: [{name: lab}]\nsecrets: {a: {source: b}}\n")
+    assert run("pod", "validate", "pod.yaml").code == 0
+    assert "no network lab; they have: dcos" in run("pod", "validate", "pod.yaml", "--networks", "dcos").out
+    assert "pod.yaml:6: /secrets: feature secrets" in run("pod", "validate", "pod.yaml", "--enable-features", "").out
+    assert run("pod", "validate", "pod.yaml", "--enable-features", "magic").code == 2
+
+
+@pytest.mark.parametrize("text", ["", "{", "a: [", "5", "[]", "[[" * 2000, "a: &a [*a]", "- id: /a"])
+def test_what_is_no_definition_is_told_and_no_fault(
+    run: Run, folder: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    outcome = run("pod", "validate", "-")
+    assert outcome.code == 1
+    assert outcome.out.startswith("-:")
+
+
+def test_every_example_of_the_repository_is_valid(run: Run) -> None:
+    examples = sorted(str(file) for file in (Path(__file__).parents[2] / "examples").iterdir())
+    outcome = run("pod", "validate", "--strict", "--default-network-name", "dcos", *examples)
+    assert outcome.code == 0, outcome.out
+
+
+def test_the_schema_is_printed(run: Run) -> None:
+    outcome = run("pod", "schema")
+    assert outcome.code == 0
+    schema = json.loads(outcome.out)
+    assert jsonschema_rs.is_valid(schema, {"id": "/a", "containers": [{"name": "a", "resources": {}}]})
+
+
+def test_the_reference_is_printed(run: Run) -> None:
+    assert run("pod", "schema", "--markdown").out.startswith("# The pod definition\n")

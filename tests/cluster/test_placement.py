@@ -1,0 +1,38 @@
+"""Placement constraints on the agents of a real Mesos."""
+
+from collections import Counter
+from typing import Any
+
+from tests.cluster.support import Json, Scheduler, container
+
+
+def placed(scheduler: Scheduler, name: str, instances: int, **constraint: Any) -> Counter[str]:
+    """Run a pod of one constraint; how many of its instances are on which host."""
+    status: Json = scheduler.run(
+        {
+            "id": f"/{name}",
+            "containers": [container("main", "exec sleep 1000")],
+            "scaling": {"kind": "fixed", "instances": instances},
+            "scheduling": {"placement": {"constraints": [constraint]}},
+        }
+    )
+    return Counter(instance["agentHostname"] for instance in status["instances"])
+
+
+def test_unique_hosts(scheduler: Scheduler) -> None:
+    hosts = placed(scheduler, "unique", 2, fieldName="hostname", operator="UNIQUE")
+
+    assert sorted(hosts.values()) == [1, 1]
+
+
+def test_groups_of_equal_size(scheduler: Scheduler) -> None:
+    hosts = placed(scheduler, "grouped", 4, fieldName="@hostname", operator="GROUP_BY")
+
+    assert sorted(hosts.values()) == [2, 2]
+
+
+def test_one_host_of_a_name(scheduler: Scheduler) -> None:
+    one = next(iter(placed(scheduler, "anywhere", 1, fieldName="hostname", operator="LIKE", value=".+")))
+    hosts = placed(scheduler, "there", 3, fieldName="hostname", operator="IS", value=one)
+
+    assert hosts == {one: 3}
