@@ -192,7 +192,8 @@ def test_a_launch_that_cannot_work_says_why(scheduler: Scheduler) -> None:
 def test_sigterm_reaches_a_container_and_the_grace_period_ends_one_that_ignores_it(scheduler: Scheduler) -> None:
     """The polite one ends by itself at once; the stubborn one is killed when its own grace period is over."""
     polite = "trap 'date +%s.%N > ended; exit 0' TERM; echo ready; while true; do sleep 0.1; done"
-    stubborn = "trap 'date +%s.%N > asked' TERM; echo ready; while true; do sleep 0.1; date +%s.%N > alive; done"
+    sign_of_life = "date +%s.%N > new; mv new alive"  # never seen half written, however it is killed
+    stubborn = f"trap 'date +%s.%N > asked' TERM; echo ready; while true; do sleep 0.1; {sign_of_life}; done"
     status = scheduler.run(
         {
             "id": "/graceful",
