@@ -31,10 +31,12 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def shared_scheduler(cluster: Cluster, executor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
-    """A scheduler that all tests share which do not hurt it."""
+    """A scheduler that all tests share which do not hurt it; its environment has the secret of the examples."""
     scheduler = Scheduler(cluster, tmp_path_factory.mktemp("scheduler"), executor, "shared")
     try:
-        scheduler.start()
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("PODEXEC_SECRET_FULLY_QUALIFIED_PATH", "a token")
+            scheduler.start()
         yield scheduler
     finally:
         scheduler.close()

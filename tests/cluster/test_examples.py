@@ -28,6 +28,7 @@ OUTPUT: dict[str, dict[str, str]] = {
     "ports.yaml": {"client": "200"},
     "resource-limits.yaml": {"bursting": "more than asked for"},
     "shared-memory.yaml": {"reader": "from the writer", "alone": " 16 "},
+    "secrets.json": {"reader": "the file and the variable agree"},
     "shared-volume.json": {"reader": "written by the sibling"},
     "terminal.json": {"interactive": "on a terminal"},
     "two-networks.yaml": {"server": "2\n"},
