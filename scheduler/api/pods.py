@@ -7,6 +7,7 @@ Ids in paths may begin with one or two slashes and end in one, and stand before 
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from fastapi import APIRouter, Request, Response
@@ -49,6 +50,7 @@ class Pods:
             settings.known_networks,
             settings.features,
             settings.strict_definitions,
+            settings.new_group_enforce_role,
         )
 
     def router(self) -> APIRouter:
@@ -90,18 +92,22 @@ class Pods:
 
     async def create(self, request: Request) -> Response:
         """Create a pod; 409 if its id is taken."""
-        definition = normalise(await self._definition(request), self._site)
+        definition = normalise(await self._definition(request, self._site), self._site)
         done = await self._ask(definition.id, lambda number: PodPosted(number, definition))
         return _accepted(done, 201, {"Location": f"/v2/pods{definition.id}"})
 
     async def update(self, pod_id: str, request: Request) -> Response:
         """Change a pod, or create it."""
         asked_for = _id_in_path(pod_id)
-        definition = await self._definition(request)
+        present = self._world.pods.get(asked_for)
+        site = self._site
+        if present is not None:
+            site = replace(site, present_role=self._world.current(present).role)
+        definition = await self._definition(request, site)
         if canonical(definition.id) != asked_for:
             message = f"The path is that of pod '{asked_for}', the definition that of pod '{canonical(definition.id)}'"
             raise ApiError(400, {"message": message})
-        definition = normalise(definition, self._site)
+        definition = normalise(definition, site)
         return _accepted(await self._ask(asked_for, lambda number: PodPut(number, definition)), 200, {})
 
     async def delete(self, pod_id: str) -> Response:
@@ -120,8 +126,8 @@ class Pods:
             raise absent(asked_for)
         return pod
 
-    async def _definition(self, request: Request) -> PodDefinition:
-        parsed = parse(await _body(request), self._site)
+    async def _definition(self, request: Request, site: Site) -> PodDefinition:
+        parsed = parse(await _body(request), site)
         if isinstance(parsed, Problems):
             raise unacceptable(parsed)
         return parsed

@@ -9,6 +9,7 @@ import typer
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import option
 from scheduler.model.json import Json
+from scheduler.model.roles import EnforceRole
 
 if TYPE_CHECKING:
     from scheduler.core.settings import Settings
@@ -41,6 +42,9 @@ def render(
         str, option("--executor-python", "As the scheduler's option.", metavar="PATH")
     ] = "python3",
     mesos_role: Annotated[str, option("--mesos-role", "As the scheduler's option.")] = "*",
+    new_group_enforce_role: Annotated[
+        EnforceRole, option("--new-group-enforce-role", "As the scheduler's option.")
+    ] = EnforceRole.OFF,
     default_network_name: Annotated[str | None, option("--default-network-name", "As the scheduler's option.")] = None,
     mesos_bridge_name: Annotated[str, option("--mesos-bridge-name", "As the scheduler's option.")] = "mesos-bridge",
     env_vars_prefix: Annotated[str | None, option("--env-vars-prefix", "As the scheduler's option.")] = None,
@@ -53,6 +57,7 @@ def render(
     settings = Settings(
         executor=executor_for(executor, executor_python, "info"),
         role=mesos_role,
+        new_group_enforce_role=new_group_enforce_role,
         default_network_name=default_network_name,
         mesos_bridge_name=mesos_bridge_name,
         env_vars_prefix=env_vars_prefix,
@@ -69,16 +74,19 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
     """
     from scheduler.core import agents, taskgroup
     from scheduler.core.constraints import Placement
-    from scheduler.core.matching import Match, match, unfulfilled
+    from scheduler.core.matching import Match, Refusal, match, unfulfilled
     from scheduler.core.offers import placed
     from scheduler.core.resources import Ledger
 
     offer = _sufficient_offer(definition) if given is None else given
     try:
         agent, ledger = agents.of_offer(offer), Ledger(offer)
+        role = offer.get("allocation_info", {}).get("role", definition.role)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise CommandError(f"the offer is not one in Mesos' v1 JSON: {error!r}", code=2) from error
     against = [] if given is None else unfulfilled(Placement(definition, [], [agent]), agent)
+    if role != definition.role:
+        against.insert(0, Refusal("UnfulfilledRole", definition.role or "*", str(role)))
     outcome = match(definition, ledger, random.Random(0))
     if against or not isinstance(outcome, Match):
         refusals = [*against, *([] if isinstance(outcome, Match) else outcome)]
@@ -97,7 +105,12 @@ def _definition(document: Any, settings: "Settings") -> "PodDefinition":
     from scheduler.model.rules import Site
     from scheduler.model.validation import parse
 
-    site = Site(settings.role, settings.default_network_name, settings.known_networks)
+    site = Site(
+        settings.role,
+        settings.default_network_name,
+        settings.known_networks,
+        new_group_enforce_role=settings.new_group_enforce_role,
+    )
     definition = parse(json.dumps(document).encode(), site)
     if isinstance(definition, Problems):
         details = tuple(f"{problem.path}: {problem.error}" for problem in definition.items)

@@ -11,6 +11,7 @@ import typer
 
 from scheduler.cli.options import option
 from scheduler.model.json import Json
+from scheduler.model.roles import EnforceRole
 
 if TYPE_CHECKING:
     from scheduler.core.settings import ExecutorCommand
@@ -51,6 +52,9 @@ def run(
     ] = "python3",
     framework_name: Annotated[str, option("--framework-name", "The framework's name in Mesos.")] = "podexec",
     mesos_role: Annotated[str, option("--mesos-role", "The framework's Mesos role.")] = "*",
+    new_group_enforce_role: Annotated[
+        EnforceRole, option("--new-group-enforce-role", "Whether pods in groups must have their group's role.")
+    ] = EnforceRole.OFF,
     mesos_user: Annotated[str, option("--mesos-user", "As whom containers run that name no user.")] = "root",
     mesos_authentication_principal: Annotated[
         str | None, option("--mesos-authentication-principal", "The principal, where Mesos authenticates frameworks.")
@@ -125,6 +129,7 @@ def run(
     settings = Settings(
         executor=executor_for(executor, executor_python, log_level),
         role=mesos_role,
+        new_group_enforce_role=new_group_enforce_role,
         default_network_name=default_network_name,
         mesos_bridge_name=mesos_bridge_name,
         known_networks=known,
@@ -140,7 +145,6 @@ def run(
     identity = FrameworkIdentity(
         name=framework_name,
         user=mesos_user,
-        role=mesos_role,
         webui_url=webui_url,
         hostname=hostname,
         principal=mesos_authentication_principal,

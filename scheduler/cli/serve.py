@@ -88,6 +88,7 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
         identity,
         hostname=identity.hostname or host.strip("[]"),
         webui_url=identity.webui_url or f"http://{advertised}",
+        roles=world.roles(),
     )
     framework_id = world.framework.id if world.framework is not None else None
     driver = Driver(identity, serving.master, submit, failed, framework_id=framework_id, secrets=source)
@@ -199,6 +200,7 @@ def _config(serving: Serving, identity: FrameworkIdentity) -> dict[str, str | in
         "master": serving.master,
         "framework_name": identity.name,
         "mesos_role": settings.role,
+        "new_group_enforce_role": settings.new_group_enforce_role.value,
         "mesos_user": identity.user,
         "hostname": identity.hostname,
         "webui_url": identity.webui_url,

@@ -8,6 +8,7 @@ import typer
 
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import option
+from scheduler.model.roles import EnforceRole
 
 if TYPE_CHECKING:
     from scheduler.cli.definitions import Located
@@ -23,6 +24,9 @@ def validate(
         str | None, option("--networks", "The container networks the agents have.", metavar="NAME,…")
     ] = None,
     mesos_role: Annotated[str, option("--mesos-role", "As the scheduler's option.")] = "*",
+    new_group_enforce_role: Annotated[
+        EnforceRole, option("--new-group-enforce-role", "As the scheduler's option.")
+    ] = EnforceRole.OFF,
     default_network_name: Annotated[str | None, option("--default-network-name", "As the scheduler's option.")] = None,
     enable_features: Annotated[
         str, option("--enable-features", "As the scheduler's option.", metavar="NAME,…")
@@ -37,7 +41,7 @@ def validate(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--enable-features") from error
     known = None if networks is None else frozenset(name.strip() for name in networks.split(",") if name.strip())
-    site = Site(mesos_role, default_network_name, known, features, strict)
+    site = Site(mesos_role, default_network_name, known, features, strict, new_group_enforce_role)
     broken = [file for file in files if not _is_valid(file, site)]
     if broken:
         raise typer.Exit(1)

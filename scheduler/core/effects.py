@@ -28,12 +28,23 @@ class Decline:
 
 @dataclass(frozen=True, slots=True)
 class Revive:
-    """Ask for offers again, forgetting all earlier refusals."""
+    """Ask for offers to these roles again, forgetting all their earlier refusals."""
+
+    roles: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Suppress:
-    """Ask for no more offers."""
+    """Ask for no more offers to these roles."""
+
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetRoles:
+    """Be these roles from now on, also on every later subscription. A role that is new is not offered anything yet."""
+
+    roles: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +121,4 @@ class Stop:
     message: str
 
 
-Effect = Accept | Decline | Revive | Suppress | Kill | Reconcile | Acknowledge | Reply | Note | Stop
+Effect = Accept | Decline | Revive | Suppress | SetRoles | Kill | Reconcile | Acknowledge | Reply | Note | Stop

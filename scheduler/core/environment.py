@@ -12,6 +12,7 @@ from scheduler.core.settings import Settings
 from scheduler.model.definition import Container, Endpoint, EnvironmentSecret, PodDefinition
 from scheduler.model.json import Json
 from scheduler.model.records import Instance
+from scheduler.model.roles import is_enforced
 
 _LONGEST = 512  # Marathon leaves out labels whose variable would be longer
 _LABEL = "MARATHON_APP_LABEL_"
@@ -28,7 +29,7 @@ def variables(
         | container.environment
         | (_ports(definition, host_ports) if _wants_ports(definition) else {})
         | {"HOST": instance.agent.hostname if instance.agent else ""}
-        | _context(definition, container, instance, task_id)
+        | _context(settings, definition, container, instance, task_id)
         | _labels(definition.labels | container.labels)
         | _endpoints(settings, definition, host_ports)
     )
@@ -45,15 +46,18 @@ def _variable(definition: PodDefinition, name: str, value: str | EnvironmentSecr
     return {"name": name, "type": "SECRET", "secret": messages.secret(definition, value.secret)}
 
 
-def _context(definition: PodDefinition, container: Container, instance: Instance, task_id: str) -> dict[str, str]:
+def _context(
+    settings: Settings, definition: PodDefinition, container: Container, instance: Instance, task_id: str
+) -> dict[str, str]:
     resources = container.resources
+    enforced = is_enforced(definition.id, settings.new_group_enforce_role)
     return {
         "MESOS_TASK_ID": task_id,
         "MESOS_EXECUTOR_ID": instance.executor_id or "",
         "MARATHON_APP_ID": definition.id,
         "MARATHON_APP_VERSION": definition.version or "",
         "MARATHON_CONTAINER_ID": container.name,
-        "MARATHON_APP_ENFORCE_GROUP_ROLE": "FALSE",
+        "MARATHON_APP_ENFORCE_GROUP_ROLE": str(enforced).upper(),
         "MARATHON_CONTAINER_RESOURCE_CPUS": str(float(resources.cpus)),
         "MARATHON_CONTAINER_RESOURCE_MEM": str(float(resources.mem)),
         "MARATHON_CONTAINER_RESOURCE_DISK": str(float(resources.disk)),

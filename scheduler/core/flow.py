@@ -1,46 +1,67 @@
-"""Asking for offers exactly while an instance could use one.
+"""Being offered things exactly while an instance could use them: which roles the framework has, and which of them ask.
 
 REVIVE makes the allocator forget every refusal, so further ones while offers already flow keep a minimum interval;
 the first after a SUPPRESS goes out at once.
 """
 
+from collections.abc import Iterable
+
 from scheduler.core import backoff
-from scheduler.core.effects import Revive, Suppress
+from scheduler.core.effects import Revive, SetRoles, Suppress
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due, World
 
 
 def settle(turn: Turn) -> None:
-    """Tell the master what is wanted now, if that differs from what it was told."""
+    """Tell the master which roles there are and what is wanted now, where that differs from what it was told."""
     connection = turn.world.connection
     if not connection.subscribed:
         return
-    wanting = wants_offers(turn.world, turn.now)
-    if wanting != connection.wanting_offers:
-        connection.wanting_offers = wanting
-        if wanting:
-            _revive(turn)
-        else:
-            turn.ask(Suppress())
-    elif wanting and turn.demand_grew:
-        _revive_again(turn)
+    _tell_roles(turn)
+    roles = frozenset(connection.roles)
+    wanting = wanting_offers(turn.world, turn.now)
+    told = connection.wanting_offers
+    connection.wanting_offers = wanting
+    content = (roles if told is None else roles & told) - wanting
+    if content:
+        turn.ask(Suppress(tuple(sorted(content))))
+    newly = wanting if told is None else wanting - told
+    if newly:
+        _revive(turn, newly)
+    if turn.demand_grew and wanting - newly:
+        _revive_again(turn, wanting)
 
 
-def wants_offers(world: World, now: float) -> bool:
-    """Whether some instance could be launched now."""
-    return any(backoff.elapsed(world, pod_id, now) for pod_id in world.waiting)
+def wanting_offers(world: World, now: float) -> frozenset[str]:
+    """The roles in which some instance could be launched now."""
+    found: set[str] = set()
+    everything = len(world.connection.roles)
+    for pod_id in world.waiting:
+        if len(found) == everything:
+            break
+        if backoff.elapsed(world, pod_id, now):
+            found.add(world.waiting_role(pod_id))
+    return frozenset(found)
 
 
-def _revive(turn: Turn) -> None:
+def _tell_roles(turn: Turn) -> None:
+    connection = turn.world.connection
+    roles = turn.world.roles()
+    if roles != connection.roles:
+        connection.roles = roles
+        turn.ask(SetRoles(roles))
+
+
+def _revive(turn: Turn, roles: Iterable[str]) -> None:
     turn.world.connection.revived_at = turn.now
-    turn.ask(Revive())
+    turn.ask(Revive(tuple(sorted(roles))))
 
 
-def _revive_again(turn: Turn) -> None:
+def _revive_again(turn: Turn, roles: Iterable[str]) -> None:
     connection = turn.world.connection
     at = connection.revived_at + turn.world.settings.min_revive_offers_interval
     if at <= turn.now:
-        _revive(turn)
+        _revive(turn, roles)
     elif not connection.revive_waits:
         connection.revive_waits = True
         turn.world.at(at, Due.REVIVE)

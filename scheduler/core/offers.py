@@ -1,5 +1,6 @@
 """Offers come in; launches and refusals go out, every offer answered at once.
 
+An offer is made to one role, and used only for pods of that role: Mesos refuses others.
 Instances of a pod are spread: each goes to the fitting offer whose agent has fewest of them.
 """
 
@@ -25,6 +26,7 @@ class _Open:
     """An offer of this round, and what it is used for so far."""
 
     offer_id: str
+    role: str
     agent: Agent
     ledger: Ledger
     operations: list[Json] = field(default_factory=list)
@@ -32,7 +34,7 @@ class _Open:
 
 def received(turn: Turn, event: OffersReceived) -> None:
     """Launch what fits, give the rest back."""
-    offers = [_Open(offer["id"]["value"], agents.of_offer(offer), Ledger(offer)) for offer in event.offers]
+    offers = [_open(offer) for offer in event.offers]
     for pod_id in list(turn.world.waiting):
         if pod_id in turn.world.pods and backoff.elapsed(turn.world, pod_id, turn.now):
             _launch_pod(turn, pod_id, offers)
@@ -45,6 +47,10 @@ def received(turn: Turn, event: OffersReceived) -> None:
         turn.ask(Decline(unused, refuse))
 
 
+def _open(offer: Json) -> _Open:
+    return _Open(offer["id"]["value"], offer["allocation_info"]["role"], agents.of_offer(offer), Ledger(offer))
+
+
 def rescinded(_turn: Turn, _event: OfferRescinded) -> None:
     """Offers are answered as they come and never held: there is nothing to give up."""
 
@@ -53,11 +59,12 @@ def _launch_pod(turn: Turn, pod_id: str, offers: list[_Open]) -> None:
     world = turn.world
     pod = world.pods[pod_id]
     definition = world.current(pod)
+    role = world.waiting_role(pod_id)
     here: Mapping[str, int] = world.placed.get(pod_id, {})
     candidates = [
         (here.get(each.agent.id, 0), order, each)
         for order, each in enumerate(offers)
-        if capabilities.can_run(world, each.agent.id, definition)
+        if each.role == role and capabilities.can_run(world, each.agent.id, definition)
     ]
     heapq.heapify(candidates)
     placement = Placement(definition, constraints.placed(world, pod), (each.agent for _, _, each in candidates))

@@ -6,6 +6,7 @@ Names and meanings are Marathon's flags where it has them.
 from dataclasses import dataclass
 
 from scheduler.model.json import Json
+from scheduler.model.roles import EnforceRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Settings:
     """Durations are seconds.
 
     Attributes:
-        role: the framework's Mesos role.
+        role: the framework's own Mesos role.
+        new_group_enforce_role: whether pods in groups must have their group's role.
         default_network_name: given to a container network without a name.
         known_networks: CNI networks that the agents have; None: not known, any name is taken.
         env_vars_prefix: put before ENDPOINT_*, EP_HOST_*, EP_CONTAINER_* names.
@@ -43,6 +45,7 @@ class Settings:
 
     executor: ExecutorCommand
     role: str = "*"
+    new_group_enforce_role: EnforceRole = EnforceRole.OFF
     default_network_name: str | None = None
     mesos_bridge_name: str = "mesos-bridge"
     known_networks: frozenset[str] | None = None

@@ -47,7 +47,8 @@ class Connection:
     subscribed: bool = False
     master: str | None = None
     mesos_version: str | None = None
-    wanting_offers: bool | None = None  # None: not told yet on this stream
+    roles: tuple[str, ...] = ()  # empty: not told yet on this stream
+    wanting_offers: frozenset[str] | None = None  # the roles that do; None: not told yet on this stream
     revived_at: float = float("-inf")
     revive_waits: bool = False
     unreconciled: set[str] = field(default_factory=set)
@@ -74,9 +75,11 @@ class World:
         self.kills: dict[str, float] = {}  # instance id -> when its kills go out again
         self._of_pod: dict[str, dict[str, None]] = {}
         self._versions: dict[str, dict[str, None]] = {}
+        self._role_of_pod: dict[str, str] = {}
+        self._roles_of_instances: Counter[str] = Counter()
         self._deadlines: list[tuple[float, int, Due, str]] = []
         self._deadline_count = 0
-        for record in sorted(records, key=_age):  # a store gives them in any order
+        for record in sorted(records, key=_order):  # a store gives them in any order
             self.put(record)
 
     # ------------------------------------------------------------------ reading
@@ -97,9 +100,17 @@ class World:
         """All instances of a pod, those of a deleted one that are still ending too; oldest first."""
         return [self.instances[key] for key in self._of_pod.get(pod_id, ())]
 
+    def waiting_role(self, pod_id: str) -> str:
+        """The role of a pod's waiting instances. They have the same: those of an outdated definition are given up."""
+        return self.instances[next(iter(self.waiting[pod_id]))].role
+
     def pod_ids(self) -> set[str]:
         """Every pod there is, and deleted ones with instances that are still ending."""
         return self.pods.keys() | self._of_pod.keys()
+
+    def roles(self) -> tuple[str, ...]:
+        """The Mesos roles the framework needs: its own, those of pods, and those of instances that are still there."""
+        return tuple(sorted({self.settings.role, *self._role_of_pod.values(), *self._roles_of_instances}))
 
     def next_deadline(self) -> float | None:
         """When ``Ticked`` should come next; None: never."""
@@ -114,6 +125,7 @@ class World:
                 self.framework = record
             case Pod():
                 self.pods[record.id] = record
+                self._role_of_pod[record.id] = self.current(record).role or self.settings.role
             case PodDefinition():
                 key = key_of(record)[1]
                 self.definitions[key] = record
@@ -134,6 +146,7 @@ class World:
             _discard(self._versions, gone.id, gone.version or "")
         elif kind is Pod:
             del self.pods[key]
+            del self._role_of_pod[key]
             self.delays.pop(key, None)
         else:
             self.framework = None
@@ -155,6 +168,7 @@ class World:
 
     def _index(self, instance: Instance) -> None:
         self._of_pod.setdefault(instance.pod_id, {})[instance.id] = None
+        self._roles_of_instances[instance.role] += 1
         for task in instance.tasks:
             self.tasks[task.id] = instance.id
         if instance.agent is not None:
@@ -168,6 +182,9 @@ class World:
             return
         for task in old.tasks:
             del self.tasks[task.id]
+        self._roles_of_instances[old.role] -= 1
+        if not self._roles_of_instances[old.role]:
+            del self._roles_of_instances[old.role]
         if old.agent is not None:
             placed = self.placed[old.pod_id]
             placed[old.agent.id] -= 1
@@ -179,8 +196,9 @@ class World:
             _discard(self.waiting, old.pod_id, instance_id)
 
 
-def _age(record: Record) -> float:
-    return record.created_at if isinstance(record, Instance) else 0.0
+def _order(record: Record) -> tuple[bool, float]:
+    """Definitions first, for pods refer to them; instances by age."""
+    return not isinstance(record, PodDefinition), record.created_at if isinstance(record, Instance) else 0.0
 
 
 def _discard(index: dict[str, dict[str, None]], key: str, member: str) -> None:

@@ -1,12 +1,14 @@
 """Mesos' v1 JSON to the core's events, and the core's effects to the bodies of calls. Pure."""
 
+import json
 from collections.abc import Mapping
+
+import orjson
 
 from scheduler.core.effects import Accept, Acknowledge, Decline, Kill, Reconcile, Revive, Suppress
 from scheduler.core.events import OfferRescinded, OffersReceived, StatusUpdated
 from scheduler.model.json import Json
 from scheduler.model.records import Condition, NetworkAddress
-from scheduler.shell.ports import MesosCall
 
 _CONDITIONS: Mapping[str, Condition] = {
     "TASK_STAGING": Condition.STAGING,
@@ -33,6 +35,21 @@ _LOST_BY_REASON: Mapping[str, Condition] = {
     "REASON_AGENT_REMOVED": Condition.UNREACHABLE,
     "REASON_TASK_UNKNOWN": Condition.UNKNOWN,
 }
+
+# The calls whose bodies need nothing but the effect and the framework's id.
+PlainCall = Accept | Decline | Revive | Suppress | Kill | Reconcile | Acknowledge
+
+
+def parsed(record: bytes) -> Json:
+    """An event's JSON. Mesos passes on text that tasks wrote, which need not be UTF-8: what is not becomes a mark.
+    Raises ValueError.
+    """
+    try:
+        event: Json = orjson.loads(record)
+    except orjson.JSONDecodeError:
+        lenient = json.loads(record.decode(errors="replace"))
+        event = orjson.loads(json.dumps(lenient, ensure_ascii=False).encode(errors="replace"))
+    return event
 
 
 class MalformedError(Exception):
@@ -81,13 +98,13 @@ def condition_of(state: str, reason: str | None) -> Condition:
     return condition
 
 
-def call_body(effect: MesosCall, framework_id: str) -> Json:
+def call_body(effect: PlainCall, framework_id: str) -> Json:
     """The body of the call that an effect asks for."""
     call = _call(effect)
     return {**call, "framework_id": {"value": framework_id}}
 
 
-def _call(effect: MesosCall) -> Json:
+def _call(effect: PlainCall) -> Json:
     match effect:
         case Accept():
             return _typed(
@@ -98,15 +115,21 @@ def _call(effect: MesosCall) -> Json:
                 "DECLINE", offer_ids=[{"value": offer_id} for offer_id in effect.offer_ids], **_filters(effect)
             )
         case Revive():
-            return {"type": "REVIVE"}
+            return _typed("REVIVE", roles=list(effect.roles))
         case Suppress():
-            return {"type": "SUPPRESS"}
+            return _typed("SUPPRESS", roles=list(effect.roles))
         case Kill():
             return _typed("KILL", **_task(effect.task_id, effect.agent_id))
         case Reconcile():
             return _typed("RECONCILE", tasks=[_task(task_id, agent_id) for task_id, agent_id in effect.tasks])
         case Acknowledge():
             return _typed("ACKNOWLEDGE", **_task(effect.task_id, effect.agent_id), uuid=effect.uuid)
+
+
+def update_framework(info: Json, suppressed: list[str]) -> Json:
+    """The body of the call that changes the framework's roles; ``info`` with its id."""
+    call = _typed("UPDATE_FRAMEWORK", framework_info=info, suppressed_roles=suppressed)
+    return {**call, "framework_id": info["id"]}
 
 
 def _typed(name: str, **members: object) -> Json:

@@ -6,10 +6,8 @@ framework down - kill every pod - on any exception, never notice a dead connecti
 Nothing here ever tears down.
 """
 
-import base64
 import contextlib
 import functools
-import json
 import os
 import threading
 import time
@@ -21,12 +19,12 @@ from typing import Any
 import orjson
 import structlog
 
-from scheduler.core.effects import Revive, Suppress
+from scheduler.core.effects import Revive, SetRoles, Suppress
 from scheduler.core.events import Event, StatusUpdated
 from scheduler.mesos.address import Address, parse_address, parse_masters
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.callbacks import Callbacks
-from scheduler.mesos.codec import MalformedError, call_body
+from scheduler.mesos.codec import MalformedError, call_body, parsed, update_framework
 from scheduler.mesos.detector import Detector
 from scheduler.mesos.dialer import Dialer
 from scheduler.mesos.framework import FrameworkIdentity
@@ -113,7 +111,7 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
         self._failed = failed
         self._secrets = secrets
         self._timing = timing
-        self._authorization = _basic(identity)
+        self._authorization = identity.authorization()
         self._sender = Sender(timing.call, self._give_up, failed, self._prepare)
         self._dialer = Dialer(_masters(master), timing.first_pause, timing.longest_pause)
         self._detector = Detector(master, self._lead, failed) if master.startswith(_ZOOKEEPER) else None
@@ -121,17 +119,22 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
         self._stream: Stream | None = None
         self._subscription: Subscription | None = None
         self._turn_away: str | None = None  # why the present stream, or pause, is to end
-        self._wanting_offers = False
+        self._wanting_offers: set[str] = set()  # of the roles
+        self._told_roles: list[str] = []  # to the master, on the present stream
         self._refusals = 0
 
     # ------------------------------------------------------------------- for the shell
 
     def perform(self, effect: MesosCall) -> None:
-        """Queue the call that an effect asks for; dropped while there is no subscription, for the core asks again
-        after the next.
-        """
-        if isinstance(effect, Revive | Suppress):
-            self._wanting_offers = isinstance(effect, Revive)
+        """Queue the call an effect asks for; dropped without a subscription: the core asks again after the next."""
+        if isinstance(effect, SetRoles):
+            self._set_roles(list(effect.roles))
+            return
+        with self._lock:
+            if isinstance(effect, Revive):
+                self._wanting_offers.update(effect.roles)
+            elif isinstance(effect, Suppress):
+                self._wanting_offers.difference_update(effect.roles)
         framework_id = self.framework_id
         if framework_id is None or not self._sender.send(call_body(effect, framework_id)):
             _log.debug("no subscription: call dropped", call=type(effect).__name__)
@@ -171,11 +174,11 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
         self._lead(None if master is None else parse_address(master))
 
     def gen_request(self) -> bytes:
-        """The SUBSCRIBE call. Roles stay suppressed over a reconnection while nothing is wanted."""
-        info = self.framework
-        subscribe: Json = {"framework_info": info}
-        if not self._wanting_offers:
-            subscribe["suppressed_roles"] = info["roles"]
+        """The SUBSCRIBE call. Roles stay suppressed over a reconnection while they want nothing."""
+        with self._lock:
+            info = self.framework
+            subscribe: Json = {"framework_info": info, "suppressed_roles": self._suppressed()}
+            self._told_roles = info["roles"]
         body: Json = {"type": "SUBSCRIBE", "subscribe": subscribe}
         if "id" in info:
             body["framework_id"] = info["id"]
@@ -289,7 +292,7 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
 
     def _hear(self, record: bytes) -> None:
         try:
-            event = _parse(record)
+            event = parsed(record)
         except ValueError as error:
             raise StreamEndedError(f"the master sent an event that is not JSON: {error}") from error
         try:
@@ -348,6 +351,19 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
 
     # ------------------------------------------------------------------------ helpers
 
+    def _set_roles(self, roles: list[str]) -> None:
+        """Change the roles of every subscription from now on, and of the present one unless it has them."""
+        with self._lock:
+            self._framework["roles"] = roles
+            self._wanting_offers.intersection_update(roles)
+            if self.framework_id is None or roles == self._told_roles:
+                return
+            if self._sender.send(update_framework(self.framework, self._suppressed())):
+                self._told_roles = roles
+
+    def _suppressed(self) -> list[str]:
+        return [role for role in self._framework["roles"] if role not in self._wanting_offers]
+
     def _is_interrupted(self) -> bool:
         with self._lock:
             return not self._started or self._turn_away is not None
@@ -382,19 +398,3 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
 
 def _masters(master: str) -> tuple[Address, ...]:
     return () if master.startswith(_ZOOKEEPER) else parse_masters(master)
-
-
-def _basic(identity: FrameworkIdentity) -> str | None:
-    if identity.principal is None or identity.secret is None:
-        return None
-    return "Basic " + base64.b64encode(f"{identity.principal}:{identity.secret}".encode()).decode("ascii")
-
-
-def _parse(record: bytes) -> Json:
-    """Mesos passes on text that tasks wrote, which need not be UTF-8: what is not becomes a mark. Raises ValueError."""
-    try:
-        event: Json = orjson.loads(record)
-    except orjson.JSONDecodeError:
-        lenient = json.loads(record.decode(errors="replace"))
-        event = orjson.loads(json.dumps(lenient, ensure_ascii=False).encode(errors="replace"))
-    return event

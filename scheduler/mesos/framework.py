@@ -1,5 +1,6 @@
 """Who this framework is to Mesos: the FrameworkInfo of every subscription. Pure."""
 
+import base64
 from dataclasses import dataclass
 
 from scheduler.model.json import Json
@@ -13,6 +14,7 @@ class FrameworkIdentity:
     """Names and meanings are Marathon's flags where it has them.
 
     Attributes:
+        roles: those it has at the beginning.
         user: under which tasks run that name no other.
         webui_url: where Mesos' own pages link to.
         hostname: of this scheduler.
@@ -24,7 +26,7 @@ class FrameworkIdentity:
 
     name: str = "podexec"
     user: str = "root"
-    role: str = "*"
+    roles: tuple[str, ...] = ("*",)
     webui_url: str | None = None
     hostname: str | None = None
     principal: str | None = None
@@ -32,13 +34,19 @@ class FrameworkIdentity:
     failover_timeout: float = _WEEK
     gpus: bool = False
 
+    def authorization(self) -> str | None:
+        """The HTTP header that proves the principal."""
+        if self.principal is None or self.secret is None:
+            return None
+        return "Basic " + base64.b64encode(f"{self.principal}:{self.secret}".encode()).decode("ascii")
+
     def info(self) -> Json:
         """The FrameworkInfo, without the id that only the driver knows."""
         capabilities = (*_CAPABILITIES, "GPU_RESOURCES") if self.gpus else _CAPABILITIES
         info: Json = {
             "name": self.name,
             "user": self.user,
-            "roles": [self.role],
+            "roles": list(self.roles),
             "checkpoint": True,
             "failover_timeout": self.failover_timeout,
             "capabilities": [{"type": capability} for capability in capabilities],

@@ -27,6 +27,7 @@ CALL_PATH = "/api/v1/scheduler"
 _TRIES = 4
 _FIRST_PAUSE = 0.1
 _ONCE_ONLY = frozenset({"ACCEPT"})  # a second one would report the tasks of the first as dropped
+_SAID_BY_SUBSCRIBING = frozenset({"UPDATE_FRAMEWORK"})  # where it is refused, a new subscription says the same
 _NOT_THE_LEADER = frozenset({HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.SERVICE_UNAVAILABLE})
 _log = structlog.get_logger("scheduler.mesos")
 
@@ -162,7 +163,7 @@ class Sender:
             or "subscribed" in answer.lower()
             or "framework cannot be found" in answer.lower()
         )
-        if about_the_stream or status in _NOT_THE_LEADER:
+        if about_the_stream or name in _SAID_BY_SUBSCRIBING or status in _NOT_THE_LEADER:
             self._broken(subscription, f"the master does not take its calls: HTTP {status} {answer}")
 
     def _exchange(self, subscription: Subscription, data: bytes) -> tuple[int, str]:

@@ -60,7 +60,11 @@ DESCRIPTIONS: dict[str, dict[str, Description]] = {
         "scaling": _of("How many instances run.", {"kind": "fixed", "instances": 3}),
         "scheduling": _of("When and where instances start and end.", {"backoff": {"backoff": 5}}),
         "executorResources": _of("The pod's own overhead beside its containers.", {"cpus": 0.2, "mem": "64mb"}),
-        "role": _of("The Mesos role; only that of the framework.", "*", "the scheduler's `--mesos-role`"),
+        "role": _of(
+            "The Mesos role: that of the framework or, for a pod in a group, also the name of its top-level group.",
+            "product",
+            "the scheduler's `--mesos-role`; in a group the group's name with `--new-group-enforce-role top`",
+        ),
         "linuxInfo": _of("`ipcInfo` for the whole pod; no `seccomp` here.", {"ipcInfo": {"mode": "PRIVATE"}}),
         "legacySharedCgroups": _of(
             "The containers share their executor's cgroup; nothing can have `resourceLimits` then.", True, "false"

@@ -29,7 +29,7 @@ def normalise(definition: PodDefinition, site: Site) -> PodDefinition:
         update={
             "id": canonical(definition.id),
             "networks": networks,
-            "role": definition.role or site.role,
+            "role": site.role_of(definition),
             "containers": tuple(
                 _container(container, every_endpoint_has_a_host_port) for container in definition.containers
             ),

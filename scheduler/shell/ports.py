@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from scheduler.core.effects import Accept, Acknowledge, Decline, Kill, Reconcile, Revive, Suppress
+from scheduler.core.effects import Accept, Acknowledge, Decline, Kill, Reconcile, Revive, SetRoles, Suppress
 from scheduler.core.frame import Change
 
-MesosCall = Accept | Decline | Revive | Suppress | Kill | Reconcile | Acknowledge
+MesosCall = Accept | Decline | Revive | Suppress | SetRoles | Kill | Reconcile | Acknowledge
 
 
 class StoreError(Exception):

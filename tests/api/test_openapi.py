@@ -105,8 +105,8 @@ def test_the_status_of_a_running_pod_is_what_the_document_says(api: Api, shell: 
     )
     seen = (NetworkAddress("dcos", ("9.0.0.2",)), NetworkAddress(None, ("10.0.0.1",)))
     for record in (
-        replace(rollup.POD, terminations=(ended,)),
         rollup.DEFINITION,
+        replace(rollup.POD, terminations=(ended,)),
         rollup.instance(*rollup.both(Condition.RUNNING, healthy=True, message="up", networks=seen)),
     ):
         shell.world.put(record)

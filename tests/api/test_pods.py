@@ -7,6 +7,7 @@ import pytest
 
 from scheduler.api.pods import LARGEST_BODY
 from scheduler.core.events import AgentDescribed
+from scheduler.model.roles import EnforceRole
 from scheduler.shell.loop import ShellError
 from tests.api.fakes import SETTINGS, Api, FakeShell
 
@@ -84,6 +85,25 @@ def test_putting_what_get_shows_changes_nothing(api: Api) -> None:
     api("POST", "/v2/pods", json=POD)
     shown = api("GET", "/v2/pods/product/web").json()
     assert api("PUT", "/v2/pods/product/web", json=shown).json() == shown
+
+
+def test_a_pod_in_a_group_may_have_the_groups_role(api: Api) -> None:
+    assert api("POST", "/v2/pods", json=POD | {"role": "product"}).json()["role"] == "product"
+    refused = api("PUT", "/v2/pods/product/web", json=POD | {"role": "web"})
+    assert refused.status_code == 422
+    assert refused.json()["details"] == [{"path": "/role", "errors": ["must be one of *, product, not web"]}]
+
+
+def test_a_pod_may_keep_the_role_it_has_though_groups_insist_on_theirs_now(shell: FakeShell, api: Api) -> None:
+    shown = api("POST", "/v2/pods", json=POD).json()
+    later = FakeShell(replace(SETTINGS, new_group_enforce_role=EnforceRole.TOP))
+    for record in (*shell.world.definitions.values(), *shell.world.pods.values()):
+        later.world.put(record)
+    api = Api(later)
+    assert api("PUT", "/v2/pods/product/web", json=shown).json() == shown
+    assert api("PUT", "/v2/pods/product/web", json=shown | {"role": "old"}).status_code == 422
+    assert api("POST", "/v2/pods", json=shown | {"id": "/product/other"}).status_code == 422
+    assert api("PUT", "/v2/pods/product/web", json=POD).json()["role"] == "product"
 
 
 def test_put_under_another_id_is_refused_with_both_named(api: Api) -> None:

@@ -101,6 +101,14 @@ def test_every_reason_why_an_offer_does_not_fit_is_told(run: Run, tmp_path: Path
     ]
 
 
+def test_an_offer_to_another_role_does_not_fit(run: Run, tmp_path: Path) -> None:
+    given = written(tmp_path, offer(), name="offer.json")
+    words = ("pod", "render", written(tmp_path, pod()), "--offer", given, "--new-group-enforce-role")
+
+    assert run(*words, "off").code == 0
+    assert run(*words, "top").err.splitlines()[1:] == ["  UnfulfilledRole: wanted shop; offered *"]
+
+
 def test_constraints_do_not_matter_where_the_offer_is_made_up(run: Run, tmp_path: Path) -> None:
     scheduling = {"placement": {"constraints": [{"fieldName": "rack", "operator": "IS", "value": "b"}]}}
 

@@ -18,6 +18,7 @@ import pytest
 
 from scheduler.cli import serve as serving
 from scheduler.cli.serve import Serving
+from scheduler.model.roles import EnforceRole
 from tests.cli.conftest import Run
 
 NOBODY = "127.0.0.1:1"
@@ -66,7 +67,7 @@ def test_options_become_settings_in_seconds(run: Run, started: list[Serving], tm
         "--master zk://h1:2181,h2:2181/mesos --listen [::1]:9000 --store memory: --mesos_role pods "
         "--framework-name f --mesos-user nobody --default-network-name dcos --mesos-bridge-name br "
         "--env-vars-prefix P_ --networks dcos,lab --decline-offer-duration 1500 --kill-retry-timeout 250 "
-        "--failover-timeout 60 --hostname me --webui-url http://ui "
+        "--new_group_enforce_role top --failover-timeout 60 --hostname me --webui-url http://ui "
         f"--mesos-authentication-principal p --mesos-authentication-secret-file {secret}"
     )
     assert run("scheduler", *words.split()).code == 0
@@ -74,6 +75,7 @@ def test_options_become_settings_in_seconds(run: Run, started: list[Serving], tm
     assert (asked.master, asked.host, asked.port, asked.store) == ("zk://h1:2181,h2:2181/mesos", "::1", 9000, "memory:")
     settings = asked.settings
     assert settings.role == "pods"
+    assert settings.new_group_enforce_role is EnforceRole.TOP
     assert settings.default_network_name == "dcos"
     assert settings.mesos_bridge_name == "br"
     assert settings.env_vars_prefix == "P_"
@@ -82,7 +84,7 @@ def test_options_become_settings_in_seconds(run: Run, started: list[Serving], tm
     assert settings.kill_retry_timeout == 0.25
     assert settings.executor.command is None
     identity = asked.identity
-    assert (identity.name, identity.user, identity.role) == ("f", "nobody", "pods")
+    assert (identity.name, identity.user) == ("f", "nobody")
     assert (identity.hostname, identity.webui_url, identity.failover_timeout) == ("me", "http://ui", 60.0)
     assert (identity.principal, identity.secret) == ("p", "hush")
 
@@ -286,6 +288,15 @@ def test_a_feature_without_effect_is_told_and_the_source_of_secrets_is_shown_wit
         assert process.event("a feature was enabled that has no effect here")["feature"] == "vips"
         config = get(f"{url}/v2/info")[1]["marathon_config"]
         assert (config["enable_features"], config["secrets_source"]) == ("secrets,vips", "environment")
+
+
+def test_the_role_of_groups_is_shown_and_checked(run: Run) -> None:
+    with scheduler(more=("--new-group-enforce-role", "top")) as process:
+        config = get(f"{process.event('serving')['url']}/v2/info")[1]["marathon_config"]
+        assert (config["mesos_role"], config["new_group_enforce_role"]) == ("*", "top")
+    refused = run("scheduler", "--master", NOBODY, "--new-group-enforce-role", "bottom")
+    assert refused.code == 2
+    assert "'off', 'top'" in refused.err
 
 
 def test_a_store_that_is_in_use_is_told(tmp_path: Path) -> None:

@@ -78,6 +78,15 @@ def test_a_problem_that_marathon_tells_elsewhere_is_told_at_its_line(run: Run, f
     assert run("pod", "validate", "pod.yaml", "--mesos-role", "dev").code == 0
 
 
+def test_groups_may_insist_on_their_role(run: Run, folder: Path) -> None:
+    (folder / "pod.json").write_text(
+        '{"id": "/product/web", "role": "*", "containers": [{"name": "a", "resources": {}}]}'
+    )
+    assert run("pod", "validate", "pod.json").code == 0
+    outcome = run("pod", "validate", "pod.json", "--new-group-enforce-role", "top")
+    assert (outcome.code, outcome.out) == (1, "pod.json:1: /role: must be one of product, not *\n")
+
+
 def test_unknown_keys_warn_and_are_errors_when_strict(run: Run, folder: Path) -> None:
     (folder / "pod.yaml").write_text(GOOD + "enviroment: {}\n")
     line = "/enviroment: is not a known key; did you mean environment?\n"

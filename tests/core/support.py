@@ -89,17 +89,20 @@ def offer(
     mem: float = 4096,
     disk: float = 1000,
     ports: tuple[tuple[int, int], ...] = ((31000, 31999),),
+    role: str = "*",
     **extra: Any,
 ) -> Json:
-    """An offer of one agent, by default with room for many small pods."""
+    """An offer of one agent to a role, by default with room for many small pods."""
     plain = [scalar("cpus", cpus), scalar("mem", mem), scalar("disk", disk), port_ranges(*ports)]
     return {
         "id": {"value": name},
         "agent_id": {"value": agent},
         "framework_id": {"value": FRAMEWORK},
         "hostname": f"{agent.lower()}.example",
-        "allocation_info": {"role": "*"},
-        "resources": plain if resources is None else list(resources),
+        "allocation_info": {"role": role},
+        "resources": [
+            {**each, "allocation_info": {"role": role}} for each in (plain if resources is None else resources)
+        ],
         **extra,
     }
 
@@ -261,7 +264,7 @@ def running(*, instances: int = 1, agent: str = "A1", **fields: Any) -> Story:
     story = Story(**changes)
     story.subscribe()
     story.post(definition(instances=instances, **fields))
-    story.offer(agent, cpus=1000, mem=1_000_000, disk=1_000_000)
+    story.offer(agent, cpus=1000, mem=1_000_000, disk=1_000_000, role=fields.get("role", "*"))
     story.all_tasks(Condition.RUNNING)
     return story
 

@@ -20,7 +20,7 @@ def launch(asked: PodDefinition) -> list[Json]:
     story.subscribe()
     story.tell(PodPosted(1, asked))
     resources = [scalar(name, 1e9, role) for role in ("*", SITE.role) for name in ("cpus", "mem", "disk", "gpus")]
-    return groups(story.offer(resources=[*resources, port_ranges((1, 65535))]))
+    return groups(story.offer(resources=[*resources, port_ranges((1, 65535))], role=SITE.role))
 
 
 def check(group: Json) -> None:

@@ -7,6 +7,7 @@ import pytest
 from scheduler.core.environment import variables
 from scheduler.model.json import Json
 from scheduler.model.records import Condition
+from scheduler.model.roles import EnforceRole
 from tests.core.support import container, definition, instance, settings, task
 
 HOST = [{"mode": "host"}]
@@ -39,6 +40,22 @@ def test_later_groups_win_in_their_order() -> None:
     )
 
     assert (found["ENDPOINT_A"], found["MARATHON_APP_LABELS"], found["MARATHON_APP_LABEL_S"]) == ("1", "S", "label")
+
+
+@pytest.mark.parametrize(
+    ("pod_id", "enforce", "told"),
+    [
+        ("/shop/web", EnforceRole.OFF, "FALSE"),
+        ("/shop/web", EnforceRole.TOP, "TRUE"),
+        ("/web", EnforceRole.TOP, "FALSE"),
+    ],
+)
+def test_a_container_is_told_whether_its_group_insists_on_a_role(pod_id: str, enforce: EnforceRole, told: str) -> None:
+    asked = definition(id=pod_id)
+    placed = instance(task(Condition.PROVISIONED))
+    found = variables(settings(new_group_enforce_role=enforce), asked, asked.containers[0], placed, "the-task")
+
+    assert found["MARATHON_APP_ENFORCE_GROUP_ROLE"] == told
 
 
 @pytest.mark.parametrize(

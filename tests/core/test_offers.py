@@ -161,31 +161,45 @@ def reserved(role: str) -> list[Any]:
     ]
 
 
+def test_an_offer_is_used_only_for_pods_of_the_role_it_is_made_to() -> None:
+    """Mesos refuses a launch on what is allocated to another role."""
+    story = waiting(role="web")
+    story.post(definition(id="/plain"))
+    frame = story.tell(OffersReceived((offer("X", "A1"), offer("Y", "A2", role="web"), offer("Z", "A3", role="db"))))
+
+    launched = {accept.offer_id: accept.operations for accept in story.told(Accept, frame)}
+    assert {each.pod_id: each.agent.id for each in story.instances if each.agent} == {"/plain": "A1", "/shop/web": "A2"}
+    assert {name: len(operations) for name, operations in launched.items()} == {"X": 1, "Y": 1}
+    assert story.told(Decline, frame) == [Decline(("Z",), 120)]
+
+
 def test_a_pod_takes_everyones_resources_and_its_roles() -> None:
     for resources in (resources_of("*"), resources_of("web"), reserved("web")):
-        assert groups(waiting(role="web").offer(resources=resources))
+        assert groups(waiting(role="web").offer(resources=resources, role="web"))
     for resources in (resources_of("db"), reserved("db")):
-        assert not groups(waiting(role="web").offer(resources=resources))
+        assert not groups(waiting(role="web").offer(resources=resources, role="web"))
 
 
 def test_accepted_roles_narrow_that_down() -> None:
     placement = {"placement": {"acceptedResourceRoles": ["web"]}}
 
     (group,) = groups(
-        waiting(role="web", scheduling=placement).offer(resources=[*resources_of("*"), *resources_of("web")])
+        waiting(role="web", scheduling=placement).offer(
+            resources=[*resources_of("*"), *resources_of("web")], role="web"
+        )
     )
     every_role = {
         each["role"] for part in (group["executor"], *group["task_group"]["tasks"]) for each in part["resources"]
     }
     assert every_role == {"web"}
-    assert not groups(waiting(role="web", scheduling=placement).offer(resources=resources_of("*")))
+    assert not groups(waiting(role="web", scheduling=placement).offer(resources=resources_of("*"), role="web"))
 
 
 def test_what_one_pod_may_not_use_is_left_for_another() -> None:
     story = waiting(role="web", scheduling={"placement": {"acceptedResourceRoles": ["web"]}})
     story.post(definition(id="/other", role="web", scheduling={"placement": {"acceptedResourceRoles": ["*"]}}))
 
-    assert len(groups(story.offer(resources=[*resources_of("*"), *resources_of("web")]))) == 2
+    assert len(groups(story.offer(resources=[*resources_of("*"), *resources_of("web")], role="web"))) == 2
 
 
 def test_an_instance_with_persistent_volumes_waits() -> None:

@@ -186,6 +186,7 @@ class TestChange:
             {"scheduling": {"placement": {"constraints": [{"fieldName": "hostname", "operator": "UNIQUE"}]}}},
             {"linuxInfo": {"ipcInfo": {"mode": "SHARE_PARENT"}}},
             {"portEnvironment": True},
+            {"role": "shop"},
         ],
     )
     def test_any_other_change_replaces_the_instances(self, change: dict[str, Any]) -> None:

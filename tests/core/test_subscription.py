@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduler.core.effects import Accept, Kill, Reconcile, Revive, Stop, Suppress
+from scheduler.core.effects import Accept, Kill, Reconcile, Revive, SetRoles, Stop, Suppress
 from scheduler.core.events import Disconnected, FrameworkFailed
 from scheduler.core.frame import Put
 from scheduler.model.records import Condition, Framework
@@ -185,6 +185,93 @@ class TestFlow:
         story.all_tasks(C.FAILED)
 
         assert story.told(Revive, story.wait(30))
+
+
+class TestRoles:
+    """The framework has its own role and those that pods and instances need; offers are asked for by role."""
+
+    def test_every_stream_is_told_the_roles_once(self) -> None:
+        story = Story(role="pods")
+        assert story.told(SetRoles, story.subscribe()) == [SetRoles(("pods",))]
+        assert not story.told(SetRoles, story.wait(1000))
+        assert story.told(SetRoles, story.subscribe()) == [SetRoles(("pods",))]
+
+    def test_a_pod_of_another_role_adds_it_before_offers_are_asked_for(self) -> None:
+        story = Story()
+        story.subscribe()
+        frame = story.post(definition(role="shop"))
+
+        assert [each for each in frame.effects if isinstance(each, SetRoles | Revive | Suppress)] == [
+            SetRoles(("*", "shop")),
+            Revive(("shop",)),
+        ]
+
+    def test_a_pod_without_instances_keeps_its_role_and_asks_for_nothing(self) -> None:
+        story = Story()
+        story.subscribe()
+        frame = story.post(definition(role="shop", instances=0))
+
+        assert story.told(SetRoles, frame) == [SetRoles(("*", "shop"))]
+        assert not story.told(Revive, frame)
+
+    def test_a_role_stays_until_the_last_instance_of_it_has_ended(self) -> None:
+        story = running(role="shop")
+        assert not story.told(SetRoles, story.remove())
+        frame = story.update(story.only.tasks[0].id, C.KILLED)
+
+        assert story.told(SetRoles, frame) == [SetRoles(("*",))]
+
+    def test_a_changed_role_is_that_of_the_new_instances_and_the_old_one_stays_while_it_is_used(self) -> None:
+        story = running(role="shop")
+        old = story.only
+        frame = story.put(definition(role="*"))
+        assert story.told(SetRoles, frame) == []
+        assert story.told(Revive, frame) == [Revive(("*",))]
+        new = next(each for each in story.instances if each.id != old.id)
+        assert (old.role, new.role) == ("shop", "*")
+
+        story.offer("A2", role="shop")
+        assert not story.world.instances[new.id].tasks
+        story.offer("A2")
+        story.all_tasks(C.RUNNING, [story.world.instances[new.id]])
+        frame = story.update(old.tasks[0].id, C.KILLED)
+        assert story.told(SetRoles, frame) == [SetRoles(("*",))]
+
+    def test_each_role_is_revived_and_suppressed_on_its_own(self) -> None:
+        story = Story()
+        story.subscribe()
+        story.post(definition())
+        assert story.told(Revive, story.post(definition(id="/shop/db", role="shop"))) == [Revive(("shop",))]
+        assert story.told(Suppress, story.offer()) == [Suppress(("*",))]
+        assert story.told(Suppress, story.offer(role="shop")) == [Suppress(("shop",))]
+
+    def test_a_new_stream_hears_of_each_role_whether_it_wants_offers(self) -> None:
+        story = running(role="shop")
+        story.post(definition(id="/other"))
+        frame = story.restart().subscribe()
+
+        assert [each for each in frame.effects if isinstance(each, SetRoles | Revive | Suppress)] == [
+            SetRoles(("*", "shop")),
+            Suppress(("shop",)),
+            Revive(("*",)),
+        ]
+
+    def test_roles_that_change_while_disconnected_are_told_to_the_next_stream(self) -> None:
+        story = Story()
+        story.subscribe()
+        story.tell(Disconnected())
+        assert not story.told(SetRoles, story.post(definition(role="shop")))
+        assert story.told(SetRoles, story.subscribe()) == [SetRoles(("*", "shop"))]
+
+    def test_further_demand_of_one_role_revives_it_though_another_was_revived_meanwhile(self) -> None:
+        story = Story()
+        story.subscribe()
+        story.post(definition())
+        story.wait(3)
+        story.post(definition(id="/shop/db", role="shop"))
+        assert not story.told(Revive, story.post(definition(id="/more")))
+
+        assert story.told(Revive, story.wait(5)) == [Revive(("*", "shop"))]
 
 
 def test_what_was_decided_before_a_restart_is_taken_up_again() -> None:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from fake_master import Answer, FakeMaster, Heard, masters, record
+from fake_master import Answer, Call, FakeMaster, Heard, masters, record
 from structlog.testing import capture_logs
 
-from scheduler.core.effects import Accept, Acknowledge, Decline, Kill, Reconcile, Revive, Suppress
+from scheduler.core.effects import Accept, Acknowledge, Decline, Kill, Reconcile, Revive, SetRoles, Suppress
 from scheduler.core.events import (
     Disconnected,
     Event,
@@ -27,7 +27,7 @@ from scheduler.mesos.framework import FrameworkIdentity
 from scheduler.model.records import Condition
 
 FAST = Timing(connect=2.0, call=0.4, heartbeat=2.0, missed_heartbeats=5, first_pause=0.02, longest_pause=0.2)
-IDENTITY = FrameworkIdentity(name="pods", user="root", role="web", principal="me", webui_url="http://127.0.0.1:1")
+IDENTITY = FrameworkIdentity(name="pods", user="root", roles=("web",), principal="me", webui_url="http://127.0.0.1:1")
 ACCEPT = Accept("offer-1", ({"type": "LAUNCH_GROUP", "launch_group": {}},), 5.0)
 
 
@@ -135,7 +135,7 @@ def test_an_id_just_given_is_kept_over_a_reconnection(master: FakeMaster) -> Non
 def test_a_secret_goes_with_every_request(master: FakeMaster) -> None:
     with connecting(master, identity=FrameworkIdentity(principal="me", secret="pä")) as framework:
         framework.wait_for(Subscribed)
-        framework.driver.perform(Revive())
+        framework.driver.perform(Revive(("web",)))
         master.calls.wait_for_count(1, "the call")
     for call in master.subscribes.all() + master.calls.all():
         assert call.headers["Authorization"] == "Basic bWU6cMOk"
@@ -143,14 +143,75 @@ def test_a_secret_goes_with_every_request(master: FakeMaster) -> None:
 
 def test_roles_are_suppressed_over_a_reconnection_while_nothing_is_wanted(master: FakeMaster) -> None:
     with connected(master) as framework:
-        framework.driver.perform(Revive())
+        framework.driver.perform(Revive(("web",)))
         master.drop()
         framework.wait_for(Subscribed, 2)
-        framework.driver.perform(Suppress())
+        framework.driver.perform(Suppress(("web",)))
         master.drop()
         framework.wait_for(Subscribed, 3)
     suppressed = [call.body["subscribe"].get("suppressed_roles") for call in master.subscribes.all()]
-    assert suppressed == [["web"], None, ["web"]]
+    assert suppressed == [["web"], [], ["web"]]
+
+
+def _roles(call: Call) -> tuple[list[str], list[str]]:
+    """All the roles a SUBSCRIBE or UPDATE_FRAMEWORK tells, and the suppressed ones."""
+    said = call.body[call.type.lower()]
+    return said["framework_info"]["roles"], said["suppressed_roles"]
+
+
+def test_new_roles_are_told_at_once_on_the_subscription_in_order_with_other_calls(master: FakeMaster) -> None:
+    with connected(master) as framework:
+        for effect in (Revive(("web",)), SetRoles(("db", "web")), Revive(("db",)), Suppress(("web",))):
+            framework.driver.perform(effect)
+        framework.driver.perform(SetRoles(("db",)))
+        calls = master.calls.wait_for_count(5, "the calls")
+    assert [call.type for call in calls] == ["REVIVE", "UPDATE_FRAMEWORK", "REVIVE", "SUPPRESS", "UPDATE_FRAMEWORK"]
+    update = calls[1].body
+    subscribed = master.subscribes.all()[0].body["subscribe"]["framework_info"]
+    framework_id = {"value": "framework-1"}
+    assert update["framework_id"] == framework_id
+    assert update["update_framework"]["framework_info"] == {**subscribed, "id": framework_id, "roles": ["db", "web"]}
+    assert [_roles(call) for call in (calls[1], calls[4])] == [(["db", "web"], ["db"]), (["db"], [])]
+    assert len(master.subscribes.all()) == 1
+
+
+def test_roles_the_master_was_told_are_not_told_again_and_a_new_subscription_has_them(master: FakeMaster) -> None:
+    with connected(master) as framework:
+        framework.driver.perform(SetRoles(("web",)))
+        framework.driver.perform(SetRoles(("db", "web")))
+        framework.driver.perform(Revive(("db",)))
+        master.calls.wait_for_count(2, "the calls")
+        master.drop()
+        framework.wait_for(Subscribed, 2)
+        framework.driver.perform(SetRoles(("db", "web")))
+        framework.driver.perform(Kill("t", None))
+        calls = master.calls.wait_for_count(3, "the calls")
+    assert [call.type for call in calls] == ["UPDATE_FRAMEWORK", "REVIVE", "KILL"]
+    assert [_roles(call) for call in master.subscribes.all()] == [(["web"], ["web"]), (["db", "web"], ["web"])]
+
+
+@pytest.mark.parametrize("refusal", [Answer(400, "no such call"), Answer(403, "no"), Answer(501, "what?")])
+def test_where_new_roles_are_refused_it_subscribes_with_them(master: FakeMaster, refusal: Answer) -> None:
+    master.answers.append(refusal)
+    with connected(master) as framework:
+        framework.driver.perform(SetRoles(("db", "web")))
+        framework.wait_for(Subscribed, 2)
+        framework.driver.perform(SetRoles(("db", "web")))
+        framework.driver.perform(Kill("t", None))
+        calls = master.calls.wait_for_count(2, "the calls")
+    assert [call.type for call in calls] == ["UPDATE_FRAMEWORK", "KILL"]
+    assert _roles(master.subscribes.all()[1]) == (["db", "web"], ["db", "web"])
+
+
+def test_roles_set_while_there_is_no_subscription_go_with_the_next(master: FakeMaster) -> None:
+    master.refusals.extend([Answer(503)] * 1000)
+    with connecting(master) as framework:
+        framework.driver.perform(SetRoles(("db", "web")))
+        master.subscribes.wait_for_count(len(master.subscribes.all()) + 2, "one that may be on its way, and another")
+        master.refusals.clear()
+        framework.wait_for(Subscribed)
+    assert _roles(master.subscribes.all()[-1])[0] == ["db", "web"]
+    assert not master.calls.all()
 
 
 @pytest.mark.parametrize("status", [503, 404, 500, 429])
@@ -186,7 +247,7 @@ def test_a_redirect_without_a_scheme_is_followed_at_once() -> None:
         standby.refusals.append(Answer(307, location=f"//{leader.address}"))
         with connecting(standby, timing=Timing(first_pause=60, longest_pause=60)) as framework:
             assert framework.wait_for(Subscribed) == [Subscribed("framework-1", leader.address, "1.11.0")]
-            framework.driver.perform(Revive())
+            framework.driver.perform(Revive(("web",)))
             leader.calls.wait_for_count(1, "the call at the leader")
 
 
@@ -214,7 +275,7 @@ def test_another_leader_ends_the_stream_to_the_old_one_though_it_looks_alive() -
 def test_a_master_is_reached_over_ipv6() -> None:
     with masters(host="::1") as (master,), connected(master) as framework:
         assert framework.events.all() == [Subscribed("framework-1", f"[::1]:{master.port}", "1.11.0")]
-        framework.driver.perform(Revive())
+        framework.driver.perform(Revive(("web",)))
         master.calls.wait_for_count(1, "the call")
 
 
@@ -376,8 +437,8 @@ def test_calls_arrive_in_order_with_the_stream_and_the_framework(master: FakeMas
     effects = [
         ACCEPT,
         Decline(("o2", "o3"), 120.0),
-        Revive(),
-        Suppress(),
+        Revive(("web",)),
+        Suppress(("web",)),
         Kill("t", "a"),
         Kill("t", None),
         Reconcile((("t", "a"), ("u", None))),
@@ -404,8 +465,8 @@ def test_calls_arrive_in_order_with_the_stream_and_the_framework(master: FakeMas
             "type": "DECLINE",
             "decline": {"offer_ids": [{"value": "o2"}, {"value": "o3"}], "filters": {"refuse_seconds": 120.0}},
         },
-        {"type": "REVIVE"},
-        {"type": "SUPPRESS"},
+        {"type": "REVIVE", "revive": {"roles": ["web"]}},
+        {"type": "SUPPRESS", "suppress": {"roles": ["web"]}},
         {"type": "KILL", "kill": {**task, **agent}},
         {"type": "KILL", "kill": task},
         {"type": "RECONCILE", "reconcile": {"tasks": [{**task, **agent}, {"task_id": {"value": "u"}}]}},
@@ -417,7 +478,7 @@ def test_calls_arrive_in_order_with_the_stream_and_the_framework(master: FakeMas
 def test_a_call_that_hangs_does_not_hold_up_the_events(master: FakeMaster) -> None:
     master.answers.append(Answer(after=0.3))
     with connected(master) as framework:
-        framework.driver.perform(Revive())
+        framework.driver.perform(Revive(("web",)))
         master.calls.wait_for_count(1, "the call")
         begin = time.monotonic()
         master.send(_status("t"))
@@ -430,7 +491,7 @@ def test_a_call_that_may_be_repeated_is_until_it_is_answered(master: FakeMaster,
     master.answers.extend([fault, fault])
     with connected(master) as framework:
         framework.driver.perform(Kill("t", "a"))
-        framework.driver.perform(Revive())
+        framework.driver.perform(Revive(("web",)))
         calls = master.calls.wait_for_count(4, "two failures, and the calls")
         assert [call.type for call in calls] == ["KILL", "KILL", "KILL", "REVIVE"]
         assert Disconnected() not in framework.events.all()
@@ -443,7 +504,7 @@ def test_an_accept_of_which_nothing_is_known_is_not_repeated_but_asked_about_on_
     with connected(master) as framework:
         framework.driver.perform(ACCEPT)
         framework.wait_for(Subscribed, 2)
-        framework.driver.perform(Revive())
+        framework.driver.perform(Revive(("web",)))
         calls = master.calls.wait_for_count(2, "the call on the new subscription")
         assert [call.type for call in calls] == ["ACCEPT", "REVIVE"]
         assert calls[1].headers["Mesos-Stream-Id"] == master.stream_ids[1]
@@ -451,7 +512,7 @@ def test_an_accept_of_which_nothing_is_known_is_not_repeated_but_asked_about_on_
 
 def test_an_accept_after_a_pause_survives_a_connection_that_was_closed_meanwhile(master: FakeMaster) -> None:
     with connected(master) as framework:
-        framework.driver.perform(Revive())
+        framework.driver.perform(Revive(("web",)))
         master.calls.wait_for_count(1, "the call")
         connection = framework.driver._sender._connection
         assert connection is not None
@@ -477,7 +538,7 @@ def test_a_master_that_does_not_know_the_stream_any_more_is_subscribed_to_again(
 ) -> None:
     master.answers.append(refusal)
     with connected(master) as framework, capture_logs():
-        framework.driver.perform(Revive())
+        framework.driver.perform(Revive(("web",)))
         framework.wait_for(Subscribed, 2)
 
 
@@ -485,7 +546,7 @@ def test_a_call_that_is_refused_for_itself_is_logged_without_its_secrets(master:
     master.answers.append(Answer(400, "Failed to validate: bad operation"))
     with connected(master) as framework, capture_logs() as logs:
         framework.driver.perform(Accept("o", ({"type": "LAUNCH_GROUP", "env": "s3cret"},), 5.0))
-        framework.driver.perform(Revive())
+        framework.driver.perform(Revive(("web",)))
         master.calls.wait_for_count(2, "the next call")
         assert Disconnected() not in framework.events.all()
     (line,) = [line for line in logs if line["log_level"] == "error"]
@@ -499,7 +560,7 @@ def test_calls_are_dropped_while_there_is_no_subscription_and_with_it(master: Fa
         framework.driver.perform(Kill("too early", None))
         framework.wait_for(Subscribed)
         master.answers.append(Answer(after=0.3))
-        framework.driver.perform(Revive())
+        framework.driver.perform(Revive(("web",)))
         master.calls.wait_for_count(1, "the slow call")
         framework.driver.perform(Kill("behind the slow one", None))
         master.drop()

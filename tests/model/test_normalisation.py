@@ -1,12 +1,14 @@
 """The stored form: what is filled in, and that filling in, rendering and reading again change nothing more."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from scheduler.model.definition import PodDefinition, render
 from scheduler.model.normalisation import normalise
+from scheduler.model.roles import EnforceRole
 from scheduler.model.rules import Site
 from scheduler.model.validation import parse
 from tests.model.definitions import FULL, MINIMAL, changed
@@ -51,6 +53,20 @@ def test_on_a_container_network_an_absent_host_port_stays_absent() -> None:
 
 def test_the_role_is_the_frameworks() -> None:
     assert shown(MINIMAL)["role"] == "pods"
+
+
+@pytest.mark.parametrize(
+    ("pod_id", "enforce", "role"),
+    [
+        ("/product/web", EnforceRole.OFF, "pods"),
+        ("/product/web", EnforceRole.TOP, "product"),
+        ("product/shop/web/", EnforceRole.TOP, "product"),
+        ("/web", EnforceRole.TOP, "pods"),
+    ],
+)
+def test_in_a_group_that_insists_the_role_is_the_groups(pod_id: str, enforce: EnforceRole, role: str) -> None:
+    definition = PodDefinition.model_validate_json(json.dumps(MINIMAL | {"id": pod_id}))
+    assert normalise(definition, replace(SITE, new_group_enforce_role=enforce)).role == role
 
 
 def test_executor_resources_are_filled_in_one_by_one() -> None:

@@ -56,6 +56,16 @@ def test_an_update_is_refused(after: dict[str, Any], path: str, meaning: str) ->
     assert meaning in problem.error
 
 
+def test_its_role_cannot_be_changed() -> None:
+    """What Mesos holds for it is reserved for the role."""
+    grouped = changed(RESIDENT, "id", "/product/db")
+    [problem] = broken_update(stored(grouped), stored(grouped | {"role": "product"}))
+    assert (problem.path, problem.error) == (
+        "/role",
+        "cannot be changed by an update: what is reserved is reserved for dev",
+    )
+
+
 def test_a_pod_that_becomes_resident_is_refused() -> None:
     assert [each.path for each in broken_update(stored(NOT_RESIDENT), stored(RESIDENT))] == ["/pod(0)"]
 

@@ -1,12 +1,14 @@
 """The rules that join fields: each is broken here on its own, and told at its own path."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from scheduler.model.definition import PodDefinition
 from scheduler.model.problems import Problems, Stage
+from scheduler.model.roles import EnforceRole
 from scheduler.model.rules import Site
 from scheduler.model.validation import parse
 from tests.model.definitions import FULL, MINIMAL, SITE, changed, found
@@ -37,7 +39,26 @@ BROKEN = [
     ("an id too long for Mesos", changed(MINIMAL, "id", "/" + "a" * 199), "/id", "too long"),
     ("an empty user", changed(MINIMAL, "user", ""), "/user", "empty"),
     ("an empty user of a container", changed(MINIMAL, f"{C}.user", ""), "/containers(0)/user", "empty"),
-    ("a role of others", changed(MINIMAL, "role", "dev"), "/role", "role of this framework: *"),
+    ("a role of others", changed(MINIMAL, "role", "dev"), "/role", "one of *, not dev"),
+    (
+        "a role that is not the group's",
+        changed(MINIMAL, "id", "/product/web") | {"role": "dev"},
+        "/role",
+        "one of *, product, not dev",
+    ),
+    (
+        "a role of an inner group",
+        changed(MINIMAL, "id", "/product/shop/web") | {"role": "shop"},
+        "/role",
+        "one of *, product, not shop",
+    ),
+    ("a name in no group as role", changed(MINIMAL, "id", "/product") | {"role": "product"}, "/role", "one of *, not"),
+    (
+        "resources of a group whose role it has not",
+        changed(MINIMAL, "id", "/product/web") | {"scheduling": {"placement": {"acceptedResourceRoles": ["product"]}}},
+        "/acceptedResourceRoles",
+        "only *, not product",
+    ),
     ("a container name twice", changed(TWO, "containers.1.name", "one"), "/containers", "unique: one"),
     (
         "a volume name twice",
@@ -224,12 +245,53 @@ KEPT = [
     ),
     ("a terminal that is not wanted", changed(MINIMAL, f"{C}.tty", False)),
     ("the framework's role", MINIMAL | {"role": "*"}),
+    ("the framework's role in a group", MINIMAL | {"id": "/product/web", "role": "*"}),
+    (
+        "the group's role and resources",
+        MINIMAL
+        | {
+            "id": "/product/shop/web",
+            "role": "product",
+            "scheduling": {"placement": {"acceptedResourceRoles": ["product", "*"]}},
+        },
+    ),
 ]
 
 
 @pytest.mark.parametrize("definition", [row[1] for row in KEPT], ids=[row[0] for row in KEPT])
 def test_the_rules_allow(definition: Any) -> None:
     assert isinstance(parse(json.dumps(definition).encode(), SITE), PodDefinition)
+
+
+TOP = Site(role="*", new_group_enforce_role=EnforceRole.TOP)
+
+
+@pytest.mark.parametrize(
+    ("pod_id", "role", "site", "refusal"),
+    [
+        ("/product/web", "product", TOP, None),
+        ("/product/web", "*", TOP, "must be one of product, not *"),
+        ("/web", "*", TOP, None),
+        ("/web", "web", TOP, "must be one of *, not web"),
+        ("/product/web", "old", replace(SITE, present_role="old"), None),
+        ("/product/web", "old", replace(TOP, present_role="old"), None),
+        ("/product/web", "new", replace(TOP, present_role="old"), "must be one of old, product, not new"),
+        ("/web", "old", replace(SITE, present_role="old"), "must be one of *, not old"),
+    ],
+)
+def test_a_group_may_insist_on_its_role_and_a_pod_in_it_keep_the_one_it_has(
+    pod_id: str, role: str, site: Site, refusal: str | None
+) -> None:
+    judged = parse(json.dumps(MINIMAL | {"id": pod_id, "role": role}).encode(), site)
+    if refusal is None:
+        assert isinstance(judged, PodDefinition)
+    else:
+        assert found(judged) == {("/role", refusal)}
+
+
+def test_accepted_roles_are_measured_by_the_role_the_group_gives() -> None:
+    document = MINIMAL | {"id": "/product/web", "scheduling": {"placement": {"acceptedResourceRoles": ["product"]}}}
+    assert isinstance(parse(json.dumps(document).encode(), TOP), PodDefinition)
 
 
 def test_an_unknown_network_is_refused_with_the_known_ones_named() -> None:

@@ -7,7 +7,7 @@ again until it is acknowledged. It has no opinions on what the scheduler should 
 from collections import deque
 from dataclasses import dataclass, field
 
-from scheduler.core.effects import Accept, Acknowledge, Effect, Kill, Reconcile
+from scheduler.core.effects import Accept, Acknowledge, Effect, Kill, Reconcile, Revive, SetRoles, Suppress
 from scheduler.core.events import StatusUpdated
 from scheduler.model.json import Json
 from scheduler.model.records import Condition
@@ -23,6 +23,7 @@ class FakeTask:
     id: str
     agent_id: str
     group: str
+    role: str
     condition: Condition = C.PROVISIONED
     told: Condition = C.STAGING
     unacknowledged: deque[tuple[str, Condition]] = field(default_factory=deque)
@@ -42,6 +43,8 @@ class FakeMesos:
         self.connected = False
         self.unreachable: set[str] = set()
         self.ending: set[str] = set()  # groups whose executor is killing what is left
+        self.roles: set[str] = set()  # of the framework, as it told on this stream
+        self.offering_to: set[str] = set()  # those of them that are not suppressed
         self.lost_accepts = 0  # so many next ACCEPT calls never arrive
         self._uuids = 0
 
@@ -61,6 +64,15 @@ class FakeMesos:
                     self._reconcile(tasks, now)
                 case Acknowledge(task_id=task_id, uuid=uuid):
                     self._acknowledge(task_id, uuid)
+                case SetRoles(roles=roles):
+                    self.roles = set(roles)
+                    self.offering_to &= self.roles
+                case Revive(roles=roles):
+                    assert self.roles.issuperset(roles), f"the master would drop REVIVE for {roles}"
+                    self.offering_to.update(roles)
+                case Suppress(roles=roles):
+                    assert self.roles.issuperset(roles), f"the master would drop SUPPRESS for {roles}"
+                    self.offering_to.difference_update(roles)
                 case _:
                     pass
 
@@ -75,7 +87,10 @@ class FakeMesos:
             for info in group["task_group"]["tasks"]:
                 task_id = info["task_id"]["value"]
                 assert task_id not in self.tasks, f"the master would refuse or die of the task id {task_id}"
-                self.tasks[task_id] = FakeTask(task_id, info["agent_id"]["value"], executor_id)
+                [role] = {
+                    each["allocation_info"]["role"] for each in (*info["resources"], *group["executor"]["resources"])
+                }
+                self.tasks[task_id] = FakeTask(task_id, info["agent_id"]["value"], executor_id, role)
 
     def _kill(self, task_id: str, now: float) -> None:
         task = self.tasks.get(task_id)
@@ -108,8 +123,9 @@ class FakeMesos:
     # ------------------------------------------------------------------- what happens in it
 
     def connect(self) -> None:
-        """The scheduler subscribed: a new stream."""
+        """The scheduler subscribed: a new stream, with every role suppressed."""
         self.connected = True
+        self.roles, self.offering_to = set(), set()
         self.wire.clear()
 
     def disconnect(self) -> None:

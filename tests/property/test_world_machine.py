@@ -32,20 +32,23 @@ from tests.property.fake_mesos import FakeMesos
 
 AGENTS = ("A1", "A2", "A3")
 PODS = ("/a", "/b")
+ROLES = ("*", "web")
 SETTINGS = support.settings()
 ENDS = st.sampled_from([Condition.FAILED, Condition.FINISHED, Condition.KILLED])
 FRACTIONS = st.sampled_from([0.0, 0.5, 1.0])
 
 definitions = st.builds(
-    lambda pod_id, instances, containers, text, minimum, over, overhead: support.definition(
+    lambda pod_id, role, instances, containers, text, minimum, over, overhead: support.definition(
         *(support.container(f"c{number}") for number in range(containers)),
         id=pod_id,
+        role=role,
         instances=instances,
         environment={"TEXT": text},
         executorResources={"cpus": overhead},
         scheduling={"upgrade": {"minimumHealthCapacity": minimum, "maximumOverCapacity": over}},
     ),
     pod_id=st.sampled_from(PODS),
+    role=st.sampled_from(ROLES),
     instances=st.integers(0, 4),
     containers=st.integers(1, 2),
     text=st.sampled_from("xyz"),
@@ -164,15 +167,16 @@ class Cluster(RuleBasedStateMachine):
     @rule(
         agents=st.lists(st.sampled_from(AGENTS), min_size=1, unique=True),
         cpus=st.sampled_from([0.1, 0.5, 8.0]),
+        role=st.sampled_from(ROLES),
         crash=st.integers(0, 9),
         lost=st.integers(0, 9),
     )
-    def offer(self, agents: list[str], cpus: float = 8.0, crash: int = 1, lost: int = 1) -> None:
+    def offer(self, agents: list[str], cpus: float = 8.0, role: str = "*", crash: int = 1, lost: int = 1) -> None:
         offers = []
         for agent in agents:
             if agent not in self.mesos.unreachable:
                 self.offers += 1
-                offers.append(support.offer(f"O{self.offers}", agent, cpus=cpus))
+                offers.append(support.offer(f"O{self.offers}", agent, cpus=cpus, role=role))
         self.mesos.lost_accepts = int(lost == 0)
         self.tell(OffersReceived(tuple(offers)), crash=crash == 0)
 
@@ -207,7 +211,8 @@ class Cluster(RuleBasedStateMachine):
     def go_well(self, rounds: int = 1) -> None:
         """Nothing is lost for a while: what wants to be launched is, and comes up."""
         for _ in range(rounds):
-            self.offer(list(AGENTS))
+            for role in sorted(self.mesos.offering_to):
+                self.offer(list(AGENTS), role=role)
             for group in sorted(self.mesos.groups()):
                 self.mesos.advance(group)
             self.hear()
@@ -245,6 +250,7 @@ class Cluster(RuleBasedStateMachine):
         for name in ("framework", "pods", "definitions", "instances", "tasks", "placed"):
             assert getattr(rebuilt, name) == getattr(self.world, name), name
         assert _sets(rebuilt.waiting) == _sets(self.world.waiting)
+        assert rebuilt.roles() == self.world.roles()
         assert rebuilt.pod_ids() == self.world.pod_ids()
         for pod_id in rebuilt.pod_ids():
             assert rebuilt.versions(pod_id) == self.world.versions(pod_id)
@@ -262,6 +268,19 @@ class Cluster(RuleBasedStateMachine):
         for tasks in self.mesos.groups().values():
             for task in tasks:
                 assert task.id in self.world.tasks, f"{task} runs and nobody knows"
+
+    @invariant()
+    def everything_runs_in_its_own_role_which_the_framework_has(self) -> None:
+        for tasks in self.mesos.groups().values():
+            for task in tasks:
+                assert task.role == self.world.instances[self.world.tasks[task.id]].role
+                assert not self.mesos.roles or task.role in self.mesos.roles
+
+    @invariant()
+    def what_waits_has_the_role_of_its_definition(self) -> None:
+        for pod_id, waiting in self.world.waiting.items():
+            role = self.world.current(self.world.pods[pod_id]).role
+            assert {self.world.instances[each].role for each in waiting} == {role}
 
     @invariant()
     def never_more_than_asked_for(self) -> None:

@@ -93,7 +93,13 @@ def _name(event: Event) -> str:
 def test_changes_are_durable_before_anything_is_done_and_acknowledgements_come_last() -> None:
     async def scenario() -> None:
         change = Put(Framework("f"))
-        effects: tuple[Effect, ...] = (ACK, Note("info", "launched"), Reply(1, Done("d")), Kill("t", None), Revive())
+        effects: tuple[Effect, ...] = (
+            ACK,
+            Note("info", "launched"),
+            Reply(1, Done("d")),
+            Kill("t", None),
+            Revive(("*",)),
+        )
         bench = Bench(lambda _: Frame((change,), effects))
 
         def ask(number: int) -> Event:
@@ -103,7 +109,7 @@ def test_changes_are_durable_before_anything_is_done_and_acknowledgements_come_l
         asked.add_done_callback(lambda _: bench.story.append("answered"))
         with capture_logs() as logs:
             await bench.until(asked.done)
-        assert bench.story == [(change,), Kill("t", None), Revive(), ACK, "answered"]
+        assert bench.story == [(change,), Kill("t", None), Revive(("*",)), ACK, "answered"]
         assert [line["event"] for line in logs] == ["launched"]
         assert asked.result() == Done("d")
 
@@ -123,10 +129,10 @@ def test_within_a_batch_every_call_goes_before_every_note_and_acknowledgement() 
 
 def test_a_frame_without_changes_needs_no_commit() -> None:
     async def scenario() -> None:
-        bench = Bench(lambda _: Frame(effects=(Revive(),)))
+        bench = Bench(lambda _: Frame(effects=(Revive(("*",)),)))
         bench.refuse_commits = True
         bench.shell.submit(Disconnected())
-        await bench.until(lambda: bench.story == [Revive()])
+        await bench.until(lambda: bench.story == [Revive(("*",))])
 
     virtual_time.run(scenario())
 
@@ -228,7 +234,7 @@ def test_a_fault_in_the_core_ends_the_loop_before_anything_of_the_batch_is_done(
         def frames(event: Event) -> Frame:
             if _name(event) == "2":
                 raise ZeroDivisionError
-            return Frame((Put(Framework("f")),), (Revive(),))
+            return Frame((Put(Framework("f")),), (Revive(("*",)),))
 
         bench = Bench(frames)
         bench.shell.submit(_event("1"))
@@ -243,7 +249,7 @@ def test_a_fault_in_the_core_ends_the_loop_before_anything_of_the_batch_is_done(
 def test_stop_is_obeyed_after_its_batch_is_durable_and_before_later_events() -> None:
     async def scenario() -> None:
         frames = {
-            "1": Frame((Put(Framework("f")),), (Stop("failed over"), Revive())),
+            "1": Frame((Put(Framework("f")),), (Stop("failed over"), Revive(("*",)))),
             "2": Frame(effects=(Kill("t", None),)),
         }
         bench = Bench(lambda event: frames[_name(event)])
@@ -251,7 +257,7 @@ def test_stop_is_obeyed_after_its_batch_is_durable_and_before_later_events() -> 
         bench.shell.submit(_event("2"))
         with pytest.raises(ShellError, match="failed over"):
             await bench.shell.run()
-        assert bench.story == [(Put(Framework("f")),), Revive()]
+        assert bench.story == [(Put(Framework("f")),), Revive(("*",))]
 
     virtual_time.run(scenario())
 

@@ -40,8 +40,9 @@ def _users(definition: PodDefinition, site: Site) -> Iterator[Problem]:
 
 
 def _role(definition: PodDefinition, site: Site) -> Iterator[Problem]:
-    if definition.role not in (None, site.role):
-        yield Problem("/role", f"must be the role of this framework: {site.role}")
+    allowed = site.allowed_roles(definition)
+    if definition.role is not None and definition.role not in allowed:
+        yield Problem("/role", f"must be one of {', '.join(sorted(allowed))}, not {definition.role}")
 
 
 def _container_names(definition: PodDefinition, site: Site) -> Iterator[Problem]:

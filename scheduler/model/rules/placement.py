@@ -52,7 +52,7 @@ def _value_fault(constraint: Constraint) -> str | None:
 
 def _roles(definition: PodDefinition, site: Site) -> Iterator[Problem]:
     accepted = definition.scheduling.placement.accepted_resource_roles
-    allowed = {"*", definition.role or site.role}
+    allowed = {"*", site.role_of(definition)}
     for role in accepted:
         if not _ROLE.fullmatch(role):
             yield Problem("/scheduling/placement/acceptedResourceRoles", f"{role!r} cannot be the name of a Mesos role")

@@ -18,7 +18,7 @@ def _resident(definition: PodDefinition, site: Site) -> Iterator[Problem]:
         yield Problem("/upgrade/maximumOverCapacity", "must be 0 for a pod with persistent volumes")
     if scheduling.placement.accepted_resource_roles not in ((), ("*",)):
         yield Problem("/acceptedResourceRoles", 'must be absent or ["*"] for a pod with persistent volumes')
-    if (definition.role or site.role) == "*":
+    if site.role_of(definition) == "*":
         yield Problem("/role", "must not be * for a pod with persistent volumes: only another role can keep resources")
 
 
@@ -31,6 +31,8 @@ def broken_update(before: PodDefinition, after: PodDefinition) -> Iterator[Probl
         return
     if _persistent_volumes(before) != _persistent_volumes(after):
         yield Problem("/pod(0)", "persistent volumes cannot be changed, added or removed by an update")
+    if before.role != after.role:
+        yield Problem("/role", f"cannot be changed by an update: what is reserved is reserved for {before.role}")
     for name in ("cpus", "mem", "disk", "gpus"):
         if _total(before, name) != _total(after, name):
             yield Problem("/pod(0)", f"the sum of the containers' {name} cannot be changed: it is reserved")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from scheduler.model.definition import Container, PodDefinition
+from scheduler.model.roles import EnforceRole, allowed_roles, default_role
 
 SECRETS = "secrets"
 
@@ -17,11 +18,13 @@ class Site:
     """What an operator decided and a definition has to fit.
 
     Attributes:
-        role: the framework's Mesos role, the only one a pod can have.
+        role: the framework's Mesos role.
         default_network_name: the network of a container network without a name.
         known_networks: the networks the agents have; None: not known.
         features: those of Marathon's features that are on; definitions ask for ``secrets`` only.
         strict: whether an unknown key is a problem.
+        new_group_enforce_role: whether pods in groups must have their group's role.
+        present_role: that of the pod which the definition replaces; None: there is none.
     """
 
     role: str
@@ -29,6 +32,16 @@ class Site:
     known_networks: frozenset[str] | None = None
     features: frozenset[str] = frozenset({SECRETS})
     strict: bool = False
+    new_group_enforce_role: EnforceRole = EnforceRole.OFF
+    present_role: str | None = None
+
+    def role_of(self, definition: PodDefinition) -> str:
+        """The role a definition asks for, or gets because it asks for none."""
+        return definition.role or default_role(definition.id, self.role, self.new_group_enforce_role)
+
+    def allowed_roles(self, definition: PodDefinition) -> frozenset[str]:
+        """The roles it may ask for."""
+        return allowed_roles(definition.id, self.role, self.new_group_enforce_role, self.present_role)
 
 
 def located(definition: PodDefinition) -> Iterator[tuple[str, Container]]:
