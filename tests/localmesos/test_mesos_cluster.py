@@ -326,13 +326,17 @@ print(json.dumps([level, left_out, status, groups, remains.listing(state), kept]
 def test_a_companion_goes_with_the_cluster_and_others_stay(mesos_cluster: ClusterFactory) -> None:
     cluster = mesos_cluster(agents=0)
     program = ["sleep", "600"]
-    companion = subprocess.Popen(program, env={**os.environ, **cluster.companion()}, start_new_session=True)
-    with subprocess.Popen(program, cwd=cluster.state.folder) as visitor:
+    marked = {**os.environ, **cluster.companion()}
+    with (
+        subprocess.Popen(program, env=marked, start_new_session=True) as companion,
+        subprocess.Popen(program, cwd=cluster.state.folder) as visitor,
+    ):
         try:
             cluster.down()
             assert companion.wait(10) == -signal.SIGKILL
             assert visitor.poll() is None
         finally:
+            companion.kill()
             visitor.kill()
 
 
