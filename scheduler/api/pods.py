@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
 from scheduler.api.errors import ApiError, absent, json_response, refused, unacceptable
-from scheduler.core.effects import Done, Refused
+from scheduler.core.effects import Answer, Done, Refused
 from scheduler.core.events import Event, PodDeleted, PodPosted, PodPut
 from scheduler.core.rollup import pod_status
 from scheduler.core.world import World
@@ -32,7 +32,7 @@ LARGEST_BODY = 1024 * 1024
 class Requests(Protocol):
     """The way to change anything: the shell."""
 
-    async def request(self, make_event: Callable[[int], Event]) -> Done | Refused:
+    async def request(self, make_event: Callable[[int], Event]) -> Answer:
         """Submit the event made for the request's number; the answer comes once it is durable."""
 
 
@@ -136,6 +136,7 @@ class Pods:
         answer = await self._requests.request(make_event)
         if isinstance(answer, Refused):
             raise refused(answer, pod_id)
+        assert isinstance(answer, Done)
         return answer
 
 

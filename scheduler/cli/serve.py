@@ -29,6 +29,7 @@ from scheduler.mesos.driver import Driver
 from scheduler.mesos.framework import FrameworkIdentity
 from scheduler.observe import log as logging
 from scheduler.secrets import open_source
+from scheduler.shell.bus import Bus
 from scheduler.shell.loop import Shell, ShellError
 from scheduler.shell.ports import SecretError, Secrets
 from scheduler.store import Store, StoreError, open_store
@@ -92,7 +93,7 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
     )
     framework_id = world.framework.id if world.framework is not None else None
     driver = Driver(identity, serving.master, submit, failed, framework_id=framework_id, secrets=source)
-    shell = Shell(world, step, store, driver)
+    shell = Shell(world, step, store, driver, bus=Bus(store.tail()))
     server = _Server(
         uvicorn.Config(
             create_app(

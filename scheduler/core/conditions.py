@@ -10,6 +10,7 @@ _PRECEDENCE = (
     Condition.ERROR,
     Condition.FAILED,
     Condition.GONE,
+    Condition.GONE_BY_OPERATOR,
     Condition.DROPPED,
     Condition.UNREACHABLE,
     Condition.KILLING,
@@ -28,7 +29,10 @@ def condition(instance: Instance) -> Condition:
     """The condition of the instance as a whole."""
     if not instance.tasks:
         return Condition.SCHEDULED
-    return min((task.condition for task in instance.tasks), key=RANK.__getitem__)
+    found = min((task.condition for task in instance.tasks), key=RANK.__getitem__)
+    if found is Condition.UNREACHABLE and instance.inactive:
+        return Condition.UNREACHABLE_INACTIVE
+    return found
 
 
 def health(instance: Instance) -> bool | None:
@@ -44,11 +48,28 @@ def health(instance: Instance) -> bool | None:
     return healthy
 
 
-def ready(instance: Instance, definition: PodDefinition) -> bool:
-    """Whether the instance does its work: running and, if a container has a health check, healthy."""
+def is_checked(definition: PodDefinition) -> bool:
+    """Whether an instance has to be healthy to do its work."""
+    return any(container.health_check for container in definition.containers)
+
+
+def ready(instance: Instance, checked: bool) -> bool:
+    """Whether the instance does its work: it runs and, where it is checked, it is healthy."""
     if condition(instance) is not Condition.RUNNING:
         return False
-    return health(instance) is True or not any(container.health_check for container in definition.containers)
+    return not checked or health(instance) is True
+
+
+def task_state(of: Condition) -> str:
+    """Mesos' name for where a task stands; one of which nothing was heard yet is being staged."""
+    return _STATES[of]
+
+
+_STATES = {each: f"TASK_{each.name}" for each in Condition} | {
+    Condition.SCHEDULED: "TASK_STAGING",
+    Condition.PROVISIONED: "TASK_STAGING",
+    Condition.UNREACHABLE_INACTIVE: "TASK_UNREACHABLE",
+}
 
 
 class Phase(Enum):
@@ -56,6 +77,7 @@ class Phase(Enum):
 
     WAITING = auto()  # not launched
     ALIVE = auto()
+    AWAY = auto()  # out of reach of the master: perhaps alive
     ENDING = auto()  # a container failed or was killed; its executor is ending the others
     ENDED = auto()
 
@@ -64,8 +86,15 @@ def phase(instance: Instance) -> Phase:
     """How far the present incarnation is."""
     if not instance.tasks:
         return Phase.WAITING
-    if all(task.condition.terminal for task in instance.tasks):
+    ended = failed = away = 0
+    for task in instance.tasks:
+        if task.condition.terminal:
+            ended += 1
+            failed += task.condition is not Condition.FINISHED
+        elif task.condition is Condition.UNREACHABLE:
+            away += 1
+    if ended == len(instance.tasks):
         return Phase.ENDED
-    if any(task.condition.terminal and task.condition is not Condition.FINISHED for task in instance.tasks):
-        return Phase.ENDING
-    return Phase.ALIVE
+    if away:
+        return Phase.AWAY
+    return Phase.ENDING if failed else Phase.ALIVE

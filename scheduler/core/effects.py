@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
+from scheduler.model.records import Instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +78,19 @@ class Done:
 
     Attributes:
         definition: the pod as stored; None after a delete.
+        version: when the deployment was asked for, as pods' versions are written.
     """
 
     deployment_id: str
     definition: PodDefinition | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """These instances are being killed; as they were when it was asked."""
+
+    instances: tuple[Instance, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +98,18 @@ class Refused:
     """A request was refused and changed nothing.
 
     Attributes:
-        kind: ``exists`` | ``absent`` | ``invalid``.
+        kind: ``exists`` | ``absent`` | ``invalid`` | ``locked`` | ``needed`` | ``busy``.
         problems: (path in the definition, message); only for ``invalid``.
+        deployments: those in the way; only for ``locked``.
     """
 
     kind: str
     message: str
     problems: tuple[tuple[str, str], ...] = ()
+    deployments: tuple[str, ...] = ()
+
+
+Answer = Done | Killed | Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +117,22 @@ class Reply:
     """Answer the API request of that number."""
 
     request: int
-    answer: Done | Refused
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Tell whoever follows the event stream, under a number that no other event has; kept for those who come later.
+
+    Attributes:
+        kind: Marathon's ``eventType``.
+        content: the event's JSON but for its time.
+        at: its time, seconds since the epoch.
+    """
+
+    kind: str
+    content: Json
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +151,6 @@ class Stop:
     message: str
 
 
-Effect = Accept | Decline | Revive | Suppress | SetRoles | Kill | Reconcile | Acknowledge | Reply | Note | Stop
+Effect = (
+    Accept | Decline | Revive | Suppress | SetRoles | Kill | Reconcile | Acknowledge | Reply | Publish | Note | Stop
+)

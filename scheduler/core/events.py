@@ -14,6 +14,8 @@ class Subscribed:
     framework_id: str
     master: str
     mesos_version: str | None = None
+    region: str | None = None  # of the master, where it has one
+    zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,36 @@ class AgentDescribed:
 
 
 @dataclass(frozen=True, slots=True)
+class Rollout:
+    """How a change of pods is to be carried out.
+
+    Attributes:
+        force: whether it takes the place of deployments that are in its way.
+        batch_size: at most so many instances of a pod are replaced at a time; None: as its upgrade strategy allows.
+        deadline: seconds after which it is rolled back unless it is done; None: never.
+    """
+
+    force: bool = False
+    batch_size: int | None = None
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whence a request came: the client's address, and the URI it asked for."""
+
+    client_ip: str = ""
+    uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PodPosted:
     """A user asked for a new pod. The definition is valid and normalised; its version is set when it is accepted."""
 
     request: int
     definition: PodDefinition
+    rollout: Rollout = Rollout()
+    origin: Origin = Origin()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +115,76 @@ class PodPut:
 
     request: int
     definition: PodDefinition
+    rollout: Rollout = Rollout()
+    origin: Origin = Origin()
 
 
 @dataclass(frozen=True, slots=True)
 class PodDeleted:
     """A user asked for a pod to be removed."""
+
+    request: int
+    pod_id: str
+    rollout: Rollout = Rollout()
+    origin: Origin = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDeleted:
+    """A user asked for every pod below a path to be removed."""
+
+    request: int
+    group_id: str
+    rollout: Rollout = Rollout()
+    origin: Origin = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class InstancesKilled:
+    """A user asked for instances of a pod to be killed; those that are not there are passed over.
+
+    Attributes:
+        wipe: whether they are given up for good, with their volumes; otherwise they are launched again.
+    """
+
+    request: int
+    pod_id: str
+    instance_ids: tuple[str, ...]
+    wipe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentCancelled:
+    """A user asked for a deployment to end before it is done.
+
+    Attributes:
+        rollback: whether what it changed is to be as it was; otherwise it stays as far as it has come.
+    """
+
+    request: int
+    deployment_id: str
+    rollback: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentPaused:
+    """A user asked for a deployment to replace nothing more until it is resumed."""
+
+    request: int
+    deployment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentResumed:
+    """A user asked for a paused deployment to go on."""
+
+    request: int
+    deployment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DelayReset:
+    """A user asked for a pod to be launched without waiting for its back-off."""
 
     request: int
     pod_id: str
@@ -114,5 +206,11 @@ Event = (
     | PodPosted
     | PodPut
     | PodDeleted
+    | GroupDeleted
+    | InstancesKilled
+    | DeploymentCancelled
+    | DeploymentPaused
+    | DeploymentResumed
+    | DelayReset
     | Ticked
 )

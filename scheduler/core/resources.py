@@ -70,13 +70,16 @@ class Ledger:
         other._ports = [_Ports(entry.template, entry.role, list(entry.ranges)) for entry in self._ports]  # noqa: SLF001
         return other
 
+    def total(self, name: str, roles: frozenset[str]) -> int:
+        """What there is altogether for these roles, in thousandths."""
+        return sum(entry.left for entry in self._scalars[name] if entry.role in roles)
+
     def most(self, name: str) -> float:
         """The largest quantity that one request could still take."""
         return max((entry.left for entry in self._scalars[name] if self._may_use(entry)), default=0) / 1000
 
-    def take(self, name: str, amount: float) -> Json | None:
-        """A resource of that quantity, or None where no single entry has it."""
-        wanted = _milli(amount)
+    def take(self, name: str, wanted: int) -> Json | None:
+        """A resource of so many thousandths, or None where no single entry has it."""
         for entry in self._scalars[name]:
             if entry.left >= wanted and self._may_use(entry):
                 entry.left -= wanted
@@ -112,11 +115,6 @@ def _role(resource: Json) -> str:
     reservations = resource.get("reservations") or [resource]
     role: str = reservations[-1].get("role", "*")
     return role
-
-
-def negligible(amount: float) -> bool:
-    """Whether a quantity is nothing at Mesos' precision."""
-    return _milli(amount) == 0
 
 
 def _milli(value: float) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from scheduler.core.conditions import condition
+from scheduler.core.conditions import condition, task_state
 from scheduler.core.frame import definition_key
 from scheduler.core.world import World
 from scheduler.model.definition import Container, Endpoint, ExecutorResources, PodDefinition, Resources, render
@@ -140,11 +140,6 @@ def _container_status(instance: Instance, task: Task, container: Container) -> J
             "lastChanged": since,
         }
     )
-
-
-def task_state(of: Condition) -> str:
-    """Mesos' name for where a task stands; one of which nothing was heard yet is being staged."""
-    return "TASK_STAGING" if of in (Condition.SCHEDULED, Condition.PROVISIONED) else f"TASK_{of.upper()}"
 
 
 def _conditions(task: Task, container: Container) -> list[Json]:

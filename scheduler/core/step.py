@@ -3,12 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
-from scheduler.core import deadlines, flow, instances, offers, requests, statuses, subscription
+from scheduler.core import deadlines, flow, instances, news, offers, requests, statuses, subscription
 from scheduler.core.events import (
     AgentDescribed,
+    DelayReset,
+    DeploymentCancelled,
+    DeploymentPaused,
+    DeploymentResumed,
     Disconnected,
     Event,
     FrameworkFailed,
+    GroupDeleted,
+    InstancesKilled,
     OfferRescinded,
     OffersReceived,
     PodDeleted,
@@ -33,6 +39,12 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     PodPosted: requests.posted,
     PodPut: requests.put,
     PodDeleted: requests.deleted,
+    GroupDeleted: requests.group_deleted,
+    InstancesKilled: requests.killed,
+    DelayReset: requests.delay_reset,
+    DeploymentCancelled: requests.cancelled,
+    DeploymentPaused: requests.paused,
+    DeploymentResumed: requests.resumed,
     Ticked: deadlines.ticked,
 }
 
@@ -40,11 +52,13 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
 def step(world: World, event: Event, now: float) -> Frame:
     """Let the event change the world.
 
-    The handler does what the event says; then every touched pod is brought nearer to what is wanted of it, and the
-    demand for offers is told to the master. The same world, event and time always give the same frame.
+    The handler does what the event says; then all that it touched is brought nearer to what is wanted of it, the demand
+    for offers is told to the master, and the changes to whoever follows. The same world, event and time always give the
+    same frame.
     """
     turn = Turn(world, now)
     _HANDLERS[type(event)](turn, event)
     instances.converge(turn)
     flow.settle(turn)
+    news.tell(turn)
     return turn.frame()

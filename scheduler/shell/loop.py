@@ -19,9 +19,10 @@ from typing import Generic, TypeVar
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from scheduler.core.effects import Acknowledge, Done, Effect, Note, Refused, Reply, Stop
+from scheduler.core.effects import Acknowledge, Answer, Effect, Note, Publish, Reply, Stop
 from scheduler.core.events import Event, Ticked
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
+from scheduler.shell.bus import Bus, Told
 from scheduler.shell.ports import Commits, Deadlines, MesosCall, MesosCalls, StoreError
 
 WorldT = TypeVar("WorldT", bound=Deadlines)
@@ -43,6 +44,7 @@ class _Batch:
     calls: list[MesosCall] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    published: list[Publish] = field(default_factory=list)
     acknowledgements: list[Acknowledge] = field(default_factory=list)
     stop: Stop | None = None
 
@@ -61,6 +63,8 @@ class _Batch:
                 self.replies.append(effect)
             case Note():
                 self.notes.append(effect)
+            case Publish():
+                self.published.append(effect)
             case Acknowledge():
                 self.acknowledgements.append(effect)
             case Stop():
@@ -81,6 +85,7 @@ class Shell(Generic[WorldT]):
         store: Commits,
         calls: MesosCalls,
         *,
+        bus: Bus | None = None,
         clock: Callable[[], float] = time.time,
         log: FilteringBoundLogger | None = None,
     ) -> None:
@@ -88,13 +93,14 @@ class Shell(Generic[WorldT]):
         self._step = step
         self._store = store
         self._calls = calls
+        self.bus = bus if bus is not None else Bus()
         self._clock = clock
         self._log: FilteringBoundLogger = log if log is not None else structlog.get_logger("scheduler")
         self._inbox: deque[Event] = deque()
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._numbers = itertools.count(1)
-        self._requests: dict[int, asyncio.Future[Done | Refused]] = {}
+        self._requests: dict[int, asyncio.Future[Answer]] = {}
         self._stopping = False
         self._failure: BaseException | None = None
 
@@ -116,12 +122,12 @@ class Shell(Generic[WorldT]):
         self._failure = self._failure or error
         self._wake_threadsafe()
 
-    async def request(self, make_event: Callable[[int], Event]) -> Done | Refused:
+    async def request(self, make_event: Callable[[int], Event]) -> Answer:
         """Submit the event that ``make_event`` makes of a request's number; the answer comes once it is durable."""
         if self._stopping or self._failure is not None:
             raise ShellError("the scheduler is stopping; ask again when it is back")
         number = next(self._numbers)
-        answer: asyncio.Future[Done | Refused] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._requests[number] = answer
         try:
             self.submit(make_event(number))
@@ -171,9 +177,10 @@ class Shell(Generic[WorldT]):
             batch.add(self._step(self._world, event, now))
             if batch.stop is not None:
                 break
-        if batch.changes:
-            self._commit(tuple(batch.changes.values()))
-        self._perform(batch)
+        told = self.bus.number(batch.published)
+        if batch.changes or told:
+            self._commit(tuple(batch.changes.values()), told)
+        self._perform(batch, told)
         if batch.stop is not None:
             raise ShellError(batch.stop.message)
 
@@ -184,21 +191,22 @@ class Shell(Generic[WorldT]):
         if deadline is not None and deadline <= now:
             yield Ticked()
 
-    def _commit(self, changes: tuple[Change, ...]) -> None:
+    def _commit(self, changes: tuple[Change, ...], told: tuple[Told, ...]) -> None:
         """On this thread, and not beside it: readers of the world never see what is not durable."""
         try:
-            self._store.commit(changes)
+            self._store.commit(changes, told)
         except StoreError as error:
             self._log.critical("the store failed: nothing of this batch was performed", error=str(error))
             raise ShellError(f"the store failed: {error}") from error
 
-    def _perform(self, batch: _Batch) -> None:
+    def _perform(self, batch: _Batch, told: tuple[Told, ...]) -> None:
         for call in batch.calls:
             self._calls.perform(call)
         for reply in batch.replies:
             answer = self._requests.get(reply.request)
             if answer is not None and not answer.done():  # whoever asked may have gone away
                 answer.set_result(reply.answer)
+        self.bus.tell(told)
         for note in batch.notes:
             self._log.log(_LEVELS[note.level.upper()], note.text, **dict(note.fields))
         for acknowledgement in batch.acknowledgements:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from scheduler.core.effects import Accept, Acknowledge, Decline, Kill, Reconcile, Revive, SetRoles, Suppress
 from scheduler.core.frame import Change
+from scheduler.shell.bus import Told
 
 MesosCall = Accept | Decline | Revive | Suppress | SetRoles | Kill | Reconcile | Acknowledge
 
@@ -34,8 +35,8 @@ class MesosCalls(Protocol):
 class Commits(Protocol):
     """The way to the disk."""
 
-    def commit(self, changes: Sequence[Change]) -> None:
-        """Make all of the changes durable, or none of them and raise StoreError."""
+    def commit(self, changes: Sequence[Change], told: Sequence[Told] = ()) -> None:
+        """Make all of the changes and events durable, or none of them and raise StoreError."""
 
 
 class Deadlines(Protocol):

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scheduler.core.frame import Change, Put, Record
+from scheduler.shell.bus import KEPT, Told
 from scheduler.store.base import StoreError
 from scheduler.store.codec import KINDS, Row, decode, encode
 
 APPLICATION_ID = 0x706F6465  # "pode", in the file's header
-LAYOUT = 1
+LAYOUT = 2  # 1: without events
 _LOCK_WAIT = 1.0  # a predecessor that is just ending
 
 _CREATE = """
@@ -23,8 +24,12 @@ CREATE TABLE records (
     kind TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (kind, key)
 ) STRICT, WITHOUT ROWID
 """
+# Events lie together as they were committed, a line each: a row for every one would cost more than all else.
+_CREATE_EVENTS = "CREATE TABLE IF NOT EXISTS events (first INTEGER PRIMARY KEY, lines BLOB NOT NULL) STRICT"
 _UPSERT = "INSERT OR REPLACE INTO records (kind, key, version, data) VALUES (?, ?, ?, ?)"
 _DELETE = "DELETE FROM records WHERE kind = ? AND key = ?"
+_ADD_EVENTS = "INSERT INTO events (first, lines) VALUES (?, ?)"
+_DROP_EVENTS = "DELETE FROM events WHERE first < ?"
 
 
 class SqliteStore:
@@ -46,12 +51,21 @@ class SqliteStore:
             rows = self._connection.execute("SELECT kind, key, version, data FROM records").fetchall()
         return [decode(Row(*row)) for row in rows]
 
-    def commit(self, changes: Sequence[Change]) -> None:
-        """Make all of the changes durable in one transaction, or none of them and raise StoreError."""
+    def commit(self, changes: Sequence[Change], told: Sequence[Told] = ()) -> None:
+        """Make all of the changes and events durable in one transaction, or none of them and raise StoreError."""
         statements = [_statement(change) for change in changes]
+        if told:
+            statements.append((_ADD_EVENTS, (told[0].number, b"\n".join(map(_line, told)))))
+            statements.append((_DROP_EVENTS, (told[-1].number - 2 * KEPT,)))
         with self._telling("write"), self._transaction():
             for sql, values in statements:
                 self._connection.execute(sql, values)
+
+    def tail(self) -> list[Told]:
+        """The last events, oldest first."""
+        with self._telling("read"):
+            rows = self._connection.execute("SELECT first, lines FROM events ORDER BY first").fetchall()
+        return [_told(number, line) for first, lines in rows for number, line in enumerate(lines.split(b"\n"), first)]
 
     def close(self) -> None:
         """Let go of the file. May be called twice."""
@@ -91,6 +105,8 @@ class SqliteStore:
             if empty:
                 execute(_CREATE)
                 execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            if layout < LAYOUT:
+                execute(_CREATE_EVENTS)
                 execute(f"PRAGMA user_version = {LAYOUT}")
 
     # ------------------------------------------------------------------------ helpers
@@ -128,3 +144,12 @@ def _statement(change: Change) -> tuple[str, tuple[object, ...]]:
         row = encode(change.record)
         return _UPSERT, (row.kind, row.key, row.version, row.data)
     return _DELETE, (KINDS[change.kind], change.key)
+
+
+def _line(event: Told) -> bytes:
+    return event.kind.encode() + b" " + event.data
+
+
+def _told(number: int, line: bytes) -> Told:
+    kind, _, data = line.partition(b" ")
+    return Told(number, kind.decode(), data)

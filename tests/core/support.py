@@ -4,7 +4,7 @@ Nothing here decides anything the core should decide; a ``Story`` only keeps the
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from scheduler.core.effects import Accept, Effect, Reply
@@ -14,12 +14,13 @@ from scheduler.core.events import (
     PodDeleted,
     PodPosted,
     PodPut,
+    Rollout,
     StatusUpdated,
     Subscribed,
     Ticked,
 )
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
-from scheduler.core.settings import ExecutorCommand, Settings
+from scheduler.core.settings import ExecutorCommand, GpuScheduling, Settings
 from scheduler.core.step import step
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
@@ -166,29 +167,35 @@ class Story:
         self.frames.append(frame)
         return frame
 
-    def subscribe(self, framework_id: str = FRAMEWORK) -> Frame:
+    def subscribe(self, framework_id: str = FRAMEWORK, **fields: Any) -> Frame:
         """The master accepts the subscription."""
-        return self.tell(Subscribed(framework_id, "master:5050", "1.11.0"))
+        return self.tell(Subscribed(framework_id, "master:5050", "1.11.0", **fields))
 
-    def post(self, asked: PodDefinition) -> Frame:
-        """A user creates a pod."""
-        self._requests += 1
-        return self.tell(PodPosted(self._requests, asked))
+    def post(self, asked: PodDefinition, **rollout: Any) -> Frame:
+        """A user creates a pod, whatever deployment is on its way."""
+        return self.request(PodPosted, asked, rollout=Rollout(**{"force": True, **rollout}))
 
-    def put(self, asked: PodDefinition) -> Frame:
-        """A user creates or changes a pod."""
-        self._requests += 1
-        return self.tell(PodPut(self._requests, asked))
+    def put(self, asked: PodDefinition, **rollout: Any) -> Frame:
+        """A user creates or changes a pod, whatever deployment is on its way."""
+        return self.request(PodPut, asked, rollout=Rollout(**{"force": True, **rollout}))
 
-    def remove(self, pod_id: str = "/shop/web") -> Frame:
-        """A user deletes a pod."""
+    def remove(self, pod_id: str = "/shop/web", **rollout: Any) -> Frame:
+        """A user deletes a pod, whatever deployment is on its way."""
+        return self.request(PodDeleted, pod_id, rollout=Rollout(**{"force": True, **rollout}))
+
+    def request(self, kind: Callable[..., Event], *arguments: Any, **named: Any) -> Frame:
+        """A user asks for something, under a number of its own."""
         self._requests += 1
-        return self.tell(PodDeleted(self._requests, pod_id))
+        return self.tell(kind(self._requests, *arguments, **named))
 
     def offer(self, agent: str = "A1", **fields: Any) -> Frame:
-        """One agent offers."""
+        """One agent offers, and is answered, if need be in several turns; returns all that followed."""
         self._offers += 1
-        return self.tell(OffersReceived((offer(f"O{self._offers}", agent, **fields),)))
+        first = len(self.frames)
+        self.tell(OffersReceived((offer(f"O{self._offers}", agent, **fields),)))
+        while self.world.offers:
+            self.tell(Ticked())
+        return self._together(first)
 
     def update(self, task_id: str, condition: Condition, **fields: Any) -> Frame:
         """A status with a uuid of its own comes from the task's agent."""
@@ -216,6 +223,9 @@ class Story:
             self.now = max(self.now, deadline)
             self.tell(Ticked())
         self.now = end
+        return self._together(first)
+
+    def _together(self, first: int) -> Frame:
         passed = self.frames[first:]
         return Frame(
             tuple(change for frame in passed for change in frame.changes),
@@ -281,7 +291,7 @@ def groups(frame: Frame) -> list[Json]:
 
 def launched(*containers: Json, settings: dict[str, Any] | None = None, **fields: Any) -> Json:
     """The launch group of the one instance of a pod, placed on agent A-S0."""
-    story = Story(**(settings or {}))
+    story = Story(**{"gpu_scheduling_behavior": GpuScheduling.UNRESTRICTED, **(settings or {})})
     story.subscribe()
     story.post(definition(*containers, **fields))
     resources = [

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from scheduler.core.conditions import Phase, condition, health, phase, ready
+from scheduler.core.conditions import Phase, condition, health, is_checked, phase, ready
 from scheduler.core.instances import _ACTIONS as ACTIONS
 from scheduler.model.records import Condition, Goal
 from tests.core.support import container, definition, instance, task
@@ -42,7 +42,7 @@ def test_an_instance_takes_the_condition_that_comes_first_whatever_the_order(
 
 
 def test_every_condition_a_task_can_have_has_a_rank() -> None:
-    for each in set(Condition) - {C.SCHEDULED}:
+    for each in set(Condition) - {C.SCHEDULED, C.UNREACHABLE_INACTIVE}:
         assert condition(instance(task(each))) is each
 
 
@@ -82,8 +82,8 @@ def test_ready_is_running_and_where_there_is_a_health_check_healthy(
 ) -> None:
     one = instance(task(state, healthy=healthy))
 
-    assert ready(one, definition()) is plain
-    assert ready(one, CHECKED) is checked
+    assert ready(one, is_checked(definition())) is plain
+    assert ready(one, is_checked(CHECKED)) is checked
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,11 @@ def test_ready_is_running_and_where_there_is_a_health_check_healthy(
         ([], Phase.WAITING),
         ([C.PROVISIONED, C.RUNNING], Phase.ALIVE),
         ([C.RUNNING, C.FINISHED], Phase.ALIVE),
-        ([C.RUNNING, C.UNREACHABLE, C.UNKNOWN], Phase.ALIVE),
+        ([C.RUNNING, C.UNKNOWN], Phase.ALIVE),
+        ([C.RUNNING, C.UNREACHABLE, C.UNKNOWN], Phase.AWAY),
         ([C.RUNNING, C.FAILED], Phase.ENDING),
         ([C.KILLING, C.KILLED], Phase.ENDING),
-        ([C.UNREACHABLE, C.GONE], Phase.ENDING),
+        ([C.UNREACHABLE, C.GONE], Phase.AWAY),
         ([C.FINISHED, C.FINISHED], Phase.ENDED),
         ([C.FAILED, C.KILLED, C.FINISHED], Phase.ENDED),
         ([C.GONE, C.DROPPED, C.ERROR], Phase.ENDED),

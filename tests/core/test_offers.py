@@ -32,6 +32,7 @@ def test_several_groups_go_out_in_one_accept_and_the_rest_is_declined() -> None:
 def test_a_launch_is_recorded_in_the_frame_that_sends_it() -> None:
     """Durable before Mesos is called: a scheduler that dies in between finds it as Provisioned."""
     story = waiting(containers=[container("one"), container("two")])
+    story.subscribe(region="north")
     frame = story.offer("A7", domain={"fault_domain": {"region": {"name": "north"}, "zone": {"name": "z1"}}})
 
     (recorded,) = [change.record for change in frame.changes if isinstance(change, Put)]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scheduler.core.effects import Accept, Kill, Revive
-from scheduler.core.world import Delay
+from scheduler.core.world import Delay, queue_of
 from scheduler.model.records import Condition, Goal, Instance
 from tests.core.support import Story, container, definition, groups, running
 
@@ -93,7 +93,9 @@ class TestBackoff:
         story.all_tasks(C.FAILED, story.instances[:1])
         story.all_tasks(C.FAILED, story.instances[1:])
 
-        assert story.world.delays["/shop/web"] == Delay(4, since=story.now, until=story.now + 4)
+        assert story.world.delays[queue_of(story.world.pods["/shop/web"])] == Delay(
+            4, since=story.now, until=story.now + 4
+        )
 
     def test_it_is_gone_after_a_restart_of_the_scheduler(self) -> None:
         story = running(scheduling=self.SCHEDULING)
@@ -110,7 +112,7 @@ class TestBackoff:
 
         assert not story.told(Accept, story.offer())
 
-    @pytest.mark.parametrize(("end", "started"), [(C.KILLED, True), (C.DROPPED, False), (C.GONE, False)])
+    @pytest.mark.parametrize(("end", "started"), [(C.KILLED, True), (C.GONE, False)])
     def test_being_killed_and_never_having_started_do_not_count(self, end: Condition, started: bool) -> None:
         story = Story()
         story.subscribe()

@@ -10,20 +10,30 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from scheduler.core.conditions import condition, ready
+from scheduler.core.conditions import condition
 from scheduler.core.events import (
+    DelayReset,
+    DeploymentCancelled,
+    DeploymentPaused,
+    DeploymentResumed,
     Disconnected,
     Event,
+    GroupDeleted,
+    InstancesKilled,
+    OfferRescinded,
     OffersReceived,
     PodDeleted,
     PodPosted,
     PodPut,
+    Rollout,
     Subscribed,
     Ticked,
 )
 from scheduler.core.frame import Frame, Record
 from scheduler.core.ids import instance_of
+from scheduler.core.standing import Standing, standing
 from scheduler.core.step import step
+from scheduler.core.upgrade import is_replacing
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Condition, Goal, Instance, Pod
@@ -31,21 +41,35 @@ from tests.core import support
 from tests.property.fake_mesos import FakeMesos
 
 AGENTS = ("A1", "A2", "A3")
-PODS = ("/a", "/b")
+PODS = ("/a", "/b", "/g/c")
 ROLES = ("*", "web")
 SETTINGS = support.settings()
 ENDS = st.sampled_from([Condition.FAILED, Condition.FINISHED, Condition.KILLED])
 FRACTIONS = st.sampled_from([0.0, 0.5, 1.0])
 
+STRATEGIES = st.sampled_from(
+    ["disabled", {}, {"inactiveAfterSeconds": 5, "expungeAfterSeconds": 60}, {"inactiveAfterSeconds": 1000}]
+)
+rollouts = st.builds(
+    Rollout,
+    force=st.booleans(),
+    batch_size=st.sampled_from([None, 1, 2]),
+    deadline=st.sampled_from([None, None, 30.0]),
+)
+
 definitions = st.builds(
-    lambda pod_id, role, instances, containers, text, minimum, over, overhead: support.definition(
+    lambda pod_id, role, instances, containers, text, minimum, over, overhead, unreachable, needs: support.definition(
         *(support.container(f"c{number}") for number in range(containers)),
         id=pod_id,
         role=role,
         instances=instances,
         environment={"TEXT": text},
         executorResources={"cpus": overhead},
-        scheduling={"upgrade": {"minimumHealthCapacity": minimum, "maximumOverCapacity": over}},
+        scheduling={
+            "upgrade": {"minimumHealthCapacity": minimum, "maximumOverCapacity": over},
+            "unreachableStrategy": unreachable,
+        },
+        dependencies=[each for each in needs if each != pod_id],
     ),
     pod_id=st.sampled_from(PODS),
     role=st.sampled_from(ROLES),
@@ -55,7 +79,12 @@ definitions = st.builds(
     minimum=FRACTIONS,
     over=FRACTIONS,
     overhead=st.sampled_from([0.1, 0.2]),
+    unreachable=STRATEGIES,
+    needs=st.sampled_from([(), (), ("/a",)]),
 )
+
+
+OUT_OF_SIGHT = (Standing.AWAY, Standing.INACTIVE)
 
 
 class Process:
@@ -139,29 +168,61 @@ class Cluster(RuleBasedStateMachine):
     def restart(self) -> None:
         self.die()
 
-    @rule(asked=definitions, crash=st.booleans())
-    def post(self, asked: PodDefinition, crash: bool) -> None:
+    @rule(asked=definitions, rollout=rollouts, crash=st.booleans())
+    def post(self, asked: PodDefinition, rollout: Rollout, crash: bool) -> None:
         self.requests += 1
-        self.tell(PodPosted(self.requests, asked), crash=crash)
+        self.tell(PodPosted(self.requests, asked, rollout), crash=crash)
 
-    @rule(asked=definitions)
-    def put(self, asked: PodDefinition) -> None:
+    @rule(asked=definitions, rollout=rollouts)
+    def put(self, asked: PodDefinition, rollout: Rollout) -> None:
         self.requests += 1
-        self.tell(PodPut(self.requests, asked))
+        self.tell(PodPut(self.requests, asked, rollout))
 
     @precondition(lambda self: self.world.pods)
-    @rule(data=st.data(), instances=st.integers(0, 4), text=st.sampled_from("xyz"))
-    def change(self, data: st.DataObject, instances: int, text: str) -> None:
+    @rule(data=st.data(), instances=st.integers(0, 4), text=st.sampled_from("xyz"), rollout=rollouts)
+    def change(self, data: st.DataObject, instances: int, text: str, rollout: Rollout) -> None:
         """A change of a pod that is there, of its number of instances, or of something that restarts, or of both."""
         pod = self.world.pods[data.draw(st.sampled_from(sorted(self.world.pods)))]
         before = self.world.current(pod)
         scaling = before.scaling.model_copy(update={"instances": instances})
-        self.put(before.model_copy(update={"scaling": scaling, "environment": {"TEXT": text}}))
+        self.put(before.model_copy(update={"scaling": scaling, "environment": {"TEXT": text}}), rollout)
 
-    @rule(pod_id=st.sampled_from(PODS), crash=st.booleans())
-    def delete(self, pod_id: str, crash: bool) -> None:
+    @rule(pod_id=st.sampled_from(PODS), rollout=rollouts, crash=st.booleans())
+    def delete(self, pod_id: str, rollout: Rollout, crash: bool) -> None:
         self.requests += 1
-        self.tell(PodDeleted(self.requests, pod_id), crash=crash)
+        self.tell(PodDeleted(self.requests, pod_id, rollout), crash=crash)
+
+    @rule(group_id=st.sampled_from(["/", "/g", "/h"]), rollout=rollouts)
+    def delete_group(self, group_id: str, rollout: Rollout) -> None:
+        self.requests += 1
+        self.tell(GroupDeleted(self.requests, group_id, rollout))
+
+    @precondition(lambda self: self.world.instances)
+    @rule(data=st.data(), wipe=st.booleans(), crash=st.booleans())
+    def kill(self, data: st.DataObject, wipe: bool, crash: bool) -> None:
+        chosen = data.draw(st.lists(st.sampled_from(sorted(self.world.instances)), min_size=1, max_size=2))
+        self.requests += 1
+        pod_id = self.world.instances[chosen[0]].pod_id
+        self.tell(InstancesKilled(self.requests, pod_id, tuple(chosen), wipe), crash=crash)
+
+    @precondition(lambda self: self.world.deployments)
+    @rule(data=st.data(), what=st.sampled_from(["roll back", "stop", "pause", "resume"]), crash=st.booleans())
+    def interfere(self, data: st.DataObject, what: str, crash: bool) -> None:
+        """A deployment is cancelled, held, or let go on."""
+        chosen = data.draw(st.sampled_from(sorted(self.world.deployments)))
+        self.requests += 1
+        events: dict[str, Event] = {
+            "roll back": DeploymentCancelled(self.requests, chosen),
+            "stop": DeploymentCancelled(self.requests, chosen, rollback=False),
+            "pause": DeploymentPaused(self.requests, chosen),
+            "resume": DeploymentResumed(self.requests, chosen),
+        }
+        self.tell(events[what], crash=crash)
+
+    @rule(pod_id=st.sampled_from(PODS))
+    def reset_delay(self, pod_id: str) -> None:
+        self.requests += 1
+        self.tell(DelayReset(self.requests, pod_id))
 
     @precondition(lambda self: self.mesos.connected)
     @rule(
@@ -179,6 +240,10 @@ class Cluster(RuleBasedStateMachine):
                 offers.append(support.offer(f"O{self.offers}", agent, cpus=cpus, role=role))
         self.mesos.lost_accepts = int(lost == 0)
         self.tell(OffersReceived(tuple(offers)), crash=crash == 0)
+
+    @rule(number=st.integers(1, 20))
+    def rescind(self, number: int) -> None:
+        self.tell(OfferRescinded(f"O{number}"))
 
     @precondition(lambda self: self.mesos.groups())
     @rule(data=st.data())
@@ -247,7 +312,7 @@ class Cluster(RuleBasedStateMachine):
     @invariant()
     def indexes_are_those_of_the_records(self) -> None:
         rebuilt = World(SETTINGS, 0, self.stored.values())
-        for name in ("framework", "pods", "definitions", "instances", "tasks", "placed"):
+        for name in ("framework", "pods", "definitions", "instances", "deployments", "tasks", "placed", "deploying"):
             assert getattr(rebuilt, name) == getattr(self.world, name), name
         assert _sets(rebuilt.waiting) == _sets(self.world.waiting)
         assert rebuilt.roles() == self.world.roles()
@@ -277,16 +342,30 @@ class Cluster(RuleBasedStateMachine):
                 assert not self.mesos.roles or task.role in self.mesos.roles
 
     @invariant()
-    def what_waits_has_the_role_of_its_definition(self) -> None:
-        for pod_id, waiting in self.world.waiting.items():
-            role = self.world.current(self.world.pods[pod_id]).role
-            assert {self.world.instances[each].role for each in waiting} == {role}
+    def what_waits_in_a_queue_has_one_role_and_can_be_launched_or_has_a_delay(self) -> None:
+        launchable = {queue for queues in self.world.launchable.values() for queue in queues}
+        for queue, waiting in self.world.waiting.items():
+            assert len({self.world.instances[each].role for each in waiting}) == 1
+            assert queue in launchable or self.world.delays[queue].until > self.now - 400
+        assert launchable <= self.world.waiting.keys()
+
+    @invariant()
+    def rosters_are_those_of_the_records(self) -> None:
+        rebuilt = World(SETTINGS, 0, self.stored.values())
+        for pod_id in rebuilt.pod_ids():
+            for pod in (rebuilt.pods.get(pod_id),):
+                config = pod.config_version if pod else ""
+                for each in Standing:
+                    assert rebuilt.roster(pod_id).current(config, each) == self.world.roster(pod_id).current(
+                        config, each
+                    )
+                    assert rebuilt.roster(pod_id).everyone(each) == self.world.roster(pod_id).everyone(each)
 
     @invariant()
     def never_more_than_asked_for(self) -> None:
         for pod in self.world.pods.values():
-            current = [each for each in self.wanted(pod) if each.version >= pod.config_version]
-            assert len(current) <= self.world.current(pod).scaling.instances
+            current = [each for each in self.wanted(pod) if each.config_version == pod.config_version]
+            assert len([each for each in current if not each.inactive]) <= self.world.current(pod).scaling.instances
 
     def keeps_to_the_upgrade_strategy(self, before: dict[str, Instance]) -> None:
         """What a frame starts and ends stays within the two fractions of the definition."""
@@ -295,14 +374,20 @@ class Cluster(RuleBasedStateMachine):
             wanted, policy = definition.scaling.instances, definition.scheduling.upgrade
             fewest = ceil(wanted * policy.minimum_health_capacity)
             capacity = floor(wanted * (1 + policy.maximum_over_capacity))
-            there = [each for each in self.world.instances_of(pod.id) if condition(each) is not Condition.UNREACHABLE]
-            outdated = [each for each in there if each.version < pod.config_version]
-            current = [each for each in there if each.version >= pod.config_version and each.goal is Goal.RUNNING]
-            if outdated and any(each.id not in before for each in current):
+            there = [
+                each for each in self.world.instances_of(pod.id) if self.world.standing(each.id) not in OUT_OF_SIGHT
+            ]
+            outdated = [each for each in there if each.config_version != pod.config_version]
+            current = [
+                each for each in there if each.config_version == pod.config_version and each.goal is Goal.RUNNING
+            ]
+            if outdated and any(each.id not in before for each in current) and is_replacing(self.world, pod.id):
                 assert len(outdated) + len(current) <= capacity + (fewest == capacity)
 
             ended = [each for each in self.world.instances_of(pod.id) if self.was_ended(each, before)]
-            if any(self.is_ready(each) for each in ended) and all(each.version < pod.config_version for each in ended):
+            if any(self.was_ready(before[each.id]) for each in ended) and all(
+                each.config_version != pod.config_version for each in ended
+            ):
                 assert sum(self.is_ready(each) for each in self.wanted(pod)) >= fewest
 
     def wanted(self, pod: Pod) -> list[Instance]:
@@ -311,7 +396,12 @@ class Cluster(RuleBasedStateMachine):
 
     def is_ready(self, instance: Instance) -> bool:
         """Whether it serves."""
-        return ready(instance, self.world.definition(instance.pod_id, instance.version))
+        return self.world.standing(instance.id) is Standing.READY
+
+    @staticmethod
+    def was_ready(instance: Instance) -> bool:
+        """Whether it served, as it was then."""
+        return standing(instance, checked=False) is Standing.READY
 
     @staticmethod
     def was_ended(instance: Instance, before: dict[str, Instance]) -> bool:
@@ -328,6 +418,7 @@ class Cluster(RuleBasedStateMachine):
             self.connect()
         for agent in sorted(self.mesos.unreachable):
             self.mesos.heal(agent, self.now)
+        self.users_want_it_done()
         for _ in range(60):
             self.go_well()
             self.wait(20.0)
@@ -339,11 +430,20 @@ class Cluster(RuleBasedStateMachine):
         for process in self.processes:
             process.assert_replays()
 
+    def users_want_it_done(self) -> None:
+        """Nothing is held any more, nothing is missed, and what was left half done is asked for again."""
+        for deployment_id in list(self.world.deployments):
+            self.tell(DeploymentResumed(0, deployment_id))
+        if any("/a" in self.world.current(pod).dependencies for pod in self.world.pods.values()):
+            self.tell(PodPosted(0, support.definition(id="/a"), Rollout(force=True)))
+        for pod in list(self.world.pods.values()):
+            self.tell(PodPut(0, self.world.current(pod)))
+
     def is_as_asked(self) -> bool:
         """Whether every pod runs the asked number of current instances, and nothing else is there."""
         asked = {pod.id: self.world.current(pod).scaling.instances for pod in self.world.pods.values()}
         return len(self.world.instances) == sum(asked.values()) and all(
-            condition(each) is Condition.RUNNING and each.version >= self.world.pods[each.pod_id].config_version
+            condition(each) is Condition.RUNNING and each.config_version == self.world.pods[each.pod_id].config_version
             for each in self.world.instances.values()
             if each.pod_id in asked
         )

@@ -14,6 +14,7 @@ from scheduler.core.effects import (
     Effect,
     Kill,
     Note,
+    Publish,
     Refused,
     Reply,
     Revive,
@@ -22,6 +23,7 @@ from scheduler.core.effects import (
 from scheduler.core.events import Disconnected, Event, OfferRescinded, PodDeleted, Ticked
 from scheduler.core.frame import Change, Delete, Frame, Put
 from scheduler.model.records import Framework, Pod
+from scheduler.shell.bus import Told
 from scheduler.shell.loop import MAX_BATCH, Shell, ShellError
 from scheduler.shell.ports import MesosCall, StoreError
 
@@ -56,11 +58,11 @@ class Bench:
             world.deadlines = [at for at in world.deadlines if at > now]
         return self.frames(event)
 
-    def commit(self, changes: Sequence[Change]) -> None:
+    def commit(self, changes: Sequence[Change], told: Sequence[Told] = ()) -> None:
         if self.refuse_commits:
             raise StoreError("disk full")
         self.on_commit()
-        self.story.append(tuple(changes))
+        self.story.append((*changes, *(each.kind for each in told)))
 
     def perform(self, effect: MesosCall) -> None:
         self.story.append(effect)
@@ -123,6 +125,31 @@ def test_within_a_batch_every_call_goes_before_every_note_and_acknowledgement() 
         bench.shell.submit(_event("2"))
         await bench.until(lambda: len(bench.story) == 4)
         assert bench.story == [Kill("1", None), Kill("2", None), ACK, ACK]
+
+    virtual_time.run(scenario())
+
+
+def test_what_is_published_is_durable_with_the_changes_and_told_after_the_calls() -> None:
+    async def scenario() -> None:
+        change = Put(Framework("f"))
+        effects: tuple[Effect, ...] = (Publish("news", {"a": 1}, 0.0), Kill("t", None), Publish("more", {}, 0.5))
+        bench = Bench(lambda _: Frame((change,), effects))
+        heard: list[Told] = []
+
+        async def follow() -> None:
+            async for each in bench.shell.bus.follow(0):
+                heard.append(each)
+                bench.story.append(each.number)
+
+        following = asyncio.create_task(follow())
+        bench.shell.submit(_event("1"))
+        await bench.until(lambda: len(heard) == 2)
+        following.cancel()
+        assert bench.story == [(change, "news", "more"), Kill("t", None), 1, 2]
+        assert [each.data for each in heard] == [
+            b'{"a":1,"timestamp":"1970-01-01T00:00:00.000Z"}',
+            b'{"timestamp":"1970-01-01T00:00:00.500Z"}',
+        ]
 
     virtual_time.run(scenario())
 

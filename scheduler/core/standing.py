@@ -1,0 +1,79 @@
+"""What an instance counts as among those of its pod, and the roster that keeps count.
+
+Every status update moves at most one instance from one line of a roster to another, so that what follows from the
+counts never needs a look at all instances.
+"""
+
+from collections.abc import Iterator
+from enum import Enum, auto
+
+from scheduler.core.conditions import Phase, condition, phase, ready
+from scheduler.model.records import Condition, Goal, Instance
+
+_OUT_OF_REACH = (Condition.UNREACHABLE, Condition.UNREACHABLE_INACTIVE)
+
+
+class Standing(Enum):
+    """What an instance counts as."""
+
+    READY = auto()  # does its work
+    UNREADY = auto()  # is to do it, and does not yet or no more
+    INACTIVE = auto()  # out of reach for so long that another does it
+    ENDING = auto()  # wanted no more, and still takes its place
+    AWAY = auto()  # wanted no more, and takes no place: nothing of it is alive, or within reach
+    STOPPED = auto()  # ended, and kept with its volumes
+
+
+def standing(instance: Instance, checked: bool) -> Standing:
+    """What the instance counts as. ``checked``: whether it has to be healthy to do its work."""
+    if instance.goal is Goal.RUNNING:
+        if instance.inactive:
+            return Standing.INACTIVE
+        return Standing.READY if not instance.killing and ready(instance, checked) else Standing.UNREADY
+    if phase(instance) in (Phase.WAITING, Phase.ENDED):
+        return Standing.STOPPED if instance.goal is Goal.STOPPED else Standing.AWAY
+    return Standing.AWAY if condition(instance) in _OUT_OF_REACH else Standing.ENDING
+
+
+class Roster:
+    """The instances of one pod, by the configuration they run and by what they count as."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, dict[Standing, dict[str, None]]] = {}
+
+    def enter(self, config_version: str, standing: Standing, instance_id: str) -> None:
+        """An instance is there."""
+        self._lines.setdefault(config_version, {}).setdefault(standing, {})[instance_id] = None
+
+    def leave(self, config_version: str, standing: Standing, instance_id: str) -> None:
+        """It is there no more."""
+        lines = self._lines[config_version]
+        line = lines[standing]
+        del line[instance_id]
+        if not line:
+            del lines[standing]
+        if not lines:
+            del self._lines[config_version]
+
+    def current(self, config_version: str, *standings: Standing) -> int:
+        """How many of this configuration count as one of these."""
+        lines = self._lines.get(config_version, {})
+        return sum(len(lines.get(standing, ())) for standing in standings)
+
+    def outdated(self, config_version: str, *standings: Standing) -> int:
+        """How many of every other configuration do."""
+        return self.everyone(*standings) - self.current(config_version, *standings)
+
+    def everyone(self, *standings: Standing) -> int:
+        """How many of any configuration do."""
+        return sum(len(lines.get(standing, ())) for lines in self._lines.values() for standing in standings)
+
+    def ids(
+        self, config_version: str, *standings: Standing, outdated: bool = False, newest_first: bool = False
+    ) -> Iterator[str]:
+        """Who they are, of this configuration or of all others, in the order they came to count as that."""
+        for version, lines in self._lines.items():
+            if (version != config_version) is outdated:
+                for standing in standings:
+                    line = lines.get(standing, {})
+                    yield from reversed(line) if newest_first else line

@@ -1,0 +1,75 @@
+"""The event stream: what the core publishes, numbered, and kept for those who come later or fall behind.
+
+Numbers go up by one, also over restarts: who has heard of number n asks for what followed it. Readers have no queue
+of their own, only their place in the common tail, so that a slow one costs nothing. One that falls behind the tail
+goes on at its oldest event, and sees by the numbers that some are missing.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from scheduler.core.effects import Publish
+from scheduler.core.rollup import moment
+
+KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event of the stream.
+
+    Attributes:
+        kind: Marathon's ``eventType``.
+        data: its JSON.
+    """
+
+    number: int
+    kind: str
+    data: bytes
+
+
+class Bus:
+    """The tail of the stream. Belongs to the one loop."""
+
+    def __init__(self, tail: Iterable[Told] = (), kept: int = KEPT) -> None:
+        self._tail = deque(tail, maxlen=kept)
+        self._last = self._tail[-1].number if self._tail else 0
+        self._news = asyncio.Event()
+
+    @property
+    def last(self) -> int:
+        """The number of the newest event; 0: there was none."""
+        return self._last
+
+    def number(self, published: Sequence[Publish]) -> tuple[Told, ...]:
+        """The events as they will be told once they are durable."""
+        return tuple(
+            Told(number, each.kind, orjson.dumps({**each.content, "timestamp": moment(each.at)}))
+            for number, each in enumerate(published, self._last + 1)
+        )
+
+    def tell(self, events: Sequence[Told]) -> None:
+        """Let readers have events that are durable."""
+        if events:
+            self._tail.extend(events)
+            self._last = events[-1].number
+            self._news.set()
+            self._news = asyncio.Event()
+
+    async def follow(self, after: int) -> AsyncIterator[Told]:
+        """Every event after that number that is still there, then each as it comes. Does not end."""
+        while True:
+            news = self._news
+            for each in self._since(after):
+                yield each
+                after = each.number
+            if after >= self._last:
+                await news.wait()
+
+    def _since(self, after: int) -> list[Told]:
+        missing = min(self._last - after, len(self._tail))
+        return [self._tail[index] for index in range(-missing, 0)]
