@@ -59,7 +59,11 @@ def waits_for(world: World, deployment: Deployment, action: Action, pod_id: str)
     pod = world.pods.get(pod_id)
     if action in (Action.START, Action.STOP) or pod is None:
         return ()
-    return [each for each in world.current(pod).dependencies if not _is_settled(world, deployment, each)]
+    definition = world.current(pod)
+    there = world.roster(pod_id).everyone(Standing.READY, Standing.UNREADY)
+    if action is Action.SCALE and definition.scaling.instances <= there:
+        return ()  # fewer need nobody
+    return [each for each in definition.dependencies if not _is_settled(world, deployment, each)]
 
 
 def in_the_way(world: World, pod_ids: Iterable[str]) -> list[Deployment]:

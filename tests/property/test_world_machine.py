@@ -133,7 +133,8 @@ class Cluster(RuleBasedStateMachine):
         before = dict(self.world.instances)
         frame = self.process.step(event, self.now)
         support.store(self.stored, frame.changes)
-        self.keeps_to_the_upgrade_strategy(before)
+        if not isinstance(event, InstancesKilled):  # users may do what the strategy does not
+            self.keeps_to_the_upgrade_strategy(before)
         if crash:
             self.die()
         else:
@@ -364,6 +365,8 @@ class Cluster(RuleBasedStateMachine):
     @invariant()
     def never_more_than_asked_for(self) -> None:
         for pod in self.world.pods.values():
+            if pod.id in self.world.deploying and not is_replacing(self.world, pod.id):
+                continue  # it is held as it is
             current = [each for each in self.wanted(pod) if each.config_version == pod.config_version]
             assert len([each for each in current if not each.inactive]) <= self.world.current(pod).scaling.instances
 
@@ -384,7 +387,7 @@ class Cluster(RuleBasedStateMachine):
             if outdated and any(each.id not in before for each in current) and is_replacing(self.world, pod.id):
                 assert len(outdated) + len(current) <= capacity + (fewest == capacity)
 
-            ended = [each for each in self.world.instances_of(pod.id) if self.was_ended(each, before)]
+            ended = [each for each in there if self.was_ended(each, before)]
             if any(self.was_ready(before[each.id]) for each in ended) and all(
                 each.config_version != pod.config_version for each in ended
             ):
@@ -418,13 +421,15 @@ class Cluster(RuleBasedStateMachine):
             self.connect()
         for agent in sorted(self.mesos.unreachable):
             self.mesos.heal(agent, self.now)
-        self.users_want_it_done()
         for _ in range(60):
+            self.users_want_it_done()
             self.go_well()
             self.wait(20.0)
             if self.is_as_asked() and not self.mesos.sendable():
                 break
-        assert self.is_as_asked(), f"still not as asked: {self.world.instances}"
+        assert self.is_as_asked(), (
+            f"still not as asked: {self.world.pods} {self.world.deployments} {self.world.instances}"
+        )
         tasks = [task for each in self.world.instances.values() for task in each.tasks]
         assert sorted(self.mesos.tasks) == sorted(task.id for task in tasks if not task.condition.terminal)
         for process in self.processes:
