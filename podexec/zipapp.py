@@ -36,7 +36,16 @@ _BUNDLED = {
 _LEFT_OUT = {"podexec/zipapp.py"}
 _LICENSE_NAMES = ("LICEN", "COPYING", "NOTICE")
 
-_MAIN = b"from podexec.__main__ import run\n\nrun()\n"
+# Modules are read when they are needed first; until then the file may have been replaced by another release.
+_MAIN = b"""\
+import os
+import sys
+
+sys.path[0] = f"/proc/self/fd/{os.open(sys.path[0], os.O_RDONLY)}"
+from podexec.__main__ import run
+
+run()
+"""
 _DATE = (1980, 1, 1, 0, 0, 0)
 _EXECUTABLE = 0o755
 
