@@ -158,6 +158,13 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """Nothing more will be asked about the container, which has ended."""
+
+    container_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """Exit when every update is acknowledged, at the latest at ``by``."""
 
@@ -172,4 +179,4 @@ class Note:
     container_id: str = ""
 
 
-Effect = Launch | Signal | StartChecks | StopChecks | Report | Leave | Note
+Effect = Launch | Signal | StartChecks | StopChecks | Report | Forget | Leave | Note

@@ -1,8 +1,9 @@
 """The pod instance: ``step(pod, event, now) -> (pod, effects)``.
 
 Owns what a container is doing (:class:`Condition`), which events move it (``TABLE``) and the rules of the pod:
-a container that fails or is killed takes all others with it, one that finishes does not; when all have ended
-the executor leaves. Pure: no I/O, no clock, no randomness, no logging. ``now`` is seconds on a monotonic clock.
+a container that fails or is killed takes all others of its group with it, one that finishes does not; when all have
+ended the executor leaves. A pod of ours is one group. Pure: no I/O, no clock, no randomness, no logging. ``now`` is
+seconds on a monotonic clock.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Condition(enum.Enum):
 @dataclass(frozen=True, slots=True)
 class Container:
     spec: ev.TaskSpec
+    group: int = 0  # containers that were launched together end together
     condition: Condition = Condition.LAUNCHING
     kill: Kill | None = None
     streak: Streak = field(default_factory=lambda: Streak(since=0.0))
@@ -62,12 +64,13 @@ class Pod:
     containers: Mapping[str, Container] = field(default_factory=dict)
     kill_states: bool = False
     partition_aware: bool = False
-    doom: str = ""  # why the instance is ending; empty while it is to live
+    doom: str = ""  # why the executor is ending, whatever its containers do; empty while it is to live
     shutdown_by: float | None = None
     leaving: bool = False
 
     def by_task(self, task_id: str) -> Container | None:
-        return next((c for c in self.containers.values() if c.spec.task_id == task_id), None)
+        """The latest container of the task: an id may be used again when its task is over."""
+        return next((c for c in reversed(tuple(self.containers.values())) if c.spec.task_id == task_id), None)
 
 
 Moved = tuple[Container, list[ev.Effect]]
@@ -205,22 +208,34 @@ def _container_event(pod: Pod, event: ev.ContainerEvent, now: float) -> Step:
 
 
 def _received(pod: Pod, event: ev.GroupReceived, now: float) -> Step:
-    known = {c.spec.task_id for c in pod.containers.values()}
+    known = {c.spec.task_id for c in _alive(pod)}
     tasks = [t for t in event.tasks if t.task_id not in known]
     effects: list[ev.Effect] = [
-        ev.Note(f"task {t.task_id} was received before: ignored") for t in event.tasks if t.task_id in known
+        ev.Note(f"task {t.task_id} is running already: ignored") for t in event.tasks if t.task_id in known
     ]
     if event.refusal:
-        pod = replace(pod, doom=pod.doom or event.refusal)
+        pod = pod if _alive(pod) else replace(pod, doom=pod.doom or event.refusal)
         return pod, effects + [ev.Report(t.task_id, endings.FAILED, message=event.refusal) for t in tasks]
-    if pod.doom:
+    if pod.doom or pod.leaving:
         state = "TASK_DROPPED" if pod.partition_aware else "TASK_LOST"
-        return pod, effects + [ev.Report(t.task_id, state, message=f"not launched: {pod.doom}") for t in tasks]
+        message = f"not launched: {pod.doom or 'the executor is leaving'}"
+        return pod, effects + [ev.Report(t.task_id, state, message=message) for t in tasks]
+    pod, forgotten = _forget(pod)
+    effects += forgotten
+    group = 1 + max((c.group for c in pod.containers.values()), default=0)
     for spec in tasks:
-        container = Container(spec, check=ev.CheckStatus(spec.check) if spec.check else None)
+        container = Container(spec, group, check=ev.CheckStatus(spec.check) if spec.check else None)
         pod = _with(pod, container)
         effects += [_report(container, "TASK_STARTING"), ev.Launch(spec.container_id)]
     return pod, effects
+
+
+def _forget(pod: Pod) -> Step:
+    """Groups that are over make room: an executor may see any number of them."""
+    alive = {c.group for c in _alive(pod)}
+    over = [container_id for container_id, c in pod.containers.items() if c.group not in alive]
+    kept = {container_id: c for container_id, c in pod.containers.items() if c.group in alive}
+    return replace(pod, containers=kept), [ev.Forget(container_id) for container_id in over]
 
 
 def _kill_requested(pod: Pod, event: ev.KillRequested, now: float) -> Step:
@@ -270,19 +285,22 @@ def _fire_deadlines(pod: Pod, now: float) -> Step:
 
 
 def _end_together(pod: Pod, now: float) -> Step:
-    """A container that failed or is being killed ends the instance.
+    """A container that failed or is being killed ends its group.
 
     The others are killed now, not when the first is gone, and each with its own grace: a pod takes the longest
     grace, not the sum.
     """
     effects: list[ev.Effect] = []
-    if not pod.doom:
-        pod = replace(pod, doom=next(filter(None, map(_doom, pod.containers.values())), ""))
-    if not pod.doom or pod.leaving:
+    if pod.leaving:
         return pod, effects
+    dooms: dict[int, str] = {}
+    for c in pod.containers.values():
+        if doom := _doom(c):
+            dooms.setdefault(c.group, doom)
     for c in _alive(pod):
-        if c.kill is None:
-            killed, more = _kill(pod, c, Cause.SIBLING, pod.doom, c.spec.kill_grace, now)
+        doom = pod.doom or dooms.get(c.group, "")
+        if doom and c.kill is None:
+            killed, more = _kill(pod, c, Cause.SIBLING, doom, c.spec.kill_grace, now)
             pod = _with(pod, killed)
             effects += more
     return pod, effects

@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from podexec import events as ev
 from podexec import log, machine, taskinfo
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+_NO_MORE: Final = 0  # ends the thread that delivers a container's signals
+
 
 class Shell:
     """One pod instance, from the first LAUNCH_GROUP to the last acknowledgement. It is the driver's ``Callbacks``."""
@@ -40,6 +42,7 @@ class Shell:
         self._inbox: queue.SimpleQueue[ev.Event] = queue.SimpleQueue()
         self._pod = machine.Pod()
         self._root: Json = {}
+        self._stands_in = False  # for Mesos' default executor: what any framework writes into `data` is not for us
         self._refusal = ""
         self._tasks: dict[str, Json] = {}
         self._launches: dict[str, Json] = {}
@@ -75,13 +78,14 @@ class Shell:
 
     def subscribed(self, subscribed: Json) -> None:
         self._root = subscribed["container_id"]
-        self._read_data(subscribed["executor_info"].get("data"))
+        self._stands_in = subscribed["executor_info"].get("type") == "DEFAULT"
+        self._read_data(None if self._stands_in else subscribed["executor_info"].get("data"))
         capabilities = {c["type"] for c in subscribed["framework_info"].get("capabilities", ())}
         self._log.info("subscribed", container=self._root["value"], refusal=self._refusal or None)
         self._inbox.put(ev.Subscribed("TASK_KILLING_STATE" in capabilities, "PARTITION_AWARE" in capabilities))
 
     def _read_data(self, data: str | None) -> None:
-        """ExecutorInfo.data; without it (another scheduler, the role of Mesos' default executor) the defaults hold."""
+        """What our scheduler wrote into ExecutorInfo; without it (another scheduler's executor) the defaults hold."""
         try:
             log.configure((ExecutorData.decode(data) if data else ExecutorData()).log_level)
         except WireError as error:
@@ -104,6 +108,8 @@ class Shell:
 
     def _understand(self, task: Json, container_id: str) -> ev.TaskSpec:
         """Read all of the TaskInfo now, so that what cannot be read is said before anything is launched."""
+        if self._stands_in:
+            task = {field: value for field, value in task.items() if field != "data"}
         self._tasks[container_id] = task
         self._launches[container_id] = taskinfo.launch_call(task, self._nested(container_id), self._agent.own_address)
         self._checks[container_id] = {
@@ -143,6 +149,8 @@ class Shell:
             case ev.StopChecks(container_id):
                 for checker in self._checkers.pop(container_id, ()):
                     checker.stop()
+            case ev.Forget(container_id):
+                self._forget(container_id)
             case ev.Leave(by):
                 self._leave_by = by
             case ev.Note(text, container_id):
@@ -171,22 +179,28 @@ class Shell:
         signals = self._signals.get(container_id)
         if signals is None:
             signals = self._signals[container_id] = queue.SimpleQueue()
-            self._thread(f"kill {container_id}", lambda: self._deliver_signals(container_id))
+            self._thread(f"kill {container_id}", lambda: self._deliver_signals(container_id, signals))
         signals.put(number)
 
-    def _deliver_signals(self, container_id: str) -> None:
-        signals = self._signals[container_id]
-        while True:
-            number = signals.get()
+    def _deliver_signals(self, container_id: str, signals: queue.SimpleQueue[int]) -> None:
+        for number in iter(signals.get, _NO_MORE):
             accepted = self._agent.kill(self._nested(container_id), number)
             self._log.info("signal", number=number, accepted=accepted, **self._ids(container_id))
             self._inbox.put(ev.SignalAnswered(container_id, number, accepted))
+
+    def _forget(self, container_id: str) -> None:
+        self._tasks.pop(container_id, None)
+        self._checks.pop(container_id, None)
+        signals = self._signals.pop(container_id, None)
+        if signals is not None:
+            signals.put(_NO_MORE)
 
     def _link(self, container_id: str) -> None:
         """``tasks/<task id>`` -> the container's sandbox: Mesos' web UI and people look there."""
         link = Path(self._settings.sandbox, "tasks", self._tasks[container_id]["task_id"]["value"])
         try:
             link.parent.mkdir(exist_ok=True)
+            link.unlink(missing_ok=True)
             link.symlink_to(Path("..", "containers", container_id), target_is_directory=True)
         except OSError as error:
             self._log.warning("no link to the container's sandbox", link=str(link), error=str(error))

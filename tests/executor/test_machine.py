@@ -13,7 +13,7 @@ from podexec.ending import Termination
 from podexec.machine import TABLE, Condition, Pod, next_deadline, step
 from podexec.policy import SETTLE, SIGKILL, SIGTERM, HealthPolicy
 
-A, B = "a-1", "b-2"
+A, B, C = "a-1", "b-2", "c-3"
 EXIT_0, EXIT_3, BY_SIGTERM = Termination(0), Termination(3 << 8), Termination(SIGTERM)
 
 
@@ -292,6 +292,79 @@ def test_a_group_that_cannot_be_understood_fails_with_the_reason() -> None:
 def test_a_task_that_comes_twice_is_launched_once() -> None:
     story = Story(spec(A))
     assert [type(e) for e in story.tell(ev.GroupReceived((spec(A),)))] == [ev.Note]
+
+
+# -- several groups, as other frameworks' executors have them ---------------------------------------------------------
+
+
+def two_groups() -> Story:
+    """A and B in the first group, C alone in the second."""
+    story = Story()
+    story.tell(ev.GroupReceived((spec(C),)))
+    story.tell(ev.ContainerLaunched(C))
+    story.tell(ev.Ticked(), after=SETTLE)
+    story.effects.clear()
+    return story
+
+
+@pytest.mark.parametrize("event", [ev.ContainerExited(A, EXIT_3), ev.KillRequested("pod.a")])
+def test_a_group_ends_alone(event: ev.Event) -> None:
+    story = two_groups()
+    story.tell(event)
+    assert [c for c, _ in story.signals()] == ([A, B] if isinstance(event, ev.KillRequested) else [B])
+    assert story.reports("pod.c") == []
+    for container_id in (A, B):
+        story.tell(ev.ContainerExited(container_id, BY_SIGTERM))
+    assert story.leave() == []
+    story.tell(ev.ContainerExited(C, EXIT_0))
+    assert story.leave() == [60.0]
+
+
+def test_a_shutdown_ends_all_groups() -> None:
+    story = two_groups()
+    story.tell(ev.ShutdownRequested("agent", grace=5.0))
+    assert story.signals() == [(A, SIGTERM), (B, SIGTERM), (C, SIGTERM)]
+
+
+def test_a_group_runs_while_another_is_ending() -> None:
+    story = Story()
+    story.tell(ev.KillRequested("pod.a"))
+    assert story.tell(ev.GroupReceived((spec(C),))) == [ev.Report("pod.c", "TASK_STARTING"), ev.Launch(C)]
+    story.tell(ev.ContainerLaunched(C))
+    assert story.condition(C) is Condition.RUNNING
+
+
+def test_a_group_that_cannot_be_understood_leaves_the_others_alone() -> None:
+    story = Story()
+    assert story.tell(ev.GroupReceived((spec(C),), refusal="no")) == [ev.Report("pod.c", "TASK_FAILED", message="no")]
+    assert story.condition(A) is Condition.RUNNING
+
+
+def test_a_group_that_comes_when_all_is_over_is_dropped() -> None:
+    story = Story(spec(A))
+    story.tell(ev.ContainerExited(A, EXIT_0))
+    (report,) = story.tell(ev.GroupReceived((spec(C),)))
+    assert report == ev.Report("pod.c", "TASK_DROPPED", message="not launched: the executor is leaving")
+
+
+def test_a_group_that_is_over_is_forgotten_with_the_next() -> None:
+    story = two_groups()
+    for container_id in (A, B):
+        story.tell(ev.ContainerExited(container_id, EXIT_0))
+    effects = story.tell(ev.GroupReceived((spec("d-4"),)))
+    assert effects == [ev.Forget(A), ev.Forget(B), ev.Report("pod.d", "TASK_STARTING"), ev.Launch("d-4")]
+    assert list(story.pod.containers) == [C, "d-4"]
+
+
+def test_the_id_of_a_task_that_is_over_may_be_used_again() -> None:
+    story = Story()
+    story.tell(ev.ContainerExited(A, EXIT_0))
+    again = replace(spec(A), container_id="a-5")
+    assert ev.Launch("a-5") in story.tell(ev.GroupReceived((again,)))
+    story.tell(ev.ContainerLaunched("a-5"))
+    story.tell(ev.KillRequested("pod.a"))
+    assert story.condition("a-5") is Condition.KILLING
+    assert story.condition(B) is Condition.RUNNING
 
 
 LIFE_EVENTS: list[ev.Event] = [
