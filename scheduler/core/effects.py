@@ -49,10 +49,23 @@ class SetRoles:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """Kill a task. At most once on its way: the core repeats it until the task has ended."""
+    """Kill a task. At most once on its way: the core repeats it until the task has ended.
+
+    Attributes:
+        grace: seconds between SIGTERM and SIGKILL, over whatever was said before; None: as the task's launch has it.
+    """
 
     task_id: str
     agent_id: str | None
+    grace: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """End an executor and all its tasks. At most once on its way, and lost while its agent is disconnected."""
+
+    executor_id: str
+    agent_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,16 @@ class Acknowledge:
     task_id: str
     agent_id: str
     uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgeOperation:
+    """Tell the agent that the status of an offer operation is durable here. Performed last."""
+
+    operation_id: str
+    agent_id: str
+    uuid: str
+    resource_provider_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +144,18 @@ class Stop:
     message: str
 
 
-Effect = Accept | Decline | Revive | Suppress | SetRoles | Kill | Reconcile | Acknowledge | Reply | Note | Stop
+Effect = (
+    Accept
+    | Decline
+    | Revive
+    | Suppress
+    | SetRoles
+    | Kill
+    | Shutdown
+    | Reconcile
+    | Acknowledge
+    | AcknowledgeOperation
+    | Reply
+    | Note
+    | Stop
+)

@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
-from scheduler.core import deadlines, flow, instances, offers, requests, statuses, subscription
+from scheduler.core import deadlines, failures, flow, instances, offers, operations, requests, statuses, subscription
 from scheduler.core.events import (
     AgentDescribed,
+    AgentLost,
     Disconnected,
     Event,
+    ExecutorEnded,
     FrameworkFailed,
     OfferRescinded,
     OffersReceived,
+    OperationUpdated,
     PodDeleted,
     PodPosted,
     PodPut,
@@ -30,6 +33,9 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     OffersReceived: offers.received,
     OfferRescinded: offers.rescinded,
     StatusUpdated: statuses.updated,
+    OperationUpdated: operations.updated,
+    ExecutorEnded: failures.executor_ended,
+    AgentLost: failures.agent_lost,
     PodPosted: requests.posted,
     PodPut: requests.put,
     PodDeleted: requests.deleted,

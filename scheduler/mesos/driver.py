@@ -11,7 +11,7 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -24,7 +24,8 @@ from scheduler.core.events import Event, StatusUpdated
 from scheduler.mesos.address import Address, parse_address, parse_masters
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.callbacks import Callbacks
-from scheduler.mesos.codec import MalformedError, call_body, parsed, update_framework
+from scheduler.mesos.calls import call_body, update_framework
+from scheduler.mesos.codec import MalformedError, parsed
 from scheduler.mesos.detector import Detector
 from scheduler.mesos.dialer import Dialer
 from scheduler.mesos.framework import FrameworkIdentity
@@ -126,7 +127,15 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
     # ------------------------------------------------------------------- for the shell
 
     def perform(self, effect: MesosCall) -> None:
-        """Queue the call an effect asks for; dropped without a subscription: the core asks again after the next."""
+        """``perform_all`` of one."""
+        self.perform_all((effect,))
+
+    def perform_all(self, effects: Sequence[MesosCall]) -> None:
+        """Queue the calls the effects ask for; dropped without a subscription: the core asks again after the next."""
+        for effect in effects:
+            self._perform(effect)
+
+    def _perform(self, effect: MesosCall) -> None:
         if isinstance(effect, SetRoles):
             self._set_roles(list(effect.roles))
             return
@@ -207,10 +216,13 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
             self._subscription = Subscription(self._address, self.stream_id, self._headers())
         self._sender.subscribed(self._subscription)
         master: Json = {"hostname": self._address.host, "port": self._address.port}
-        version = info.get("master_info", {}).get("version")
+        master_info: Json = info.get("master_info", {})
+        version = master_info.get("version")
         if version:
             # Not kept in self.version, which pymesos would take apart at every offer.
             master["version"] = version
+        if "domain" in master_info:
+            master["domain"] = master_info["domain"]
         if is_known:
             self.sched.reregistered(self, master)
         else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from scheduler.model.json import Json
 
 _WEEK = 604800.0
-_CAPABILITIES = ("MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE", "RESERVATION_REFINEMENT")
+_CAPABILITIES = ("MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE", "RESERVATION_REFINEMENT", "REGION_AWARE")
 
 
 @dataclass(frozen=True, slots=True)

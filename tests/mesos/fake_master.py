@@ -76,6 +76,7 @@ class FakeMaster:
         self.heartbeat = heartbeat
         self.framework_id = "framework-1"
         self.version = "1.11.0"
+        self.domain: dict[str, Any] | None = None
         self.subscribes: Heard[Call] = Heard()
         self.calls: Heard[Call] = Heard()
         self.refusals: deque[Answer] = deque()
@@ -113,7 +114,7 @@ class FakeMaster:
         subscribed = {
             "framework_id": {"value": self.framework_id},
             "heartbeat_interval_seconds": self.heartbeat,
-            "master_info": {"version": self.version},
+            "master_info": {"version": self.version, **({"domain": self.domain} if self.domain else {})},
         }
         stream.put(record(json.dumps({"type": "SUBSCRIBED", "subscribed": subscribed}).encode()))
         self._streams.append(stream)

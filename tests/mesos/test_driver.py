@@ -12,13 +12,27 @@ import pytest
 from fake_master import Answer, Call, FakeMaster, Heard, masters, record
 from structlog.testing import capture_logs
 
-from scheduler.core.effects import Accept, Acknowledge, Decline, Kill, Reconcile, Revive, SetRoles, Suppress
+from scheduler.core.effects import (
+    Accept,
+    Acknowledge,
+    AcknowledgeOperation,
+    Decline,
+    Kill,
+    Reconcile,
+    Revive,
+    SetRoles,
+    Shutdown,
+    Suppress,
+)
 from scheduler.core.events import (
+    AgentLost,
     Disconnected,
     Event,
+    ExecutorEnded,
     FrameworkFailed,
     OfferRescinded,
     OffersReceived,
+    OperationUpdated,
     StatusUpdated,
     Subscribed,
 )
@@ -110,13 +124,26 @@ def test_it_subscribes_as_configured_and_tells_who_it_is(master: FakeMaster) -> 
         "checkpoint": True,
         "failover_timeout": 604800.0,
         "capabilities": [
-            {"type": name} for name in ("MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE", "RESERVATION_REFINEMENT")
+            {"type": name}
+            for name in (
+                "MULTI_ROLE",
+                "PARTITION_AWARE",
+                "TASK_KILLING_STATE",
+                "RESERVATION_REFINEMENT",
+                "REGION_AWARE",
+            )
         ],
         "principal": "me",
         "webui_url": "http://127.0.0.1:1",
     }
     assert "Mesos-Stream-Id" not in call.headers
     assert "Authorization" not in call.headers
+
+
+def test_the_fault_domain_of_the_master_is_told(master: FakeMaster) -> None:
+    master.domain = {"fault_domain": {"region": {"name": "eu"}, "zone": {"name": "eu-1"}}}
+    with connected(master) as framework:
+        assert framework.events.all() == [Subscribed("framework-1", master.address, "1.11.0", "eu", "eu-1")]
 
 
 def test_a_known_framework_says_its_id_at_both_places(master: FakeMaster) -> None:
@@ -422,6 +449,41 @@ def test_offers_and_statuses_become_events(master: FakeMaster) -> None:
         assert framework.wait_for(StatusUpdated) == [StatusUpdated("t", Condition.RUNNING, "a", "dXVpZA==", 1.5)]
 
 
+def test_operations_and_failures_become_events(master: FakeMaster) -> None:
+    agent, executor = {"agent_id": {"value": "a"}}, {"executor_id": {"value": "e"}}
+    with connected(master) as framework:
+        status = {"operation_id": {"value": "op"}, "state": "OPERATION_FINISHED", "uuid": {"value": "dXVpZA=="}}
+        master.send({"type": "UPDATE_OPERATION_STATUS", "update_operation_status": {"status": {**status, **agent}}})
+        master.send({"type": "FAILURE", "failure": {**agent, **executor, "status": 9}})
+        master.send({"type": "FAILURE", "failure": {**agent, **executor}})
+        master.send({"type": "FAILURE", "failure": agent})
+        framework.wait_for(AgentLost)
+        assert framework.events.all()[1:] == [
+            OperationUpdated("op", "OPERATION_FINISHED", "", "a", "dXVpZA=="),
+            ExecutorEnded("e", "a", 9),
+            ExecutorEnded("e", "a"),
+            AgentLost("a"),
+        ]
+
+
+def test_maintenance_is_agreed_to_and_told_to_the_operator_once(master: FakeMaster) -> None:
+    window = {"start": {"nanoseconds": 1}}
+    offers = [{"id": {"value": name}, "agent_id": {"value": "a"}, "unavailability": window} for name in ("i1", "i2")]
+    with connected(master) as framework, capture_logs() as logs:
+        for offer in offers:
+            master.send({"type": "INVERSE_OFFERS", "inverse_offers": {"inverse_offers": [offer]}})
+        master.send({"type": "RESCIND_INVERSE_OFFER", "rescind_inverse_offer": {"inverse_offer_id": {"value": "i1"}}})
+        calls = master.calls.wait_for_count(2, "the answers")
+        framework.driver.perform(Revive(("web",)))
+        master.calls.wait_for_count(3, "a call after them")
+    assert [call.type for call in calls] == ["ACCEPT_INVERSE_OFFERS"] * 2
+    assert [call.body["accept_inverse_offers"]["inverse_offer_ids"] for call in calls] == [
+        [{"value": "i1"}],
+        [{"value": "i2"}],
+    ]
+    assert [line["agent_id"] for line in logs if "maintained" in line["event"]] == ["a"]
+
+
 def test_a_version_that_is_not_three_numbers_does_no_harm(master: FakeMaster) -> None:
     master.version = "1.11.0-rc1+vendor"
     with connected(master) as framework:
@@ -441,17 +503,21 @@ def test_calls_arrive_in_order_with_the_stream_and_the_framework(master: FakeMas
         Suppress(("web",)),
         Kill("t", "a"),
         Kill("t", None),
+        Kill("t", "a", grace=2.5),
+        Shutdown("e", "a"),
         Reconcile((("t", "a"), ("u", None))),
         Reconcile(()),
         Acknowledge("t", "a", "dXVpZA=="),
+        AcknowledgeOperation("op", "a", "dXVpZA=="),
+        AcknowledgeOperation("op", "a", "dXVpZA==", "disks"),
     ]
     with connected(master) as framework:
-        for effect in effects:
-            framework.driver.perform(effect)
+        framework.driver.perform_all(effects)
         calls = master.calls.wait_for_count(len(effects), "the calls")
     assert {call.headers["Mesos-Stream-Id"] for call in calls} == {master.stream_ids[0]}
     assert {call.body.pop("framework_id")["value"] for call in calls} == {"framework-1"}
     task, agent = {"task_id": {"value": "t"}}, {"agent_id": {"value": "a"}}
+    operation = {"operation_id": {"value": "op"}, **agent, "uuid": "dXVpZA=="}
     assert [call.body for call in calls] == [
         {
             "type": "ACCEPT",
@@ -469,9 +535,16 @@ def test_calls_arrive_in_order_with_the_stream_and_the_framework(master: FakeMas
         {"type": "SUPPRESS", "suppress": {"roles": ["web"]}},
         {"type": "KILL", "kill": {**task, **agent}},
         {"type": "KILL", "kill": task},
+        {"type": "KILL", "kill": {**task, **agent, "kill_policy": {"grace_period": {"nanoseconds": 2_500_000_000}}}},
+        {"type": "SHUTDOWN", "shutdown": {"executor_id": {"value": "e"}, **agent}},
         {"type": "RECONCILE", "reconcile": {"tasks": [{**task, **agent}, {"task_id": {"value": "u"}}]}},
         {"type": "RECONCILE", "reconcile": {"tasks": []}},
         {"type": "ACKNOWLEDGE", "acknowledge": {**task, **agent, "uuid": "dXVpZA=="}},
+        {"type": "ACKNOWLEDGE_OPERATION_STATUS", "acknowledge_operation_status": operation},
+        {
+            "type": "ACKNOWLEDGE_OPERATION_STATUS",
+            "acknowledge_operation_status": {**operation, "resource_provider_id": {"value": "disks"}},
+        },
     ]
 
 

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from scheduler.core.effects import (
     Acknowledge,
+    AcknowledgeOperation,
     Done,
     Effect,
     Kill,
@@ -44,6 +45,7 @@ class Bench:
 
     def __init__(self, frames: Callable[[Event], Frame] | None = None) -> None:
         self.story: list[object] = []
+        self.batches: list[tuple[MesosCall, ...]] = []
         self.world = FakeWorld()
         self.frames = frames or (lambda _: Frame())
         self.refuse_commits = False
@@ -62,8 +64,9 @@ class Bench:
         self.on_commit()
         self.story.append(tuple(changes))
 
-    def perform(self, effect: MesosCall) -> None:
-        self.story.append(effect)
+    def perform_all(self, effects: Sequence[MesosCall]) -> None:
+        self.batches.append(tuple(effects))
+        self.story.extend(effects)
 
     async def until(self, condition: Callable[[], bool], seconds: float = 3600.0) -> None:
         """Run the shell until the condition holds."""
@@ -123,6 +126,17 @@ def test_within_a_batch_every_call_goes_before_every_note_and_acknowledgement() 
         bench.shell.submit(_event("2"))
         await bench.until(lambda: len(bench.story) == 4)
         assert bench.story == [Kill("1", None), Kill("2", None), ACK, ACK]
+
+    virtual_time.run(scenario())
+
+
+def test_calls_are_handed_over_once_in_a_turn_and_acknowledgements_once() -> None:
+    async def scenario() -> None:
+        operation = AcknowledgeOperation("op", "agent", "uuid")
+        bench = Bench(lambda event: Frame(effects=(ACK, Kill(_name(event), None), operation)))
+        bench.shell.submit_all_threadsafe([_event("1"), _event("2")])
+        await bench.until(lambda: len(bench.story) == 6)
+        assert bench.batches == [(Kill("1", None), Kill("2", None)), (ACK, operation, ACK, operation)]
 
     virtual_time.run(scenario())
 
