@@ -43,7 +43,7 @@ _LOST_BY_REASON: Mapping[str, Condition] = {
 }
 
 
-def parsed(record: bytes) -> Json:
+def parsed(record: bytes | bytearray) -> Json:
     """An event's JSON. Mesos passes on text that tasks wrote, which need not be UTF-8: what is not becomes a mark.
     Raises ValueError.
     """

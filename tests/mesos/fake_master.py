@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +28,10 @@ class Heard(Generic[T]):
         with self._changed:
             self._items.append(item)
             self._changed.notify_all()
+
+    def add_all(self, items: Iterable[T]) -> None:
+        for item in items:
+            self.add(item)
 
     def all(self) -> list[T]:
         with self._changed:
@@ -58,12 +62,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer; status 0 closes the connection without one, and ``after`` delays it."""
+    """An HTTP answer; status 0 closes the connection without one, ``after`` delays it, ``hang_up`` ends the connection
+    after it.
+    """
 
     status: int = 202
     body: str = ""
     location: str | None = None
     after: float = 0.0
+    hang_up: bool = False
 
 
 _END = b""
@@ -79,6 +86,7 @@ class FakeMaster:
         self.domain: dict[str, Any] | None = None
         self.subscribes: Heard[Call] = Heard()
         self.calls: Heard[Call] = Heard()
+        self.hung_up: Heard[float] = Heard()  # when it ended a connection
         self.refusals: deque[Answer] = deque()
         self.answers: deque[Answer] = deque()
         self.stream_ids: list[str] = []
@@ -171,6 +179,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Location", answer.location)
         self.end_headers()
         self.wfile.write(answer.body.encode())
+        if answer.hang_up:
+            assert isinstance(self.server, _Server)
+            self.close_connection = True
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.server.master.hung_up.add(time.monotonic())
 
     def _stream(self, master: FakeMaster) -> None:
         stream_id, chunks = master.begin_stream()

@@ -5,8 +5,10 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_master import Answer, Call, FakeMaster, Heard, masters, record
@@ -36,6 +38,7 @@ from scheduler.core.events import (
     StatusUpdated,
     Subscribed,
 )
+from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Driver, Timing
 from scheduler.mesos.framework import FrameworkIdentity
 from scheduler.model.records import Condition
@@ -48,21 +51,17 @@ ACCEPT = Accept("offer-1", ({"type": "LAUNCH_GROUP", "launch_group": {}},), 5.0)
 class Framework:
     """A running driver and what it submitted."""
 
-    def __init__(self, master: str, framework_id: str | None, timing: Timing, identity: FrameworkIdentity) -> None:
+    def __init__(self, master: str, timing: Timing, **more: Any) -> None:
         self.events: Heard[Event] = Heard()
         self.failures: Heard[BaseException] = Heard()
         self.on_event = self.events.add
         self.driver = Driver(
-            identity,
-            master,
-            self._submit,
-            self.failures.add,
-            framework_id=framework_id,
-            timing=timing,
+            more.pop("identity", IDENTITY), master, self._submit, self.failures.add, timing=timing, **more
         )
 
-    def _submit(self, event: Event) -> None:
-        self.on_event(event)
+    def _submit(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self.on_event(event)
 
     def wait_for(self, kind: type[Event], count: int = 1) -> list[Event]:
         def seen(events: list[Event]) -> list[Event]:
@@ -72,13 +71,8 @@ class Framework:
 
 
 @contextmanager
-def connecting(
-    master: FakeMaster | str,
-    framework_id: str | None = None,
-    timing: Timing = FAST,
-    identity: FrameworkIdentity = IDENTITY,
-) -> Iterator[Framework]:
-    framework = Framework(master if isinstance(master, str) else master.address, framework_id, timing, identity)
+def connecting(master: FakeMaster | str, timing: Timing = FAST, **more: Any) -> Iterator[Framework]:
+    framework = Framework(master if isinstance(master, str) else master.address, timing, **more)
     framework.driver.start()
     try:
         yield framework
@@ -89,8 +83,8 @@ def connecting(
 
 
 @contextmanager
-def connected(master: FakeMaster, framework_id: str | None = None, timing: Timing = FAST) -> Iterator[Framework]:
-    with connecting(master, framework_id, timing) as framework:
+def connected(master: FakeMaster, timing: Timing = FAST, **more: Any) -> Iterator[Framework]:
+    with connecting(master, timing, **more) as framework:
         framework.wait_for(Subscribed)
         yield framework
 
@@ -159,8 +153,10 @@ def test_an_id_just_given_is_kept_over_a_reconnection(master: FakeMaster) -> Non
     assert [call.body.get("framework_id") for call in master.subscribes.all()] == [None, {"value": "framework-1"}]
 
 
-def test_a_secret_goes_with_every_request(master: FakeMaster) -> None:
-    with connecting(master, identity=FrameworkIdentity(principal="me", secret="pä")) as framework:
+def test_a_secret_goes_with_every_request(master: FakeMaster, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("pä\n")
+    with connecting(master, credentials=Credentials.basic("me", secret)) as framework:
         framework.wait_for(Subscribed)
         framework.driver.perform(Revive(("web",)))
         master.calls.wait_for_count(1, "the call")
@@ -584,13 +580,10 @@ def test_an_accept_of_which_nothing_is_known_is_not_repeated_but_asked_about_on_
 
 
 def test_an_accept_after_a_pause_survives_a_connection_that_was_closed_meanwhile(master: FakeMaster) -> None:
+    master.answers.append(Answer(hang_up=True))
     with connected(master) as framework:
         framework.driver.perform(Revive(("web",)))
-        master.calls.wait_for_count(1, "the call")
-        connection = framework.driver._sender._connection
-        assert connection is not None
-        assert connection.sock is not None
-        connection.sock.shutdown(0)  # from here on it reads as closed
+        master.hung_up.wait_for_count(1, "the end of the connection")
         framework.driver.perform(ACCEPT)
         master.calls.wait_for_count(2, "the accept")
         assert Disconnected() not in framework.events.all()
@@ -615,13 +608,22 @@ def test_a_master_that_does_not_know_the_stream_any_more_is_subscribed_to_again(
         framework.wait_for(Subscribed, 2)
 
 
-def test_a_call_that_is_refused_for_itself_is_logged_without_its_secrets(master: FakeMaster) -> None:
+def test_an_accept_that_is_refused_is_an_error_of_its_tasks_and_gives_its_offer_back(master: FakeMaster) -> None:
     master.answers.append(Answer(400, "Failed to validate: bad operation"))
+    tasks = [{"task_id": {"value": name}, "agent_id": {"value": "a"}, "command": "s3cret"} for name in ("t", "u")]
+    launch = {"type": "LAUNCH_GROUP", "launch_group": {"task_group": {"tasks": tasks}}}
     with connected(master) as framework, capture_logs() as logs:
-        framework.driver.perform(Accept("o", ({"type": "LAUNCH_GROUP", "env": "s3cret"},), 5.0))
-        framework.driver.perform(Revive(("web",)))
-        master.calls.wait_for_count(2, "the next call")
+        framework.driver.perform(Accept("o", ({"type": "RESERVE"}, launch), 5.0))
+        calls = master.calls.wait_for_count(2, "the next call")
+        updates = framework.wait_for(StatusUpdated, 2)
         assert Disconnected() not in framework.events.all()
+    assert [call.type for call in calls] == ["ACCEPT", "DECLINE"]
+    assert calls[1].body["decline"] == {"offer_ids": [{"value": "o"}], "filters": {"refuse_seconds": 5.0}}
+    for update, name in zip(updates, ("t", "u"), strict=True):
+        assert isinstance(update, StatusUpdated)
+        assert (update.task_id, update.agent_id, update.condition) == (name, "a", Condition.ERROR)
+        assert update.message == "the master refused the launch: HTTP 400 Failed to validate: bad operation"
+        assert update.uuid is None
     (line,) = [line for line in logs if line["log_level"] == "error"]
     assert line["call"] == "ACCEPT"
     assert "bad operation" in line["answer"]
