@@ -13,6 +13,7 @@ from scheduler.mesos.codec import (
     agent_lost,
     executor_ended,
     fault_domain,
+    inverse_offer_ids,
     offer_rescinded,
     offers_received,
     operation_updated,
@@ -62,7 +63,7 @@ class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
             if self._maintenance.get(agent_id) != unavailability:
                 self._maintenance[agent_id] = unavailability
                 _log.info("an agent is to be maintained", agent_id=agent_id, unavailability=unavailability)
-        driver.acceptInverseOffers([offer["id"] for offer in offers], {"refuse_seconds": _UNTIL_ASKED_AGAIN})
+        driver.acceptInverseOffers(inverse_offer_ids(offers), {"refuse_seconds": _UNTIL_ASKED_AGAIN})
 
     def slaveLost(self, driver: Any, slaveId: Json) -> None:  # noqa: N803
         self._submit(agent_lost(slaveId))

@@ -48,10 +48,12 @@ def parsed(record: bytes | bytearray) -> Json:
     Raises ValueError.
     """
     try:
-        event: Json = orjson.loads(record)
+        event = orjson.loads(record)
     except orjson.JSONDecodeError:
         lenient = json.loads(record.decode(errors="replace"))
         event = orjson.loads(json.dumps(lenient, ensure_ascii=False).encode(errors="replace"))
+    if not isinstance(event, dict):
+        raise ValueError(f"{event!r:.100} is not an object")
     return event
 
 
@@ -60,8 +62,16 @@ class MalformedError(Exception):
 
 
 def offers_received(offers: list[Json]) -> OffersReceived:
-    """Offers stay as Mesos wrote them."""
+    """Offers stay as Mesos wrote them. Raises MalformedError if one does not say whose it is."""
+    for offer in offers:
+        value_of(offer.get("id"), "an offer's id")
+        value_of(offer.get("agent_id"), "an offer's agent_id")
     return OffersReceived(tuple(offers))
+
+
+def inverse_offer_ids(offers: list[Json]) -> list[Json]:
+    """The ids of inverse offers. Raises MalformedError."""
+    return [{"value": value_of(offer.get("id"), "an inverse offer's id")} for offer in offers]
 
 
 def offer_rescinded(offer_id: Json) -> OfferRescinded:

@@ -92,8 +92,10 @@ class Connection:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def secure(self, context: ssl.SSLContext, host: str, seconds: float) -> None:
-        """Go on with TLS, once the other side has proved to be that host as far as the context asks for it."""
-        deadline = time.monotonic() + seconds
+        """Go on with TLS, once the other side has proved to be that host as far as the context asks for it.
+
+        ``seconds`` are for each thing it has to say. Raises ConnectionEndedError or InterruptedWaitError.
+        """
         with _ending("speak TLS"):
             self._socket = secured = context.wrap_socket(
                 self._socket, server_hostname=host, do_handshake_on_connect=False
@@ -102,9 +104,9 @@ class Connection:
                 try:
                     secured.do_handshake()
                 except ssl.SSLWantReadError:
-                    self.wait(READ, deadline - time.monotonic())
+                    self.wait(READ, seconds)
                 except ssl.SSLWantWriteError:
-                    self.wait(WRITE, deadline - time.monotonic())
+                    self.wait(WRITE, seconds)
                 else:
                     return
 

@@ -158,9 +158,9 @@ class Delivery:
 
     def _connection_ended(self, why: str) -> None:
         arrived, unsent = self._pipeline.left() if self._pipeline is not None else ([], [])
-        self._pipeline = None
         if any(call.name in ONCE_ONLY for call in arrived):
             raise SubscriptionOverError(f"it is not known whether an ACCEPT arrived ({why})")
+        self._pipeline = None
         waiting = [*self._later, *arrived, *unsent]
         self._later.clear()
         self._front.extendleft(reversed(waiting))

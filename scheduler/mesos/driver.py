@@ -211,7 +211,7 @@ class Driver(Dispatch):
             self._subscription = Subscription(self._address, self.stream_id, framework_id)
             self._sender.subscribed(self._subscription)
         master: Json = {"hostname": self._address.host, "port": self._address.port}
-        master_info: Json = info.get("master_info", {})
+        master_info: Json = info.get("master_info") or {}
         version = master_info.get("version")
         if version:
             # Not kept in self.version, which pymesos would take apart at every offer.

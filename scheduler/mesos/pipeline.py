@@ -39,6 +39,7 @@ class Pipeline:
         self._put = self._sent = self._answered = 0  # bytes
         self._heard_at = 0.0
         self._answers: list[Answer] = []
+        self._broken: ConnectionEndedError | None = None  # to be raised once all good answers were given
         self._text: list[bytes] = []
         self._status: int | None = None  # of the answer whose headers are there, but not its end
         self.on_body = self._text.append
@@ -73,13 +74,15 @@ class Pipeline:
 
         Raises ConnectionEndedError, also when an answer is overdue, and InterruptedWaitError.
         """
+        if self._broken is not None:
+            raise self._broken
         rest = self._patience + self._heard_at - time.monotonic() if self._unanswered else self._patience
         possible = self._connection.poll(READ | WRITE if self._unsent else READ, rest)
         if possible & READ:  # first, so that nothing is sent to an end that was there already
             self._receive()
         elif self._unanswered and time.monotonic() - self._heard_at >= self._patience:
             raise ConnectionEndedError(f"no answer for {self._patience:g} seconds")
-        if possible & WRITE:
+        if possible & WRITE and self._broken is None:
             self._send()
         answers, self._answers = self._answers, []
         return answers
@@ -92,14 +95,12 @@ class Pipeline:
         self._sent += taken
 
     def _receive(self) -> None:
-        """Raises ConnectionEndedError, unless there were answers before the end: then it will the next time."""
         try:
             data = self._connection.receive()
             if data is not None:
                 self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            if not self._answers:
-                raise ConnectionEndedError(f"what comes is no answer: {error}") from error
+            self._broken = ConnectionEndedError(f"what comes is no answer: {error}")
         except ConnectionEndedError:
             if self._status is None:
                 raise
