@@ -10,7 +10,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 
@@ -25,8 +25,10 @@ from scheduler.core.events import Event
 from scheduler.core.settings import Settings
 from scheduler.core.step import step
 from scheduler.core.world import World
+from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Driver
 from scheduler.mesos.framework import FrameworkIdentity
+from scheduler.mesos.tls import Tls
 from scheduler.observe import log as logging
 from scheduler.secrets import open_source
 from scheduler.shell.bus import Bus
@@ -49,6 +51,8 @@ class Serving:
         settings: what the core must know.
         identity: who the framework is to Mesos.
         secrets_source: as ``--secrets-source`` has it.
+        credentials: what proves the identity; None: nothing.
+        tls: None: Mesos is spoken to without.
     """
 
     master: str
@@ -58,6 +62,8 @@ class Serving:
     settings: Settings
     identity: FrameworkIdentity
     secrets_source: str = "environment"
+    credentials: Credentials | None = None
+    tls: Tls | None = None
     log_level: str = "info"
 
 
@@ -77,8 +83,8 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
     world = World(serving.settings, secrets.randbits(64), store.load())
     advertised = _advertised(serving, listening)
 
-    def submit(event: Event) -> None:
-        shell.submit_threadsafe(event)
+    def submit(events: Sequence[Event]) -> None:
+        shell.submit_all_threadsafe(events)
 
     def failed(error: BaseException) -> None:
         shell.fail_threadsafe(error)
@@ -92,7 +98,16 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
         roles=world.roles(),
     )
     framework_id = world.framework.id if world.framework is not None else None
-    driver = Driver(identity, serving.master, submit, failed, framework_id=framework_id, secrets=source)
+    driver = Driver(
+        identity,
+        serving.master,
+        submit,
+        failed,
+        framework_id=framework_id,
+        credentials=serving.credentials,
+        tls=serving.tls,
+        secrets=source,
+    )
     shell = Shell(world, step, store, driver, bus=Bus(store.tail()))
     server = _Server(
         uvicorn.Config(

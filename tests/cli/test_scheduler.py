@@ -86,7 +86,10 @@ def test_options_become_settings_in_seconds(run: Run, started: list[Serving], tm
     identity = asked.identity
     assert (identity.name, identity.user) == ("f", "nobody")
     assert (identity.hostname, identity.webui_url, identity.failover_timeout) == ("me", "http://ui", 60.0)
-    assert (identity.principal, identity.secret) == ("p", "hush")
+    assert identity.principal == "p"
+    assert asked.credentials is not None
+    assert asked.credentials.authorization() == "Basic cDpodXNo"
+    assert asked.tls is None
 
 
 def test_secrets_are_on_and_come_from_variables_unless_told_otherwise(run: Run, started: list[Serving]) -> None:

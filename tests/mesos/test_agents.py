@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from scheduler.core.events import AgentDescribed
 from scheduler.mesos.address import Address
 from scheduler.mesos.agents import AgentProbe
+from scheduler.mesos.credentials import Credentials
 from scheduler.model.json import Json
 
 
@@ -72,7 +73,7 @@ def described() -> Heard[AgentDescribed]:
 
 @pytest.fixture
 def probe(described: Heard[AgentDescribed]) -> Iterator[AgentProbe]:
-    probe = AgentProbe(described.add, timeout=0.3)
+    probe = AgentProbe(described.add, Credentials(), None, timeout=0.3)
     yield probe
     probe.stop()
 
