@@ -3,9 +3,9 @@
 import argparse
 from types import ModuleType
 
-from bench import executor_memory, scale
+from bench import executor_memory, launch_latency, scale
 
-_MEASUREMENTS: dict[str, ModuleType] = {module.NAME: module for module in (executor_memory, scale)}
+_MEASUREMENTS: dict[str, ModuleType] = {module.NAME: module for module in (executor_memory, launch_latency, scale)}
 
 
 def main() -> None:

@@ -8,13 +8,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from localmesos import Cluster
+from localmesos.commands import Flags
 from scheduler.cli.local import LocalScheduler, build_executor
 
 
 @contextmanager
-def local_scheduler(say: Callable[[str], None]) -> Iterator[LocalScheduler]:
+def local_scheduler(
+    say: Callable[[str], None], master_flags: Flags | None = None, agent_flags: Flags | None = None
+) -> Iterator[LocalScheduler]:
     """Running while the context lasts; both are gone afterwards."""
-    cluster = Cluster.up(f"bench-{os.getpid()}", agents=1, owner_pid=os.getpid(), progress=say)
+    cluster = Cluster.up(
+        f"bench-{os.getpid()}",
+        agents=1,
+        master_flags=master_flags,
+        agent_flags=agent_flags,
+        owner_pid=os.getpid(),
+        progress=say,
+    )
     try:
         with tempfile.TemporaryDirectory() as folder:
             Path(folder).chmod(0o755)

@@ -53,7 +53,7 @@ def test_the_bare_loop_does_its_work(tmp_path: Path) -> None:
 
 
 def test_a_run_says_how_every_bar_came_out(monkeypatch, capsys, tmp_path: Path) -> None:
-    options = "--quick --only capacity --only latency --fill 3x6 --paced 3".split()
+    options = ["--quick", "--only", "capacity", "--only", "latency", "--fill", "3x6", "--paced", "3"]
     monkeypatch.setattr("sys.argv", ["bench", "scale", *options, "--folder", str(tmp_path)])
     main()
     printed = capsys.readouterr().out

@@ -28,7 +28,9 @@ def test_a_launch_is_told_status_by_status_and_uses_what_it_asks_for(simulator: 
     assert first["agent_id"] != second["agent_id"]
     assert framework.accept(first, launch_group(first, "a"), refuse_seconds=0) == 202
     heard = [framework.hear("UPDATE")["update"]["status"] for _ in range(2)]
-    assert {status["state"] for status in heard} == {"TASK_STARTING"}  # the next of a task waits for its acknowledgement
+    assert {status["state"] for status in heard} == {
+        "TASK_STARTING"
+    }  # the next of a task waits for its acknowledgement
     assert simulator.stats().updates["outstanding"] == 2
     (rest,) = framework.offers()
     left = {each["name"]: each["scalar"]["value"] for each in rest["resources"] if "scalar" in each}
