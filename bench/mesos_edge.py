@@ -5,6 +5,7 @@ handed over as the loop does, a turn's at once; statuses are counted when they a
 pymesos' own driver, given the same, on fewer of them.
 """
 
+import argparse
 import asyncio
 import contextlib
 import logging
@@ -24,6 +25,9 @@ from scheduler.mesos.driver import Driver
 from scheduler.mesos.framework import FrameworkIdentity
 from scheduler.mesos.library import MesosSchedulerDriver, Scheduler
 from scheduler.shell.loop import MAX_BATCH
+
+NAME = "mesos-edge"
+HELP = "what a call to Mesos and an event from it cost"
 
 _COUNT = 50_000
 _COUNT_OF_PYMESOS = 5_000
@@ -69,7 +73,11 @@ class _Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
         self._inbox.submit((status,))
 
 
-def measure(report: Callable[[str], None]) -> None:
+def add_options(_parser: argparse.ArgumentParser) -> None:
+    """It has none."""
+
+
+def run(_options: argparse.Namespace, report: Callable[[str], None]) -> None:
     """Print microseconds of CPU time a piece."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     inbox = _Inbox()
