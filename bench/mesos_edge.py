@@ -189,4 +189,4 @@ def _pymesos(master: str, inbox: _Inbox) -> Iterator[Any]:
 
 
 if __name__ == "__main__":
-    measure(print)
+    run(argparse.Namespace(), print)
