@@ -8,7 +8,8 @@ from scheduler.core.effects import Done, Refused, Reply
 from scheduler.core.events import PodDeleted, PodPosted, PodPut
 from scheduler.core.kills import decommission
 from scheduler.core.turn import Turn
-from scheduler.model.definition import Model, PodDefinition
+from scheduler.model.base import Model
+from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Goal, Pod
 from scheduler.model.rules import broken_update
 

@@ -16,7 +16,20 @@ from podexec.outbox import Outbox
 from podexec.policy import HealthPolicy
 from podexec.recordio import FramingError, RecordDecoder
 from podexec.settings import Settings, SettingsError, parse_duration, parse_endpoint
-from podexec.wire import EXECUTOR_ENVIRONMENT, WIRE_VERSION, ExecutorData, TaskData, WireError, executor_command
+from podexec.wire import (
+    EXECUTOR_ENVIRONMENT,
+    ON_FAILURE,
+    READY,
+    WIRE_VERSION,
+    Behaviour,
+    Dependency,
+    ExecutorData,
+    Restart,
+    StatusLabels,
+    TaskData,
+    WireError,
+    executor_command,
+)
 from tests.executor.fake_agent import task
 
 # -- wire -------------------------------------------------------------------------------------------------------------
@@ -52,6 +65,53 @@ def test_what_is_not_base64_is_refused() -> None:
 def test_a_tasks_secrets_arrive() -> None:
     data = TaskData({"container": {"type": "MESOS", "volumes": [{"container_path": "ä"}]}})
     assert TaskData.decode(data.encode()) == data
+
+
+BEHAVIOUR = Behaviour(
+    restart=Restart(ON_FAILURE, 3, 0.5, 2.0, 60.0, 600.0),
+    essential=False,
+    depends_on=(Dependency("db", READY),),
+    readiness={"type": "TCP", "tcp": {"port": 80}},
+    health_checks=({"type": "COMMAND", "command": {"value": "true"}},),
+    pre_stop={"shell": True, "value": "drain"},
+)
+
+
+@pytest.mark.parametrize("behaviour", [BEHAVIOUR, Behaviour(), Behaviour(essential=False)])
+def test_a_tasks_behaviour_arrives(behaviour: Behaviour) -> None:
+    data = TaskData({"command": {}}, behaviour)
+    assert TaskData.decode(data.encode()) == data
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "complaint"),
+    [
+        ('{"colour":"red"}', "colour"),
+        ('{"restart":{"policy":"on_failure"}}', "missing"),
+        ('{"depends_on":[{"container":"db","condition":"warm"}]}', "condition is 'warm'; it must be one of started"),
+        ('{"depends_on":["db"]}', "not understood"),
+        ("[]", "not understood"),
+    ],
+)
+def test_a_behaviour_that_is_not_understood_is_refused(behaviour: str, complaint: str) -> None:
+    text = f'{{"version":1,"parts":{{}},"behaviour":{behaviour}}}'
+    with pytest.raises(WireError, match=complaint):
+        TaskData.decode(base64.b64encode(text.encode()).decode())
+
+
+def test_a_tasks_data_without_a_behaviour_is_what_it_always_was() -> None:
+    assert base64.b64decode(TaskData({"a": 1}).encode()) == b'{"version":1,"parts":{"a":1}}'
+
+
+@pytest.mark.parametrize("told", [StatusLabels(), StatusLabels(True), StatusLabels(False, 3), StatusLabels(None, 1)])
+def test_the_labels_of_a_status_arrive(told: StatusLabels) -> None:
+    assert StatusLabels.decode(told.encode()) == told
+
+
+def test_labels_of_others_are_passed_over() -> None:
+    labels = [{"key": "ready"}, {"key": "restarts", "value": "-1"}, {"key": "colour", "value": "red"}]
+    assert StatusLabels.decode({"labels": labels}) == StatusLabels()
+    assert StatusLabels().encode() is None
 
 
 @pytest.mark.parametrize(
