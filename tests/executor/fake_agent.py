@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import queue
+import re
 import socket
 import threading
 import time
@@ -37,6 +38,15 @@ class FakeContainer:
     signals: list[int] = field(default_factory=list)
     removed: bool = False
 
+    @property
+    def name(self) -> str:
+        return name_of(self.id)
+
+
+def name_of(container_id: str) -> str:
+    """The name in the id of a container's first or later run."""
+    return re.sub(r"-[0-9a-f]{8}(-[0-9]+)?$", "", container_id)
+
 
 class FakeAgent:
     """Attributes are switches for tests; set them before what they are to influence."""
@@ -60,7 +70,9 @@ class FakeAgent:
         self.garbled: set[str] = set()  # names whose WAIT is not answered with JSON
         self.drop_launch_answer: set[str] = set()  # names whose LAUNCH connection is cut after the container started
         self.command_results: list[int | None] = []  # raw wait statuses of COMMAND sessions; None hangs
+        self.refuse_sessions = ""  # the text with which every session is refused
         self.containers: dict[str, FakeContainer] = {}
+        self.started: list[FakeContainer] = []  # without sessions, also those that were removed
         self.updates: list[Json] = []
         self.calls: list[tuple[str, Json]] = []
         self.subscriptions: list[Json] = []
@@ -140,7 +152,7 @@ class FakeAgent:
 
     def container(self, name: str) -> FakeContainer:
         with self.changed:
-            found = [c for c in self.containers.values() if c.id.rpartition("-")[0] == name]
+            found = [c for c in self.containers.values() if c.name == name]
             assert found, f"no container {name}; there are {list(self.containers)}"
             return found[-1]
 
@@ -282,11 +294,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def launch_container(self, call: Json) -> None:
         fake, value = self.fake, call["container_id"]["value"]
-        name = value.rpartition("-")[0]
+        name = name_of(value)
         with fake.changed:
             if value in fake.containers:
                 return self.answer(202)
             container = fake.containers[value] = FakeContainer(value, call, launching=True)
+            fake.started.append(container)
             fake.changed.notify_all()
             fake.changed.wait_for(lambda: name not in fake.held or container.launch_error is not None, DEADLINE)
             error = container.launch_error or fake.broken.get(name)
@@ -318,7 +331,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return None
             answer = {"exit_status": container.status, **container.extra}
-        if container.id.rpartition("-")[0] in self.fake.garbled:
+        if container.name in self.fake.garbled:
             return self.answer(200, "nonsense")
         return self.answer(200, body={"type": "WAIT_CONTAINER", "wait_container": answer})
 
@@ -330,7 +343,7 @@ class _Handler(BaseHTTPRequestHandler):
             if container is None or container.status is not None or too_early:
                 return self.answer(404, f"Container {call['container_id']['value']} cannot be found")
             container.signals.append(signal)
-            name = container.id.rpartition("-")[0]
+            name = container.name
             if container.launching:
                 container.launch_error = "Container is being destroyed during provisioning"
             elif signal == SIGKILL or name not in fake.stubborn:
@@ -349,6 +362,8 @@ class _Handler(BaseHTTPRequestHandler):
     def launch_nested_container_session(self, call: Json) -> None:
         fake, value = self.fake, call["container_id"]["value"]
         assert self.headers["Accept"] == "application/recordio"
+        if fake.refuse_sessions:
+            return self.answer(400, fake.refuse_sessions)
         with fake.changed:
             status = fake.command_results.pop(0) if fake.command_results else 0
             container = fake.containers[value] = FakeContainer(value, call)
@@ -366,9 +381,10 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(b"0\r\n\r\n")
         with fake.changed:
-            container.status = status
+            container.status = container.status or status
             fake.changed.notify_all()
         self.close_connection = True
+        return None
 
 
 def task(name: str, command: str = "sleep 1000", grace: float | None = None, **fields: Any) -> Json:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from podexec import taskinfo
+from podexec.health import HealthPolicy
 from podexec.lean import without
 from podexec.outbox import Outbox
-from podexec.policy import HealthPolicy
 from podexec.recordio import FramingError, RecordDecoder
 from podexec.settings import Settings, SettingsError, parse_duration, parse_endpoint
 from podexec.wire import (
@@ -241,7 +241,23 @@ def test_container_ids_are_readable_and_legal(name: str, expected: str) -> None:
 def test_defaults_of_a_task() -> None:
     spec = taskinfo.task_spec(task("web"), "web-1")
     assert (spec.task_id, spec.name, spec.kill_grace, spec.max_completion) == ("pod.web", "web", 3.0, None)
-    assert (spec.health, spec.check) == (None, None)
+    assert (spec.health, spec.check, spec.readiness, spec.restart) == ((), None, None, None)
+    assert (spec.essential, spec.depends_on, spec.has_hook) == (True, (), False)
+
+
+def test_a_behaviour_is_part_of_what_is_read() -> None:
+    info = task("web", data=TaskData(behaviour=BEHAVIOUR).encode(), check={"type": "TCP", "tcp": {"port": 81}})
+    read = taskinfo.read(info, "web-1", "10.0.0.2")
+    assert (read.spec.restart, read.spec.essential, read.spec.depends_on) == (
+        BEHAVIOUR.restart,
+        False,
+        BEHAVIOUR.depends_on,
+    )
+    assert (len(read.spec.health), read.spec.readiness, read.spec.check) == (1, 3, "TCP")
+    assert (read.spec.has_hook, read.hook) == (True, BEHAVIOUR.pre_stop)
+    meanings = [type(meaning("web-1", True, 1, "fine")).__name__ for _, meaning in read.checks]
+    assert meanings == ["HealthObserved", "ReadinessObserved", "CheckObserved"]
+    assert "data" not in read.launch
 
 
 def test_a_kill_grace_of_zero_is_zero_and_not_the_default() -> None:
@@ -254,7 +270,7 @@ def test_defaults_of_a_health_check_are_those_of_mesos() -> None:
     check = {"type": "TCP", "tcp": {"port": 80}}
     spec = taskinfo.check_spec(check)
     assert (spec.delay, spec.interval, spec.timeout, spec.port) == (15.0, 10.0, 20.0, 80)
-    assert taskinfo.task_spec(task("web", health_check=check), "w").health == HealthPolicy(10.0, 3)
+    assert taskinfo.task_spec(task("web", health_check=check), "w").health == (HealthPolicy(10.0, 3),)
 
 
 def test_a_timeout_of_zero_is_no_timeout() -> None:
@@ -265,7 +281,7 @@ def test_the_users_task_info_is_not_changed() -> None:
     info = task("web", container={"type": "MESOS", "volumes": []})
     disk: Any = {"name": "disk", "disk": {"volume": {"container_path": "data", "mode": "RW"}}}
     info["resources"].append(disk)
-    call = taskinfo.launch_call(info, {"value": "web-1"}, "10.0.0.2")
+    call = taskinfo.launch_call(info, "10.0.0.2")
     assert len(call["container"]["volumes"]) == 1
     assert info["container"]["volumes"] == []
     assert len(info["command"]["environment"]["variables"]) == 1
@@ -278,7 +294,7 @@ def test_parts_with_secrets_take_the_place_of_those_without() -> None:
     command = {"shell": True, "value": "run", "environment": {"variables": [{"name": "PW", "type": "SECRET"}]}}
     data = TaskData({"container": container, "command": command}).encode()
     info = task("web", container={"type": "MESOS", "volumes": []}, data=data)
-    call = taskinfo.launch_call(info, {"value": "web-1"}, "10.0.0.2")
+    call = taskinfo.launch_call(info, "10.0.0.2")
     assert call["container"] == container
     assert call["command"]["environment"]["variables"][0] == {"name": "PW", "type": "SECRET"}
     assert call["command"]["environment"]["variables"][1]["name"] == "MESOS_CONTAINER_IP"
@@ -288,7 +304,7 @@ def test_parts_with_secrets_take_the_place_of_those_without() -> None:
 def test_a_task_without_a_command_runs_its_images_own() -> None:
     info = task("web")
     del info["command"]
-    call = taskinfo.launch_call(info, {"value": "web-1"}, "10.0.0.2")
+    call = taskinfo.launch_call(info, "10.0.0.2")
     assert call["command"]["shell"] is False
     assert "value" not in call["command"]
 

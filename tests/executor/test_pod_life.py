@@ -217,14 +217,29 @@ def test_sigterm_to_the_executor_is_a_shutdown(agent: FakeAgent, executor: Execu
     assert executor.wait_exit() == 0
 
 
-def test_a_group_for_a_pod_that_is_ending_is_dropped(agent: FakeAgent, executor: Executor) -> None:
+def test_groups_end_apart_and_the_executor_leaves_after_the_last(agent: FakeAgent, executor: Executor) -> None:
+    agent.launch_group(task("web"), task("db"))
+    agent.launch_group(task("other"))
+    for name in ("web", "db", "other"):
+        agent.wait_state(name, S, R)
+    agent.exit("web", 3 << 8)
+    agent.wait_state("db", S, R, K, KILLED)
+    agent.exit("other", 0)
+    agent.wait_state("other", S, R, FINISHED)
+    assert executor.wait_exit() == 0
+
+
+def test_a_group_for_an_executor_that_shuts_down_is_dropped(agent: FakeAgent, start: StartExecutor) -> None:
+    start(MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD="10secs")
+    agent.wait_subscribed()
     agent.stubborn = {"web"}
     agent.launch_group(task("web", grace=1000.0))
     agent.wait_state("web", S, R)
-    agent.kill("web")
+    agent.send({"type": "SHUTDOWN"})
     agent.wait_state("web", S, R, K)
     agent.launch_group(task("late"))
     agent.wait_state("late", "TASK_DROPPED")
+    agent.exit("web", 0)
 
 
 def test_a_scheduler_of_another_release_gets_a_clear_failure(agent: FakeAgent, start: StartExecutor) -> None:
