@@ -37,7 +37,7 @@ def launch(c: Container) -> Moved:
             # The sandbox of the run before is left for whoever wants to know; older ones would fill the disk.
             effects.append(ev.Remove(replace(c, run=c.run - 2).id))
     c = replace(c, condition=Condition.LAUNCHING, kill=None)
-    return c, [*effects, ev.Launch(c.id, c.spec.task_id)]
+    return c, [*effects, ev.Launch(c.id, c.spec.container_id)]
 
 
 def kill(pod: Pod, c: Container, cause: Cause, detail: str, grace: float, now: float) -> Moved:

@@ -178,10 +178,10 @@ Event = Subscribed | GroupReceived | ContainerEvent | KillRequested | ShutdownRe
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Launch the container, then wait for its end."""
+    """Launch the container, then wait for its end; ``first_id`` is the id of its first run."""
 
     container_id: str
-    task_id: str
+    first_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +231,13 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """Nothing more will be asked about the container, which has ended for good; by the id of its first run."""
+
+    first_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """Exit when every update is acknowledged, at the latest at ``by``."""
 
@@ -245,4 +252,4 @@ class Note:
     container_id: str = ""
 
 
-Effect = Launch | Signal | RunHook | Remove | StartChecks | StopChecks | Report | Leave | Note
+Effect = Launch | Signal | RunHook | Remove | StartChecks | StopChecks | Report | Forget | Leave | Note

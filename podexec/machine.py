@@ -76,16 +76,17 @@ def _container_event(pod: Pod, event: ev.ContainerEvent, now: float) -> Step:
 
 
 def _received(pod: Pod, event: ev.GroupReceived) -> Step:
-    known = {c.spec.task_id for c in pod.containers.values()}
+    known = {c.spec.task_id for c in pod.alive()}
     tasks = [t for t in event.tasks if t.task_id not in known]
     effects: list[ev.Effect] = [
-        ev.Note(f"task {t.task_id} was received before: ignored") for t in event.tasks if t.task_id in known
+        ev.Note(f"task {t.task_id} is there already: ignored") for t in event.tasks if t.task_id in known
     ]
     if pod.shutdown or pod.leaving:
         state = "TASK_DROPPED" if pod.partition_aware else "TASK_LOST"
         why = pod.shutdown or "the executor is leaving"
         return pod, effects + [ev.Report(t.task_id, state, message=f"not launched: {why}") for t in tasks]
-    pod = replace(pod, begun=True, groups=pod.groups + 1)
+    pod, forgotten = _forget(replace(pod, begun=True, groups=pod.groups + 1))
+    effects += forgotten
     refusal = event.refusal or _disorder(tasks)
     if refusal:
         return pod, effects + [ev.Report(t.task_id, endings.FAILED, message=refusal) for t in tasks]
@@ -95,6 +96,15 @@ def _received(pod: Pod, event: ev.GroupReceived) -> Step:
         waits = ordering.describe(spec.depends_on) if spec.depends_on else None
         effects.append(containers.report(container, "TASK_STARTING", message=waits))
     return pod, effects
+
+
+def _forget(pod: Pod) -> Step:
+    """Groups that are over make room: an executor may see any number of them."""
+    alive = {c.group for c in pod.alive()}
+    kept = {first_id: c for first_id, c in pod.containers.items() if c.group in alive}
+    dooms = {group: doom for group, doom in pod.dooms.items() if group in alive}
+    over: list[ev.Effect] = [ev.Forget(first_id) for first_id in pod.containers if first_id not in kept]
+    return replace(pod, containers=kept, dooms=dooms), over
 
 
 def _disorder(tasks: list[ev.TaskSpec]) -> str:
@@ -166,7 +176,7 @@ def _end_together(pod: Pod, now: float) -> Step:
     effects: list[ev.Effect] = []
     if pod.leaving:
         return pod, effects
-    for number in range(1, pod.groups + 1):
+    for number in sorted({c.group for c in pod.containers.values()}):
         if not pod.dooms.get(number):
             pod = _doomed(pod, number, _doom(pod.group(number)))
     for c in pod.alive():

@@ -112,7 +112,8 @@ class Pod:
     leaving: bool = False
 
     def by_task(self, task_id: str) -> Container | None:
-        return next((c for c in self.containers.values() if c.spec.task_id == task_id), None)
+        """The latest container of the task: an id may be used again when its task is over."""
+        return next((c for c in reversed(tuple(self.containers.values())) if c.spec.task_id == task_id), None)
 
     def by_id(self, container_id: str) -> Container | None:
         """Of its present run: earlier ones are over."""

@@ -52,7 +52,9 @@ class Settings:
     def take(cls, environment: MutableMapping[str, str]) -> Settings:
         """Read the settings; the token is removed, so that nothing started later can find it in the environment."""
         token = environment.pop("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", None)
-        host, port = parse_endpoint(_required(environment, "MESOS_AGENT_ENDPOINT"))
+        # Mesos' default executor lives on MESOS_SLAVE_PID; an agent that is to start it promises no more.
+        endpoint = environment.get("MESOS_AGENT_ENDPOINT") or _required(environment, "MESOS_SLAVE_PID")
+        host, port = parse_endpoint(endpoint.rpartition("@")[2])
         return cls(
             framework_id=_required(environment, "MESOS_FRAMEWORK_ID"),
             executor_id=_required(environment, "MESOS_EXECUTOR_ID"),
@@ -80,7 +82,7 @@ def parse_endpoint(text: str) -> tuple[str, int]:
     """Host and port of ``10.0.0.1:5051``, ``agent.example:5051`` or ``[::1]:5051``."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdigit() or not host:
-        raise SettingsError(f"MESOS_AGENT_ENDPOINT is {text!r}; it must be HOST:PORT")
+        raise SettingsError(f"the agent's address is {text!r}; MESOS_AGENT_ENDPOINT must be HOST:PORT")
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 

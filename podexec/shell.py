@@ -37,6 +37,7 @@ class Shell:
         self._inbox: queue.SimpleQueue[ev.Event] = queue.SimpleQueue()
         self._pod = Pod()
         self._root: Json = {}
+        self._stands_in = False  # for Mesos' default executor: what any framework writes into `data` is not for us
         self._refusal = ""
         self._labelled = False
         self._tasks: dict[str, taskinfo.Task] = {}
@@ -72,13 +73,14 @@ class Shell:
 
     def subscribed(self, subscribed: Json) -> None:
         self._root = subscribed["container_id"]
-        self._read_data(subscribed["executor_info"].get("data"))
+        self._stands_in = subscribed["executor_info"].get("type") == "DEFAULT"
+        self._read_data(None if self._stands_in else subscribed["executor_info"].get("data"))
         capabilities = {c["type"] for c in subscribed["framework_info"].get("capabilities", ())}
         self._log.info("subscribed", container=self._root["value"], refusal=self._refusal or None)
         self._inbox.put(ev.Subscribed("TASK_KILLING_STATE" in capabilities, "PARTITION_AWARE" in capabilities))
 
     def _read_data(self, data: str | None) -> None:
-        """ExecutorInfo.data; without it (another scheduler, the role of Mesos' default executor) the defaults hold."""
+        """What our scheduler wrote into ExecutorInfo; without it (another scheduler's executor) the defaults hold."""
         try:
             log.configure((ExecutorData.decode(data) if data else ExecutorData()).log_level)
             self._labelled = bool(data)
@@ -93,14 +95,19 @@ class Shell:
         for task in tasks:
             container_id = taskinfo.container_id(task, uuid.uuid4().hex[:8])
             try:
-                # All of it now, so that what cannot be read is said before anything is launched.
-                read = taskinfo.read(task, container_id, self._agent.own_address)
-                self._tasks[read.spec.task_id] = read
+                read = self._read(task, container_id)
+                self._tasks[container_id] = read
                 specs.append(read.spec)
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 refusal = refusal or f"the TaskInfo of {task['task_id']['value']} is not understood: {error!r}"
                 specs.append(ev.TaskSpec(task["task_id"]["value"], container_id, name=container_id))
         self._inbox.put(ev.GroupReceived(tuple(specs), refusal))
+
+    def _read(self, task: Json, container_id: str) -> taskinfo.Task:
+        """All of it now, so that what cannot be read is said before anything is launched."""
+        if self._stands_in:
+            task = {field: value for field, value in task.items() if field != "data"}
+        return taskinfo.read(task, container_id, self._agent.own_address)
 
     def kill_requested(self, task_id: str, kill_policy: Json | None) -> None:
         self._inbox.put(ev.KillRequested(task_id, taskinfo.kill_grace(kill_policy)))
@@ -123,8 +130,10 @@ class Shell:
 
     def _perform(self, effect: ev.Effect) -> None:
         match effect:
-            case ev.Launch(container_id, task_id):
-                self._launch(container_id, task_id)
+            case ev.Launch(container_id, first_id):
+                self._launch(container_id, self._tasks[first_id])
+            case ev.Forget(first_id):
+                del self._tasks[first_id]
             case ev.Signal() | ev.RunHook() | ev.StartChecks() | ev.StopChecks():
                 self._workers[effect.container_id].perform(effect)
             case ev.Remove(container_id):
@@ -136,11 +145,12 @@ class Shell:
             case ev.Note(text, container_id):
                 self._log.info(text, container=container_id)
 
-    def _launch(self, container_id: str, task_id: str) -> None:
+    def _launch(self, container_id: str, task: taskinfo.Task) -> None:
+        task_id = task.spec.task_id
         ids = {"pod": self._settings.executor_id, "task": task_id, "container": container_id}
         nested = self._nested(container_id)
         connection = self._driver.connection
-        worker = Worker(self._tasks[task_id], nested, self._agent, connection, self._inbox.put, ids)
+        worker = Worker(task, nested, self._agent, connection, self._inbox.put, ids)
         self._workers[container_id] = worker
         worker.launch(lambda: self._link(container_id, task_id))
 

@@ -56,7 +56,7 @@ class FakeAgent:
     ):
         self.token = token
         self.capabilities = capabilities
-        self.data: str | None = None
+        self.executor: Json = {"type": "CUSTOM"}  # what SUBSCRIBED says of the ExecutorInfo
         self.acknowledge = True
         self.recovering = False  # subscribing works; updates and the operator API answer 503
         self.refuse_subscribe: int | None = None  # the status to answer SUBSCRIBE with
@@ -254,9 +254,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        info: Json = {"executor_id": call["executor_id"]}
-        if fake.data is not None:
-            info["data"] = fake.data
+        info = {"executor_id": call["executor_id"], **fake.executor}
         framework = {"id": call["framework_id"], "capabilities": [{"type": c} for c in fake.capabilities]}
         subscribed = {"executor_info": info, "framework_info": framework, "agent_info": {}, "container_id": ROOT}
         events.put({"type": "SUBSCRIBED", "subscribed": subscribed})

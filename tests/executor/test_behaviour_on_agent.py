@@ -32,7 +32,7 @@ FAST = {"delay_seconds": 0, "interval_seconds": 0.05, "timeout_seconds": 1, "gra
 def agent() -> Any:
     """An agent whose executor belongs to podexec's scheduler."""
     agent = FakeAgent()
-    agent.data = ExecutorData().encode()
+    agent.executor["data"] = ExecutorData().encode()
     yield agent
     agent.stop()
 
@@ -157,7 +157,7 @@ def test_readiness_is_a_label_of_the_status(agent: FakeAgent, executor: Executor
 
 def test_another_scheduler_gets_no_labels(agent: FakeAgent, executor: Executor) -> None:
     """Whoever sends no ExecutorInfo.data believes it has Mesos' default executor."""
-    agent.data = None
+    del agent.executor["data"]
     agent.stop()
     agent.start()
     agent.wait_subscribed(2)

@@ -169,6 +169,16 @@ def test_the_agents_environment_is_read() -> None:
     assert (read.recovery_timeout, read.backoff_max, read.shutdown_grace) == (900.0, 2.0, 0.5)
 
 
+def test_the_agents_pid_is_enough_to_find_it() -> None:
+    variables = environment()
+    del variables["MESOS_AGENT_ENDPOINT"]
+    read = Settings.take(variables)
+    assert (read.host, read.port, read.path_prefix) == ("10.0.0.1", 5051, "/slave(1)")
+    del variables["MESOS_SLAVE_PID"]
+    with pytest.raises(SettingsError, match="MESOS_SLAVE_PID is not set"):
+        Settings.take(variables)
+
+
 @pytest.mark.parametrize(("value", "checkpoint"), [("1", True), ("0", False), ("", False)])
 def test_checkpointing_is_what_the_agent_says(value: str, checkpoint: bool) -> None:
     assert Settings.take(environment(MESOS_CHECKPOINT=value)).checkpoint is checkpoint

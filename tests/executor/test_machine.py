@@ -18,7 +18,7 @@ from tests.executor.story import BY_SIGTERM, EXIT_0, EXIT_3, A, B, Story, after,
 def test_a_group_is_reported_starting_and_launched() -> None:
     story = Story(launched=False)
     report, launch = story.tell(ev.GroupReceived((spec("c-3"),)))
-    assert (report, launch) == (ev.Report("pod.c", "TASK_STARTING", container_id="c-3"), ev.Launch("c-3", "pod.c"))
+    assert (report, launch) == (ev.Report("pod.c", "TASK_STARTING", container_id="c-3"), ev.Launch("c-3", "c-3"))
 
 
 def test_a_launched_container_runs_whatever_its_siblings_do() -> None:

@@ -90,8 +90,8 @@ class PodLife(RuleBasedStateMachine):
         self.pod, effects = step(self.pod, event, self.now)
         for effect in effects:
             match effect:
-                case ev.Launch(container_id, task_id):
-                    self.launched(container_id, task_id.removeprefix("pod."))
+                case ev.Launch(container_id, first_id):
+                    self.launched(container_id, first_id.partition("-")[0])
                 case ev.Signal(container_id, number):
                     self.signalled(container_id, number)
                 case ev.RunHook(container_id):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from podexec import events as ev
@@ -23,7 +25,7 @@ STRICT = HealthPolicy(grace=0.0, consecutive_failures=1)
 def test_a_container_waits_until_another_runs() -> None:
     story = Story(spec(A, depends_on=after("b")), spec(B), launched=False)
     assert story.condition(A) is Condition.WAITING
-    assert (ev.Launch(A, "pod.a") in story.tell(ev.ContainerLaunched(B))) is True
+    assert (ev.Launch(A, A) in story.tell(ev.ContainerLaunched(B))) is True
 
 
 def test_what_it_waits_for_is_told() -> None:
@@ -296,6 +298,28 @@ def test_a_group_that_comes_when_the_executor_is_leaving_is_dropped() -> None:
     story.tell(ev.ContainerExited(A, EXIT_0))
     story.tell(ev.GroupReceived((spec(B),)))
     assert story.report().state == "TASK_DROPPED"
+
+
+def test_a_group_that_is_over_is_forgotten_with_the_next() -> None:
+    story = Story(spec(A), spec(B))
+    story.tell(ev.GroupReceived((spec(C),)))
+    story.launched()
+    for container_id in (A, B):
+        story.tell(ev.ContainerExited(container_id, EXIT_0))
+    effects = story.tell(ev.GroupReceived((spec("d-4"),)))
+    assert effects[:2] == [ev.Forget(A), ev.Forget(B)]
+    assert list(story.pod.containers) == [C, "d-4"]
+
+
+def test_the_id_of_a_task_that_is_over_may_be_used_again() -> None:
+    story = Story(spec(A), spec(B))
+    story.tell(ev.ContainerExited(A, EXIT_0))
+    again = replace(spec(A), container_id="a-5")
+    assert ev.Launch("a-5", "a-5") in story.tell(ev.GroupReceived((again,)))
+    story.launched()
+    story.tell(ev.KillRequested("pod.a"))
+    assert story.condition("a-5") is Condition.KILLING
+    assert story.condition(B) is Condition.RUNNING
 
 
 # -- readiness and many health checks -----------------------------------------------------------------------------
