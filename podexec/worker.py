@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from podexec import events as ev
 from podexec import log
-from podexec.agent import TRANSPORT_ERRORS, Agent, SessionRefused, Stopped, Stream
+from podexec.agent import Agent, SessionRefused, Stopped
 from podexec.taskinfo import Meaning, Task
+from podexec.transport import TRANSPORT_ERRORS, Stream
 
 if TYPE_CHECKING:
     from podexec.checks import Checker, Result

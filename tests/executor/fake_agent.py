@@ -10,11 +10,14 @@ import json
 import queue
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socketserver import TCPServer
 from typing import Any
 
 Json = dict[str, Any]
@@ -52,8 +55,14 @@ class FakeAgent:
     """Attributes are switches for tests; set them before what they are to influence."""
 
     def __init__(
-        self, token: str | None = None, capabilities: tuple[str, ...] = ("TASK_KILLING_STATE", "PARTITION_AWARE")
+        self,
+        token: str | None = None,
+        capabilities: tuple[str, ...] = ("TASK_KILLING_STATE", "PARTITION_AWARE"),
+        address: tuple[socket.AddressFamily, Any] = (socket.AF_INET, ("127.0.0.1", 0)),
+        tls: ssl.SSLContext | None = None,
     ):
+        self.family, self.address = address
+        self.tls = tls
         self.token = token
         self.capabilities = capabilities
         self.executor: Json = {"type": "CUSTOM"}  # what SUBSCRIBED says of the ExecutorInfo
@@ -67,6 +76,9 @@ class FakeAgent:
         self.kill_finds_launching = (
             True  # whether a KILL destroys a container that is being launched, or does not know it
         )
+        self.wait_answers: dict[str, tuple[int, str]] = {}  # name -> what its WAIT is answered with when it has ended
+        self.refuse_signals = 0  # so many of the next signals are not delivered
+        self.refuse_removals = False
         self.garbled: set[str] = set()  # names whose WAIT is not answered with JSON
         self.drop_launch_answer: set[str] = set()  # names whose LAUNCH connection is cut after the container started
         self.command_results: list[int | None] = []  # raw wait statuses of COMMAND sessions; None hangs
@@ -91,8 +103,12 @@ class FakeAgent:
         class Handler(_Handler):
             fake = agent
 
-        self._server = _Server(("127.0.0.1", self.port), Handler)
-        self.port = self._server.server_address[1]
+        if self.family is socket.AF_UNIX:
+            Path(self.address).unlink(missing_ok=True)
+        self._server = _Server(self.family, self.address, Handler, self.tls)
+        if self.family is not socket.AF_UNIX:
+            self.address = self._server.server_address
+            self.port = self.address[1]
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def stop(self) -> None:
@@ -195,6 +211,17 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
+
+    def __init__(
+        self, family: socket.AddressFamily, address: Any, handler: type[_Handler], tls: ssl.SSLContext | None
+    ) -> None:
+        self.address_family = family
+        super().__init__(address, handler)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)  # HTTPServer wants a name for every address
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Broken connections are what these tests are about."""
@@ -329,6 +356,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return None
             answer = {"exit_status": container.status, **container.extra}
+        if container.name in self.fake.wait_answers:
+            return self.answer(*self.fake.wait_answers[container.name])
         if container.name in self.fake.garbled:
             return self.answer(200, "nonsense")
         return self.answer(200, body={"type": "WAIT_CONTAINER", "wait_container": answer})
@@ -337,6 +366,9 @@ class _Handler(BaseHTTPRequestHandler):
         fake, signal = self.fake, call["signal"]
         with fake.changed:
             container = self.find(call["container_id"])
+            if fake.refuse_signals:
+                fake.refuse_signals -= 1
+                return self.answer(500, "kill(2) failed")
             too_early = container is not None and container.launching and not fake.kill_finds_launching
             if container is None or container.status is not None or too_early:
                 return self.answer(404, f"Container {call['container_id']['value']} cannot be found")
@@ -352,7 +384,7 @@ class _Handler(BaseHTTPRequestHandler):
     def remove_container(self, call: Json) -> None:
         with self.fake.changed:
             container = self.find(call["container_id"])
-            if container is not None and container.status is None:
+            if self.fake.refuse_removals or (container is not None and container.status is None):
                 return self.answer(500, "still running")
             self.fake.containers.pop(call["container_id"]["value"], None)
         return self.answer(200)
