@@ -115,6 +115,7 @@ def _definition(document: Any, settings: "Settings") -> "PodDefinition":
         settings.default_network_name,
         settings.known_networks,
         new_group_enforce_role=settings.new_group_enforce_role,
+        own_executor=settings.executor.is_own,
     )
     definition = parse(json.dumps(document).encode(), site)
     if isinstance(definition, Problems):

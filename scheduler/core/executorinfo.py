@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from scheduler.core import containers, messages, networks
-from scheduler.core.kills import kill_grace
+from scheduler.core.graces import seconds_to_stop
 from scheduler.core.settings import Settings
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
 from scheduler.model.records import Instance
 
-_SHUTDOWN_MARGIN = 5.0  # beyond the longest grace period, for statuses to be sent and acknowledged
+_SHUTDOWN_MARGIN = 5.0  # beyond the grace periods, for statuses to be sent and acknowledged
 
 
 def executor(
@@ -27,9 +27,9 @@ def executor(
         "resources": list(resources),
         "container": _container(settings, definition, dict(instance.host_ports)),
         "labels": messages.labels(definition.labels),
-        "shutdown_grace_period": messages.duration(max(map(kill_grace, definition.containers)) + _SHUTDOWN_MARGIN),
+        "shutdown_grace_period": messages.duration(seconds_to_stop(definition) + _SHUTDOWN_MARGIN),
     }
-    if settings.executor.command is not None:
+    if settings.executor.is_own:
         info |= {"type": "CUSTOM", "command": settings.executor.command, "name": "podexec"}
     if settings.executor.data is not None:
         info["data"] = settings.executor.data

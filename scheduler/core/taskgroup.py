@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from podexec.wire import Behaviour, TaskData
 from scheduler.core import commands, containers, discovery, executorinfo, healthchecks, messages
+from scheduler.core.behaviour import behaviour
 from scheduler.core.matching import Match
 from scheduler.core.settings import Settings
 from scheduler.model.definition import Container, PodDefinition, ResourceLimits
@@ -44,10 +46,15 @@ def _task(
         info["limits"] = limits
     if container.lifecycle and container.lifecycle.kill_grace_period_seconds is not None:
         info["kill_policy"] = {"grace_period": messages.duration(container.lifecycle.kill_grace_period_seconds)}
-    if container.health_check:
-        info["health_check"] = healthchecks.health_check(definition, container, container.health_check, host_ports)
+    if container.max_run_seconds is not None:
+        info["max_completion_time"] = messages.duration(container.max_run_seconds)
+    for health in container.every_health_check[:1]:
+        info["health_check"] = healthchecks.health_check(definition, container, health, host_ports)
     if container.check:
         info["check"] = healthchecks.check(definition, container, container.check, host_ports)
+    beyond = behaviour(definition, container, host_ports)
+    if settings.executor.is_own and beyond != Behaviour():
+        info["data"] = TaskData(behaviour=beyond).encode()
     return info
 
 
