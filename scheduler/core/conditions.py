@@ -29,7 +29,10 @@ def condition(instance: Instance) -> Condition:
     """The condition of the instance as a whole."""
     if not instance.tasks:
         return Condition.SCHEDULED
-    found = min((task.condition for task in instance.tasks), key=RANK.__getitem__)
+    found = instance.tasks[0].condition
+    for task in instance.tasks:
+        if RANK[task.condition] < RANK[found]:
+            found = task.condition
     if found is Condition.UNREACHABLE and instance.inactive:
         return Condition.UNREACHABLE_INACTIVE
     return found
@@ -74,6 +77,8 @@ _STATES = {each: f"TASK_{each.name}" for each in Condition} | {
 
 class Phase(Enum):
     """How far an incarnation is."""
+
+    __hash__ = object.__hash__
 
     WAITING = auto()  # not launched
     ALIVE = auto()

@@ -4,7 +4,7 @@ Every status update moves at most one instance from one line of a roster to anot
 counts never needs a look at all instances.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from enum import Enum, auto
 
 from scheduler.core.conditions import Phase, condition, phase, ready
@@ -15,6 +15,8 @@ _OUT_OF_REACH = (Condition.UNREACHABLE, Condition.UNREACHABLE_INACTIVE)
 
 class Standing(Enum):
     """What an instance counts as."""
+
+    __hash__ = object.__hash__  # the enum's own is computed in Python, and every update looks members up
 
     READY = auto()  # does its work
     UNREADY = auto()  # is to do it, and does not yet or no more
@@ -57,16 +59,15 @@ class Roster:
 
     def current(self, config_version: str, *standings: Standing) -> int:
         """How many of this configuration count as one of these."""
-        lines = self._lines.get(config_version, {})
-        return sum(len(lines.get(standing, ())) for standing in standings)
+        return _count(self._lines.get(config_version, {}), standings)
 
     def outdated(self, config_version: str, *standings: Standing) -> int:
         """How many of every other configuration do."""
-        return self.everyone(*standings) - self.current(config_version, *standings)
+        return sum(_count(lines, standings) for version, lines in self._lines.items() if version != config_version)
 
     def everyone(self, *standings: Standing) -> int:
         """How many of any configuration do."""
-        return sum(len(lines.get(standing, ())) for lines in self._lines.values() for standing in standings)
+        return sum(_count(lines, standings) for lines in self._lines.values())
 
     def ids(
         self, config_version: str, *standings: Standing, outdated: bool = False, newest_first: bool = False
@@ -77,3 +78,12 @@ class Roster:
                 for standing in standings:
                     line = lines.get(standing, {})
                     yield from reversed(line) if newest_first else line
+
+
+def _count(lines: Mapping[Standing, Sized], standings: Iterable[Standing]) -> int:
+    count = 0
+    for each in standings:
+        line = lines.get(each)
+        if line is not None:
+            count += len(line)
+    return count

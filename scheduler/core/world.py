@@ -18,6 +18,7 @@ from scheduler.core.demand import Demand, demand
 from scheduler.core.frame import Record, definition_key, key_of
 from scheduler.core.settings import Settings
 from scheduler.core.standing import Roster, Standing, standing
+from scheduler.core.taskgroup import Launcher
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
 from scheduler.model.records import Agent, Deployment, Framework, Goal, Instance, Pod
@@ -103,6 +104,7 @@ class World:
         self._standings: dict[str, Standing] = {}
         self._demands: dict[str, Demand] = {}  # by definition
         self._checked: dict[str, bool] = {}  # by definition
+        self._launchers: dict[str, Launcher] = {}  # by definition, once it was launched
         self._agents: dict[str, Agent] = {}
         self._deadlines: list[tuple[float, int, Due, str]] = []
         self._deadline_count = 0
@@ -153,6 +155,13 @@ class World:
         """What an instance of a kept definition asks for."""
         return self._demands[key_of(definition)[1]]
 
+    def launcher(self, definition: PodDefinition) -> Launcher:
+        """What launches instances of a kept definition."""
+        key = key_of(definition)[1]
+        if key not in self._launchers:
+            self._launchers[key] = Launcher(self.settings, definition)
+        return self._launchers[key]
+
     def agent(self, agent: Agent) -> Agent:
         """The one record of what an agent says of itself: its instances share it."""
         known = self._agents.get(agent.id)
@@ -200,6 +209,7 @@ class World:
         elif kind is PodDefinition:
             gone = self.definitions.pop(key)
             del self._demands[key], self._checked[key]
+            self._launchers.pop(key, None)
             _discard(self._versions, gone.id, gone.version or "")
         elif kind is Pod:
             self._delete_pod(self.pods[key])

@@ -33,6 +33,9 @@ class Condition(StrEnum):
 
     terminal: bool  # whether no later update can bring the task back
 
+    # Members are looked up in tables at every status update; the enum's own hash is computed in Python.
+    __hash__ = str.__hash__
+
 
 _TERMINAL = (
     Condition.FINISHED,
@@ -49,6 +52,8 @@ for _condition in Condition:  # an attribute, not a look into a set: it is asked
 
 class Goal(StrEnum):
     """What is wanted of an instance."""
+
+    __hash__ = str.__hash__
 
     RUNNING = "Running"
     STOPPED = "Stopped"  # kill it, but keep it with its volumes
