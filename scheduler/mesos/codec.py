@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 
 import orjson
 
@@ -27,7 +28,7 @@ _CONDITIONS: Mapping[str, Condition] = {
     "TASK_ERROR": Condition.ERROR,
     "TASK_DROPPED": Condition.DROPPED,
     "TASK_GONE": Condition.GONE,
-    "TASK_GONE_BY_OPERATOR": Condition.GONE,
+    "TASK_GONE_BY_OPERATOR": Condition.GONE_BY_OPERATOR,
     "TASK_UNREACHABLE": Condition.UNREACHABLE,
     "TASK_UNKNOWN": Condition.UNKNOWN,
 }
@@ -153,10 +154,21 @@ def _optional(message: Json, name: str) -> str | None:
 
 
 def _networks(container_status: Json) -> tuple[NetworkAddress, ...]:
+    infos = container_status.get("network_infos")
+    if not infos:
+        return ()
     return tuple(
-        NetworkAddress(
-            name=info.get("name"),
-            addresses=tuple(at["ip_address"] for at in info.get("ip_addresses", ()) if "ip_address" in at),
-        )
-        for info in container_status.get("network_infos", ())
+        [
+            _network(
+                info.get("name"),
+                tuple([at["ip_address"] for at in info.get("ip_addresses", ()) if "ip_address" in at]),
+            )
+            for info in infos
+        ]
     )
+
+
+@lru_cache(maxsize=65536)
+def _network(name: str | None, addresses: tuple[str, ...]) -> NetworkAddress:
+    """One record for all that are alike: on an agent's own network all containers are."""
+    return NetworkAddress(name, addresses)

@@ -10,6 +10,7 @@ from scheduler.mesos.calls import PlainCall, call_body
 from scheduler.model.json import Json
 
 _PATH = "/api/v1/scheduler"
+_REFERENCE = b'"REFERENCE"'  # a launch without it has no secrets, and needs no preparation
 
 # What is asked of the sender: an effect, or a body that is made already.
 Call = PlainCall | Json
@@ -51,9 +52,11 @@ class Encoder:
             }
             return Encoded("ACKNOWLEDGE", b"%b%b}" % (self._acknowledge, orjson.dumps(acknowledge)))
         body = call if isinstance(call, dict) else call_body(call, self._framework_id)
-        if body["type"] == "ACCEPT":
+        data = orjson.dumps(body)
+        if body["type"] == "ACCEPT" and _REFERENCE in data:
             body = self._prepare(body)
-        return Encoded(body["type"], orjson.dumps(body))
+            data = orjson.dumps(body)
+        return Encoded(body["type"], data)
 
 
 def head(host: str, authorization: str | None, **more: str) -> bytes:
