@@ -56,6 +56,8 @@ class StatusUpdated:
     Attributes:
         uuid: base64, present when the update wants an acknowledgement.
         timestamp: when the sender made it, seconds since the epoch.
+        ready: whether the container can be used; None: the status does not say.
+        restarts: how often its executor started the container again.
     """
 
     task_id: str
@@ -67,6 +69,8 @@ class StatusUpdated:
     reason: str | None = None
     healthy: bool | None = None
     networks: tuple[NetworkAddress, ...] = ()
+    ready: bool | None = None
+    restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ counts never needs a look at all instances.
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from enum import Enum, auto
 
-from scheduler.core.conditions import Phase, condition, phase, ready
+from scheduler.core.conditions import Checks, Phase, condition, phase, ready
 from scheduler.model.records import Condition, Goal, Instance
 
 _OUT_OF_REACH = (Condition.UNREACHABLE, Condition.UNREACHABLE_INACTIVE)
@@ -26,12 +26,12 @@ class Standing(Enum):
     STOPPED = auto()  # ended, and kept with its volumes
 
 
-def standing(instance: Instance, checked: bool) -> Standing:
-    """What the instance counts as. ``checked``: whether it has to be healthy to do its work."""
+def standing(instance: Instance, asked: Checks) -> Standing:
+    """What the instance counts as. ``asked``: what has to be found of it before it is ready."""
     if instance.goal is Goal.RUNNING:
         if instance.inactive:
             return Standing.INACTIVE
-        return Standing.READY if not instance.killing and ready(instance, checked) else Standing.UNREADY
+        return Standing.READY if not instance.killing and ready(instance, asked) else Standing.UNREADY
     if phase(instance) in (Phase.WAITING, Phase.ENDED):
         return Standing.STOPPED if instance.goal is Goal.STOPPED else Standing.AWAY
     return Standing.AWAY if condition(instance) in _OUT_OF_REACH else Standing.ENDING

@@ -104,6 +104,8 @@ def _apply(instance: Instance, task: Task, event: StatusUpdated, now: float) -> 
         message=task.message if told_again else event.message,
         reason=task.reason if told_again else event.reason,
         networks=_shared(instance, event.networks) or task.networks,
+        ready=task.ready if event.ready is None else event.ready,
+        restarts=max(task.restarts, event.restarts),
     )
 
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import orjson
 
+from podexec.wire import StatusLabels
 from scheduler.core.events import (
     AgentLost,
     ExecutorEnded,
@@ -95,9 +96,29 @@ def status_updated(status: Json, now: float) -> StatusUpdated:
             reason=reason,
             healthy=status.get("healthy"),
             networks=_networks(status.get("container_status", {})),
+            **_told_by_executor(status),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MalformedError(f"the status has an unexpected shape: {error!r}") from error
+
+
+def _told_by_executor(status: Json) -> Json:
+    """What podexec's executor says in labels; of another's check, what it found."""
+    labels, found = status.get("labels"), status.get("check_status")
+    if labels is None and found is None:
+        return {}
+    told = StatusLabels.decode(labels)
+    return {"ready": _passed(found or {}) if told.ready is None else told.ready, "restarts": told.restarts}
+
+
+def _passed(found: Json) -> bool | None:
+    """Whether a CheckStatusInfo tells of success; None where the check has not ended once."""
+    if "exit_code" in found.get("command", {}):
+        return bool(found["command"]["exit_code"] == 0)
+    if "status_code" in found.get("http", {}):
+        return 200 <= int(found["http"]["status_code"]) < 400
+    succeeded: bool | None = found.get("tcp", {}).get("succeeded")
+    return succeeded
 
 
 def operation_updated(status: Json) -> OperationUpdated:

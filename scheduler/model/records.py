@@ -92,6 +92,8 @@ class Task:
         container: the container's name in the definition.
         since: when the condition last changed.
         healthy: what the executor's health check last said; None before it spoke.
+        ready: what its readiness check, or its check, last said; None before it spoke.
+        restarts: how often its executor started the container again.
         reason: Mesos' reason of the last update.
     """
 
@@ -105,6 +107,8 @@ class Task:
     message: str = ""
     reason: str | None = None
     networks: tuple[NetworkAddress, ...] = ()
+    ready: bool | None = None
+    restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
