@@ -36,9 +36,8 @@ def begin(
     )
     turn.note("info", "deployment begun", deployment_id=deployment.id, pods=", ".join(_pods(deployment)))
     turn.put(deployment)
-    turn.pods.update(dict.fromkeys(_pods(deployment)))
     turn.publish("deployment_info", plan=plans.describe(deployment), currentStep=_step(deployment))
-    return deployment
+    return _begin_actions(turn, deployment)  # at once: no pod is to be held, even for a moment, that need not wait
 
 
 def advance(turn: Turn, deployment_id: str) -> None:
@@ -46,10 +45,8 @@ def advance(turn: Turn, deployment_id: str) -> None:
     deployment = turn.world.deployments.get(deployment_id)
     if deployment is None or deployment.paused:
         return
+    deployment = _begin_actions(turn, deployment)
     step = plans.present_step(deployment)
-    for action, pod_id in step:
-        if pod_id not in deployment.released and not waits_for(turn.world, deployment, action, pod_id):
-            deployment = _release(turn, deployment, action, pod_id)
     if all(pod_id in deployment.released and _is_done(turn.world, action, pod_id) for action, pod_id in step):
         _next(turn, deployment)
 
@@ -135,6 +132,14 @@ def _fail(turn: Turn, deployment: Deployment, reason: str) -> None:
     turn.note("warning", "deployment cancelled", deployment_id=deployment.id, reason=reason)
     turn.publish("deployment_failed", id=deployment.id, plan=plans.describe(deployment), reason=reason)
     turn.delete(deployment)
+
+
+def _begin_actions(turn: Turn, deployment: Deployment) -> Deployment:
+    """Begin every action of the present step that waits for nothing."""
+    for action, pod_id in plans.present_step(deployment):
+        if pod_id not in deployment.released and not waits_for(turn.world, deployment, action, pod_id):
+            deployment = _release(turn, deployment, action, pod_id)
+    return deployment
 
 
 def _release(turn: Turn, deployment: Deployment, action: Action, pod_id: str) -> Deployment:
