@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from scheduler.core import backoff, deployments, kills, unreachable, upgrade, versions
+from scheduler.core import backoff, deployments, kills, news, unreachable, upgrade, versions
 from scheduler.core.conditions import RANK, Phase, phase
 from scheduler.core.turn import Turn
 from scheduler.core.world import World, is_to_be_freed
@@ -70,6 +70,7 @@ def _relaunch(turn: Turn, instance: Instance) -> None:
     if pod is None:
         kills.decommission(turn, instance)
         return
+    news.end(turn, instance)
     pod = _remember(turn, pod, instance)
     backoff.ended(turn, instance)
     outdated = instance.config_version != pod.config_version
@@ -126,6 +127,7 @@ def _forget(turn: Turn, instance: Instance) -> None:
     if is_to_be_freed(instance):
         turn.demand_grew = True  # only in an offer can what is reserved be given back
         return
+    news.end(turn, instance)
     turn.delete(instance)
     if instance.pod_id not in turn.world.pods and not turn.world.has_instances(instance.pod_id):
         turn.publish("app_terminated_event", appId=instance.pod_id)

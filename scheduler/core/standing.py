@@ -7,10 +7,8 @@ counts never needs a look at all instances.
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from enum import Enum, auto
 
-from scheduler.core.conditions import Checks, Phase, condition, phase, ready
-from scheduler.model.records import Condition, Goal, Instance
-
-_OUT_OF_REACH = (Condition.UNREACHABLE, Condition.UNREACHABLE_INACTIVE)
+from scheduler.core.conditions import Checks, Phase, phase, ready
+from scheduler.model.records import Goal, Instance
 
 
 class Standing(Enum):
@@ -32,9 +30,13 @@ def standing(instance: Instance, asked: Checks) -> Standing:
         if instance.inactive:
             return Standing.INACTIVE
         return Standing.READY if not instance.killing and ready(instance, asked) else Standing.UNREADY
-    if phase(instance) in (Phase.WAITING, Phase.ENDED):
-        return Standing.STOPPED if instance.goal is Goal.STOPPED else Standing.AWAY
-    return Standing.AWAY if condition(instance) in _OUT_OF_REACH else Standing.ENDING
+    match phase(instance):
+        case Phase.WAITING | Phase.ENDED:
+            return Standing.STOPPED if instance.goal is Goal.STOPPED else Standing.AWAY
+        case Phase.AWAY:
+            return Standing.AWAY
+        case _:
+            return Standing.ENDING
 
 
 class Roster:

@@ -9,6 +9,7 @@ from scheduler.core import backoff, ids
 from scheduler.core.conditions import condition, task_state
 from scheduler.core.effects import Acknowledge, Kill
 from scheduler.core.events import StatusUpdated
+from scheduler.core.news import in_words
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due
 from scheduler.model.records import Condition, Instance, NetworkAddress, Task
@@ -126,7 +127,7 @@ def _unexpected(turn: Turn, event: StatusUpdated) -> None:
             "unknown_instance_terminated_event",
             instanceId=instance_id,
             runSpecId=ids.pod_of(instance_id),
-            condition=event.condition.value,
+            condition=in_words(event.condition),
         )
     if event.condition.terminal or event.condition in (Condition.UNKNOWN, Condition.UNREACHABLE):
         return
