@@ -206,6 +206,18 @@ def test_what_was_on_its_way_when_the_connection_broke_is_sent_again_in_order(ma
     assert calls[0].body == calls[1].body
 
 
+def test_a_proxy_that_closes_after_every_answer_is_put_up_with(master: FakeMaster) -> None:
+    master.answers.extend([Answer(hang_up=True, says_so=True)] * 100)
+    with connected(master) as framework, capture_logs() as logs:
+        framework.driver.perform_all([Kill("1", "a"), ACCEPT, Revive(("web",)), ACCEPT])
+        calls = master.calls.wait_for_count(4, "the calls")
+        framework.driver.perform(Kill("2", "a"))
+        calls = master.calls.wait_for_count(5, "another call")
+        assert Disconnected() not in framework.events.all()
+    assert [call.type for call in calls] == ["KILL", "ACCEPT", "REVIVE", "ACCEPT", "KILL"]
+    assert [line for line in logs if line["log_level"] in ("warning", "error")] == []
+
+
 def test_an_accept_that_may_have_been_on_its_way_is_not_sent_again(master: FakeMaster) -> None:
     master.answers.append(Answer(status=0))
     with connected(master) as framework, capture_logs() as logs:
