@@ -126,6 +126,18 @@ def test_a_secret_that_is_put_right_meanwhile_is_enough(guarded: Cluster, secret
         mine.wait(Subscribed, "the subscription")
 
 
+def test_thousands_of_calls_at_once_are_all_taken_in_their_order(guarded: Cluster, secret: Path) -> None:
+    """A master answers the kill of a task it does not know with a status."""
+    names = [f"nobody-{number}" for number in range(5000)]
+    with framework(guarded, secret) as mine:
+        mine.wait(Subscribed, "the subscription")
+        mine.driver.perform_all([Kill(name, None) for name in names])
+        wait_for("an answer for each", lambda: len(mine.all(StatusUpdated)) >= len(names))
+        updates = mine.all(StatusUpdated)
+    assert [update.task_id for update in updates] == names
+    assert {update.condition for update in updates} == {Condition.UNKNOWN}
+
+
 def test_a_kill_has_a_grace_of_its_own_and_the_end_of_the_executor_is_heard(
     guarded: Cluster, secret: Path, executor: Path
 ) -> None:
