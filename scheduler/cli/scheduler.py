@@ -4,7 +4,7 @@ An option that Marathon has keeps Marathon's name, unit and meaning.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
@@ -18,13 +18,21 @@ if TYPE_CHECKING:
     from scheduler.core.settings import ExecutorCommand
 
 _PORT = 8080
+_MESOS, _TLS = "The way to Mesos", "TLS on the way to Mesos"
+_FILE: dict[str, Any] = {"rich_help_panel": _MESOS, "exists": True, "dir_okay": False}
+_PEM: dict[str, Any] = {**_FILE, "rich_help_panel": _TLS}
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 def run(
     master: Annotated[
         str,
-        option("--master", "The Mesos master.", metavar="HOST:PORT[,…]|https://HOST:PORT[,…]|zk://HOST:PORT,…/PATH"),
+        option(
+            "--master",
+            "The Mesos master: HOST:PORT[,…], https://HOST:PORT[,…] or zk://HOST:PORT,…/PATH.",
+            metavar="MASTER",
+            rich_help_panel=_MESOS,
+        ),
     ],
     listen: Annotated[str, option("--listen", "Where the API listens.", metavar="HOST:PORT")] = f"127.0.0.1:{_PORT}",
     http_port: Annotated[
@@ -61,22 +69,20 @@ def run(
     ] = EnforceRole.OFF,
     mesos_user: Annotated[str, option("--mesos-user", "As whom containers run that name no user.")] = "root",
     mesos_authentication_principal: Annotated[
-        str | None, option("--mesos-authentication-principal", "The principal, where Mesos authenticates frameworks.")
+        str | None,
+        option(
+            "--mesos-authentication-principal",
+            "The principal, where Mesos authenticates frameworks.",
+            rich_help_panel=_MESOS,
+        ),
     ] = None,
     mesos_authentication_secret_file: Annotated[
         Path | None,
-        option(
-            "--mesos-authentication-secret-file", "A file with the principal's secret.", exists=True, dir_okay=False
-        ),
+        option("--mesos-authentication-secret-file", "A file with the principal's secret.", **_FILE),
     ] = None,
     mesos_authentication_token_file: Annotated[
         Path | None,
-        option(
-            "--mesos-authentication-token-file",
-            "A file with a bearer token instead, which may be renewed.",
-            exists=True,
-            dir_okay=False,
-        ),
+        option("--mesos-authentication-token-file", "A file with a bearer token instead.", **_FILE),
     ] = None,
     mesos_tls: Annotated[
         bool | None,
@@ -84,7 +90,8 @@ def run(
             "--mesos-tls/--no-mesos-tls",
             "Whether masters and agents are spoken to with TLS.",
             also="LIBPROCESS_SSL_ENABLED",
-            show_default="where --master says https:// or a file for it is given",
+            show_default="if --master says https:// or a file for it is given",
+            rich_help_panel=_TLS,
         ),
     ] = None,
     mesos_ca_file: Annotated[
@@ -94,8 +101,7 @@ def run(
             "Whom to trust, in PEM.",
             also="LIBPROCESS_SSL_CA_FILE",
             show_default="whom this machine trusts",
-            exists=True,
-            dir_okay=False,
+            **_PEM,
         ),
     ] = None,
     mesos_cert_file: Annotated[
@@ -104,8 +110,7 @@ def run(
             "--mesos-cert-file",
             "This scheduler's certificate, in PEM, where Mesos asks for one.",
             also="LIBPROCESS_SSL_CERT_FILE",
-            exists=True,
-            dir_okay=False,
+            **_PEM,
         ),
     ] = None,
     mesos_key_file: Annotated[
@@ -115,14 +120,16 @@ def run(
             "Its key, in PEM.",
             also="LIBPROCESS_SSL_KEY_FILE",
             show_default="in the certificate's file",
-            exists=True,
-            dir_okay=False,
+            **_PEM,
         ),
     ] = None,
     mesos_tls_verify: Annotated[
         Verify,
         option(
-            "--mesos-tls-verify", "What masters and agents must prove: certificate and name, only the first, nothing."
+            "--mesos-tls-verify",
+            "What masters and agents must prove: 'full', certificate and name; 'certificate', only that; or 'none'.",
+            metavar="WHAT",
+            rich_help_panel=_TLS,
         ),
     ] = Verify.FULL,
     failover_timeout: Annotated[
@@ -174,7 +181,10 @@ def run(
     ] = 600_000,
     log_level: Annotated[str, option("--log-level", "debug, info, warning, error or critical.")] = "info",
 ) -> None:
-    """Run the scheduler until it is told to stop. Pods run on when it stops."""
+    """Run the scheduler until it is told to stop. Pods run on when it stops.
+
+    Every option is also set by a variable: PODEXEC_ and its name in capitals, e.g. PODEXEC_MASTER.
+    """
     from scheduler.cli.mesos import credentials_of, plain_master, tls_of
     from scheduler.cli.serve import Serving, serve
     from scheduler.core.settings import Settings

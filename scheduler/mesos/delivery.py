@@ -15,7 +15,7 @@ import structlog
 from scheduler.mesos.address import Address
 from scheduler.mesos.connection import Connection, ConnectionEndedError, Wakeup
 from scheduler.mesos.credentials import Credentials
-from scheduler.mesos.pipeline import Answer, Pipeline
+from scheduler.mesos.pipeline import MOST_CALLS, Answer, Pipeline
 from scheduler.mesos.requests import Call, Encoded, Encoder, head
 from scheduler.mesos.verdicts import ONCE_ONLY, REPEATED, Verdict, verdict
 from scheduler.model.json import Json
@@ -72,6 +72,7 @@ class Delivery:
         self._front: deque[Encoded] = deque()  # goes before what is next
         self._later: list[Encoded] = []  # was answered, and goes again once all that was sent is answered
         self._pipeline: Pipeline | None = None
+        self._at_once = MOST_CALLS
         self._failures = self._denials = 0  # in a row
 
     def undelivered(self) -> int:
@@ -86,7 +87,7 @@ class Delivery:
                 self._wakeup.once()
             try:
                 with self._route.connect(self._subscription.master, self._wakeup) as connection:
-                    self._pipeline = pipeline = Pipeline(connection, self._route.patience)
+                    self._pipeline = pipeline = Pipeline(connection, self._route.patience, self._at_once)
                     while True:
                         self._turn(pipeline)
             except ConnectionEndedError as error:
@@ -157,13 +158,16 @@ class Delivery:
             self._wakeup.sleep(_FIRST_PAUSE * 2.0**tries)
 
     def _connection_ended(self, why: str) -> None:
-        arrived, unsent = self._pipeline.left() if self._pipeline is not None else ([], [])
+        pipeline = self._pipeline
+        arrived, unsent = pipeline.left() if pipeline is not None else ([], [])
         if any(call.name in ONCE_ONLY for call in arrived):
             raise SubscriptionOverError(f"it is not known whether an ACCEPT arrived ({why})")
         self._pipeline = None
-        waiting = [*self._later, *arrived, *unsent]
+        self._front.extendleft(reversed([*self._later, *arrived, *unsent]))
         self._later.clear()
-        self._front.extendleft(reversed(waiting))
+        if pipeline is not None and pipeline.is_closing:
+            self._at_once = 1  # there is a proxy that closes after every answer
+            return
         if not self._front:
             return  # nobody waited for it
         self._failures += 1

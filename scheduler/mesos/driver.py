@@ -6,7 +6,6 @@ on any exception, never notice a dead connection, and block for a day in a call.
 """
 
 import contextlib
-import functools
 import os
 import threading
 import time
@@ -164,7 +163,6 @@ class Driver(Dispatch):
             raise ValueError("podexec never tears its framework down: remove the pods instead")
         if self._detector is not None:
             self._detector.stop()
-        self._agents.stop()
         super(MesosSchedulerDriver, self).stop()
 
     def join(self) -> None:
@@ -255,6 +253,7 @@ class Driver(Dispatch):
             with self._lock:
                 self._started = False
                 self._wakeup_fds = None
+            self._agents.stop()
             self._sender.stop(_JOIN)
             os.close(reader)
             os.close(writer)
@@ -278,7 +277,8 @@ class Driver(Dispatch):
                     self._hear(records)
         except RedirectedError as redirect:
             _log.info("redirected", master=self._master, to=str(redirect.address))
-            return self._locked(functools.partial(self._dialer.redirected, redirect.address))
+            with self._lock:
+                return self._dialer.redirected(redirect.address)
         except RefusedError as refusal:
             return self._refused(refusal)
         except ConnectionEndedError as end:
@@ -332,14 +332,17 @@ class Driver(Dispatch):
                 return 0.0
             goes_elsewhere = self._dialer.target() != address
             why = str(self._turn_away)
-            held = time.monotonic() - self._subscribed_at
+            useless = self._subscription is not None
         if goes_elsewhere:
             _log.info("left the master", master=self._master, reason=why)
             return 0.0
-        return self._again(why, functools.partial(self._dialer.useless, held))
+        return self._again(why, useless=useless)
 
-    def _again(self, why: str, failed: Callable[[], float] | None = None) -> float:
-        pause = self._locked(failed or self._dialer.failed)
+    def _again(self, why: str, *, useless: bool = False) -> float:
+        """What failed is tried again; ``useless``: it was a subscription, but nothing could be done with it."""
+        with self._lock:
+            held = time.monotonic() - self._subscribed_at
+            pause = self._dialer.useless(held) if useless else self._dialer.failed()
         _log.warning("not connected to the master", master=self._master, reason=why, again_in=round(pause, 1))
         return pause
 
@@ -396,10 +399,6 @@ class Driver(Dispatch):
                 return
             self._turn_away = why
         self._notify()
-
-    def _locked(self, ask: Callable[[], float]) -> float:
-        with self._lock:
-            return ask()
 
 
 def _masters(master: str) -> tuple[Address, ...]:

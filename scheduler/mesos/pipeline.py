@@ -29,11 +29,15 @@ class Answer:
 
 
 class Pipeline:
-    """``patience`` is how many seconds the other side may take for the next answer."""
+    """``patience`` is how many seconds the other side may take for the next answer, ``most`` how many calls may be
+    without one.
+    """
 
-    def __init__(self, connection: Connection, patience: float) -> None:
+    def __init__(self, connection: Connection, patience: float, most: int = MOST_CALLS) -> None:
+        self.is_closing = False  # the other side said that it takes no more requests on this connection
         self._connection = connection
         self._patience = patience
+        self._most = most
         self._unanswered: deque[tuple[Encoded, int]] = deque()  # with the number of bytes up to the call's end
         self._unsent = bytearray()
         self._put = self._sent = self._answered = 0  # bytes
@@ -48,7 +52,7 @@ class Pipeline:
     @property
     def has_room(self) -> bool:
         """Whether another call may be put in."""
-        return len(self._unanswered) < MOST_CALLS and self._put - self._answered < MOST_BYTES
+        return not self.is_closing and len(self._unanswered) < self._most and self._put - self._answered < MOST_BYTES
 
     @property
     def unanswered(self) -> int:
@@ -56,9 +60,10 @@ class Pipeline:
         return len(self._unanswered)
 
     def left(self) -> tuple[list[Encoded], list[Encoded]]:
-        """The unanswered calls: those that may have arrived, and those that cannot have."""
+        """The unanswered calls: those that may have been taken, and those that cannot have been."""
+        taken = 0 if self.is_closing else self._sent
         calls = list(self._unanswered)
-        return [call for call, end in calls if end <= self._sent], [call for call, end in calls if end > self._sent]
+        return [call for call, end in calls if end <= taken], [call for call, end in calls if end > taken]
 
     def put(self, head: bytes, call: Encoded) -> None:
         """Have a call sent with the next ``turn``."""
@@ -76,6 +81,8 @@ class Pipeline:
         """
         if self._broken is not None:
             raise self._broken
+        if self.is_closing and self._status is None:
+            raise ConnectionEndedError("the other side closes the connection")
         rest = self._patience + self._heard_at - time.monotonic() if self._unanswered else self._patience
         possible = self._connection.poll(READ | WRITE if self._unsent else READ, rest)
         if possible & READ:  # first, so that nothing is sent to an end that was there already
@@ -110,6 +117,7 @@ class Pipeline:
 
     def on_headers_complete(self) -> None:
         self._status = self._parser.get_status_code()
+        self.is_closing = self.is_closing or not self._parser.should_keep_alive()
 
     def on_message_complete(self) -> None:
         status, self._status = self._status, None

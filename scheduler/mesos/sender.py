@@ -37,9 +37,10 @@ class Sender:
         self._subscription: Subscription | None = None
         self._served: Subscription | None = None  # the one that the thread is busy with
         self._ended = False
-        self._reader, self._writer = os.pipe()
-        for fileno in (self._reader, self._writer):
+        self._reader, writer = os.pipe()
+        for fileno in (self._reader, writer):
             os.set_blocking(fileno, False)
+        self._writer: int | None = writer  # None: nobody is to be woken any more
         self._wakeup = Wakeup(self._reader, self._is_interrupted)
         self._thread = guarded("mesos-calls", self._run, failed)
 
@@ -54,6 +55,11 @@ class Sender:
         self.unsubscribed()
         if self._thread.is_alive():
             self._thread.join(timeout)
+        with self._lock:
+            self._writer, writer = None, self._writer
+            if writer is not None and not self._thread.is_alive():
+                os.close(self._reader)
+                os.close(writer)
 
     def subscribed(self, subscription: Subscription) -> None:
         """From now on calls go with this subscription."""
@@ -114,5 +120,6 @@ class Sender:
         return self._ended or self._subscription is not self._served
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # full of wake-ups already
-            os.write(self._writer, b"\0")
+        if self._writer is not None:
+            with contextlib.suppress(BlockingIOError):  # full of wake-ups already
+                os.write(self._writer, b"\0")

@@ -64,7 +64,7 @@ class Call:
 @dataclass(frozen=True)
 class Answer:
     """An HTTP answer; status 0 closes the connection without one, ``after`` delays it, ``hang_up`` ends the connection
-    after it.
+    after it, which ``says_so`` announces.
     """
 
     status: int = 202
@@ -72,6 +72,7 @@ class Answer:
     location: str | None = None
     after: float = 0.0
     hang_up: bool = False
+    says_so: bool = False
 
 
 _END = b""
@@ -184,6 +185,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_response(answer.status)
         self.send_header("Content-Length", str(len(answer.body)))
+        if answer.says_so:
+            self.send_header("Connection", "close")
         if answer.location is not None:
             self.send_header("Location", answer.location)
         self.end_headers()

@@ -206,6 +206,18 @@ def test_what_was_on_its_way_when_the_connection_broke_is_sent_again_in_order(ma
     assert calls[0].body == calls[1].body
 
 
+def test_a_proxy_that_closes_after_every_answer_is_put_up_with(master: FakeMaster) -> None:
+    master.answers.extend([Answer(hang_up=True, says_so=True)] * 100)
+    with connected(master) as framework, capture_logs() as logs:
+        framework.driver.perform_all([Kill("1", "a"), ACCEPT, Revive(("web",)), ACCEPT])
+        calls = master.calls.wait_for_count(4, "the calls")
+        framework.driver.perform(Kill("2", "a"))
+        calls = master.calls.wait_for_count(5, "another call")
+        assert Disconnected() not in framework.events.all()
+    assert [call.type for call in calls] == ["KILL", "ACCEPT", "REVIVE", "ACCEPT", "KILL"]
+    assert [line for line in logs if line["log_level"] in ("warning", "error")] == []
+
+
 def test_an_accept_that_may_have_been_on_its_way_is_not_sent_again(master: FakeMaster) -> None:
     master.answers.append(Answer(status=0))
     with connected(master) as framework, capture_logs() as logs:
@@ -224,7 +236,7 @@ def test_a_call_at_which_the_other_side_failed_is_sent_again_and_given_up_at_las
     master.answers.extend([Answer(status), Answer(), Answer(status), Answer(status), Answer(status)])
     with connected(master) as framework, capture_logs() as logs:
         framework.driver.perform_all([Kill("1", "a"), Kill("2", "a")])
-        master.calls.wait_for_count(5, "four tries and the other call")
+        framework.events.wait_for(lambda _: [line["log_level"] for line in logs].count("error") == 4, "four tries")
         framework.driver.perform(Kill("3", "a"))
         calls = master.calls.wait_for_count(6, "the next call")
         assert Disconnected() not in framework.events.all()
@@ -274,6 +286,7 @@ def test_where_calls_cannot_be_sent_the_subscription_is_given_up(master: FakeMas
 
 
 def test_dropped_calls_are_told(master: FakeMaster) -> None:
+    master.refusals.extend([Answer(503)] * 1000)
     with connecting(master) as framework, capture_logs() as logs:
         framework.driver.perform_all([Kill("1", None), Kill("2", None)])
     assert [(line["event"], line["calls"]) for line in logs if "calls" in line] == [

@@ -110,14 +110,14 @@ def test_an_answer_is_understood_however_it_is_written_and_cut(line: Line, raw: 
 
 
 def test_an_answer_without_a_length_ends_with_the_connection(line: Line) -> None:
-    call, lost = line.put("KILL", "REVIVE")
+    call, behind = line.put("KILL", "REVIVE")
     line.pipeline.turn()
     line.other.sendall(b"HTTP/1.0 503 Unavailable\r\n\r\nnobody leads")
     line.other.shutdown(socket.SHUT_WR)
     assert line.answers(1) == [Answer(call, 503, "nobody leads")]
     with pytest.raises(ConnectionEndedError):
         line.answers(1)
-    assert line.pipeline.left() == ([lost], [])
+    assert line.pipeline.left() == ([], [behind])
 
 
 def test_what_is_left_at_the_end_is_told_apart_by_whether_it_can_have_arrived(line: Line) -> None:
@@ -130,6 +130,19 @@ def test_what_is_left_at_the_end_is_told_apart_by_whether_it_can_have_arrived(li
     with pytest.raises(ConnectionEndedError):
         line.answers(1)
     assert line.pipeline.left() == (arrived, big + behind)
+
+
+def test_after_an_announced_end_nothing_is_taken_any_more(line: Line) -> None:
+    _, *behind = line.put("KILL", "ACCEPT", "KILL")
+    line.pipeline.turn()
+    line.other.sendall(b"HTTP/1.1 202 Accepted\r\nConnection: close\r\nContent-Length: 2\r\n\r\n")
+    assert line.pipeline.turn() == []
+    assert not line.pipeline.has_room
+    line.other.sendall(b"ok")
+    assert len(line.answers(1)) == 1
+    with pytest.raises(ConnectionEndedError, match="closes the connection"):
+        line.answers(1)
+    assert line.pipeline.left() == ([], behind)
 
 
 def test_nothing_is_sent_to_an_end_that_was_there_before(line: Line) -> None:

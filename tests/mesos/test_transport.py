@@ -104,6 +104,17 @@ def test_only_a_granted_subscription_shortens_the_pauses() -> None:
     assert dialer.failed() <= 1
 
 
+def test_subscriptions_that_are_no_good_are_paused_between_unless_they_held() -> None:
+    dialer = _dialer(A)
+    for most in (1, 2, 4, 8, 15, 15):
+        dialer.subscribed()
+        assert most / 2 <= dialer.useless(held=1.0) <= most
+    dialer.subscribed()
+    assert dialer.useless(held=20.0) <= 1
+    dialer.subscribed()
+    assert dialer.failed() <= 1
+
+
 def test_masters_are_tried_in_turn() -> None:
     dialer = _dialer(A, B)
     tried = []
