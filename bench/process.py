@@ -19,6 +19,8 @@ from scheduler.model.json import Json
 _START_SECONDS = 600.0  # a store of many instances is read before the API answers
 _END_SECONDS = 60.0
 _POLL_SECONDS = 0.02
+_QUIET_SECONDS, _QUIET_SHARE = 0.5, 0.05
+_QUIET_PATIENCE_SECONDS = 120.0
 _TAIL_BYTES = 3000
 MEGABYTE = 1 << 20
 
@@ -47,6 +49,16 @@ class Measured:
         """Of all its threads, in the kernel too."""
         times = self._seen.cpu_times()
         return float(times.user + times.system)
+
+    def wait_until_quiet(self) -> None:
+        """Return when it has nothing to do any more, or has not come to rest for long."""
+        deadline = time.monotonic() + _QUIET_PATIENCE_SECONDS
+        used = self.cpu_seconds()
+        while time.monotonic() < deadline:
+            time.sleep(_QUIET_SECONDS)
+            before, used = used, self.cpu_seconds()
+            if used - before <= _QUIET_SHARE * _QUIET_SECONDS:
+                return
 
     def memory(self) -> int:
         """Resident bytes."""
@@ -90,7 +102,7 @@ class Scheduler(Measured):
         self.end()
 
     def wait_until_subscribed(self) -> float:
-        """Return when its API answers and Mesos knows it; gives the seconds that took since it was started."""
+        """Return when its API answers and Mesos knows it; gives the seconds since it was started."""
         deadline = time.monotonic() + _START_SECONDS
         while not self._is_subscribed():
             self.check()

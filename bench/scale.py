@@ -46,7 +46,7 @@ class Plan:
     Attributes:
         fills: (agents, instances) of the fills that podexec and the bare loop are compared in.
         sizes: instances at which updates and memory are measured, on ``agents`` agents, smallest first.
-        updates: how many at each size, ``window`` at a time, and a tenth of them one at a time.
+        updates: how many at each size, ``window`` at a time, and a tenth of them one at a time; the least cost of three rounds.
         paced: pods one after the other, on the agents of the first fill.
         pods: of one instance each, whose status is asked for.
         patience: seconds for each measurement.
@@ -145,6 +145,7 @@ def growth(plan: Plan, folder: Path, report: Report) -> None:
     with Simulator(plan.agents, **agent_size(largest, plan.agents)) as simulator:
         with _scheduler(simulator, folder, "growth") as scheduler:
             scheduler.wait_until_subscribed()
+            scheduler.wait_until_quiet()
             empty = scheduler.memory()
             report.say(f"no instance: {megabytes(empty)}")
             reached = 0
@@ -227,6 +228,7 @@ def _fill_podexec(plan: Plan, folder: Path, agents: int, instances: int) -> Fill
         _scheduler(simulator, folder, f"fill-{instances}") as scheduler,
     ):
         scheduler.wait_until_subscribed()
+        scheduler.wait_until_quiet()
         post = lambda: scheduler.post(pod("/bench/fill", instances))  # noqa: E731
         return fill(simulator, scheduler, instances, instances, plan.patience, post)
 
