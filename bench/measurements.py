@@ -60,8 +60,8 @@ class Fill:
         )
         return (
             f"{self.launched:,} of {self.instances:,} launched after {self.to_last_launch:.2f} s "
-            f"({self.launch_rate:,.0f} pods/s), {ended}; CPU: {self.cpu:.1f} s, {1e6 * self.cpu / self.instances:,.0f} us "
-            f"a pod, and the master's {self.master_cpu:.1f} s; "
+            f"({self.launch_rate:,.0f} pods/s), {ended}; CPU: {self.cpu:.1f} s, "
+            f"{1e6 * self.cpu / self.instances:,.0f} us a pod, and the master's {self.master_cpu:.1f} s; "
             f"{self.group_bytes:,.0f} bytes a group; offer to ACCEPT: {milliseconds(self.accept)}"
         )
 

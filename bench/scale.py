@@ -46,7 +46,7 @@ class Plan:
     Attributes:
         fills: (agents, instances) of the fills that podexec and the bare loop are compared in.
         sizes: instances at which updates and memory are measured, on ``agents`` agents, smallest first.
-        updates: how many at each size, ``window`` at a time, and a tenth of them one at a time; the least cost of three rounds.
+        updates: how many at each size, ``window`` at a time, and a tenth of them one at a time.
         paced: pods one after the other, on the agents of the first fill.
         pods: of one instance each, whose status is asked for.
         patience: seconds for each measurement.
