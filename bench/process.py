@@ -22,6 +22,7 @@ _POLL_SECONDS = 0.02
 _QUIET_SECONDS, _QUIET_SHARE = 0.5, 0.05
 _QUIET_PATIENCE_SECONDS = 120.0
 _TAIL_BYTES = 3000
+_ENDING_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")  # however the benchmark itself ends
 MEGABYTE = 1 << 20
 
 
@@ -30,7 +31,9 @@ class Measured:
 
     def __init__(self, command: list[str], log: Path) -> None:
         with log.open("ab") as output:
-            self._process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                [*_ENDING_WITH_US, *command], stdout=output, stderr=output, stdin=subprocess.DEVNULL
+            )
         self._log = log
         self._seen = psutil.Process(self._process.pid)
 
