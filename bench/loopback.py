@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import select
 from http import HTTPStatus
 from typing import Any
 
@@ -17,12 +18,14 @@ class Loopback:
     def ask(self, method: str, path: str, body: Any = None) -> bytes:
         """The body of a good answer. Raises OSError or HTTPException without one."""
         data = None if body is None else json.dumps(body).encode()
+        if self._was_closed():
+            self._connection.close()  # the request opens it again
         try:
             self._connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
             response = self._connection.getresponse()
             answer = response.read()
         except (OSError, http.client.HTTPException):
-            self._connection.close()  # the next request opens it again
+            self._connection.close()
             raise
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise http.client.HTTPException(f"{method} {path}: HTTP {response.status} {answer[:500]!r}")
@@ -31,3 +34,8 @@ class Loopback:
     def close(self) -> None:
         """Give the connection up."""
         self._connection.close()
+
+    def _was_closed(self) -> bool:
+        """Between requests the other side has nothing to say: what there is to read is the end."""
+        connection = self._connection.sock
+        return connection is not None and bool(select.select([connection], [], [], 0)[0])

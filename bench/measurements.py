@@ -16,6 +16,7 @@ from bench.workload import CONTAINERS, pod
 _POLL_SECONDS = 0.05
 _FINE_POLL_SECONDS = 0.002
 _POSTERS = 8
+_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class Fill:
         )
         return (
             f"{self.launched:,} of {self.instances:,} launched after {self.to_last_launch:.2f} s "
-            f"({self.launch_rate:,.0f} pods/s), {ended}; CPU: {self.cpu:.1f} s, the master's {self.master_cpu:.1f} s; "
+            f"({self.launch_rate:,.0f} pods/s), {ended}; CPU: {self.cpu:.1f} s, "
+            f"{1e6 * self.cpu / self.instances:,.0f} us a pod, and the master's {self.master_cpu:.1f} s; "
             f"{self.group_bytes:,.0f} bytes a group; offer to ACCEPT: {milliseconds(self.accept)}"
         )
 
@@ -109,6 +111,7 @@ def paced(simulator: Simulator, scheduler: Scheduler, pods: int, patience: float
         return stats.roles_asking == 0 and stats.is_settled and stats.offers["out"] == 0
 
     stats = wait(simulator, scheduler, idle, patience)
+    scheduler.wait_until_quiet()
     simulator.reset()
     to_launch = []
     for number in range(pods):
@@ -145,7 +148,15 @@ class Updates:
 
 
 def updates(simulator: Simulator, scheduler: Scheduler, count: int, window: int, patience: float) -> Updates:
-    """Have the health of running tasks change, and see what each change costs until it is acknowledged."""
+    """Have the health of running tasks change, and see what each change costs until it is acknowledged.
+
+    The least of a few rounds: other programs on the machine only add.
+    """
+    rounds = [_updates_once(simulator, scheduler, count, window, patience / _ROUNDS) for _ in range(_ROUNDS)]
+    return min(rounds, key=lambda each: (-each.acknowledged, each.cpu))
+
+
+def _updates_once(simulator: Simulator, scheduler: Scheduler, count: int, window: int, patience: float) -> Updates:
     cpu = scheduler.cpu_seconds()
     simulator.flap(count, window)
     stats = wait(simulator, scheduler, lambda seen: seen.flaps_acknowledged == count, patience)

@@ -19,7 +19,10 @@ from scheduler.model.json import Json
 _START_SECONDS = 600.0  # a store of many instances is read before the API answers
 _END_SECONDS = 60.0
 _POLL_SECONDS = 0.02
+_QUIET_SECONDS, _QUIET_SHARE = 0.5, 0.05
+_QUIET_PATIENCE_SECONDS = 120.0
 _TAIL_BYTES = 3000
+_ENDING_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")  # however the benchmark itself ends
 MEGABYTE = 1 << 20
 
 
@@ -28,7 +31,9 @@ class Measured:
 
     def __init__(self, command: list[str], log: Path) -> None:
         with log.open("ab") as output:
-            self._process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                [*_ENDING_WITH_US, *command], stdout=output, stderr=output, stdin=subprocess.DEVNULL
+            )
         self._log = log
         self._seen = psutil.Process(self._process.pid)
 
@@ -47,6 +52,16 @@ class Measured:
         """Of all its threads, in the kernel too."""
         times = self._seen.cpu_times()
         return float(times.user + times.system)
+
+    def wait_until_quiet(self) -> None:
+        """Return when it has nothing to do any more, or has not come to rest for long."""
+        deadline = time.monotonic() + _QUIET_PATIENCE_SECONDS
+        used = self.cpu_seconds()
+        while time.monotonic() < deadline:
+            time.sleep(_QUIET_SECONDS)
+            before, used = used, self.cpu_seconds()
+            if used - before <= _QUIET_SHARE * _QUIET_SECONDS:
+                return
 
     def memory(self) -> int:
         """Resident bytes."""
@@ -90,7 +105,7 @@ class Scheduler(Measured):
         self.end()
 
     def wait_until_subscribed(self) -> float:
-        """Return when its API answers and Mesos knows it; gives the seconds that took since it was started."""
+        """Return when its API answers and Mesos knows it; gives the seconds since it was started."""
         deadline = time.monotonic() + _START_SECONDS
         while not self._is_subscribed():
             self.check()

@@ -145,6 +145,7 @@ def growth(plan: Plan, folder: Path, report: Report) -> None:
     with Simulator(plan.agents, **agent_size(largest, plan.agents)) as simulator:
         with _scheduler(simulator, folder, "growth") as scheduler:
             scheduler.wait_until_subscribed()
+            scheduler.wait_until_quiet()
             empty = scheduler.memory()
             report.say(f"no instance: {megabytes(empty)}")
             reached = 0
@@ -227,6 +228,7 @@ def _fill_podexec(plan: Plan, folder: Path, agents: int, instances: int) -> Fill
         _scheduler(simulator, folder, f"fill-{instances}") as scheduler,
     ):
         scheduler.wait_until_subscribed()
+        scheduler.wait_until_quiet()
         post = lambda: scheduler.post(pod("/bench/fill", instances))  # noqa: E731
         return fill(simulator, scheduler, instances, instances, plan.patience, post)
 
