@@ -6,11 +6,11 @@ import socket
 import tempfile
 from pathlib import Path
 
-from bench import executor_memory
+from bench import executor_memory, executor_start
 from localmesos import Cluster
 from scheduler.cli.local import LocalScheduler, build_executor
 
-MEASUREMENTS = {"executor-memory": executor_memory.measure}
+MEASUREMENTS = {"executor-memory": executor_memory.measure, "executor-start": executor_start.measure}
 
 
 def main() -> None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
 from podexec import events as ev
 from podexec import log
+from podexec.record import fields
 
 NAME: Final = "journal"
 MOST_BYTES: Final = 1 << 20  # then it is kept as journal.1, in the place of the one before
@@ -46,7 +46,7 @@ class Journal:
         self._broken = False
 
     def write(self, record: ev.Event | ev.Effect) -> None:
-        """Keep it if it is of any interest. A sandbox that cannot be written to is said once, and nothing ends by it."""
+        """Keep it if it is of any interest. A sandbox that cannot be written to is said once; nothing ends by it."""
         if self._broken or not isinstance(record, _KEPT):
             return
         line = json.dumps({"at": round(time.time(), 3), **_told(record)}, separators=(",", ":")) + "\n"
@@ -72,10 +72,9 @@ def _told(record: Any) -> dict[str, Any]:
     if isinstance(record, ev.GroupReceived):
         tasks = {task.task_id: task.container_id for task in record.tasks}
         return {"what": "GroupReceived", "tasks": tasks} | ({"refusal": record.refusal} if record.refusal else {})
-    said = {field.name: getattr(record, field.name) for field in fields(record)}
+    said = fields(record)
     if isinstance(record, ev.ContainerExited):
-        end = record.termination
-        said["termination"] = {f.name: getattr(end, f.name) for f in fields(end) if getattr(end, f.name) is not None}
+        said["termination"] = {name: value for name, value in fields(record.termination).items() if value is not None}
     if isinstance(record, ev.Report):
         said["check"] = record.check.value if record.check else None
     return {"what": type(record).__name__} | {name: value for name, value in said.items() if value is not None}
