@@ -1,23 +1,38 @@
 """The application: the routes put together, and what every answer carries."""
 
+import time
+from collections.abc import Callable
+
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scheduler.api import errors, info, openapi
+from scheduler.api import docs, errors, info, queue, versions
+from scheduler.api.deployments import Deployments
+from scheduler.api.groups import Groups
 from scheduler.api.info import ServerInfo
-from scheduler.api.pods import Pods, Requests
+from scheduler.api.instances import Instances
+from scheduler.api.pods import Pods
+from scheduler.api.requests import Requests
 from scheduler.core.world import World
 
 
-def create_app(requests: Requests, world: World, server: ServerInfo) -> FastAPI:
+def create_app(requests: Requests, world: World, server: ServerInfo, clock: Callable[[], float] = time.time) -> FastAPI:
     """The API over a world to read and a shell to ask. Both belong to the event loop that runs the app."""
     # FastAPI's own document knows no bodies of these routes, and its pages load code from other hosts: both are off.
     app = FastAPI(title="podexec", version=server.version, openapi_url=None, redirect_slashes=False)
-    app.include_router(Pods(requests, world).router())
-    app.include_router(info.router(server, world))
-    app.include_router(openapi.router(server.version))
+    for router in (
+        versions.router(world),
+        Instances(requests, world).router(),
+        Pods(requests, world, clock).router(),  # after those whose paths look like ids of pods
+        Deployments(requests, world).router(),
+        queue.router(requests, world, clock),
+        Groups(requests, world, clock).router(),
+        info.router(server, world),
+        docs.router(server.version),
+    ):
+        app.include_router(router)
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=4096)
     app.add_middleware(_MarathonHeaders, leader=f"http://{server.leader}")

@@ -128,12 +128,16 @@ def test_bodies_and_ids_of_any_kind(api: WholeApi, method: str, body: Any, pod_i
     send(api, method, path, content=content, headers={"Content-Type": "application/json"})
 
 
-@settings(ALWAYS_THE_SAME, max_examples=60)
+SUFFIXES = ("", "::status", "::x", "::versions", "::versions/x", "::instances", "::instances/x.instance-1", "/delay")
+
+
+@settings(ALWAYS_THE_SAME, max_examples=150)
 @given(
     method=st.sampled_from(["GET", "HEAD", "DELETE", "POST", "PUT", "PATCH"]),
+    collection=st.sampled_from(["pods", "pods", "groups", "queue", "deployments"]),
     pod_id=IDS,
-    suffix=st.sampled_from(["", "::status", "::x"]),
+    suffix=st.sampled_from(SUFFIXES),
 )
-def test_paths_of_any_kind(api: WholeApi, method: str, pod_id: str, suffix: str) -> None:
+def test_paths_of_any_kind(api: WholeApi, method: str, collection: str, pod_id: str, suffix: str) -> None:
     """Ids that are none, slashes and colons anywhere, methods that do not exist there."""
-    send(api, method, f"/v2/pods/{quote(pod_id, errors='surrogatepass')}{suffix}")
+    send(api, method, f"/v2/{collection}/{quote(pod_id, errors='surrogatepass')}{suffix}")

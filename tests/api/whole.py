@@ -65,6 +65,6 @@ class WholeApi:
         world = self.world
         held = {
             name: dict(getattr(world, name))
-            for name in ("pods", "definitions", "instances", "tasks", "waiting", "kills")
+            for name in ("pods", "definitions", "instances", "deployments", "tasks", "waiting", "delays", "kills")
         }
         return self._store.load(), held, list(self.calls.made)
