@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scheduler.api import docs, errors, info, queue, versions
+from scheduler.api import docs, errors, events, info, queue, versions
 from scheduler.api.deployments import Deployments
+from scheduler.api.events import Publisher
 from scheduler.api.groups import Groups
 from scheduler.api.info import ServerInfo
 from scheduler.api.instances import Instances
@@ -18,17 +20,22 @@ from scheduler.api.requests import Requests
 from scheduler.core.world import World
 
 
-def create_app(requests: Requests, world: World, server: ServerInfo, clock: Callable[[], float] = time.time) -> FastAPI:
+class Shell(Requests, Publisher, Protocol):
+    """What the API asks of the loop that owns the world."""
+
+
+def create_app(shell: Shell, world: World, server: ServerInfo, clock: Callable[[], float] = time.time) -> FastAPI:
     """The API over a world to read and a shell to ask. Both belong to the event loop that runs the app."""
     # FastAPI's own document knows no bodies of these routes, and its pages load code from other hosts: both are off.
     app = FastAPI(title="podexec", version=server.version, openapi_url=None, redirect_slashes=False)
     for router in (
         versions.router(world),
-        Instances(requests, world).router(),
-        Pods(requests, world, clock).router(),  # after those whose paths look like ids of pods
-        Deployments(requests, world).router(),
-        queue.router(requests, world, clock),
-        Groups(requests, world, clock).router(),
+        Instances(shell, world).router(),
+        Pods(shell, world, clock).router(),  # after those whose paths look like ids of pods
+        Deployments(shell, world).router(),
+        queue.router(shell, world, clock),
+        Groups(shell, world, clock).router(),
+        events.router(shell),
         info.router(server, world),
         docs.router(server.version),
     ):

@@ -128,6 +128,7 @@ async def _until_told(
     try:
         await asyncio.wait((serving, looping, waiting), return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
+        shell.bus.close()  # or the streams of events would be waited for
         await serving
         shell.stop()
         await looping

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from scheduler.core import deadlines, flow, instances, news, offers, requests, statuses, subscription
+from scheduler.core import deadlines, flow, instances, news, offers, requests, statuses, streams, subscription
 from scheduler.core.events import (
     AgentDescribed,
     DelayReset,
@@ -21,6 +21,8 @@ from scheduler.core.events import (
     PodPosted,
     PodPut,
     StatusUpdated,
+    StreamAttached,
+    StreamDetached,
     Subscribed,
     Ticked,
 )
@@ -45,6 +47,8 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     DeploymentCancelled: requests.cancelled,
     DeploymentPaused: requests.paused,
     DeploymentResumed: requests.resumed,
+    StreamAttached: streams.attached,
+    StreamDetached: streams.detached,
     Ticked: deadlines.ticked,
 }
 

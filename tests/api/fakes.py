@@ -9,13 +9,14 @@ import httpx2
 
 from scheduler.api.app import create_app
 from scheduler.api.info import ServerInfo
-from scheduler.core.effects import Answer, Effect, Reply
+from scheduler.core.effects import Answer, Effect, Publish, Reply
 from scheduler.core.events import Event, OffersReceived, StatusUpdated, Subscribed
 from scheduler.core.settings import ExecutorCommand, Settings
 from scheduler.core.step import step
 from scheduler.core.world import World
 from scheduler.model.json import Json
 from scheduler.model.records import Condition
+from scheduler.shell.bus import Bus
 from tests.core.support import offer
 
 SETTINGS = Settings(executor=ExecutorCommand(command=None), default_network_name="dcos")
@@ -31,13 +32,20 @@ class FakeShell:
     def __init__(self, settings: Settings = SETTINGS) -> None:
         self.world = World(settings, 0)
         self.now = 1_000_000.0
+        self.bus = Bus()
         self.failure: Exception | None = None
         self.asked: list[Event] = []
         self._numbers = itertools.count(1)
 
     def happens(self, event: Event) -> tuple[Effect, ...]:
         """Let something happen beside requests."""
-        return step(self.world, event, self.now).effects
+        effects = step(self.world, event, self.now).effects
+        self.bus.tell(self.bus.number([each for each in effects if isinstance(each, Publish)]))
+        return effects
+
+    def submit(self, event: Event) -> None:
+        """As the shell does, at once."""
+        self.happens(event)
 
     def offers(self, *offers: Json) -> None:
         """Mesos offers these agents, or one with room for many small pods."""

@@ -42,7 +42,8 @@ CONFIG = schemathesis.Config.from_dict(
         ]
     }
 )
-API_SCHEMA = schemathesis.openapi.from_dict(document("1.2.3"), config=CONFIG)
+# An answer that does not end is none of this test's.
+API_SCHEMA = schemathesis.openapi.from_dict(document("1.2.3"), config=CONFIG).exclude(path="/v2/events", method="GET")
 
 
 @pytest.fixture(scope="module")

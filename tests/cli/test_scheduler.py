@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -240,6 +241,18 @@ def test_it_serves_without_a_master_and_ends_in_peace(number: int, tmp_path: Pat
         assert info["mesos"]["connected"] is False
         assert info["marathon_config"]["master"] == NOBODY
         assert process.end(number) == 0, process.seen
+
+
+def test_open_streams_of_events_do_not_hold_up_its_end() -> None:
+    """They end in good order, well before requests under way would be cut off."""
+    with scheduler() as process:
+        url = process.event("serving")["url"]
+        with urllib.request.urlopen(f"{url}/v2/events", timeout=DEADLINE) as stream:
+            assert stream.readline() == b":\n"
+            begin = time.monotonic()
+            assert process.end(signal.SIGTERM) == 0, process.seen
+            assert time.monotonic() - begin < serving._LAST_REQUESTS - 1
+            assert b"event: event_stream_attached" in stream.read()
 
 
 def test_what_was_accepted_is_there_after_sigkill(tmp_path: Path) -> None:

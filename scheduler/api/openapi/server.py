@@ -1,9 +1,48 @@
 """The chapter on the scheduler itself."""
 
-from scheduler.api.openapi.parts import COUNT, FLAG, TEXT, TEXT_OR_NULL, answer, record, reference
+from scheduler.api.openapi.parts import (
+    COUNT,
+    FLAG,
+    TEXT,
+    TEXT_OR_NULL,
+    answer,
+    in_query,
+    list_of,
+    record,
+    reference,
+    refusal,
+)
 from scheduler.model.json import Json
 
+_PLACE: Json = {"type": "string", "pattern": "^[0-9]{0,19}$"}
+
 PATHS: dict[str, Json] = {
+    "/v2/events": {
+        "get": {
+            "operationId": "followEvents",
+            "summary": "What happens, as it happens; does not end",
+            "parameters": [
+                in_query("event_type", "Tell only of these kinds; by default of all.", list_of(TEXT)),
+                in_query("lastEventId", "As the header Last-Event-ID, for clients that cannot set it.", _PLACE),
+                {
+                    "name": "Last-Event-ID",
+                    "in": "header",
+                    "description": "Tell of all that followed this event, as far as it is kept; else, from now on.",
+                    "schema": _PLACE,
+                },
+            ],
+            "responses": {
+                "200": answer(
+                    "Server-sent events: `id` a number that goes up by one, `event` the kind, `data` JSON with "
+                    "`eventType` and `timestamp`.",
+                    TEXT,
+                    media_types=("text/event-stream",),
+                ),
+                "400": refusal("The last event's id is no number."),
+                "406": refusal("The client does not accept text/event-stream."),
+            },
+        },
+    },
     "/v2/info": {
         "get": {
             "operationId": "getInfo",
