@@ -1,4 +1,4 @@
-"""The API as it is served: uvicorn on a loopback port, over the real loop, core and a store, all in the test's own loop.
+"""The API as it is served: uvicorn on a loopback port over the real loop and core, all in the test's own event loop.
 
 Only Mesos is missing.
 """
