@@ -10,6 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scheduler.api import docs, errors, events, info, queue, versions
+from scheduler.api import metrics as api_metrics
 from scheduler.api.deployments import Deployments
 from scheduler.api.events import Publisher
 from scheduler.api.groups import Groups
@@ -18,13 +19,20 @@ from scheduler.api.instances import Instances
 from scheduler.api.pods import Pods
 from scheduler.api.requests import Requests
 from scheduler.core.world import World
+from scheduler.observe.metrics import Metrics
 
 
 class Shell(Requests, Publisher, Protocol):
     """What the API asks of the loop that owns the world."""
 
 
-def create_app(shell: Shell, world: World, server: ServerInfo, clock: Callable[[], float] = time.time) -> FastAPI:
+def create_app(
+    shell: Shell,
+    world: World,
+    server: ServerInfo,
+    metrics: Metrics | None = None,
+    clock: Callable[[], float] = time.time,
+) -> FastAPI:
     """The API over a world to read and a shell to ask. Both belong to the event loop that runs the app."""
     # FastAPI's own document knows no bodies of these routes, and its pages load code from other hosts: both are off.
     app = FastAPI(title="podexec", version=server.version, openapi_url=None, redirect_slashes=False)
@@ -37,6 +45,7 @@ def create_app(shell: Shell, world: World, server: ServerInfo, clock: Callable[[
         Groups(shell, world, clock).router(),
         events.router(shell),
         info.router(server, world),
+        api_metrics.router(metrics or Metrics(world)),
         docs.router(server.version),
     ):
         app.include_router(router)

@@ -28,6 +28,7 @@ from scheduler.core.world import World
 from scheduler.mesos.driver import Driver
 from scheduler.mesos.framework import FrameworkIdentity
 from scheduler.observe import log as logging
+from scheduler.observe.metrics import Metrics
 from scheduler.secrets import open_source
 from scheduler.shell.bus import Bus
 from scheduler.shell.loop import Shell, ShellError
@@ -93,11 +94,16 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
     )
     framework_id = world.framework.id if world.framework is not None else None
     driver = Driver(identity, serving.master, submit, failed, framework_id=framework_id, secrets=source)
-    shell = Shell(world, step, store, driver, bus=Bus(store.tail()))
+    metrics = Metrics(world)
+    shell = Shell(world, step, store, driver, bus=Bus(store.tail()), meter=metrics)
+    metrics.watch("podexec.loop.inbox.gauge", "Events that wait for the loop", lambda: shell.waiting)
     server = _Server(
         uvicorn.Config(
             create_app(
-                shell, world, ServerInfo(identity.name, version("podexec"), advertised, _config(serving, identity))
+                shell,
+                world,
+                ServerInfo(identity.name, version("podexec"), advertised, _config(serving, identity)),
+                metrics,
             ),
             log_config=None,
             lifespan="off",

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import httpx2
 
@@ -16,7 +16,9 @@ from scheduler.core.step import step
 from scheduler.core.world import World
 from scheduler.model.json import Json
 from scheduler.model.records import Condition
+from scheduler.observe.metrics import Metrics
 from scheduler.shell.bus import Bus
+from scheduler.shell.ports import MesosCall
 from tests.core.support import offer
 
 SETTINGS = Settings(executor=ExecutorCommand(command=None), default_network_name="dcos")
@@ -33,6 +35,7 @@ class FakeShell:
         self.world = World(settings, 0)
         self.now = 1_000_000.0
         self.bus = Bus()
+        self.metrics = Metrics(self.world, lambda: self.now)
         self.failure: Exception | None = None
         self.asked: list[Event] = []
         self._numbers = itertools.count(1)
@@ -40,7 +43,11 @@ class FakeShell:
     def happens(self, event: Event) -> tuple[Effect, ...]:
         """Let something happen beside requests."""
         effects = step(self.world, event, self.now).effects
-        self.bus.tell(self.bus.number([each for each in effects if isinstance(each, Publish)]))
+        published = [each for each in effects if isinstance(each, Publish)]
+        replies = [each for each in effects if isinstance(each, Reply)]
+        calls = [each for each in effects if isinstance(each, get_args(MesosCall))]
+        self.metrics.turned([event], calls, replies, published, 0.001)
+        self.bus.tell(self.bus.number(published))
         return effects
 
     def submit(self, event: Event) -> None:
@@ -79,7 +86,7 @@ class Api:
     """Makes requests to the app, each on a connection of its own."""
 
     def __init__(self, shell: FakeShell) -> None:
-        self._app = create_app(shell, shell.world, SERVER, lambda: shell.now)
+        self._app = create_app(shell, shell.world, SERVER, shell.metrics, lambda: shell.now)
 
     def __call__(self, method: str, path: str, **more: Any) -> httpx2.Response:
         """The answer to one request."""

@@ -1,6 +1,7 @@
 """The chapter on the scheduler itself."""
 
 from scheduler.api.openapi.parts import (
+    AMOUNT,
     COUNT,
     FLAG,
     TEXT,
@@ -15,6 +16,7 @@ from scheduler.api.openapi.parts import (
 from scheduler.model.json import Json
 
 _PLACE: Json = {"type": "string", "pattern": "^[0-9]{0,19}$"}
+_EXPOSITION = answer("The metrics.", TEXT, media_types=("text/plain", "application/openmetrics-text"))
 
 PATHS: dict[str, Json] = {
     "/v2/events": {
@@ -59,6 +61,23 @@ PATHS: dict[str, Json] = {
             },
         },
     },
+    "/metrics": {
+        "get": {
+            "operationId": "getMetrics",
+            "summary": "What the scheduler measures of itself; for who accepts it, as Prometheus reads it",
+            "responses": {
+                "200": _EXPOSITION
+                | {"content": {"application/json": {"schema": reference("Metrics")}, **_EXPOSITION["content"]}}
+            },
+        },
+    },
+    "/metrics/prometheus": {
+        "get": {
+            "operationId": "getPrometheusMetrics",
+            "summary": "What the scheduler measures of itself, as Prometheus reads it",
+            "responses": {"200": _EXPOSITION},
+        },
+    },
     "/ping": {
         "get": {
             "operationId": "ping",
@@ -77,7 +96,25 @@ PATHS: dict[str, Json] = {
     },
 }
 
+_COUNT_ONLY = {"type": "object", "additionalProperties": record("A count.", {"count": AMOUNT})}
+_TIMER = record(
+    "How long something took, in seconds; quantiles as far as buckets tell.",
+    {"count": COUNT, "mean": AMOUNT, "max": AMOUNT, "duration_units": {"const": "seconds"}}
+    | dict.fromkeys(("p50", "p75", "p95", "p98", "p99", "p999"), AMOUNT),
+)
+
 SCHEMAS: dict[str, Json] = {
+    "Metrics": record(
+        "Metrics by their names, as Dropwizard writes them.",
+        {
+            "version": TEXT,
+            "gauges": {"type": "object", "additionalProperties": record("A value.", {"value": AMOUNT})},
+            "counters": _COUNT_ONLY,
+            "histograms": {"type": "object", "maxProperties": 0},
+            "meters": {"type": "object", "maxProperties": 0},
+            "timers": {"type": "object", "additionalProperties": _TIMER},
+        },
+    ),
     "Info": record(
         "The scheduler, its framework, its options, its Mesos.",
         {
