@@ -9,8 +9,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scheduler.api import docs, errors, events, info, queue, versions
+from scheduler.api import docs, errors, events, info, leader, queue, versions
 from scheduler.api import metrics as api_metrics
+from scheduler.api.access import EVERYONE, Access
+from scheduler.api.access import install as install_access
 from scheduler.api.deployments import Deployments
 from scheduler.api.events import Publisher
 from scheduler.api.groups import Groups
@@ -30,10 +32,16 @@ def create_app(
     shell: Shell,
     world: World,
     server: ServerInfo,
-    metrics: Metrics | None = None,
+    *,
+    metrics: Metrics,
+    abdicate: Callable[[], None],
+    access: Access = EVERYONE,
     clock: Callable[[], float] = time.time,
 ) -> FastAPI:
-    """The API over a world to read and a shell to ask. Both belong to the event loop that runs the app."""
+    """The API over a world to read and a shell to ask. Both belong to the event loop that runs the app.
+
+    ``abdicate`` is to end the process as soon as requests under way are answered.
+    """
     # FastAPI's own document knows no bodies of these routes, and its pages load code from other hosts: both are off.
     app = FastAPI(title="podexec", version=server.version, openapi_url=None, redirect_slashes=False)
     for router in (
@@ -45,12 +53,14 @@ def create_app(
         Groups(shell, world, clock).router(),
         events.router(shell),
         info.router(server, world),
-        api_metrics.router(metrics or Metrics(world)),
+        leader.router(server.leader, abdicate),
+        api_metrics.router(metrics),
         docs.router(server.version),
     ):
         app.include_router(router)
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=4096)
+    install_access(app, access)
     app.add_middleware(_MarathonHeaders, leader=f"http://{server.leader}")
     return app
 

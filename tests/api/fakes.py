@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 import httpx2
+from fastapi import FastAPI
 
+from scheduler.api.access import EVERYONE, Access
 from scheduler.api.app import create_app
 from scheduler.api.info import ServerInfo
 from scheduler.core.effects import Answer, Effect, Publish, Reply
@@ -36,6 +38,7 @@ class FakeShell:
         self.now = 1_000_000.0
         self.bus = Bus()
         self.metrics = Metrics(self.world, lambda: self.now)
+        self.abdicated = False
         self.failure: Exception | None = None
         self.asked: list[Event] = []
         self._numbers = itertools.count(1)
@@ -53,6 +56,10 @@ class FakeShell:
     def submit(self, event: Event) -> None:
         """As the shell does, at once."""
         self.happens(event)
+
+    def abdicate(self) -> None:
+        """In the place of the process's end."""
+        self.abdicated = True
 
     def offers(self, *offers: Json) -> None:
         """Mesos offers these agents, or one with room for many small pods."""
@@ -82,11 +89,24 @@ class FakeShell:
         return reply.answer
 
 
+def app_over(shell: FakeShell, access: Access = EVERYONE) -> FastAPI:
+    """The app over a fake shell."""
+    return create_app(
+        shell,
+        shell.world,
+        SERVER,
+        metrics=shell.metrics,
+        abdicate=shell.abdicate,
+        access=access,
+        clock=lambda: shell.now,
+    )
+
+
 class Api:
     """Makes requests to the app, each on a connection of its own."""
 
-    def __init__(self, shell: FakeShell) -> None:
-        self._app = create_app(shell, shell.world, SERVER, shell.metrics, lambda: shell.now)
+    def __init__(self, shell: FakeShell, access: Access = EVERYONE) -> None:
+        self._app = app_over(shell, access)
 
     def __call__(self, method: str, path: str, **more: Any) -> httpx2.Response:
         """The answer to one request."""

@@ -16,6 +16,7 @@ from scheduler.api.app import create_app
 from scheduler.cli.serve import _Server
 from scheduler.core.step import step
 from scheduler.core.world import World
+from scheduler.observe.metrics import Metrics
 from scheduler.shell.bus import KEPT, Bus
 from scheduler.shell.loop import Shell
 from scheduler.store import Store
@@ -98,7 +99,11 @@ async def live(store: Store | None = None, kept: int = KEPT) -> AsyncIterator[Li
     shell = Shell(world, step, store, RecordedCalls(), bus=Bus(store.tail(), kept))
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        create_app(shell, world, SERVER), log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=5
+        create_app(shell, world, SERVER, metrics=Metrics(world), abdicate=lambda: None),
+        log_config=None,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=5,
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve([listening]))

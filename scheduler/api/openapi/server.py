@@ -52,6 +52,18 @@ PATHS: dict[str, Json] = {
             "responses": {"200": answer("The information.", reference("Info"))},
         },
     },
+    "/v2/leader": {
+        "get": {
+            "operationId": "getLeader",
+            "summary": "Who leads",
+            "responses": {"200": answer("The leader.", record("The leader.", {"leader": TEXT}))},
+        },
+        "delete": {
+            "operationId": "abdicate",
+            "summary": "Have the leader give up: its process ends, for whoever watches over it to start one again",
+            "responses": {"200": answer("It is going to end.", record("That.", {"message": TEXT}))},
+        },
+    },
     "/v2/schemas/pod": {
         "get": {
             "operationId": "getPodSchema",
@@ -124,6 +136,8 @@ SCHEMAS: dict[str, Json] = {
             "leader": TEXT,
             "frameworkId": TEXT_OR_NULL,
             "marathon_config": {"type": "object", "description": "The options, under Marathon's names."},
+            "buildref": {"type": "null"},
+            "zookeeper_config": {"type": "object", "maxProperties": 0},
             "http_config": record("Where the API is served.", {"http_port": COUNT}),
             "mesos": record(
                 "The master that leads.", {"version": TEXT_OR_NULL, "master": TEXT_OR_NULL, "connected": FLAG}
