@@ -99,6 +99,13 @@ PATHS: dict[str, Json] = {
             },
         },
     },
+    "/docs": {
+        "get": {
+            "operationId": "getDocs",
+            "summary": "This document as a page for people",
+            "responses": {"200": answer("The page; it loads nothing.", TEXT, media_types=("text/html",))},
+        },
+    },
     "/openapi.json": {
         "get": {
             "operationId": "getOpenApi",
