@@ -45,7 +45,8 @@ def test_events_are_told_with_number_kind_and_json() -> None:
         assert created.kind == content["eventType"] == "pod_created_event"
         assert (content["clientIp"], content["uri"]) == ("127.0.0.1", "/v2/pods")
         assert content["timestamp"].endswith("Z")
-        assert [each.number for each in told] == [1, 2, 3]
+        assert [each.number for each in told] == [1, 2, 3, 4]
+        assert [each.kind for each in told[2:]] == ["group_change_success", "deployment_info"]
 
     run(scenario)
 
