@@ -47,6 +47,7 @@ class LocalScheduler:
             # Agents start it with a system PATH, in which this Python need not be.
             "--executor-python": getattr(sys, "_base_executable", sys.executable),
             "--framework-name": name,
+            "--mesos-authentication-principal": name,  # whose the volumes are; a local Mesos lets everybody in
         }
         if cluster.networks:
             options |= {"--default-network-name": cluster.networks[0], "--networks": ",".join(cluster.networks)}

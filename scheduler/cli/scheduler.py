@@ -57,7 +57,11 @@ def run(
     ] = EnforceRole.OFF,
     mesos_user: Annotated[str, option("--mesos-user", "As whom containers run that name no user.")] = "root",
     mesos_authentication_principal: Annotated[
-        str | None, option("--mesos-authentication-principal", "The principal, where Mesos authenticates frameworks.")
+        str | None,
+        option(
+            "--mesos-authentication-principal",
+            "The principal, where Mesos authenticates frameworks, and to whom persistent volumes belong.",
+        ),
     ] = None,
     mesos_authentication_secret_file: Annotated[
         Path | None,
@@ -106,6 +110,10 @@ def run(
         int,
         option("--task-launch-confirm-timeout", "A launch not heard of this long is repeated, in milliseconds.", min=1),
     ] = 300_000,
+    task_reservation_timeout: Annotated[
+        int,
+        option("--task-reservation-timeout", "A reservation not seen by then is given up, in milliseconds.", min=1),
+    ] = 20_000,
     kill_retry_timeout: Annotated[
         int, option("--kill-retry-timeout", "An unconfirmed kill is repeated after this, in milliseconds.", min=1)
     ] = 10_000,
@@ -138,7 +146,9 @@ def run(
         strict_definitions=strict_definitions,
         decline_offer_duration=decline_offer_duration / 1000,
         min_revive_offers_interval=min_revive_offers_interval / 1000,
+        principal=mesos_authentication_principal,
         task_launch_confirm_timeout=task_launch_confirm_timeout / 1000,
+        task_reservation_timeout=task_reservation_timeout / 1000,
         kill_retry_timeout=kill_retry_timeout / 1000,
         reconciliation_interval=reconciliation_interval / 1000,
     )

@@ -224,6 +224,7 @@ def _milliseconds(settings: Settings) -> dict[str, float]:
         "decline_offer_duration",
         "min_revive_offers_interval",
         "task_launch_confirm_timeout",
+        "task_reservation_timeout",
         "kill_retry_timeout",
         "reconciliation_interval",
     )

@@ -8,13 +8,29 @@ from scheduler.core import ports
 from scheduler.core.attempts import Refusal
 from scheduler.core.constraints import Placement
 from scheduler.core.demand import Amounts, Demand
+from scheduler.core.disks import Disks
 from scheduler.core.resources import Ledger
 from scheduler.core.settings import Settings
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
-from scheduler.model.records import Agent
+from scheduler.model.records import Agent, Reservation
 
 _NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where an instance with persistent volumes is launched.
+
+    Attributes:
+        reservation: what is kept for it there.
+        first: the operations that have to come before the launch.
+        disks: what the offer has left afterwards, where volumes were made.
+    """
+
+    reservation: Reservation
+    first: tuple[Json, ...] = ()
+    disks: Disks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +42,14 @@ class Match:
         containers: the resources of each container, in the definition's order.
         host_ports: endpoint name and allocated host port.
         rest: what the offer has left afterwards.
+        home: None: it has no persistent volumes.
     """
 
     executor: tuple[Json, ...]
     containers: tuple[tuple[Json, ...], ...]
     host_ports: tuple[tuple[str, int], ...]
     rest: Ledger
+    home: Home | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +114,6 @@ def unsuitable(
     return [
         *_role(demand, ledger),
         *_isolators(demand, around.isolators),
-        *_reservation(demand),
         *_region(demand, agent, around.home),
         *_maintenance(settings, offer, around.now),
         *_gpus(demand, ledger),
@@ -127,12 +144,6 @@ def _isolators(demand: Demand, isolators: frozenset[str] | None) -> Iterator[Ref
     for any_of in demand.needs if isolators is not None else ():
         if isolators is not None and any_of.isdisjoint(isolators):
             yield Refusal("UnfulfilledConstraint", f"isolator {' or '.join(sorted(any_of))}", "no such isolator")
-
-
-def _reservation(demand: Demand) -> Iterator[Refusal]:
-    if demand.volumes:
-        # No volume is ever reserved yet: an instance that needs one waits.
-        yield Refusal("NoCorrespondingReservationFound", ", ".join(demand.volumes), "none")
 
 
 def _region(demand: Demand, agent: Agent, home: str | None) -> Iterator[Refusal]:

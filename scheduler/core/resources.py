@@ -8,6 +8,7 @@ import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from scheduler.core.reservations import kept_for
 from scheduler.model.json import Json
 
 _SCALARS = ("cpus", "mem", "disk", "gpus")
@@ -30,14 +31,17 @@ class _Ports:
 class Ledger:
     """The unused part of one offer."""
 
-    def __init__(self, offer: Json) -> None:
-        """Read an offer; what a pod cannot use (volumes, revocable and shared resources) is left out."""
+    def __init__(self, offer: Json, kept: str | None = None) -> None:
+        """Read an offer; what a pod cannot use (volumes, revocable and shared resources) is left out.
+
+        What is kept for an instance is nobody else's. ``kept``: only what is kept for that one.
+        """
         self.offer = offer
         self._scalars: dict[str, list[_Scalar]] = {name: [] for name in _SCALARS}
         self._ports: list[_Ports] = []
         self._usable: frozenset[str] | None = None
         for resource in offer.get("resources", ()):
-            if "disk" in resource or "revocable" in resource or "shared" in resource:
+            if "disk" in resource or "revocable" in resource or "shared" in resource or kept_for(resource) != kept:
                 continue
             template = {key: value for key, value in resource.items() if key not in ("scalar", "ranges")}
             role = _role(resource)

@@ -11,10 +11,10 @@ from typing import Any
 
 from scheduler.core.conditions import condition, task_state
 from scheduler.core.frame import definition_key
-from scheduler.core.world import World
+from scheduler.core.world import World, is_to_be_freed
 from scheduler.model.definition import Container, Endpoint, ExecutorResources, PodDefinition, Resources, render
 from scheduler.model.json import Json
-from scheduler.model.records import Condition, Goal, Instance, Pod, Task, Termination
+from scheduler.model.records import Condition, Goal, Instance, LocalVolume, Pod, Task, Termination
 
 # Mesos' own executors and podexec's say it in these words.
 _EXIT_CODE = re.compile(r"exited with status (\d+)")
@@ -29,7 +29,7 @@ def pod_status(world: World, pod: Pod, now: float) -> Json:
     instances = [
         _instance_status(instance, world.definitions.get(definition_key(pod.id, instance.version), current))
         for instance in world.instances_of(pod.id)
-        if instance.incarnation > 0 or instance.tasks
+        if (instance.incarnation > 0 or instance.tasks) and not is_to_be_freed(instance)
     ]
     stable = sum(instance["status"] == "STABLE" for instance in instances)
     changed = max((instance["statusSince"] for instance in instances), default=moment(now))
@@ -64,7 +64,8 @@ def _instance_status(instance: Instance, definition: PodDefinition) -> Json:
     ]
     unhealthy = any(check["value"] == "false" for container in containers for check in container.get("conditions", ()))
     status, message = _status(instance, unhealthy)
-    agent = instance.agent
+    kept = instance.reservation
+    agent = instance.agent or (kept and kept.agent)
     since = moment(instance.since)
     return _present(
         {
@@ -80,11 +81,21 @@ def _instance_status(instance: Instance, definition: PodDefinition) -> Json:
             "networks": _networks(instance.tasks),
             "containers": containers,
             "specReference": f"/v2/pods{instance.pod_id}::versions/{instance.version}",
+            "localVolumes": [_local_volume(instance, volume) for volume in kept.volumes] if kept else [],
             "role": instance.role,
             "lastUpdated": since,
             "lastChanged": since,
         }
     )
+
+
+def _local_volume(instance: Instance, volume: LocalVolume) -> Json:
+    return {
+        "runSpecId": instance.pod_id,
+        "containerPath": volume.name,
+        "uuid": volume.persistence_id.rpartition("#")[2],
+        "persistenceId": volume.persistence_id,
+    }
 
 
 def _status(instance: Instance, unhealthy: bool) -> tuple[str, str | None]:
@@ -124,6 +135,7 @@ def _networks(tasks: Iterable[Task]) -> list[Json]:
 
 def _container_status(instance: Instance, task: Task, container: Container) -> Json:
     active = not task.condition.terminal and task.condition is not Condition.UNKNOWN
+    takes = instance.reservation is not None or (active and task.condition not in _WITHOUT_RESOURCES)
     since = moment(task.started_at if task.started_at is not None else task.staged_at)
     return _present(
         {
@@ -134,7 +146,7 @@ def _container_status(instance: Instance, task: Task, container: Container) -> J
             "conditions": _conditions(task, container),
             "containerId": task.id if active else None,
             "endpoints": _endpoints(instance, task, container) if active else [],
-            "resources": _resources(container.resources) if active and task.condition not in _WITHOUT_RESOURCES else {},
+            "resources": _resources(container.resources) if takes else {},
             "termination": _exit(task.message) if task.condition.terminal else {},
             "lastUpdated": since,
             "lastChanged": since,

@@ -21,7 +21,7 @@ _CONDITIONS: Mapping[str, Condition] = {
     "TASK_ERROR": Condition.ERROR,
     "TASK_DROPPED": Condition.DROPPED,
     "TASK_GONE": Condition.GONE,
-    "TASK_GONE_BY_OPERATOR": Condition.GONE,
+    "TASK_GONE_BY_OPERATOR": Condition.GONE_BY_OPERATOR,
     "TASK_UNREACHABLE": Condition.UNREACHABLE,
     "TASK_UNKNOWN": Condition.UNKNOWN,
 }

@@ -202,16 +202,6 @@ def test_no_resource_of_an_accepted_role_is_told_beside_what_is_missing() -> Non
     ]
 
 
-def test_a_persistent_volume_needs_a_reservation() -> None:
-    asked = definition(
-        container(volumeMounts=[{"name": "data", "mountPath": "data"}]),
-        volumes=[{"name": "data", "persistent": {"size": 10}}],
-    )
-    refusals = matched(asked, scalar("cpus", 4), scalar("mem", 512), scalar("disk", 100))
-
-    assert refusals == [Refusal("NoCorrespondingReservationFound", "data", "none")]
-
-
 def test_ports_are_told_only_when_everything_else_fits() -> None:
     asked = definition(container(endpoints=[{"name": "a", "hostPort": 80}, {"name": "b", "hostPort": 0}]))
     refusals = matched(
