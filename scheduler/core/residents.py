@@ -100,11 +100,13 @@ class Residents(Generic[OfferT]):
     # ------------------------------------------------------------------------ helpers
 
     def _give_back(self, instance: Instance) -> None:
-        """Ask for it, unless that was done a moment ago."""
-        turn, reservation = self._turn, instance.reservation
+        """Ask for it, unless that was done a moment ago, or some of it is still in use."""
+        turn, reservation, found = self._turn, instance.reservation, self._kept.pop(instance.id)
         if reservation is None or not (reservation.confirmed or _is_overdue(turn, instance)):
             return
-        for on, resources in self._kept.pop(instance.id):
+        if any(_is_still_there(instance, on) for on, _ in found):
+            return
+        for on, resources in found:
             on.operations.extend(giving_back(resources))
         turn.note(
             "info",

@@ -81,9 +81,7 @@ class FakeAgent:
     def offered(self, role: str) -> list[Json]:
         """What is free for a role, as it is offered."""
         return [
-            {**each, "allocation_info": {"role": role}}
-            for each in self.free.resources()
-            if _role(each) in ("*", role)
+            {**each, "allocation_info": {"role": role}} for each in self.free.resources() if _role(each) in ("*", role)
         ]
 
     def kept(self) -> dict[str, list[Json]]:
