@@ -87,7 +87,7 @@ def run(
         str | None,
         option(
             "--mesos-authentication-principal",
-            "The principal, where Mesos authenticates frameworks.",
+            "The principal, where Mesos authenticates frameworks, and to whom persistent volumes belong.",
             rich_help_panel=_MESOS,
         ),
     ] = None,

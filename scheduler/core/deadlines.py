@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from scheduler.core import backoff, deployments, kills, offers, reconcile, statuses, unreachable
+from scheduler.core import backoff, deployments, kills, offers, reconcile, residents, statuses, unreachable
 from scheduler.core.events import Ticked
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due
@@ -26,6 +26,7 @@ _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
     Due.BEGIN: statuses.not_begun,
     Due.GIVE_UP: statuses.give_up,
     Due.REPLACE: unreachable.again,
+    Due.RESERVE: residents.overdue,
     Due.DEPLOY: deployments.overdue,
     Due.RECONCILE: reconcile.remaining,
     Due.RECONCILE_ALL: reconcile.everything,

@@ -17,10 +17,13 @@ from scheduler.core import agents, backoff, constraints, ids
 from scheduler.core.attempts import Attempt, Refusal, Round
 from scheduler.core.constraints import Placement
 from scheduler.core.demand import Demand
+from scheduler.core.disks import Disks
 from scheduler.core.effects import Accept, Decline
 from scheduler.core.events import OfferRescinded, OffersReceived
+from scheduler.core.fits import Match
 from scheduler.core.matching import Surroundings, match, unfulfilled, unsuitable
-from scheduler.core.resources import Ledger, Match
+from scheduler.core.residents import Residents, no_reservation
+from scheduler.core.resources import Ledger
 from scheduler.core.settings import PlacementPolicy
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due, World
@@ -60,6 +63,7 @@ class _Open:
     role: str
     agent_id: str
     operations: list[Json] = field(default_factory=list)
+    disks: Disks | None = None  # what is left of them, once volumes were made
     _agent: Agent | None = None
     _ledger: Ledger | None = None
 
@@ -86,9 +90,10 @@ class _Placing:
     """One turn's launches."""
 
     def __init__(self, turn: Turn) -> None:
-        self._turn = turn
+        self.turn = turn
         self._world = turn.world
         self._left = LAUNCHES_PER_TURN
+        self._residents: Residents[_Open] | None = None
         self._offers = [
             _Open(offer, offer["allocation_info"]["role"], offer["agent_id"]["value"])
             for offer in turn.world.offers.values()
@@ -96,6 +101,8 @@ class _Placing:
 
     def run(self) -> None:
         """Launch from every queue that may be launched from, then answer the offers that are used or of no use."""
+        if self._world.freeing:
+            self.residents.free()
         launchable = self._world.launchable
         for role in list(launchable):
             mine = _Candidates([each for each in self._offers if each.role == role], self._world)
@@ -111,19 +118,27 @@ class _Placing:
         world = self._world
         definition = _definition_of(world, queue)
         demand = world.demand(definition)
-        kind = queue if demand.constraints else demand
+        kind = queue if demand.constraints or demand.volumes else demand
         tried = world.exhausted.get(kind)
         if tried is None:
-            tried = Round(self._turn.now)
-            _Queue(self._turn, queue, definition, demand, candidates, tried).launch(self._left)
+            tried = Round(self.turn.now)
+            launches = _ResidentQueue if demand.volumes else _Queue
+            launches(self, queue, definition, demand, candidates, tried).launch(self._left)
             self._left -= tried.launches
             if queue in world.waiting and self._left > 0:
                 world.exhausted[kind] = tried
         if queue in world.waiting:
-            world.attempts.setdefault(queue, Attempt(self._turn.now)).add(tried)
+            world.attempts.setdefault(queue, Attempt(self.turn.now)).add(tried)
+
+    @property
+    def residents(self) -> Residents[_Open]:
+        """What the offers keep for instances: only where some have volumes does anybody look for it."""
+        if self._residents is None:
+            self._residents = Residents(self.turn, self._offers)
+        return self._residents
 
     def _answer(self) -> None:
-        turn, world = self._turn, self._world
+        turn, world = self.turn, self._world
         finished = self._left > 0
         refuse = world.settings.decline_offer_duration
         unused = []
@@ -146,31 +161,31 @@ class _Candidates:
     """The open offers of a role, in the order in which agents are to be considered."""
 
     def __init__(self, offers: list[_Open], world: World) -> None:
-        self._offers = offers
+        self.offers = offers
         self._packs = world.settings.placement is PlacementPolicy.PACK
         self._first = 0
         if self._packs:
-            self._offers.sort(key=lambda each: each.ledger.most("cpus"))
+            self.offers.sort(key=lambda each: each.ledger.most("cpus"))
 
     def __len__(self) -> int:
-        return len(self._offers)
+        return len(self.offers)
 
     def line(self, here: Mapping[str, int]) -> "_Line":
         """The candidates for the instances of one pod, of which so many are on each agent."""
-        return _Line(self._offers, 0 if self._packs else self._first, {} if self._packs else here)
+        return _Line(self.offers, 0 if self._packs else self._first, {} if self._packs else here)
 
     def share(self, waiting: int) -> int:
         """How many of so many instances an offer should take in one go."""
-        return waiting if self._packs else max(1, waiting // len(self._offers))
+        return waiting if self._packs else max(1, waiting // len(self.offers))
 
     def used(self, each: _Open) -> None:
         """The next pod begins with the next agent."""
-        if not self._packs and self._offers[self._first] is each:
-            self._first = (self._first + 1) % len(self._offers)
+        if not self._packs and self.offers[self._first] is each:
+            self._first = (self._first + 1) % len(self.offers)
 
     def agents(self, world: World) -> Iterator[Agent]:
         """Who offers."""
-        return (each.agent(world) for each in self._offers)
+        return (each.agent(world) for each in self.offers)
 
 
 class _Line:
@@ -205,15 +220,15 @@ class _Queue:
 
     def __init__(
         self,
-        turn: Turn,
+        placing: _Placing,
         queue: str,
         definition: PodDefinition,
         demand: Demand,
         candidates: _Candidates,
         tried: Round,
     ) -> None:
+        self._turn = turn = placing.turn
         world = turn.world
-        self._turn = turn
         self._definition = definition
         self._launcher = world.launcher(definition)
         self._demand = demand
@@ -268,7 +283,7 @@ class _Queue:
             if len(each.operations) >= world.settings.max_instances_per_offer:
                 break
             refusals = unfulfilled(self._placement, agent)
-            outcome = match(self._definition, self._demand, each.ledger, world.random)
+            outcome = self._fit(each)
             if isinstance(outcome, Match) and not refusals:
                 each.use(self._launch_one(world.instances[self._waiting.popleft()], each, outcome), outcome.rest)
                 self._placement.add(agent)
@@ -276,6 +291,10 @@ class _Queue:
             elif not isinstance(outcome, Match):
                 refusals += outcome
         return launched, refusals
+
+    def _fit(self, each: _Open) -> Match | list[Refusal]:
+        """What the next instance would take of an offer."""
+        return match(self._definition, self._demand, each.ledger, self._turn.world.random)
 
     def _launch_one(self, waiting: Instance, on: _Open, taken: Match) -> Json:
         """Record the launch and give its operation."""
@@ -293,6 +312,61 @@ class _Queue:
             offer_id=on.offer["id"]["value"],
         )
         return self._launcher.launch_group(instance, on.offer, taken)
+
+
+class _ResidentQueue(_Queue):
+    """The launches of instances with volumes: on those they have, or on new ones."""
+
+    def __init__(
+        self,
+        placing: _Placing,
+        queue: str,
+        definition: PodDefinition,
+        demand: Demand,
+        candidates: _Candidates,
+        tried: Round,
+    ) -> None:
+        super().__init__(placing, queue, definition, demand, candidates, tried)
+        self._config_version = queue.rpartition("@")[2]
+        self._residents = placing.residents
+
+    def launch(self, most: int) -> None:
+        """First those that have some: no other place will do for them."""
+        refusals: dict[str, list[Refusal]] = {}
+        waiting, self._waiting = self._waiting, deque()
+        for instance_id in waiting:
+            if self._tried.launches < most and not self._launch_at_home(instance_id, refusals):
+                self._waiting.append(instance_id)
+        super().launch(most)
+        for each in self._candidates.offers:
+            if each.agent_id not in self._tried.refusals:
+                self._refuse(each, refusals.get(each.agent_id) or [no_reservation(self._demand)])
+
+    def _launch_at_home(self, instance_id: str, refusals: dict[str, list[Refusal]]) -> bool:
+        """Whether the instance has volumes. It is launched on them, or why not is added to the refusals."""
+        world = self._turn.world
+        instance = world.instances[instance_id]
+        others = constraints.placed(world, instance.pod_id, self._config_version, but=instance_id)
+        placement = Placement(self._definition, others, self._candidates.agents(world))
+        for each, outcome in self._residents.at_home(instance, self._definition, self._demand, placement):
+            if isinstance(outcome, Match):
+                each.use(self._launch_one(instance, each, outcome), outcome.rest)
+                self._placement.add(each.agent(world))
+                self._tried.launched(1)
+                return True
+            refusals[each.agent_id] = outcome
+        return world.instances[instance_id].reservation is not None
+
+    def _fit(self, each: _Open) -> Match | list[Refusal]:
+        waiting = self._turn.world.instances[self._waiting[0]]
+        return self._residents.settle(waiting, self._definition, self._demand, each)
+
+    def _launch_one(self, waiting: Instance, on: _Open, taken: Match) -> Json:
+        if taken.home is not None:
+            on.operations.extend(taken.home.first)
+            on.disks = taken.home.disks or on.disks
+            waiting = replace(waiting, reservation=taken.home.reservation)
+        return super()._launch_one(waiting, on, taken)
 
 
 def _definition_of(world: World, queue: str) -> PodDefinition:

@@ -35,7 +35,7 @@ class Due(StrEnum):
     BEGIN = "begin"  # key: task id; its executor should have begun by now
     GIVE_UP = "give-up"  # key: task id; the master has not known it for too long
     REPLACE = "replace"  # key: instance id; it is out of reach for long enough to be replaced, or given up
-    RESERVE = "reserve"  # key: instance id; its reservation should have been seen by now
+    RESERVE = "reserve"  # key: instance id; what is kept for it should have been seen by now
     DEPLOY = "deploy"  # key: deployment id; it should be done by now
     RECONCILE = "reconcile"  # key: stream; ask again for the tasks that nobody answered for
     RECONCILE_ALL = "reconcile-all"  # key: stream
@@ -93,6 +93,8 @@ class World:
         self.delays: dict[str, Delay] = {}  # by queue
         self.attempts: dict[str, Attempt] = {}  # by queue: what became of the offers it was tried on
         self.kills: dict[str, float] = {}  # instance id -> when its kills go out again
+        self.doubts: dict[str, float] = {}  # instance id -> by when what is kept for it is seen, if it is there
+        self.strangers: set[str] = set()  # instance ids told of, for which agents keep what nobody here asked for
         self._of_pod: dict[str, dict[str, None]] = {}
         self._versions: dict[str, dict[str, None]] = {}
         self._role_of_pod: dict[str, str] = {}

@@ -207,17 +207,6 @@ def test_what_one_pod_may_not_use_is_left_for_another() -> None:
     assert len(groups(story.offer(resources=[*resources_of("*"), *resources_of("web")], role="web"))) == 2
 
 
-def test_an_instance_with_persistent_volumes_waits() -> None:
-    """Until volumes can be reserved no offer has one."""
-    story = waiting(
-        containers=[container(volumeMounts=[{"name": "data", "mountPath": "data"}])],
-        volumes=[{"name": "data", "persistent": {"size": 10}}],
-    )
-
-    assert story.told(Decline, story.offer())
-    assert story.only.tasks == ()
-
-
 def test_an_instance_remembers_its_agents_attributes() -> None:
     story = waiting()
     story.offer(attributes=[{"name": "rack", "type": "TEXT", "text": {"value": "r1"}}])
