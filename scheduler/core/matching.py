@@ -8,30 +8,13 @@ from scheduler.core import ports
 from scheduler.core.attempts import Refusal
 from scheduler.core.constraints import Placement
 from scheduler.core.demand import Amounts, Demand
-from scheduler.core.resources import Ledger
+from scheduler.core.resources import Ledger, Match
 from scheduler.core.settings import Settings
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
 from scheduler.model.records import Agent
 
 _NANOSECONDS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """What one instance takes from an offer.
-
-    Attributes:
-        executor: the resources of the executor, all host ports of the pod among them.
-        containers: the resources of each container, in the definition's order.
-        host_ports: endpoint name and allocated host port.
-        rest: what the offer has left afterwards.
-    """
-
-    executor: tuple[Json, ...]
-    containers: tuple[tuple[Json, ...], ...]
-    host_ports: tuple[tuple[str, int], ...]
-    rest: Ledger
 
 
 @dataclass(frozen=True, slots=True)

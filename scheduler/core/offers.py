@@ -13,14 +13,14 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from scheduler.core import agents, backoff, constraints, ids, taskgroup
+from scheduler.core import agents, backoff, constraints, ids
 from scheduler.core.attempts import Attempt, Refusal, Round
 from scheduler.core.constraints import Placement
 from scheduler.core.demand import Demand
 from scheduler.core.effects import Accept, Decline
 from scheduler.core.events import OfferRescinded, OffersReceived
-from scheduler.core.matching import Match, Surroundings, match, unfulfilled, unsuitable
-from scheduler.core.resources import Ledger
+from scheduler.core.matching import Surroundings, match, unfulfilled, unsuitable
+from scheduler.core.resources import Ledger, Match
 from scheduler.core.settings import PlacementPolicy
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due, World
@@ -215,6 +215,7 @@ class _Queue:
         world = turn.world
         self._turn = turn
         self._definition = definition
+        self._launcher = world.launcher(definition)
         self._demand = demand
         self._candidates = candidates
         self._tried = tried
@@ -291,7 +292,7 @@ class _Queue:
             agent_id=on.agent_id,
             offer_id=on.offer["id"]["value"],
         )
-        return taskgroup.launch_group(world.settings, self._definition, instance, on.offer, taken)
+        return self._launcher.launch_group(instance, on.offer, taken)
 
 
 def _definition_of(world: World, queue: str) -> PodDefinition:

@@ -21,7 +21,8 @@ from scheduler.core.events import (
 from scheduler.core.standing import Standing
 from scheduler.core.turn import Turn
 from scheduler.core.world import World
-from scheduler.model.definition import Model, PodDefinition
+from scheduler.model.base import Model
+from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Deployment, Goal, Pod, PodChange
 from scheduler.model.rules import broken_update
 

@@ -3,24 +3,41 @@
 from collections.abc import Callable
 from typing import Any
 
-from scheduler.core import deadlines, flow, instances, news, offers, requests, statuses, subscription
+from scheduler.core import (
+    deadlines,
+    failures,
+    flow,
+    instances,
+    news,
+    offers,
+    operations,
+    requests,
+    statuses,
+    streams,
+    subscription,
+)
 from scheduler.core.events import (
     AgentDescribed,
+    AgentLost,
     DelayReset,
     DeploymentCancelled,
     DeploymentPaused,
     DeploymentResumed,
     Disconnected,
     Event,
+    ExecutorEnded,
     FrameworkFailed,
     GroupDeleted,
     InstancesKilled,
     OfferRescinded,
     OffersReceived,
+    OperationUpdated,
     PodDeleted,
     PodPosted,
     PodPut,
     StatusUpdated,
+    StreamAttached,
+    StreamDetached,
     Subscribed,
     Ticked,
 )
@@ -36,6 +53,9 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     OffersReceived: offers.received,
     OfferRescinded: offers.rescinded,
     StatusUpdated: statuses.updated,
+    OperationUpdated: operations.updated,
+    ExecutorEnded: failures.executor_ended,
+    AgentLost: failures.agent_lost,
     PodPosted: requests.posted,
     PodPut: requests.put,
     PodDeleted: requests.deleted,
@@ -45,6 +65,8 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     DeploymentCancelled: requests.cancelled,
     DeploymentPaused: requests.paused,
     DeploymentResumed: requests.resumed,
+    StreamAttached: streams.attached,
+    StreamDetached: streams.detached,
     Ticked: deadlines.ticked,
 }
 

@@ -217,7 +217,9 @@ def test_sigterm_to_the_executor_is_a_shutdown(agent: FakeAgent, executor: Execu
     assert executor.wait_exit() == 0
 
 
-def test_a_group_for_an_executor_that_is_ending_is_dropped(agent: FakeAgent, executor: Executor) -> None:
+def test_a_group_for_an_executor_that_shuts_down_is_dropped(agent: FakeAgent, start: StartExecutor) -> None:
+    start(MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD="10secs")
+    agent.wait_subscribed()
     agent.stubborn = {"web"}
     agent.launch_group(task("web", grace=1000.0))
     agent.wait_state("web", S, R)
@@ -225,6 +227,7 @@ def test_a_group_for_an_executor_that_is_ending_is_dropped(agent: FakeAgent, exe
     agent.wait_state("web", S, R, K)
     agent.launch_group(task("late"))
     agent.wait_state("late", "TASK_DROPPED")
+    agent.exit("web", 0)
 
 
 def test_a_scheduler_of_another_release_gets_a_clear_failure(agent: FakeAgent, start: StartExecutor) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from scheduler.core.conditions import condition
+from scheduler.core.conditions import UNCHECKED, condition
 from scheduler.core.events import (
     DelayReset,
     DeploymentCancelled,
@@ -404,7 +404,7 @@ class Cluster(RuleBasedStateMachine):
     @staticmethod
     def was_ready(instance: Instance) -> bool:
         """Whether it served, as it was then."""
-        return standing(instance, checked=False) is Standing.READY
+        return standing(instance, UNCHECKED) is Standing.READY
 
     @staticmethod
     def was_ended(instance: Instance, before: dict[str, Instance]) -> bool:
