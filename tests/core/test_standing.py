@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.core.conditions import UNCHECKED, Checks
 from scheduler.core.standing import Roster, Standing, standing
 from scheduler.model.records import Agent, Condition, Goal, Reservation
 from tests.core.support import NOON, instance, task
@@ -44,15 +45,15 @@ KEPT = Reservation(Agent("A1", "a1.example"), (), confirmed=True, since=NOON)
 def test_standings(tasks: list[Condition], goal: Goal, fields: dict[str, Any], expected: Standing) -> None:
     of = instance(*(task(each, f"c{number}") for number, each in enumerate(tasks)), goal=goal, **fields)
 
-    assert standing(of, checked=False) is expected
+    assert standing(of, UNCHECKED) is expected
 
 
 @pytest.mark.parametrize(("healthy", "expected"), [(None, S.UNREADY), (False, S.UNREADY), (True, S.READY)])
 def test_one_that_is_checked_is_ready_when_it_is_healthy(healthy: bool | None, expected: Standing) -> None:
     of = instance(task(C.RUNNING, healthy=healthy))
 
-    assert standing(of, checked=True) is expected
-    assert standing(of, checked=False) is S.READY
+    assert standing(of, Checks(health=True)) is expected
+    assert standing(of, UNCHECKED) is S.READY
 
 
 def test_a_roster_counts_by_configuration_and_knows_who_in_order() -> None:
