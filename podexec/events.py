@@ -10,20 +10,40 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from podexec.ending import Termination
-from podexec.policy import DEFAULT_KILL_GRACE, HealthPolicy
+from podexec.health import HealthPolicy
+from podexec.kills import DEFAULT_KILL_GRACE
+from podexec.wire import Dependency, Restart
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """What the machine must know of one container; the rest of the TaskInfo stays at the edge."""
+    """What the machine must know of one container; the rest of the TaskInfo stays at the edge.
+
+    Attributes:
+        container_id: of the first run; later runs have it with their number.
+        health: how each of its health checks judges.
+        check: the kind of its check, if it has one.
+        readiness: after how many failures in a row it is no longer ready; None: it has no readiness check.
+        has_hook: whether a command is run before its end.
+    """
 
     task_id: str
     container_id: str
     name: str
     kill_grace: float = DEFAULT_KILL_GRACE
     max_completion: float | None = None
-    health: HealthPolicy | None = None
+    health: tuple[HealthPolicy, ...] = ()
     check: str | None = None
+    readiness: int | None = None
+    restart: Restart | None = None
+    essential: bool = True
+    depends_on: tuple[Dependency, ...] = ()
+    has_hook: bool = False
+
+    @property
+    def has_checks(self) -> bool:
+        """Of any kind."""
+        return bool(self.health or self.check) or self.readiness is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +52,15 @@ class CheckStatus:
 
     kind: str
     value: int | bool | None = None
+
+    @property
+    def passes(self) -> bool:
+        """Whether the result is a good one: 2xx, 3xx; exit code 0; connected."""
+        if self.value is None:
+            return False
+        if self.kind == "HTTP":
+            return self.value in range(200, 400)
+        return self.value is True if self.kind == "TCP" else self.value == 0
 
 
 # -- events ----------------------------------------------------------------------------------------------------
@@ -80,7 +109,24 @@ class SignalAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class HookEnded:
+    """The command before the end has ended, failed or could not be run: it is all the same."""
+
+    container_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class HealthObserved:
+    """A result of one of the health checks, by its place among them."""
+
+    container_id: str
+    passed: bool
+    message: str = ""
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessObserved:
     container_id: str
     passed: bool
     message: str = ""
@@ -114,7 +160,16 @@ class Ticked:
     """Time has passed; nothing else."""
 
 
-ContainerEvent = ContainerLaunched | LaunchFailed | ContainerExited | SignalAnswered | HealthObserved | CheckObserved
+ContainerEvent = (
+    ContainerLaunched
+    | LaunchFailed
+    | ContainerExited
+    | SignalAnswered
+    | HookEnded
+    | HealthObserved
+    | ReadinessObserved
+    | CheckObserved
+)
 Event = Subscribed | GroupReceived | ContainerEvent | KillRequested | ShutdownRequested | Ticked
 
 
@@ -123,15 +178,30 @@ Event = Subscribed | GroupReceived | ContainerEvent | KillRequested | ShutdownRe
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Launch the container, then wait for its end."""
+    """Launch the container, then wait for its end; ``first_id`` is the id of its first run."""
 
     container_id: str
+    first_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
     container_id: str
     signal: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunHook:
+    """Run the command before the end inside the container."""
+
+    container_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Forget an ended run of a container, its sandbox included."""
+
+    container_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +216,7 @@ class StopChecks:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Send a status update of a task."""
+    """Send a status update of a task, about this container of it; empty: there was none."""
 
     task_id: str
     state: str
@@ -155,6 +225,16 @@ class Report:
     healthy: bool | None = None
     check: CheckStatus | None = None
     limitation: Mapping[str, object] | None = None
+    container_id: str = ""
+    ready: bool | None = None
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Nothing more will be asked about the container, which has ended for good; by the id of its first run."""
+
+    first_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,4 +252,4 @@ class Note:
     container_id: str = ""
 
 
-Effect = Launch | Signal | StartChecks | StopChecks | Report | Leave | Note
+Effect = Launch | Signal | RunHook | Remove | StartChecks | StopChecks | Report | Forget | Leave | Note

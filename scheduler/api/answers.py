@@ -113,7 +113,7 @@ SCHEMAS: dict[str, Json] = {
             "message": _TEXT,
             "conditions": _list(
                 _object(
-                    "Whether the container is healthy.",
+                    "Whether the container is healthy, or ready.",
                     {"name": _TEXT, "value": _words("true", "false"), **_SEEN},
                     {"reason": _TEXT},
                 )
@@ -123,6 +123,7 @@ SCHEMAS: dict[str, Json] = {
                 _object("A port of the container.", {"name": _TEXT}, {"allocatedHostPort": _PORT, "healthy": _FLAG})
             ),
             "resources": _RESOURCES,
+            "restarts": {"type": "integer", "minimum": 1, "description": "How often its executor started it again."},
             "termination": _TERMINATION,
         },
     ),

@@ -51,6 +51,7 @@ class Pods:
             settings.features,
             settings.strict_definitions,
             settings.new_group_enforce_role,
+            settings.executor.is_own,
         )
 
     def router(self) -> APIRouter:

@@ -72,13 +72,14 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
 
     CommandError: every reason why the offer does not fit.
     """
-    from scheduler.core import agents, taskgroup
+    from scheduler.core import agents
     from scheduler.core.attempts import Refusal
     from scheduler.core.constraints import Placement
     from scheduler.core.demand import demand
-    from scheduler.core.matching import Match, Surroundings, match, unfulfilled, unsuitable
+    from scheduler.core.matching import Surroundings, match, unfulfilled, unsuitable
     from scheduler.core.offers import placed
-    from scheduler.core.resources import Ledger
+    from scheduler.core.resources import Ledger, Match
+    from scheduler.core.taskgroup import Launcher
 
     offer = _sufficient_offer(definition, settings) if given is None else given
     asked = demand(definition, settings)
@@ -100,7 +101,7 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
             details=tuple(f"{each.reason}: wanted {each.asked}; offered {each.offered}" for each in refusals),
         )
     instance = placed(_waiting(definition), definition, agent, outcome, _TIME)
-    return taskgroup.launch_group(settings, definition, instance, offer, outcome)
+    return Launcher(settings, definition).launch_group(instance, offer, outcome)
 
 
 def _definition(document: Any, settings: "Settings") -> "PodDefinition":
@@ -115,6 +116,7 @@ def _definition(document: Any, settings: "Settings") -> "PodDefinition":
         settings.default_network_name,
         settings.known_networks,
         new_group_enforce_role=settings.new_group_enforce_role,
+        own_executor=settings.executor.is_own,
     )
     definition = parse(json.dumps(document).encode(), site)
     if isinstance(definition, Problems):

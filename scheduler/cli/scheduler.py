@@ -4,12 +4,13 @@ An option that Marathon has keeps Marathon's name, unit and meaning.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
 from scheduler.cli.options import option
+from scheduler.mesos.tls import TlsOptions, Verify
 from scheduler.model.json import Json
 from scheduler.model.roles import EnforceRole
 
@@ -17,11 +18,22 @@ if TYPE_CHECKING:
     from scheduler.core.settings import ExecutorCommand
 
 _PORT = 8080
+_MESOS, _TLS = "The way to Mesos", "TLS on the way to Mesos"
+_FILE: dict[str, Any] = {"rich_help_panel": _MESOS, "exists": True, "dir_okay": False}
+_PEM: dict[str, Any] = {**_FILE, "rich_help_panel": _TLS}
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 def run(
-    master: Annotated[str, option("--master", "The Mesos master.", metavar="HOST:PORT[,…]|zk://HOST:PORT,…/PATH")],
+    master: Annotated[
+        str,
+        option(
+            "--master",
+            "The Mesos master: HOST:PORT[,…], https://HOST:PORT[,…] or zk://HOST:PORT,…/PATH.",
+            metavar="MASTER",
+            rich_help_panel=_MESOS,
+        ),
+    ],
     listen: Annotated[str, option("--listen", "Where the API listens.", metavar="HOST:PORT")] = f"127.0.0.1:{_PORT}",
     http_port: Annotated[
         int | None, option("--http-port", "The port of --listen, as Marathon names it.", min=0, max=65535)
@@ -43,7 +55,7 @@ def run(
         option(
             "--executor",
             "podexec's executor: a file that every agent has, a URI that agents fetch, "
-            "or 'default' for the one that Mesos brings.",
+            "or 'default' for the one that agents have.",
             metavar="PATH|URI|default",
         ),
     ] = "default",
@@ -61,14 +73,65 @@ def run(
         option(
             "--mesos-authentication-principal",
             "The principal, where Mesos authenticates frameworks, and to whom persistent volumes belong.",
+            rich_help_panel=_MESOS,
         ),
     ] = None,
     mesos_authentication_secret_file: Annotated[
         Path | None,
+        option("--mesos-authentication-secret-file", "A file with the principal's secret.", **_FILE),
+    ] = None,
+    mesos_authentication_token_file: Annotated[
+        Path | None,
+        option("--mesos-authentication-token-file", "A file with a bearer token instead.", **_FILE),
+    ] = None,
+    mesos_tls: Annotated[
+        bool | None,
         option(
-            "--mesos-authentication-secret-file", "A file with the principal's secret.", exists=True, dir_okay=False
+            "--mesos-tls/--no-mesos-tls",
+            "Whether masters and agents are spoken to with TLS.",
+            also="LIBPROCESS_SSL_ENABLED",
+            show_default="if --master says https:// or a file for it is given",
+            rich_help_panel=_TLS,
         ),
     ] = None,
+    mesos_ca_file: Annotated[
+        Path | None,
+        option(
+            "--mesos-ca-file",
+            "Whom to trust, in PEM.",
+            also="LIBPROCESS_SSL_CA_FILE",
+            show_default="whom this machine trusts",
+            **_PEM,
+        ),
+    ] = None,
+    mesos_cert_file: Annotated[
+        Path | None,
+        option(
+            "--mesos-cert-file",
+            "This scheduler's certificate, in PEM, where Mesos asks for one.",
+            also="LIBPROCESS_SSL_CERT_FILE",
+            **_PEM,
+        ),
+    ] = None,
+    mesos_key_file: Annotated[
+        Path | None,
+        option(
+            "--mesos-key-file",
+            "Its key, in PEM.",
+            also="LIBPROCESS_SSL_KEY_FILE",
+            show_default="in the certificate's file",
+            **_PEM,
+        ),
+    ] = None,
+    mesos_tls_verify: Annotated[
+        Verify,
+        option(
+            "--mesos-tls-verify",
+            "What masters and agents must prove: 'full', certificate and name; 'certificate', only that; or 'none'.",
+            metavar="WHAT",
+            rich_help_panel=_TLS,
+        ),
+    ] = Verify.FULL,
     failover_timeout: Annotated[
         float, option("--failover-timeout", "How long Mesos keeps the pods without a scheduler, in seconds.", min=0)
     ] = 604800.0,
@@ -122,14 +185,18 @@ def run(
     ] = 600_000,
     log_level: Annotated[str, option("--log-level", "debug, info, warning, error or critical.")] = "info",
 ) -> None:
-    """Run the scheduler until it is told to stop. Pods run on when it stops."""
+    """Run the scheduler until it is told to stop. Pods run on when it stops.
+
+    Every option is also set by a variable: PODEXEC_ and its name in capitals, e.g. PODEXEC_MASTER.
+    """
+    from scheduler.cli.mesos import credentials_of, plain_master, tls_of
     from scheduler.cli.serve import Serving, serve
     from scheduler.core.settings import Settings
     from scheduler.mesos.framework import FrameworkIdentity
 
     if log_level not in _LEVELS:
         raise typer.BadParameter(f"{log_level!r} is not one of {', '.join(_LEVELS)}", param_hint="--log-level")
-    _check_master(master)
+    masters, https = plain_master(master)
     host, port = _address(listen)
     port = port if http_port is None else http_port
     features = _features(enable_features)
@@ -158,19 +225,25 @@ def run(
         webui_url=webui_url,
         hostname=hostname,
         principal=mesos_authentication_principal,
-        secret=_secret(mesos_authentication_secret_file),
         failover_timeout=failover_timeout,
         gpus="gpu_resources" in features,
     )
     serve(
         Serving(
-            master=master,
+            master=masters,
             host=host,
             port=port,
             store=store,
             settings=settings,
             identity=identity,
             secrets_source=secrets_source,
+            credentials=credentials_of(
+                mesos_authentication_principal, mesos_authentication_secret_file, mesos_authentication_token_file
+            ),
+            tls=tls_of(
+                wanted=True if https and mesos_tls is None else mesos_tls,
+                options=TlsOptions(mesos_ca_file, mesos_cert_file, mesos_key_file, mesos_tls_verify),
+            ),
             log_level=log_level,
         )
     )
@@ -188,23 +261,6 @@ def _address(text: str) -> tuple[str, int]:
     return parts.hostname or "", port
 
 
-def _check_master(master: str) -> None:
-    """Whether the text can name a master; whether one is there shows later."""
-    from scheduler.mesos.address import parse_masters
-
-    if master.startswith("zk://"):
-        parts = urlsplit(master)
-        if not parts.netloc or not parts.path.strip("/"):
-            raise typer.BadParameter(f"{master!r} is not zk://HOST:PORT,HOST:PORT/PATH", param_hint="--master")
-        return
-    try:
-        parse_masters(master)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--master") from error
-    if "/" in master:
-        raise typer.BadParameter(f"{master!r} is neither HOST:PORT nor zk://…", param_hint="--master")
-
-
 def _features(text: str) -> frozenset[str]:
     from scheduler.cli.features import parse_features
 
@@ -212,10 +268,6 @@ def _features(text: str) -> frozenset[str]:
         return parse_features(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--enable-features") from error
-
-
-def _secret(file: Path | None) -> str | None:
-    return None if file is None else file.read_text(encoding="utf-8").strip()
 
 
 def executor_for(executor: str, python: str, log_level: str) -> "ExecutorCommand":

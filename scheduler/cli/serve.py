@@ -6,11 +6,12 @@ cannot go on. What can be refused without Mesos - a taken port, a foreign store 
 
 import asyncio
 import contextlib
+import gc
 import os
 import secrets
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 
@@ -25,8 +26,10 @@ from scheduler.core.events import Event
 from scheduler.core.settings import Settings
 from scheduler.core.step import step
 from scheduler.core.world import World
+from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Driver
 from scheduler.mesos.framework import FrameworkIdentity
+from scheduler.mesos.tls import Tls
 from scheduler.observe import log as logging
 from scheduler.secrets import open_source
 from scheduler.shell.bus import Bus
@@ -35,6 +38,7 @@ from scheduler.shell.ports import SecretError, Secrets
 from scheduler.store import Store, StoreError, open_store
 
 _BACKLOG = 2048
+_COLLECTOR_THRESHOLDS = (50_000, 20, 50)
 _LAST_REQUESTS = 5  # seconds in which requests under way are still answered at the end
 _ANY_ADDRESS = ("", "0.0.0.0", "::")
 
@@ -49,6 +53,8 @@ class Serving:
         settings: what the core must know.
         identity: who the framework is to Mesos.
         secrets_source: as ``--secrets-source`` has it.
+        credentials: what proves the identity; None: nothing.
+        tls: None: Mesos is spoken to without.
     """
 
     master: str
@@ -58,6 +64,8 @@ class Serving:
     settings: Settings
     identity: FrameworkIdentity
     secrets_source: str = "environment"
+    credentials: Credentials | None = None
+    tls: Tls | None = None
     log_level: str = "info"
 
 
@@ -76,9 +84,10 @@ def serve(serving: Serving) -> None:
 async def _run(serving: Serving, store: Store, source: Secrets | None, listening: socket.socket) -> None:
     world = World(serving.settings, secrets.randbits(64), store.load())
     advertised = _advertised(serving, listening)
+    _spare_the_world()
 
-    def submit(event: Event) -> None:
-        shell.submit_threadsafe(event)
+    def submit(events: Sequence[Event]) -> None:
+        shell.submit_all_threadsafe(events)
 
     def failed(error: BaseException) -> None:
         shell.fail_threadsafe(error)
@@ -92,7 +101,16 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
         roles=world.roles(),
     )
     framework_id = world.framework.id if world.framework is not None else None
-    driver = Driver(identity, serving.master, submit, failed, framework_id=framework_id, secrets=source)
+    driver = Driver(
+        identity,
+        serving.master,
+        submit,
+        failed,
+        framework_id=framework_id,
+        credentials=serving.credentials,
+        tls=serving.tls,
+        secrets=source,
+    )
     shell = Shell(world, step, store, driver, bus=Bus(store.tail()))
     server = _Server(
         uvicorn.Config(
@@ -135,6 +153,17 @@ async def _until_told(
         waiting.cancel()
         driver.stop()
         await asyncio.to_thread(driver.join)
+
+
+def _spare_the_world() -> None:
+    """Have Python's garbage collector seldom look at all there is.
+
+    What the world holds lives long and refers to itself in no circles; to walk over it again and again would cost more
+    than any event does.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTOR_THRESHOLDS)
 
 
 class _Server(uvicorn.Server):

@@ -27,7 +27,7 @@ def ended(turn: Turn, instance: Instance) -> None:
     """An incarnation ended: lengthen the delay of its configuration if it should have run on."""
     if any(task.reason == DRAINING for task in instance.tasks):
         turn.world.forget_delay(_queue(instance))
-    elif any(map(_is_failure, instance.tasks)):
+    elif not instance.killing and any(map(_is_failure, instance.tasks)):
         _lengthen(turn, instance)
 
 

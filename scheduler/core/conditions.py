@@ -1,5 +1,6 @@
 """What an instance comes to, derived from its tasks: its condition, its health, how far it is. Stored nowhere."""
 
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from scheduler.model.definition import PodDefinition
@@ -29,7 +30,10 @@ def condition(instance: Instance) -> Condition:
     """The condition of the instance as a whole."""
     if not instance.tasks:
         return Condition.SCHEDULED
-    found = min((task.condition for task in instance.tasks), key=RANK.__getitem__)
+    found = instance.tasks[0].condition
+    for task in instance.tasks:
+        if RANK[task.condition] < RANK[found]:
+            found = task.condition
     if found is Condition.UNREACHABLE and instance.inactive:
         return Condition.UNREACHABLE_INACTIVE
     return found
@@ -48,16 +52,43 @@ def health(instance: Instance) -> bool | None:
     return healthy
 
 
-def is_checked(definition: PodDefinition) -> bool:
-    """Whether an instance has to be healthy to do its work."""
-    return any(container.health_check for container in definition.containers)
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What has to be found of an instance that runs before it counts as one that does its work.
+
+    Attributes:
+        health: whether a container has a health check.
+        readiness: the containers that say themselves when they can be used.
+    """
+
+    health: bool = False
+    readiness: frozenset[str] = frozenset()
 
 
-def ready(instance: Instance, checked: bool) -> bool:
-    """Whether the instance does its work: it runs and, where it is checked, it is healthy."""
+UNCHECKED = Checks()
+
+
+def checks(definition: PodDefinition) -> Checks:
+    """What instances of a definition are checked for."""
+    return Checks(
+        health=any(container.every_health_check for container in definition.containers),
+        readiness=frozenset(
+            container.name for container in definition.containers if container.readiness_check or container.check
+        ),
+    )
+
+
+def ready(instance: Instance, asked: Checks) -> bool:
+    """Whether the instance does its work: it runs and, as far as it is checked, it is healthy and can be used."""
     if condition(instance) is not Condition.RUNNING:
         return False
-    return not checked or health(instance) is True
+    if asked.health and health(instance) is not True:
+        return False
+    return not asked.readiness or all(
+        task.ready is True or task.condition is Condition.FINISHED
+        for task in instance.tasks
+        if task.container in asked.readiness
+    )
 
 
 def task_state(of: Condition) -> str:
@@ -74,6 +105,8 @@ _STATES = {each: f"TASK_{each.name}" for each in Condition} | {
 
 class Phase(Enum):
     """How far an incarnation is."""
+
+    __hash__ = object.__hash__
 
     WAITING = auto()  # not launched
     ALIVE = auto()

@@ -22,7 +22,7 @@ _THERE = (Standing.READY, Standing.UNREADY, Standing.INACTIVE, Standing.ENDING)
 def begin(
     turn: Turn, changes: Sequence[PodChange], steps: plans.Steps, rollout: Rollout, *, reverts: str | None = None
 ) -> Deployment:
-    """Set out to carry a change of pods out, which the world knows of already. Without steps it is done at once."""
+    """Set out to carry a change of pods out, which the world knows of already. Without steps it is done already."""
     world = turn.world
     deployment = Deployment(
         id=world.new_uuid(),
@@ -34,11 +34,15 @@ def begin(
         deadline=None if rollout.deadline is None else turn.now + rollout.deadline,
         reverts=reverts,
     )
+    for group in dict.fromkeys(map(group_of, _pods(deployment))):
+        turn.publish("group_change_success", groupId=group, version=deployment.version)
+    if not steps:
+        _succeed(turn, deployment)
+        return deployment
     turn.note("info", "deployment begun", deployment_id=deployment.id, pods=", ".join(_pods(deployment)))
     turn.put(deployment)
-    turn.pods.update(dict.fromkeys(_pods(deployment)))
     turn.publish("deployment_info", plan=plans.describe(deployment), currentStep=_step(deployment))
-    return deployment
+    return _begin_actions(turn, deployment)  # at once: no pod is to be held, even for a moment, that need not wait
 
 
 def advance(turn: Turn, deployment_id: str) -> None:
@@ -46,10 +50,8 @@ def advance(turn: Turn, deployment_id: str) -> None:
     deployment = turn.world.deployments.get(deployment_id)
     if deployment is None or deployment.paused:
         return
+    deployment = _begin_actions(turn, deployment)
     step = plans.present_step(deployment)
-    for action, pod_id in step:
-        if pod_id not in deployment.released and not waits_for(turn.world, deployment, action, pod_id):
-            deployment = _release(turn, deployment, action, pod_id)
     if all(pod_id in deployment.released and _is_done(turn.world, action, pod_id) for action, pod_id in step):
         _next(turn, deployment)
 
@@ -59,7 +61,11 @@ def waits_for(world: World, deployment: Deployment, action: Action, pod_id: str)
     pod = world.pods.get(pod_id)
     if action in (Action.START, Action.STOP) or pod is None:
         return ()
-    return [each for each in world.current(pod).dependencies if not _is_settled(world, deployment, each)]
+    definition = world.current(pod)
+    there = world.roster(pod_id).everyone(Standing.READY, Standing.UNREADY)
+    if action is Action.SCALE and definition.scaling.instances <= there:
+        return ()  # fewer need nobody
+    return [each for each in definition.dependencies if not _is_settled(world, deployment, each)]
 
 
 def in_the_way(world: World, pod_ids: Iterable[str]) -> list[Deployment]:
@@ -105,6 +111,11 @@ def roll_back(turn: Turn, deployment: Deployment, reason: str) -> Deployment:
     return begin(turn, changes, steps, Rollout(batch_size=deployment.batch_size), reverts=deployment.id)
 
 
+def group_of(pod_id: str) -> str:
+    """The group a pod, or a group, is in."""
+    return "/" + "/".join(segments(pod_id)[:-1])
+
+
 def pause(turn: Turn, deployment: Deployment) -> None:
     """Replace nothing more until it is resumed; its deadline stands still."""
     if not deployment.paused:
@@ -124,13 +135,22 @@ def overdue(turn: Turn, deployment_id: str) -> None:
     """A deadline has come: what is not done by now is rolled back."""
     deployment = turn.world.deployments.get(deployment_id)
     if deployment is not None and deployment.deadline is not None and deployment.deadline <= turn.now:
-        roll_back(turn, deployment, f"not done within {deployment.deadline - deployment.created_at:g} s: rolled back")
+        roll_back(turn, deployment, "not done by its deadline: rolled back")
 
 
 def _fail(turn: Turn, deployment: Deployment, reason: str) -> None:
     turn.note("warning", "deployment cancelled", deployment_id=deployment.id, reason=reason)
+    turn.publish("deployment_step_failure", plan=plans.describe(deployment), currentStep=_step(deployment))
     turn.publish("deployment_failed", id=deployment.id, plan=plans.describe(deployment), reason=reason)
     turn.delete(deployment)
+
+
+def _begin_actions(turn: Turn, deployment: Deployment) -> Deployment:
+    """Begin every action of the present step that waits for nothing."""
+    for action, pod_id in plans.present_step(deployment):
+        if pod_id not in deployment.released and not waits_for(turn.world, deployment, action, pod_id):
+            deployment = _release(turn, deployment, action, pod_id)
+    return deployment
 
 
 def _release(turn: Turn, deployment: Deployment, action: Action, pod_id: str) -> Deployment:
@@ -175,16 +195,14 @@ def _next(turn: Turn, deployment: Deployment) -> None:
         turn.put(following)
         turn.publish("deployment_info", plan=plans.describe(following), currentStep=_step(following))
     else:
-        _finish(turn, deployment)
+        turn.delete(deployment)
+        _succeed(turn, deployment)
 
 
-def _finish(turn: Turn, deployment: Deployment) -> None:
+def _succeed(turn: Turn, deployment: Deployment) -> None:
     turn.note("info", "deployment done", deployment_id=deployment.id)
-    if deployment.steps:
-        turn.publish("deployment_success", id=deployment.id, plan=plans.describe(deployment))
-    turn.delete(deployment)
+    turn.publish("deployment_success", id=deployment.id, plan=plans.describe(deployment))
     for pod_id in _pods(deployment):
-        turn.publish("group_change_success", groupId=_group(pod_id), version=deployment.version)
         versions.purge(turn, pod_id)
         turn.pods[pod_id] = None
 
@@ -196,7 +214,3 @@ def _step(deployment: Deployment) -> Mapping[str, object]:
 
 def _pods(deployment: Deployment) -> list[str]:
     return [change.pod_id for change in deployment.changes]
-
-
-def _group(pod_id: str) -> str:
-    return "/" + "/".join(segments(pod_id)[:-1])

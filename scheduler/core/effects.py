@@ -50,10 +50,23 @@ class SetRoles:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """Kill a task. At most once on its way: the core repeats it until the task has ended."""
+    """Kill a task. At most once on its way: the core repeats it until the task has ended.
+
+    Attributes:
+        grace: seconds between SIGTERM and SIGKILL, over whatever was said before; None: as the task's launch has it.
+    """
 
     task_id: str
     agent_id: str | None
+    grace: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """End an executor and all its tasks. At most once on its way, and lost while its agent is disconnected."""
+
+    executor_id: str
+    agent_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,16 @@ class Acknowledge:
     task_id: str
     agent_id: str
     uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgeOperation:
+    """Tell the agent that the status of an offer operation is durable here. Performed last."""
+
+    operation_id: str
+    agent_id: str
+    uuid: str
+    resource_provider_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,5 +175,18 @@ class Stop:
 
 
 Effect = (
-    Accept | Decline | Revive | Suppress | SetRoles | Kill | Reconcile | Acknowledge | Reply | Publish | Note | Stop
+    Accept
+    | Decline
+    | Revive
+    | Suppress
+    | SetRoles
+    | Kill
+    | Shutdown
+    | Reconcile
+    | Acknowledge
+    | AcknowledgeOperation
+    | Reply
+    | Publish
+    | Note
+    | Stop
 )

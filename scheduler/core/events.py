@@ -9,7 +9,12 @@ from scheduler.model.records import Condition, NetworkAddress
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """The master accepted the subscription: a new stream, on which no old offer is valid."""
+    """The master accepted the subscription: a new stream, on which no old offer is valid.
+
+    Attributes:
+        region: of the leading master; the home region of fault domains. None: it has none.
+        zone: of the leading master.
+    """
 
     framework_id: str
     master: str
@@ -51,6 +56,8 @@ class StatusUpdated:
     Attributes:
         uuid: base64, present when the update wants an acknowledgement.
         timestamp: when the sender made it, seconds since the epoch.
+        ready: whether the container can be used; None: the status does not say.
+        restarts: how often its executor started the container again.
     """
 
     task_id: str
@@ -62,6 +69,46 @@ class StatusUpdated:
     reason: str | None = None
     healthy: bool | None = None
     networks: tuple[NetworkAddress, ...] = ()
+    ready: bool | None = None
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OperationUpdated:
+    """The status of an offer operation that has an id, such as the creation of a volume.
+
+    Attributes:
+        state: as Mesos names it, e.g. ``OPERATION_FINISHED``.
+        uuid: base64, present when the update wants an acknowledgement.
+        resource_provider_id: of the one that carried it out; None: the agent itself.
+    """
+
+    operation_id: str
+    state: str
+    message: str
+    agent_id: str | None
+    uuid: str | None = None
+    resource_provider_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorEnded:
+    """An executor is gone. No more than a hint: it may be missing, and come before or after the tasks' statuses.
+
+    Attributes:
+        status: raw wait status of its process, where the agent knows it.
+    """
+
+    executor_id: str
+    agent_id: str
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLost:
+    """The master removed an agent. A hint, as ``ExecutorEnded``."""
+
+    agent_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +249,9 @@ Event = (
     | OffersReceived
     | OfferRescinded
     | StatusUpdated
+    | OperationUpdated
+    | ExecutorEnded
+    | AgentLost
     | AgentDescribed
     | PodPosted
     | PodPut

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from scheduler.core import backoff, deployments, kills, residents, unreachable, upgrade, versions
+from scheduler.core import backoff, deployments, kills, news, residents, unreachable, upgrade, versions
 from scheduler.core.conditions import RANK, Phase, phase
 from scheduler.core.turn import Turn
 from scheduler.core.world import World, is_to_be_freed
@@ -74,6 +74,7 @@ def _relaunch(turn: Turn, instance: Instance) -> None:
     if pod is None:
         kills.decommission(turn, instance)
         return
+    news.end(turn, instance)
     pod = _remember(turn, pod, instance)
     backoff.ended(turn, instance)
     outdated = instance.config_version != pod.config_version
@@ -135,6 +136,7 @@ def _forget(turn: Turn, instance: Instance) -> None:
         turn.demand_grew = True  # only in an offer can what is reserved be given back
         return
     turn.world.doubts.pop(instance.id, None)
+    news.end(turn, instance)
     turn.delete(instance)
     if instance.pod_id not in turn.world.pods and not turn.world.has_instances(instance.pod_id):
         turn.publish("app_terminated_event", appId=instance.pod_id)

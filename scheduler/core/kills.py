@@ -3,18 +3,10 @@
 from dataclasses import replace
 
 from scheduler.core.effects import Kill
+from scheduler.core.graces import seconds_to_stop
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due
-from scheduler.model.definition import Container
 from scheduler.model.records import Goal, Instance
-
-_DEFAULT_GRACE = 3.0  # Mesos' own, for a container that does not say
-
-
-def kill_grace(container: Container) -> float:
-    """Seconds between SIGTERM and SIGKILL of a container."""
-    seconds = container.lifecycle.kill_grace_period_seconds if container.lifecycle else None
-    return _DEFAULT_GRACE if seconds is None else seconds
 
 
 def decommission(turn: Turn, instance: Instance) -> None:
@@ -83,4 +75,4 @@ def _repeat_at(turn: Turn, instance: Instance, when: float) -> None:
 def _longest_grace(turn: Turn, instance: Instance) -> float:
     """Seconds in which the executor should have ended every container by itself."""
     definition = turn.world.definition(instance.pod_id, instance.version)
-    return max(map(kill_grace, definition.containers)) + turn.world.settings.kill_retry_timeout
+    return seconds_to_stop(definition) + turn.world.settings.kill_retry_timeout

@@ -13,6 +13,12 @@ def tell(turn: Turn) -> None:
             _compare(turn, before, after)
 
 
+def end(turn: Turn, ended: Instance) -> None:
+    """Tell how an incarnation ended, before the instance is made to wait for the next one, or is forgotten."""
+    _compare(turn, turn.before.get(ended.id, ended), ended)
+    turn.before[ended.id] = ended
+
+
 def _compare(turn: Turn, before: Instance | None, after: Instance) -> None:
     now = condition(after)
     if before is None or condition(before) is not now or before.goal is not after.goal:

@@ -13,16 +13,16 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from scheduler.core import agents, backoff, constraints, ids, taskgroup
+from scheduler.core import agents, backoff, constraints, ids
 from scheduler.core.attempts import Attempt, Refusal, Round
 from scheduler.core.constraints import Placement
 from scheduler.core.demand import Demand
 from scheduler.core.disks import Disks
 from scheduler.core.effects import Accept, Decline
 from scheduler.core.events import OfferRescinded, OffersReceived
-from scheduler.core.matching import Match, Surroundings, match, unfulfilled, unsuitable
-from scheduler.core.residents import Residents, no_reservation
-from scheduler.core.resources import Ledger
+from scheduler.core.matching import Surroundings, match, unfulfilled, unsuitable
+from scheduler.core.residents import Home, Residents, no_reservation
+from scheduler.core.resources import Ledger, Match
 from scheduler.core.settings import PlacementPolicy
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due, World
@@ -229,6 +229,7 @@ class _Queue:
         self._turn = turn = placing.turn
         world = turn.world
         self._definition = definition
+        self._launcher = world.launcher(definition)
         self._demand = demand
         self._candidates = candidates
         self._tried = tried
@@ -307,7 +308,7 @@ class _Queue:
             agent_id=on.agent_id,
             offer_id=on.offer["id"]["value"],
         )
-        return taskgroup.launch_group(world.settings, self._definition, instance, on.offer, taken)
+        return self._launcher.launch_group(instance, on.offer, taken)
 
 
 class _ResidentQueue(_Queue):
@@ -358,10 +359,10 @@ class _ResidentQueue(_Queue):
         return self._residents.settle(waiting, self._definition, self._demand, each)
 
     def _launch_one(self, waiting: Instance, on: _Open, taken: Match) -> Json:
-        if taken.home is not None:
-            on.operations.extend(taken.home.first)
-            on.disks = taken.home.disks or on.disks
-            waiting = replace(waiting, reservation=taken.home.reservation)
+        if isinstance(taken, Home):
+            on.operations.extend(taken.first)
+            on.disks = taken.disks or on.disks
+            waiting = replace(waiting, reservation=taken.reservation)
         return super()._launch_one(waiting, on, taken)
 
 

@@ -21,7 +21,8 @@ from scheduler.core.events import (
 from scheduler.core.standing import Standing
 from scheduler.core.turn import Turn
 from scheduler.core.world import World
-from scheduler.model.definition import Model, PodDefinition
+from scheduler.model.base import Model
+from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Deployment, Goal, Pod, PodChange
 from scheduler.model.rules import broken_update
 
@@ -39,7 +40,7 @@ def posted(turn: Turn, event: PodPosted) -> None:
     """Create a pod."""
     if event.definition.id in turn.world.pods:
         message = f"An app/pod with this id already exists: {event.definition.id}. Update it with PUT."
-        _answer(turn, event.request, Refused("exists", message))
+        _refuse(turn, event.request, event.definition.id, Refused("exists", message))
         return
     _accept(turn, event.request, event.definition, event.rollout, event.origin, "pod_created_event")
 
@@ -51,8 +52,12 @@ def put(turn: Turn, event: PodPut) -> None:
     if pod is not None:
         present = world.current(pod)
         if present == event.definition.model_copy(update={"version": present.version}) and _is_as_defined(world, pod):
-            running = world.deploying.get(pod.id)
-            _answer(turn, event.request, Done(running or world.new_uuid(), present, present.version or ""))
+            deployment = world.deployment_of(pod.id)
+            if deployment is None:  # Marathon's answer names a deployment, and whoever waits for that hears of its end
+                turn.publish("pod_updated_event", clientIp=event.origin.client_ip, uri=event.origin.uri)
+                same = PodChange(pod.id, (pod.version, pod.config_version), pod.version)
+                deployment = deployments.begin(turn, [same], (), event.rollout)
+            _answer(turn, event.request, Done(deployment.id, present, deployment.version))
             return
     _accept(turn, event.request, event.definition, event.rollout, event.origin, "pod_updated_event")
 
@@ -81,7 +86,7 @@ def _accept(turn: Turn, request: int, asked: PodDefinition, rollout: Rollout, or
     pod = world.pods.get(asked.id)
     refusal = _wrong_with(world, pod, asked) or _in_the_way(world, [asked.id], rollout)
     if refusal is not None:
-        _answer(turn, request, refusal)
+        _refuse(turn, request, asked.id, refusal)
         return
     _clear_the_way(turn, [asked.id])
     present = world.current(pod) if pod is not None else None
@@ -130,7 +135,7 @@ def _remove(turn: Turn, request: int, pods: list[Pod], rollout: Rollout, origin:
     going = {pod.id: world.current(pod) for pod in pods}
     refusal = _needed(world, going.keys(), rollout) or _in_the_way(world, going, rollout)
     if refusal is not None:
-        _answer(turn, request, refusal)
+        _refuse(turn, request, pods[0].id, refusal)
         return
     _clear_the_way(turn, going)
     for pod in pods:
@@ -213,6 +218,13 @@ def resumed(turn: Turn, event: DeploymentResumed) -> None:
 
 def _answer(turn: Turn, request: int, answer: Done | Killed | Refused) -> None:
     turn.ask(Reply(request, answer))
+
+
+def _refuse(turn: Turn, request: int, pod_id: str, refusal: Refused) -> None:
+    """Refuse a change of pods."""
+    group = deployments.group_of(pod_id)
+    turn.publish("group_change_failed", groupId=group, version=versions.stamp(turn.now), reason=refusal.message)
+    _answer(turn, request, refusal)
 
 
 def _deployment(turn: Turn, request: int, deployment_id: str) -> Deployment | None:

@@ -8,7 +8,7 @@ is left alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
@@ -17,9 +17,9 @@ from scheduler.core.attempts import Refusal
 from scheduler.core.constraints import Placement
 from scheduler.core.demand import Demand
 from scheduler.core.disks import Disks
-from scheduler.core.matching import Home, Match, Surroundings, match, unfulfilled, unsuitable
+from scheduler.core.matching import Surroundings, match, unfulfilled, unsuitable
 from scheduler.core.reservations import giving_back, kept_by, kept_for, making, reserved, volume_of, with_volume
-from scheduler.core.resources import Ledger
+from scheduler.core.resources import Ledger, Match
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due, World, is_to_be_freed
 from scheduler.model.definition import PodDefinition
@@ -28,6 +28,21 @@ from scheduler.model.records import Agent, Condition, Goal, Instance, LocalVolum
 
 _STARTED = (Condition.STARTING, Condition.RUNNING)
 _NEVER_STARTED = (Condition.ERROR, Condition.DROPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Home(Match):
+    """What an instance with persistent volumes takes from an offer.
+
+    Attributes:
+        reservation: what is kept for it from now on.
+        first: the operations that have to come before its launch.
+        disks: what the offer has left of them afterwards; None: they are not touched.
+    """
+
+    reservation: Reservation
+    first: tuple[Json, ...] = ()
+    disks: Disks | None = None
 
 
 class Offer(Protocol):
@@ -153,7 +168,8 @@ class Residents(Generic[OfferT]):
         if refusals:
             return refusals
         made = [each for each in resources if volume_of(each) is not None]
-        return replace(outcome, executor=(*outcome.executor, *made), rest=on.ledger, home=Home(reservation))
+        executor = (*outcome.executor, *made)
+        return Home(executor, outcome.containers, outcome.host_ports, on.ledger, reservation)
 
     def _recognised(
         self, instance: Instance, demand: Demand, agent: Agent, resources: list[Json]
@@ -195,7 +211,7 @@ def settle(
     disks: Disks,
     offer: Json,
     principal: str | None,
-) -> Match | Refusal:
+) -> Home | Refusal:
     """What an instance takes of an offer, as it is once all of that is kept for it, with its volumes on these disks."""
     picked = disks.pick(definition.volumes, taken.rest)
     if isinstance(picked, Refusal):
@@ -208,8 +224,15 @@ def settle(
     executor, containers, bare = keep(taken.executor), tuple(map(keep, taken.containers)), keep(picked.resources)
     made = tuple(with_volume(disk, volume, principal) for disk, volume in zip(bare, reservation.volumes, strict=True))
     everything = (*executor, *chain.from_iterable(containers), *bare)
-    home = Home(reservation, making(everything, made), picked.rest)
-    return replace(taken, executor=(*executor, *made), containers=containers, home=home)
+    return Home(
+        executor=(*executor, *made),
+        containers=containers,
+        host_ports=taken.host_ports,
+        rest=taken.rest,
+        reservation=reservation,
+        first=making(everything, made),
+        disks=picked.rest,
+    )
 
 
 # --------------------------------------------------------------------- without an offer

@@ -4,7 +4,6 @@ Scalars are counted in thousandths, Mesos' own precision, so that nothing is los
 Each quantity is taken whole out of one offered entry and keeps that entry's role and reservation: Mesos compares them.
 """
 
-import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -65,7 +64,8 @@ class Ledger:
 
     def fork(self, roles: frozenset[str] | None = None) -> "Ledger":
         """A copy to try a match on. It uses the resources of these roles only; without any, all."""
-        other = copy.copy(self)
+        other = Ledger.__new__(Ledger)
+        other.offer = self.offer
         other._usable = roles  # noqa: SLF001 - its own class
         other._scalars = {  # noqa: SLF001
             name: [_Scalar(entry.template, entry.role, entry.left) for entry in entries]
@@ -112,6 +112,23 @@ class Ledger:
 
     def _may_use(self, entry: _Scalar | _Ports) -> bool:
         return self._usable is None or entry.role in self._usable
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What one instance takes from an offer.
+
+    Attributes:
+        executor: the resources of the executor, all host ports of the pod among them.
+        containers: the resources of each container, in the definition's order.
+        host_ports: endpoint name and allocated host port.
+        rest: what the offer has left afterwards.
+    """
+
+    executor: tuple[Json, ...]
+    containers: tuple[tuple[Json, ...], ...]
+    host_ports: tuple[tuple[str, int], ...]
+    rest: Ledger
 
 
 def _role(resource: Json) -> str:

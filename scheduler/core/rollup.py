@@ -102,7 +102,7 @@ def _status(instance: Instance, unhealthy: bool) -> tuple[str, str | None]:
     """The word for an instance, and what there is to say about it."""
     overall = condition(instance)
     if overall is Condition.RUNNING:
-        return ("DEGRADED", "at least one container is not healthy") if unhealthy else ("STABLE", None)
+        return ("DEGRADED", "at least one container is not healthy, or not ready") if unhealthy else ("STABLE", None)
     if overall is Condition.UNREACHABLE:
         return "DEGRADED", "the agent of this instance is unreachable"
     if overall is Condition.KILLING:
@@ -147,6 +147,7 @@ def _container_status(instance: Instance, task: Task, container: Container) -> J
             "containerId": task.id if active else None,
             "endpoints": _endpoints(instance, task, container) if active else [],
             "resources": _resources(container.resources) if takes else {},
+            "restarts": task.restarts or None,
             "termination": _exit(task.message) if task.condition.terminal else {},
             "lastUpdated": since,
             "lastChanged": since,
@@ -155,18 +156,23 @@ def _container_status(instance: Instance, task: Task, container: Container) -> J
 
 
 def _conditions(task: Task, container: Container) -> list[Json]:
-    """Whether the container is healthy, once it can be and if it is checked at all."""
-    if container.health_check is None or task.condition in _NOT_YET_STARTED or task.condition.terminal:
+    """Whether the container is healthy, and can be used, once it can be and as far as it is checked at all."""
+    if task.condition in _NOT_YET_STARTED or task.condition.terminal:
         return []
-    said = task.healthy is not None
+    asked = {
+        "healthy": (task.healthy, "health", bool(container.every_health_check)),
+        "ready": (task.ready, "readiness", bool(container.readiness_check or container.check)),
+    }
     return [
         {
-            "name": "healthy",
-            "value": "true" if task.healthy else "false",
-            "reason": "health-reported-by-mesos" if said else "health-unreported-by-mesos",
+            "name": name,
+            "value": "true" if said else "false",
+            "reason": f"{what}-{'unreported' if said is None else 'reported'}-by-mesos",
             "lastChanged": moment(task.since),
             "lastUpdated": moment(task.since),
         }
+        for name, (said, what, is_asked) in asked.items()
+        if is_asked
     ]
 
 

@@ -1,7 +1,7 @@
 """Which instances of a pod go first where some must go.
 
-First those that do the least, then by the definition's ``killSelection``; where instances are grouped by a constraint,
-those of the largest groups, so that what is left is spread more evenly.
+First those that are not ready, and of them those that do the least, then by the definition's ``killSelection``; where
+instances are grouped by a constraint, those of the largest groups, so that what is left is spread more evenly.
 """
 
 from collections import Counter
@@ -15,12 +15,13 @@ from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Condition, Instance, Pod
 
-# What was never launched is not missed; then Marathon's order.
+# What was never launched is not missed, nor is what is ending anyway (None); then Marathon's order.
 _LEAST_FIRST = {
     each: order
     for order, each in enumerate(
         (
             Condition.SCHEDULED,
+            None,
             Condition.UNREACHABLE,
             Condition.PROVISIONED,
             Condition.STAGING,
@@ -43,21 +44,23 @@ def choose(world: World, definition: PodDefinition, ids: Iterable[str], count: i
     """So many of these instances."""
     if count <= 0:
         return ()
-    candidates = _in_order((world.instances[each] for each in ids), definition)
+    candidates = _in_order(world, ids, definition)
     fields = [each.field_name for each in definition.scheduling.placement.constraints if each.operator == "GROUP_BY"]
     if fields:
         return _of_largest_groups(candidates, fields, count)
     return candidates[:count]
 
 
-def _in_order(instances: Iterable[Instance], definition: PodDefinition) -> list[Instance]:
+def _in_order(world: World, ids: Iterable[str], definition: PodDefinition) -> list[Instance]:
     sign = -1 if _youngest_first(definition) else 1
 
-    def key(instance: Instance) -> tuple[int, float, float]:
-        least = _LEAST_FIRST.get(condition(instance), len(_LEAST_FIRST))
-        return least, sign * _active_since(instance), sign * instance.created_at
+    def key(instance: Instance) -> tuple[bool, int, float, float]:
+        is_ready = world.standing(instance.id) is Standing.READY
+        does = None if instance.killing else condition(instance)
+        least = _LEAST_FIRST.get(does, _LEAST_FIRST[None])
+        return is_ready, least, sign * _active_since(instance), sign * instance.created_at
 
-    return sorted(instances, key=key)
+    return sorted((world.instances[each] for each in ids), key=key)
 
 
 def _active_since(instance: Instance) -> float:

@@ -50,6 +50,11 @@ class ExecutorCommand:
     command: Json | None
     data: str | None = None
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is podexec's own."""
+        return self.command is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -4,17 +4,17 @@ Every status update moves at most one instance from one line of a roster to anot
 counts never needs a look at all instances.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from enum import Enum, auto
 
-from scheduler.core.conditions import Phase, condition, phase, ready
-from scheduler.model.records import Condition, Goal, Instance
-
-_OUT_OF_REACH = (Condition.UNREACHABLE, Condition.UNREACHABLE_INACTIVE)
+from scheduler.core.conditions import Checks, Phase, phase, ready
+from scheduler.model.records import Goal, Instance
 
 
 class Standing(Enum):
     """What an instance counts as."""
+
+    __hash__ = object.__hash__  # the enum's own is computed in Python, and every update looks members up
 
     READY = auto()  # does its work
     UNREADY = auto()  # is to do it, and does not yet or no more
@@ -24,15 +24,19 @@ class Standing(Enum):
     STOPPED = auto()  # ended, and kept with its volumes
 
 
-def standing(instance: Instance, checked: bool) -> Standing:
-    """What the instance counts as. ``checked``: whether it has to be healthy to do its work."""
+def standing(instance: Instance, asked: Checks) -> Standing:
+    """What the instance counts as. ``asked``: what has to be found of it before it is ready."""
     if instance.goal is Goal.RUNNING:
         if instance.inactive:
             return Standing.INACTIVE
-        return Standing.READY if not instance.killing and ready(instance, checked) else Standing.UNREADY
-    if phase(instance) in (Phase.WAITING, Phase.ENDED):
-        return Standing.STOPPED if instance.goal is Goal.STOPPED else Standing.AWAY
-    return Standing.AWAY if condition(instance) in _OUT_OF_REACH else Standing.ENDING
+        return Standing.READY if not instance.killing and ready(instance, asked) else Standing.UNREADY
+    match phase(instance):
+        case Phase.WAITING | Phase.ENDED:
+            return Standing.STOPPED if instance.goal is Goal.STOPPED else Standing.AWAY
+        case Phase.AWAY:
+            return Standing.AWAY
+        case _:
+            return Standing.ENDING
 
 
 class Roster:
@@ -57,16 +61,15 @@ class Roster:
 
     def current(self, config_version: str, *standings: Standing) -> int:
         """How many of this configuration count as one of these."""
-        lines = self._lines.get(config_version, {})
-        return sum(len(lines.get(standing, ())) for standing in standings)
+        return _count(self._lines.get(config_version, {}), standings)
 
     def outdated(self, config_version: str, *standings: Standing) -> int:
         """How many of every other configuration do."""
-        return self.everyone(*standings) - self.current(config_version, *standings)
+        return sum(_count(lines, standings) for version, lines in self._lines.items() if version != config_version)
 
     def everyone(self, *standings: Standing) -> int:
         """How many of any configuration do."""
-        return sum(len(lines.get(standing, ())) for lines in self._lines.values() for standing in standings)
+        return sum(_count(lines, standings) for lines in self._lines.values())
 
     def ids(
         self, config_version: str, *standings: Standing, outdated: bool = False, newest_first: bool = False
@@ -77,3 +80,12 @@ class Roster:
                 for standing in standings:
                     line = lines.get(standing, {})
                     yield from reversed(line) if newest_first else line
+
+
+def _count(lines: Mapping[Standing, Sized], standings: Iterable[Standing]) -> int:
+    count = 0
+    for each in standings:
+        line = lines.get(each)
+        if line is not None:
+            count += len(line)
+    return count

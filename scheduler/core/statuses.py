@@ -9,6 +9,7 @@ from scheduler.core import backoff, ids
 from scheduler.core.conditions import condition, task_state
 from scheduler.core.effects import Acknowledge, Kill
 from scheduler.core.events import StatusUpdated
+from scheduler.core.news import in_words
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due
 from scheduler.model.records import Condition, Instance, NetworkAddress, Task
@@ -104,6 +105,8 @@ def _apply(instance: Instance, task: Task, event: StatusUpdated, now: float) -> 
         message=task.message if told_again else event.message,
         reason=task.reason if told_again else event.reason,
         networks=_shared(instance, event.networks) or task.networks,
+        ready=task.ready if event.ready is None else event.ready,
+        restarts=max(task.restarts, event.restarts),
     )
 
 
@@ -124,7 +127,7 @@ def _unexpected(turn: Turn, event: StatusUpdated) -> None:
             "unknown_instance_terminated_event",
             instanceId=instance_id,
             runSpecId=ids.pod_of(instance_id),
-            condition=event.condition.value,
+            condition=in_words(event.condition),
         )
     if event.condition.terminal or event.condition in (Condition.UNKNOWN, Condition.UNREACHABLE):
         return
@@ -146,16 +149,17 @@ def _tell(turn: Turn, instance: Instance, before: Task, after: Task) -> None:
         return
     failed = after.condition.terminal and after.condition not in (Condition.FINISHED, Condition.KILLED)
     agent = instance.agent
-    turn.note(
-        "warning" if failed or after.healthy is False else "debug",
-        f"task {after.condition.value.lower()}",
-        pod_id=instance.pod_id,
-        instance_id=instance.id,
-        task_id=after.id,
-        agent_id=agent.id if agent else "",
-        reason=after.reason or "",
-        message=after.message,
-    )
+    if failed or after.healthy is False:
+        turn.note(
+            "warning",
+            f"task {after.condition.value.lower()}" if failed else "task unhealthy",
+            pod_id=instance.pod_id,
+            instance_id=instance.id,
+            task_id=after.id,
+            agent_id=agent.id if agent else "",
+            reason=after.reason or "",
+            message=after.message,
+        )
     if after.condition is not before.condition:
         turn.publish(
             "status_update_event",

@@ -3,20 +3,34 @@
 from collections.abc import Callable
 from typing import Any
 
-from scheduler.core import deadlines, flow, instances, news, offers, requests, statuses, subscription
+from scheduler.core import (
+    deadlines,
+    failures,
+    flow,
+    instances,
+    news,
+    offers,
+    operations,
+    requests,
+    statuses,
+    subscription,
+)
 from scheduler.core.events import (
     AgentDescribed,
+    AgentLost,
     DelayReset,
     DeploymentCancelled,
     DeploymentPaused,
     DeploymentResumed,
     Disconnected,
     Event,
+    ExecutorEnded,
     FrameworkFailed,
     GroupDeleted,
     InstancesKilled,
     OfferRescinded,
     OffersReceived,
+    OperationUpdated,
     PodDeleted,
     PodPosted,
     PodPut,
@@ -36,6 +50,9 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     OffersReceived: offers.received,
     OfferRescinded: offers.rescinded,
     StatusUpdated: statuses.updated,
+    OperationUpdated: operations.updated,
+    ExecutorEnded: failures.executor_ended,
+    AgentLost: failures.agent_lost,
     PodPosted: requests.posted,
     PodPut: requests.put,
     PodDeleted: requests.deleted,

@@ -33,16 +33,18 @@ class Turn:
     def put(self, record: Record) -> None:
         """Store a record and take it into the world."""
         if isinstance(record, Instance):
-            self._touch(record)
-        elif isinstance(record, Deployment):
-            self.deployments[record.id] = None
-        self.world.put(record)
+            self._put_instance(record)
+        else:
+            if isinstance(record, Deployment):
+                self.deployments[record.id] = None
+            self.world.put(record)
         self._changes[key_of(record)] = Put(record)
 
     def delete(self, record: Record) -> None:
         """Forget a record."""
         if isinstance(record, Instance):
-            self._touch(record)
+            self.before.setdefault(record.id, record)
+            self.pods[record.pod_id] = None
         kind, key = key_of(record)
         self.world.delete(kind, key)
         self._changes[kind, key] = Delete(kind, key)
@@ -64,8 +66,17 @@ class Turn:
         """What this turn came to."""
         return Frame(tuple(self._changes.values()), tuple(self._effects))
 
-    def _touch(self, instance: Instance) -> None:
-        if instance.id not in self.before:
-            self.before[instance.id] = self.world.instances.get(instance.id)
+    def _put_instance(self, instance: Instance) -> None:
+        """Its pod has to be looked at again only if the instance counts as something else now."""
+        world = self.world
+        old = world.instances.get(instance.id)
+        self.before.setdefault(instance.id, old)
         self.instances[instance.id] = None
-        self.pods[instance.pod_id] = None
+        if old is None:
+            world.put(instance)
+            self.pods[instance.pod_id] = None
+        else:
+            standing = world.standing(instance.id)
+            world.put(instance)
+            if world.standing(instance.id) is not standing or old.config_version != instance.config_version:
+                self.pods[instance.pod_id] = None

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from scheduler.core.attempts import Attempt, Round
-from scheduler.core.conditions import is_checked
+from scheduler.core.conditions import UNCHECKED, Checks, checks
 from scheduler.core.demand import Demand, demand
 from scheduler.core.frame import Record, definition_key, key_of
 from scheduler.core.settings import Settings
 from scheduler.core.standing import Roster, Standing, standing
+from scheduler.core.taskgroup import Launcher
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
 from scheduler.model.records import Agent, Deployment, Framework, Goal, Instance, Pod
@@ -104,7 +105,8 @@ class World:
         self._rosters: dict[str, Roster] = {}
         self._standings: dict[str, Standing] = {}
         self._demands: dict[str, Demand] = {}  # by definition
-        self._checked: dict[str, bool] = {}  # by definition
+        self._checks: dict[str, Checks] = {}  # by definition
+        self._launchers: dict[str, Launcher] = {}  # by definition, once it was launched
         self._agents: dict[str, Agent] = {}
         self._deadlines: list[tuple[float, int, Due, str]] = []
         self._deadline_count = 0
@@ -155,6 +157,13 @@ class World:
         """What an instance of a kept definition asks for."""
         return self._demands[key_of(definition)[1]]
 
+    def launcher(self, definition: PodDefinition) -> Launcher:
+        """What launches instances of a kept definition."""
+        key = key_of(definition)[1]
+        if key not in self._launchers:
+            self._launchers[key] = Launcher(self.settings, definition)
+        return self._launchers[key]
+
     def agent(self, agent: Agent) -> Agent:
         """The one record of what an agent says of itself: its instances share it."""
         known = self._agents.get(agent.id)
@@ -188,7 +197,7 @@ class World:
                 key = key_of(record)[1]
                 self.definitions[key] = record
                 self._demands[key] = demand(record, self.settings)
-                self._checked[key] = is_checked(record)
+                self._checks[key] = checks(record)
                 self._versions.setdefault(record.id, {})[record.version or ""] = None
             case Deployment():
                 self._put_deployment(record)
@@ -201,7 +210,8 @@ class World:
             self._delete_instance(self.instances.pop(key))
         elif kind is PodDefinition:
             gone = self.definitions.pop(key)
-            del self._demands[key], self._checked[key]
+            del self._demands[key], self._checks[key]
+            self._launchers.pop(key, None)
             _discard(self._versions, gone.id, gone.version or "")
         elif kind is Pod:
             self._delete_pod(self.pods[key])
@@ -315,7 +325,7 @@ class World:
 
     def _index_standing(self, old: Instance | None, new: Instance | None) -> None:
         before = self._standings.get(old.id) if old else None
-        after = standing(new, self._must_be_healthy(new)) if new else None
+        after = standing(new, self._checks_of(new)) if new else None
         if old and new and before is after and old.config_version == new.config_version:
             return
         if old and before:
@@ -331,8 +341,8 @@ class World:
         if queue in self.launchable.get(role, ()):
             _discard(self.launchable, role, queue)
 
-    def _must_be_healthy(self, instance: Instance) -> bool:
-        return self._checked.get(definition_key(instance.pod_id, instance.version), False)
+    def _checks_of(self, instance: Instance) -> Checks:
+        return self._checks.get(definition_key(instance.pod_id, instance.version), UNCHECKED)
 
     # ------------------------------------------------------------------- helpers
 

@@ -33,6 +33,9 @@ class Condition(StrEnum):
 
     terminal: bool  # whether no later update can bring the task back
 
+    # Members are looked up in tables at every status update; the enum's own hash is computed in Python.
+    __hash__ = str.__hash__
+
 
 _TERMINAL = (
     Condition.FINISHED,
@@ -49,6 +52,8 @@ for _condition in Condition:  # an attribute, not a look into a set: it is asked
 
 class Goal(StrEnum):
     """What is wanted of an instance."""
+
+    __hash__ = str.__hash__
 
     RUNNING = "Running"
     STOPPED = "Stopped"  # kill it, but keep it with its volumes
@@ -87,6 +92,8 @@ class Task:
         container: the container's name in the definition.
         since: when the condition last changed.
         healthy: what the executor's health check last said; None before it spoke.
+        ready: what its readiness check, or its check, last said; None before it spoke.
+        restarts: how often its executor started the container again.
         reason: Mesos' reason of the last update.
     """
 
@@ -100,6 +107,8 @@ class Task:
     message: str = ""
     reason: str | None = None
     networks: tuple[NetworkAddress, ...] = ()
+    ready: bool | None = None
+    restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,9 @@ class Bus:
 
     def number(self, published: Sequence[Publish]) -> tuple[Told, ...]:
         """The events as they will be told once they are durable."""
+        times = {at: moment(at) for at in {each.at for each in published}}
         return tuple(
-            Told(number, each.kind, orjson.dumps({**each.content, "timestamp": moment(each.at)}))
+            Told(number, each.kind, orjson.dumps({**each.content, "timestamp": times[each.at]}))
             for number, each in enumerate(published, self._last + 1)
         )
 

@@ -12,18 +12,18 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from scheduler.core.effects import Acknowledge, Answer, Effect, Note, Publish, Reply, Stop
+from scheduler.core.effects import Acknowledge, AcknowledgeOperation, Answer, Effect, Note, Publish, Reply, Stop
 from scheduler.core.events import Event, Ticked
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
 from scheduler.shell.bus import Bus, Told
-from scheduler.shell.ports import Commits, Deadlines, MesosCall, MesosCalls, StoreError
+from scheduler.shell.ports import Acknowledgement, Commits, Deadlines, MesosCall, MesosCalls, StoreError
 
 WorldT = TypeVar("WorldT", bound=Deadlines)
 
@@ -45,7 +45,7 @@ class _Batch:
     replies: list[Reply] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     published: list[Publish] = field(default_factory=list)
-    acknowledgements: list[Acknowledge] = field(default_factory=list)
+    acknowledgements: list[Acknowledgement] = field(default_factory=list)
     stop: Stop | None = None
 
     def add(self, frame: Frame) -> None:
@@ -65,7 +65,7 @@ class _Batch:
                 self.notes.append(effect)
             case Publish():
                 self.published.append(effect)
-            case Acknowledge():
+            case Acknowledge() | AcknowledgeOperation():
                 self.acknowledgements.append(effect)
             case Stop():
                 self.stop = self.stop or effect
@@ -74,8 +74,8 @@ class _Batch:
 
 
 class Shell(Generic[WorldT]):
-    """Runs ``step`` over everything that happens. Only ``submit_threadsafe`` and ``fail_threadsafe`` may be called by
-    other threads.
+    """Runs ``step`` over everything that happens. Only the methods named ``…_threadsafe`` may be called by other
+    threads.
     """
 
     def __init__(
@@ -113,8 +113,12 @@ class Shell(Generic[WorldT]):
 
     def submit_threadsafe(self, event: Event) -> None:
         """Hand an event over; from any thread, also before the loop runs."""
+        self.submit_all_threadsafe((event,))
+
+    def submit_all_threadsafe(self, events: Sequence[Event]) -> None:
+        """Hand events over, waking the loop once; from any thread, also before the loop runs."""
         # In this order: a loop that starts just now looks into the inbox after it has made itself known.
-        self._inbox.append(event)
+        self._inbox.extend(events)
         self._wake_threadsafe()
 
     def fail_threadsafe(self, error: BaseException) -> None:
@@ -200,8 +204,8 @@ class Shell(Generic[WorldT]):
             raise ShellError(f"the store failed: {error}") from error
 
     def _perform(self, batch: _Batch, told: tuple[Told, ...]) -> None:
-        for call in batch.calls:
-            self._calls.perform(call)
+        if batch.calls:
+            self._calls.perform_all(batch.calls)
         for reply in batch.replies:
             answer = self._requests.get(reply.request)
             if answer is not None and not answer.done():  # whoever asked may have gone away
@@ -209,8 +213,8 @@ class Shell(Generic[WorldT]):
         self.bus.tell(told)
         for note in batch.notes:
             self._log.log(_LEVELS[note.level.upper()], note.text, **dict(note.fields))
-        for acknowledgement in batch.acknowledgements:
-            self._calls.perform(acknowledgement)
+        if batch.acknowledgements:
+            self._calls.perform_all(batch.acknowledgements)
 
     # ------------------------------------------------------------------------ helpers
 

@@ -3,11 +3,23 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from scheduler.core.effects import Accept, Acknowledge, Decline, Kill, Reconcile, Revive, SetRoles, Suppress
+from scheduler.core.effects import (
+    Accept,
+    Acknowledge,
+    AcknowledgeOperation,
+    Decline,
+    Kill,
+    Reconcile,
+    Revive,
+    SetRoles,
+    Shutdown,
+    Suppress,
+)
 from scheduler.core.frame import Change
 from scheduler.shell.bus import Told
 
-MesosCall = Accept | Decline | Revive | Suppress | SetRoles | Kill | Reconcile | Acknowledge
+Acknowledgement = Acknowledge | AcknowledgeOperation
+MesosCall = Accept | Decline | Revive | Suppress | SetRoles | Kill | Shutdown | Reconcile | Acknowledgement
 
 
 class StoreError(Exception):
@@ -28,8 +40,10 @@ class Secrets(Protocol):
 class MesosCalls(Protocol):
     """The way to the master."""
 
-    def perform(self, effect: MesosCall) -> None:
-        """Send the call without waiting for it, after all earlier ones. Dropped while there is no subscription."""
+    def perform_all(self, effects: Sequence[MesosCall]) -> None:
+        """Send the calls in this order, after all earlier ones, without waiting for them. Dropped while there is no
+        subscription.
+        """
 
 
 class Commits(Protocol):

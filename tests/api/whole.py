@@ -1,6 +1,7 @@
 """The API over the real loop, core and a store in memory. Only Mesos is missing: its calls are recorded."""
 
 import asyncio
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -25,9 +26,9 @@ class RecordedCalls:
     def __init__(self) -> None:
         self.made: list[MesosCall] = []
 
-    def perform(self, call: MesosCall) -> None:
-        """Note it down."""
-        self.made.append(call)
+    def perform_all(self, calls: Sequence[MesosCall]) -> None:
+        """Note them down."""
+        self.made.extend(calls)
 
 
 class WholeApi:

@@ -43,7 +43,16 @@ DEADLINE = 20.0
         (("--master", NOBODY, "--log-level", "loud"), "debug, info"),
         (("--master", NOBODY, "--failover-timeout", "-1"), "--failover-timeout"),
         (("--master", NOBODY, "--enable-features", "secrets,warp"), "no feature warp"),
+        (("--master", "https://host:5050/mesos"), "--master"),
+        (("--master", "https://one:5050,two:5050"), "at some"),
         (("--master", NOBODY, "--mesos-authentication-secret-file", "none"), "none"),
+        (("--master", NOBODY, "--mesos-authentication-secret-file", __file__), "--mesos-authentication-principal"),
+        (("--master", NOBODY, "--mesos-authentication-token-file", __file__), "more than a token"),
+        (("--master", NOBODY, "--mesos-authentication-token-file", "/dev/null"), "is empty"),
+        (("--master", NOBODY, "--mesos-ca-file", __file__), "no CA certificates"),
+        (("--master", NOBODY, "--mesos-key-file", __file__), "--mesos-cert-file"),
+        (("--master", NOBODY, "--mesos-cert-file", __file__), "cannot be used"),
+        (("--master", NOBODY, "--mesos-tls-verify", "perhaps"), "'full'"),
     ],
 )
 def test_wrong_options_end_with_2(run: Run, words: tuple[str, ...], meaning: str) -> None:
@@ -86,7 +95,54 @@ def test_options_become_settings_in_seconds(run: Run, started: list[Serving], tm
     identity = asked.identity
     assert (identity.name, identity.user) == ("f", "nobody")
     assert (identity.hostname, identity.webui_url, identity.failover_timeout) == ("me", "http://ui", 60.0)
-    assert (identity.principal, identity.secret) == ("p", "hush")
+    assert identity.principal == "p"
+    assert asked.credentials is not None
+    assert asked.credentials.authorization() == "Basic cDpodXNo"
+    assert asked.tls is None
+
+
+def test_a_token_is_given_by_its_file_and_not_beside_a_secret(run: Run, started: list[Serving], tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("abc.def\n")
+    words = ("--master", NOBODY, "--mesos_authentication_token_file", str(token))
+    assert run("scheduler", *words).code == 0
+    assert started[0].credentials is not None
+    assert started[0].credentials.authorization() == "Bearer abc.def"
+    secret = ("--mesos-authentication-principal", "p", "--mesos-authentication-secret-file", str(token))
+    outcome = run("scheduler", *words, *secret)
+    assert outcome.code == 2
+    assert "exclude each other" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "is_on"),
+    [
+        ((NOBODY,), {}, False),
+        ((f"https://{NOBODY}",), {}, True),
+        ((f"https://{NOBODY},https://127.0.0.2:1/",), {}, True),
+        ((f"https://{NOBODY}", "--no-mesos-tls"), {}, False),
+        ((NOBODY, "--mesos-tls"), {}, True),
+        (("zk://127.0.0.1:1/mesos", "--mesos-tls"), {}, True),
+        ((NOBODY,), {"LIBPROCESS_SSL_ENABLED": "1"}, True),
+        ((NOBODY,), {"LIBPROCESS_SSL_ENABLED": "true"}, True),
+        ((NOBODY, "--no-mesos-tls"), {"LIBPROCESS_SSL_ENABLED": "1"}, False),
+        ((NOBODY, "--mesos-tls-verify", "none"), {}, True),
+    ],
+)
+def test_tls_is_on_where_something_asks_for_it(
+    run: Run,
+    started: list[Serving],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    variables: dict[str, str],
+    is_on: bool,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    outcome = run("scheduler", "--master", *words)
+    assert outcome.code == 0, outcome.err
+    assert (started[0].tls is not None) is is_on
+    assert "https" not in started[0].master
 
 
 def test_secrets_are_on_and_come_from_variables_unless_told_otherwise(run: Run, started: list[Serving]) -> None:

@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
-from scheduler.core.conditions import Phase, condition, health, is_checked, phase, ready
+from scheduler.core.conditions import Phase, checks, condition, health, phase, ready
 from scheduler.core.instances import _ACTIONS as ACTIONS
+from scheduler.model.json import Json
 from scheduler.model.records import Condition, Goal
 from tests.core.support import container, definition, instance, task
 
@@ -82,8 +83,27 @@ def test_ready_is_running_and_where_there_is_a_health_check_healthy(
 ) -> None:
     one = instance(task(state, healthy=healthy))
 
-    assert ready(one, is_checked(definition())) is plain
-    assert ready(one, is_checked(CHECKED)) is checked
+    assert ready(one, checks(definition())) is plain
+    assert ready(one, checks(CHECKED)) is checked
+
+
+ASKED: dict[str, Json] = {
+    "readinessCheck": {"exec": {"command": {"shell": "true"}}},
+    "check": {"exec": {"command": {"shell": "true"}}},
+}
+
+
+@pytest.mark.parametrize("kind", ASKED)
+@pytest.mark.parametrize(
+    ("state", "said", "expected"),
+    [(C.RUNNING, None, False), (C.RUNNING, False, False), (C.RUNNING, True, True), (C.FINISHED, None, True)],
+)
+def test_ready_is_what_each_container_with_a_check_of_its_own_says(
+    kind: str, state: Condition, said: bool | None, expected: bool
+) -> None:
+    asked = checks(definition(container("a", **{kind: ASKED[kind]}), container("b")))
+
+    assert ready(instance(task(state, "a", ready=said), task(C.RUNNING, "b")), asked) is expected
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 
 from scheduler.core.attempts import Refusal
 from scheduler.core.demand import demand
-from scheduler.core.matching import Match, Surroundings, match, unsuitable
-from scheduler.core.resources import Ledger
+from scheduler.core.matching import Surroundings, match, unsuitable
+from scheduler.core.resources import Ledger, Match
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
 from scheduler.model.records import Agent

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from scheduler.core.conditions import condition
+from scheduler.core.conditions import UNCHECKED, condition
 from scheduler.core.events import (
     DelayReset,
     DeploymentCancelled,
@@ -160,7 +160,8 @@ class Cluster(RuleBasedStateMachine):
         frame = self.process.step(event, self.now)
         support.store(self.stored, frame.changes)
         self.gives_up_only_what_users_do(before)
-        self.keeps_to_the_upgrade_strategy(before)
+        if not isinstance(event, InstancesKilled):  # users may do what the strategy does not
+            self.keeps_to_the_upgrade_strategy(before)
         if crash:
             self.die()
         else:
@@ -413,6 +414,8 @@ class Cluster(RuleBasedStateMachine):
     @invariant()
     def never_more_than_asked_for(self) -> None:
         for pod in self.world.pods.values():
+            if pod.id in self.world.deploying and not is_replacing(self.world, pod.id):
+                continue  # it is held as it is
             current = [each for each in self.wanted(pod) if each.config_version == pod.config_version]
             assert len([each for each in current if not each.inactive]) <= self.world.current(pod).scaling.instances
 
@@ -435,7 +438,7 @@ class Cluster(RuleBasedStateMachine):
             if outdated and any(each.id not in before for each in current) and is_replacing(self.world, pod.id):
                 assert len(outdated) + len(current) <= capacity + (fewest == capacity)
 
-            ended = [each for each in self.world.instances_of(pod.id) if self.was_ended(each, before)]
+            ended = [each for each in there if self.was_ended(each, before)]
             if any(self.was_ready(before[each.id]) for each in ended) and all(
                 each.config_version != pod.config_version for each in ended
             ):
@@ -470,7 +473,7 @@ class Cluster(RuleBasedStateMachine):
     @staticmethod
     def was_ready(instance: Instance) -> bool:
         """Whether it served, as it was then."""
-        return standing(instance, checked=False) is Standing.READY
+        return standing(instance, UNCHECKED) is Standing.READY
 
     @staticmethod
     def was_ended(instance: Instance, before: dict[str, Instance]) -> bool:
@@ -489,13 +492,15 @@ class Cluster(RuleBasedStateMachine):
             self.mesos.heal(agent, self.now)
         for agent in self.mesos.agents.values():
             agent.refuses.clear()
-        self.users_want_it_done()
         for _ in range(60):
+            self.users_want_it_done()
             self.go_well()
             self.wait(20.0)
             if self.is_as_asked() and not self.mesos.sendable():
                 break
-        assert self.is_as_asked(), f"still not as asked: {self.world.instances}"
+        assert self.is_as_asked(), (
+            f"still not as asked: {self.world.pods} {self.world.deployments} {self.world.instances}"
+        )
         tasks = [task for each in self.world.instances.values() for task in each.tasks]
         kept = {owner for agent in self.mesos.agents.values() for owner in agent.kept()}
         assert kept == {each.id for each in self.world.instances.values() if each.reservation is not None}

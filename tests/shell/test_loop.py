@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from scheduler.core.effects import (
     Acknowledge,
+    AcknowledgeOperation,
     Done,
     Effect,
     Kill,
@@ -46,6 +47,7 @@ class Bench:
 
     def __init__(self, frames: Callable[[Event], Frame] | None = None) -> None:
         self.story: list[object] = []
+        self.batches: list[tuple[MesosCall, ...]] = []
         self.world = FakeWorld()
         self.frames = frames or (lambda _: Frame())
         self.refuse_commits = False
@@ -64,8 +66,9 @@ class Bench:
         self.on_commit()
         self.story.append((*changes, *(each.kind for each in told)))
 
-    def perform(self, effect: MesosCall) -> None:
-        self.story.append(effect)
+    def perform_all(self, effects: Sequence[MesosCall]) -> None:
+        self.batches.append(tuple(effects))
+        self.story.extend(effects)
 
     async def until(self, condition: Callable[[], bool], seconds: float = 3600.0) -> None:
         """Run the shell until the condition holds."""
@@ -150,6 +153,17 @@ def test_what_is_published_is_durable_with_the_changes_and_told_after_the_calls(
             b'{"a":1,"timestamp":"1970-01-01T00:00:00.000Z"}',
             b'{"timestamp":"1970-01-01T00:00:00.500Z"}',
         ]
+
+    virtual_time.run(scenario())
+
+
+def test_calls_are_handed_over_once_in_a_turn_and_acknowledgements_once() -> None:
+    async def scenario() -> None:
+        operation = AcknowledgeOperation("op", "agent", "uuid")
+        bench = Bench(lambda event: Frame(effects=(ACK, Kill(_name(event), None), operation)))
+        bench.shell.submit_all_threadsafe([_event("1"), _event("2")])
+        await bench.until(lambda: len(bench.story) == 6)
+        assert bench.batches == [(Kill("1", None), Kill("2", None)), (ACK, operation, ACK, operation)]
 
     virtual_time.run(scenario())
 

@@ -171,6 +171,14 @@ def test_a_store_of_the_first_layout_is_taken_over_with_all_it_holds(path: Path)
     store.commit([Put(record) for record in all_records()])
     store.close()
     _execute(path, "DROP TABLE events")
+    _execute(path, "ALTER TABLE records RENAME TO new")
+    _execute(
+        path,
+        "CREATE TABLE records (kind TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, data BLOB NOT NULL, "
+        "PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID",
+    )
+    _execute(path, "INSERT INTO records SELECT kind, key, version, data FROM new")
+    _execute(path, "DROP TABLE new")
     _execute(path, "PRAGMA user_version = 1")
     store = SqliteStore(path)
     store.commit([], [Told(1, "news", b"{}")])
