@@ -15,12 +15,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from podexec import log
 from podexec.agent import Agent, SessionRefused, Stopped
+from podexec.record import record
 from podexec.taskinfo import COMMAND, HTTP, CheckSpec
 from podexec.transport import TRANSPORT_ERRORS, Stream
 
@@ -35,7 +35,7 @@ _MOST_REDIRECTS: Final = 20
 _CONNECTION_POLL: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Result:
     """What one run saw. ``value`` is for CheckStatusInfo: status code, exit code, whether connected; None: nothing."""
 

@@ -6,7 +6,6 @@ Pure: no I/O, no clock, no randomness. What a container's move means for the oth
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Final
 
 from podexec import ending as endings
@@ -16,6 +15,7 @@ from podexec.ending import Ending
 from podexec.health import Readiness, Streak, Verdict, judge, together
 from podexec.kills import Cause, Kill
 from podexec.pod import Condition, Container, Pod
+from podexec.record import replace
 from podexec.restarts import Again, again
 from podexec.wire import STARTED
 

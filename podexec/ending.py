@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from podexec.kills import Cause, Kill
+from podexec.record import record
 
 FINISHED = "TASK_FINISHED"
 FAILED = "TASK_FAILED"
@@ -21,7 +21,7 @@ LAUNCH_FAILED_REASON = "REASON_CONTAINER_LAUNCH_FAILED"
 OVERDUE_REASON = "REASON_MAX_COMPLETION_TIME_REACHED"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Termination:
     """What the agent knows of an ended container; ``wait_status`` is a raw wait(2) value, None when there is none."""
 
@@ -32,7 +32,7 @@ class Termination:
     limitation: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ending:
     """The last word on a task."""
 

@@ -7,15 +7,15 @@ tense, effects in the imperative.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from podexec.ending import Termination
 from podexec.health import HealthPolicy
 from podexec.kills import DEFAULT_KILL_GRACE
+from podexec.record import record
 from podexec.wire import Dependency, Restart
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskSpec:
     """What the machine must know of one container; the rest of the TaskInfo stays at the edge.
 
@@ -46,7 +46,7 @@ class TaskSpec:
         return bool(self.health or self.check) or self.readiness is not None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckStatus:
     """The latest result of a ``check``; ``value`` is a status code, an exit code or whether a connection succeeded."""
 
@@ -66,7 +66,7 @@ class CheckStatus:
 # -- events ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Subscribed:
     """The agent accepted us; what the framework understands comes with it."""
 
@@ -74,7 +74,7 @@ class Subscribed:
     partition_aware: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GroupReceived:
     """A LAUNCH_GROUP; ``refusal`` says why none of it can be run."""
 
@@ -82,24 +82,24 @@ class GroupReceived:
     refusal: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContainerLaunched:
     container_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LaunchFailed:
     container_id: str
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContainerExited:
     container_id: str
     termination: Termination
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SignalAnswered:
     """The agent's answer to a Signal effect."""
 
@@ -108,14 +108,14 @@ class SignalAnswered:
     accepted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HookEnded:
     """The command before the end has ended, failed or could not be run: it is all the same."""
 
     container_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HealthObserved:
     """A result of one of the health checks, by its place among them."""
 
@@ -125,20 +125,20 @@ class HealthObserved:
     index: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReadinessObserved:
     container_id: str
     passed: bool
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckObserved:
     container_id: str
     status: CheckStatus
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KillRequested:
     """The scheduler's KILL; ``grace`` is the kill policy of the event itself."""
 
@@ -146,7 +146,7 @@ class KillRequested:
     grace: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ShutdownRequested:
     """All must end within ``grace`` seconds. Without a subscription nothing can be done but leave."""
 
@@ -155,7 +155,7 @@ class ShutdownRequested:
     subscribed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ticked:
     """Time has passed; nothing else."""
 
@@ -176,7 +176,7 @@ Event = Subscribed | GroupReceived | ContainerEvent | KillRequested | ShutdownRe
 # -- effects ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Launch:
     """Launch the container, then wait for its end; ``first_id`` is the id of its first run."""
 
@@ -184,37 +184,37 @@ class Launch:
     first_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Signal:
     container_id: str
     signal: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunHook:
     """Run the command before the end inside the container."""
 
     container_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Remove:
     """Forget an ended run of a container, its sandbox included."""
 
     container_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StartChecks:
     container_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StopChecks:
     container_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """Send a status update of a task, about this container of it; empty: there was none."""
 
@@ -230,21 +230,21 @@ class Report:
     restarts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Forget:
     """Nothing more will be asked about the container, which has ended for good; by the id of its first run."""
 
     first_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Leave:
     """Exit when every update is acknowledged, at the latest at ``by``."""
 
     by: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Note:
     """Something for the log that asks for nothing: what was ignored, and why."""
 

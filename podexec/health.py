@@ -6,10 +6,11 @@ Pure: no I/O, no clock. Times are seconds on any one clock and come in as argume
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+
+from podexec.record import record, replace
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HealthPolicy:
     """The part of a health check that judges results."""
 
@@ -17,7 +18,7 @@ class HealthPolicy:
     consecutive_failures: int = 3
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Streak:
     """What the results of one health check so far amount to."""
 
@@ -55,7 +56,7 @@ def together(streaks: tuple[Streak, ...]) -> bool | None:
     return True if streaks and all(streak.ever_healthy for streak in streaks) else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Readiness:
     """What the results of a readiness check so far amount to."""
 

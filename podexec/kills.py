@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import enum
 import signal
-from dataclasses import dataclass, replace
 from typing import Final
+
+from podexec.record import record, replace
 
 DEFAULT_KILL_GRACE: Final = 3.0
 RETRY_SIGNAL_AFTER: Final = 1.0
@@ -42,7 +43,7 @@ class Phase(enum.Enum):
 _SIGNALS: Final = {Phase.TERM: SIGTERM, Phase.KILL: SIGKILL}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kill:
     """A kill under way.
 

@@ -7,7 +7,6 @@ randomness, no logging. ``now`` is seconds on a monotonic clock.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from podexec import containers, kills, ordering
@@ -15,6 +14,7 @@ from podexec import ending as endings
 from podexec import events as ev
 from podexec.kills import SIGTERM, Cause, Phase
 from podexec.pod import Condition, Container, Pod
+from podexec.record import replace
 
 ACKNOWLEDGE_WITHIN: Final = 60.0
 # Of the agent's shutdown grace period: what SIGKILL, the WAIT answers, the last updates and their

@@ -6,15 +6,15 @@ Pure: it knows containers by their names and by how far they are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from podexec.record import record
 from podexec.wire import READY, STARTED, SUCCEEDED, Dependency
 
 _WORDS: Final = {STARTED: "to start", READY: "to be ready", SUCCEEDED: "to succeed"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Standing:
     """How far a container has ever come, and whether that is all."""
 

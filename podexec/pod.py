@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 from podexec import events as ev
 from podexec.ending import FINISHED, Ending
 from podexec.health import Readiness, Streak
 from podexec.kills import Kill
 from podexec.ordering import Standing
+from podexec.record import record, replace
 from podexec.wire import READY, STARTED, SUCCEEDED
 
 
@@ -26,7 +26,7 @@ class Condition(enum.Enum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Container:
     """One container, over all its runs.
 
@@ -52,7 +52,7 @@ class Container:
     restart_at: float | None = None
     streaks: tuple[Streak, ...] = ()
     healthy: bool | None = None
-    readiness: Readiness = field(default_factory=Readiness)
+    readiness: Readiness = Readiness()
     check: ev.CheckStatus | None = None
     kill: Kill | None = None
     ending: Ending | None = None
@@ -91,7 +91,7 @@ class Container:
         return self if reached == self.reached else replace(self, reached=frozenset(reached))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pod:
     """One pod instance; containers by the id of their first run, in the order they came.
 
@@ -101,9 +101,9 @@ class Pod:
         begun: whether there ever was anything to do.
     """
 
-    containers: Mapping[str, Container] = field(default_factory=dict)
+    containers: Mapping[str, Container] = {}
     groups: int = 0
-    dooms: Mapping[int, str] = field(default_factory=dict)
+    dooms: Mapping[int, str] = {}
     kill_states: bool = False
     partition_aware: bool = False
     shutdown: str = ""

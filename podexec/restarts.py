@@ -5,12 +5,11 @@ Pure: no I/O, no clock. Durations are seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from podexec.record import record
 from podexec.wire import ALWAYS, Restart
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Again:
     """One more start of a container: after how long, and which of a row it is."""
 

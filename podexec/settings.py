@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import MutableMapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from podexec.record import record
 
 _UNITS: Final = {
     "ns": 1e-9,
@@ -38,7 +39,7 @@ class SettingsError(ValueError):
     """The environment is not the one an agent gives to an executor."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tls:
     """How the agent's certificate is judged and which is shown to it, as libprocess has it; paths of PEM files."""
 
@@ -50,7 +51,7 @@ class Tls:
     key_file: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settings:
     """One executor's place in the cluster."""
 
@@ -64,9 +65,13 @@ class Settings:
     shutdown_grace: float
     recovery_timeout: float
     backoff_max: float
-    token: str | None = field(default=None, repr=False)
+    token: str | None = None
     tls: Tls | None = None
     domain_socket: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the token."""
+        return f"Settings of {self.executor_id} at {self.host}:{self.port}"
 
     @classmethod
     def take(cls, environment: MutableMapping[str, str]) -> Settings:

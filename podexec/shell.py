@@ -17,6 +17,7 @@ from podexec import events as ev
 from podexec import log, machine, taskinfo
 from podexec.agent import Agent
 from podexec.driver import PodDriver
+from podexec.journal import Journal
 from podexec.pod import Pod
 from podexec.settings import Settings
 from podexec.status import task_status
@@ -35,6 +36,7 @@ class Shell:
         self._agent = Agent(settings, self._stop)
         self._driver = PodDriver(self, settings, self._agent)
         self._inbox: queue.SimpleQueue[ev.Event] = queue.SimpleQueue()
+        self._journal = Journal(Path(settings.sandbox))
         self._pod = Pod()
         self._root: Json = {}
         self._stands_in = False  # for Mesos' default executor: what any framework writes into `data` is not for us
@@ -53,8 +55,10 @@ class Shell:
             if self._leave_by is not None and (now >= self._leave_by or not len(self._driver.outbox)):
                 break
             event = self._next_event(now)
+            self._journal.write(event)
             self._pod, effects = machine.step(self._pod, event, time.monotonic())
             for effect in effects:
+                self._journal.write(effect)
                 self._perform(effect)
             if isinstance(event, ev.ContainerExited | ev.LaunchFailed):
                 self._workers.pop(event.container_id).retire()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 from podexec.events import CheckObserved, CheckStatus, Event, HealthObserved, ReadinessObserved, TaskSpec
 from podexec.health import HealthPolicy
 from podexec.kills import DEFAULT_KILL_GRACE
+from podexec.record import record
 from podexec.wire import Behaviour, TaskData
 
 Json = dict[str, Any]
@@ -32,7 +32,7 @@ TCP: Final = "TCP"
 COMMAND: Final = "COMMAND"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckSpec:
     """One ``health_check`` or ``check``: what to do, how often. A timeout of None is no timeout."""
 
@@ -47,7 +47,7 @@ class CheckSpec:
     command: Json | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Task:
     """All that is read of a TaskInfo.
 

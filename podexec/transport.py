@@ -13,9 +13,9 @@ import json
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from podexec.record import record
 from podexec.recordio import RecordDecoder
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _CONNECT_TIMEOUT: Final = 5.0
 _READ: Final = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     status: int
     body: bytes

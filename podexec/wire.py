@@ -1,8 +1,8 @@
 """What the scheduler and the executor say to each other.
 
-The only module of this package that the scheduler imports, so: standard library only, nothing of pymesos,
-nothing else of this package. It owns the shapes of ``ExecutorInfo.data``, ``TaskInfo.data`` and the labels of
-statuses, and how the executor is started. Both sides refuse what they do not know; so both are of one release.
+The only module of this package that the scheduler imports, so: nothing but the standard library and ``record``. It owns
+the shapes of ``ExecutorInfo.data``, ``TaskInfo.data`` and the labels of statuses, and how the executor is started. Both
+sides refuse what they do not know; so both are of one release.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import base64
 import binascii
 import json
 import shlex
-from dataclasses import asdict, dataclass, field
 from typing import Any, Final
+
+from podexec.record import fields, record
 
 Json = dict[str, Any]
 
@@ -41,7 +42,7 @@ class WireError(ValueError):
     """The other side said something this version does not understand."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExecutorData:
     """The scheduler's words to the executor; they travel in ``ExecutorInfo.data``."""
 
@@ -77,7 +78,7 @@ class ExecutorData:
         return cls(version=fields["version"], log_level=str(fields.get("log_level", "info")))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Restart:
     """When a container that ended is started again; durations are seconds."""
 
@@ -92,7 +93,7 @@ class Restart:
         _one_of("policy", self.policy, (ON_FAILURE, ALWAYS))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dependency:
     """A container of the same group, by its name, that must have come so far before another starts."""
 
@@ -103,7 +104,7 @@ class Dependency:
         _one_of("condition", self.condition, (STARTED, READY, SUCCEEDED))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Behaviour:
     """What a container shall do that a TaskInfo cannot say.
 
@@ -125,21 +126,27 @@ class Behaviour:
 
     def encode(self) -> Json:
         """As JSON, without what is as in every TaskInfo."""
-        said = {"restart", "readiness", "pre_stop", "depends_on", "health_checks"}
-        fields = {name: value for name, value in asdict(self).items() if name in said and value}
-        return fields if self.essential else fields | {"essential": False}
+        said = {
+            "restart": self.restart and fields(self.restart),
+            "essential": None if self.essential else False,
+            "depends_on": [fields(each) for each in self.depends_on] or None,
+            "readiness": self.readiness,
+            "health_checks": list(self.health_checks) or None,
+            "pre_stop": self.pre_stop,
+        }
+        return {name: value for name, value in said.items() if value is not None}
 
     @classmethod
-    def decode(cls, fields: Json) -> Behaviour:
+    def decode(cls, said: Json) -> Behaviour:
         """The inverse of :meth:`encode`. Raises WireError."""
         try:
-            restart = fields.get("restart")
+            restart = said.get("restart")
             parts = {
                 "restart": None if restart is None else Restart(**restart),
-                "depends_on": tuple(Dependency(**each) for each in fields.get("depends_on", ())),
-                "health_checks": tuple(fields.get("health_checks", ())),
+                "depends_on": tuple(Dependency(**each) for each in said.get("depends_on", ())),
+                "health_checks": tuple(said.get("health_checks", ())),
             }
-            return cls(**{**fields, **parts})
+            return cls(**{**said, **parts})
         except (AttributeError, TypeError) as error:
             raise WireError(
                 f"the behaviour in TaskInfo.data is not understood: {error}; "
@@ -152,7 +159,7 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
         raise WireError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskData:
     """What a task's executor must know and nobody else; it travels in ``TaskInfo.data``, which Mesos shows to no one.
 
@@ -162,7 +169,7 @@ class TaskData:
         behaviour: what the TaskInfo cannot say.
     """
 
-    parts: Json = field(default_factory=dict)
+    parts: Json = {}  # noqa: RUF012 - a record's default, which nobody changes
     behaviour: Behaviour = Behaviour()
 
     def encode(self) -> str:
@@ -189,7 +196,7 @@ class TaskData:
         return cls(fields["parts"], Behaviour.decode(fields.get("behaviour", {})))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StatusLabels:
     """What a status of podexec's executor tells beside Mesos' own fields; it travels in ``TaskStatus.labels``.
 

@@ -14,7 +14,7 @@ from scheduler.model.json import Json
 from scheduler.model.problems import Problem, Problems, Stage
 from scheduler.shell.loop import ShellError
 
-_REFUSALS = {"exists": 409, "absent": 404, "invalid": 422, "locked": 409, "needed": 409, "busy": 403}
+_REFUSALS = {"exists": 409, "locked": 409, "needed": 409, "busy": 403}
 
 
 class ApiError(Exception):
@@ -44,10 +44,10 @@ def unacceptable(problems: Problems) -> ApiError:
     return ApiError(422, {"message": message, "details": _by_path(problems.items)})
 
 
-def refused(answer: Refused, pod_id: str) -> ApiError:
+def refused(answer: Refused) -> ApiError:
     """The core said no."""
     if answer.kind == "absent":
-        return absent(pod_id)
+        return ApiError(404, {"message": answer.message, "details": []})
     if answer.kind == "invalid":
         problems = (Problem(path, error) for path, error in answer.problems)
         return ApiError(422, {"message": answer.message, "details": _by_path(problems)})

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import typer
 
 from scheduler.cli.options import option
+from scheduler.core.settings import AcceptedRoles, GpuScheduling, PlacementPolicy
 from scheduler.mesos.tls import TlsOptions, Verify
 from scheduler.model.json import Json
 from scheduler.model.roles import EnforceRole
@@ -43,6 +44,20 @@ def run(
     ] = None,
     webui_url: Annotated[
         str | None, option("--webui-url", "Where Mesos' pages link to.", show_default="the API")
+    ] = None,
+    http_credentials: Annotated[
+        str | None,
+        option(
+            "--http-credentials",
+            "What every request to the API must carry; better in the variable, where no process list shows it.",
+            metavar="USER:PASSWORD",
+        ),
+    ] = None,
+    access_control_allow_origin: Annotated[
+        str | None,
+        option(
+            "--access-control-allow-origin", "Whose pages browsers let read the API; * for all.", metavar="ORIGIN,…|*"
+        ),
     ] = None,
     store: Annotated[
         str,
@@ -163,6 +178,34 @@ def run(
     strict_definitions: Annotated[
         bool, option("--strict-definitions", "Refuse definitions with keys that nobody knows.")
     ] = False,
+    placement: Annotated[
+        PlacementPolicy,
+        option("--placement", "Whether pods' instances are spread over agents, or few agents are filled."),
+    ] = PlacementPolicy.SPREAD,
+    accepted_resource_roles_default_behavior: Annotated[
+        AcceptedRoles,
+        option("--accepted-resource-roles-default-behavior", "On whose resources pods run that do not say."),
+    ] = AcceptedRoles.ANY,
+    gpu_scheduling_behavior: Annotated[
+        GpuScheduling,
+        option("--gpu-scheduling-behavior", "Whether pods without GPUs may run on agents that offer some."),
+    ] = GpuScheduling.RESTRICTED,
+    disable_maintenance_mode: Annotated[
+        bool, option("--disable-maintenance-mode", "Launch on agents under maintenance too.")
+    ] = False,
+    draining_seconds: Annotated[
+        float, option("--draining-seconds", "How long before its maintenance an agent is left alone.", min=0)
+    ] = 0.0,
+    max_instances_per_offer: Annotated[
+        int, option("--max-instances-per-offer", "At most so many instances are launched from one offer.", min=1)
+    ] = 100,
+    max_running_deployments: Annotated[
+        int, option("--max-running-deployments", "Changes are refused while so many are under way.", min=1)
+    ] = 100,
+    max_versions: Annotated[
+        int,
+        option("--max-versions", "So many definitions of each pod are kept.", "--zk-max-versions", min=1),
+    ] = 50,
     decline_offer_duration: Annotated[
         int, option("--decline-offer-duration", "How long a refused offer stays away, in milliseconds.", min=0)
     ] = 120_000,
@@ -173,6 +216,10 @@ def run(
         int,
         option("--task-launch-confirm-timeout", "A launch not heard of this long is repeated, in milliseconds.", min=1),
     ] = 300_000,
+    task_launch_timeout: Annotated[
+        int,
+        option("--task-launch-timeout", "So is one whose executor has not begun by then, in milliseconds.", min=1),
+    ] = 300_000,
     task_reservation_timeout: Annotated[
         int,
         option("--task-reservation-timeout", "A reservation not seen by then is given up, in milliseconds.", min=1),
@@ -180,6 +227,10 @@ def run(
     kill_retry_timeout: Annotated[
         int, option("--kill-retry-timeout", "An unconfirmed kill is repeated after this, in milliseconds.", min=1)
     ] = 10_000,
+    reconciliation_initial_delay: Annotated[
+        int,
+        option("--reconciliation-initial-delay", "Before the first reconciliation with Mesos, in milliseconds.", min=0),
+    ] = 15_000,
     reconciliation_interval: Annotated[
         int, option("--reconciliation-interval", "Between two reconciliations with Mesos, in milliseconds.", min=1)
     ] = 600_000,
@@ -189,8 +240,10 @@ def run(
 
     Every option is also set by a variable: PODEXEC_ and its name in capitals, e.g. PODEXEC_MASTER.
     """
+    from scheduler.api.access import Access
+    from scheduler.cli.configuration import Serving
     from scheduler.cli.mesos import credentials_of, plain_master, tls_of
-    from scheduler.cli.serve import Serving, serve
+    from scheduler.cli.serve import serve
     from scheduler.core.settings import Settings
     from scheduler.mesos.framework import FrameworkIdentity
 
@@ -200,7 +253,7 @@ def run(
     host, port = _address(listen)
     port = port if http_port is None else http_port
     features = _features(enable_features)
-    known = None if networks is None else frozenset(name.strip() for name in networks.split(",") if name.strip())
+    known = None if networks is None else frozenset(_names(networks))
     settings = Settings(
         executor=executor_for(executor, executor_python, log_level),
         role=mesos_role,
@@ -211,12 +264,22 @@ def run(
         env_vars_prefix=env_vars_prefix,
         features=features,
         strict_definitions=strict_definitions,
+        placement=placement,
+        accepted_resource_roles_default_behavior=accepted_resource_roles_default_behavior,
+        gpu_scheduling_behavior=gpu_scheduling_behavior,
+        maintenance_mode=not disable_maintenance_mode,
+        draining_seconds=draining_seconds,
+        max_instances_per_offer=max_instances_per_offer,
+        max_running_deployments=max_running_deployments,
+        versions_kept=max_versions,
+        principal=mesos_authentication_principal,
         decline_offer_duration=decline_offer_duration / 1000,
         min_revive_offers_interval=min_revive_offers_interval / 1000,
-        principal=mesos_authentication_principal,
         task_launch_confirm_timeout=task_launch_confirm_timeout / 1000,
+        task_launch_timeout=task_launch_timeout / 1000,
         task_reservation_timeout=task_reservation_timeout / 1000,
         kill_retry_timeout=kill_retry_timeout / 1000,
+        reconciliation_initial_delay=reconciliation_initial_delay / 1000,
         reconciliation_interval=reconciliation_interval / 1000,
     )
     identity = FrameworkIdentity(
@@ -236,6 +299,7 @@ def run(
             store=store,
             settings=settings,
             identity=identity,
+            access=Access(_credentials(http_credentials), tuple(_names(access_control_allow_origin or ""))),
             secrets_source=secrets_source,
             credentials=credentials_of(
                 mesos_authentication_principal, mesos_authentication_secret_file, mesos_authentication_token_file
@@ -259,6 +323,18 @@ def _address(text: str) -> tuple[str, int]:
     if port is None or parts.path:
         raise typer.BadParameter(f"{text!r} is not HOST:PORT", param_hint="--listen")
     return parts.hostname or "", port
+
+
+def _names(text: str) -> list[str]:
+    """The members of a list separated by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _credentials(text: str | None) -> str | None:
+    user, _, password = (text or "").partition(":")
+    if text is not None and not (user and password):
+        raise typer.BadParameter("this is not USER:PASSWORD", param_hint="--http-credentials")
+    return text
 
 
 def _features(text: str) -> frozenset[str]:

@@ -238,6 +238,20 @@ class DelayReset:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamAttached:
+    """Somebody began to follow the event stream."""
+
+    remote_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDetached:
+    """Somebody follows the event stream no more."""
+
+    remote_address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """The time of the world's next deadline has come."""
 
@@ -262,5 +276,7 @@ Event = (
     | DeploymentPaused
     | DeploymentResumed
     | DelayReset
+    | StreamAttached
+    | StreamDetached
     | Ticked
 )

@@ -246,6 +246,8 @@ class _Queue:
         share = self._candidates.share(len(self._waiting))
         set_aside: list[tuple[int, int, _Open, list[Refusal]]] = []
         while self._waiting and self._tried.launches < most:
+            if self._candidates.share(len(self._waiting)) == 1:
+                share = 1  # the last ones go one by one, or some agent would get two shares
             candidate = self._line.next()
             if candidate is None:
                 break

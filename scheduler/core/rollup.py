@@ -11,10 +11,11 @@ from typing import Any
 
 from scheduler.core.conditions import condition, task_state
 from scheduler.core.frame import definition_key
-from scheduler.core.world import World, is_to_be_freed
+from scheduler.core.standing import Standing
+from scheduler.core.world import World
 from scheduler.model.definition import Container, Endpoint, ExecutorResources, PodDefinition, Resources, render
 from scheduler.model.json import Json
-from scheduler.model.records import Condition, Goal, Instance, LocalVolume, Pod, Task, Termination
+from scheduler.model.records import Condition, Goal, Instance, Pod, Task, Termination
 
 # Mesos' own executors and podexec's say it in these words.
 _EXIT_CODE = re.compile(r"exited with status (\d+)")
@@ -26,11 +27,7 @@ _WITHOUT_RESOURCES = frozenset({Condition.SCHEDULED, Condition.PROVISIONED})
 def pod_status(world: World, pod: Pod, now: float) -> Json:
     """The PodStatus of a pod that exists."""
     current = world.current(pod)
-    instances = [
-        _instance_status(instance, world.definitions.get(definition_key(pod.id, instance.version), current))
-        for instance in world.instances_of(pod.id)
-        if (instance.incarnation > 0 or instance.tasks) and not is_to_be_freed(instance)
-    ]
+    instances = instance_statuses(world, pod)
     stable = sum(instance["status"] == "STABLE" for instance in instances)
     changed = max((instance["statusSince"] for instance in instances), default=moment(now))
     return _present(
@@ -47,12 +44,31 @@ def pod_status(world: World, pod: Pod, now: float) -> Json:
     )
 
 
+def instance_statuses(world: World, pod: Pod) -> list[Json]:
+    """The PodInstanceStatus of each instance that has, or had, a place, unless it was given up there."""
+    current = world.current(pod)
+    return [
+        _instance_status(instance, world.definitions.get(definition_key(pod.id, instance.version), current))
+        for instance in world.instances_of(pod.id)
+        if _has_place(instance) and not _is_given_up(world, instance)
+    ]
+
+
 def moment(seconds: float) -> str:
     """A time as Marathon writes it: UTC with milliseconds."""
     return f"{datetime.fromtimestamp(seconds, UTC).isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
 
 # --------------------------------------------------------------------------- instances
+
+
+def _has_place(instance: Instance) -> bool:
+    return instance.incarnation > 0 or instance.reservation is not None
+
+
+def _is_given_up(world: World, instance: Instance) -> bool:
+    """Whether it is remembered only until the master knows what became of it, or its volumes are given back."""
+    return instance.goal is Goal.DECOMMISSIONED and world.standing(instance.id) is Standing.AWAY
 
 
 def _instance_status(instance: Instance, definition: PodDefinition) -> Json:
@@ -64,8 +80,7 @@ def _instance_status(instance: Instance, definition: PodDefinition) -> Json:
     ]
     unhealthy = any(check["value"] == "false" for container in containers for check in container.get("conditions", ()))
     status, message = _status(instance, unhealthy)
-    kept = instance.reservation
-    agent = instance.agent or (kept and kept.agent)
+    agent = instance.agent or (instance.reservation and instance.reservation.agent)
     since = moment(instance.since)
     return _present(
         {
@@ -80,8 +95,8 @@ def _instance_status(instance: Instance, definition: PodDefinition) -> Json:
             "resources": _sum(definition.executor_resources, containers),
             "networks": _networks(instance.tasks),
             "containers": containers,
+            "localVolumes": _local_volumes(instance),
             "specReference": f"/v2/pods{instance.pod_id}::versions/{instance.version}",
-            "localVolumes": [_local_volume(instance, volume) for volume in kept.volumes] if kept else [],
             "role": instance.role,
             "lastUpdated": since,
             "lastChanged": since,
@@ -89,21 +104,12 @@ def _instance_status(instance: Instance, definition: PodDefinition) -> Json:
     )
 
 
-def _local_volume(instance: Instance, volume: LocalVolume) -> Json:
-    return {
-        "runSpecId": instance.pod_id,
-        "containerPath": volume.name,
-        "uuid": volume.persistence_id.rpartition("#")[2],
-        "persistenceId": volume.persistence_id,
-    }
-
-
 def _status(instance: Instance, unhealthy: bool) -> tuple[str, str | None]:
     """The word for an instance, and what there is to say about it."""
     overall = condition(instance)
     if overall is Condition.RUNNING:
         return ("DEGRADED", "at least one container is not healthy, or not ready") if unhealthy else ("STABLE", None)
-    if overall is Condition.UNREACHABLE:
+    if overall in (Condition.UNREACHABLE, Condition.UNREACHABLE_INACTIVE):
         return "DEGRADED", "the agent of this instance is unreachable"
     if overall is Condition.KILLING:
         return "TERMINAL", None
@@ -121,6 +127,19 @@ def _sum(executor: ExecutorResources, containers: Iterable[Json]) -> Json:
     return {name: round(value, 6) for name, value in total.items()}  # 0.1 + 0.2 shall show as 0.3
 
 
+def _local_volumes(instance: Instance) -> list[Json]:
+    """The volumes that are kept for the instance."""
+    return [
+        {
+            "runSpecId": instance.pod_id,
+            "containerPath": volume.name,
+            "uuid": volume.persistence_id.rpartition("#")[2],
+            "persistenceId": volume.persistence_id,
+        }
+        for volume in (instance.reservation.volumes if instance.reservation else ())
+    ]
+
+
 def _networks(tasks: Iterable[Task]) -> list[Json]:
     """The networks of all containers, each once; the host's has no name."""
     merged: dict[str | None, dict[str, None]] = {}
@@ -135,7 +154,7 @@ def _networks(tasks: Iterable[Task]) -> list[Json]:
 
 def _container_status(instance: Instance, task: Task, container: Container) -> Json:
     active = not task.condition.terminal and task.condition is not Condition.UNKNOWN
-    takes = instance.reservation is not None or (active and task.condition not in _WITHOUT_RESOURCES)
+    holds = instance.reservation is not None or (active and task.condition not in _WITHOUT_RESOURCES)
     since = moment(task.started_at if task.started_at is not None else task.staged_at)
     return _present(
         {
@@ -146,7 +165,7 @@ def _container_status(instance: Instance, task: Task, container: Container) -> J
             "conditions": _conditions(task, container),
             "containerId": task.id if active else None,
             "endpoints": _endpoints(instance, task, container) if active else [],
-            "resources": _resources(container.resources) if takes else {},
+            "resources": _resources(container.resources) if holds else {},
             "restarts": task.restarts or None,
             "termination": _exit(task.message) if task.condition.terminal else {},
             "lastUpdated": since,

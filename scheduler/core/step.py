@@ -13,6 +13,7 @@ from scheduler.core import (
     operations,
     requests,
     statuses,
+    streams,
     subscription,
 )
 from scheduler.core.events import (
@@ -35,6 +36,8 @@ from scheduler.core.events import (
     PodPosted,
     PodPut,
     StatusUpdated,
+    StreamAttached,
+    StreamDetached,
     Subscribed,
     Ticked,
 )
@@ -62,6 +65,8 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     DeploymentCancelled: requests.cancelled,
     DeploymentPaused: requests.paused,
     DeploymentResumed: requests.resumed,
+    StreamAttached: streams.attached,
+    StreamDetached: streams.detached,
     Ticked: deadlines.ticked,
 }
 

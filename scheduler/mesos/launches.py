@@ -7,7 +7,7 @@ own, both keep their references, and the executor gets them with the values in `
 import base64
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -126,7 +126,7 @@ def _task(task: Json, is_ours: bool, ask: _Ask) -> Json:
     changed = {part: value for part, value in valued.items() if value != task[part]}
     if changed and is_ours:
         said = TaskData.decode(task["data"]) if "data" in task else TaskData()
-        return {**task, "data": replace(said, parts=changed).encode()}
+        return {**task, "data": TaskData(changed, said.behaviour).encode()}
     return {**task, **changed}
 
 

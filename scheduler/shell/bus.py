@@ -6,6 +6,7 @@ goes on at its oldest event, and sees by the numbers that some are missing.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from scheduler.core.effects import Publish
 from scheduler.core.rollup import moment
 
 KEPT = 10_000
+_AT_ONCE = 100  # what a reader takes of the tail at a time: all that a slow one ever holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,12 @@ class Bus:
         self._tail = deque(tail, maxlen=kept)
         self._last = self._tail[-1].number if self._tail else 0
         self._news = asyncio.Event()
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will be told."""
+        return self._closed
 
     @property
     def last(self) -> int:
@@ -61,16 +69,27 @@ class Bus:
             self._news.set()
             self._news = asyncio.Event()
 
+    def close(self) -> None:
+        """Let readers go: nothing more will be told."""
+        self._closed = True
+        self._news.set()
+
+    async def after(self, number: int, patience: float | None = None) -> Sequence[Told]:
+        """The next events after that number which are still there, as soon as there are any.
+
+        None if none came within ``patience`` seconds, or the bus is closed.
+        """
+        news = self._news
+        if number >= self._last and not self._closed:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await news.wait()
+        missing = min(self._last - number, len(self._tail))
+        return [self._tail[index] for index in range(-missing, min(0, _AT_ONCE - missing))]
+
     async def follow(self, after: int) -> AsyncIterator[Told]:
-        """Every event after that number that is still there, then each as it comes. Does not end."""
-        while True:
-            news = self._news
-            for each in self._since(after):
+        """Every event after that number that is still there, then each as it comes, until the bus is closed."""
+        while not self._closed:
+            for each in await self.after(after):
                 yield each
                 after = each.number
-            if after >= self._last:
-                await news.wait()
-
-    def _since(self, after: int) -> list[Told]:
-        missing = min(self._last - after, len(self._tail))
-        return [self._tail[index] for index in range(-missing, 0)]

@@ -23,7 +23,7 @@ from scheduler.core.effects import Acknowledge, AcknowledgeOperation, Answer, Ef
 from scheduler.core.events import Event, Ticked
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
 from scheduler.shell.bus import Bus, Told
-from scheduler.shell.ports import Acknowledgement, Commits, Deadlines, MesosCall, MesosCalls, StoreError
+from scheduler.shell.ports import Acknowledgement, Commits, Deadlines, MesosCall, MesosCalls, Meter, StoreError
 
 WorldT = TypeVar("WorldT", bound=Deadlines)
 
@@ -86,6 +86,7 @@ class Shell(Generic[WorldT]):
         calls: MesosCalls,
         *,
         bus: Bus | None = None,
+        meter: Meter | None = None,
         clock: Callable[[], float] = time.time,
         log: FilteringBoundLogger | None = None,
     ) -> None:
@@ -94,6 +95,7 @@ class Shell(Generic[WorldT]):
         self._store = store
         self._calls = calls
         self.bus = bus if bus is not None else Bus()
+        self._meter = meter
         self._clock = clock
         self._log: FilteringBoundLogger = log if log is not None else structlog.get_logger("scheduler")
         self._inbox: deque[Event] = deque()
@@ -103,6 +105,11 @@ class Shell(Generic[WorldT]):
         self._requests: dict[int, asyncio.Future[Answer]] = {}
         self._stopping = False
         self._failure: BaseException | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait in the inbox."""
+        return len(self._inbox)
 
     # ------------------------------------------------------------------ for the edges
 
@@ -175,9 +182,11 @@ class Shell(Generic[WorldT]):
 
     def _turn(self) -> None:
         """Step through a batch of what was heard, then commit and perform what it came to."""
-        now = self._clock()
+        begun, now = time.perf_counter(), self._clock()
         batch = _Batch()
+        heard = []
         for event in self._drain(now):
+            heard.append(event)
             batch.add(self._step(self._world, event, now))
             if batch.stop is not None:
                 break
@@ -185,6 +194,8 @@ class Shell(Generic[WorldT]):
         if batch.changes or told:
             self._commit(tuple(batch.changes.values()), told)
         self._perform(batch, told)
+        if self._meter is not None:
+            self._meter.turned(heard, batch.calls, batch.replies, batch.published, time.perf_counter() - begun)
         if batch.stop is not None:
             raise ShellError(batch.stop.message)
 
@@ -197,11 +208,14 @@ class Shell(Generic[WorldT]):
 
     def _commit(self, changes: tuple[Change, ...], told: tuple[Told, ...]) -> None:
         """On this thread, and not beside it: readers of the world never see what is not durable."""
+        begun = time.perf_counter()
         try:
             self._store.commit(changes, told)
         except StoreError as error:
             self._log.critical("the store failed: nothing of this batch was performed", error=str(error))
             raise ShellError(f"the store failed: {error}") from error
+        if self._meter is not None:
+            self._meter.committed(time.perf_counter() - begun)
 
     def _perform(self, batch: _Batch, told: tuple[Told, ...]) -> None:
         if batch.calls:

@@ -9,12 +9,15 @@ from scheduler.core.effects import (
     AcknowledgeOperation,
     Decline,
     Kill,
+    Publish,
     Reconcile,
+    Reply,
     Revive,
     SetRoles,
     Shutdown,
     Suppress,
 )
+from scheduler.core.events import Event
 from scheduler.core.frame import Change
 from scheduler.shell.bus import Told
 
@@ -58,3 +61,20 @@ class Deadlines(Protocol):
 
     def next_deadline(self) -> float | None:
         """When ``Ticked`` should come next; None: never."""
+
+
+class Meter(Protocol):
+    """Who is told how much the loop does, and how long that takes."""
+
+    def turned(
+        self,
+        events: Sequence[Event],
+        calls: Sequence[MesosCall],
+        replies: Sequence[Reply],
+        published: Sequence[Publish],
+        seconds: float,
+    ) -> None:
+        """A turn is done: what was heard, and what followed."""
+
+    def committed(self, seconds: float) -> None:
+        """A batch is on the disk."""

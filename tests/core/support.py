@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from scheduler.core.effects import Accept, Effect, Reply
+from scheduler.core.effects import Accept, Effect, Publish, Reply
 from scheduler.core.events import (
     Event,
     OffersReceived,
@@ -25,7 +25,7 @@ from scheduler.core.step import step
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
-from scheduler.model.records import Agent, Condition, Goal, Instance, Task
+from scheduler.model.records import Agent, Condition, Deployment, Goal, Instance, Pod, Task
 
 NOON = 1_700_000_000.0
 FRAMEWORK = "11111111-2222-3333-4444-555555555555-0000"
@@ -225,6 +225,17 @@ class Story:
         self.now = end
         return self._together(first)
 
+    def go_well(self, rounds: int = 10) -> Frame:
+        """For a while agents offer, what is launched runs and is healthy, and what is not wanted ends as it should."""
+        first = len(self.frames)
+        for number in range(rounds):
+            self.offer(f"A{number}", cpus=1000, mem=1_000_000, disk=1_000_000)
+            self.all_tasks(
+                Condition.RUNNING, [each for each in self.instances if each.goal is Goal.RUNNING], healthy=True
+            )
+            self.all_tasks(Condition.KILLED, [each for each in self.instances if each.goal is not Goal.RUNNING])
+        return self._together(first)
+
     def _together(self, first: int) -> Frame:
         passed = self.frames[first:]
         return Frame(
@@ -258,6 +269,18 @@ class Story:
         chosen = self.frames[-1] if frame is None else frame
         return [effect for effect in chosen.effects if isinstance(effect, kind)]
 
+    @property
+    def deployment(self) -> Deployment:
+        """The one deployment that is on its way."""
+        (single,) = self.world.deployments.values()
+        return single
+
+    @property
+    def pod(self) -> Pod:
+        """The one pod there is."""
+        (single,) = self.world.pods.values()
+        return single
+
     def reply(self, frame: Frame) -> Any:
         """The answer to the request that caused a frame."""
         (single,) = self.told(Reply, frame)
@@ -277,6 +300,12 @@ def running(*, instances: int = 1, agent: str = "A1", **fields: Any) -> Story:
     story.offer(agent, cpus=1000, mem=1_000_000, disk=1_000_000, role=fields.get("role", "*"))
     story.all_tasks(Condition.RUNNING)
     return story
+
+
+def published(frame: Frame, *kinds: str) -> list[Json]:
+    """What a frame tells the event stream, of these kinds; without any, all."""
+    events = [effect for effect in frame.effects if isinstance(effect, Publish)]
+    return [event.content for event in events if not kinds or event.kind in kinds]
 
 
 def groups(frame: Frame) -> list[Json]:

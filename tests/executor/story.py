@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from podexec import events as ev
 from podexec.ending import Termination
 from podexec.kills import SETTLE, SIGKILL, SIGTERM
 from podexec.machine import step
 from podexec.pod import Condition, Pod
+from podexec.record import replace
 from podexec.wire import Dependency
 
 A, B = "a-1", "b-2"

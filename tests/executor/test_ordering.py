@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from podexec import events as ev
@@ -12,6 +10,7 @@ from podexec.kills import SETTLE, SIGKILL, SIGTERM
 from podexec.machine import next_deadline
 from podexec.ordering import unstartable
 from podexec.pod import Condition
+from podexec.record import replace
 from podexec.wire import ON_FAILURE, Restart
 from tests.executor.story import BY_SIGKILL, BY_SIGTERM, EXIT_0, EXIT_3, A, B, Story, after, spec
 

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -18,7 +19,7 @@ PATIENCE = 5.0
 class Line:
     """A pipeline and the socket at its other end."""
 
-    def __init__(self, patience: float = PATIENCE) -> None:
+    def __init__(self, patience: float) -> None:
         ours, self.other = socket.socketpair()
         self.other.settimeout(PATIENCE)
         self.is_interrupted = False
@@ -40,25 +41,19 @@ class Line:
         return found
 
 
+@contextmanager
+def connected(patience: float = PATIENCE) -> Iterator[Line]:
+    line = Line(patience)
+    with line.connection, line.other:
+        yield line
+    os.close(line.reader)
+    os.close(line.writer)
+
+
 @pytest.fixture
 def line() -> Iterator[Line]:
-    with _line(Line()) as one:
+    with connected() as one:
         yield one
-
-
-class _line:  # noqa: N801 - a context, not a thing
-    def __init__(self, line: Line) -> None:
-        self.line = line
-
-    def __enter__(self) -> Line:
-        self.line.connection.__enter__()
-        return self.line
-
-    def __exit__(self, *_: object) -> None:
-        self.line.connection.__exit__(None, None, None)
-        self.line.other.close()
-        os.close(self.line.reader)
-        os.close(self.line.writer)
 
 
 def test_a_request_is_whole(line: Line) -> None:
@@ -154,7 +149,7 @@ def test_nothing_is_sent_to_an_end_that_was_there_before(line: Line) -> None:
 
 
 def test_an_overdue_answer_ends_it() -> None:
-    with _line(Line(patience=0.05)) as line:
+    with connected(patience=0.05) as line:
         calls = line.put("KILL", "REVIVE")
         line.pipeline.turn()
         line.other.sendall(ACCEPTED)
@@ -165,7 +160,7 @@ def test_an_overdue_answer_ends_it() -> None:
 
 
 def test_silence_is_no_harm_while_nothing_was_asked() -> None:
-    with _line(Line(patience=0.05)) as line:
+    with connected(patience=0.05) as line:
         for _ in range(3):
             assert line.pipeline.turn() == []
 

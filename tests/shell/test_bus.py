@@ -66,3 +66,32 @@ def test_a_number_that_was_never_given_waits_for_what_comes() -> None:
         assert await listening == [(2, "b")]
 
     asyncio.run(scenario())
+
+
+def test_the_tail_is_taken_in_portions() -> None:
+    async def scenario() -> None:
+        bus = Bus()
+        published(bus, *["a"] * 250)
+
+        portions = [await bus.after(number) for number in (0, 100, 200)]
+        assert [(each[0].number, each[-1].number) for each in portions] == [(1, 100), (101, 200), (201, 250)]
+
+    asyncio.run(scenario())
+
+
+def test_patience_ends_and_so_does_the_bus() -> None:
+    async def scenario() -> None:
+        bus = Bus()
+        published(bus, "a")
+        assert await bus.after(1, 0.0) == []
+        waiting = [asyncio.create_task(bus.after(1)) for _ in range(2)]
+        following = asyncio.create_task(first(bus, 2))
+        await asyncio.sleep(0)
+        bus.close()
+
+        assert await asyncio.gather(*waiting) == [[], []]
+        assert await following == [(1, "a")]
+        assert bus.closed
+        assert await bus.after(1) == []
+
+    asyncio.run(scenario())

@@ -52,7 +52,8 @@ class Bench:
         self.frames = frames or (lambda _: Frame())
         self.refuse_commits = False
         self.on_commit: Callable[[], None] = lambda: None
-        self.shell = Shell(self.world, self._step, self, self, clock=virtual_time.now)
+        self.metered: list[object] = []
+        self.shell = Shell(self.world, self._step, self, self, meter=self, clock=virtual_time.now)
 
     def _step(self, world: FakeWorld, event: Event, now: float) -> Frame:
         world.stepped.append((event, now))
@@ -69,6 +70,21 @@ class Bench:
     def perform_all(self, effects: Sequence[MesosCall]) -> None:
         self.batches.append(tuple(effects))
         self.story.extend(effects)
+
+    def turned(
+        self,
+        events: Sequence[Event],
+        calls: Sequence[MesosCall],
+        replies: Sequence[Reply],
+        published: Sequence[Publish],
+        seconds: float,
+    ) -> None:
+        assert seconds > 0
+        self.metered.append((*events, *calls, *replies, *published))
+
+    def committed(self, seconds: float) -> None:
+        assert seconds > 0
+        self.metered.append("committed")
 
     async def until(self, condition: Callable[[], bool], seconds: float = 3600.0) -> None:
         """Run the shell until the condition holds."""
@@ -117,6 +133,21 @@ def test_changes_are_durable_before_anything_is_done_and_acknowledgements_come_l
         assert bench.story == [(change,), Kill("t", None), Revive(("*",)), ACK, "answered"]
         assert [line["event"] for line in logs] == ["launched"]
         assert asked.result() == Done("d")
+
+    virtual_time.run(scenario())
+
+
+def test_the_meter_is_told_of_every_turn_and_commit() -> None:
+    async def scenario() -> None:
+        effects = (ACK, Publish("a", {}, 0.0), Kill("t", None), Reply(1, Done("d")))
+        bench = Bench(lambda event: Frame((), effects if _name(event) == "1" else ()))
+        bench.shell.submit(_event("1"))
+        bench.shell.submit(_event("2"))
+        assert bench.shell.waiting == 2
+        await bench.until(lambda: bool(bench.metered))
+        told = (_event("1"), _event("2"), Kill("t", None), Reply(1, Done("d")), Publish("a", {}, 0.0))
+        assert bench.metered == ["committed", told]
+        assert bench.shell.waiting == 0
 
     virtual_time.run(scenario())
 
