@@ -76,9 +76,10 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
     from scheduler.core.attempts import Refusal
     from scheduler.core.constraints import Placement
     from scheduler.core.demand import demand
+    from scheduler.core.fits import Match
+    from scheduler.core.launches import placed
     from scheduler.core.matching import Surroundings, match, unfulfilled, unsuitable
-    from scheduler.core.offers import placed
-    from scheduler.core.resources import Ledger, Match
+    from scheduler.core.resources import Ledger
     from scheduler.core.taskgroup import Launcher
 
     offer = _sufficient_offer(definition, settings) if given is None else given

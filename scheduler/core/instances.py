@@ -135,8 +135,8 @@ def _forget(turn: Turn, instance: Instance) -> None:
         residents.doubt(turn, instance)
         turn.demand_grew = True  # only in an offer can what is reserved be given back
         return
-    turn.world.doubts.pop(instance.id, None)
     news.end(turn, instance)
+    turn.world.doubts.pop(instance.id, None)
     turn.delete(instance)
     if instance.pod_id not in turn.world.pods and not turn.world.has_instances(instance.pod_id):
         turn.publish("app_terminated_event", appId=instance.pod_id)

@@ -8,7 +8,8 @@ from scheduler.core import ports
 from scheduler.core.attempts import Refusal
 from scheduler.core.constraints import Placement
 from scheduler.core.demand import Amounts, Demand
-from scheduler.core.resources import Ledger, Match
+from scheduler.core.fits import Match
+from scheduler.core.resources import Ledger
 from scheduler.core.settings import Settings
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json

@@ -8,18 +8,19 @@ is left alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
-from typing import Generic, Protocol, TypeVar
 
 from scheduler.core import ids
 from scheduler.core.attempts import Refusal
 from scheduler.core.constraints import Placement
 from scheduler.core.demand import Demand
 from scheduler.core.disks import Disks
+from scheduler.core.fits import Home, Match
 from scheduler.core.matching import Surroundings, match, unfulfilled, unsuitable
+from scheduler.core.openoffers import OpenOffer
 from scheduler.core.reservations import giving_back, kept_by, kept_for, making, reserved, volume_of, with_volume
-from scheduler.core.resources import Ledger, Match
+from scheduler.core.resources import Ledger
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due, World, is_to_be_freed
 from scheduler.model.definition import PodDefinition
@@ -30,45 +31,10 @@ _STARTED = (Condition.STARTING, Condition.RUNNING)
 _NEVER_STARTED = (Condition.ERROR, Condition.DROPPED)
 
 
-@dataclass(frozen=True, slots=True)
-class Home(Match):
-    """What an instance with persistent volumes takes from an offer.
-
-    Attributes:
-        reservation: what is kept for it from now on.
-        first: the operations that have to come before its launch.
-        disks: what the offer has left of them afterwards; None: they are not touched.
-    """
-
-    reservation: Reservation
-    first: tuple[Json, ...] = ()
-    disks: Disks | None = None
-
-
-class Offer(Protocol):
-    """An offer of this turn, and what it is used for so far."""
-
-    offer: Json
-    role: str
-    agent_id: str
-    operations: list[Json]
-    disks: Disks | None
-
-    @property
-    def ledger(self) -> Ledger:
-        """What is left of it."""
-
-    def agent(self, world: World) -> Agent:
-        """Who offers."""
-
-
-OfferT = TypeVar("OfferT", bound=Offer)
-
-
-class Residents(Generic[OfferT]):
+class Residents:
     """The offers of one turn, as instances with volumes look at them."""
 
-    def __init__(self, turn: Turn, offers: Sequence[OfferT]) -> None:
+    def __init__(self, turn: Turn, offers: Sequence[OpenOffer]) -> None:
         self._turn = turn
         self._offers = offers
         self._kept = _kept(turn.world, offers)
@@ -85,7 +51,7 @@ class Residents(Generic[OfferT]):
 
     def at_home(
         self, instance: Instance, definition: PodDefinition, demand: Demand, placement: Placement
-    ) -> Iterator[tuple[OfferT, Match | list[Refusal]]]:
+    ) -> Iterator[tuple[OpenOffer, Match | list[Refusal]]]:
         """The offers that hold something which is kept for a waiting instance, and whether it can be launched on it.
 
         ``placement``: of the other instances.
@@ -100,7 +66,7 @@ class Residents(Generic[OfferT]):
             yield on, self._launch_at_home(instance, definition, demand, placement, on, resources)
 
     def settle(
-        self, instance: Instance, definition: PodDefinition, demand: Demand, on: OfferT
+        self, instance: Instance, definition: PodDefinition, demand: Demand, on: OpenOffer
     ) -> Match | list[Refusal]:
         """What a waiting instance without volumes takes of an offer to be launched there, on volumes made for it."""
         world = self._turn.world
@@ -108,7 +74,7 @@ class Residents(Generic[OfferT]):
         if not isinstance(outcome, Match):
             return outcome
         disks = on.disks or Disks.of_offer(on.offer)
-        reservation = Reservation(on.agent(world), _new_volumes(definition, demand, world), False, self._turn.now)
+        reservation = Reservation(world.agent(on.agent), _new_volumes(definition, demand, world), False, self._turn.now)
         settled = settle(outcome, definition, instance, reservation, disks, on.offer, world.settings.principal)
         return [settled] if isinstance(settled, Refusal) else settled
 
@@ -148,10 +114,10 @@ class Residents(Generic[OfferT]):
         definition: PodDefinition,
         demand: Demand,
         placement: Placement,
-        on: OfferT,
+        on: OpenOffer,
         resources: list[Json],
     ) -> Match | list[Refusal]:
-        world, agent = self._turn.world, on.agent(self._turn.world)
+        world, agent = self._turn.world, on.agent
         reservation = self._recognised(instance, demand, agent, resources)
         if reservation is None:
             return [_no_reservation(demand, ", ".join(each.name for each in _volumes(resources)))]
@@ -168,8 +134,7 @@ class Residents(Generic[OfferT]):
         if refusals:
             return refusals
         made = [each for each in resources if volume_of(each) is not None]
-        executor = (*outcome.executor, *made)
-        return Home(executor, outcome.containers, outcome.host_ports, on.ledger, reservation)
+        return replace(outcome, executor=(*outcome.executor, *made), rest=on.ledger, home=Home(reservation))
 
     def _recognised(
         self, instance: Instance, demand: Demand, agent: Agent, resources: list[Json]
@@ -211,7 +176,7 @@ def settle(
     disks: Disks,
     offer: Json,
     principal: str | None,
-) -> Home | Refusal:
+) -> Match | Refusal:
     """What an instance takes of an offer, as it is once all of that is kept for it, with its volumes on these disks."""
     picked = disks.pick(definition.volumes, taken.rest)
     if isinstance(picked, Refusal):
@@ -224,15 +189,8 @@ def settle(
     executor, containers, bare = keep(taken.executor), tuple(map(keep, taken.containers)), keep(picked.resources)
     made = tuple(with_volume(disk, volume, principal) for disk, volume in zip(bare, reservation.volumes, strict=True))
     everything = (*executor, *chain.from_iterable(containers), *bare)
-    return Home(
-        executor=(*executor, *made),
-        containers=containers,
-        host_ports=taken.host_ports,
-        rest=taken.rest,
-        reservation=reservation,
-        first=making(everything, made),
-        disks=picked.rest,
-    )
+    home = Home(reservation, making(everything, made), picked.rest)
+    return replace(taken, executor=(*executor, *made), containers=containers, home=home)
 
 
 # --------------------------------------------------------------------- without an offer
@@ -281,10 +239,10 @@ def _new_volumes(definition: PodDefinition, demand: Demand, world: World) -> tup
     return tuple(LocalVolume(name, f"{safe}#{name}#{world.new_uuid()}") for name in demand.volumes)
 
 
-def _kept(world: World, offers: Iterable[OfferT]) -> dict[str, list[tuple[OfferT, list[Json]]]]:
+def _kept(world: World, offers: Iterable[OpenOffer]) -> dict[str, list[tuple[OpenOffer, list[Json]]]]:
     """By instance, what these offers hold for it."""
     framework_id = world.framework.id if world.framework else None
-    found: dict[str, list[tuple[OfferT, list[Json]]]] = {}
+    found: dict[str, list[tuple[OpenOffer, list[Json]]]] = {}
     for on in offers:
         here: dict[str, list[Json]] = {}
         for resource in on.offer.get("resources", ()):
@@ -296,7 +254,7 @@ def _kept(world: World, offers: Iterable[OfferT]) -> dict[str, list[tuple[OfferT
     return found
 
 
-def _is_known(instance: Instance | None, found: Iterable[tuple[OfferT, list[Json]]]) -> bool:
+def _is_known(instance: Instance | None, found: Iterable[tuple[OpenOffer, list[Json]]]) -> bool:
     """Whether the instance is there, and this is not beside what it has."""
     if instance is None:
         return False
@@ -309,7 +267,7 @@ def _volumes(resources: Iterable[Json]) -> list[LocalVolume]:
     return [volume for volume in map(volume_of, resources) if volume is not None]
 
 
-def _is_still_there(instance: Instance, on: Offer) -> bool:
+def _is_still_there(instance: Instance, on: OpenOffer) -> bool:
     """Whether the instance's last executor has yet to give back what it uses."""
     executor_id = ids.executor_id(instance.id, instance.incarnation)
     return any(each["value"] == executor_id for each in on.offer.get("executor_ids", ()))

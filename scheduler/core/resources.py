@@ -114,23 +114,6 @@ class Ledger:
         return self._usable is None or entry.role in self._usable
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """What one instance takes from an offer.
-
-    Attributes:
-        executor: the resources of the executor, all host ports of the pod among them.
-        containers: the resources of each container, in the definition's order.
-        host_ports: endpoint name and allocated host port.
-        rest: what the offer has left afterwards.
-    """
-
-    executor: tuple[Json, ...]
-    containers: tuple[tuple[Json, ...], ...]
-    host_ports: tuple[tuple[str, int], ...]
-    rest: Ledger
-
-
 def _role(resource: Json) -> str:
     """Whose a resource is: the innermost reservation's role; "*" is everyone's."""
     reservations = resource.get("reservations") or [resource]

@@ -6,8 +6,9 @@ import pytest
 
 from scheduler.core.attempts import Refusal
 from scheduler.core.demand import demand
+from scheduler.core.fits import Match
 from scheduler.core.matching import Surroundings, match, unsuitable
-from scheduler.core.resources import Ledger, Match
+from scheduler.core.resources import Ledger
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
 from scheduler.model.records import Agent

@@ -159,9 +159,9 @@ class Cluster(RuleBasedStateMachine):
         before = dict(self.world.instances)
         frame = self.process.step(event, self.now)
         support.store(self.stored, frame.changes)
-        self.gives_up_only_what_users_do(before)
         if not isinstance(event, InstancesKilled):  # users may do what the strategy does not
             self.keeps_to_the_upgrade_strategy(before)
+        self.gives_up_only_what_users_do(before)
         if crash:
             self.die()
         else:
@@ -492,6 +492,7 @@ class Cluster(RuleBasedStateMachine):
             self.mesos.heal(agent, self.now)
         for agent in self.mesos.agents.values():
             agent.refuses.clear()
+        self.users_want_it_done()
         for _ in range(60):
             self.users_want_it_done()
             self.go_well()
