@@ -80,7 +80,8 @@ def _start(python: str) -> bytes:
 
 def _entry(name: str) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, _DATE)
-    info.compress_type = zipfile.ZIP_DEFLATED
+    # Bytecode is read at every start, which is faster without unpacking it.
+    info.compress_type = zipfile.ZIP_STORED if name.endswith(".pyc") else zipfile.ZIP_DEFLATED
     info.external_attr = 0o644 << 16
     return info
 
