@@ -6,11 +6,15 @@ import socket
 import tempfile
 from pathlib import Path
 
-from bench import executor_memory, executor_start
+from bench import executor_idle, executor_memory, executor_start
 from localmesos import Cluster
 from scheduler.cli.local import LocalScheduler, build_executor
 
-MEASUREMENTS = {"executor-memory": executor_memory.measure, "executor-start": executor_start.measure}
+MEASUREMENTS = {
+    "executor-idle": executor_idle.measure,
+    "executor-memory": executor_memory.measure,
+    "executor-start": executor_start.measure,
+}
 
 
 def main() -> None:

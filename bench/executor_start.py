@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from bench.executor_memory import wait_until
+from bench.executor_memory import executor_containers, wait_until
 from scheduler.cli.local import LocalScheduler
 from scheduler.model.json import Json
 
@@ -24,6 +24,7 @@ def measure(scheduler: LocalScheduler, say: Callable[[str], None]) -> None:
         wait_until(lambda: scheduler.client.status(pod_id)["status"] == "STABLE", f"{pod_id} is STABLE")  # noqa: B023
         took.append(_milliseconds(scheduler.log, pod_id))
         scheduler.client.remove(pod_id)
+        wait_until(lambda: not executor_containers(scheduler.cluster, pod_id), f"{pod_id} is gone")  # noqa: B023
         time.sleep(_QUIET_SECONDS)
     say(
         f"ACCEPT to both of 2 containers RUNNING: median {statistics.median(took):.0f} ms, "

@@ -46,7 +46,7 @@ class Shell:
         self._labelled = False
         self._tasks: dict[str, taskinfo.Task] = {}
         self._workers: dict[str, Worker] = {}
-        self._launching = threading.Event()
+        self._under_way = threading.Event()
         self._leave_by: float | None = None
         self._log = log.get(pod=settings.executor_id)
 
@@ -64,8 +64,8 @@ class Shell:
             for effect in effects:
                 self._journal.write(effect)
                 self._perform(effect)
-            if self._workers:
-                self._launching.set()
+            if isinstance(event, ev.ContainerLaunched):
+                self._under_way.set()
             if isinstance(event, ev.ContainerExited | ev.LaunchFailed):
                 self._workers.pop(event.container_id).retire()
         self._stop.set()
@@ -75,7 +75,7 @@ class Shell:
 
     def _start_log(self) -> None:
         """Not before the containers are under way, if they come soon."""
-        self._launching.wait(_LOG_AFTER)
+        self._under_way.wait(_LOG_AFTER)
         log.start()
 
     def _next_event(self, now: float) -> ev.Event:

@@ -36,7 +36,16 @@ _BUNDLED = {
 _LEFT_OUT = {"podexec/zipapp.py"}
 _LICENSE_NAMES = ("LICEN", "COPYING", "NOTICE")
 
-_MAIN = b"from podexec.__main__ import run\n\nrun()\n"
+# Nothing becomes garbage while modules are loaded, and what they hold never does.
+_MAIN = b"""import gc
+
+gc.disable()
+from podexec.__main__ import run
+
+gc.freeze()
+gc.enable()
+run()
+"""
 _DATE = (1980, 1, 1, 0, 0, 0)
 _EXECUTABLE = 0o755
 
@@ -119,6 +128,8 @@ def _bytecode(files: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
         command = [
             sys.executable,
             "-S",
+            "-X",
+            "no_debug_ranges",
             "-m",
             "compileall",
             "-q",
