@@ -36,10 +36,15 @@ _BUNDLED = {
 _LEFT_OUT = {"podexec/zipapp.py"}
 _LICENSE_NAMES = ("LICEN", "COPYING", "NOTICE")
 
-# Nothing becomes garbage while modules are loaded, and what they hold never does.
-_MAIN = b"""import gc
+# Modules are read when they are needed first; until then the file may have been replaced by another release.
+# Nothing becomes garbage while they are loaded, and what they hold never does.
+_MAIN = b"""\
+import gc
+import os
+import sys
 
 gc.disable()
+sys.path[0] = f"/proc/self/fd/{os.open(sys.path[0], os.O_RDONLY)}"
 from podexec.__main__ import run
 
 gc.freeze()

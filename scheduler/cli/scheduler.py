@@ -43,7 +43,7 @@ def run(
         option(
             "--executor",
             "podexec's executor: a file that every agent has, a URI that agents fetch, "
-            "or 'default' for the one that Mesos brings.",
+            "or 'default' for the one that agents have.",
             metavar="PATH|URI|default",
         ),
     ] = "default",

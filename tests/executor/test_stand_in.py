@@ -106,3 +106,20 @@ def test_a_task_id_is_used_again_in_a_later_group(agent: FakeAgent, executor: Ex
     agent.kill("job")
     agent.wait_state("job", S, R, K, KILLED, S, R, K, KILLED)
     assert agent.containers[second].signals == [SIGTERM]
+
+
+def test_its_file_may_be_replaced_while_it_runs(agent: FakeAgent, executor: Executor, program: Path) -> None:
+    """It reads on, when a container has the first check, in the file that it was started from."""
+    agent.launch_group(task("web"))
+    agent.wait_state("web", S, R)
+    kept = program.read_bytes()
+    try:
+        replacement = program.with_name("new")
+        replacement.write_bytes(b"#!/bin/sh\n" + b"# of another release\n" * len(kept))
+        replacement.replace(program)
+        agent.command_results = [0]
+        check = {"type": "COMMAND", "command": {"shell": True, "value": "true"}, "delay_seconds": 0}
+        agent.launch_group(task("checked", health_check=check))
+        assert agent.wait_state("checked", S, R, R)["healthy"] is True
+    finally:
+        program.write_bytes(kept)
