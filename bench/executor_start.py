@@ -38,8 +38,7 @@ def run(_options: argparse.Namespace, say: Callable[[str], None]) -> None:
 
 def _launch(scheduler: LocalScheduler, pod_id: str) -> float:
     """Milliseconds from the decision to launch a pod until its last container was heard to run."""
-    query = [("event_type", kind) for kind in _KINDS]
-    with httpx2.stream("GET", f"{scheduler.client.url}/v2/events", params=query, timeout=60) as stream:
+    with httpx2.stream("GET", f"{scheduler.client.url}/v2/events", params={"event_type": _KINDS}, timeout=60) as stream:
         scheduler.client.add(_pod(pod_id))
         took = _milliseconds(_events(stream, pod_id))
     scheduler.client.remove(pod_id)
