@@ -12,9 +12,11 @@ from scheduler.core import ids, kills, plans, selection
 from scheduler.core.conditions import Phase, phase
 from scheduler.core.standing import Standing
 from scheduler.core.turn import Turn
-from scheduler.core.world import World
+from scheduler.core.world import Due, World
 from scheduler.model.definition import PodDefinition, Upgrade
 from scheduler.model.records import Deployment, Goal, Instance, Pod
+
+STARTS_PER_TURN = 1000  # so that a pod of a hundred thousand instances holds nothing up
 
 _WANTED = (Standing.READY, Standing.UNREADY)
 
@@ -212,6 +214,9 @@ def _start(turn: Turn, pod: Pod, definition: PodDefinition, count: int) -> None:
     """Wake instances that were stopped and whose volumes are kept, and make new ones."""
     if count <= 0:
         return
+    if count > STARTS_PER_TURN:
+        count = STARTS_PER_TURN
+        turn.world.at(turn.now, Due.ADVANCE, pod.id)
     stopped = _stopped(turn, pod) if definition.resident else []
     for instance in stopped[:count]:
         _wake(turn, pod, instance)
