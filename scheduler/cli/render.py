@@ -77,8 +77,8 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
     from scheduler.core.constraints import Placement
     from scheduler.core.demand import demand
     from scheduler.core.fits import Match
+    from scheduler.core.launches import placed
     from scheduler.core.matching import Surroundings, match, unfulfilled, unsuitable
-    from scheduler.core.offers import placed
     from scheduler.core.resources import Ledger
     from scheduler.core.taskgroup import Launcher
 

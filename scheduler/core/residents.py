@@ -10,7 +10,6 @@ is left alone.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Generic, Protocol, TypeVar
 
 from scheduler.core import ids
 from scheduler.core.attempts import Refusal
@@ -19,6 +18,7 @@ from scheduler.core.demand import Demand
 from scheduler.core.disks import Disks
 from scheduler.core.fits import Home, Match
 from scheduler.core.matching import Surroundings, match, unfulfilled, unsuitable
+from scheduler.core.openoffers import OpenOffer
 from scheduler.core.reservations import giving_back, kept_by, kept_for, making, reserved, volume_of, with_volume
 from scheduler.core.resources import Ledger
 from scheduler.core.turn import Turn
@@ -31,30 +31,10 @@ _STARTED = (Condition.STARTING, Condition.RUNNING)
 _NEVER_STARTED = (Condition.ERROR, Condition.DROPPED)
 
 
-class Offer(Protocol):
-    """An offer of this turn, and what it is used for so far."""
-
-    offer: Json
-    role: str
-    agent_id: str
-    operations: list[Json]
-    disks: Disks | None
-
-    @property
-    def ledger(self) -> Ledger:
-        """What is left of it."""
-
-    def agent(self, world: World) -> Agent:
-        """Who offers."""
-
-
-OfferT = TypeVar("OfferT", bound=Offer)
-
-
-class Residents(Generic[OfferT]):
+class Residents:
     """The offers of one turn, as instances with volumes look at them."""
 
-    def __init__(self, turn: Turn, offers: Sequence[OfferT]) -> None:
+    def __init__(self, turn: Turn, offers: Sequence[OpenOffer]) -> None:
         self._turn = turn
         self._offers = offers
         self._kept = _kept(turn.world, offers)
@@ -71,7 +51,7 @@ class Residents(Generic[OfferT]):
 
     def at_home(
         self, instance: Instance, definition: PodDefinition, demand: Demand, placement: Placement
-    ) -> Iterator[tuple[OfferT, Match | list[Refusal]]]:
+    ) -> Iterator[tuple[OpenOffer, Match | list[Refusal]]]:
         """The offers that hold something which is kept for a waiting instance, and whether it can be launched on it.
 
         ``placement``: of the other instances.
@@ -86,7 +66,7 @@ class Residents(Generic[OfferT]):
             yield on, self._launch_at_home(instance, definition, demand, placement, on, resources)
 
     def settle(
-        self, instance: Instance, definition: PodDefinition, demand: Demand, on: OfferT
+        self, instance: Instance, definition: PodDefinition, demand: Demand, on: OpenOffer
     ) -> Match | list[Refusal]:
         """What a waiting instance without volumes takes of an offer to be launched there, on volumes made for it."""
         world = self._turn.world
@@ -94,7 +74,7 @@ class Residents(Generic[OfferT]):
         if not isinstance(outcome, Match):
             return outcome
         disks = on.disks or Disks.of_offer(on.offer)
-        reservation = Reservation(on.agent(world), _new_volumes(definition, demand, world), False, self._turn.now)
+        reservation = Reservation(world.agent(on.agent), _new_volumes(definition, demand, world), False, self._turn.now)
         settled = settle(outcome, definition, instance, reservation, disks, on.offer, world.settings.principal)
         return [settled] if isinstance(settled, Refusal) else settled
 
@@ -134,10 +114,10 @@ class Residents(Generic[OfferT]):
         definition: PodDefinition,
         demand: Demand,
         placement: Placement,
-        on: OfferT,
+        on: OpenOffer,
         resources: list[Json],
     ) -> Match | list[Refusal]:
-        world, agent = self._turn.world, on.agent(self._turn.world)
+        world, agent = self._turn.world, on.agent
         reservation = self._recognised(instance, demand, agent, resources)
         if reservation is None:
             return [_no_reservation(demand, ", ".join(each.name for each in _volumes(resources)))]
@@ -259,10 +239,10 @@ def _new_volumes(definition: PodDefinition, demand: Demand, world: World) -> tup
     return tuple(LocalVolume(name, f"{safe}#{name}#{world.new_uuid()}") for name in demand.volumes)
 
 
-def _kept(world: World, offers: Iterable[OfferT]) -> dict[str, list[tuple[OfferT, list[Json]]]]:
+def _kept(world: World, offers: Iterable[OpenOffer]) -> dict[str, list[tuple[OpenOffer, list[Json]]]]:
     """By instance, what these offers hold for it."""
     framework_id = world.framework.id if world.framework else None
-    found: dict[str, list[tuple[OfferT, list[Json]]]] = {}
+    found: dict[str, list[tuple[OpenOffer, list[Json]]]] = {}
     for on in offers:
         here: dict[str, list[Json]] = {}
         for resource in on.offer.get("resources", ()):
@@ -274,7 +254,7 @@ def _kept(world: World, offers: Iterable[OfferT]) -> dict[str, list[tuple[OfferT
     return found
 
 
-def _is_known(instance: Instance | None, found: Iterable[tuple[OfferT, list[Json]]]) -> bool:
+def _is_known(instance: Instance | None, found: Iterable[tuple[OpenOffer, list[Json]]]) -> bool:
     """Whether the instance is there, and this is not beside what it has."""
     if instance is None:
         return False
@@ -287,7 +267,7 @@ def _volumes(resources: Iterable[Json]) -> list[LocalVolume]:
     return [volume for volume in map(volume_of, resources) if volume is not None]
 
 
-def _is_still_there(instance: Instance, on: Offer) -> bool:
+def _is_still_there(instance: Instance, on: OpenOffer) -> bool:
     """Whether the instance's last executor has yet to give back what it uses."""
     executor_id = ids.executor_id(instance.id, instance.incarnation)
     return any(each["value"] == executor_id for each in on.offer.get("executor_ids", ()))

@@ -759,6 +759,30 @@ class TestGoals:
         assert kinds(site.offers("A1")) == ["LAUNCH_GROUP"]
         assert site.only.id == before.id
 
+    def test_one_that_has_yet_to_end_is_woken_too(self) -> None:
+        """Scaled down and up again in haste: no other instance starts on empty volumes meanwhile."""
+        site = Site()
+        before = site.at_work()
+        site.put(resident(instances=0))
+        site.put(resident(instances=1))
+        assert [each.id for each in site.instances] == [before.id]
+        site.end(site.only, C.KILLED)
+
+        assert kinds(site.offers()) == ["LAUNCH_GROUP"]
+        assert kept(site.only).volumes == kept(before).volumes
+
+    def test_one_out_of_reach_is_woken_before_another_starts_on_empty_volumes(self) -> None:
+        site = Site()
+        before = site.at_work()
+        site.all_tasks(C.UNREACHABLE)
+        site.put(resident(instances=0))
+        site.put(resident(instances=1))
+
+        assert [each.id for each in site.instances] == [before.id]
+        site.all_tasks(C.RUNNING)
+        site.end(site.only, C.KILLED)
+        assert kinds(site.offers()) == ["LAUNCH_GROUP"]
+
     def test_a_stopped_instance_can_be_wiped(self) -> None:
         site = Site()
         before = site.at_work()
