@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from scheduler.api.access import EVERYONE, Access
 from scheduler.api.app import create_app
 from scheduler.api.info import ServerInfo
+from scheduler.api.inside.guard import Guard
 from scheduler.core.effects import Answer, Effect, Publish, Reply
 from scheduler.core.events import Event, OffersReceived, StatusUpdated, Subscribed
 from scheduler.core.settings import ExecutorCommand, Settings
@@ -20,6 +21,7 @@ from scheduler.model.json import Json
 from scheduler.model.records import Condition
 from scheduler.observe.metrics import Metrics
 from scheduler.shell.bus import Bus
+from scheduler.shell.inside import InsideError, Why
 from scheduler.shell.ports import MesosCall
 from tests.core.support import offer
 
@@ -89,13 +91,22 @@ class FakeShell:
         return reply.answer
 
 
-def app_over(shell: FakeShell, access: Access = EVERYONE) -> FastAPI:
-    """The app over a fake shell."""
+class NothingInside:
+    """No container can be looked into."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise InsideError(Why.AWAY, "there is no agent")
+
+
+def app_over(shell: FakeShell, access: Access = EVERYONE, inside: Any = None, guard: Guard | None = None) -> FastAPI:
+    """The app over a fake shell, and whatever is there of agents."""
     return create_app(
         shell,
         shell.world,
         SERVER,
         metrics=shell.metrics,
+        inside=inside or NothingInside(),
+        guard=guard or Guard(),
         abdicate=shell.abdicate,
         access=access,
         clock=lambda: shell.now,

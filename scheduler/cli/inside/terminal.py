@@ -137,7 +137,7 @@ def _size() -> dict[str, int]:
 def _raw() -> Iterator[None]:
     """Every key goes to the command, Ctrl-C too."""
     before = termios.tcgetattr(_STDIN)
-    tty.setraw(_STDIN)
+    tty.setraw(_STDIN, termios.TCSADRAIN)  # what was typed ahead is for the command
     try:
         yield
     finally:
