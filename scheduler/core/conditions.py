@@ -82,6 +82,8 @@ def ready(instance: Instance, asked: Checks) -> bool:
     """Whether the instance does its work: it runs and, as far as it is checked, it is healthy and can be used."""
     if condition(instance) is not Condition.RUNNING:
         return False
+    if any(task.condition is Condition.KILLED for task in instance.tasks):
+        return False  # the executor is ending the others
     if asked.health and health(instance) is not True:
         return False
     return not asked.readiness or all(
@@ -109,10 +111,10 @@ class Phase(Enum):
     __hash__ = object.__hash__
 
     WAITING = auto()  # not launched
-    ALIVE = auto()
+    ALIVE = auto()  # its containers run, are about to, or have finished
     AWAY = auto()  # out of reach of the master: perhaps alive
     ENDING = auto()  # a container failed or was killed; its executor is ending the others
-    ENDED = auto()
+    ENDED = auto()  # all its containers have ended
 
 
 def phase(instance: Instance) -> Phase:
