@@ -17,6 +17,7 @@ from scheduler.core.constraints import Placement
 from scheduler.core.demand import Demand
 from scheduler.core.disks import Disks
 from scheduler.core.fits import Home, Match
+from scheduler.core.kills import decommission
 from scheduler.core.matching import Surroundings, match, unfulfilled, unsuitable
 from scheduler.core.openoffers import OpenOffer
 from scheduler.core.reservations import giving_back, kept_by, kept_for, making, reserved, volume_of, with_volume
@@ -81,11 +82,10 @@ class Residents:
     # ------------------------------------------------------------------------ helpers
 
     def _give_back(self, instance: Instance) -> None:
-        """Ask for it, unless that was done a moment ago, or some of it is still in use."""
-        turn, reservation, found = self._turn, instance.reservation, self._kept.pop(instance.id)
-        if reservation is None or not (reservation.confirmed or _is_overdue(turn, instance)):
-            return
-        if any(_is_still_there(instance, on) for on, _ in found):
+        """Ask for it, unless that was done a moment ago in vain, or some of it is still in use."""
+        turn, found = self._turn, self._kept.pop(instance.id)
+        again_at = turn.world.given_back.get(instance.id, turn.now)
+        if again_at > turn.now or any(_is_still_there(instance, on) for on, _ in found):
             return
         for on, resources in found:
             on.operations.extend(giving_back(resources))
@@ -94,9 +94,10 @@ class Residents:
             "giving its volumes back",
             pod_id=instance.pod_id,
             instance_id=instance.id,
-            agent_id=reservation.agent.id,
+            agent_id=found[0][0].agent_id,
         )
-        turn.put(replace(instance, reservation=replace(reservation, confirmed=False, since=turn.now)))
+        doubt(turn, instance)
+        turn.world.given_back[instance.id] = turn.world.doubts[instance.id]
 
     def _is_gone(self, instance: Instance) -> bool:
         """Whether its agent offers what it has, and nothing is in it any more of what was kept for the instance."""
@@ -197,7 +198,7 @@ def settle(
 
 
 def is_unconfirmed(instance: Instance) -> bool:
-    """Whether it is not known what became of the last that was asked for it."""
+    """Whether it is not known if what was asked for it is there."""
     return instance.reservation is not None and not instance.reservation.confirmed
 
 
@@ -219,6 +220,27 @@ def prove(turn: Turn, instance: Instance) -> None:
 def never_began(instance: Instance) -> bool:
     """Whether its first launch ended before anything can have been written on its volumes, if they were made at all."""
     return is_unconfirmed(instance) and all(task.condition in _NEVER_STARTED for task in instance.tasks)
+
+
+def give_up(turn: Turn, instance: Instance) -> None:
+    """Another instance tries instead; should something be kept for this one all the same, it is given back."""
+    if any(task.condition is Condition.ERROR for task in instance.tasks):
+        turn.note(
+            "warning",
+            "Mesos refused to launch on what was to be reserved: does it let the principal reserve resources for the "
+            "role, and create volumes?",
+            principal=turn.world.settings.principal or "",
+            role=instance.role,
+            pod_id=instance.pod_id,
+            instance_id=instance.id,
+        )
+    decommission(turn, instance)
+
+
+def forget(turn: Turn, instance: Instance) -> None:
+    """The instance is no more."""
+    turn.world.doubts.pop(instance.id, None)
+    turn.world.given_back.pop(instance.id, None)
 
 
 def overdue(turn: Turn, instance_id: str) -> None:

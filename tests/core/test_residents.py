@@ -541,8 +541,11 @@ class TestUnconfirmed:
         first, second = site.instances
         assert (first.goal, second.goal) == (Goal.DECOMMISSIONED, Goal.RUNNING)
         assert "not in" in site.world.pods[first.pod_id].terminations[0].message
-        site.wait(TIMEOUT)
-        site.offers()
+        (note,) = site.notes("Mesos refused")
+        assert dict(note.fields)["principal"] == "ops"
+        site.wait(1)
+        frame = site.offers()
+        assert kinds(frame)[:1] == (["UNRESERVE"] if refused == "CREATE" else ["RESERVE"])
         site.wait(TIMEOUT)
         site.offers()
 
@@ -614,7 +617,6 @@ class TestGivingBack:
         site.end(instance, C.KILLED)
         site.offers("A1", lost=True)
         later = site.again()
-        later.wait(TIMEOUT)
         assert kinds(later.offers("A1")) == ["DESTROY", "UNRESERVE"]
         last = later.again()
         last.offers("A1")
