@@ -91,7 +91,7 @@ class Residents:
             on.operations.extend(giving_back(resources))
         turn.note(
             "info",
-            "giving its volumes back",
+            "giving back what is kept for an instance that is no more",
             pod_id=instance.pod_id,
             instance_id=instance.id,
             agent_id=found[0][0].agent_id,
