@@ -16,7 +16,7 @@ from scheduler.core.turn import Turn
 from scheduler.core.world import Due, World
 from scheduler.model.definition import PodDefinition
 
-LAUNCHES_PER_TURN = 100
+LAUNCHES_PER_TURN = 200
 
 
 def received(turn: Turn, event: OffersReceived) -> None:
