@@ -7,7 +7,7 @@ only for an instance that is wanted no more; what is kept for one that is not kn
 is left alone.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -75,7 +75,8 @@ class Residents:
         if not isinstance(outcome, Match):
             return outcome
         disks = on.disks or Disks.of_offer(on.offer)
-        reservation = Reservation(world.agent(on.agent), _new_volumes(definition, demand, world), False, self._turn.now)
+        volumes = new_volumes(definition.id, demand.volumes, world.new_uuid)
+        reservation = Reservation(world.agent(on.agent), volumes, confirmed=False, since=self._turn.now)
         settled = settle(outcome, definition, instance, reservation, disks, on.offer, world.settings.principal)
         return [settled] if isinstance(settled, Refusal) else settled
 
@@ -169,6 +170,11 @@ class Residents:
                 )
 
 
+def new_volumes(pod_id: str, names: Iterable[str], new_uuid: Callable[[], str]) -> tuple[LocalVolume, ...]:
+    """Volumes for an instance that has none, under ids that no others have: ``<safe id>#<name>#<uuid>``."""
+    return tuple(LocalVolume(name, f"{ids.safe_id(pod_id)}#{name}#{new_uuid()}") for name in names)
+
+
 def settle(
     taken: Match,
     definition: PodDefinition,
@@ -254,11 +260,6 @@ def overdue(turn: Turn, instance_id: str) -> None:
 
 
 # ------------------------------------------------------------------------------ helpers
-
-
-def _new_volumes(definition: PodDefinition, demand: Demand, world: World) -> tuple[LocalVolume, ...]:
-    safe = ids.safe_id(definition.id)
-    return tuple(LocalVolume(name, f"{safe}#{name}#{world.new_uuid()}") for name in demand.volumes)
 
 
 def _kept(world: World, offers: Iterable[OpenOffer]) -> dict[str, list[tuple[OpenOffer, list[Json]]]]:
