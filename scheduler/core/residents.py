@@ -126,8 +126,7 @@ class Residents:
         if instance.reservation != reservation:
             self._turn.put(replace(instance, reservation=reservation))
         own = Ledger(on.offer, instance.id)
-        # What is kept for it is its own, whatever else it would leave to others.
-        demand = replace(demand, roles=frozenset({instance.role}), spares_gpus=False)
+        demand = replace(demand, roles=frozenset({instance.role}))  # of which it is now
         around = Surroundings(world.isolators.get(agent.id), world.connection.region, self._turn.now)
         refusals = unsuitable(demand, world.settings, on.offer, own, agent, around) + unfulfilled(placement, agent)
         outcome = match(definition, demand, own, world.random)
