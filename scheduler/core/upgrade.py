@@ -12,7 +12,7 @@ from scheduler.core import ids, kills, plans, selection
 from scheduler.core.conditions import Phase, phase
 from scheduler.core.standing import Standing
 from scheduler.core.turn import Turn
-from scheduler.core.world import World
+from scheduler.core.world import Due, World
 from scheduler.model.definition import PodDefinition, Upgrade
 from scheduler.model.records import Deployment, Goal, Instance, Pod
 
@@ -212,6 +212,10 @@ def _start(turn: Turn, pod: Pod, definition: PodDefinition, count: int) -> None:
     """Wake instances that were stopped and whose volumes are kept, and make new ones."""
     if count <= 0:
         return
+    if count > turn.starts_left:  # the rest in the next turn, which follows at once
+        count = turn.starts_left
+        turn.world.at(turn.now, Due.ADVANCE, pod.id)
+    turn.starts_left -= count
     stopped = _stopped(turn, pod) if definition.resident else []
     for instance in stopped[:count]:
         _wake(turn, pod, instance)

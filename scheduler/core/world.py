@@ -28,6 +28,7 @@ class Due(StrEnum):
     """What a deadline is for. Its handler checks that it still applies: deadlines are never taken back."""
 
     LAUNCHABLE = "launchable"  # key: of a queue; its back-off has elapsed
+    ADVANCE = "advance"  # key: pod id; more instances are to be made than one turn makes
     PLACE = "place"  # offers are held that were not tried to the end
     REVIVE = "revive"
     KILL = "kill"  # key: instance id; repeat its kills

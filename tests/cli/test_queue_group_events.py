@@ -105,8 +105,8 @@ def test_events_are_told_a_line_each(run: Run, url: str, shell: FakeShell, inter
     assert run("events", "--since", "1").code == 130
     assert interrupted[0] == "1970-01-12T13:46:40.000Z      2 pod_created_event clientIp= uri="
     assert [line.split()[1:3] for line in interrupted[1:]] == [
-        ["3", "deployment_info"],
-        ["4", "deployment_step_success"],
+        ["3", "group_change_success"],
+        ["4", "deployment_info"],
     ]
 
 
