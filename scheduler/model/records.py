@@ -129,9 +129,8 @@ class Reservation:
     """What an agent keeps for one instance across its launches: resources, and the volumes on them.
 
     Attributes:
-        confirmed: whether the agent was seen to keep it, by an offer of it or by a task that ran on it. False: it was
-            asked for, or its end was, and nothing was seen of that yet.
-        since: when it was confirmed, or asked for, or its end was.
+        confirmed: whether the agent was seen to keep it, by an offer of it or by a task that ran on it.
+        since: when it was asked for, or confirmed.
     """
 
     agent: Agent
