@@ -1,46 +1,30 @@
-"""`make bench`: run the measurements, or those named (ARGS="executor-memory"), and print what they show."""
+"""`make bench`: run every measurement, or one (ARGS="scale --quick"), and print what it shows."""
 
 import argparse
-import os
-import socket
-import tempfile
-from pathlib import Path
+from types import ModuleType
 
-from bench import executor_idle, executor_memory, executor_start
-from localmesos import Cluster
-from scheduler.cli.local import LocalScheduler, build_executor
+from bench import executor_idle, executor_memory, launch_latency, mesos_edge, scale
 
-MEASUREMENTS = {
-    "executor-idle": executor_idle.measure,
-    "executor-memory": executor_memory.measure,
-    "executor-start": executor_start.measure,
-}
+_MODULES = (executor_idle, executor_memory, launch_latency, mesos_edge, scale)
+_MEASUREMENTS: dict[str, ModuleType] = {module.NAME: module for module in _MODULES}
 
 
 def main() -> None:
-    """Run on a local Mesos of their own, which is gone afterwards."""
+    """Each measurement has options of its own; without a name, all run with their defaults."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)}; all by default")
-    names = parser.parse_args().names or list(MEASUREMENTS)
-    if unknown := set(names) - MEASUREMENTS.keys():
-        parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    cluster = Cluster.up(f"bench-{os.getpid()}", agents=1, owner_pid=os.getpid(), progress=print)
-    try:
-        with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as probe:
-            Path(folder).chmod(0o755)
-            executor = build_executor(Path(folder, "podexec.pyz"))
-            port = probe.getsockname()[1]
-            probe.close()
-            scheduler = LocalScheduler(cluster, Path(folder), executor, f"127.0.0.1:{port}")
-            try:
-                scheduler.start()
-                for name in names:
-                    print(f"== {name}")
-                    MEASUREMENTS[name](scheduler, print)
-            finally:
-                scheduler.close()
-    finally:
-        cluster.down()
+    names = parser.add_subparsers(dest="name", metavar="NAME")
+    parsers = {}
+    for name, module in _MEASUREMENTS.items():
+        parsers[name] = names.add_parser(name, help=module.HELP, description=module.__doc__)
+        module.add_options(parsers[name])
+    options = parser.parse_args()
+    for name in (options.name,) if options.name else tuple(_MEASUREMENTS):
+        print(f"==== {name}", flush=True)
+        _MEASUREMENTS[name].run(options if options.name else parsers[name].parse_args([]), _say)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 if __name__ == "__main__":

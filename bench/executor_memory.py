@@ -1,5 +1,6 @@
 """How much memory the executor uses itself: what its own cgroup is charged, without the nested containers' cgroups."""
 
+import argparse
 import threading
 import time
 from collections.abc import Callable
@@ -8,10 +9,14 @@ from pathlib import Path
 
 import httpx2
 
+from bench.local import local_scheduler
 from localmesos import Cluster
 from localmesos.commands import cgroups_root
 from scheduler.cli.local import LocalScheduler
 from scheduler.model.json import Json
+
+NAME = "executor-memory"
+HELP = "what the executor costs an agent"
 
 _HIERARCHY = Path("/sys/fs/cgroup/memory")
 _CHARGED = ("rss", "cache", "swap")  # local counters of memory.stat; the total_* ones add the nested containers'
@@ -75,6 +80,16 @@ def charge_of(cgroup: Path) -> int:
     """What a memory cgroup is charged itself, in bytes."""
     counters = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
     return sum(int(counters.get(name, 0)) for name in _CHARGED)
+
+
+def add_options(_parser: argparse.ArgumentParser) -> None:
+    """It has none."""
+
+
+def run(_options: argparse.Namespace, say: Callable[[str], None]) -> None:
+    """On a local Mesos."""
+    with local_scheduler(say) as scheduler:
+        measure(scheduler, say)
 
 
 def measure(scheduler: LocalScheduler, say: Callable[[str], None]) -> None:

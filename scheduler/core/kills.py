@@ -11,14 +11,28 @@ from scheduler.model.records import Goal, Instance
 
 def decommission(turn: Turn, instance: Instance) -> None:
     """Want the instance no more; its kills go out at once."""
-    turn.world.kills.pop(instance.id, None)
-    turn.put(replace(instance, goal=Goal.DECOMMISSIONED))
+    _begin(turn, replace(instance, goal=Goal.DECOMMISSIONED))
+
+
+def stop(turn: Turn, instance: Instance) -> None:
+    """End the instance and keep what is reserved for it."""
+    _begin(turn, replace(instance, goal=Goal.STOPPED))
+
+
+def restart(turn: Turn, instance: Instance) -> None:
+    """End the present incarnation; the instance is launched again."""
+    _begin(turn, replace(instance, killing=True))
 
 
 def kill(turn: Turn, instance: Instance) -> None:
     """Kill what is alive of the instance, unless that was asked already and is to be repeated later."""
     if instance.id not in turn.world.kills:
         _send(turn, instance)
+
+
+def wait(turn: Turn, instance: Instance) -> None:
+    """Nothing can be killed on an agent out of reach; once it is back, kills go out at once."""
+    turn.world.kills.pop(instance.id, None)
 
 
 def expect_end(turn: Turn, instance: Instance) -> None:
@@ -39,6 +53,11 @@ def repeat(turn: Turn, instance_id: str) -> None:
 def settled(turn: Turn, instance: Instance) -> None:
     """Nothing of the instance's incarnation is alive."""
     turn.world.kills.pop(instance.id, None)
+
+
+def _begin(turn: Turn, ending: Instance) -> None:
+    turn.world.kills.pop(ending.id, None)
+    turn.put(ending)
 
 
 def _send(turn: Turn, instance: Instance) -> None:

@@ -307,6 +307,7 @@ class PodDefinition(Model):
     role: Text | None = None
     linux_info: LinuxInfo | None = None
     legacy_shared_cgroups: bool | None = None
+    dependencies: tuple[Text, ...] = ()
     port_environment: bool | None = None
 
     @property

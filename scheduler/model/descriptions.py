@@ -69,6 +69,10 @@ DESCRIPTIONS: dict[str, dict[str, Description]] = {
         "legacySharedCgroups": _of(
             "The containers share their executor's cgroup; nothing can have `resourceLimits` then.", True, "false"
         ),
+        "dependencies": _of(
+            "Pods that this one needs: it starts, and is updated, when they are ready; they are not removed before it.",
+            ["/shop/db"],
+        ),
         "portEnvironment": _of(
             'Give containers `PORT0`, `PORTS`, `PORT_<NAME>` too. The label `portEnvironment: "true"` does the same.',
             True,

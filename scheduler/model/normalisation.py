@@ -37,6 +37,7 @@ def normalise(definition: PodDefinition, site: Site) -> PodDefinition:
             "scheduling": _scheduling(definition.scheduling, definition.resident),
             "linux_info": _said(definition.linux_info, LinuxInfo()),
             "legacy_shared_cgroups": definition.legacy_shared_cgroups or None,
+            "dependencies": tuple(dict.fromkeys(map(canonical, definition.dependencies))),
         }
     )
 

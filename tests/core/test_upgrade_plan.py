@@ -9,7 +9,7 @@ such a one serves nobody and goes at once.
 
 import pytest
 
-from scheduler.core.upgrade import Counts, Plan, plan
+from scheduler.core.upgrade import Bounds, Counts, Plan, bounds, plan
 from scheduler.model.definition import Upgrade
 
 
@@ -43,6 +43,35 @@ def test_marathons_values_are_the_first_move(
     assert move.end_old == kill_now
     assert move.start == min(wanted, capacity - running)
     assert move.end_new == 0
+
+
+@pytest.mark.parametrize(
+    ("resident", "wanted", "minimum", "over", "ready", "most", "end_now"),
+    [
+        (False, 1, 0.5, 0, 1, 2, 0),
+        (False, 1, 0.5, 0, 0, 1, 0),
+        (False, 10, 0.1, 0, 1, 10, 0),
+        (False, 10, 0.1, 1.0, 10, 20, 9),
+        (False, 10, 1, 1, 10, 20, 0),
+        (False, 2, 0.5, 0, 2, 2, 1),
+        (True, 1, 0.5, 0, 1, 1, 1),
+        (True, 1, 0.5, 0, 0, 1, 0),
+        (True, 5, 0.5, 0, 5, 5, 2),
+        (True, 5, 1, 0, 5, 5, 1),
+        (True, 5, 1, 0, 7, 5, 3),
+        (True, 5, 1, 0, 3, 5, 0),
+    ],
+)
+def test_marathons_values_are_the_bounds(
+    resident: bool, wanted: int, minimum: float, over: float, ready: int, most: int, end_now: int
+) -> None:
+    """`maxCapacity` and `killNow` of its tests."""
+    assert bounds(wanted, policy(minimum, over), ready, resident) == Bounds(most, end_now)
+
+
+@pytest.mark.parametrize(("wanted", "there"), [(2, 5), (1, 4), (0, 3)])
+def test_fewer_instances_than_before_end_at_least_the_surplus(wanted: int, there: int) -> None:
+    assert plan(wanted, policy(1, 0), counts(old=there)).end_old >= there - wanted
 
 
 @pytest.mark.parametrize(("minimum", "over"), [(0.5, 0), (1, 0), (0, 0), (1, 1)])

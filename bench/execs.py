@@ -1,0 +1,67 @@
+"""When programs are started: the kernel tells of every exec, by netlink's process connector. Needs root."""
+
+import os
+import socket
+import struct
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+
+_CONNECTOR = 11  # NETLINK_CONNECTOR
+_PROCESSES = (1, 1)  # CN_IDX_PROC, CN_VAL_PROC
+_LISTEN = 1  # PROC_CN_MCAST_LISTEN
+_DONE = 3  # NLMSG_DONE
+_EXEC = 2  # PROC_EVENT_EXEC
+_MESSAGE = struct.Struct("=IIQII")  # what, CPU, nanoseconds of the monotonic clock, pid, thread group
+_HEAD = 16 + 20  # nlmsghdr and cn_msg
+_BUFFER = 1 << 20
+_TIMEOUT_SECONDS = 0.5
+
+
+class Execs:
+    """Notes the programs whose command line holds a text, while its context lasts."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text.encode()
+        self._seen: list[tuple[float, list[str]]] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="execs", daemon=True)
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _CONNECTOR)
+
+    def __enter__(self) -> "Execs":
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        self._socket.settimeout(_TIMEOUT_SECONDS)
+        self._socket.bind((0, _PROCESSES[0]))
+        order = struct.pack("=IIIIHHI", *_PROCESSES, 0, 0, 4, 0, _LISTEN)
+        self._socket.send(struct.pack("=IHHII", 16 + len(order), _DONE, 0, 0, os.getpid()) + order)
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._socket.close()
+
+    def between(self, begin: float, end: float) -> list[tuple[float, list[str]]]:
+        """When (seconds since the epoch) and with which words programs were started."""
+        return [each for each in list(self._seen) if begin <= each[0] <= end]
+
+    def _run(self) -> None:
+        offset = time.time() - time.monotonic()
+        while not self._stop.is_set():
+            try:
+                data = self._socket.recv(4096)
+            except TimeoutError:
+                continue
+            what, _, nanoseconds, pid, _ = _MESSAGE.unpack_from(data, _HEAD)
+            if what == _EXEC:
+                self._look_at(pid, offset + nanoseconds / 1e9)
+
+    def _look_at(self, pid: int, at: float) -> None:
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return  # it has ended already
+        if self._text in command:
+            self._seen.append((at, command.decode(errors="replace").rstrip("\0").split("\0")))

@@ -1,0 +1,41 @@
+"""A plain HTTP client for loopback that costs little: one kept connection, no time limit short of giving up."""
+
+import http.client
+import json
+import select
+from http import HTTPStatus
+from typing import Any
+
+_GIVE_UP_SECONDS = 3600.0
+
+
+class Loopback:
+    """One connection to a port of this machine; it is opened again when the other side has closed it."""
+
+    def __init__(self, port: int, timeout: float = _GIVE_UP_SECONDS) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+
+    def ask(self, method: str, path: str, body: Any = None) -> bytes:
+        """The body of a good answer. Raises OSError or HTTPException without one."""
+        data = None if body is None else json.dumps(body).encode()
+        if self._was_closed():
+            self._connection.close()  # the request opens it again
+        try:
+            self._connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
+            response = self._connection.getresponse()
+            answer = response.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            raise
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            raise http.client.HTTPException(f"{method} {path}: HTTP {response.status} {answer[:500]!r}")
+        return answer
+
+    def close(self) -> None:
+        """Give the connection up."""
+        self._connection.close()
+
+    def _was_closed(self) -> bool:
+        """Between requests the other side has nothing to say: what there is to read is the end."""
+        connection = self._connection.sock
+        return connection is not None and bool(select.select([connection], [], [], 0)[0])

@@ -1,0 +1,150 @@
+"""The programs that are measured, as processes: started in a folder, watched from outside, ended."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from http.client import HTTPException
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+from bench.loopback import Loopback
+from bench.simulator import Simulator
+from scheduler.model.json import Json
+
+_START_SECONDS = 600.0  # a store of many instances is read before the API answers
+_END_SECONDS = 60.0
+_POLL_SECONDS = 0.02
+_QUIET_SECONDS, _QUIET_SHARE = 0.5, 0.05
+_QUIET_PATIENCE_SECONDS = 120.0
+_TAIL_BYTES = 3000
+_ENDING_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")  # however the benchmark itself ends
+MEGABYTE = 1 << 20
+
+
+class Measured:
+    """A process and what it costs."""
+
+    def __init__(self, command: list[str], log: Path) -> None:
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [*_ENDING_WITH_US, *command], stdout=output, stderr=output, stdin=subprocess.DEVNULL
+            )
+        self._log = log
+        self._seen = psutil.Process(self._process.pid)
+
+    @property
+    def pid(self) -> int:
+        """For tools that look into it."""
+        return self._process.pid
+
+    def check(self) -> None:
+        """Raises RuntimeError, with the end of its log, when it has ended."""
+        if self._process.poll() is not None:
+            tail = self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace")
+            raise RuntimeError(f"the process ended with status {self._process.returncode}; its log ends with:\n{tail}")
+
+    def cpu_seconds(self) -> float:
+        """Of all its threads, in the kernel too."""
+        times = self._seen.cpu_times()
+        return float(times.user + times.system)
+
+    def wait_until_quiet(self) -> None:
+        """Return when it has nothing to do any more, or has not come to rest for long."""
+        deadline = time.monotonic() + _QUIET_PATIENCE_SECONDS
+        used = self.cpu_seconds()
+        while time.monotonic() < deadline:
+            time.sleep(_QUIET_SECONDS)
+            before, used = used, self.cpu_seconds()
+            if used - before <= _QUIET_SHARE * _QUIET_SECONDS:
+                return
+
+    def memory(self) -> int:
+        """Resident bytes."""
+        return int(self._seen.memory_info().rss)
+
+    def peak_memory(self) -> int:
+        """The most resident bytes it ever had."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+    def end(self, number: int = signal.SIGKILL) -> None:
+        """End it with a signal, and return when it is gone."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+            try:
+                self._process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+
+class Scheduler(Measured):
+    """A `podexec scheduler` with all defaults and its store in a folder. A context manager, killed at the end."""
+
+    def __init__(self, simulator: Simulator, folder: Path) -> None:
+        port = _free_port()
+        command = [sys.executable, "-m", "scheduler.cli.main", "scheduler", "--master", simulator.address]
+        command += ["--listen", f"127.0.0.1:{port}", "--store", f"sqlite:///{folder}/podexec.db"]
+        self.started_at = time.monotonic()
+        self.api = Loopback(port)
+        self.port = port
+        self._simulator = simulator
+        self._subscriptions = simulator.stats().subscriptions
+        super().__init__(command, folder / "podexec.log")
+
+    def __enter__(self) -> "Scheduler":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.api.close()
+        self.end()
+
+    def wait_until_subscribed(self) -> float:
+        """Return when its API answers and Mesos knows it; gives the seconds since it was started."""
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._is_subscribed():
+            self.check()
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the scheduler did not subscribe within {_START_SECONDS:g} s")
+            time.sleep(_POLL_SECONDS)
+        return time.monotonic() - self.started_at
+
+    def post(self, definition: Json) -> None:
+        """Create a pod."""
+        self.api.ask("POST", "/v2/pods", definition)
+
+    def put(self, definition: Json) -> None:
+        """Change a pod."""
+        self.api.ask("PUT", f"/v2/pods{definition['id']}", definition)
+
+    def _is_subscribed(self) -> bool:
+        if self._simulator.stats().subscriptions == self._subscriptions:
+            return False
+        try:
+            return json.loads(self.api.ask("GET", "/v2/info")).get("frameworkId") is not None
+        except (OSError, HTTPException):
+            return False
+
+
+class Bare(Measured):
+    """The bare pymesos loop. A context manager, killed at the end."""
+
+    def __init__(self, simulator: Simulator, pods: int, folder: Path) -> None:
+        super().__init__([sys.executable, "-m", "bench.bare", simulator.address, str(pods)], folder / "bare.log")
+
+    def __enter__(self) -> "Bare":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.end()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port

@@ -1,0 +1,69 @@
+"""The benchmarks of scale work: small numbers of everything, counted exactly."""
+
+import json
+from pathlib import Path
+
+from bench.__main__ import main
+from bench.bare import launch_group
+from bench.measurements import fill, updates
+from bench.process import Bare, Scheduler
+from bench.report import Bar
+from bench.simulator import Simulator
+from bench.workload import agent_size, operation, pod
+
+_PATIENCE = 30.0
+
+
+def test_the_bare_loop_launches_the_same_groups_as_podexec() -> None:
+    offer = {
+        "agent_id": {"value": "agent"},
+        "framework_id": {"value": "framework"},
+        "hostname": "agent.example",
+        "allocation_info": {"role": "*"},
+    }
+    bare = json.dumps(launch_group(offer, "00000000-0000-0000-0000-000000000000"), sort_keys=True)
+    ours = json.dumps(operation(), sort_keys=True)
+    assert bare.replace("2026-01-01T", "1970-01-01T") == ours
+
+
+def test_what_is_launched_is_counted_and_measured(tmp_path: Path) -> None:
+    with Simulator(5, **agent_size(20, 5)) as simulator, Scheduler(simulator, tmp_path) as scheduler:
+        scheduler.wait_until_subscribed()
+        filled = fill(simulator, scheduler, 20, 20, _PATIENCE, lambda: scheduler.post(pod("/some", 20)))
+        assert filled.launched == 20
+        assert filled.rate is not None
+        assert filled.accept.count >= 5
+        stats = simulator.stats()
+        assert (stats.launch_groups, stats.running, stats.updates["acknowledged"]) == (20, 40, 80)
+        changed = updates(simulator, scheduler, 50, 10, _PATIENCE)
+        assert changed.acknowledged == 50
+        assert changed.cpu > 0
+        stats = simulator.stats()
+        assert stats.updates["acknowledged"] == 80 + 3 * 50  # three rounds, of which the cheapest counts
+        assert stats.is_settled
+        assert scheduler.peak_memory() >= scheduler.memory() > 10_000_000
+
+
+def test_the_bare_loop_does_its_work(tmp_path: Path) -> None:
+    with Simulator(5, **agent_size(20, 5)) as simulator, Bare(simulator, 20, tmp_path) as bare:
+        filled = fill(simulator, bare, 20, 20, _PATIENCE)
+        stats = simulator.stats()
+    assert filled.rate is not None
+    assert (stats.launch_groups, stats.running, stats.updates["acknowledged"]) == (20, 40, 80)
+
+
+def test_a_run_says_how_every_bar_came_out(monkeypatch, capsys, tmp_path: Path) -> None:
+    options = ["--quick", "--only", "capacity", "--only", "latency", "--fill", "3x6", "--paced", "3"]
+    monkeypatch.setattr("sys.argv", ["bench", "scale", *options, "--folder", str(tmp_path)])
+    main()
+    printed = capsys.readouterr().out
+    assert "the simulated master with 3 agents, 6 pods of 2 containers: " in printed
+    assert "of 2 bars are met" in printed
+
+
+def test_a_bar_is_met_or_missed() -> None:
+    assert Bar("rate", "pods/s", 2000.0, 2000.0).is_met
+    assert not Bar("rate", "pods/s", 2000.0, 1999.0).is_met
+    assert Bar("latency", "ms", 50.0, 50.0, at_most=True).is_met
+    assert not Bar("latency", "ms", 50.0, 50.1, at_most=True).is_met
+    assert not Bar("rate", "pods/s", 2000.0, None).is_met
