@@ -65,4 +65,4 @@ $(VENV)/.installed: $(INPUTS)
 
 .PHONY: system-tests
 system-tests:
-	@$(PYTHON) -m localmesos.apt --install --with zookeeper
+	@$(PYTHON) -m localmesos.apt --install --with zookeeper --with openssl

@@ -3,9 +3,10 @@
 import argparse
 from types import ModuleType
 
-from bench import executor_memory, launch_latency, scale
+from bench import executor_memory, launch_latency, mesos_edge, scale
 
-_MEASUREMENTS: dict[str, ModuleType] = {module.NAME: module for module in (executor_memory, launch_latency, scale)}
+_MODULES = (executor_memory, launch_latency, mesos_edge, scale)
+_MEASUREMENTS: dict[str, ModuleType] = {module.NAME: module for module in _MODULES}
 
 
 def main() -> None:

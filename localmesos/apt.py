@@ -59,7 +59,10 @@ PACKAGES = (
     Package("containernetworking-plugins", path="/usr/lib/cni/bridge", root_only=True),
     Package("busybox-static", path="/bin/busybox", root_only=True),
 )
-EXTRAS = {"zookeeper": Package("zookeeper", path="/usr/share/java/zookeeper.jar")}
+EXTRAS = {
+    "openssl": Package("openssl", command="openssl"),
+    "zookeeper": Package("zookeeper", path="/usr/share/java/zookeeper.jar"),
+}
 
 
 def missing(extras: tuple[str, ...] = (), *, root: bool | None = None) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import secrets
+import shutil
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from localmesos.state import ClusterState, Member
 
 MOST_MASTERS, MOST_AGENTS = 7, 200
 FIRST_MASTER, ZOOKEEPER, FIRST_AGENT = 2, 10, 11  # last parts of the addresses
+LAUNCHER_FOLDER, DEFAULT_EXECUTOR = "launcher", "mesos-default-executor"
 LOOPBACK_PORTS_END, LOOPBACK_PORTS_EACH, LOOPBACK_SLOTS = 32000, 500, 40
 
 
@@ -36,11 +38,14 @@ class Options:
     agent_flags: Flags = dataclasses.field(default_factory=dict)
     master_flags: Flags = dataclasses.field(default_factory=dict)
     images_dir: Path | None = None
+    default_executor: Path | None = None  # the program of executors of type DEFAULT; None: there can be none
 
     def __post_init__(self) -> None:
         """Refuse what can not be, before anything is done."""
         if not 1 <= self.masters <= MOST_MASTERS or not 0 <= self.agents <= MOST_AGENTS:
             raise ClusterError(f"a cluster has 1 to {MOST_MASTERS} masters and up to {MOST_AGENTS} agents")
+        if self.default_executor is not None and not self.default_executor.is_file():
+            raise ClusterError(f"there is no file {self.default_executor} to be agents' {DEFAULT_EXECUTOR}")
         if self.wants_zookeeper:
             commands.require_zookeeper()
 
@@ -53,6 +58,7 @@ class Options:
 def plan(name: str, prefix: Path, choice: level.Choice, options: Options) -> ClusterState:
     """The state of a cluster of which nothing is made yet. It belongs to this process until it is complete."""
     folder = state.folder_of(name)
+    launcher = {} if options.default_executor is None else {"launcher_dir": str(folder / LAUNCHER_FOLDER)}
     return ClusterState(
         name=name,
         key=secrets.token_hex(3),
@@ -69,7 +75,7 @@ def plan(name: str, prefix: Path, choice: level.Choice, options: Options) -> Clu
         images_dir=(options.images_dir or folder / "images").absolute(),
         zookeeper=options.wants_zookeeper,
         agent_resources=options.agent_resources,
-        agent_flags=dict(options.agent_flags),
+        agent_flags={**launcher, **options.agent_flags},
         master_flags=dict(options.master_flags),
     )
 
@@ -78,6 +84,8 @@ def make(planned: ClusterState, choice: level.Choice, options: Options, progress
     """Make the planned cluster, and wait until its members are one cluster."""
     current = state.write(planned)
     current.images_dir.mkdir(parents=True, exist_ok=True)
+    if options.default_executor is not None:
+        make_launcher_folder(current, options.default_executor)
     if choice.mount_freezer:
         mount_freezer()
     if choice.namespaces:
@@ -97,6 +105,17 @@ def make(planned: ClusterState, choice: level.Choice, options: Options, progress
     if masters > 1:
         watching.wait_joined(current.of_kind("master"))
     watching.wait_registered(current, [agent.id for agent in current.of_kind("agent")])
+
+
+def make_launcher_folder(current: ClusterState, default_executor: Path) -> None:
+    """A --launcher_dir for this cluster's agents: the programs of the installation, and a default executor."""
+    folder = current.folder / LAUNCHER_FOLDER
+    folder.mkdir()
+    for program in (current.prefix / "libexec").iterdir():
+        (folder / program.name).symlink_to(program)
+    # A copy, in a folder that tasks' users reach: the agent starts it as the user of its framework.
+    shutil.copyfile(default_executor, folder / DEFAULT_EXECUTOR)
+    (folder / DEFAULT_EXECUTOR).chmod(0o755)
 
 
 def mount_freezer() -> None:

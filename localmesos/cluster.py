@@ -58,11 +58,14 @@ class Cluster:
         agent_flags: Flags | None = None,
         master_flags: Flags | None = None,
         images_dir: Path | None = None,
+        default_executor: Path | None = None,
         owner_pid: int | None = None,
         progress: Progress = silent,
     ) -> Cluster:
         """Start a cluster and wait until all agents are registered.
 
+        `default_executor`: an executable file that agents start for executors of type DEFAULT, of any framework. It is
+        copied. Mesos' own is not in the package, so without one such executors fail.
         `owner_pid`: the cluster belongs to that process, and what is left of it when the process is gone is taken away
         by the next `up` or `down` of any cluster. Without one it stays until its own `down`.
         """
@@ -76,6 +79,7 @@ class Cluster:
             agent_flags=agent_flags or {},
             master_flags=master_flags or {},
             images_dir=images_dir,
+            default_executor=default_executor,
         )
         states.folder_of(name)  # refuses a bad name before anything is done
         prefix = package.ensure(progress)
@@ -158,6 +162,14 @@ class Cluster:
     def images_dir(self) -> Path:
         """The folder that agents take docker images from: NAME:TAG.tar, as `docker save` writes it."""
         return self.state.images_dir
+
+    @property
+    def default_executor(self) -> Path:
+        """The file that agents start for executors of type DEFAULT."""
+        program = self.state.folder / assembly.LAUNCHER_FOLDER / assembly.DEFAULT_EXECUTOR
+        if not program.is_file():
+            raise ClusterError(f"the cluster {self.name} was started without a default executor")
+        return program
 
     @property
     def networks(self) -> tuple[str, ...]:

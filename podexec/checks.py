@@ -6,27 +6,36 @@ when a container has a check.
 
 from __future__ import annotations
 
+import functools
 import http.client
 import os
 import signal
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from podexec import log
-from podexec.agent import TRANSPORT_ERRORS, Agent, SessionRefused, Stopped, Stream
+from podexec.agent import Agent, SessionRefused, Stopped
+from podexec.record import record
 from podexec.taskinfo import COMMAND, HTTP, CheckSpec
+from podexec.transport import TRANSPORT_ERRORS, Stream
+
+if TYPE_CHECKING:
+    import ssl
 
 Json = dict[str, Any]
 
 _PASSING: Final = range(200, 400)
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
+_MOST_REDIRECTS: Final = 20
 _CONNECTION_POLL: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Result:
     """What one run saw. ``value`` is for CheckStatusInfo: status code, exit code, whether connected; None: nothing."""
 
@@ -119,23 +128,41 @@ class Checker:
 def probe_http(spec: CheckSpec) -> Result:
     """GET on the loopback address of the network namespace that executor and containers share; 200 to 399 passes.
 
-    Redirects are not followed: they pass. Certificates are not verified, as in Mesos' own checks.
+    Redirects are followed, wherever they lead. Certificates are not verified, as in Mesos' own checks.
     """
-    where = f"{spec.scheme}://{_host(spec)}:{spec.port}{spec.path}"
-    connection = http.client.HTTPConnection(_host(spec), spec.port, timeout=spec.timeout)
+    url = f"{spec.scheme}://{f'[{_host(spec)}]' if spec.ipv6 else _host(spec)}:{spec.port}{spec.path}"
+    deadline = None if spec.timeout is None else time.monotonic() + spec.timeout
+    try:
+        for _ in range(_MOST_REDIRECTS):
+            code, location = _get(url, deadline)
+            if location is None:
+                return Result(code in _PASSING, code, f"{url}: {code}")
+            url = urljoin(url, location)
+    except TimeoutError:
+        return Result(False, None, f"{url}: no answer within {spec.timeout:g} s")
+    except (ValueError, *TRANSPORT_ERRORS) as error:
+        return Result(False, None, f"{url}: {error}")
+    return Result(False, None, f"{url}: more than {_MOST_REDIRECTS} redirects")
+
+
+def _get(url: str, deadline: float | None) -> tuple[int, str | None]:
+    """The status code of the answer, and where it redirects to. ValueError for an URL that is none."""
+    parts = urlsplit(url)
+    is_tls = parts.scheme == "https"
+    if parts.scheme not in ("http", "https") or parts.hostname is None:
+        raise ValueError("not an http or https URL")
+    left = None if deadline is None else max(deadline - time.monotonic(), 0.001)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port or (443 if is_tls else 80), timeout=left)
     try:
         connection.connect()
-        if spec.scheme == "https":
-            connection.sock = _wrap_tls(connection.sock)
-        connection.request("GET", spec.path, headers={"User-Agent": "podexec-check", "Connection": "close"})
-        code = connection.getresponse().status
-    except TimeoutError:
-        return Result(False, None, f"{where}: no answer within {spec.timeout:g} s")
-    except TRANSPORT_ERRORS as error:
-        return Result(False, None, f"{where}: {error}")
+        if is_tls:
+            connection.sock = _tls_context().wrap_socket(connection.sock, server_hostname=parts.hostname)
+        path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        connection.request("GET", path, headers={"User-Agent": "podexec-check", "Connection": "close"})
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("Location") if answer.status in _REDIRECTS else None
     finally:
         connection.close()
-    return Result(code in _PASSING, code, f"{where}: {code}")
 
 
 def probe_tcp(spec: CheckSpec) -> Result:
@@ -154,10 +181,11 @@ def _host(spec: CheckSpec) -> str:
     return "::1" if spec.ipv6 else "127.0.0.1"
 
 
-def _wrap_tls(sock: socket.socket) -> socket.socket:
+@functools.cache
+def _tls_context() -> ssl.SSLContext:
     import ssl  # noqa: PLC0415 - 3 MB, for those who check over https
 
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(sock)
+    return context

@@ -17,10 +17,11 @@ import uuid
 from typing import Any, Final, Protocol
 
 from podexec import log
-from podexec.agent import EXECUTOR_API, NOT_FOUND, RECOVERING, TRANSPORT_ERRORS, Agent, Answer, Stream
+from podexec.agent import EXECUTOR_API, NOT_FOUND, RECOVERING, Agent
 from podexec.outbox import Outbox
 from podexec.recordio import FramingError
 from podexec.settings import Settings
+from podexec.transport import TRANSPORT_ERRORS, Answer, Stream
 
 # pymesos takes SIGINT for itself when it is imported; the executor decides on signals.
 _sigint = signal.getsignal(signal.SIGINT)

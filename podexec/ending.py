@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from podexec.policy import Cause, Kill
+from podexec.kills import Cause, Kill
+from podexec.record import record
 
 FINISHED = "TASK_FINISHED"
 FAILED = "TASK_FAILED"
@@ -21,7 +21,7 @@ LAUNCH_FAILED_REASON = "REASON_CONTAINER_LAUNCH_FAILED"
 OVERDUE_REASON = "REASON_MAX_COMPLETION_TIME_REACHED"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Termination:
     """What the agent knows of an ended container; ``wait_status`` is a raw wait(2) value, None when there is none."""
 
@@ -32,7 +32,7 @@ class Termination:
     limitation: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ending:
     """The last word on a task."""
 
@@ -59,6 +59,18 @@ def ending(termination: Termination, kill: Kill | None) -> Ending:
     if termination.message:
         message = f"{message}: {termination.message}"
     return Ending(termination.state or state, message, termination.reason or reason, termination.limitation)
+
+
+def killed_waiting(detail: str, last: Ending | None) -> Ending:
+    """A container that is killed while it does not run: before its first launch, or between two."""
+    waited = f"Killed while it waited for its {'restart' if last else 'launch'}"
+    before = f"before: {last.message}" if last else ""
+    return Ending(KILLED, "; ".join(filter(None, (waited, detail, before))))
+
+
+def never_launched(dependency: str) -> Ending:
+    """A container that waited for what can no longer come."""
+    return Ending(FAILED, f"The container was not launched: {dependency}", LAUNCH_FAILED_REASON)
 
 
 def not_launched(error: str, kill: Kill | None) -> Ending:

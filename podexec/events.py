@@ -7,37 +7,66 @@ tense, effects in the imperative.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from podexec.ending import Termination
-from podexec.policy import DEFAULT_KILL_GRACE, HealthPolicy
+from podexec.health import HealthPolicy
+from podexec.kills import DEFAULT_KILL_GRACE
+from podexec.record import record
+from podexec.wire import Dependency, Restart
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskSpec:
-    """What the machine must know of one container; the rest of the TaskInfo stays at the edge."""
+    """What the machine must know of one container; the rest of the TaskInfo stays at the edge.
+
+    Attributes:
+        container_id: of the first run; later runs have it with their number.
+        health: how each of its health checks judges.
+        check: the kind of its check, if it has one.
+        readiness: after how many failures in a row it is no longer ready; None: it has no readiness check.
+        has_hook: whether a command is run before its end.
+    """
 
     task_id: str
     container_id: str
     name: str
     kill_grace: float = DEFAULT_KILL_GRACE
     max_completion: float | None = None
-    health: HealthPolicy | None = None
+    health: tuple[HealthPolicy, ...] = ()
     check: str | None = None
+    readiness: int | None = None
+    restart: Restart | None = None
+    essential: bool = True
+    depends_on: tuple[Dependency, ...] = ()
+    has_hook: bool = False
+
+    @property
+    def has_checks(self) -> bool:
+        """Of any kind."""
+        return bool(self.health or self.check) or self.readiness is not None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckStatus:
     """The latest result of a ``check``; ``value`` is a status code, an exit code or whether a connection succeeded."""
 
     kind: str
     value: int | bool | None = None
 
+    @property
+    def passes(self) -> bool:
+        """Whether the result is a good one: 2xx, 3xx; exit code 0; connected."""
+        if self.value is None:
+            return False
+        if self.kind == "HTTP":
+            return self.value in range(200, 400)
+        return self.value is True if self.kind == "TCP" else self.value == 0
+
 
 # -- events ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Subscribed:
     """The agent accepted us; what the framework understands comes with it."""
 
@@ -45,7 +74,7 @@ class Subscribed:
     partition_aware: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GroupReceived:
     """A LAUNCH_GROUP; ``refusal`` says why none of it can be run."""
 
@@ -53,24 +82,24 @@ class GroupReceived:
     refusal: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContainerLaunched:
     container_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LaunchFailed:
     container_id: str
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContainerExited:
     container_id: str
     termination: Termination
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SignalAnswered:
     """The agent's answer to a Signal effect."""
 
@@ -79,20 +108,37 @@ class SignalAnswered:
     accepted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class HookEnded:
+    """The command before the end has ended, failed or could not be run: it is all the same."""
+
+    container_id: str
+
+
+@record
 class HealthObserved:
+    """A result of one of the health checks, by its place among them."""
+
+    container_id: str
+    passed: bool
+    message: str = ""
+    index: int = 0
+
+
+@record
+class ReadinessObserved:
     container_id: str
     passed: bool
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckObserved:
     container_id: str
     status: CheckStatus
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KillRequested:
     """The scheduler's KILL; ``grace`` is the kill policy of the event itself."""
 
@@ -100,7 +146,7 @@ class KillRequested:
     grace: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ShutdownRequested:
     """All must end within ``grace`` seconds. Without a subscription nothing can be done but leave."""
 
@@ -109,44 +155,68 @@ class ShutdownRequested:
     subscribed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ticked:
     """Time has passed; nothing else."""
 
 
-ContainerEvent = ContainerLaunched | LaunchFailed | ContainerExited | SignalAnswered | HealthObserved | CheckObserved
+ContainerEvent = (
+    ContainerLaunched
+    | LaunchFailed
+    | ContainerExited
+    | SignalAnswered
+    | HookEnded
+    | HealthObserved
+    | ReadinessObserved
+    | CheckObserved
+)
 Event = Subscribed | GroupReceived | ContainerEvent | KillRequested | ShutdownRequested | Ticked
 
 
 # -- effects ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Launch:
-    """Launch the container, then wait for its end."""
+    """Launch the container, then wait for its end; ``first_id`` is the id of its first run."""
 
     container_id: str
+    first_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Signal:
     container_id: str
     signal: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class RunHook:
+    """Run the command before the end inside the container."""
+
+    container_id: str
+
+
+@record
+class Remove:
+    """Forget an ended run of a container, its sandbox included."""
+
+    container_id: str
+
+
+@record
 class StartChecks:
     container_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StopChecks:
     container_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
-    """Send a status update of a task."""
+    """Send a status update of a task, about this container of it; empty: there was none."""
 
     task_id: str
     state: str
@@ -155,16 +225,26 @@ class Report:
     healthy: bool | None = None
     check: CheckStatus | None = None
     limitation: Mapping[str, object] | None = None
+    container_id: str = ""
+    ready: bool | None = None
+    restarts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class Forget:
+    """Nothing more will be asked about the container, which has ended for good; by the id of its first run."""
+
+    first_id: str
+
+
+@record
 class Leave:
     """Exit when every update is acknowledged, at the latest at ``by``."""
 
     by: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Note:
     """Something for the log that asks for nothing: what was ignored, and why."""
 
@@ -172,4 +252,4 @@ class Note:
     container_id: str = ""
 
 
-Effect = Launch | Signal | StartChecks | StopChecks | Report | Leave | Note
+Effect = Launch | Signal | RunHook | Remove | StartChecks | StopChecks | Report | Forget | Leave | Note

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -19,10 +18,12 @@ RESEND_AFTER: Final = 5.0
 RETRY_AFTER: Final = 0.5
 
 
-@dataclass(slots=True)
 class _Update:
-    status: Json
-    not_before: float = 0.0
+    __slots__ = ("not_before", "status")
+
+    def __init__(self, status: Json) -> None:
+        self.status = status
+        self.not_before = 0.0
 
 
 class Outbox:

@@ -1,14 +1,16 @@
 """What the agent tells an executor through its environment.
 
-Owns the reading of ``MESOS_*``; nothing else in the package looks at ``os.environ``.
+Owns the reading of ``MESOS_*`` and of libprocess' TLS variables; nothing else in the package looks at ``os.environ``.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import MutableMapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from podexec.record import record
 
 _UNITS: Final = {
     "ns": 1e-9,
@@ -28,11 +30,28 @@ _RECOVERY_TIMEOUT: Final = "15mins"
 _BACKOFF_MAX: Final = "2secs"
 
 
+_TRUE: Final = ("1", "true")
+_TLS_PREFIXES: Final = ("LIBPROCESS_SSL_", "SSL_")  # the second is the older one
+_LONGEST_SOCKET_PATH: Final = 107
+
+
 class SettingsError(ValueError):
     """The environment is not the one an agent gives to an executor."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class Tls:
+    """How the agent's certificate is judged and which is shown to it, as libprocess has it; paths of PEM files."""
+
+    verify: bool
+    check_host: bool
+    ca_file: str | None
+    ca_dir: str | None
+    cert_file: str | None
+    key_file: str | None
+
+
+@record
 class Settings:
     """One executor's place in the cluster."""
 
@@ -46,13 +65,21 @@ class Settings:
     shutdown_grace: float
     recovery_timeout: float
     backoff_max: float
-    token: str | None = field(default=None, repr=False)
+    token: str | None = None
+    tls: Tls | None = None
+    domain_socket: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the token."""
+        return f"Settings of {self.executor_id} at {self.host}:{self.port}"
 
     @classmethod
     def take(cls, environment: MutableMapping[str, str]) -> Settings:
         """Read the settings; the token is removed, so that nothing started later can find it in the environment."""
         token = environment.pop("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", None)
-        host, port = parse_endpoint(_required(environment, "MESOS_AGENT_ENDPOINT"))
+        # Mesos' default executor lives on MESOS_SLAVE_PID; an agent that is to start it promises no more.
+        endpoint = environment.get("MESOS_AGENT_ENDPOINT") or _required(environment, "MESOS_SLAVE_PID")
+        host, port = parse_endpoint(endpoint.rpartition("@")[2])
         return cls(
             framework_id=_required(environment, "MESOS_FRAMEWORK_ID"),
             executor_id=_required(environment, "MESOS_EXECUTOR_ID"),
@@ -65,6 +92,8 @@ class Settings:
             recovery_timeout=parse_duration(environment.get("MESOS_RECOVERY_TIMEOUT", _RECOVERY_TIMEOUT)),
             backoff_max=parse_duration(environment.get("MESOS_SUBSCRIPTION_BACKOFF_MAX", _BACKOFF_MAX)),
             token=token or None,
+            tls=_tls(environment),
+            domain_socket=_domain_socket(environment.get("MESOS_DOMAIN_SOCKET", "")),
         )
 
 
@@ -80,7 +109,7 @@ def parse_endpoint(text: str) -> tuple[str, int]:
     """Host and port of ``10.0.0.1:5051``, ``agent.example:5051`` or ``[::1]:5051``."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdigit() or not host:
-        raise SettingsError(f"MESOS_AGENT_ENDPOINT is {text!r}; it must be HOST:PORT")
+        raise SettingsError(f"the agent's address is {text!r}; MESOS_AGENT_ENDPOINT must be HOST:PORT")
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
@@ -88,6 +117,26 @@ def _path_prefix(agent_pid: str) -> str:
     """``/slave(1)`` of ``slave(1)@10.0.0.1:5051``: the right agent where one process holds several."""
     name, at, _ = agent_pid.partition("@")
     return f"/{name}" if at and name else ""
+
+
+def _tls(environment: MutableMapping[str, str]) -> Tls | None:
+    def said(name: str) -> str | None:
+        return next((environment[p + name] for p in _TLS_PREFIXES if environment.get(p + name)), None)
+
+    if said("ENABLED") not in _TRUE:
+        return None
+    by_name = said("HOSTNAME_VALIDATION_SCHEME") == "openssl" or said("VERIFY_IPADD") in _TRUE
+    verify = said("VERIFY_SERVER_CERT") in _TRUE or said("VERIFY_CERT") in _TRUE
+    return Tls(verify, by_name, said("CA_FILE"), said("CA_DIR"), said("CERT_FILE"), said("KEY_FILE"))
+
+
+def _domain_socket(path: str) -> str | None:
+    """A path of the kernel's length: one that is too long may be short enough from here."""
+    if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
+        path = os.path.relpath(path)
+    if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
+        raise SettingsError(f"MESOS_DOMAIN_SOCKET is longer than {_LONGEST_SOCKET_PATH} bytes, also as {path}")
+    return path or None
 
 
 def _required(environment: MutableMapping[str, str], name: str) -> str:

@@ -1,30 +1,28 @@
 """The loop: inbox -> machine -> effects.
 
-Owns the pod's state and the threads that do what the machine asks for: one a container (launch, then wait), one
-a container that is being killed (its signals, in order). Every thread tells what happened through the inbox; only the
-loop steps the machine.
+Owns the pod's state. What the machine asks for is done by the driver and by a worker for each run of a container; their
+threads tell what happened through the inbox, and only the loop steps the machine.
 """
 
 from __future__ import annotations
 
-import functools
 import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from podexec import events as ev
 from podexec import log, machine, taskinfo
-from podexec.agent import Agent, Stopped
+from podexec.agent import Agent
 from podexec.driver import PodDriver
+from podexec.journal import Journal
+from podexec.pod import Pod
 from podexec.settings import Settings
+from podexec.status import task_status
 from podexec.wire import ExecutorData, WireError
-
-if TYPE_CHECKING:
-    from podexec.checks import Checker, Result
+from podexec.worker import Worker, run_thread
 
 Json = dict[str, Any]
 
@@ -38,14 +36,14 @@ class Shell:
         self._agent = Agent(settings, self._stop)
         self._driver = PodDriver(self, settings, self._agent)
         self._inbox: queue.SimpleQueue[ev.Event] = queue.SimpleQueue()
-        self._pod = machine.Pod()
+        self._journal = Journal(Path(settings.sandbox))
+        self._pod = Pod()
         self._root: Json = {}
+        self._stands_in = False  # for Mesos' default executor: what any framework writes into `data` is not for us
         self._refusal = ""
-        self._tasks: dict[str, Json] = {}
-        self._launches: dict[str, Json] = {}
-        self._checks: dict[str, dict[str, taskinfo.CheckSpec]] = {}
-        self._signals: dict[str, queue.SimpleQueue[int]] = {}
-        self._checkers: dict[str, list[Checker]] = {}
+        self._labelled = False
+        self._tasks: dict[str, taskinfo.Task] = {}
+        self._workers: dict[str, Worker] = {}
         self._leave_by: float | None = None
         self._log = log.get(pod=settings.executor_id)
 
@@ -57,9 +55,13 @@ class Shell:
             if self._leave_by is not None and (now >= self._leave_by or not len(self._driver.outbox)):
                 break
             event = self._next_event(now)
+            self._journal.write(event)
             self._pod, effects = machine.step(self._pod, event, time.monotonic())
             for effect in effects:
+                self._journal.write(effect)
                 self._perform(effect)
+            if isinstance(event, ev.ContainerExited | ev.LaunchFailed):
+                self._workers.pop(event.container_id).retire()
         self._stop.set()
         self._driver.stop()
         self._log.info("leaving", unacknowledged=len(self._driver.outbox))
@@ -75,15 +77,17 @@ class Shell:
 
     def subscribed(self, subscribed: Json) -> None:
         self._root = subscribed["container_id"]
-        self._read_data(subscribed["executor_info"].get("data"))
+        self._stands_in = subscribed["executor_info"].get("type") == "DEFAULT"
+        self._read_data(None if self._stands_in else subscribed["executor_info"].get("data"))
         capabilities = {c["type"] for c in subscribed["framework_info"].get("capabilities", ())}
         self._log.info("subscribed", container=self._root["value"], refusal=self._refusal or None)
         self._inbox.put(ev.Subscribed("TASK_KILLING_STATE" in capabilities, "PARTITION_AWARE" in capabilities))
 
     def _read_data(self, data: str | None) -> None:
-        """ExecutorInfo.data; without it (another scheduler, the role of Mesos' default executor) the defaults hold."""
+        """What our scheduler wrote into ExecutorInfo; without it (another scheduler's executor) the defaults hold."""
         try:
             log.configure((ExecutorData.decode(data) if data else ExecutorData()).log_level)
+            self._labelled = bool(data)
         except WireError as error:
             self._refusal = str(error)
 
@@ -95,21 +99,19 @@ class Shell:
         for task in tasks:
             container_id = taskinfo.container_id(task, uuid.uuid4().hex[:8])
             try:
-                spec = self._understand(task, container_id)
+                read = self._read(task, container_id)
+                self._tasks[container_id] = read
+                specs.append(read.spec)
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 refusal = refusal or f"the TaskInfo of {task['task_id']['value']} is not understood: {error!r}"
-                spec = ev.TaskSpec(task["task_id"]["value"], container_id, name="")
-            specs.append(spec)
+                specs.append(ev.TaskSpec(task["task_id"]["value"], container_id, name=container_id))
         self._inbox.put(ev.GroupReceived(tuple(specs), refusal))
 
-    def _understand(self, task: Json, container_id: str) -> ev.TaskSpec:
-        """Read all of the TaskInfo now, so that what cannot be read is said before anything is launched."""
-        self._tasks[container_id] = task
-        self._launches[container_id] = taskinfo.launch_call(task, self._nested(container_id), self._agent.own_address)
-        self._checks[container_id] = {
-            field: taskinfo.check_spec(task[field]) for field in ("health_check", "check") if task.get(field)
-        }
-        return taskinfo.task_spec(task, container_id)
+    def _read(self, task: Json, container_id: str) -> taskinfo.Task:
+        """All of it now, so that what cannot be read is said before anything is launched."""
+        if self._stands_in:
+            task = {field: value for field, value in task.items() if field != "data"}
+        return taskinfo.read(task, container_id, self._agent.own_address)
 
     def kill_requested(self, task_id: str, kill_policy: Json | None) -> None:
         self._inbox.put(ev.KillRequested(task_id, taskinfo.kill_grace(kill_policy)))
@@ -132,132 +134,56 @@ class Shell:
 
     def _perform(self, effect: ev.Effect) -> None:
         match effect:
-            case ev.Launch(container_id):
-                self._thread(container_id, lambda: self._run_container(container_id))
-            case ev.Signal(container_id, number):
-                self._send_signal(container_id, number)
+            case ev.Launch(container_id, first_id):
+                self._launch(container_id, self._tasks[first_id])
+            case ev.Forget(first_id):
+                del self._tasks[first_id]
+            case ev.Signal() | ev.RunHook() | ev.StartChecks() | ev.StopChecks():
+                self._workers[effect.container_id].perform(effect)
+            case ev.Remove(container_id):
+                run_thread(f"remove {container_id}", lambda: self._remove(container_id))
             case ev.Report():
                 self._send_report(effect)
-            case ev.StartChecks(container_id):
-                self._start_checks(container_id)
-            case ev.StopChecks(container_id):
-                for checker in self._checkers.pop(container_id, ()):
-                    checker.stop()
             case ev.Leave(by):
                 self._leave_by = by
             case ev.Note(text, container_id):
-                self._log.info(text, **self._ids(container_id))
+                self._log.info(text, container=container_id)
 
-    def _thread(self, name: str, work: Callable[[], None]) -> None:
-        def run() -> None:
-            try:
-                work()
-            except Stopped:
-                return
+    def _launch(self, container_id: str, task: taskinfo.Task) -> None:
+        task_id = task.spec.task_id
+        ids = {"pod": self._settings.executor_id, "task": task_id, "container": container_id}
+        nested = self._nested(container_id)
+        connection = self._driver.connection
+        worker = Worker(task, nested, self._agent, connection, self._inbox.put, ids)
+        self._workers[container_id] = worker
+        worker.launch(lambda: self._link(container_id, task_id))
 
-        threading.Thread(target=run, name=name, daemon=True).start()
+    def _remove(self, container_id: str) -> None:
+        removed = self._agent.remove(self._nested(container_id))
+        self._log.info("an earlier run of a container was removed", container=container_id, removed=removed)
 
-    def _run_container(self, container_id: str) -> None:
-        error = self._agent.launch(self._launches.pop(container_id))
-        if error is not None:
-            self._inbox.put(ev.LaunchFailed(container_id, error))
-            return
-        self._link(container_id)
-        self._inbox.put(ev.ContainerLaunched(container_id))
-        self._inbox.put(ev.ContainerExited(container_id, self._agent.wait(self._nested(container_id))))
-
-    def _send_signal(self, container_id: str, number: int) -> None:
-        """In order: a SIGKILL must not overtake the SIGTERM."""
-        signals = self._signals.get(container_id)
-        if signals is None:
-            signals = self._signals[container_id] = queue.SimpleQueue()
-            self._thread(f"kill {container_id}", lambda: self._deliver_signals(container_id))
-        signals.put(number)
-
-    def _deliver_signals(self, container_id: str) -> None:
-        signals = self._signals[container_id]
-        while True:
-            number = signals.get()
-            accepted = self._agent.kill(self._nested(container_id), number)
-            self._log.info("signal", number=number, accepted=accepted, **self._ids(container_id))
-            self._inbox.put(ev.SignalAnswered(container_id, number, accepted))
-
-    def _link(self, container_id: str) -> None:
+    def _link(self, container_id: str, task_id: str) -> None:
         """``tasks/<task id>`` -> the container's sandbox: Mesos' web UI and people look there."""
-        link = Path(self._settings.sandbox, "tasks", self._tasks[container_id]["task_id"]["value"])
+        link = Path(self._settings.sandbox, "tasks", task_id)
+        new = link.with_name(f".{container_id}")
         try:
             link.parent.mkdir(exist_ok=True)
-            link.symlink_to(Path("..", "containers", container_id), target_is_directory=True)
+            new.symlink_to(Path("..", "containers", container_id), target_is_directory=True)
+            new.replace(link)
         except OSError as error:
             self._log.warning("no link to the container's sandbox", link=str(link), error=str(error))
 
-    def _start_checks(self, container_id: str) -> None:
-        from podexec.checks import Checker  # noqa: PLC0415 - most pods have none
-
-        reports: dict[str, Callable[[taskinfo.CheckSpec, Result], ev.Event]] = {
-            "health_check": lambda spec, r: ev.HealthObserved(container_id, r.passed, r.message),
-            "check": lambda spec, r: ev.CheckObserved(container_id, ev.CheckStatus(spec.kind, r.value)),
-        }
-        for field, spec in self._checks[container_id].items():
-            report = functools.partial(reports[field], spec)
-            checker = Checker(
-                spec,
-                self._nested(container_id),
-                self._agent,
-                self._driver.connection,
-                functools.partial(self._observed, report),
-                self._ids(container_id),
-            )
-            self._checkers.setdefault(container_id, []).append(checker)
-            checker.start()
-
-    def _observed(self, report: Callable[[Result], ev.Event], result: Result) -> None:
-        self._inbox.put(report(result))
-
     def _send_report(self, report: ev.Report) -> None:
-        container = self._pod.by_task(report.task_id)
-        container_id = container.spec.container_id if container else ""
         self._log.info(
             "status",
             state=report.state,
             reason=report.reason,
             message=report.message,
             task=report.task_id,
-            container=container_id,
+            container=report.container_id,
         )
-        status: Json = {"task_id": {"value": report.task_id}, "state": report.state}
-        optional = {
-            "reason": report.reason,
-            "message": report.message,
-            "healthy": report.healthy,
-            "limitation": report.limitation,
-            "check_status": _check_json(report.check) if report.check else None,
-            "container_status": {"container_id": self._nested(container_id)} if container_id else None,
-        }
-        status.update({field: value for field, value in optional.items() if value is not None})
-        self._driver.sendStatusUpdate(status)
-
-    # -- ids ---------------------------------------------------------------------------------------------------
+        container_id = self._nested(report.container_id) if report.container_id else None
+        self._driver.sendStatusUpdate(task_status(report, container_id, self._labelled))
 
     def _nested(self, container_id: str) -> Json:
         return {"value": container_id, "parent": self._root}
-
-    def _ids(self, container_id: str) -> dict[str, str]:
-        task = self._tasks.get(container_id)
-        ids = {"pod": self._settings.executor_id}
-        if task is not None:
-            ids |= {"task": task["task_id"]["value"], "container": container_id}
-        return ids
-
-
-_CHECK_FIELDS = {
-    "HTTP": ("http", "status_code"),
-    "TCP": ("tcp", "succeeded"),
-    "COMMAND": ("command", "exit_code"),
-}
-
-
-def _check_json(status: ev.CheckStatus) -> Json:
-    """CheckStatusInfo; the inner message is there, and empty, while nothing is known."""
-    message, field = _CHECK_FIELDS[status.kind]
-    return {"type": status.kind, message: {} if status.value is None else {field: status.value}}

@@ -7,24 +7,32 @@ dicts: no I/O, and ids come in as arguments.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
-from podexec.events import TaskSpec
-from podexec.policy import DEFAULT_KILL_GRACE, HealthPolicy
-from podexec.wire import TaskData
+from podexec.events import CheckObserved, CheckStatus, Event, HealthObserved, ReadinessObserved, TaskSpec
+from podexec.health import HealthPolicy
+from podexec.kills import DEFAULT_KILL_GRACE
+from podexec.record import record
+from podexec.wire import Behaviour, TaskData
 
 Json = dict[str, Any]
 
 _ILLEGAL: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _NAME_LENGTH: Final = 200
 
+# What a check saw: a status code, an exit code, whether it connected; None: nothing.
+Value = int | bool | None
+# (container id, passed, value, message) of a result: what has happened thereby.
+Meaning = Callable[[str, bool, Value, str], Event]
+
 HTTP: Final = "HTTP"
 TCP: Final = "TCP"
 COMMAND: Final = "COMMAND"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckSpec:
     """One ``health_check`` or ``check``: what to do, how often. A timeout of None is no timeout."""
 
@@ -39,24 +47,88 @@ class CheckSpec:
     command: Json | None = None
 
 
+@record
+class Task:
+    """All that is read of a TaskInfo.
+
+    Attributes:
+        launch: the body of LAUNCH_CONTAINER but for the container's id.
+        checks: what is run while it runs, each with what a result of it means.
+        hook: the CommandInfo that is run before its end.
+    """
+
+    spec: TaskSpec
+    launch: Json
+    checks: tuple[tuple[CheckSpec, Meaning], ...]
+    hook: Json | None
+
+
+def read(task: Json, container: str, address: str) -> Task:
+    """Read a TaskInfo. Raises AttributeError, KeyError, TypeError or ValueError for what cannot be understood."""
+    behaviour = task_data(task).behaviour
+    return Task(task_spec(task, container), launch_call(task, address), _checks(task, behaviour), behaviour.pre_stop)
+
+
+def _checks(task: Json, behaviour: Behaviour) -> tuple[tuple[CheckSpec, Meaning], ...]:
+    checks: list[tuple[CheckSpec, Meaning]] = [
+        (check_spec(check), partial(_health_observed, index))
+        for index, check in enumerate(health_checks(task, behaviour))
+    ]
+    if behaviour.readiness:
+        checks.append((check_spec(behaviour.readiness), _readiness_observed))
+    if task.get("check"):
+        spec = check_spec(task["check"])
+        checks.append((spec, partial(_check_observed, spec.kind)))
+    return tuple(checks)
+
+
+def _health_observed(index: int, container: str, passed: bool, value: Value, message: str) -> Event:
+    return HealthObserved(container, passed, message, index)
+
+
+def _readiness_observed(container: str, passed: bool, value: Value, message: str) -> Event:
+    return ReadinessObserved(container, passed, message)
+
+
+def _check_observed(kind: str, container: str, passed: bool, value: Value, message: str) -> Event:
+    return CheckObserved(container, CheckStatus(kind, value))
+
+
 def container_id(task: Json, suffix: str) -> str:
     """A readable ContainerID value, unique through ``suffix``: the container's name in the characters Mesos allows."""
     name = _ILLEGAL.sub("-", str(task.get("name") or ""))[:_NAME_LENGTH].strip("-")
     return f"{name or 'container'}-{suffix}"
 
 
+def task_data(task: Json) -> TaskData:
+    """What podexec's scheduler adds to the TaskInfo; nothing, if another one sent it."""
+    return TaskData.decode(task["data"]) if task.get("data") else TaskData()
+
+
+def health_checks(task: Json, behaviour: Behaviour) -> list[Json]:
+    """All of a task: its own, and those it has no room for."""
+    own = [task["health_check"]] if task.get("health_check") else []
+    return [*own, *behaviour.health_checks]
+
+
 def task_spec(task: Json, container: str) -> TaskSpec:
-    health = task.get("health_check")
+    behaviour = task_data(task).behaviour
     check = task.get("check")
     grace = kill_grace(task.get("kill_policy"))
+    readiness = behaviour.readiness
     return TaskSpec(
         task_id=task["task_id"]["value"],
         container_id=container,
         name=str(task.get("name") or task["task_id"]["value"]),
         kill_grace=DEFAULT_KILL_GRACE if grace is None else grace,
         max_completion=_seconds(task.get("max_completion_time")) or None,
-        health=_health_policy(health) if health else None,
+        health=tuple(_health_policy(health) for health in health_checks(task, behaviour)),
         check=check["type"] if check else None,
+        readiness=int(readiness.get("consecutive_failures", 3)) if readiness else None,
+        restart=behaviour.restart,
+        essential=behaviour.essential,
+        depends_on=behaviour.depends_on,
+        has_hook=behaviour.pre_stop is not None,
     )
 
 
@@ -94,11 +166,13 @@ def _health_policy(health: Json) -> HealthPolicy:
     return HealthPolicy(float(health.get("grace_period_seconds", 10.0)), int(health.get("consecutive_failures", 3)))
 
 
-def launch_call(task: Json, container: Json, address: str) -> Json:
-    """The body of LAUNCH_CONTAINER: what the TaskInfo says, and what Mesos' own default executor adds to it."""
-    if task.get("data"):
-        task = {**task, **TaskData.decode(task["data"]).parts}
-    call: Json = {"container_id": container, "command": _command(task, address)}
+def launch_call(task: Json, address: str) -> Json:
+    """The body of LAUNCH_CONTAINER: what the TaskInfo says, and what Mesos' own default executor adds to it.
+
+    The container's id is still missing.
+    """
+    task = {**task, **task_data(task).parts}
+    call: Json = {"command": _command(task, address)}
     for field in ("container", "resources", "limits"):
         if task.get(field):
             call[field] = task[field]

@@ -1,8 +1,8 @@
 """What the scheduler and the executor say to each other.
 
-The only module of this package that the scheduler imports, so: standard library only, nothing of pymesos,
-nothing else of this package. It owns the shapes of ``ExecutorInfo.data`` and ``TaskInfo.data``, and how the executor is
-started.
+The only module of this package that the scheduler imports, so: nothing but the standard library and ``record``. It owns
+the shapes of ``ExecutorInfo.data``, ``TaskInfo.data`` and the labels of statuses, and how the executor is started. Both
+sides refuse what they do not know; so both are of one release.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import base64
 import binascii
 import json
 import shlex
-from dataclasses import dataclass
 from typing import Any, Final
+
+from podexec.record import fields, record
+
+Json = dict[str, Any]
 
 WIRE_VERSION: Final = 1
 
@@ -24,11 +27,22 @@ EXECUTOR_ENVIRONMENT: Final[dict[str, str]] = {
 }
 
 
+# When a container is started again, and how far another must have come before it starts.
+ON_FAILURE: Final = "on_failure"
+ALWAYS: Final = "always"
+STARTED: Final = "started"
+READY: Final = "ready"
+SUCCEEDED: Final = "succeeded"
+
+LABEL_READY: Final = "ready"
+LABEL_RESTARTS: Final = "restarts"
+
+
 class WireError(ValueError):
     """The other side said something this version does not understand."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExecutorData:
     """The scheduler's words to the executor; they travel in ``ExecutorInfo.data``."""
 
@@ -64,21 +78,107 @@ class ExecutorData:
         return cls(version=fields["version"], log_level=str(fields.get("log_level", "info")))
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class Restart:
+    """When a container that ended is started again; durations are seconds."""
+
+    policy: str
+    limit: int | None
+    backoff: float
+    factor: float
+    max_backoff: float
+    reset_after: float
+
+    def __post_init__(self) -> None:
+        _one_of("policy", self.policy, (ON_FAILURE, ALWAYS))
+
+
+@record
+class Dependency:
+    """A container of the same group, by its name, that must have come so far before another starts."""
+
+    container: str
+    condition: str
+
+    def __post_init__(self) -> None:
+        _one_of("condition", self.condition, (STARTED, READY, SUCCEEDED))
+
+
+@record
+class Behaviour:
+    """What a container shall do that a TaskInfo cannot say.
+
+    Attributes:
+        restart: None: it is not started again.
+        essential: whether its end ends the pod.
+        depends_on: what it waits for, and what is stopped only after it.
+        readiness: a check in the shape of a HealthCheck; it kills nothing.
+        health_checks: more of them, beside that of the TaskInfo.
+        pre_stop: a CommandInfo that is run inside the container before SIGTERM.
+    """
+
+    restart: Restart | None = None
+    essential: bool = True
+    depends_on: tuple[Dependency, ...] = ()
+    readiness: Json | None = None
+    health_checks: tuple[Json, ...] = ()
+    pre_stop: Json | None = None
+
+    def encode(self) -> Json:
+        """As JSON, without what is as in every TaskInfo."""
+        said = {
+            "restart": self.restart and fields(self.restart),
+            "essential": None if self.essential else False,
+            "depends_on": [fields(each) for each in self.depends_on] or None,
+            "readiness": self.readiness,
+            "health_checks": list(self.health_checks) or None,
+            "pre_stop": self.pre_stop,
+        }
+        return {name: value for name, value in said.items() if value is not None}
+
+    @classmethod
+    def decode(cls, said: Json) -> Behaviour:
+        """The inverse of :meth:`encode`. Raises WireError."""
+        try:
+            restart = said.get("restart")
+            parts = {
+                "restart": None if restart is None else Restart(**restart),
+                "depends_on": tuple(Dependency(**each) for each in said.get("depends_on", ())),
+                "health_checks": tuple(said.get("health_checks", ())),
+            }
+            return cls(**{**said, **parts})
+        except (AttributeError, TypeError) as error:
+            raise WireError(
+                f"the behaviour in TaskInfo.data is not understood: {error}; "
+                "run a scheduler and an executor of the same release"
+            ) from error
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise WireError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
+
+
+@record
 class TaskData:
     """What a task's executor must know and nobody else; it travels in ``TaskInfo.data``, which Mesos shows to no one.
 
     Attributes:
         parts: fields of the TaskInfo with the values of its secrets. In the TaskInfo itself, which masters and agents
             show, these fields have references in the places of values.
+        behaviour: what the TaskInfo cannot say.
     """
 
-    parts: dict[str, Any]
+    parts: Json = {}  # noqa: RUF012 - a record's default, which nobody changes
+    behaviour: Behaviour = Behaviour()
 
     def encode(self) -> str:
         """The text for ``TaskInfo.data``."""
-        text = json.dumps({"version": WIRE_VERSION, "parts": self.parts}, separators=(",", ":"))
-        return base64.b64encode(text.encode()).decode("ascii")
+        fields: Json = {"version": WIRE_VERSION, "parts": self.parts}
+        behaviour = self.behaviour.encode()
+        if behaviour:
+            fields["behaviour"] = behaviour
+        return base64.b64encode(json.dumps(fields, separators=(",", ":")).encode()).decode("ascii")
 
     @classmethod
     def decode(cls, data: str) -> TaskData:
@@ -91,9 +191,37 @@ class TaskData:
             raise WireError(
                 f"TaskInfo.data is not of version {WIRE_VERSION}; run a scheduler and an executor of the same release"
             )
-        if set(fields) != {"version", "parts"} or not isinstance(fields["parts"], dict):
+        if set(fields) - {"behaviour"} != {"version", "parts"} or not isinstance(fields["parts"], dict):
             raise WireError("TaskInfo.data does not hold a version and parts of a TaskInfo")
-        return cls(fields["parts"])
+        return cls(fields["parts"], Behaviour.decode(fields.get("behaviour", {})))
+
+
+@record
+class StatusLabels:
+    """What a status of podexec's executor tells beside Mesos' own fields; it travels in ``TaskStatus.labels``.
+
+    Attributes:
+        ready: whether the container can be used; None: it has neither a readiness check nor a check.
+        restarts: how often it was started again.
+    """
+
+    ready: bool | None = None
+    restarts: int = 0
+
+    def encode(self) -> Json | None:
+        """The Labels message; None if there is nothing to tell."""
+        told = {} if self.ready is None else {LABEL_READY: str(self.ready).lower()}
+        if self.restarts:
+            told[LABEL_RESTARTS] = str(self.restarts)
+        return {"labels": [{"key": key, "value": value} for key, value in told.items()]} if told else None
+
+    @classmethod
+    def decode(cls, labels: Json | None) -> StatusLabels:
+        """Of any status, also one of another executor: what is not ours is passed over."""
+        told = {label.get("key"): label.get("value") for label in (labels or {}).get("labels", ())}
+        ready = {"true": True, "false": False}.get(told.get(LABEL_READY, ""))
+        restarts = told.get(LABEL_RESTARTS, "")
+        return cls(ready, int(restarts) if restarts.isdecimal() else 0)
 
 
 def executor_command(python: str, zipapp: str) -> str:

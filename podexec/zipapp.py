@@ -3,7 +3,8 @@
 Owns what goes into the archive: this package and the pure-Python packages it imports, taken from the running
 environment, so no network is needed and an installed podexec can build its own executor. Beside each source
 lies its bytecode for the building interpreter: that one starts fast, another Python compiles the source. The
-same inputs give the same bytes.
+same inputs give the same bytes. The file is a program: an agent that has it as ``mesos-default-executor`` beside its
+other programs runs it as such.
 
 Not part of the archive itself.
 """
@@ -14,12 +15,15 @@ import argparse
 import importlib.metadata
 import importlib.util
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from podexec.wire import EXECUTOR_ENVIRONMENT
 
 # Distribution -> the module or package it gives.
 _BUNDLED = {
@@ -32,8 +36,16 @@ _BUNDLED = {
 _LEFT_OUT = {"podexec/zipapp.py"}
 _LICENSE_NAMES = ("LICEN", "COPYING", "NOTICE")
 
-_SHEBANG = b"#!/usr/bin/env python3\n"
-_MAIN = b"from podexec.__main__ import run\n\nrun()\n"
+# Modules are read when they are needed first; until then the file may have been replaced by another release.
+_MAIN = b"""\
+import os
+import sys
+
+sys.path[0] = f"/proc/self/fd/{os.open(sys.path[0], os.O_RDONLY)}"
+from podexec.__main__ import run
+
+run()
+"""
 _DATE = (1980, 1, 1, 0, 0, 0)
 _EXECUTABLE = 0o755
 
@@ -42,8 +54,11 @@ class BuildError(Exception):
     """The environment lacks something that belongs into the executor."""
 
 
-def build(output: Path) -> Path:
-    """Write the executor to ``output``, replacing it in one move: a reader sees the old file or the new one."""
+def build(output: Path, python: str = "python3") -> Path:
+    """Write the executor to ``output``, replacing it in one move: a reader sees the old file or the new one.
+
+    ``python`` is the interpreter that it runs on when it is started as a program.
+    """
     files = dict(_sources())
     entries = files | dict(_bytecode(files)) | dict(_licenses())
     output = output.absolute()
@@ -51,7 +66,7 @@ def build(output: Path) -> Path:
     handle, partial = tempfile.mkstemp(prefix=output.name, dir=output.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(_SHEBANG)
+            file.write(_start(python))
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
                 for name in sorted(entries):
                     archive.writestr(_entry(name), entries[name])
@@ -61,6 +76,15 @@ def build(output: Path) -> Path:
         Path(partial).unlink()
         raise
     return output
+
+
+def _start(python: str) -> bytes:
+    """The first lines, which say what schedulers tell agents with :func:`podexec.wire.executor_command`.
+
+    A shell reads them: ``#!`` with the interpreter itself takes no environment, no spaces and no long path.
+    """
+    variables = [f"export {name}={shlex.quote(value)}" for name, value in EXECUTOR_ENVIRONMENT.items()]
+    return "\n".join(["#!/bin/sh", *variables, f'exec {shlex.quote(python)} -I -S "$0" "$@"', ""]).encode()
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
@@ -138,8 +162,14 @@ def main() -> int:
     parser.add_argument(
         "--output", type=Path, default=Path("podexec.pyz"), help="where to write it (default: %(default)s)"
     )
+    parser.add_argument(
+        "--python",
+        default="python3",
+        help="what it runs on when it is started as a program, as mesos-default-executor is (default: %(default)s)",
+    )
+    given = parser.parse_args()
     try:
-        output = build(parser.parse_args().output)
+        output = build(given.output, given.python)
     except BuildError as error:
         sys.stderr.write(f"podexec: {error}\n")
         return 1

@@ -1,25 +1,66 @@
 """The application: the routes put together, and what every answer carries."""
 
+import time
+from collections.abc import Callable
+from typing import Protocol
+
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scheduler.api import errors, info, openapi
+from scheduler.api import docs, errors, events, info, leader, queue, versions
+from scheduler.api import metrics as api_metrics
+from scheduler.api.access import EVERYONE, Access
+from scheduler.api.access import install as install_access
+from scheduler.api.deployments import Deployments
+from scheduler.api.events import Publisher
+from scheduler.api.groups import Groups
 from scheduler.api.info import ServerInfo
-from scheduler.api.pods import Pods, Requests
+from scheduler.api.instances import Instances
+from scheduler.api.pods import Pods
+from scheduler.api.requests import Requests
 from scheduler.core.world import World
+from scheduler.observe.metrics import Metrics
 
 
-def create_app(requests: Requests, world: World, server: ServerInfo) -> FastAPI:
-    """The API over a world to read and a shell to ask. Both belong to the event loop that runs the app."""
+class Shell(Requests, Publisher, Protocol):
+    """What the API asks of the loop that owns the world."""
+
+
+def create_app(
+    shell: Shell,
+    world: World,
+    server: ServerInfo,
+    *,
+    metrics: Metrics,
+    abdicate: Callable[[], None],
+    access: Access = EVERYONE,
+    clock: Callable[[], float] = time.time,
+) -> FastAPI:
+    """The API over a world to read and a shell to ask. Both belong to the event loop that runs the app.
+
+    ``abdicate`` is to end the process as soon as requests under way are answered.
+    """
     # FastAPI's own document knows no bodies of these routes, and its pages load code from other hosts: both are off.
     app = FastAPI(title="podexec", version=server.version, openapi_url=None, redirect_slashes=False)
-    app.include_router(Pods(requests, world).router())
-    app.include_router(info.router(server, world))
-    app.include_router(openapi.router(server.version))
+    for router in (
+        versions.router(world),
+        Instances(shell, world).router(),
+        Pods(shell, world, clock).router(),  # after those whose paths look like ids of pods
+        Deployments(shell, world).router(),
+        queue.router(shell, world, clock),
+        Groups(shell, world, clock).router(),
+        events.router(shell),
+        info.router(server, world),
+        leader.router(server.leader, abdicate),
+        api_metrics.router(metrics),
+        docs.router(server.version),
+    ):
+        app.include_router(router)
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=4096)
+    install_access(app, access)
     app.add_middleware(_MarathonHeaders, leader=f"http://{server.leader}")
     return app
 

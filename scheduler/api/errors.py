@@ -14,7 +14,7 @@ from scheduler.model.json import Json
 from scheduler.model.problems import Problem, Problems, Stage
 from scheduler.shell.loop import ShellError
 
-_REFUSALS = {"exists": 409, "absent": 404, "invalid": 422}
+_REFUSALS = {"exists": 409, "locked": 409, "needed": 409, "busy": 403}
 
 
 class ApiError(Exception):
@@ -44,14 +44,17 @@ def unacceptable(problems: Problems) -> ApiError:
     return ApiError(422, {"message": message, "details": _by_path(problems.items)})
 
 
-def refused(answer: Refused, pod_id: str) -> ApiError:
+def refused(answer: Refused) -> ApiError:
     """The core said no."""
     if answer.kind == "absent":
-        return absent(pod_id)
+        return ApiError(404, {"message": answer.message, "details": []})
     if answer.kind == "invalid":
         problems = (Problem(path, error) for path, error in answer.problems)
         return ApiError(422, {"message": answer.message, "details": _by_path(problems)})
-    return ApiError(_REFUSALS[answer.kind], {"message": answer.message})
+    body: Json = {"message": answer.message}
+    if answer.deployments:
+        body["deployments"] = [{"id": deployment_id} for deployment_id in answer.deployments]
+    return ApiError(_REFUSALS[answer.kind], body)
 
 
 def install(app: FastAPI) -> None:

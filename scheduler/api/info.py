@@ -37,8 +37,10 @@ def router(info: ServerInfo, world: World) -> APIRouter:
             "version": info.version,
             "elected": True,
             "leader": info.leader,
+            "buildref": None,
             "frameworkId": world.framework.id if world.framework is not None else None,
             "marathon_config": dict(info.config),
+            "zookeeper_config": {},
             "http_config": {"http_port": int(info.leader.rpartition(":")[2])},
             "mesos": {
                 "version": connection.mesos_version,

@@ -5,17 +5,15 @@ Validates and normalises; whether a change is made the core decides.
 Ids in paths may begin with one or two slashes and end in one, and stand before ``::status`` with or without it.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from fastapi import APIRouter, Request, Response
-from starlette.requests import ClientDisconnect
 
-from scheduler.api.errors import ApiError, absent, json_response, refused, unacceptable
-from scheduler.core.effects import Done, Refused
-from scheduler.core.events import Event, PodDeleted, PodPosted, PodPut
+from scheduler.api.errors import ApiError, absent, json_response, unacceptable
+from scheduler.api.requests import READING, Requests, accepted, id_in_path, json_body, origin, rollout
+from scheduler.core.effects import Done
+from scheduler.core.events import PodDeleted, PodPosted, PodPut
 from scheduler.core.rollup import pod_status
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition, render
@@ -26,20 +24,20 @@ from scheduler.model.records import Pod
 from scheduler.model.rules import Site
 from scheduler.model.validation import parse
 
-LARGEST_BODY = 1024 * 1024
 
-
-class Requests(Protocol):
-    """The way to change anything: the shell."""
-
-    async def request(self, make_event: Callable[[int], Event]) -> Done | Refused:
-        """Submit the event made for the request's number; the answer comes once it is durable."""
+def present_pod(world: World, text: str) -> Pod:
+    """The pod that a path names. Raises ApiError if there is none."""
+    pod_id = id_in_path(text)
+    pod = world.pods.get(pod_id)
+    if pod is None:
+        raise absent(pod_id)
+    return pod
 
 
 class Pods:
     """The pods' routes over a world to read and a shell to ask."""
 
-    def __init__(self, requests: Requests, world: World, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, requests: Requests, world: World, clock: Callable[[], float]) -> None:
         self._requests = requests
         self._world = world
         self._clock = clock
@@ -51,18 +49,18 @@ class Pods:
             settings.features,
             settings.strict_definitions,
             settings.new_group_enforce_role,
+            settings.executor.is_own,
         )
 
     def router(self) -> APIRouter:
         """The routes, the suffixed ones first. HEAD is Marathon's probe for whether pods are supported."""
         router = APIRouter(include_in_schema=False)
-        reading = ["GET", "HEAD"]
         for slash in ("", "/"):
-            router.add_api_route(f"/v2/pods{slash}", self.index, methods=reading)
+            router.add_api_route(f"/v2/pods{slash}", self.index, methods=READING)
             router.add_api_route(f"/v2/pods{slash}", self.create, methods=["POST"])
-            router.add_api_route(f"/v2/pods::status{slash}", self.all_statuses, methods=reading)
-            router.add_api_route(f"/v2/pods/{{pod_id:path}}::status{slash}", self.status, methods=reading)
-        router.add_api_route("/v2/pods/{pod_id:path}", self.show, methods=reading)
+            router.add_api_route(f"/v2/pods::status{slash}", self.all_statuses, methods=READING)
+            router.add_api_route(f"/v2/pods/{{pod_id:path}}::status{slash}", self.status, methods=READING)
+        router.add_api_route("/v2/pods/{pod_id:path}", self.show, methods=READING)
         router.add_api_route("/v2/pods/{pod_id:path}", self.update, methods=["PUT"])
         router.add_api_route("/v2/pods/{pod_id:path}", self.delete, methods=["DELETE"])
         return router
@@ -75,7 +73,7 @@ class Pods:
 
     async def show(self, pod_id: str) -> Response:
         """One pod's definition."""
-        return json_response(render(self._world.current(self._pod(pod_id))))
+        return json_response(render(self._world.current(present_pod(self._world, pod_id))))
 
     async def all_statuses(self) -> Response:
         """Every pod's status."""
@@ -86,19 +84,20 @@ class Pods:
         """One pod's status; ``/v2/pods/::status`` means all."""
         if canonical(pod_id) == "/":
             return await self.all_statuses()
-        return json_response(pod_status(self._world, self._pod(pod_id), self._clock()))
+        return json_response(pod_status(self._world, present_pod(self._world, pod_id), self._clock()))
 
     # -------------------------------------------------------------------- changing
 
     async def create(self, request: Request) -> Response:
         """Create a pod; 409 if its id is taken."""
+        how, whence = rollout(request), origin(request)
         definition = normalise(await self._definition(request, self._site), self._site)
-        done = await self._ask(definition.id, lambda number: PodPosted(number, definition))
-        return _accepted(done, 201, {"Location": f"/v2/pods{definition.id}"})
+        done = await accepted(self._requests, lambda number: PodPosted(number, definition, how, whence))
+        return _shown(done, 201, {"Location": f"/v2/pods{definition.id}"})
 
     async def update(self, pod_id: str, request: Request) -> Response:
         """Change a pod, or create it."""
-        asked_for = _id_in_path(pod_id)
+        asked_for, how, whence = id_in_path(pod_id), rollout(request), origin(request)
         present = self._world.pods.get(asked_for)
         site = self._site
         if present is not None:
@@ -108,61 +107,23 @@ class Pods:
             message = f"The path is that of pod '{asked_for}', the definition that of pod '{canonical(definition.id)}'"
             raise ApiError(400, {"message": message})
         definition = normalise(definition, site)
-        return _accepted(await self._ask(asked_for, lambda number: PodPut(number, definition)), 200, {})
+        return _shown(await accepted(self._requests, lambda number: PodPut(number, definition, how, whence)), 200, {})
 
-    async def delete(self, pod_id: str) -> Response:
+    async def delete(self, pod_id: str, request: Request) -> Response:
         """Remove a pod; its instances end in the background."""
-        asked_for = _id_in_path(pod_id)
-        done = await self._ask(asked_for, lambda number: PodDeleted(number, asked_for))
+        asked_for, how, whence = id_in_path(pod_id), rollout(request), origin(request)
+        done = await accepted(self._requests, lambda number: PodDeleted(number, asked_for, how, whence))
         headers = {"Marathon-Deployment-Id": done.deployment_id, "Location": done.deployment_id}
         return Response(status_code=202, headers=headers)
 
-    # --------------------------------------------------------------------- helpers
-
-    def _pod(self, pod_id: str) -> Pod:
-        asked_for = _id_in_path(pod_id)
-        pod = self._world.pods.get(asked_for)
-        if pod is None:
-            raise absent(asked_for)
-        return pod
-
     async def _definition(self, request: Request, site: Site) -> PodDefinition:
-        parsed = parse(await _body(request), site)
+        parsed = parse(await json_body(request, "the pod definition"), site)
         if isinstance(parsed, Problems):
             raise unacceptable(parsed)
         return parsed
 
-    async def _ask(self, pod_id: str, make_event: Callable[[int], Event]) -> Done:
-        answer = await self._requests.request(make_event)
-        if isinstance(answer, Refused):
-            raise refused(answer, pod_id)
-        return answer
 
-
-def _id_in_path(text: str) -> str:
-    if "::" in text:
-        raise ApiError(404, {"message": f"URI not found: /v2/pods/{text}"})
-    return canonical(text)
-
-
-def _accepted(done: Done, status: int, headers: dict[str, str]) -> Response:
+def _shown(done: Done, status: int, headers: dict[str, str]) -> Response:
+    """An accepted change, with the definition as it is stored."""
     headers = headers | {"Marathon-Deployment-Id": done.deployment_id}
     return json_response(render(done.definition) if done.definition is not None else None, status, headers)
-
-
-async def _body(request: Request) -> bytes:
-    """The request's JSON text, up to a size no sane definition has."""
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise ApiError(415, {"message": f"Content-Type must be application/json, not {kind}"})
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LARGEST_BODY:
-                raise ApiError(413, {"message": f"The body is larger than {LARGEST_BODY} bytes"})
-    except ClientDisconnect:
-        raise ApiError(400, {"message": "The connection ended before the body did"}) from None
-    if not body:
-        raise ApiError(400, {"message": "The body must hold the pod definition as JSON data, and is empty"})
-    return bytes(body)

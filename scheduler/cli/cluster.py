@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,11 +50,32 @@ def up(
     masters: Annotated[int, option("--masters", "How many masters; more than one need ZooKeeper.", min=1)] = 1,
     zookeeper: Annotated[bool, option("--zookeeper", "Elect the leading master through ZooKeeper.")] = False,
     level: Level = None,
+    executor: Annotated[
+        Path | None,
+        option(
+            "--default-executor",
+            "What agents start for executors of type DEFAULT, a program.",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            show_default="podexec's executor",
+        ),
+    ] = None,
     name: Name = DEFAULT_NAME,
 ) -> None:
     """Start a cluster and leave it running; prints what a scheduler takes as --master."""
-    with local_cluster(name) as cluster:
-        cluster.up(name, agents=agents, masters=masters, zookeeper=zookeeper, level=level, progress=say)
+    from scheduler.cli.local import default_executor
+
+    with local_cluster(name) as cluster, default_executor(executor) as program:
+        cluster.up(
+            name,
+            agents=agents,
+            masters=masters,
+            zookeeper=zookeeper,
+            level=level,
+            default_executor=program,
+            progress=say,
+        )
         typer.echo(cluster.master)
 
 

@@ -1,10 +1,13 @@
-"""A scheduler process on a local Mesos: what `podexec up`, the tests and the measurements start."""
+"""A scheduler process on a local Mesos, and the executor: what `podexec up`, the tests and the measurements start."""
 
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from localmesos import Cluster
@@ -16,15 +19,24 @@ _START_SECONDS = 30.0
 _END_SECONDS = 20.0
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 30
+# Agents start executors with a system PATH, in which this Python need not be, and nothing of a virtual environment.
+_EXECUTOR_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 
 
 def build_executor(output: Path) -> Path:
     """Make the executor's zipapp out of this installation."""
-    command = [sys.executable, "-m", "podexec.zipapp", "--output", str(output)]
+    command = [sys.executable, "-m", "podexec.zipapp", "--output", str(output), "--python", _EXECUTOR_PYTHON]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode:
         raise CommandError(f"the executor could not be built: {built.stderr.strip()}")
     return output
+
+
+@contextmanager
+def default_executor(given: Path | None = None) -> Iterator[Path]:
+    """The given file, or the executor of this installation, which is there as long as the context."""
+    with tempfile.TemporaryDirectory(prefix="podexec-") as folder:
+        yield given or build_executor(Path(folder, "podexec.pyz"))
 
 
 class LocalScheduler:
@@ -33,8 +45,10 @@ class LocalScheduler:
     The process is detached: it gets no signals of this process's terminal, and outlives it, but not the cluster.
     """
 
-    def __init__(self, cluster: Cluster, folder: Path, executor: Path, listen: str, name: str = "podexec") -> None:
-        """Nothing is started yet."""
+    def __init__(
+        self, cluster: Cluster, folder: Path, executor: Path | None, listen: str, name: str = "podexec"
+    ) -> None:
+        """Nothing is started yet. Without an executor of its own its pods run on the agents' default executor."""
         folder.mkdir(parents=True, exist_ok=True)
         self.cluster = cluster
         self.log = folder / f"{name}.log"
@@ -43,10 +57,10 @@ class LocalScheduler:
             "--master": cluster.master,
             "--listen": listen,
             "--store": f"sqlite:///{folder}/{name}.db",
-            "--executor": str(executor),
-            # Agents start it with a system PATH, in which this Python need not be.
-            "--executor-python": getattr(sys, "_base_executable", sys.executable),
+            "--executor": "default" if executor is None else str(executor),
+            "--executor-python": _EXECUTOR_PYTHON,
             "--framework-name": name,
+            "--mesos-authentication-principal": name,  # whose the volumes are; a local Mesos lets everybody in
         }
         if cluster.networks:
             options |= {"--default-network-name": cluster.networks[0], "--networks": ",".join(cluster.networks)}

@@ -7,13 +7,14 @@ import typer
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 
-def option(name: str, help_text: str, *aliases: str, **more: Any) -> Any:
-    """An option ``--name``, which the environment variable ``PODEXEC_NAME`` sets as well.
+def option(name: str, help_text: str, *aliases: str, also: str | None = None, **more: Any) -> Any:
+    """An option ``--name``, which the environment variable ``PODEXEC_NAME`` sets as well, and a second one if given.
 
-    ``--yes/--no`` pairs are named by their first half.
+    ``--yes/--no`` pairs are named by their first half. The help of each command says that there are variables, once.
     """
-    variable = name.partition("/")[0].removeprefix("--").replace("-", "_").upper()
-    return typer.Option(name, *aliases, envvar=f"PODEXEC_{variable}", help=help_text, **more)
+    variable = "PODEXEC_" + name.partition("/")[0].removeprefix("--").replace("-", "_").upper()
+    variables = variable if also is None else [variable, also]
+    return typer.Option(name, *aliases, envvar=variables, show_envvar=False, help=help_text, **more)
 
 
 Url = Annotated[str, option("--url", "Where the scheduler's API is.", metavar="URL")]

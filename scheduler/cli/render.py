@@ -72,22 +72,29 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
 
     CommandError: every reason why the offer does not fit.
     """
-    from scheduler.core import agents, taskgroup
+    from scheduler.core import agents
+    from scheduler.core.attempts import Refusal
     from scheduler.core.constraints import Placement
-    from scheduler.core.matching import Match, Refusal, match, unfulfilled
-    from scheduler.core.offers import placed
+    from scheduler.core.demand import demand
+    from scheduler.core.fits import Match
+    from scheduler.core.launches import placed
+    from scheduler.core.matching import Surroundings, match, unfulfilled, unsuitable
     from scheduler.core.resources import Ledger
+    from scheduler.core.taskgroup import Launcher
 
-    offer = _sufficient_offer(definition) if given is None else given
+    offer = _sufficient_offer(definition, settings) if given is None else given
+    asked = demand(definition, settings)
     try:
         agent, ledger = agents.of_offer(offer), Ledger(offer)
         role = offer.get("allocation_info", {}).get("role", definition.role)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise CommandError(f"the offer is not one in Mesos' v1 JSON: {error!r}", code=2) from error
-    against = [] if given is None else unfulfilled(Placement(definition, [], [agent]), agent)
+    against = unsuitable(asked, settings, offer, ledger, agent, Surroundings(None, agent.region, _TIME))
+    if given is not None:
+        against += unfulfilled(Placement(definition, [], [agent]), agent)
     if role != definition.role:
         against.insert(0, Refusal("UnfulfilledRole", definition.role or "*", str(role)))
-    outcome = match(definition, ledger, random.Random(0))
+    outcome = match(definition, asked, ledger, random.Random(0))
     if against or not isinstance(outcome, Match):
         refusals = [*against, *([] if isinstance(outcome, Match) else outcome)]
         raise CommandError(
@@ -95,7 +102,7 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
             details=tuple(f"{each.reason}: wanted {each.asked}; offered {each.offered}" for each in refusals),
         )
     instance = placed(_waiting(definition), definition, agent, outcome, _TIME)
-    return taskgroup.launch_group(settings, definition, instance, offer, outcome)
+    return Launcher(settings, definition).launch_group(instance, offer, outcome)
 
 
 def _definition(document: Any, settings: "Settings") -> "PodDefinition":
@@ -110,6 +117,7 @@ def _definition(document: Any, settings: "Settings") -> "PodDefinition":
         settings.default_network_name,
         settings.known_networks,
         new_group_enforce_role=settings.new_group_enforce_role,
+        own_executor=settings.executor.is_own,
     )
     definition = parse(json.dumps(document).encode(), site)
     if isinstance(definition, Problems):
@@ -143,12 +151,12 @@ def _read_offer(file: str) -> Json:
     return _IDENTITY | offers[0]
 
 
-def _sufficient_offer(definition: "PodDefinition") -> Json:
+def _sufficient_offer(definition: "PodDefinition", settings: "Settings") -> Json:
     """Twice what the pod asks for, with its ports, on a role it accepts."""
-    from scheduler.core.matching import accepted_roles
+    from scheduler.core.demand import accepted_roles
 
     asked = [definition.executor_resources, *(container.resources for container in definition.containers)]
-    roles = accepted_roles(definition)
+    roles = accepted_roles(definition, settings)
     role = "*" if "*" in roles else min(roles)
     ownership: Json = {"allocation_info": {"role": definition.role or "*"}}
     if role != "*":

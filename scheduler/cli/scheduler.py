@@ -4,12 +4,14 @@ An option that Marathon has keeps Marathon's name, unit and meaning.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
 from scheduler.cli.options import option
+from scheduler.core.settings import AcceptedRoles, GpuScheduling, PlacementPolicy
+from scheduler.mesos.tls import TlsOptions, Verify
 from scheduler.model.json import Json
 from scheduler.model.roles import EnforceRole
 
@@ -17,11 +19,22 @@ if TYPE_CHECKING:
     from scheduler.core.settings import ExecutorCommand
 
 _PORT = 8080
+_MESOS, _TLS = "The way to Mesos", "TLS on the way to Mesos"
+_FILE: dict[str, Any] = {"rich_help_panel": _MESOS, "exists": True, "dir_okay": False}
+_PEM: dict[str, Any] = {**_FILE, "rich_help_panel": _TLS}
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 def run(
-    master: Annotated[str, option("--master", "The Mesos master.", metavar="HOST:PORT[,…]|zk://HOST:PORT,…/PATH")],
+    master: Annotated[
+        str,
+        option(
+            "--master",
+            "The Mesos master: HOST:PORT[,…], https://HOST:PORT[,…] or zk://HOST:PORT,…/PATH.",
+            metavar="MASTER",
+            rich_help_panel=_MESOS,
+        ),
+    ],
     listen: Annotated[str, option("--listen", "Where the API listens.", metavar="HOST:PORT")] = f"127.0.0.1:{_PORT}",
     http_port: Annotated[
         int | None, option("--http-port", "The port of --listen, as Marathon names it.", min=0, max=65535)
@@ -31,6 +44,20 @@ def run(
     ] = None,
     webui_url: Annotated[
         str | None, option("--webui-url", "Where Mesos' pages link to.", show_default="the API")
+    ] = None,
+    http_credentials: Annotated[
+        str | None,
+        option(
+            "--http-credentials",
+            "What every request to the API must carry; better in the variable, where no process list shows it.",
+            metavar="USER:PASSWORD",
+        ),
+    ] = None,
+    access_control_allow_origin: Annotated[
+        str | None,
+        option(
+            "--access-control-allow-origin", "Whose pages browsers let read the API; * for all.", metavar="ORIGIN,…|*"
+        ),
     ] = None,
     store: Annotated[
         str,
@@ -43,7 +70,7 @@ def run(
         option(
             "--executor",
             "podexec's executor: a file that every agent has, a URI that agents fetch, "
-            "or 'default' for the one that Mesos brings.",
+            "or 'default' for the one that agents have.",
             metavar="PATH|URI|default",
         ),
     ] = "default",
@@ -57,14 +84,69 @@ def run(
     ] = EnforceRole.OFF,
     mesos_user: Annotated[str, option("--mesos-user", "As whom containers run that name no user.")] = "root",
     mesos_authentication_principal: Annotated[
-        str | None, option("--mesos-authentication-principal", "The principal, where Mesos authenticates frameworks.")
+        str | None,
+        option(
+            "--mesos-authentication-principal",
+            "The principal, where Mesos authenticates frameworks, and to whom persistent volumes belong.",
+            rich_help_panel=_MESOS,
+        ),
     ] = None,
     mesos_authentication_secret_file: Annotated[
         Path | None,
+        option("--mesos-authentication-secret-file", "A file with the principal's secret.", **_FILE),
+    ] = None,
+    mesos_authentication_token_file: Annotated[
+        Path | None,
+        option("--mesos-authentication-token-file", "A file with a bearer token instead.", **_FILE),
+    ] = None,
+    mesos_tls: Annotated[
+        bool | None,
         option(
-            "--mesos-authentication-secret-file", "A file with the principal's secret.", exists=True, dir_okay=False
+            "--mesos-tls/--no-mesos-tls",
+            "Whether masters and agents are spoken to with TLS.",
+            also="LIBPROCESS_SSL_ENABLED",
+            show_default="if --master says https:// or a file for it is given",
+            rich_help_panel=_TLS,
         ),
     ] = None,
+    mesos_ca_file: Annotated[
+        Path | None,
+        option(
+            "--mesos-ca-file",
+            "Whom to trust, in PEM.",
+            also="LIBPROCESS_SSL_CA_FILE",
+            show_default="whom this machine trusts",
+            **_PEM,
+        ),
+    ] = None,
+    mesos_cert_file: Annotated[
+        Path | None,
+        option(
+            "--mesos-cert-file",
+            "This scheduler's certificate, in PEM, where Mesos asks for one.",
+            also="LIBPROCESS_SSL_CERT_FILE",
+            **_PEM,
+        ),
+    ] = None,
+    mesos_key_file: Annotated[
+        Path | None,
+        option(
+            "--mesos-key-file",
+            "Its key, in PEM.",
+            also="LIBPROCESS_SSL_KEY_FILE",
+            show_default="in the certificate's file",
+            **_PEM,
+        ),
+    ] = None,
+    mesos_tls_verify: Annotated[
+        Verify,
+        option(
+            "--mesos-tls-verify",
+            "What masters and agents must prove: 'full', certificate and name; 'certificate', only that; or 'none'.",
+            metavar="WHAT",
+            rich_help_panel=_TLS,
+        ),
+    ] = Verify.FULL,
     failover_timeout: Annotated[
         float, option("--failover-timeout", "How long Mesos keeps the pods without a scheduler, in seconds.", min=0)
     ] = 604800.0,
@@ -96,6 +178,34 @@ def run(
     strict_definitions: Annotated[
         bool, option("--strict-definitions", "Refuse definitions with keys that nobody knows.")
     ] = False,
+    placement: Annotated[
+        PlacementPolicy,
+        option("--placement", "Whether pods' instances are spread over agents, or few agents are filled."),
+    ] = PlacementPolicy.SPREAD,
+    accepted_resource_roles_default_behavior: Annotated[
+        AcceptedRoles,
+        option("--accepted-resource-roles-default-behavior", "On whose resources pods run that do not say."),
+    ] = AcceptedRoles.ANY,
+    gpu_scheduling_behavior: Annotated[
+        GpuScheduling,
+        option("--gpu-scheduling-behavior", "Whether pods without GPUs may run on agents that offer some."),
+    ] = GpuScheduling.RESTRICTED,
+    disable_maintenance_mode: Annotated[
+        bool, option("--disable-maintenance-mode", "Launch on agents under maintenance too.")
+    ] = False,
+    draining_seconds: Annotated[
+        float, option("--draining-seconds", "How long before its maintenance an agent is left alone.", min=0)
+    ] = 0.0,
+    max_instances_per_offer: Annotated[
+        int, option("--max-instances-per-offer", "At most so many instances are launched from one offer.", min=1)
+    ] = 100,
+    max_running_deployments: Annotated[
+        int, option("--max-running-deployments", "Changes are refused while so many are under way.", min=1)
+    ] = 100,
+    max_versions: Annotated[
+        int,
+        option("--max-versions", "So many definitions of each pod are kept.", "--zk-max-versions", min=1),
+    ] = 50,
     decline_offer_duration: Annotated[
         int, option("--decline-offer-duration", "How long a refused offer stays away, in milliseconds.", min=0)
     ] = 120_000,
@@ -106,26 +216,44 @@ def run(
         int,
         option("--task-launch-confirm-timeout", "A launch not heard of this long is repeated, in milliseconds.", min=1),
     ] = 300_000,
+    task_launch_timeout: Annotated[
+        int,
+        option("--task-launch-timeout", "So is one whose executor has not begun by then, in milliseconds.", min=1),
+    ] = 300_000,
+    task_reservation_timeout: Annotated[
+        int,
+        option("--task-reservation-timeout", "A reservation not seen by then is given up, in milliseconds.", min=1),
+    ] = 20_000,
     kill_retry_timeout: Annotated[
         int, option("--kill-retry-timeout", "An unconfirmed kill is repeated after this, in milliseconds.", min=1)
     ] = 10_000,
+    reconciliation_initial_delay: Annotated[
+        int,
+        option("--reconciliation-initial-delay", "Before the first reconciliation with Mesos, in milliseconds.", min=0),
+    ] = 15_000,
     reconciliation_interval: Annotated[
         int, option("--reconciliation-interval", "Between two reconciliations with Mesos, in milliseconds.", min=1)
     ] = 600_000,
     log_level: Annotated[str, option("--log-level", "debug, info, warning, error or critical.")] = "info",
 ) -> None:
-    """Run the scheduler until it is told to stop. Pods run on when it stops."""
-    from scheduler.cli.serve import Serving, serve
+    """Run the scheduler until it is told to stop. Pods run on when it stops.
+
+    Every option is also set by a variable: PODEXEC_ and its name in capitals, e.g. PODEXEC_MASTER.
+    """
+    from scheduler.api.access import Access
+    from scheduler.cli.configuration import Serving
+    from scheduler.cli.mesos import credentials_of, plain_master, tls_of
+    from scheduler.cli.serve import serve
     from scheduler.core.settings import Settings
     from scheduler.mesos.framework import FrameworkIdentity
 
     if log_level not in _LEVELS:
         raise typer.BadParameter(f"{log_level!r} is not one of {', '.join(_LEVELS)}", param_hint="--log-level")
-    _check_master(master)
+    masters, https = plain_master(master)
     host, port = _address(listen)
     port = port if http_port is None else http_port
     features = _features(enable_features)
-    known = None if networks is None else frozenset(name.strip() for name in networks.split(",") if name.strip())
+    known = None if networks is None else frozenset(_names(networks))
     settings = Settings(
         executor=executor_for(executor, executor_python, log_level),
         role=mesos_role,
@@ -136,10 +264,22 @@ def run(
         env_vars_prefix=env_vars_prefix,
         features=features,
         strict_definitions=strict_definitions,
+        placement=placement,
+        accepted_resource_roles_default_behavior=accepted_resource_roles_default_behavior,
+        gpu_scheduling_behavior=gpu_scheduling_behavior,
+        maintenance_mode=not disable_maintenance_mode,
+        draining_seconds=draining_seconds,
+        max_instances_per_offer=max_instances_per_offer,
+        max_running_deployments=max_running_deployments,
+        versions_kept=max_versions,
+        principal=mesos_authentication_principal,
         decline_offer_duration=decline_offer_duration / 1000,
         min_revive_offers_interval=min_revive_offers_interval / 1000,
         task_launch_confirm_timeout=task_launch_confirm_timeout / 1000,
+        task_launch_timeout=task_launch_timeout / 1000,
+        task_reservation_timeout=task_reservation_timeout / 1000,
         kill_retry_timeout=kill_retry_timeout / 1000,
+        reconciliation_initial_delay=reconciliation_initial_delay / 1000,
         reconciliation_interval=reconciliation_interval / 1000,
     )
     identity = FrameworkIdentity(
@@ -148,19 +288,26 @@ def run(
         webui_url=webui_url,
         hostname=hostname,
         principal=mesos_authentication_principal,
-        secret=_secret(mesos_authentication_secret_file),
         failover_timeout=failover_timeout,
         gpus="gpu_resources" in features,
     )
     serve(
         Serving(
-            master=master,
+            master=masters,
             host=host,
             port=port,
             store=store,
             settings=settings,
             identity=identity,
+            access=Access(_credentials(http_credentials), tuple(_names(access_control_allow_origin or ""))),
             secrets_source=secrets_source,
+            credentials=credentials_of(
+                mesos_authentication_principal, mesos_authentication_secret_file, mesos_authentication_token_file
+            ),
+            tls=tls_of(
+                wanted=True if https and mesos_tls is None else mesos_tls,
+                options=TlsOptions(mesos_ca_file, mesos_cert_file, mesos_key_file, mesos_tls_verify),
+            ),
             log_level=log_level,
         )
     )
@@ -178,21 +325,16 @@ def _address(text: str) -> tuple[str, int]:
     return parts.hostname or "", port
 
 
-def _check_master(master: str) -> None:
-    """Whether the text can name a master; whether one is there shows later."""
-    from scheduler.mesos.address import parse_masters
+def _names(text: str) -> list[str]:
+    """The members of a list separated by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
-    if master.startswith("zk://"):
-        parts = urlsplit(master)
-        if not parts.netloc or not parts.path.strip("/"):
-            raise typer.BadParameter(f"{master!r} is not zk://HOST:PORT,HOST:PORT/PATH", param_hint="--master")
-        return
-    try:
-        parse_masters(master)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--master") from error
-    if "/" in master:
-        raise typer.BadParameter(f"{master!r} is neither HOST:PORT nor zk://…", param_hint="--master")
+
+def _credentials(text: str | None) -> str | None:
+    user, _, password = (text or "").partition(":")
+    if text is not None and not (user and password):
+        raise typer.BadParameter("this is not USER:PASSWORD", param_hint="--http-credentials")
+    return text
 
 
 def _features(text: str) -> frozenset[str]:
@@ -202,10 +344,6 @@ def _features(text: str) -> frozenset[str]:
         return parse_features(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--enable-features") from error
-
-
-def _secret(file: Path | None) -> str | None:
-    return None if file is None else file.read_text(encoding="utf-8").strip()
 
 
 def executor_for(executor: str, python: str, log_level: str) -> "ExecutorCommand":

@@ -6,58 +6,40 @@ cannot go on. What can be refused without Mesos - a taken port, a foreign store 
 
 import asyncio
 import contextlib
+import gc
 import os
 import secrets
 import signal
 import socket
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from scheduler.api.app import create_app
 from scheduler.api.info import ServerInfo
+from scheduler.cli.configuration import Serving, configuration
 from scheduler.cli.errors import CommandError
 from scheduler.cli.features import without_effect
 from scheduler.core.events import Event
-from scheduler.core.settings import Settings
 from scheduler.core.step import step
 from scheduler.core.world import World
 from scheduler.mesos.driver import Driver
-from scheduler.mesos.framework import FrameworkIdentity
 from scheduler.observe import log as logging
+from scheduler.observe.metrics import Metrics
 from scheduler.secrets import open_source
+from scheduler.shell.bus import Bus
 from scheduler.shell.loop import Shell, ShellError
 from scheduler.shell.ports import SecretError, Secrets
 from scheduler.store import Store, StoreError, open_store
 
 _BACKLOG = 2048
+_COLLECTOR_THRESHOLDS = (50_000, 20, 50)
 _LAST_REQUESTS = 5  # seconds in which requests under way are still answered at the end
 _ANY_ADDRESS = ("", "0.0.0.0", "::")
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """All that a scheduler is started with.
-
-    Attributes:
-        master: ``HOST:PORT[,…]`` or ``zk://…``.
-        store: a URL.
-        settings: what the core must know.
-        identity: who the framework is to Mesos.
-        secrets_source: as ``--secrets-source`` has it.
-    """
-
-    master: str
-    host: str
-    port: int
-    store: str
-    settings: Settings
-    identity: FrameworkIdentity
-    secrets_source: str = "environment"
-    log_level: str = "info"
 
 
 def serve(serving: Serving) -> None:
@@ -75,9 +57,10 @@ def serve(serving: Serving) -> None:
 async def _run(serving: Serving, store: Store, source: Secrets | None, listening: socket.socket) -> None:
     world = World(serving.settings, secrets.randbits(64), store.load())
     advertised = _advertised(serving, listening)
+    _spare_the_world()
 
-    def submit(event: Event) -> None:
-        shell.submit_threadsafe(event)
+    def submit(events: Sequence[Event]) -> None:
+        shell.submit_all_threadsafe(events)
 
     def failed(error: BaseException) -> None:
         shell.fail_threadsafe(error)
@@ -91,13 +74,34 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
         roles=world.roles(),
     )
     framework_id = world.framework.id if world.framework is not None else None
-    driver = Driver(identity, serving.master, submit, failed, framework_id=framework_id, secrets=source)
-    shell = Shell(world, step, store, driver)
-    server = _Server(
+    driver = Driver(
+        identity,
+        serving.master,
+        submit,
+        failed,
+        framework_id=framework_id,
+        credentials=serving.credentials,
+        tls=serving.tls,
+        secrets=source,
+    )
+    metrics = Metrics(world)
+    shell = Shell(world, step, store, driver, bus=Bus(store.tail()), meter=metrics)
+    metrics.watch("podexec.loop.inbox.gauge", "Events that wait for the loop", lambda: shell.waiting)
+    info = ServerInfo(identity.name, version("podexec"), advertised, configuration(serving, identity))
+    structlog.get_logger("scheduler").info(
+        "serving", url=f"http://{advertised}", master=serving.master, store=serving.store, pods=len(world.pods)
+    )
+    for feature in without_effect(serving.settings.features):
+        structlog.get_logger("scheduler").info("a feature was enabled that has no effect here", feature=feature)
+    with _told_to_stop() as told:
+        app = create_app(shell, world, info, metrics=metrics, abdicate=told.set, access=serving.access)
+        await _until_told(told, shell, driver, _server(app), listening)
+
+
+def _server(app: FastAPI) -> uvicorn.Server:
+    return _Server(
         uvicorn.Config(
-            create_app(
-                shell, world, ServerInfo(identity.name, version("podexec"), advertised, _config(serving, identity))
-            ),
+            app,
             log_config=None,
             lifespan="off",
             ws="none",
@@ -107,13 +111,6 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
             timeout_graceful_shutdown=_LAST_REQUESTS,
         )
     )
-    structlog.get_logger("scheduler").info(
-        "serving", url=f"http://{advertised}", master=serving.master, store=serving.store, pods=len(world.pods)
-    )
-    for feature in without_effect(serving.settings.features):
-        structlog.get_logger("scheduler").info("a feature was enabled that has no effect here", feature=feature)
-    with _told_to_stop() as told:
-        await _until_told(told, shell, driver, server, listening)
 
 
 async def _until_told(
@@ -127,6 +124,7 @@ async def _until_told(
     try:
         await asyncio.wait((serving, looping, waiting), return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
+        shell.bus.close()  # or the streams of events would be waited for
         await serving
         shell.stop()
         await looping
@@ -134,6 +132,17 @@ async def _until_told(
         waiting.cancel()
         driver.stop()
         await asyncio.to_thread(driver.join)
+
+
+def _spare_the_world() -> None:
+    """Have Python's garbage collector seldom look at all there is.
+
+    What the world holds lives long and refers to itself in no circles; to walk over it again and again would cost more
+    than any event does.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTOR_THRESHOLDS)
 
 
 class _Server(uvicorn.Server):
@@ -191,40 +200,3 @@ def _advertised(serving: Serving, listening: socket.socket) -> str:
     host = serving.identity.hostname or (socket.gethostname() if serving.host in _ANY_ADDRESS else serving.host)
     port = listening.getsockname()[1]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _config(serving: Serving, identity: FrameworkIdentity) -> dict[str, str | int | float | bool | None]:
-    """The options as ``/v2/info`` shows them, under Marathon's names; no secret among them."""
-    settings = serving.settings
-    return {
-        "master": serving.master,
-        "framework_name": identity.name,
-        "mesos_role": settings.role,
-        "new_group_enforce_role": settings.new_group_enforce_role.value,
-        "mesos_user": identity.user,
-        "hostname": identity.hostname,
-        "webui_url": identity.webui_url,
-        "failover_timeout": identity.failover_timeout,
-        "checkpoint": True,
-        "ha": False,
-        "store": serving.store,
-        "default_network_name": settings.default_network_name,
-        "mesos_bridge_name": settings.mesos_bridge_name,
-        "env_vars_prefix": settings.env_vars_prefix,
-        "enable_features": ",".join(sorted(settings.features)),
-        "secrets_source": serving.secrets_source.partition(":")[0],  # what follows may be a credential
-        "strict_definitions": settings.strict_definitions,
-        **{f"{name}": round(1000 * value) for name, value in _milliseconds(settings).items()},
-    }
-
-
-def _milliseconds(settings: Settings) -> dict[str, float]:
-    names = (
-        "decline_offer_duration",
-        "min_revive_offers_interval",
-        "task_launch_confirm_timeout",
-        "kill_retry_timeout",
-        "reconciliation_interval",
-    )
-    values = asdict(settings)
-    return {name: values[name] for name in names}

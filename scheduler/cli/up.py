@@ -42,21 +42,27 @@ def up(
     name: Name = DEFAULT_NAME,
 ) -> None:
     """Start a local Mesos, the scheduler and an example pod, and show them until Ctrl-C takes everything down."""
-    from scheduler.cli.local import LocalScheduler, build_executor
+    from scheduler.cli.local import LocalScheduler, default_executor
 
     _require_free(listen)
     with _interrupts_as_exceptions(), local_cluster(name) as cluster:
         try:
-            cluster.up(name, agents=agents, level=level, owner_pid=os.getpid(), progress=say)
+            with default_executor() as program:
+                cluster.up(
+                    name,
+                    agents=agents,
+                    level=level,
+                    default_executor=program,
+                    owner_pid=os.getpid(),
+                    progress=say,
+                )
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
         kept = False
         try:
             folder = cluster.state.folder / "scheduler"  # taken away with the cluster
-            say("building the executor")
-            executor = build_executor(folder / "podexec.pyz")
             say("starting the scheduler")
-            scheduler = LocalScheduler(cluster, folder, executor, listen)
+            scheduler = LocalScheduler(cluster, folder, cluster.default_executor, listen)
             scheduler.start()
             with scheduler.client as client:
                 info = client.info()

@@ -3,9 +3,8 @@
 Or would succeed without doing what was asked, as Mesos ignores settings whose isolator is not there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from scheduler.core.world import World
 from scheduler.model.definition import Container, IpcInfo, PodDefinition, Volume
 
 _FILESYSTEM = frozenset({"filesystem/linux"})
@@ -23,9 +22,12 @@ _LIMITS = {"cpus": frozenset({"cgroups/cpu", "cgroups/all"}), "mem": frozenset({
 _Need = tuple[str, str, frozenset[str]]
 
 
-def problems(world: World, definition: PodDefinition) -> tuple[tuple[str, str], ...]:
-    """(path, message) for each thing that none of the known agents could do. No known agent: no problem."""
-    if not world.isolators:
+def problems(agents: Collection[frozenset[str]], definition: PodDefinition) -> tuple[tuple[str, str], ...]:
+    """(path, message) for each thing that none of the known agents, given by their isolators, could do.
+
+    No known agent: no problem.
+    """
+    if not agents:
         return ()
     return tuple(
         (
@@ -33,14 +35,13 @@ def problems(world: World, definition: PodDefinition) -> tuple[tuple[str, str], 
             f"no agent of this cluster can do this: {what} needs the isolator {' or '.join(sorted(any_of))}",
         )
         for path, what, any_of in _needs(definition)
-        if not any(any_of & isolators for isolators in world.isolators.values())
+        if not any(any_of & isolators for isolators in agents)
     )
 
 
-def can_run(world: World, agent_id: str, definition: PodDefinition) -> bool:
-    """Whether an agent has all the definition needs. One that is not described yet is trusted."""
-    isolators = world.isolators.get(agent_id)
-    return isolators is None or all(any_of & isolators for _, _, any_of in _needs(definition))
+def needs(definition: PodDefinition) -> frozenset[frozenset[str]]:
+    """Sets of isolators, of each of which an agent must have one."""
+    return frozenset(any_of for _, _, any_of in _needs(definition))
 
 
 def _needs(definition: PodDefinition) -> Iterator[_Need]:

@@ -1,18 +1,12 @@
-"""What a container runs: its command, its environment, the files fetched for it, and as whom."""
+"""What a container runs: its command, the files fetched for it, and as whom."""
 
-from scheduler.core import environment
-from scheduler.core.settings import Settings
 from scheduler.model.definition import Artifact, Container, PodDefinition
 from scheduler.model.json import Json
-from scheduler.model.records import Instance
 
 
-def command(
-    settings: Settings, definition: PodDefinition, container: Container, instance: Instance, task_id: str
-) -> Json:
-    """The CommandInfo of a task."""
-    variables = environment.variables(settings, definition, container, instance, task_id)
-    info = _run(container) | {"environment": environment.message(definition, variables)}
+def command(definition: PodDefinition, container: Container) -> Json:
+    """The CommandInfo of a task, but for its environment."""
+    info = _run(container)
     if container.artifacts:
         info["uris"] = [_uri(artifact) for artifact in container.artifacts]
     user = container.user or definition.user

@@ -1,5 +1,6 @@
 """What an instance comes to, derived from its tasks: its condition, its health, how far it is. Stored nowhere."""
 
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from scheduler.model.definition import PodDefinition
@@ -10,6 +11,7 @@ _PRECEDENCE = (
     Condition.ERROR,
     Condition.FAILED,
     Condition.GONE,
+    Condition.GONE_BY_OPERATOR,
     Condition.DROPPED,
     Condition.UNREACHABLE,
     Condition.KILLING,
@@ -28,7 +30,13 @@ def condition(instance: Instance) -> Condition:
     """The condition of the instance as a whole."""
     if not instance.tasks:
         return Condition.SCHEDULED
-    return min((task.condition for task in instance.tasks), key=RANK.__getitem__)
+    found = instance.tasks[0].condition
+    for task in instance.tasks:
+        if RANK[task.condition] < RANK[found]:
+            found = task.condition
+    if found is Condition.UNREACHABLE and instance.inactive:
+        return Condition.UNREACHABLE_INACTIVE
+    return found
 
 
 def health(instance: Instance) -> bool | None:
@@ -44,18 +52,65 @@ def health(instance: Instance) -> bool | None:
     return healthy
 
 
-def ready(instance: Instance, definition: PodDefinition) -> bool:
-    """Whether the instance does its work: running and, if a container has a health check, healthy."""
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What has to be found of an instance that runs before it counts as one that does its work.
+
+    Attributes:
+        health: whether a container has a health check.
+        readiness: the containers that say themselves when they can be used.
+    """
+
+    health: bool = False
+    readiness: frozenset[str] = frozenset()
+
+
+UNCHECKED = Checks()
+
+
+def checks(definition: PodDefinition) -> Checks:
+    """What instances of a definition are checked for."""
+    return Checks(
+        health=any(container.every_health_check for container in definition.containers),
+        readiness=frozenset(
+            container.name for container in definition.containers if container.readiness_check or container.check
+        ),
+    )
+
+
+def ready(instance: Instance, asked: Checks) -> bool:
+    """Whether the instance does its work: it runs and, as far as it is checked, it is healthy and can be used."""
     if condition(instance) is not Condition.RUNNING:
         return False
-    return health(instance) is True or not any(container.health_check for container in definition.containers)
+    if asked.health and health(instance) is not True:
+        return False
+    return not asked.readiness or all(
+        task.ready is True or task.condition is Condition.FINISHED
+        for task in instance.tasks
+        if task.container in asked.readiness
+    )
+
+
+def task_state(of: Condition) -> str:
+    """Mesos' name for where a task stands; one of which nothing was heard yet is being staged."""
+    return _STATES[of]
+
+
+_STATES = {each: f"TASK_{each.name}" for each in Condition} | {
+    Condition.SCHEDULED: "TASK_STAGING",
+    Condition.PROVISIONED: "TASK_STAGING",
+    Condition.UNREACHABLE_INACTIVE: "TASK_UNREACHABLE",
+}
 
 
 class Phase(Enum):
     """How far an incarnation is."""
 
+    __hash__ = object.__hash__
+
     WAITING = auto()  # not launched
     ALIVE = auto()
+    AWAY = auto()  # out of reach of the master: perhaps alive
     ENDING = auto()  # a container failed or was killed; its executor is ending the others
     ENDED = auto()
 
@@ -64,8 +119,15 @@ def phase(instance: Instance) -> Phase:
     """How far the present incarnation is."""
     if not instance.tasks:
         return Phase.WAITING
-    if all(task.condition.terminal for task in instance.tasks):
+    ended = failed = away = 0
+    for task in instance.tasks:
+        if task.condition.terminal:
+            ended += 1
+            failed += task.condition is not Condition.FINISHED
+        elif task.condition is Condition.UNREACHABLE:
+            away += 1
+    if ended == len(instance.tasks):
         return Phase.ENDED
-    if any(task.condition.terminal and task.condition is not Condition.FINISHED for task in instance.tasks):
-        return Phase.ENDING
-    return Phase.ALIVE
+    if away:
+        return Phase.AWAY
+    return Phase.ENDING if failed else Phase.ALIVE

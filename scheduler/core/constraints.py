@@ -12,12 +12,20 @@ from functools import lru_cache
 
 from scheduler.core import agents
 from scheduler.core.conditions import condition
-from scheduler.core.world import World
+from scheduler.core.world import World, is_to_be_freed
 from scheduler.model.definition import Constraint, PodDefinition
-from scheduler.model.records import Agent, Condition, Pod
+from scheduler.model.records import Agent, Condition
 
 _NOT_THERE = frozenset(
-    {Condition.SCHEDULED, Condition.UNREACHABLE, Condition.UNKNOWN, Condition.GONE, Condition.DROPPED}
+    {
+        Condition.SCHEDULED,
+        Condition.UNREACHABLE,
+        Condition.UNREACHABLE_INACTIVE,
+        Condition.UNKNOWN,
+        Condition.GONE,
+        Condition.GONE_BY_OPERATOR,
+        Condition.DROPPED,
+    }
 )
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
@@ -82,11 +90,21 @@ class Placement:
         return zip(self._constraints, self._spreads, strict=True)
 
 
-def placed(world: World, pod: Pod) -> Iterator[Agent]:
-    """Where the instances of a pod are that count for its constraints, oldest first."""
-    for instance in world.instances_of(pod.id):
-        current = instance.version >= pod.config_version
-        if instance.agent is not None and current and condition(instance) not in _NOT_THERE:
+def placed(world: World, pod_id: str, config_version: str, but: str | None = None) -> Iterator[Agent]:
+    """Where the instances of a configuration are that count for its constraints, oldest first, all but one.
+
+    One that has volumes counts where they are, also while it is stopped.
+    """
+    for instance in world.instances_of(pod_id):
+        if instance.id == but or is_to_be_freed(instance):
+            continue
+        if instance.reservation is not None:
+            yield instance.reservation.agent
+        elif (
+            instance.agent is not None
+            and instance.config_version == config_version
+            and condition(instance) not in _NOT_THERE
+        ):
             yield instance.agent
 
 

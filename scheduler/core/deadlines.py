@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from scheduler.core import kills, reconcile, statuses
+from scheduler.core import backoff, deployments, kills, offers, reconcile, residents, statuses, unreachable
 from scheduler.core.events import Ticked
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due
 
 
-def _launchable(turn: Turn, _pod_id: str) -> None:
-    turn.demand_grew = True
+def _place(turn: Turn, _key: str) -> None:
+    offers.place(turn)
 
 
 def _revive(turn: Turn, _key: str) -> None:
@@ -18,11 +18,16 @@ def _revive(turn: Turn, _key: str) -> None:
 
 
 _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
-    Due.LAUNCHABLE: _launchable,
+    Due.LAUNCHABLE: backoff.elapsed,
+    Due.PLACE: _place,
     Due.REVIVE: _revive,
     Due.KILL: kills.repeat,
     Due.CONFIRM: statuses.unheard,
+    Due.BEGIN: statuses.not_begun,
     Due.GIVE_UP: statuses.give_up,
+    Due.REPLACE: unreachable.again,
+    Due.RESERVE: residents.overdue,
+    Due.DEPLOY: deployments.overdue,
     Due.RECONCILE: reconcile.remaining,
     Due.RECONCILE_ALL: reconcile.everything,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
+from scheduler.model.records import Instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,23 @@ class SetRoles:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """Kill a task. At most once on its way: the core repeats it until the task has ended."""
+    """Kill a task. At most once on its way: the core repeats it until the task has ended.
+
+    Attributes:
+        grace: seconds between SIGTERM and SIGKILL, over whatever was said before; None: as the task's launch has it.
+    """
 
     task_id: str
     agent_id: str | None
+    grace: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """End an executor and all its tasks. At most once on its way, and lost while its agent is disconnected."""
+
+    executor_id: str
+    agent_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +86,34 @@ class Acknowledge:
 
 
 @dataclass(frozen=True, slots=True)
+class AcknowledgeOperation:
+    """Tell the agent that the status of an offer operation is durable here. Performed last."""
+
+    operation_id: str
+    agent_id: str
+    uuid: str
+    resource_provider_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """A request was accepted.
 
     Attributes:
         definition: the pod as stored; None after a delete.
+        version: when the deployment was asked for, as pods' versions are written.
     """
 
     deployment_id: str
     definition: PodDefinition | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """These instances are being killed; as they were when it was asked."""
+
+    instances: tuple[Instance, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +121,18 @@ class Refused:
     """A request was refused and changed nothing.
 
     Attributes:
-        kind: ``exists`` | ``absent`` | ``invalid``.
+        kind: ``exists`` | ``absent`` | ``invalid`` | ``locked`` | ``needed`` | ``busy``.
         problems: (path in the definition, message); only for ``invalid``.
+        deployments: those in the way; only for ``locked``.
     """
 
     kind: str
     message: str
     problems: tuple[tuple[str, str], ...] = ()
+    deployments: tuple[str, ...] = ()
+
+
+Answer = Done | Killed | Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +140,22 @@ class Reply:
     """Answer the API request of that number."""
 
     request: int
-    answer: Done | Refused
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Tell whoever follows the event stream, under a number that no other event has; kept for those who come later.
+
+    Attributes:
+        kind: Marathon's ``eventType``.
+        content: the event's JSON but for its time.
+        at: its time, seconds since the epoch.
+    """
+
+    kind: str
+    content: Json
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +174,19 @@ class Stop:
     message: str
 
 
-Effect = Accept | Decline | Revive | Suppress | SetRoles | Kill | Reconcile | Acknowledge | Reply | Note | Stop
+Effect = (
+    Accept
+    | Decline
+    | Revive
+    | Suppress
+    | SetRoles
+    | Kill
+    | Shutdown
+    | Reconcile
+    | Acknowledge
+    | AcknowledgeOperation
+    | Reply
+    | Publish
+    | Note
+    | Stop
+)

@@ -1,6 +1,7 @@
 """The environment variables of a container.
 
-Later groups win over earlier ones: the user's own, the ports where they are asked for, then what podexec says.
+Later groups win over earlier ones: the user's own; what podexec says of every launch alike; what differs from launch
+to launch: the ports, where it is, and who it is.
 """
 
 import re
@@ -19,25 +20,35 @@ _LABEL = "MARATHON_APP_LABEL_"
 _PORT_LABEL = "portEnvironment"
 
 
-def variables(
-    settings: Settings, definition: PodDefinition, container: Container, instance: Instance, task_id: str
-) -> dict[str, str | EnvironmentSecret]:
-    """All variables of one container of a placed instance."""
-    host_ports = dict(instance.host_ports)
+TASK_ID = "MESOS_TASK_ID"  # the one variable in which the containers of an instance differ from launch to launch
+
+
+def fixed(settings: Settings, definition: PodDefinition, container: Container) -> dict[str, str | EnvironmentSecret]:
+    """The variables of a container that are the same in every launch."""
     return (
         definition.environment
         | container.environment
-        | (_ports(definition, host_ports) if _wants_ports(definition) else {})
-        | {"HOST": instance.agent.hostname if instance.agent else ""}
-        | _context(settings, definition, container, instance, task_id)
+        | _context(settings, definition, container)
         | _labels(definition.labels | container.labels)
+    )
+
+
+def of_launch(settings: Settings, definition: PodDefinition, instance: Instance) -> dict[str, str]:
+    """The variables that all containers of a placed instance have in common, and no other instance."""
+    host_ports = dict(instance.host_ports)
+    return (
+        (_ports(definition, host_ports) if _wants_ports(definition) else {})
+        | {
+            "HOST": instance.agent.hostname if instance.agent else "",
+            "MESOS_EXECUTOR_ID": instance.executor_id or "",
+        }
         | _endpoints(settings, definition, host_ports)
     )
 
 
-def message(definition: PodDefinition, values: Mapping[str, str | EnvironmentSecret]) -> Json:
-    """The variables as Mesos' Environment; those that are secrets as references."""
-    return {"variables": [_variable(definition, name, value) for name, value in values.items()]}
+def messages_of(definition: PodDefinition, values: Mapping[str, str | EnvironmentSecret]) -> list[Json]:
+    """The variables as those of Mesos' Environment; secrets as references."""
+    return [_variable(definition, name, value) for name, value in values.items()]
 
 
 def _variable(definition: PodDefinition, name: str, value: str | EnvironmentSecret) -> Json:
@@ -46,14 +57,10 @@ def _variable(definition: PodDefinition, name: str, value: str | EnvironmentSecr
     return {"name": name, "type": "SECRET", "secret": messages.secret(definition, value.secret)}
 
 
-def _context(
-    settings: Settings, definition: PodDefinition, container: Container, instance: Instance, task_id: str
-) -> dict[str, str]:
+def _context(settings: Settings, definition: PodDefinition, container: Container) -> dict[str, str]:
     resources = container.resources
     enforced = is_enforced(definition.id, settings.new_group_enforce_role)
     return {
-        "MESOS_TASK_ID": task_id,
-        "MESOS_EXECUTOR_ID": instance.executor_id or "",
         "MARATHON_APP_ID": definition.id,
         "MARATHON_APP_VERSION": definition.version or "",
         "MARATHON_CONTAINER_ID": container.name,

@@ -9,11 +9,18 @@ from scheduler.model.records import Condition, NetworkAddress
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """The master accepted the subscription: a new stream, on which no old offer is valid."""
+    """The master accepted the subscription: a new stream, on which no old offer is valid.
+
+    Attributes:
+        region: of the leading master; the home region of fault domains. None: it has none.
+        zone: of the leading master.
+    """
 
     framework_id: str
     master: str
     mesos_version: str | None = None
+    region: str | None = None  # of the master, where it has one
+    zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,8 @@ class StatusUpdated:
     Attributes:
         uuid: base64, present when the update wants an acknowledgement.
         timestamp: when the sender made it, seconds since the epoch.
+        ready: whether the container can be used; None: the status does not say.
+        restarts: how often its executor started the container again.
     """
 
     task_id: str
@@ -60,6 +69,46 @@ class StatusUpdated:
     reason: str | None = None
     healthy: bool | None = None
     networks: tuple[NetworkAddress, ...] = ()
+    ready: bool | None = None
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OperationUpdated:
+    """The status of an offer operation that has an id, such as the creation of a volume.
+
+    Attributes:
+        state: as Mesos names it, e.g. ``OPERATION_FINISHED``.
+        uuid: base64, present when the update wants an acknowledgement.
+        resource_provider_id: of the one that carried it out; None: the agent itself.
+    """
+
+    operation_id: str
+    state: str
+    message: str
+    agent_id: str | None
+    uuid: str | None = None
+    resource_provider_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorEnded:
+    """An executor is gone. No more than a hint: it may be missing, and come before or after the tasks' statuses.
+
+    Attributes:
+        status: raw wait status of its process, where the agent knows it.
+    """
+
+    executor_id: str
+    agent_id: str
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLost:
+    """The master removed an agent. A hint, as ``ExecutorEnded``."""
+
+    agent_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +124,36 @@ class AgentDescribed:
 
 
 @dataclass(frozen=True, slots=True)
+class Rollout:
+    """How a change of pods is to be carried out.
+
+    Attributes:
+        force: whether it takes the place of deployments that are in its way.
+        batch_size: at most so many instances of a pod are replaced at a time; None: as its upgrade strategy allows.
+        deadline: seconds after which it is rolled back unless it is done; None: never.
+    """
+
+    force: bool = False
+    batch_size: int | None = None
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whence a request came: the client's address, and the URI it asked for."""
+
+    client_ip: str = ""
+    uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PodPosted:
     """A user asked for a new pod. The definition is valid and normalised; its version is set when it is accepted."""
 
     request: int
     definition: PodDefinition
+    rollout: Rollout = Rollout()
+    origin: Origin = Origin()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +162,8 @@ class PodPut:
 
     request: int
     definition: PodDefinition
+    rollout: Rollout = Rollout()
+    origin: Origin = Origin()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +172,83 @@ class PodDeleted:
 
     request: int
     pod_id: str
+    rollout: Rollout = Rollout()
+    origin: Origin = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDeleted:
+    """A user asked for every pod below a path to be removed."""
+
+    request: int
+    group_id: str
+    rollout: Rollout = Rollout()
+    origin: Origin = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class InstancesKilled:
+    """A user asked for instances of a pod to be killed; those that are not there are passed over.
+
+    Attributes:
+        wipe: whether they are given up for good, with their volumes; otherwise they are launched again.
+    """
+
+    request: int
+    pod_id: str
+    instance_ids: tuple[str, ...]
+    wipe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentCancelled:
+    """A user asked for a deployment to end before it is done.
+
+    Attributes:
+        rollback: whether what it changed is to be as it was; otherwise it stays as far as it has come.
+    """
+
+    request: int
+    deployment_id: str
+    rollback: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentPaused:
+    """A user asked for a deployment to replace nothing more until it is resumed."""
+
+    request: int
+    deployment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentResumed:
+    """A user asked for a paused deployment to go on."""
+
+    request: int
+    deployment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DelayReset:
+    """A user asked for a pod to be launched without waiting for its back-off."""
+
+    request: int
+    pod_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAttached:
+    """Somebody began to follow the event stream."""
+
+    remote_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDetached:
+    """Somebody follows the event stream no more."""
+
+    remote_address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +263,20 @@ Event = (
     | OffersReceived
     | OfferRescinded
     | StatusUpdated
+    | OperationUpdated
+    | ExecutorEnded
+    | AgentLost
     | AgentDescribed
     | PodPosted
     | PodPut
     | PodDeleted
+    | GroupDeleted
+    | InstancesKilled
+    | DeploymentCancelled
+    | DeploymentPaused
+    | DeploymentResumed
+    | DelayReset
+    | StreamAttached
+    | StreamDetached
     | Ticked
 )

@@ -1,42 +1,30 @@
 """The executor of an instance: podexec's own (CUSTOM), or the one Mesos brings (DEFAULT). The rest is the same."""
 
-from collections.abc import Sequence
-
 from scheduler.core import containers, messages, networks
-from scheduler.core.kills import kill_grace
+from scheduler.core.graces import seconds_to_stop
 from scheduler.core.settings import Settings
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
-from scheduler.model.records import Instance
 
-_SHUTDOWN_MARGIN = 5.0  # beyond the longest grace period, for statuses to be sent and acknowledged
+_SHUTDOWN_MARGIN = 5.0  # beyond the grace periods, for statuses to be sent and acknowledged
 
 
-def executor(
-    settings: Settings,
-    definition: PodDefinition,
-    instance: Instance,
-    framework_id: Json,
-    resources: Sequence[Json],
-) -> Json:
-    """The ExecutorInfo of a placed instance."""
+def executor(settings: Settings, definition: PodDefinition) -> Json:
+    """The ExecutorInfo of a pod, but for its ids, its resources and its container."""
     info: Json = {
         "type": "DEFAULT",
-        "executor_id": {"value": instance.executor_id},
-        "framework_id": framework_id,
-        "resources": list(resources),
-        "container": _container(settings, definition, dict(instance.host_ports)),
         "labels": messages.labels(definition.labels),
-        "shutdown_grace_period": messages.duration(max(map(kill_grace, definition.containers)) + _SHUTDOWN_MARGIN),
+        "shutdown_grace_period": messages.duration(seconds_to_stop(definition) + _SHUTDOWN_MARGIN),
     }
-    if settings.executor.command is not None:
+    if settings.executor.is_own:
         info |= {"type": "CUSTOM", "command": settings.executor.command, "name": "podexec"}
     if settings.executor.data is not None:
         info["data"] = settings.executor.data
     return info
 
 
-def _container(settings: Settings, definition: PodDefinition, host_ports: dict[str, int]) -> Json:
+def container(settings: Settings, definition: PodDefinition, host_ports: dict[str, int]) -> Json:
+    """The ContainerInfo of the executor, where the pod's endpoints have these host ports."""
     info: Json = {"type": "MESOS"}
     linux: Json = {}
     if not definition.legacy_shared_cgroups:

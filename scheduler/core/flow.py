@@ -6,7 +6,6 @@ the first after a SUPPRESS goes out at once.
 
 from collections.abc import Iterable
 
-from scheduler.core import backoff
 from scheduler.core.effects import Revive, SetRoles, Suppress
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due, World
@@ -18,13 +17,14 @@ def settle(turn: Turn) -> None:
     if not connection.subscribed:
         return
     _tell_roles(turn)
-    roles = frozenset(connection.roles)
-    wanting = wanting_offers(turn.world, turn.now)
+    wanting = wanting_offers(turn.world)
     told = connection.wanting_offers
-    connection.wanting_offers = wanting
-    content = (roles if told is None else roles & told) - wanting
-    if content:
-        turn.ask(Suppress(tuple(sorted(content))))
+    if wanting != told:
+        connection.wanting_offers = wanting
+        roles = frozenset(connection.roles)
+        content = (roles if told is None else roles & told) - wanting
+        if content:
+            turn.ask(Suppress(tuple(sorted(content))))
     newly = wanting if told is None else wanting - told
     if newly:
         _revive(turn, newly)
@@ -32,16 +32,9 @@ def settle(turn: Turn) -> None:
         _revive_again(turn, wanting)
 
 
-def wanting_offers(world: World, now: float) -> frozenset[str]:
-    """The roles in which some instance could be launched now."""
-    found: set[str] = set()
-    everything = len(world.connection.roles)
-    for pod_id in world.waiting:
-        if len(found) == everything:
-            break
-        if backoff.elapsed(world, pod_id, now):
-            found.add(world.waiting_role(pod_id))
-    return frozenset(found)
+def wanting_offers(world: World) -> frozenset[str]:
+    """The roles in which some instance could be launched now, or something is to be given back."""
+    return frozenset((*world.launchable, *world.freeing.values()))
 
 
 def _tell_roles(turn: Turn) -> None:

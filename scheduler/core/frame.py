@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from scheduler.core.effects import Effect
 from scheduler.model.definition import PodDefinition
-from scheduler.model.records import Framework, Instance, Pod
+from scheduler.model.records import Deployment, Framework, Instance, Pod
 
-Record = Framework | Pod | PodDefinition | Instance
+Record = Framework | Pod | PodDefinition | Instance | Deployment
 
 
 def key_of(record: Record) -> tuple[type[Record], str]:

@@ -1,23 +1,32 @@
-"""What is asked of a running container: its health check, and its check, which is reported and kills nothing."""
+"""What is asked of a running container: its health checks, and its checks, which are reported and kill nothing."""
 
 from scheduler.core.networks import listening_port
-from scheduler.model.definition import Check, Command, Container, HealthCheck, HttpCheck, PodDefinition, TcpCheck
+from scheduler.model.definition import Container, PodDefinition
 from scheduler.model.json import Json
+from scheduler.model.running import Check, Command, HealthCheck, HttpCheck, ReadinessCheck, TcpCheck
 
 
 def health_check(definition: PodDefinition, container: Container, asked: HealthCheck, ports: dict[str, int]) -> Json:
     """The HealthCheck of a task. ``ports``: the allocated host ports by endpoint."""
-    info: Json = _times(asked) | {
-        "consecutive_failures": asked.max_consecutive_failures,
-        "grace_period_seconds": asked.grace_period_seconds,
-    }
+    return _counted(definition, container, asked, ports) | {"grace_period_seconds": asked.grace_period_seconds}
+
+
+def readiness(definition: PodDefinition, container: Container, asked: ReadinessCheck, ports: dict[str, int]) -> Json:
+    """A readiness check, which Mesos does not know, in the shape of a HealthCheck."""
+    return _counted(definition, container, asked, ports)
+
+
+def _counted(
+    definition: PodDefinition, container: Container, asked: HealthCheck | ReadinessCheck, ports: dict[str, int]
+) -> Json:
+    info: Json = _times(asked) | {"consecutive_failures": asked.max_consecutive_failures}
     if asked.http:
         http: Json = {"port": _port(definition, container, asked.http, ports), "scheme": asked.http.scheme.lower()}
         info |= {"type": "HTTP", "http": http | _path(asked.http)}
     elif asked.tcp:
         info |= {"type": "TCP", "tcp": {"port": _port(definition, container, asked.tcp, ports)}}
     elif asked.exec:
-        info |= {"type": "COMMAND", "command": _command(asked.exec.command)}
+        info |= {"type": "COMMAND", "command": command(asked.exec.command)}
     return info
 
 
@@ -30,11 +39,11 @@ def check(definition: PodDefinition, container: Container, asked: Check, ports: 
     elif asked.tcp:
         info |= {"type": "TCP", "tcp": {"port": _port(definition, container, asked.tcp, ports)}}
     elif asked.exec:
-        info |= {"type": "COMMAND", "command": {"command": _command(asked.exec.command)}}
+        info |= {"type": "COMMAND", "command": {"command": command(asked.exec.command)}}
     return info
 
 
-def _times(asked: HealthCheck | Check) -> Json:
+def _times(asked: HealthCheck | Check | ReadinessCheck) -> Json:
     return {
         "delay_seconds": asked.delay_seconds,
         "interval_seconds": asked.interval_seconds,
@@ -53,7 +62,8 @@ def _path(asked: HttpCheck) -> Json:
     return {} if asked.path is None else {"path": asked.path}
 
 
-def _command(command: Command) -> Json:
+def command(command: Command) -> Json:
+    """A command that is run inside a container, as CommandInfo."""
     if command.shell is not None:
         return {"shell": True, "value": command.shell}
     argv = list(command.argv or ())

@@ -33,3 +33,8 @@ def task_id(instance: str, container: str, incarnation: int) -> str:
 def instance_of(task: str) -> str:
     """The instance that a task id names, whether it exists or not."""
     return task.rsplit(".", 2)[0]
+
+
+def pod_of(instance: str) -> str:
+    """The pod that an instance id names, whether it exists or not."""
+    return "/" + instance.rpartition(".instance-")[0].replace("_", "/")

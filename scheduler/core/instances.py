@@ -3,50 +3,114 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from scheduler.core import backoff, kills, upgrade
+from scheduler.core import backoff, deployments, kills, news, residents, unreachable, upgrade, versions
 from scheduler.core.conditions import RANK, Phase, phase
 from scheduler.core.turn import Turn
-from scheduler.model.records import Condition, Goal, Instance, Task, TaskEnd, Termination
-
-_FAILURES = frozenset({Condition.ERROR, Condition.FAILED, Condition.GONE, Condition.DROPPED, Condition.FINISHED})
+from scheduler.core.world import World, is_to_be_freed
+from scheduler.model.records import Condition, Goal, Instance, Pod, TaskEnd, Termination
 
 
 def converge(turn: Turn) -> None:
-    """Bring the touched pods nearer to what is wanted of them, until nothing more follows at this time."""
-    while turn.touched:
-        pod_id = next(iter(turn.touched))
-        del turn.touched[pod_id]
-        for instance in turn.world.instances_of(pod_id):
-            action = _ACTIONS[instance.goal, phase(instance)]
-            if action is not None:
-                action(turn, instance)
-        if pod_id in turn.world.pods:
-            upgrade.advance(turn, turn.world.pods[pod_id])
+    """Bring all that was touched nearer to what is wanted of it, until nothing more follows at this time."""
+    while turn.instances or turn.pods or turn.deployments:
+        if turn.instances:
+            _look_at(turn, _take(turn.instances))
+        elif turn.pods:
+            upgrade.advance(turn, _take(turn.pods))
+        else:
+            deployments.advance(turn, _take(turn.deployments))
+
+
+def _take(ids: dict[str, None]) -> str:
+    first = next(iter(ids))
+    del ids[first]
+    return first
+
+
+def _look_at(turn: Turn, instance_id: str) -> None:
+    instance = turn.world.instances.get(instance_id)
+    if instance is None:
+        return
+    if _is_left_over(turn.world, instance):
+        kills.decommission(turn, instance)
+        return
+    action = _ACTIONS[instance.goal, phase(instance)]
+    if action is not None:
+        action(turn, instance)
+
+
+def _is_left_over(world: World, instance: Instance) -> bool:
+    """Whether its pod is gone, and no deployment is to end it in its turn."""
+    is_gone = instance.pod_id not in world.pods and instance.pod_id not in world.deploying
+    return is_gone and instance.goal is not Goal.DECOMMISSIONED
+
+
+def _await(turn: Turn, instance: Instance) -> None:
+    if instance.pod_id not in turn.world.pods:
+        kills.decommission(turn, instance)
+    elif residents.is_unconfirmed(instance):
+        residents.doubt(turn, instance)
+
+
+def _let_live(turn: Turn, instance: Instance) -> None:
+    if instance.inactive:
+        turn.put(replace(instance, inactive=False))  # it is back; the surplus goes, be it this one or its substitute
+    elif instance.killing:
+        kills.kill(turn, instance)
+    if residents.is_unconfirmed(instance):
+        residents.prove(turn, turn.world.instances[instance.id])
+
+
+def _let_end(turn: Turn, instance: Instance) -> None:
+    if instance.killing:
+        kills.kill(turn, instance)
+    else:
+        kills.expect_end(turn, instance)
 
 
 def _relaunch(turn: Turn, instance: Instance) -> None:
-    pod = turn.world.pods[instance.pod_id]
-    _remember(turn, instance)
+    pod = turn.world.pods.get(instance.pod_id)
     kills.settled(turn, instance)
-    if instance.version < pod.config_version:
+    if pod is None:
+        kills.decommission(turn, instance)
+        return
+    news.end(turn, instance)
+    pod = _remember(turn, pod, instance)
+    backoff.ended(turn, instance)
+    outdated = instance.config_version != pod.config_version
+    replaced = outdated and upgrade.is_replacing(turn.world, pod.id)
+    if replaced and instance.reservation is None:
         kills.decommission(turn, instance)  # its place is taken by an instance of the new version
         return
-    if any(_counts_as_failure(task) for task in instance.tasks):
-        backoff.failed(turn, instance.pod_id)
+    if residents.never_began(instance):
+        kills.decommission(turn, instance)  # another one tries; what was reserved all the same is given back
+        return
+    stays_as_it_is = outdated and not replaced
     turn.put(
-        replace(instance, version=pod.version, since=turn.now, agent=None, executor_id=None, tasks=(), host_ports=())
+        replace(
+            instance,
+            version=instance.version if stays_as_it_is else pod.version,
+            config_version=instance.config_version if stays_as_it_is else pod.config_version,
+            since=turn.now,
+            agent=None,
+            executor_id=None,
+            tasks=(),
+            host_ports=(),
+            killing=False,
+            inactive=False,
+            reservation=None if _is_gone_for_good(instance) else instance.reservation,
+        )
     )
     turn.demand_grew = True
 
 
-def _counts_as_failure(task: Task) -> bool:
-    never_started = task.started_at is None and task.condition in (Condition.GONE, Condition.DROPPED)
-    return task.condition in _FAILURES and not never_started
+def _is_gone_for_good(instance: Instance) -> bool:
+    """Whether an operator gave up the agent, and with it all that was kept there."""
+    return all(task.condition is Condition.GONE_BY_OPERATOR for task in instance.tasks)
 
 
-def _remember(turn: Turn, instance: Instance) -> None:
+def _remember(turn: Turn, pod: Pod, instance: Instance) -> Pod:
     """Keep how the incarnation ended, for the user who asks why it was relaunched."""
-    pod = turn.world.pods[instance.pod_id]
     cause = min(instance.tasks, key=lambda task: (RANK[task.condition], task.since))
     termination = Termination(
         instance_id=instance.id,
@@ -56,21 +120,43 @@ def _remember(turn: Turn, instance: Instance) -> None:
         tasks=tuple(TaskEnd(task.id, task.condition, task.message) for task in instance.tasks),
     )
     kept = turn.world.settings.terminations_kept
-    turn.put(replace(pod, terminations=(*pod.terminations, termination)[-kept:]))
+    pod = replace(pod, terminations=(*pod.terminations, termination)[-kept:])
+    turn.put(pod)
+    return pod
+
+
+def _rest(turn: Turn, instance: Instance) -> None:
+    kills.settled(turn, instance)
 
 
 def _forget(turn: Turn, instance: Instance) -> None:
     kills.settled(turn, instance)
+    if is_to_be_freed(instance) and not (instance.tasks and _is_gone_for_good(instance)):
+        residents.doubt(turn, instance)
+        turn.demand_grew = True  # only in an offer can what is reserved be given back
+        return
+    news.end(turn, instance)
+    turn.world.doubts.pop(instance.id, None)
     turn.delete(instance)
+    if instance.pod_id not in turn.world.pods and not turn.world.has_instances(instance.pod_id):
+        turn.publish("app_terminated_event", appId=instance.pod_id)
+        versions.purge(turn, instance.pod_id)
 
 
 _ACTIONS: dict[tuple[Goal, Phase], Callable[[Turn, Instance], None] | None] = {
-    (Goal.RUNNING, Phase.WAITING): None,
-    (Goal.RUNNING, Phase.ALIVE): None,
-    (Goal.RUNNING, Phase.ENDING): kills.expect_end,
+    (Goal.RUNNING, Phase.WAITING): _await,
+    (Goal.RUNNING, Phase.ALIVE): _let_live,
+    (Goal.RUNNING, Phase.AWAY): unreachable.consider,
+    (Goal.RUNNING, Phase.ENDING): _let_end,
     (Goal.RUNNING, Phase.ENDED): _relaunch,
+    (Goal.STOPPED, Phase.WAITING): None,
+    (Goal.STOPPED, Phase.ALIVE): kills.kill,
+    (Goal.STOPPED, Phase.AWAY): kills.wait,
+    (Goal.STOPPED, Phase.ENDING): kills.kill,
+    (Goal.STOPPED, Phase.ENDED): _rest,
     (Goal.DECOMMISSIONED, Phase.WAITING): _forget,
     (Goal.DECOMMISSIONED, Phase.ALIVE): kills.kill,
+    (Goal.DECOMMISSIONED, Phase.AWAY): kills.wait,
     (Goal.DECOMMISSIONED, Phase.ENDING): kills.kill,
     (Goal.DECOMMISSIONED, Phase.ENDED): _forget,
 }

@@ -3,30 +3,36 @@
 from dataclasses import replace
 
 from scheduler.core.effects import Kill
+from scheduler.core.graces import seconds_to_stop
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due
-from scheduler.model.definition import Container
 from scheduler.model.records import Goal, Instance
-
-_DEFAULT_GRACE = 3.0  # Mesos' own, for a container that does not say
-
-
-def kill_grace(container: Container) -> float:
-    """Seconds between SIGTERM and SIGKILL of a container."""
-    seconds = container.lifecycle.kill_grace_period_seconds if container.lifecycle else None
-    return _DEFAULT_GRACE if seconds is None else seconds
 
 
 def decommission(turn: Turn, instance: Instance) -> None:
     """Want the instance no more; its kills go out at once."""
-    turn.world.kills.pop(instance.id, None)
-    turn.put(replace(instance, goal=Goal.DECOMMISSIONED))
+    _begin(turn, replace(instance, goal=Goal.DECOMMISSIONED))
+
+
+def stop(turn: Turn, instance: Instance) -> None:
+    """End the instance and keep what is reserved for it."""
+    _begin(turn, replace(instance, goal=Goal.STOPPED))
+
+
+def restart(turn: Turn, instance: Instance) -> None:
+    """End the present incarnation; the instance is launched again."""
+    _begin(turn, replace(instance, killing=True))
 
 
 def kill(turn: Turn, instance: Instance) -> None:
     """Kill what is alive of the instance, unless that was asked already and is to be repeated later."""
     if instance.id not in turn.world.kills:
         _send(turn, instance)
+
+
+def wait(turn: Turn, instance: Instance) -> None:
+    """Nothing can be killed on an agent out of reach; once it is back, kills go out at once."""
+    turn.world.kills.pop(instance.id, None)
 
 
 def expect_end(turn: Turn, instance: Instance) -> None:
@@ -49,6 +55,11 @@ def settled(turn: Turn, instance: Instance) -> None:
     turn.world.kills.pop(instance.id, None)
 
 
+def _begin(turn: Turn, ending: Instance) -> None:
+    turn.world.kills.pop(ending.id, None)
+    turn.put(ending)
+
+
 def _send(turn: Turn, instance: Instance) -> None:
     for task in instance.tasks:
         if not task.condition.terminal:
@@ -64,4 +75,4 @@ def _repeat_at(turn: Turn, instance: Instance, when: float) -> None:
 def _longest_grace(turn: Turn, instance: Instance) -> float:
     """Seconds in which the executor should have ended every container by itself."""
     definition = turn.world.definition(instance.pod_id, instance.version)
-    return max(map(kill_grace, definition.containers)) + turn.world.settings.kill_retry_timeout
+    return seconds_to_stop(definition) + turn.world.settings.kill_retry_timeout

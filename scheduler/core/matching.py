@@ -1,44 +1,35 @@
 """Does an offer fit a pod? Either the resources it would use, or every reason why not."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scheduler.core import ports
+from scheduler.core.attempts import Refusal
 from scheduler.core.constraints import Placement
-from scheduler.core.resources import Ledger, negligible
+from scheduler.core.demand import Amounts, Demand
+from scheduler.core.fits import Match
+from scheduler.core.resources import Ledger
+from scheduler.core.settings import Settings
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
 from scheduler.model.records import Agent
 
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One reason why an offer does not fit, under Marathon's names.
-
-    What was asked for and the nearest the offer had.
-    """
-
-    reason: str
-    asked: str
-    offered: str
+_NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """What one instance takes from an offer.
+class Surroundings:
+    """What else decides whether an agent is fit for a pod.
 
     Attributes:
-        executor: the resources of the executor, all host ports of the pod among them.
-        containers: the resources of each container, in the definition's order.
-        host_ports: endpoint name and allocated host port.
-        rest: what the offer has left afterwards.
+        isolators: the agent's; None: not known.
+        home: the master's region; None: not known.
     """
 
-    executor: tuple[Json, ...]
-    containers: tuple[tuple[Json, ...], ...]
-    host_ports: tuple[tuple[str, int], ...]
-    rest: Ledger
+    isolators: frozenset[str] | None
+    home: str | None
+    now: float
 
 
 _REASONS = {
@@ -49,37 +40,50 @@ _REASONS = {
 }
 
 
-def match(definition: PodDefinition, ledger: Ledger, source: random.Random) -> Match | list[Refusal]:
+def match(definition: PodDefinition, demand: Demand, ledger: Ledger, source: random.Random) -> Match | list[Refusal]:
     """Try to fit one instance into what is left of an offer. Ports are looked at only if everything else fits."""
-    roles = accepted_roles(definition)
-    rest = ledger.fork(roles)
-    refusals = {refusal.reason: refusal for refusal in _before_resources(definition, rest, roles)}
+    short = _too_little(demand, ledger)
+    if short:
+        return short
+    rest = ledger.fork(demand.roles)
+    refusals: dict[str, Refusal] = {}
 
-    def take(quantities: dict[str, float]) -> tuple[Json, ...]:
+    def take(amounts: Amounts) -> tuple[Json, ...]:
         taken = []
-        for name, amount in quantities.items():
-            if not negligible(amount):
-                resource = rest.take(name, amount)
-                if resource is None:
-                    refusals.setdefault(name, Refusal(_REASONS[name], f"{amount:g}", f"{rest.most(name):g}"))
-                else:
-                    taken.append(resource)
+        for name, amount in amounts:
+            resource = rest.take(name, amount)
+            if resource is None:
+                refusals.setdefault(name, Refusal(_REASONS[name], f"{amount / 1000:g}", f"{rest.most(name):g}"))
+            else:
+                taken.append(resource)
         return tuple(taken)
 
-    overhead = definition.executor_resources
-    executor = take({"cpus": overhead.cpus, "mem": overhead.mem, "disk": overhead.disk})
-    containers = tuple(
-        take({"cpus": each.cpus, "mem": each.mem, "disk": each.disk, "gpus": each.gpus})
-        for each in (container.resources for container in definition.containers)
-    )
+    executor = take(demand.executor)
+    containers = tuple(map(take, demand.containers))
     if refusals:
         return list(refusals.values())
+    if not demand.ports:
+        return Match(executor, containers, (), rest)
     host_ports = ports.assign(definition, rest.free_ports(), source)
     port_resources = None if host_ports is None else rest.take_ports(port for _, port in host_ports)
     if host_ports is None or port_resources is None:
         free = ", ".join(f"{begin}-{end}" for begin, end in rest.free_ports())
-        return [Refusal("InsufficientPorts", _wanted_ports(definition), free or "none")]
+        wanted = ", ".join(str(port or "any") for port in demand.ports)
+        return [Refusal("InsufficientPorts", wanted, free or "none")]
     return Match((*executor, *port_resources), containers, host_ports, rest)
+
+
+def unsuitable(
+    demand: Demand, settings: Settings, offer: Json, ledger: Ledger, agent: Agent, around: Surroundings
+) -> list[Refusal]:
+    """Every reason against an agent that does not depend on where other instances are, or on quantities."""
+    return [
+        *_role(demand, ledger),
+        *_isolators(demand, around.isolators),
+        *_region(demand, agent, around.home),
+        *_maintenance(settings, offer, around.now),
+        *_gpus(demand, ledger),
+    ]
 
 
 def unfulfilled(placement: Placement, agent: Agent) -> list[Refusal]:
@@ -87,23 +91,43 @@ def unfulfilled(placement: Placement, agent: Agent) -> list[Refusal]:
     return [Refusal("UnfulfilledConstraint", asked, has) for asked, has in placement.unfulfilled(agent)]
 
 
-def accepted_roles(definition: PodDefinition) -> frozenset[str]:
-    """On whose resources the pod may run: what it says, else everyone's and its own role's."""
-    asked = definition.scheduling.placement.accepted_resource_roles
-    return frozenset(asked or ("*", definition.role or "*"))
+def _too_little(demand: Demand, ledger: Ledger) -> list[Refusal]:
+    """The scalars of which the offer has less altogether than the instance takes: most offers fail by these."""
+    return [
+        Refusal(_REASONS[name], f"{wanted / 1000:g}", f"{has / 1000:g}")
+        for name, wanted in demand.total
+        if (has := ledger.total(name, demand.roles)) < wanted
+    ]
 
 
-def _before_resources(definition: PodDefinition, ledger: Ledger, roles: frozenset[str]) -> Sequence[Refusal]:
-    refusals = []
-    if roles.isdisjoint(ledger.roles):
-        refusals.append(Refusal("UnfulfilledRole", ", ".join(sorted(roles)), ", ".join(ledger.roles) or "none"))
-    persistent = [volume.name for volume in definition.volumes if volume.persistent is not None]
-    if persistent:
-        # No volume is ever reserved yet: an instance that needs one waits.
-        refusals.append(Refusal("NoCorrespondingReservationFound", ", ".join(persistent), "none"))
-    return refusals
+def _role(demand: Demand, ledger: Ledger) -> Iterator[Refusal]:
+    if demand.roles.isdisjoint(ledger.roles):
+        yield Refusal("UnfulfilledRole", ", ".join(sorted(demand.roles)), ", ".join(ledger.roles) or "none")
 
 
-def _wanted_ports(definition: PodDefinition) -> str:
-    wanted = [e.host_port for c in definition.containers for e in c.endpoints if e.host_port is not None]
-    return ", ".join(str(port or "any") for port in wanted)
+def _isolators(demand: Demand, isolators: frozenset[str] | None) -> Iterator[Refusal]:
+    """An agent that is not described yet is trusted."""
+    for any_of in demand.needs if isolators is not None else ():
+        if isolators is not None and any_of.isdisjoint(isolators):
+            yield Refusal("UnfulfilledConstraint", f"isolator {' or '.join(sorted(any_of))}", "no such isolator")
+
+
+def _region(demand: Demand, agent: Agent, home: str | None) -> Iterator[Refusal]:
+    if demand.is_local and agent.region is not None and agent.region != home:
+        yield Refusal("UnfulfilledConstraint", f"@region IS {home or '(not known)'}", agent.region)
+
+
+def _maintenance(settings: Settings, offer: Json, now: float) -> Iterator[Refusal]:
+    window = offer.get("unavailability")
+    if window is None or not settings.maintenance_mode:
+        return
+    begin = int(window["start"]["nanoseconds"]) / _NANOSECONDS
+    duration = window.get("duration")
+    end = float("inf") if duration is None else begin + int(duration["nanoseconds"]) / _NANOSECONDS
+    if begin - settings.draining_seconds <= now < end:
+        yield Refusal("AgentMaintenance", "an agent without maintenance", f"maintenance from {begin:.0f} on")
+
+
+def _gpus(demand: Demand, ledger: Ledger) -> Iterator[Refusal]:
+    if demand.spares_gpus and ledger.most("gpus") > 0:
+        yield Refusal("DeclinedScarceResources", "an agent without GPUs", f"{ledger.most('gpus'):g} gpus")

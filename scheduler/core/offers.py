@@ -1,142 +1,119 @@
-"""Offers come in; launches and refusals go out, every offer answered at once.
+"""Offers come in; launches and refusals go out.
 
-An offer is made to one role, and used only for pods of that role: Mesos refuses others.
-Instances of a pod are spread: each goes to the fitting offer whose agent has fewest of them.
+An offer is made to one role, and used only for pods of that role: Mesos refuses others. Only so much is launched in
+one turn, so that a flood of offers and instances holds up nothing else; what is left of the offers is held for the
+next turn, which follows at once. Those that are of no use to anything that waits are declined.
 """
 
-import heapq
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-
-from scheduler.core import agents, backoff, capabilities, constraints, ids, taskgroup
-from scheduler.core.constraints import Placement
+from scheduler.core.attempts import Attempt, Round
+from scheduler.core.demand import Demand
 from scheduler.core.effects import Accept, Decline
 from scheduler.core.events import OfferRescinded, OffersReceived
-from scheduler.core.matching import Match, match, unfulfilled
-from scheduler.core.resources import Ledger
+from scheduler.core.launches import Queue, ResidentQueue
+from scheduler.core.openoffers import Candidates, OpenOffer
+from scheduler.core.residents import Residents
 from scheduler.core.turn import Turn
-from scheduler.core.world import Due
+from scheduler.core.world import Due, World
 from scheduler.model.definition import PodDefinition
-from scheduler.model.json import Json
-from scheduler.model.records import Agent, Condition, Instance, Task
 
-
-@dataclass(slots=True)
-class _Open:
-    """An offer of this round, and what it is used for so far."""
-
-    offer_id: str
-    role: str
-    agent: Agent
-    ledger: Ledger
-    operations: list[Json] = field(default_factory=list)
+LAUNCHES_PER_TURN = 100
 
 
 def received(turn: Turn, event: OffersReceived) -> None:
     """Launch what fits, give the rest back."""
-    offers = [_open(offer) for offer in event.offers]
-    for pod_id in list(turn.world.waiting):
-        if pod_id in turn.world.pods and backoff.elapsed(turn.world, pod_id, turn.now):
-            _launch_pod(turn, pod_id, offers)
-    refuse = turn.world.settings.decline_offer_duration
-    for each in offers:
-        if each.operations:
-            turn.ask(Accept(each.offer_id, tuple(each.operations), refuse))
-    unused = tuple(each.offer_id for each in offers if not each.operations)
-    if unused:
-        turn.ask(Decline(unused, refuse))
-
-
-def _open(offer: Json) -> _Open:
-    return _Open(offer["id"]["value"], offer["allocation_info"]["role"], agents.of_offer(offer), Ledger(offer))
-
-
-def rescinded(_turn: Turn, _event: OfferRescinded) -> None:
-    """Offers are answered as they come and never held: there is nothing to give up."""
-
-
-def _launch_pod(turn: Turn, pod_id: str, offers: list[_Open]) -> None:
     world = turn.world
-    pod = world.pods[pod_id]
-    definition = world.current(pod)
-    role = world.waiting_role(pod_id)
-    here: Mapping[str, int] = world.placed.get(pod_id, {})
-    candidates = [
-        (here.get(each.agent.id, 0), order, each)
-        for order, each in enumerate(offers)
-        if each.role == role and capabilities.can_run(world, each.agent.id, definition)
-    ]
-    heapq.heapify(candidates)
-    placement = Placement(definition, constraints.placed(world, pod), (each.agent for _, _, each in candidates))
-    for instance_id in list(world.waiting[pod_id]):
-        if not _launch_one(turn, world.instances[instance_id], definition, candidates, placement):
-            break  # the others are no different
+    for offer in map(OpenOffer.of, event.offers):
+        world.offers[offer.id] = offer
+    world.exhausted.clear()
+    place(turn)
 
 
-def _launch_one(
-    turn: Turn,
-    waiting: Instance,
-    definition: PodDefinition,
-    candidates: list[tuple[int, int, _Open]],
-    placement: Placement,
-) -> bool:
-    """Launch an instance on the first candidate that will have it; one that will not now and later is taken out."""
-    set_aside = []
-    launched = False
-    while candidates and not launched:
-        here, order, each = heapq.heappop(candidates)
-        if unfulfilled(placement, each.agent):
-            if placement.may_relent:
-                set_aside.append((here, order, each))
-            continue
-        outcome = match(definition, each.ledger, turn.world.random)
-        if isinstance(outcome, Match):
-            each.operations.append(_launch(turn, waiting, definition, each, outcome))
-            each.ledger = outcome.rest
-            placement.add(each.agent)
-            heapq.heappush(candidates, (here + 1, order, each))
-            launched = True
-    for candidate in set_aside:
-        heapq.heappush(candidates, candidate)
-    return launched
+def rescinded(turn: Turn, event: OfferRescinded) -> None:
+    """An offer that is held is held no more."""
+    turn.world.offers.pop(event.offer_id, None)
 
 
-def _launch(turn: Turn, waiting: Instance, definition: PodDefinition, on: _Open, taken: Match) -> Json:
-    """Record the launch and give its operation."""
+def place(turn: Turn) -> None:
+    """Launch on the offers that are held."""
     world = turn.world
-    instance = placed(waiting, definition, on.agent, taken, turn.now)
-    turn.put(instance)
-    world.at(turn.now + world.settings.task_launch_confirm_timeout, Due.CONFIRM, instance.tasks[0].id)
-    turn.note(
-        "info",
-        "launching",
-        pod_id=instance.pod_id,
-        instance_id=instance.id,
-        agent_id=on.agent.id,
-        offer_id=on.offer_id,
-    )
-    return taskgroup.launch_group(world.settings, definition, instance, on.ledger.offer, taken)
+    if not world.offers:
+        return
+    _Placing(turn).run()
 
 
-def placed(waiting: Instance, definition: PodDefinition, agent: Agent, taken: Match, now: float) -> Instance:
-    """A waiting instance as it is once it has a place: its next incarnation, with the ids Mesos will know it by."""
-    incarnation = waiting.incarnation + 1
-    return replace(
-        waiting,
-        version=definition.version or "",
-        incarnation=incarnation,
-        since=now,
-        agent=agent,
-        executor_id=ids.executor_id(waiting.id, incarnation),
-        host_ports=taken.host_ports,
-        tasks=tuple(
-            Task(
-                id=ids.task_id(waiting.id, container.name, incarnation),
-                container=container.name,
-                condition=Condition.PROVISIONED,
-                staged_at=now,
-                since=now,
-            )
-            for container in definition.containers
-        ),
-    )
+class _Placing:
+    """One turn's launches."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._world = turn.world
+        self._left = LAUNCHES_PER_TURN
+        self._residents: Residents | None = None
+        self._offers = list(turn.world.offers.values())
+
+    def run(self) -> None:
+        """Launch from every queue that may be launched from, then answer the offers that are used or of no use."""
+        if self._world.freeing:
+            self.residents.free()
+        launchable = self._world.launchable
+        for role in list(launchable):
+            mine = Candidates([each for each in self._offers if each.role == role], self._world.settings.placement)
+            for queue in list(launchable.get(role, ())) if mine else ():
+                if self._left <= 0:
+                    break
+                self._launch_from(queue, mine)
+                if self._left <= 0 and queue in launchable.get(role, ()):
+                    launchable[role][queue] = launchable[role].pop(queue)  # the others come first next time
+        self._answer()
+
+    def _launch_from(self, queue: str, candidates: Candidates) -> None:
+        world = self._world
+        definition = _definition_of(world, queue)
+        demand = world.demand(definition)
+        kind = queue if demand.constraints or demand.volumes else demand
+        tried = world.exhausted.get(kind)
+        if tried is None:
+            tried = Round(self._turn.now)
+            self._queue(queue, definition, demand, candidates, tried).launch(self._left)
+            self._left -= tried.launches
+            if queue in world.waiting and self._left > 0:
+                world.exhausted[kind] = tried
+        if queue in world.waiting:
+            world.attempts.setdefault(queue, Attempt(self._turn.now)).add(tried)
+
+    def _queue(
+        self, queue: str, definition: PodDefinition, demand: Demand, candidates: Candidates, tried: Round
+    ) -> Queue:
+        if demand.volumes:
+            return ResidentQueue(self._turn, queue, definition, demand, candidates, tried, self.residents)
+        return Queue(self._turn, queue, definition, demand, candidates, tried)
+
+    @property
+    def residents(self) -> Residents:
+        """What the offers keep for instances: only where some have volumes does anybody look for it."""
+        if self._residents is None:
+            self._residents = Residents(self._turn, self._offers)
+        return self._residents
+
+    def _answer(self) -> None:
+        turn, world = self._turn, self._world
+        refuse = world.settings.decline_offer_duration
+        for each in self._offers:
+            if each.operations:
+                # What is left of it may come back at once if something still waits that it might fit.
+                turn.ask(Accept(each.id, tuple(each.operations), 0.0 if each.role in world.launchable else refuse))
+                del world.offers[each.id]
+        if self._left <= 0:
+            world.at(turn.now, Due.PLACE)
+        elif world.offers:
+            turn.ask(Decline(tuple(world.offers), refuse))
+            world.offers.clear()
+
+
+def _definition_of(world: World, queue: str) -> PodDefinition:
+    """What the instances of a queue are launched as: the newest definition of their configuration."""
+    first = world.instances[next(iter(world.waiting[queue]))]
+    pod = world.pods[first.pod_id]
+    if first.config_version == pod.config_version:
+        return world.current(pod)
+    return world.definition(first.pod_id, first.version)

@@ -15,13 +15,10 @@ _BATCH = 1000
 
 def begin(turn: Turn) -> None:
     """Start over on a new stream."""
-    world = turn.world
-    world.connection.unreconciled = {
-        task.id for instance in world.instances.values() for task in instance.tasks if not task.condition.terminal
-    }
-    world.connection.reconcile_delay = _FIRST_DELAY
-    remaining(turn, str(world.connection.stream))
-    everything(turn, str(world.connection.stream))
+    _ask_for_all(turn)
+    stream = str(turn.world.connection.stream)
+    remaining(turn, stream)
+    turn.world.at(turn.now + turn.world.settings.reconciliation_initial_delay, Due.RECONCILE_ALL, stream)
 
 
 def remaining(turn: Turn, stream: str) -> None:
@@ -38,10 +35,22 @@ def remaining(turn: Turn, stream: str) -> None:
 
 
 def everything(turn: Turn, stream: str) -> None:
-    """Ask for the state of all tasks the master knows of this framework."""
+    """Ask for the state of all tasks the master knows of this framework, then for those that it did not speak of."""
+    world = turn.world
     if _is_present(turn, stream):
         turn.ask(Reconcile(()))
-        turn.world.at(turn.now + turn.world.settings.reconciliation_interval, Due.RECONCILE_ALL, stream)
+        if not world.connection.unreconciled:
+            _ask_for_all(turn)
+            world.at(turn.now + _FIRST_DELAY, Due.RECONCILE, stream)
+        world.at(turn.now + world.settings.reconciliation_interval, Due.RECONCILE_ALL, stream)
+
+
+def _ask_for_all(turn: Turn) -> None:
+    connection = turn.world.connection
+    connection.unreconciled = {
+        task.id for instance in turn.world.instances.values() for task in instance.tasks if not task.condition.terminal
+    }
+    connection.reconcile_delay = _FIRST_DELAY
 
 
 def agent_of(turn: Turn, task_id: str) -> str | None:

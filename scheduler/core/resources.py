@@ -4,10 +4,10 @@ Scalars are counted in thousandths, Mesos' own precision, so that nothing is los
 Each quantity is taken whole out of one offered entry and keeps that entry's role and reservation: Mesos compares them.
 """
 
-import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from scheduler.core.reservations import kept_for
 from scheduler.model.json import Json
 
 _SCALARS = ("cpus", "mem", "disk", "gpus")
@@ -30,14 +30,17 @@ class _Ports:
 class Ledger:
     """The unused part of one offer."""
 
-    def __init__(self, offer: Json) -> None:
-        """Read an offer; what a pod cannot use (volumes, revocable and shared resources) is left out."""
+    def __init__(self, offer: Json, kept: str | None = None) -> None:
+        """Read an offer; what a pod cannot use (volumes, revocable and shared resources) is left out.
+
+        What is kept for an instance is nobody else's. ``kept``: only what is kept for that one.
+        """
         self.offer = offer
         self._scalars: dict[str, list[_Scalar]] = {name: [] for name in _SCALARS}
         self._ports: list[_Ports] = []
         self._usable: frozenset[str] | None = None
         for resource in offer.get("resources", ()):
-            if "disk" in resource or "revocable" in resource or "shared" in resource:
+            if "disk" in resource or "revocable" in resource or "shared" in resource or kept_for(resource) != kept:
                 continue
             template = {key: value for key, value in resource.items() if key not in ("scalar", "ranges")}
             role = _role(resource)
@@ -61,7 +64,8 @@ class Ledger:
 
     def fork(self, roles: frozenset[str] | None = None) -> "Ledger":
         """A copy to try a match on. It uses the resources of these roles only; without any, all."""
-        other = copy.copy(self)
+        other = Ledger.__new__(Ledger)
+        other.offer = self.offer
         other._usable = roles  # noqa: SLF001 - its own class
         other._scalars = {  # noqa: SLF001
             name: [_Scalar(entry.template, entry.role, entry.left) for entry in entries]
@@ -70,13 +74,16 @@ class Ledger:
         other._ports = [_Ports(entry.template, entry.role, list(entry.ranges)) for entry in self._ports]  # noqa: SLF001
         return other
 
+    def total(self, name: str, roles: frozenset[str]) -> int:
+        """What there is altogether for these roles, in thousandths."""
+        return sum(entry.left for entry in self._scalars[name] if entry.role in roles)
+
     def most(self, name: str) -> float:
         """The largest quantity that one request could still take."""
         return max((entry.left for entry in self._scalars[name] if self._may_use(entry)), default=0) / 1000
 
-    def take(self, name: str, amount: float) -> Json | None:
-        """A resource of that quantity, or None where no single entry has it."""
-        wanted = _milli(amount)
+    def take(self, name: str, wanted: int) -> Json | None:
+        """A resource of so many thousandths, or None where no single entry has it."""
         for entry in self._scalars[name]:
             if entry.left >= wanted and self._may_use(entry):
                 entry.left -= wanted
@@ -112,11 +119,6 @@ def _role(resource: Json) -> str:
     reservations = resource.get("reservations") or [resource]
     role: str = reservations[-1].get("role", "*")
     return role
-
-
-def negligible(amount: float) -> bool:
-    """Whether a quantity is nothing at Mesos' precision."""
-    return _milli(amount) == 0
 
 
 def _milli(value: float) -> int:

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from scheduler.core.conditions import condition
+from scheduler.core.conditions import condition, task_state
 from scheduler.core.frame import definition_key
+from scheduler.core.standing import Standing
 from scheduler.core.world import World
 from scheduler.model.definition import Container, Endpoint, ExecutorResources, PodDefinition, Resources, render
 from scheduler.model.json import Json
@@ -26,11 +27,7 @@ _WITHOUT_RESOURCES = frozenset({Condition.SCHEDULED, Condition.PROVISIONED})
 def pod_status(world: World, pod: Pod, now: float) -> Json:
     """The PodStatus of a pod that exists."""
     current = world.current(pod)
-    instances = [
-        _instance_status(instance, world.definitions.get(definition_key(pod.id, instance.version), current))
-        for instance in world.instances_of(pod.id)
-        if instance.incarnation > 0 or instance.tasks
-    ]
+    instances = instance_statuses(world, pod)
     stable = sum(instance["status"] == "STABLE" for instance in instances)
     changed = max((instance["statusSince"] for instance in instances), default=moment(now))
     return _present(
@@ -47,12 +44,31 @@ def pod_status(world: World, pod: Pod, now: float) -> Json:
     )
 
 
+def instance_statuses(world: World, pod: Pod) -> list[Json]:
+    """The PodInstanceStatus of each instance that has, or had, a place, unless it was given up there."""
+    current = world.current(pod)
+    return [
+        _instance_status(instance, world.definitions.get(definition_key(pod.id, instance.version), current))
+        for instance in world.instances_of(pod.id)
+        if _has_place(instance) and not _is_given_up(world, instance)
+    ]
+
+
 def moment(seconds: float) -> str:
     """A time as Marathon writes it: UTC with milliseconds."""
     return f"{datetime.fromtimestamp(seconds, UTC).isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
 
 # --------------------------------------------------------------------------- instances
+
+
+def _has_place(instance: Instance) -> bool:
+    return instance.incarnation > 0 or instance.reservation is not None
+
+
+def _is_given_up(world: World, instance: Instance) -> bool:
+    """Whether it is remembered only until the master knows what became of it, or its volumes are given back."""
+    return instance.goal is Goal.DECOMMISSIONED and world.standing(instance.id) is Standing.AWAY
 
 
 def _instance_status(instance: Instance, definition: PodDefinition) -> Json:
@@ -64,7 +80,7 @@ def _instance_status(instance: Instance, definition: PodDefinition) -> Json:
     ]
     unhealthy = any(check["value"] == "false" for container in containers for check in container.get("conditions", ()))
     status, message = _status(instance, unhealthy)
-    agent = instance.agent
+    agent = instance.agent or (instance.reservation and instance.reservation.agent)
     since = moment(instance.since)
     return _present(
         {
@@ -79,6 +95,7 @@ def _instance_status(instance: Instance, definition: PodDefinition) -> Json:
             "resources": _sum(definition.executor_resources, containers),
             "networks": _networks(instance.tasks),
             "containers": containers,
+            "localVolumes": _local_volumes(instance),
             "specReference": f"/v2/pods{instance.pod_id}::versions/{instance.version}",
             "role": instance.role,
             "lastUpdated": since,
@@ -91,8 +108,8 @@ def _status(instance: Instance, unhealthy: bool) -> tuple[str, str | None]:
     """The word for an instance, and what there is to say about it."""
     overall = condition(instance)
     if overall is Condition.RUNNING:
-        return ("DEGRADED", "at least one container is not healthy") if unhealthy else ("STABLE", None)
-    if overall is Condition.UNREACHABLE:
+        return ("DEGRADED", "at least one container is not healthy, or not ready") if unhealthy else ("STABLE", None)
+    if overall in (Condition.UNREACHABLE, Condition.UNREACHABLE_INACTIVE):
         return "DEGRADED", "the agent of this instance is unreachable"
     if overall is Condition.KILLING:
         return "TERMINAL", None
@@ -110,6 +127,19 @@ def _sum(executor: ExecutorResources, containers: Iterable[Json]) -> Json:
     return {name: round(value, 6) for name, value in total.items()}  # 0.1 + 0.2 shall show as 0.3
 
 
+def _local_volumes(instance: Instance) -> list[Json]:
+    """The volumes that are kept for the instance."""
+    return [
+        {
+            "runSpecId": instance.pod_id,
+            "containerPath": volume.name,
+            "uuid": volume.persistence_id.rpartition("#")[2],
+            "persistenceId": volume.persistence_id,
+        }
+        for volume in (instance.reservation.volumes if instance.reservation else ())
+    ]
+
+
 def _networks(tasks: Iterable[Task]) -> list[Json]:
     """The networks of all containers, each once; the host's has no name."""
     merged: dict[str | None, dict[str, None]] = {}
@@ -124,6 +154,7 @@ def _networks(tasks: Iterable[Task]) -> list[Json]:
 
 def _container_status(instance: Instance, task: Task, container: Container) -> Json:
     active = not task.condition.terminal and task.condition is not Condition.UNKNOWN
+    holds = instance.reservation is not None or (active and task.condition not in _WITHOUT_RESOURCES)
     since = moment(task.started_at if task.started_at is not None else task.staged_at)
     return _present(
         {
@@ -134,7 +165,8 @@ def _container_status(instance: Instance, task: Task, container: Container) -> J
             "conditions": _conditions(task, container),
             "containerId": task.id if active else None,
             "endpoints": _endpoints(instance, task, container) if active else [],
-            "resources": _resources(container.resources) if active and task.condition not in _WITHOUT_RESOURCES else {},
+            "resources": _resources(container.resources) if holds else {},
+            "restarts": task.restarts or None,
             "termination": _exit(task.message) if task.condition.terminal else {},
             "lastUpdated": since,
             "lastChanged": since,
@@ -142,24 +174,24 @@ def _container_status(instance: Instance, task: Task, container: Container) -> J
     )
 
 
-def task_state(of: Condition) -> str:
-    """Mesos' name for where a task stands; one of which nothing was heard yet is being staged."""
-    return "TASK_STAGING" if of in (Condition.SCHEDULED, Condition.PROVISIONED) else f"TASK_{of.upper()}"
-
-
 def _conditions(task: Task, container: Container) -> list[Json]:
-    """Whether the container is healthy, once it can be and if it is checked at all."""
-    if container.health_check is None or task.condition in _NOT_YET_STARTED or task.condition.terminal:
+    """Whether the container is healthy, and can be used, once it can be and as far as it is checked at all."""
+    if task.condition in _NOT_YET_STARTED or task.condition.terminal:
         return []
-    said = task.healthy is not None
+    asked = {
+        "healthy": (task.healthy, "health", bool(container.every_health_check)),
+        "ready": (task.ready, "readiness", bool(container.readiness_check or container.check)),
+    }
     return [
         {
-            "name": "healthy",
-            "value": "true" if task.healthy else "false",
-            "reason": "health-reported-by-mesos" if said else "health-unreported-by-mesos",
+            "name": name,
+            "value": "true" if said else "false",
+            "reason": f"{what}-{'unreported' if said is None else 'reported'}-by-mesos",
             "lastChanged": moment(task.since),
             "lastUpdated": moment(task.since),
         }
+        for name, (said, what, is_asked) in asked.items()
+        if is_asked
     ]
 
 

@@ -5,12 +5,14 @@ Every status with a uuid is acknowledged, whatever it says, or its agent would h
 
 from dataclasses import replace
 
-from scheduler.core import ids
+from scheduler.core import backoff, ids
+from scheduler.core.conditions import condition, task_state
 from scheduler.core.effects import Acknowledge, Kill
 from scheduler.core.events import StatusUpdated
+from scheduler.core.news import in_words
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due
-from scheduler.model.records import Condition, Instance, Task
+from scheduler.model.records import Condition, Instance, NetworkAddress, Task
 
 _RECONCILIATION = "REASON_RECONCILIATION"
 
@@ -23,24 +25,32 @@ def updated(turn: Turn, event: StatusUpdated) -> None:
     if instance_id is None:
         _unexpected(turn, event)
     else:
-        instance = world.instances[instance_id]
-        task = next(task for task in instance.tasks if task.id == event.task_id)
-        changed = _apply(task, event, turn.now)
-        if changed != task:
-            _log(turn, instance, task, changed)
-            turn.put(
-                replace(
-                    instance,
-                    tasks=tuple(changed if each is task else each for each in instance.tasks),
-                    since=turn.now
-                    if (changed.condition, changed.healthy) != (task.condition, task.healthy)
-                    else instance.since,
-                )
-            )
-        if changed.condition is Condition.UNKNOWN:  # also where that is no news: a restart forgets deadlines
-            world.at(changed.since + world.settings.unknown_timeout, Due.GIVE_UP, task.id)
+        _take_in(turn, world.instances[instance_id], event)
     if event.uuid is not None and event.agent_id is not None:
         turn.ask(Acknowledge(event.task_id, event.agent_id, event.uuid))
+
+
+def _take_in(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
+    task = next(task for task in instance.tasks if task.id == event.task_id)
+    changed = _apply(instance, task, event, turn.now)
+    if changed != task:
+        moved = changed.condition is not task.condition or changed.healthy is not task.healthy
+        after = replace(
+            instance,
+            tasks=tuple([changed if each is task else each for each in instance.tasks]),
+            since=turn.now if moved else instance.since,
+        )
+        turn.put(after)
+        _tell(turn, after, task, changed)
+        if changed.condition in _STEPS_FORWARD and condition(after) is not condition(instance):
+            backoff.began(turn, after)
+        if changed.condition is Condition.STAGING:
+            turn.world.at(task.staged_at + turn.world.settings.task_launch_timeout, Due.BEGIN, task.id)
+    if changed.condition is Condition.UNKNOWN:  # also where that is no news: a restart forgets deadlines
+        turn.world.at(changed.since + turn.world.settings.unknown_timeout, Due.GIVE_UP, task.id)
+
+
+_STEPS_FORWARD = (Condition.STAGING, Condition.STARTING, Condition.RUNNING)
 
 
 def give_up(turn: Turn, task_id: str) -> None:
@@ -61,18 +71,27 @@ def give_up(turn: Turn, task_id: str) -> None:
 
 def unheard(turn: Turn, task_id: str) -> None:
     """Nothing was heard of a launch for too long: kill it, which also makes the master say what it knows."""
+    _kill_overdue(turn, task_id, (Condition.PROVISIONED,), "launch not confirmed, killing it", Due.CONFIRM)
+
+
+def not_begun(turn: Turn, task_id: str) -> None:
+    """An executor did not begin its work in time: end it, and try again."""
+    _kill_overdue(turn, task_id, (Condition.STAGING,), "executor not begun, killing it", Due.BEGIN)
+
+
+def _kill_overdue(turn: Turn, task_id: str, stuck: tuple[Condition, ...], text: str, due: Due) -> None:
     instance_id = turn.world.tasks.get(task_id)
     if instance_id is None:
         return
     instance = turn.world.instances[instance_id]
-    if any(task.condition is Condition.PROVISIONED for task in instance.tasks):
-        turn.note("warning", "launch not confirmed, killing it", instance_id=instance.id, task_id=task_id)
+    if any(task.condition in stuck for task in instance.tasks):
+        turn.note("warning", text, instance_id=instance.id, task_id=task_id)
         for task in instance.tasks:
             turn.ask(Kill(task.id, instance.agent.id if instance.agent else None))
-        turn.world.at(turn.now + turn.world.settings.kill_retry_timeout, Due.CONFIRM, task_id)
+        turn.world.at(turn.now + turn.world.settings.kill_retry_timeout, due, task_id)
 
 
-def _apply(task: Task, event: StatusUpdated, now: float) -> Task:
+def _apply(instance: Instance, task: Task, event: StatusUpdated, now: float) -> Task:
     if task.condition.terminal:
         return task
     same = event.condition is task.condition
@@ -85,8 +104,15 @@ def _apply(task: Task, event: StatusUpdated, now: float) -> Task:
         healthy=task.healthy if event.healthy is None else event.healthy,
         message=task.message if told_again else event.message,
         reason=task.reason if told_again else event.reason,
-        networks=event.networks or task.networks,
+        networks=_shared(instance, event.networks) or task.networks,
+        ready=task.ready if event.ready is None else event.ready,
+        restarts=max(task.restarts, event.restarts),
     )
+
+
+def _shared(instance: Instance, networks: tuple[NetworkAddress, ...]) -> tuple[NetworkAddress, ...]:
+    """The networks; containers of one instance have the same, and need no more than one record of them."""
+    return next((task.networks for task in instance.tasks if task.networks == networks), networks)
 
 
 def _unexpected(turn: Turn, event: StatusUpdated) -> None:
@@ -95,9 +121,16 @@ def _unexpected(turn: Turn, event: StatusUpdated) -> None:
     One of ours that was given up and replaced must not run beside its successor. Any other is left alone, however
     strange: killing what a restored or mistaken store does not know has cost users their work elsewhere.
     """
+    instance_id = ids.instance_of(event.task_id)
+    if event.condition.terminal and instance_id not in turn.world.instances:
+        turn.publish(
+            "unknown_instance_terminated_event",
+            instanceId=instance_id,
+            runSpecId=ids.pod_of(instance_id),
+            condition=in_words(event.condition),
+        )
     if event.condition.terminal or event.condition in (Condition.UNKNOWN, Condition.UNREACHABLE):
         return
-    instance_id = ids.instance_of(event.task_id)
     if instance_id in turn.world.instances:
         turn.note("warning", "killing a task of an earlier incarnation", task_id=event.task_id, instance_id=instance_id)
         turn.ask(Kill(event.task_id, event.agent_id))
@@ -110,17 +143,37 @@ def _unexpected(turn: Turn, event: StatusUpdated) -> None:
         )
 
 
-def _log(turn: Turn, instance: Instance, before: Task, after: Task) -> None:
+def _tell(turn: Turn, instance: Instance, before: Task, after: Task) -> None:
+    """The log and the event stream hear of it."""
     if after.condition is before.condition and after.healthy == before.healthy:
         return
     failed = after.condition.terminal and after.condition not in (Condition.FINISHED, Condition.KILLED)
-    turn.note(
-        "warning" if failed or after.healthy is False else "info",
-        f"task {after.condition.value.lower()}",
-        pod_id=instance.pod_id,
-        instance_id=instance.id,
-        task_id=after.id,
-        agent_id=instance.agent.id if instance.agent else "",
-        reason=after.reason or "",
-        message=after.message,
-    )
+    agent = instance.agent
+    if failed or after.healthy is False:
+        turn.note(
+            "warning",
+            f"task {after.condition.value.lower()}" if failed else "task unhealthy",
+            pod_id=instance.pod_id,
+            instance_id=instance.id,
+            task_id=after.id,
+            agent_id=agent.id if agent else "",
+            reason=after.reason or "",
+            message=after.message,
+        )
+    if after.condition is not before.condition:
+        turn.publish(
+            "status_update_event",
+            slaveId=agent.id if agent else "",
+            taskId=after.id,
+            taskStatus=task_state(after.condition),
+            message=after.message,
+            appId=instance.pod_id,
+            host=agent.hostname if agent else "",
+            ipAddresses=[
+                {"ipAddress": address, "protocol": "IPv6" if ":" in address else "IPv4"}
+                for network in after.networks
+                for address in network.addresses
+            ],
+            ports=[port for _, port in instance.host_ports],
+            version=instance.version,
+        )

@@ -3,18 +3,41 @@
 from collections.abc import Callable
 from typing import Any
 
-from scheduler.core import deadlines, flow, instances, offers, requests, statuses, subscription
+from scheduler.core import (
+    deadlines,
+    failures,
+    flow,
+    instances,
+    news,
+    offers,
+    operations,
+    requests,
+    statuses,
+    streams,
+    subscription,
+)
 from scheduler.core.events import (
     AgentDescribed,
+    AgentLost,
+    DelayReset,
+    DeploymentCancelled,
+    DeploymentPaused,
+    DeploymentResumed,
     Disconnected,
     Event,
+    ExecutorEnded,
     FrameworkFailed,
+    GroupDeleted,
+    InstancesKilled,
     OfferRescinded,
     OffersReceived,
+    OperationUpdated,
     PodDeleted,
     PodPosted,
     PodPut,
     StatusUpdated,
+    StreamAttached,
+    StreamDetached,
     Subscribed,
     Ticked,
 )
@@ -30,9 +53,20 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     OffersReceived: offers.received,
     OfferRescinded: offers.rescinded,
     StatusUpdated: statuses.updated,
+    OperationUpdated: operations.updated,
+    ExecutorEnded: failures.executor_ended,
+    AgentLost: failures.agent_lost,
     PodPosted: requests.posted,
     PodPut: requests.put,
     PodDeleted: requests.deleted,
+    GroupDeleted: requests.group_deleted,
+    InstancesKilled: requests.killed,
+    DelayReset: requests.delay_reset,
+    DeploymentCancelled: requests.cancelled,
+    DeploymentPaused: requests.paused,
+    DeploymentResumed: requests.resumed,
+    StreamAttached: streams.attached,
+    StreamDetached: streams.detached,
     Ticked: deadlines.ticked,
 }
 
@@ -40,11 +74,13 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
 def step(world: World, event: Event, now: float) -> Frame:
     """Let the event change the world.
 
-    The handler does what the event says; then every touched pod is brought nearer to what is wanted of it, and the
-    demand for offers is told to the master. The same world, event and time always give the same frame.
+    The handler does what the event says; then all that it touched is brought nearer to what is wanted of it, the demand
+    for offers is told to the master, and the changes to whoever follows. The same world, event and time always give the
+    same frame.
     """
     turn = Turn(world, now)
     _HANDLERS[type(event)](turn, event)
     instances.converge(turn)
     flow.settle(turn)
+    news.tell(turn)
     return turn.frame()

@@ -4,8 +4,8 @@ from scheduler.core import reconcile
 from scheduler.core.effects import Stop
 from scheduler.core.events import AgentDescribed, Disconnected, FrameworkFailed, Subscribed
 from scheduler.core.turn import Turn
-from scheduler.core.world import Connection
-from scheduler.model.records import Framework
+from scheduler.core.world import Connection, Due
+from scheduler.model.records import Condition, Framework
 
 
 def subscribed(turn: Turn, event: Subscribed) -> None:
@@ -21,19 +21,30 @@ def subscribed(turn: Turn, event: Subscribed) -> None:
         return
     if world.framework is None:
         turn.put(Framework(event.framework_id))
+        turn.publish("scheduler_registered_event", frameworkId=event.framework_id, master=event.master)
+    else:
+        turn.publish("scheduler_reregistered_event", master=event.master)
     world.connection = Connection(
-        stream=world.connection.stream + 1, subscribed=True, master=event.master, mesos_version=event.mesos_version
+        stream=world.connection.stream + 1,
+        subscribed=True,
+        master=event.master,
+        mesos_version=event.mesos_version,
+        region=event.region,
     )
+    world.offers.clear()
+    world.exhausted.clear()
     turn.note("info", "subscribed", framework_id=event.framework_id, master=event.master)
     reconcile.begin(turn)
-    turn.touched |= dict.fromkeys(sorted(world.pod_ids()))  # what was decided before a restart is taken up again
+    _look_at_everything(turn)
 
 
 def disconnected(turn: Turn, _event: Disconnected) -> None:
     """Nothing can be asked of the master until it is subscribed to again."""
     if turn.world.connection.subscribed:
         turn.note("warning", "disconnected from the master", master=turn.world.connection.master or "")
+        turn.publish("scheduler_disconnected_event")
     turn.world.connection.subscribed = False
+    turn.world.offers.clear()
 
 
 def failed(turn: Turn, event: FrameworkFailed) -> None:
@@ -49,3 +60,17 @@ def failed(turn: Turn, event: FrameworkFailed) -> None:
 def agent_described(turn: Turn, event: AgentDescribed) -> None:
     """Remember what an agent can do, for placement and for refusing what no agent can."""
     turn.world.isolators[event.agent_id] = event.isolators
+
+
+def _look_at_everything(turn: Turn) -> None:
+    """What was decided before a restart is taken up again, and the deadlines that it forgot are set."""
+    world = turn.world
+    turn.pods.update(dict.fromkeys(sorted(world.pod_ids())))
+    turn.instances.update(dict.fromkeys(world.instances))
+    turn.deployments.update(dict.fromkeys(world.deployments))
+    for instance in world.instances.values():
+        for task in instance.tasks:
+            if task.condition is Condition.PROVISIONED:
+                world.at(turn.now + world.settings.task_launch_confirm_timeout, Due.CONFIRM, task.id)
+            elif task.condition is Condition.STAGING:
+                world.at(turn.now + world.settings.task_launch_timeout, Due.BEGIN, task.id)

@@ -3,37 +3,51 @@
 Every change of a record goes through here, so that the world and what is stored never differ.
 """
 
-from scheduler.core.effects import Effect, Note
+from scheduler.core.effects import Effect, Note, Publish
 from scheduler.core.frame import Change, Delete, Frame, Put, Record, key_of
 from scheduler.core.world import World
-from scheduler.model.records import Instance
+from scheduler.model.json import Json
+from scheduler.model.records import Deployment, Instance
 
 
 class Turn:
-    """Gathers what one event causes. ``touched`` names the pods whose instances have to be looked at again."""
+    """Gathers what one event causes.
+
+    Attributes:
+        instances, pods, deployments: the ids of those that have to be looked at again.
+        before: what each changed instance was at the beginning; None: not there.
+        demand_grew: whether an offer that was refused may be of use now.
+    """
 
     def __init__(self, world: World, now: float) -> None:
         self.world = world
         self.now = now
-        self.touched: dict[str, None] = {}
+        self.instances: dict[str, None] = {}
+        self.pods: dict[str, None] = {}
+        self.deployments: dict[str, None] = {}
+        self.before: dict[str, Instance | None] = {}
         self.demand_grew = False
         self._changes: dict[tuple[type[Record], str], Change] = {}
         self._effects: list[Effect] = []
 
     def put(self, record: Record) -> None:
         """Store a record and take it into the world."""
-        self.world.put(record)
-        self._changes[key_of(record)] = Put(record)
         if isinstance(record, Instance):
-            self.touched[record.pod_id] = None
+            self._put_instance(record)
+        else:
+            if isinstance(record, Deployment):
+                self.deployments[record.id] = None
+            self.world.put(record)
+        self._changes[key_of(record)] = Put(record)
 
     def delete(self, record: Record) -> None:
         """Forget a record."""
+        if isinstance(record, Instance):
+            self.before.setdefault(record.id, record)
+            self.pods[record.pod_id] = None
         kind, key = key_of(record)
         self.world.delete(kind, key)
         self._changes[kind, key] = Delete(kind, key)
-        if isinstance(record, Instance):
-            self.touched[record.pod_id] = None
 
     def ask(self, effect: Effect) -> None:
         """Have an effect performed after the changes are durable."""
@@ -43,6 +57,26 @@ class Turn:
         """Tell the operator's log."""
         self.ask(Note(level, text, tuple(ids.items())))
 
+    def publish(self, kind: str, **fields: object) -> None:
+        """Tell whoever follows the event stream."""
+        content: Json = {"eventType": kind, **fields}
+        self.ask(Publish(kind, content, self.now))
+
     def frame(self) -> Frame:
         """What this turn came to."""
         return Frame(tuple(self._changes.values()), tuple(self._effects))
+
+    def _put_instance(self, instance: Instance) -> None:
+        """Its pod has to be looked at again only if the instance counts as something else now."""
+        world = self.world
+        old = world.instances.get(instance.id)
+        self.before.setdefault(instance.id, old)
+        self.instances[instance.id] = None
+        if old is None:
+            world.put(instance)
+            self.pods[instance.pod_id] = None
+        else:
+            standing = world.standing(instance.id)
+            world.put(instance)
+            if world.standing(instance.id) is not standing or old.config_version != instance.config_version:
+                self.pods[instance.pod_id] = None

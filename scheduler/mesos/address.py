@@ -35,11 +35,11 @@ def parse_masters(text: str) -> tuple[Address, ...]:
     return addresses
 
 
-def parse_location(location: str) -> Address:
+def parse_location(location: str, *, tls: bool) -> Address:
     """The target of a redirect; Mesos leaves the scheme out. Raises ValueError."""
     parts = urlsplit(location if "//" in location else f"//{location}")
-    if parts.scheme == "https":
-        raise ValueError(f"redirected to {location!r}, but podexec speaks plain HTTP only")
+    if parts.scheme == "https" and not tls:
+        raise ValueError(f"redirected to {location!r}: this Mesos wants TLS, see --mesos-tls")
     return _of_parts(parts, location)
 
 

@@ -15,6 +15,8 @@ import structlog
 
 from scheduler.core.events import AgentDescribed
 from scheduler.mesos.address import Address, parse_address
+from scheduler.mesos.credentials import Credentials
+from scheduler.mesos.tls import Tls
 from scheduler.model.json import Json
 
 _TIMEOUT = 3.0
@@ -26,8 +28,17 @@ _log = structlog.get_logger("scheduler.mesos")
 class AgentProbe:
     """Submits an AgentDescribed for every agent whose flags can be read. Nothing here waits for an answer."""
 
-    def __init__(self, submit: Callable[[AgentDescribed], None], timeout: float = _TIMEOUT) -> None:
+    def __init__(
+        self,
+        submit: Callable[[AgentDescribed], None],
+        credentials: Credentials,
+        tls: Tls | None,
+        timeout: float = _TIMEOUT,
+    ) -> None:
+        """Masters are told the credentials, agents are not: any machine may say that it is one."""
         self._submit = submit
+        self._credentials = credentials
+        self._tls = tls
         self._timeout = timeout
         self._seen: set[str] = set()
         self._failed: set[str] = set()
@@ -52,7 +63,7 @@ class AgentProbe:
 
     def _ask_master(self, master: Address) -> None:
         try:
-            agents = self._get(master, "/slaves")["slaves"]
+            agents = self._get(master, "/slaves", self._credentials.authorization())["slaves"]
             for agent in agents:
                 self._ask_once(agent["id"], partial(_in_list, agent))
         except _UNREADABLE as error:
@@ -76,10 +87,10 @@ class AgentProbe:
             return
         self._submit(AgentDescribed(agent_id, frozenset(name.strip() for name in isolation.split(",") if name.strip())))
 
-    def _get(self, address: Address, path: str) -> Any:
-        connection = http.client.HTTPConnection(address.host, address.port, timeout=self._timeout)
+    def _get(self, address: Address, path: str, authorization: str | None = None) -> Any:
+        connection = self._connection(address)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers={} if authorization is None else {"Authorization": authorization})
             response = connection.getresponse()
             body = response.read()
         finally:
@@ -87,6 +98,13 @@ class AgentProbe:
         if response.status != http.client.OK:
             raise ValueError(f"HTTP {response.status}")
         return orjson.loads(body)
+
+    def _connection(self, address: Address) -> http.client.HTTPConnection:
+        if self._tls is None:
+            return http.client.HTTPConnection(address.host, address.port, timeout=self._timeout)
+        return http.client.HTTPSConnection(
+            address.host, address.port, timeout=self._timeout, context=self._tls.context()
+        )
 
 
 def _in_offer(offer: Json) -> tuple[Address, str]:

@@ -9,10 +9,20 @@ import structlog
 from scheduler.core.events import Disconnected, Event, FrameworkFailed, Subscribed
 from scheduler.mesos.address import Address
 from scheduler.mesos.agents import AgentProbe
-from scheduler.mesos.codec import offer_rescinded, offers_received, status_updated
+from scheduler.mesos.codec import (
+    agent_lost,
+    executor_ended,
+    fault_domain,
+    inverse_offer_ids,
+    offer_rescinded,
+    offers_received,
+    operation_updated,
+    status_updated,
+)
 from scheduler.mesos.library import Scheduler
 from scheduler.model.json import Json
 
+_UNTIL_ASKED_AGAIN = 3600.0  # seconds; the master would ask every five
 _log = structlog.get_logger("scheduler.mesos")
 
 
@@ -22,6 +32,7 @@ class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
     def __init__(self, submit: Callable[[Event], None], agents: AgentProbe) -> None:
         self._submit = submit
         self._agents = agents
+        self._maintenance: dict[str, Json | None] = {}  # agent id -> the unavailability that was logged
 
     def registered(self, driver: Any, frameworkId: Json, masterInfo: Json) -> None:  # noqa: N803
         self._subscribed(driver, masterInfo)
@@ -42,15 +53,28 @@ class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
     def statusUpdate(self, driver: Any, status: Json) -> None:
         self._submit(status_updated(status, time.time()))
 
+    def operationStatusUpdate(self, driver: Any, operationStatus: Json) -> None:  # noqa: N803
+        self._submit(operation_updated(operationStatus))
+
+    def inverseOffers(self, driver: Any, offers: list[Json]) -> None:
+        """Agree to every maintenance: the answer binds nobody, and the core plans by ``unavailability`` of offers."""
+        for offer in offers:
+            agent_id, unavailability = offer.get("agent_id", {}).get("value"), offer.get("unavailability")
+            if self._maintenance.get(agent_id) != unavailability:
+                self._maintenance[agent_id] = unavailability
+                _log.info("an agent is to be maintained", agent_id=agent_id, unavailability=unavailability)
+        driver.acceptInverseOffers(inverse_offer_ids(offers), {"refuse_seconds": _UNTIL_ASKED_AGAIN})
+
     def slaveLost(self, driver: Any, slaveId: Json) -> None:  # noqa: N803
-        _log.info("agent lost", agent_id=slaveId.get("value"))
+        self._submit(agent_lost(slaveId))
 
     def executorLost(self, driver: Any, executorId: Json, slaveId: Json, status: int | None) -> None:  # noqa: N803
-        _log.info("executor ended", executor_id=executorId.get("value"), agent_id=slaveId.get("value"), status=status)
+        self._submit(executor_ended(executorId, slaveId, status))
 
     def error(self, driver: Any, message: str) -> None:
         self._submit(FrameworkFailed(message))
 
     def _subscribed(self, driver: Any, master: Json) -> None:
         self._agents.look_around(Address(master["hostname"], master["port"]))
-        self._submit(Subscribed(driver.framework_id, driver.master, master.get("version")))
+        region, zone = fault_domain(master)
+        self._submit(Subscribed(driver.framework_id, driver.master, master.get("version"), region, zone))

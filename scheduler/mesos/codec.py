@@ -1,12 +1,20 @@
-"""Mesos' v1 JSON to the core's events, and the core's effects to the bodies of calls. Pure."""
+"""Mesos' v1 JSON as the core's events. Pure."""
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 
 import orjson
 
-from scheduler.core.effects import Accept, Acknowledge, Decline, Kill, Reconcile, Revive, Suppress
-from scheduler.core.events import OfferRescinded, OffersReceived, StatusUpdated
+from podexec.wire import StatusLabels
+from scheduler.core.events import (
+    AgentLost,
+    ExecutorEnded,
+    OfferRescinded,
+    OffersReceived,
+    OperationUpdated,
+    StatusUpdated,
+)
 from scheduler.model.json import Json
 from scheduler.model.records import Condition, NetworkAddress
 
@@ -21,7 +29,7 @@ _CONDITIONS: Mapping[str, Condition] = {
     "TASK_ERROR": Condition.ERROR,
     "TASK_DROPPED": Condition.DROPPED,
     "TASK_GONE": Condition.GONE,
-    "TASK_GONE_BY_OPERATOR": Condition.GONE,
+    "TASK_GONE_BY_OPERATOR": Condition.GONE_BY_OPERATOR,
     "TASK_UNREACHABLE": Condition.UNREACHABLE,
     "TASK_UNKNOWN": Condition.UNKNOWN,
 }
@@ -36,19 +44,18 @@ _LOST_BY_REASON: Mapping[str, Condition] = {
     "REASON_TASK_UNKNOWN": Condition.UNKNOWN,
 }
 
-# The calls whose bodies need nothing but the effect and the framework's id.
-PlainCall = Accept | Decline | Revive | Suppress | Kill | Reconcile | Acknowledge
 
-
-def parsed(record: bytes) -> Json:
+def parsed(record: bytes | bytearray) -> Json:
     """An event's JSON. Mesos passes on text that tasks wrote, which need not be UTF-8: what is not becomes a mark.
     Raises ValueError.
     """
     try:
-        event: Json = orjson.loads(record)
+        event = orjson.loads(record)
     except orjson.JSONDecodeError:
         lenient = json.loads(record.decode(errors="replace"))
         event = orjson.loads(json.dumps(lenient, ensure_ascii=False).encode(errors="replace"))
+    if not isinstance(event, dict):
+        raise ValueError(f"{event!r:.100} is not an object")
     return event
 
 
@@ -57,13 +64,21 @@ class MalformedError(Exception):
 
 
 def offers_received(offers: list[Json]) -> OffersReceived:
-    """Offers stay as Mesos wrote them."""
+    """Offers stay as Mesos wrote them. Raises MalformedError if one does not say whose it is."""
+    for offer in offers:
+        value_of(offer.get("id"), "an offer's id")
+        value_of(offer.get("agent_id"), "an offer's agent_id")
     return OffersReceived(tuple(offers))
+
+
+def inverse_offer_ids(offers: list[Json]) -> list[Json]:
+    """The ids of inverse offers. Raises MalformedError."""
+    return [{"value": value_of(offer.get("id"), "an inverse offer's id")} for offer in offers]
 
 
 def offer_rescinded(offer_id: Json) -> OfferRescinded:
     """The offer that is no longer valid."""
-    return OfferRescinded(_value(offer_id, "offer_id"))
+    return OfferRescinded(value_of(offer_id, "offer_id"))
 
 
 def status_updated(status: Json, now: float) -> StatusUpdated:
@@ -72,18 +87,67 @@ def status_updated(status: Json, now: float) -> StatusUpdated:
         reason = status.get("reason")
         agent_id = status.get("agent_id")
         return StatusUpdated(
-            task_id=_value(status["task_id"], "task_id"),
+            task_id=value_of(status["task_id"], "task_id"),
             condition=condition_of(status["state"], reason),
-            agent_id=None if agent_id is None else _value(agent_id, "agent_id"),
+            agent_id=None if agent_id is None else value_of(agent_id, "agent_id"),
             uuid=status.get("uuid"),
             timestamp=float(status.get("timestamp", now)),
             message=str(status.get("message", "")),
             reason=reason,
             healthy=status.get("healthy"),
             networks=_networks(status.get("container_status", {})),
+            **_told_by_executor(status),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MalformedError(f"the status has an unexpected shape: {error!r}") from error
+
+
+def _told_by_executor(status: Json) -> Json:
+    """What podexec's executor says in labels; of another's check, what it found."""
+    labels, found = status.get("labels"), status.get("check_status")
+    if labels is None and found is None:
+        return {}
+    told = StatusLabels.decode(labels)
+    return {"ready": _passed(found or {}) if told.ready is None else told.ready, "restarts": told.restarts}
+
+
+def _passed(found: Json) -> bool | None:
+    """Whether a CheckStatusInfo tells of success; None where the check has not ended once."""
+    if "exit_code" in found.get("command", {}):
+        return bool(found["command"]["exit_code"] == 0)
+    if "status_code" in found.get("http", {}):
+        return 200 <= int(found["http"]["status_code"]) < 400
+    succeeded: bool | None = found.get("tcp", {}).get("succeeded")
+    return succeeded
+
+
+def operation_updated(status: Json) -> OperationUpdated:
+    """The status of an operation. Raises MalformedError."""
+    uuid = status.get("uuid")
+    return OperationUpdated(
+        operation_id=value_of(status.get("operation_id"), "operation_id"),
+        state=str(status.get("state", "OPERATION_UNKNOWN")),
+        message=str(status.get("message", "")),
+        agent_id=_optional(status, "agent_id"),
+        uuid=None if uuid is None else value_of(uuid, "uuid"),
+        resource_provider_id=_optional(status, "resource_provider_id"),
+    )
+
+
+def executor_ended(executor_id: Json, agent_id: Json, status: int | None) -> ExecutorEnded:
+    """The executor that a FAILURE is about. Raises MalformedError."""
+    return ExecutorEnded(value_of(executor_id, "executor_id"), value_of(agent_id, "agent_id"), status)
+
+
+def agent_lost(agent_id: Json) -> AgentLost:
+    """The agent that a FAILURE is about. Raises MalformedError."""
+    return AgentLost(value_of(agent_id, "agent_id"))
+
+
+def fault_domain(master: Json) -> tuple[str | None, str | None]:
+    """The region and the zone in a MasterInfo."""
+    domain = master.get("domain", {}).get("fault_domain", {})
+    return domain.get("region", {}).get("name"), domain.get("zone", {}).get("name")
 
 
 def condition_of(state: str, reason: str | None) -> Condition:
@@ -98,67 +162,34 @@ def condition_of(state: str, reason: str | None) -> Condition:
     return condition
 
 
-def call_body(effect: PlainCall, framework_id: str) -> Json:
-    """The body of the call that an effect asks for."""
-    call = _call(effect)
-    return {**call, "framework_id": {"value": framework_id}}
-
-
-def _call(effect: PlainCall) -> Json:
-    match effect:
-        case Accept():
-            return _typed(
-                "ACCEPT", offer_ids=[{"value": effect.offer_id}], operations=list(effect.operations), **_filters(effect)
-            )
-        case Decline():
-            return _typed(
-                "DECLINE", offer_ids=[{"value": offer_id} for offer_id in effect.offer_ids], **_filters(effect)
-            )
-        case Revive():
-            return _typed("REVIVE", roles=list(effect.roles))
-        case Suppress():
-            return _typed("SUPPRESS", roles=list(effect.roles))
-        case Kill():
-            return _typed("KILL", **_task(effect.task_id, effect.agent_id))
-        case Reconcile():
-            return _typed("RECONCILE", tasks=[_task(task_id, agent_id) for task_id, agent_id in effect.tasks])
-        case Acknowledge():
-            return _typed("ACKNOWLEDGE", **_task(effect.task_id, effect.agent_id), uuid=effect.uuid)
-
-
-def update_framework(info: Json, suppressed: list[str]) -> Json:
-    """The body of the call that changes the framework's roles; ``info`` with its id."""
-    call = _typed("UPDATE_FRAMEWORK", framework_info=info, suppressed_roles=suppressed)
-    return {**call, "framework_id": info["id"]}
-
-
-def _typed(name: str, **members: object) -> Json:
-    return {"type": name, name.lower(): members}
-
-
-def _filters(effect: Accept | Decline) -> Json:
-    return {"filters": {"refuse_seconds": effect.refuse_seconds}}
-
-
-def _task(task_id: str, agent_id: str | None) -> Json:
-    task: Json = {"task_id": {"value": task_id}}
-    if agent_id is not None:
-        task["agent_id"] = {"value": agent_id}
-    return task
-
-
-def _value(wrapped: object, name: str) -> str:
+def value_of(wrapped: object, name: str) -> str:
+    """The text in Mesos' wrapper around an id. Raises MalformedError."""
     value = wrapped.get("value") if isinstance(wrapped, dict) else None
     if not isinstance(value, str):
         raise MalformedError(f"{name} is {wrapped!r}, not an object with a value")
     return value
 
 
+def _optional(message: Json, name: str) -> str | None:
+    return None if message.get(name) is None else value_of(message[name], name)
+
+
 def _networks(container_status: Json) -> tuple[NetworkAddress, ...]:
+    infos = container_status.get("network_infos")
+    if not infos:
+        return ()
     return tuple(
-        NetworkAddress(
-            name=info.get("name"),
-            addresses=tuple(at["ip_address"] for at in info.get("ip_addresses", ()) if "ip_address" in at),
-        )
-        for info in container_status.get("network_infos", ())
+        [
+            _network(
+                info.get("name"),
+                tuple([at["ip_address"] for at in info.get("ip_addresses", ()) if "ip_address" in at]),
+            )
+            for info in infos
+        ]
     )
+
+
+@lru_cache(maxsize=65536)
+def _network(name: str | None, addresses: tuple[str, ...]) -> NetworkAddress:
+    """One record for all that are alike: on an agent's own network all containers are."""
+    return NetworkAddress(name, addresses)

@@ -22,6 +22,7 @@ class Dialer:
         self._redirect: Address | None = None
         self._redirects = 0
         self._failures = 0
+        self._failures_before = 0  # the subscription
 
     def target(self) -> Address | None:
         """The master to call now; None: none is known."""
@@ -51,4 +52,11 @@ class Dialer:
 
     def subscribed(self) -> None:
         """The master granted the subscription."""
+        self._failures_before = self._failures
         self._redirects = self._failures = 0
+
+    def useless(self, held: float) -> float:
+        """The subscription had to be given up after so many seconds, which may well happen to the next too."""
+        if held < self._longest_pause:
+            self._failures = self._failures_before
+        return self.failed()

@@ -1,17 +1,16 @@
 """The connection to the master: pymesos' scheduler driver with its transport replaced.
 
-Of pymesos it keeps the callbacks, the dispatch of events and the bodies of its calls. The thread that follows the
-event stream, the sending of calls and the finding of the leader are here, because pymesos' own would tear the
-framework down - kill every pod - on any exception, never notice a dead connection, and block for a day in a call.
-Nothing here ever tears down.
+Of pymesos it keeps the callbacks and the bodies of its calls. The thread that follows the event stream, the sending
+of calls and the finding of the leader are here, because pymesos' own would tear the framework down - kill every pod -
+on any exception, never notice a dead connection, and block for a day in a call. Nothing here ever tears down.
 """
 
 import contextlib
-import functools
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -20,28 +19,34 @@ import orjson
 import structlog
 
 from scheduler.core.effects import Revive, SetRoles, Suppress
-from scheduler.core.events import Event, StatusUpdated
+from scheduler.core.events import Event
 from scheduler.mesos.address import Address, parse_address, parse_masters
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.callbacks import Callbacks
-from scheduler.mesos.codec import MalformedError, call_body, parsed, update_framework
+from scheduler.mesos.calls import update_framework
+from scheduler.mesos.codec import MalformedError, parsed, value_of
+from scheduler.mesos.connection import (
+    Connection,
+    ConnectionEndedError,
+    InterruptedWaitError,
+    Wakeup,
+    connection,
+)
+from scheduler.mesos.credentials import Credentials
+from scheduler.mesos.delivery import Route, Subscription
 from scheduler.mesos.detector import Detector
 from scheduler.mesos.dialer import Dialer
+from scheduler.mesos.dispatch import Dispatch
 from scheduler.mesos.framework import FrameworkIdentity
-from scheduler.mesos.launches import with_secrets
+from scheduler.mesos.launches import Launches
 from scheduler.mesos.library import MesosSchedulerDriver
-from scheduler.mesos.sender import CALL_PATH, Sender, Subscription
-from scheduler.mesos.stream import (
-    InterruptedStreamError,
-    RedirectedError,
-    RefusedError,
-    Stream,
-    StreamEndedError,
-    Wakeup,
-)
+from scheduler.mesos.recordio import Record
+from scheduler.mesos.requests import Call, head, request
+from scheduler.mesos.sender import Sender
+from scheduler.mesos.stream import RedirectedError, RefusedError, Stream
 from scheduler.mesos.threads import run_guarded
+from scheduler.mesos.tls import Tls
 from scheduler.model.json import Json
-from scheduler.model.records import Condition
 from scheduler.shell.ports import MesosCall, Secrets
 
 _ZOOKEEPER = "zk://"
@@ -72,11 +77,12 @@ class Timing:
     longest_pause: float = 15.0
 
 
-class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
+class Driver(Dispatch):
     """Follows the leading master and carries calls to it. Starts once; ``stop`` leaves the framework's tasks running.
 
-    ``submit`` gets the events, ``failed`` the error that ended the driver's thread; both are called by other threads.
-    ``secrets`` has the values that launches refer to; without it the references themselves are sent.
+    ``submit`` gets the events, several at a time where they came so, and ``failed`` the error that ended the driver;
+    both are called by other threads. ``secrets`` has the values that launches refer to; without it the references
+    themselves are sent.
     """
 
     # pymesos' own attributes, which have no types.
@@ -88,19 +94,24 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
         self,
         identity: FrameworkIdentity,
         master: str,
-        submit: Callable[[Event], None],
+        submit: Callable[[Sequence[Event]], None],
         failed: Callable[[BaseException], None],
         *,
         framework_id: str | None = None,
+        credentials: Credentials | None = None,
+        tls: Tls | None = None,
         secrets: Secrets | None = None,
         timing: Timing = Timing(),
     ) -> None:
-        self._agents = AgentProbe(submit)
+        self._credentials = credentials or Credentials()
+        self._tls = tls
+        self._agents = AgentProbe(lambda event: submit((event,)), self._credentials, tls)
+        self._heard: list[Event] = []  # on the driver's thread, and not yet submitted
         info = identity.info()
         if framework_id is not None:
             info["id"] = {"value": framework_id}
         super().__init__(
-            Callbacks(submit, self._agents),
+            Callbacks(self._heard.append, self._agents),
             info,
             master,
             use_addict=False,
@@ -109,10 +120,10 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
         )
         self._submit = submit
         self._failed = failed
-        self._secrets = secrets
         self._timing = timing
-        self._authorization = identity.authorization()
-        self._sender = Sender(timing.call, self._give_up, failed, self._prepare)
+        launches = Launches(secrets, submit, self.perform_all)
+        route = Route(self._connect, self._credentials, timing.call, launches.prepare, launches.refused)
+        self._sender = Sender(route, self._give_up, failed)
         self._dialer = Dialer(_masters(master), timing.first_pause, timing.longest_pause)
         self._detector = Detector(master, self._lead, failed) if master.startswith(_ZOOKEEPER) else None
         self._address: Address | None = None
@@ -122,22 +133,20 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
         self._wanting_offers: set[str] = set()  # of the roles
         self._told_roles: list[str] = []  # to the master, on the present stream
         self._refusals = 0
+        self._subscribed_at = 0.0
 
     # ------------------------------------------------------------------- for the shell
 
     def perform(self, effect: MesosCall) -> None:
-        """Queue the call an effect asks for; dropped without a subscription: the core asks again after the next."""
-        if isinstance(effect, SetRoles):
-            self._set_roles(list(effect.roles))
-            return
+        """``perform_all`` of one."""
+        self.perform_all((effect,))
+
+    def perform_all(self, effects: Sequence[MesosCall]) -> None:
+        """Queue the calls the effects ask for; dropped without a subscription: the core asks again after the next."""
         with self._lock:
-            if isinstance(effect, Revive):
-                self._wanting_offers.update(effect.roles)
-            elif isinstance(effect, Suppress):
-                self._wanting_offers.difference_update(effect.roles)
-        framework_id = self.framework_id
-        if framework_id is None or not self._sender.send(call_body(effect, framework_id)):
-            _log.debug("no subscription: call dropped", call=type(effect).__name__)
+            calls = [call for effect in effects if (call := self._call(effect)) is not None]
+            if calls and not self._sender.send(calls):
+                _log.info("no subscription: calls dropped", calls=len(calls))
 
     def start(self) -> None:
         """Begin to look for the master; returns at once."""
@@ -154,7 +163,6 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
             raise ValueError("podexec never tears its framework down: remove the pods instead")
         if self._detector is not None:
             self._detector.stop()
-        self._agents.stop()
         super(MesosSchedulerDriver, self).stop()
 
     def join(self) -> None:
@@ -183,45 +191,35 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
         if "id" in info:
             body["framework_id"] = info["id"]
         data = orjson.dumps(body)
-        headers = {
-            "Host": self.master,
-            **self._headers(),
-            "Accept": "application/json",
-            "Connection": "close",
-            "Content-Length": str(len(data)),
-        }
-        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return f"POST {CALL_PATH} HTTP/1.1\r\n{head}\r\n".encode() + data
+        return request(head(self.master, self._credentials.authorization(now=True), Connection="close"), data)
 
     def on_subscribed(self, info: Json) -> None:
         """The subscription is granted: calls can be sent, and the back-off starts over."""
         assert self._address is not None
         assert self._stream is not None
+        framework_id = value_of(info.get("framework_id"), "framework_id")
         is_known = self.framework_id is not None
-        self.framework_id = info["framework_id"]["value"]
+        self.framework_id = framework_id
         heartbeat = float(info.get("heartbeat_interval_seconds") or self._timing.heartbeat)
         self._stream.silence = heartbeat * self._timing.missed_heartbeats
         with self._lock:
             self._dialer.subscribed()
+            self._subscribed_at = time.monotonic()
             self._refusals = 0
-            self._subscription = Subscription(self._address, self.stream_id, self._headers())
-        self._sender.subscribed(self._subscription)
+            self._subscription = Subscription(self._address, self.stream_id, framework_id)
+            self._sender.subscribed(self._subscription)
         master: Json = {"hostname": self._address.host, "port": self._address.port}
-        version = info.get("master_info", {}).get("version")
+        master_info: Json = info.get("master_info") or {}
+        version = master_info.get("version")
         if version:
             # Not kept in self.version, which pymesos would take apart at every offer.
             master["version"] = version
+        if "domain" in master_info:
+            master["domain"] = master_info["domain"]
         if is_known:
             self.sched.reregistered(self, master)
         else:
             self.sched.registered(self, info["framework_id"], master)
-
-    def on_failure(self, failure: Json) -> None:
-        """An agent or an executor is gone; the executor's status may be missing."""
-        if "executor_id" in failure:
-            self.sched.executorLost(self, failure["executor_id"], failure.get("agent_id", {}), failure.get("status"))
-        else:
-            self.sched.slaveLost(self, failure.get("agent_id", {}))
 
     def on_error(self, event: Json) -> None:
         """The master will have nothing more to do with this framework, or with this scheduler: to go on would be a
@@ -233,7 +231,7 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
 
     def _send(self, body: Json, *_: Any, **__: Any) -> Json:
         """pymesos' calls take the same way as ours."""
-        self._sender.send(body)
+        self._sender.send((body,))
         return {}
 
     def _notify(self) -> None:
@@ -255,6 +253,7 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
             with self._lock:
                 self._started = False
                 self._wakeup_fds = None
+            self._agents.stop()
             self._sender.stop(_JOIN)
             os.close(reader)
             os.close(writer)
@@ -264,52 +263,67 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
             with self._lock:
                 self._turn_away = None
                 self._address = address = self._dialer.target()
-            with contextlib.suppress(InterruptedStreamError):
+            with contextlib.suppress(InterruptedWaitError):
                 wakeup.sleep(None if address is None else self._follow(address, wakeup))
 
     def _follow(self, address: Address, wakeup: Wakeup) -> float:
         """Subscribe and hear events until the stream ends; gives the seconds to wait before the next."""
         self._master = str(address)
-        silence = self._timing.heartbeat * self._timing.missed_heartbeats
-        with Stream(address, wakeup, self._timing.connect, silence) as stream:
-            self._stream = stream
-            try:
+        try:
+            with self._connect(address, wakeup) as connected:
+                self._stream = stream = Stream(connected, self._timing.heartbeat * self._timing.missed_heartbeats)
                 self.stream_id = stream.open(self.gen_request())
-                for record in stream.records():
-                    self._hear(record)
-            except RedirectedError as redirect:
-                _log.info("redirected", master=self._master, to=str(redirect.address))
-                return self._locked(functools.partial(self._dialer.redirected, redirect.address))
-            except RefusedError as refusal:
-                return self._refused(refusal)
-            except StreamEndedError as end:
-                return self._again(str(end))
-            except InterruptedStreamError:
-                return self._turned_away(address)
-            finally:
-                self._stream_over()
+                for records in stream.records():
+                    self._hear(records)
+        except RedirectedError as redirect:
+            _log.info("redirected", master=self._master, to=str(redirect.address))
+            with self._lock:
+                return self._dialer.redirected(redirect.address)
+        except RefusedError as refusal:
+            return self._refused(refusal)
+        except ConnectionEndedError as end:
+            return self._again(str(end))
+        except InterruptedWaitError:
+            return self._turned_away(address)
+        finally:
+            self._stream_over()
         raise AssertionError("a stream of records ends only by an exception")
 
-    def _hear(self, record: bytes) -> None:
+    def _hear(self, records: Iterable[Record]) -> None:
+        """Take in what was received at once, and submit what it means at once."""
+        try:
+            for record in records:
+                self._hear_one(record)
+        finally:
+            self._submit_heard()
+
+    def _hear_one(self, record: Record) -> None:
         try:
             event = parsed(record)
         except ValueError as error:
-            raise StreamEndedError(f"the master sent an event that is not JSON: {error}") from error
+            raise ConnectionEndedError(f"the master sent an event that is not JSON: {error}") from error
         try:
             self.process_event(event)
         except MalformedError as error:
             _log.error("an event was not understood, and not acknowledged", type=event.get("type"), error=str(error))
-        if self.aborted:
-            raise InterruptedStreamError
+        if not self._started:
+            raise InterruptedWaitError
+
+    def _submit_heard(self) -> None:
+        if self._heard:
+            heard = tuple(self._heard)
+            self._heard.clear()
+            self._submit(heard)
 
     def _stream_over(self) -> None:
         with self._lock:
             was_subscribed = self._subscription is not None
             self._subscription = self._stream = None
             self.stream_id = None
-        self._sender.unsubscribed()
+            self._sender.unsubscribed()
         if was_subscribed:
             self.on_close()
+        self._submit_heard()
 
     def _turned_away(self, address: Address) -> float:
         """The stream was left on purpose: for another master at once, for the same one after a pause."""
@@ -318,13 +332,17 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
                 return 0.0
             goes_elsewhere = self._dialer.target() != address
             why = str(self._turn_away)
+            useless = self._subscription is not None
         if goes_elsewhere:
             _log.info("left the master", master=self._master, reason=why)
             return 0.0
-        return self._again(why)
+        return self._again(why, useless=useless)
 
-    def _again(self, why: str) -> float:
-        pause: float = self._locked(self._dialer.failed)
+    def _again(self, why: str, *, useless: bool = False) -> float:
+        """What failed is tried again; ``useless``: it was a subscription, but nothing could be done with it."""
+        with self._lock:
+            held = time.monotonic() - self._subscribed_at
+            pause = self._dialer.useless(held) if useless else self._dialer.failed()
         _log.warning("not connected to the master", master=self._master, reason=why, again_in=round(pause, 1))
         return pause
 
@@ -335,31 +353,29 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
                 self.on_error({"message": f"the master at {self._master} does not let this framework in: {refusal}"})
         return self._again(str(refusal))
 
-    # --------------------------------------------------------------- the sender's thread
-
-    def _prepare(self, body: Json) -> Json:
-        """Put the secrets in. Of what cannot be launched without one, the core hears as it would from the master."""
-        if self._secrets is None:
-            return body
-        body, undelivered = with_secrets(body, self._secrets)
-        for launch in undelivered:
-            for task_id in launch.task_ids:
-                self._submit(
-                    StatusUpdated(task_id, Condition.ERROR, launch.agent_id, None, time.time(), launch.message)
-                )
-        return body
-
     # ------------------------------------------------------------------------ helpers
 
-    def _set_roles(self, roles: list[str]) -> None:
+    def _connect(self, address: Address, wakeup: Wakeup) -> AbstractContextManager[Connection]:
+        return connection(address, self._tls, wakeup, self._timing.connect)
+
+    def _call(self, effect: MesosCall) -> Call | None:
+        """What to send for an effect, if anything. Under the lock."""
+        if isinstance(effect, SetRoles):
+            return self._set_roles(list(effect.roles))
+        if isinstance(effect, Revive):
+            self._wanting_offers.update(effect.roles)
+        elif isinstance(effect, Suppress):
+            self._wanting_offers.difference_update(effect.roles)
+        return effect
+
+    def _set_roles(self, roles: list[str]) -> Call | None:
         """Change the roles of every subscription from now on, and of the present one unless it has them."""
-        with self._lock:
-            self._framework["roles"] = roles
-            self._wanting_offers.intersection_update(roles)
-            if self.framework_id is None or roles == self._told_roles:
-                return
-            if self._sender.send(update_framework(self.framework, self._suppressed())):
-                self._told_roles = roles
+        self._framework["roles"] = roles
+        self._wanting_offers.intersection_update(roles)
+        if self._subscription is None or roles == self._told_roles:
+            return None
+        self._told_roles = roles
+        return update_framework(self.framework, self._suppressed())
 
     def _suppressed(self) -> list[str]:
         return [role for role in self._framework["roles"] if role not in self._wanting_offers]
@@ -383,17 +399,6 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
                 return
             self._turn_away = why
         self._notify()
-
-    def _headers(self) -> dict[str, str]:
-        """Made anew for every use: pymesos shares one dictionary among all its drivers."""
-        headers = {"Content-Type": "application/json"}
-        if self._authorization is not None:
-            headers["Authorization"] = self._authorization
-        return headers
-
-    def _locked(self, ask: Callable[[], float]) -> float:
-        with self._lock:
-            return ask()
 
 
 def _masters(master: str) -> tuple[Address, ...]:

@@ -1,12 +1,11 @@
 """Who this framework is to Mesos: the FrameworkInfo of every subscription. Pure."""
 
-import base64
 from dataclasses import dataclass
 
 from scheduler.model.json import Json
 
 _WEEK = 604800.0
-_CAPABILITIES = ("MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE", "RESERVATION_REFINEMENT")
+_CAPABILITIES = ("MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE", "RESERVATION_REFINEMENT", "REGION_AWARE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,6 @@ class FrameworkIdentity:
         webui_url: where Mesos' own pages link to.
         hostname: of this scheduler.
         principal: who pays for it; needed where the master authenticates frameworks.
-        secret: the principal's, sent as HTTP basic authentication.
         failover_timeout: seconds for which Mesos keeps the tasks of a framework that is away.
         gpus: whether to be offered agents with GPUs, which Mesos keeps for those who ask.
     """
@@ -30,15 +28,8 @@ class FrameworkIdentity:
     webui_url: str | None = None
     hostname: str | None = None
     principal: str | None = None
-    secret: str | None = None
     failover_timeout: float = _WEEK
     gpus: bool = False
-
-    def authorization(self) -> str | None:
-        """The HTTP header that proves the principal."""
-        if self.principal is None or self.secret is None:
-            return None
-        return "Basic " + base64.b64encode(f"{self.principal}:{self.secret}".encode()).decode("ascii")
 
     def info(self) -> Json:
         """The FrameworkInfo, without the id that only the driver knows."""

@@ -1,18 +1,23 @@
-"""Secrets in launches: the references that the core wrote become values, right before they are sent. Pure but for the
-source that is asked.
+"""Launches on their way out: the references to secrets that the core wrote become values, right before they are sent.
 
 Masters show a task's container to everyone, and agents its command while the executor starts. Where that is podexec's
 own, both keep their references, and the executor gets them with the values in ``TaskInfo.data``, which nobody shows.
 """
 
 import base64
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from podexec.wire import TaskData
+from scheduler.core.effects import Decline
+from scheduler.core.events import Event, StatusUpdated
 from scheduler.model.json import Json
-from scheduler.shell.ports import SecretError, Secrets
+from scheduler.model.records import Condition
+from scheduler.shell.ports import MesosCall, SecretError, Secrets
 
 _REFERENCE = "REFERENCE"
 _LAUNCH = "LAUNCH_GROUP"
@@ -20,7 +25,7 @@ _LAUNCH = "LAUNCH_GROUP"
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """A launch that was not sent, and why."""
+    """A launch that was not made, and why."""
 
     task_ids: tuple[str, ...]
     agent_id: str
@@ -61,6 +66,47 @@ def with_secrets(call: Json, secrets: Secrets) -> tuple[Json, tuple[Undelivered,
     return {**rest, "type": "DECLINE", "decline": decline}, tuple(undelivered)
 
 
+class Launches:
+    """Launches on their way to the master. Of those that are not made the core hears as it would from the master."""
+
+    def __init__(
+        self,
+        secrets: Secrets | None,
+        submit: Callable[[Sequence[Event]], None],
+        perform: Callable[[Sequence[MesosCall]], None],
+    ) -> None:
+        """``secrets`` has the values for references; without it these are sent themselves."""
+        self._secrets = secrets
+        self._submit = submit
+        self._perform = perform
+
+    def prepare(self, accept: Json) -> Json:
+        """The ACCEPT with the secrets in, without what cannot be launched for want of one."""
+        if self._secrets is None:
+            return accept
+        call, undelivered = with_secrets(accept, self._secrets)
+        self._not_made(undelivered)
+        return call
+
+    def refused(self, accept: bytes, why: str) -> None:
+        """The master did nothing of an ACCEPT, and still counts its offers as ours: give them back."""
+        call = orjson.loads(accept)["accept"]
+        launches = [operation for operation in call["operations"] if operation["type"] == _LAUNCH]
+        self._not_made([_undelivered(launch, f"the master refused the launch: {why}") for launch in launches])
+        offer_ids = tuple(offer_id["value"] for offer_id in call["offer_ids"])
+        self._perform((Decline(offer_ids, call["filters"]["refuse_seconds"]),))
+
+    def _not_made(self, launches: Iterable[Undelivered]) -> None:
+        now = time.time()
+        statuses = [
+            StatusUpdated(task_id, Condition.ERROR, launch.agent_id, None, now, launch.message)
+            for launch in launches
+            for task_id in launch.task_ids
+        ]
+        if statuses:
+            self._submit(statuses)
+
+
 _Ask = Callable[[str], bytes]
 
 
@@ -79,7 +125,8 @@ def _task(task: Json, is_ours: bool, ask: _Ask) -> Json:
     valued = {part: _valued(task[part], asks[part]) for part in asks if part in task}
     changed = {part: value for part, value in valued.items() if value != task[part]}
     if changed and is_ours:
-        return {**task, "data": TaskData(changed).encode()}
+        said = TaskData.decode(task["data"]) if "data" in task else TaskData()
+        return {**task, "data": TaskData(changed, said.behaviour).encode()}
     return {**task, **changed}
 
 

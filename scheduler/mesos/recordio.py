@@ -1,9 +1,9 @@
 """RecordIO, the framing of Mesos' event streams: a length in decimal, a newline, that many bytes. Pure."""
 
-from collections.abc import Iterator
-
 MAX_RECORD = 256 * 1024 * 1024
 _MAX_LENGTH_DIGITS = 10
+
+Record = bytes | bytearray
 
 
 class FramingError(Exception):
@@ -16,39 +16,43 @@ class RecordReader:
     def __init__(self, max_record: int = MAX_RECORD) -> None:
         self._max_record = max_record
         self._buffer = bytearray()
-        self._length: int | None = None
+        self._needed = 0  # bytes of the buffer before which no record can be complete
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take bytes in, and give the records that are complete now. Raises FramingError."""
+    def feed(self, data: Record, records: list[Record]) -> None:
+        """Take bytes in, and append the records that are complete now. Raises FramingError."""
+        if not self._buffer:
+            rest = self._take(data, records)
+            if rest < len(data):
+                self._buffer += data[rest:]
+            return
         self._buffer += data
+        if len(self._buffer) >= self._needed:
+            data, self._buffer = self._buffer, bytearray()
+            self._buffer += data[self._take(data, records) :]
+
+    def _take(self, data: Record, records: list[Record]) -> int:
+        """Append the records that are complete; gives where the first incomplete one starts."""
         start = 0
-        try:
-            while True:
-                if self._length is None:
-                    newline = self._buffer.find(b"\n", start, start + _MAX_LENGTH_DIGITS + 1)
-                    if newline < 0:
-                        self._check_unfinished(start)
-                        return
-                    self._length = self._parse_length(bytes(self._buffer[start:newline]))
-                    start = newline + 1
-                end = start + self._length
-                if len(self._buffer) < end:
-                    return
-                record = bytes(memoryview(self._buffer)[start:end])
-                self._length = None
-                start = end
-                yield record
-        finally:
-            del self._buffer[:start]
+        while True:
+            newline = data.find(b"\n", start, start + _MAX_LENGTH_DIGITS + 1)
+            if newline < 0:
+                self._check_unfinished(data[start : start + _MAX_LENGTH_DIGITS + 1])
+                self._needed = 0
+                return start
+            end = newline + 1 + self._length(data[start:newline])
+            if end > len(data):
+                self._needed = end - start
+                return start
+            records.append(data[newline + 1 : end])
+            start = end
 
-    def _check_unfinished(self, start: int) -> None:
-        rest = len(self._buffer) - start
-        if rest > _MAX_LENGTH_DIGITS or (rest and not self._buffer[start:].isdigit()):
-            raise FramingError(f"a record's length was expected, not {bytes(self._buffer[start : start + 20])!r}")
+    def _check_unfinished(self, rest: Record) -> None:
+        if len(rest) > _MAX_LENGTH_DIGITS or (rest and not rest.isdigit()):
+            raise FramingError(f"a record's length was expected, not {bytes(rest)!r}")
 
-    def _parse_length(self, digits: bytes) -> int:
+    def _length(self, digits: Record) -> int:
         if not digits.isdigit():
-            raise FramingError(f"a record's length was expected, not {digits[:20]!r}")
+            raise FramingError(f"a record's length was expected, not {bytes(digits)!r}")
         length = int(digits)
         if length > self._max_record:
             raise FramingError(f"a record of {length} bytes is longer than the {self._max_record} this reader takes")

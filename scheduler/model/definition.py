@@ -7,10 +7,12 @@ JSON names are camelCase, as in Marathon's API; sizes are MiB, times seconds unl
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Tag
-from pydantic.alias_generators import to_camel
+from pydantic import Field, Tag
 
+from scheduler.model.base import Model
+from scheduler.model.running import Check, Dependency, Exec, HealthCheck, Lifecycle, ReadinessCheck, Restarts
 from scheduler.model.values import (
+    LONGEST_SECONDS,
     OBJECT_OR_TEXT,
     TAG,
     TEXT_OR_OBJECT,
@@ -34,24 +36,12 @@ from scheduler.model.values import (
     Operator,
     Path,
     Port,
-    Scheme,
+    RestartPolicy,
     Text,
     WholeSize,
 )
 
 MOST_INSTANCES = 100_000  # more than podexec is built for are a slip of the finger
-LONGEST_GRACE = 2**31 - 1.0  # Mesos counts nanoseconds, in 64 bits
-
-
-class Model(BaseModel):
-    """What every part of a definition has in common.
-
-    Frozen, camelCase in JSON, unknown keys ignored, no silent conversions.
-    """
-
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="ignore", alias_generator=to_camel, populate_by_name=True, allow_inf_nan=False
-    )
 
 
 class EnvironmentSecret(Model):
@@ -117,20 +107,6 @@ class ExecutorResources(Model):
     disk: ExecutorDisk = 10.0
 
 
-class Command(Model):
-    """Either a line for ``/bin/sh -c`` or an argument vector. ``shell`` wins if both are given."""
-
-    shell: Text | None = None
-    argv: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-
-
-class Exec(Model):
-    """What to run. ``overrideEntrypoint``: argv replaces the image's entrypoint too."""
-
-    command: Command
-    override_entrypoint: bool | None = None
-
-
 class Endpoint(Model):
     """A port other services reach. ``hostPort`` 0: any free port of the agent; absent: none."""
 
@@ -158,50 +134,6 @@ class Image(Model):
     labels: Labels = {}
 
 
-class HttpCheck(Model):
-    """Healthy when a GET is answered with 200 to 399."""
-
-    endpoint: Name
-    path: Path | None = None
-    scheme: Scheme = "HTTP"
-
-
-class TcpCheck(Model):
-    """Healthy when a connection can be made."""
-
-    endpoint: Name
-
-
-class CommandCheck(Model):
-    """Healthy when a command, run inside the container, exits with 0."""
-
-    command: Command
-
-
-class HealthCheck(Model):
-    """Exactly one of http, tcp and exec. A container that fails ``maxConsecutiveFailures`` times is killed."""
-
-    http: HttpCheck | None = None
-    tcp: TcpCheck | None = None
-    exec: CommandCheck | None = None
-    grace_period_seconds: Count = 300
-    interval_seconds: Count = 60
-    max_consecutive_failures: Count = 3
-    timeout_seconds: Count = 20
-    delay_seconds: Count = 15
-
-
-class Check(Model):
-    """As a health check, but nothing is killed: what it finds is reported, and the container counts as ready by it."""
-
-    http: HttpCheck | None = None
-    tcp: TcpCheck | None = None
-    exec: CommandCheck | None = None
-    interval_seconds: Count = 60
-    timeout_seconds: Count = 20
-    delay_seconds: Count = 15
-
-
 class VolumeMount(Model):
     """Where a container sees a volume of the pod. A relative path lies in the sandbox."""
 
@@ -220,12 +152,6 @@ class Artifact(Model):
     dest_path: Path | None = None
 
 
-class Lifecycle(Model):
-    """How a container ends: the time between SIGTERM and SIGKILL."""
-
-    kill_grace_period_seconds: float | None = Field(default=None, ge=0, le=LONGEST_GRACE)
-
-
 class Container(Model):
     """One container of the pod: one Mesos task of the group."""
 
@@ -238,13 +164,25 @@ class Container(Model):
     environment: Environment = {}
     user: str | None = None
     health_check: HealthCheck | None = None
+    health_checks: tuple[HealthCheck, ...] = ()
     check: Check | None = None
+    readiness_check: ReadinessCheck | None = None
+    restart_policy: RestartPolicy | None = None
+    restarts: Restarts | None = None
+    essential: bool | None = None
+    depends_on: tuple[Dependency, ...] = ()
+    max_run_seconds: float | None = Field(default=None, gt=0, le=LONGEST_SECONDS)
     linux_info: LinuxInfo | None = None
     tty: bool | None = None
     volume_mounts: tuple[VolumeMount, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     labels: Labels = {}
     lifecycle: Lifecycle | None = None
+
+    @property
+    def every_health_check(self) -> tuple[HealthCheck, ...]:
+        """All its health checks: the one and the others."""
+        return (*(() if self.health_check is None else (self.health_check,)), *self.health_checks)
 
 
 class PersistentVolume(Model):
@@ -369,6 +307,7 @@ class PodDefinition(Model):
     role: Text | None = None
     linux_info: LinuxInfo | None = None
     legacy_shared_cgroups: bool | None = None
+    dependencies: tuple[Text, ...] = ()
     port_environment: bool | None = None
 
     @property

@@ -69,6 +69,10 @@ DESCRIPTIONS: dict[str, dict[str, Description]] = {
         "legacySharedCgroups": _of(
             "The containers share their executor's cgroup; nothing can have `resourceLimits` then.", True, "false"
         ),
+        "dependencies": _of(
+            "Pods that this one needs: it starts, and is updated, when they are ready; they are not removed before it.",
+            ["/shop/db"],
+        ),
         "portEnvironment": _of(
             'Give containers `PORT0`, `PORTS`, `PORT_<NAME>` too. The label `portEnvironment: "true"` does the same.',
             True,
@@ -91,7 +95,36 @@ DESCRIPTIONS: dict[str, dict[str, Description]] = {
         "environment": _of("Variables, on top of the pod's.", _ENVIRONMENT),
         "user": _of("As whom it runs; not empty.", "nobody", "the pod's `user`"),
         "healthCheck": _of("Ends the pod's instance when it fails.", {"tcp": {"endpoint": "http"}}),
+        "healthChecks": _of(
+            "More health checks, each judged by itself; the container is healthy if all are.",
+            [{"exec": {"command": {"shell": "test -e alive"}}}],
+        ),
         "check": _of("Reports whether the container is ready; ends nothing.", {"tcp": {"endpoint": "http"}}),
+        "readinessCheck": _of(
+            "Tells when the container can be used: deployments wait for it, other containers may, nothing ends by it.",
+            {"http": {"endpoint": "http", "path": "/ready"}},
+            "ready by its `check` or, without one, while it runs",
+        ),
+        "restartPolicy": _of(
+            "Start it again in place when it ended by itself, could not be launched, was unhealthy or ran too long: "
+            "`never`, `onFailure` (not if it exited with 0), `always`. In any case.",
+            "onFailure",
+            "`never`",
+        ),
+        "restarts": _of("How often and how soon it is started again.", {"limit": 5}, "the defaults of Restarts"),
+        "essential": _of(
+            "With `false` its end does not end the pod's instance, and it is ended when all essential containers have. "
+            "At least one container is essential.",
+            False,
+            "true",
+        ),
+        "dependsOn": _of(
+            "Containers that must have come so far before it starts. Containers stop in the reverse order. No circles.",
+            [{"container": "db", "condition": "ready"}],
+        ),
+        "maxRunSeconds": _of(
+            "A run that takes longer is killed at once and has failed; seconds, also fractions.", 3600, "no end"
+        ),
         "linuxInfo": _of("Settings of the kernel.", {"seccomp": {"unconfined": True}}),
         "tty": _of("Give it a terminal.", True, "false"),
         "volumeMounts": _of("Where it sees volumes of the pod.", [{"name": "data", "mountPath": "/data"}]),
@@ -164,6 +197,34 @@ DESCRIPTIONS: dict[str, dict[str, Description]] = {
         "timeoutSeconds": _of("A check without an answer says nothing; seconds.", 5),
         "delaySeconds": _of("Before the first check; seconds.", 2),
     },
+    "ReadinessCheck": _CHECKS
+    | {
+        "intervalSeconds": _of("From one check to the next; seconds.", 2),
+        "maxConsecutiveFailures": _of("So many failures in a row, and it is no longer ready.", 1),
+        "timeoutSeconds": _of("A check without an answer failed; seconds.", 1),
+        "delaySeconds": _of("Before the first check; seconds.", 2),
+    },
+    "Dependency": {
+        "container": _of("Another container of the pod.", "db"),
+        "condition": _of(
+            "`started`: it runs. `ready`: its readiness check and `check` pass; without any, it is healthy, or runs. "
+            "`succeeded`: it ended with 0; not with `restartPolicy: always`. In any case.",
+            "succeeded",
+        ),
+    },
+    "Restarts": {
+        "limit": _of("So many restarts in a row, then it ends as without restarts.", 5, "no limit"),
+        "backoffSeconds": _of("The first wait; seconds.", 0.5),
+        "backoffFactor": _of("Each further wait is so many times the last.", 1.5),
+        "maxBackoffSeconds": _of("The longest wait; seconds.", 60),
+        "resetAfterSeconds": _of("A run that lasts so long makes `limit` and waits begin anew; seconds.", 60),
+    },
+    "PreStop": {
+        "command": _of(
+            "Run in the container; SIGTERM follows when it ends, SIGKILL when the grace period does.",
+            {"shell": "./drain"},
+        )
+    },
     "HttpCheck": {
         "endpoint": _of("An endpoint of this container.", "http"),
         "path": _of("What to ask for; starts with a slash.", "/health", "/"),
@@ -196,7 +257,12 @@ DESCRIPTIONS: dict[str, dict[str, Description]] = {
         "destPath": _of("Its name in the sandbox.", "app.tgz", "as the URI ends"),
     },
     "Lifecycle": {
-        "killGracePeriodSeconds": _of("From SIGTERM to SIGKILL; seconds, also fractions.", 2.5, "the executor's 3 s")
+        "killGracePeriodSeconds": _of(
+            "From SIGTERM, or from the beginning of `preStop`, to SIGKILL; seconds, also fractions.",
+            2.5,
+            "the executor's 3 s",
+        ),
+        "preStop": _of("A command that prepares its end.", {"command": {"shell": "./drain"}}),
     },
     "Volume": {
         "name": _of("The volume's name, unique in the pod.", "data"),

@@ -5,7 +5,6 @@ from typing import Any
 from scheduler.model.definition import (
     Container,
     Endpoint,
-    Lifecycle,
     LinuxInfo,
     Network,
     PersistentVolume,
@@ -17,6 +16,7 @@ from scheduler.model.definition import (
 )
 from scheduler.model.ids import canonical
 from scheduler.model.rules import Site
+from scheduler.model.running import Lifecycle
 
 _RESIDENT_UPGRADE = Upgrade(minimum_health_capacity=0.5, maximum_over_capacity=0.0)
 
@@ -37,6 +37,7 @@ def normalise(definition: PodDefinition, site: Site) -> PodDefinition:
             "scheduling": _scheduling(definition.scheduling, definition.resident),
             "linux_info": _said(definition.linux_info, LinuxInfo()),
             "legacy_shared_cgroups": definition.legacy_shared_cgroups or None,
+            "dependencies": tuple(dict.fromkeys(map(canonical, definition.dependencies))),
         }
     )
 
@@ -54,6 +55,8 @@ def _container(container: Container, host_ports: bool) -> Container:
     return container.model_copy(
         update={
             "endpoints": endpoints,
+            "restart_policy": _said(container.restart_policy, "never"),
+            "essential": _said(container.essential, True),
             "lifecycle": _said(container.lifecycle, Lifecycle()),
             "linux_info": _said(container.linux_info, LinuxInfo()),
             "resource_limits": _said(container.resource_limits, ResourceLimits()),
@@ -94,5 +97,5 @@ def _scheduling(scheduling: Scheduling, resident: bool) -> Scheduling:
 
 
 def _said(value: Any, nothing: Any) -> Any:
-    """An object that says nothing is none: it would not be shown."""
+    """What says nothing is none: it would not be shown, and to leave it out is no change."""
     return None if value == nothing else value

@@ -25,26 +25,39 @@ class Condition(StrEnum):
     KILLED = "Killed"
     ERROR = "Error"
     GONE = "Gone"
+    GONE_BY_OPERATOR = "GoneByOperator"  # gone because an operator said so of the agent, with all that was on it
     DROPPED = "Dropped"
     UNREACHABLE = "Unreachable"
+    UNREACHABLE_INACTIVE = "UnreachableInactive"  # of an instance: out of reach for so long that it is replaced
     UNKNOWN = "Unknown"  # the master has not heard of it; believed only after a while
 
-    @property
-    def terminal(self) -> bool:
-        """Whether no later update can bring the task back."""
-        return self in _TERMINAL
+    terminal: bool  # whether no later update can bring the task back
+
+    # Members are looked up in tables at every status update; the enum's own hash is computed in Python.
+    __hash__ = str.__hash__
 
 
-_TERMINAL = frozenset(
-    {Condition.FINISHED, Condition.FAILED, Condition.KILLED, Condition.ERROR, Condition.GONE, Condition.DROPPED}
+_TERMINAL = (
+    Condition.FINISHED,
+    Condition.FAILED,
+    Condition.KILLED,
+    Condition.ERROR,
+    Condition.GONE,
+    Condition.GONE_BY_OPERATOR,
+    Condition.DROPPED,
 )
+for _condition in Condition:  # an attribute, not a look into a set: it is asked for at every status update
+    _condition.terminal = _condition in _TERMINAL
 
 
 class Goal(StrEnum):
     """What is wanted of an instance."""
 
+    __hash__ = str.__hash__
+
     RUNNING = "Running"
-    DECOMMISSIONED = "Decommissioned"  # kill it, then forget it
+    STOPPED = "Stopped"  # kill it, but keep it with its volumes
+    DECOMMISSIONED = "Decommissioned"  # kill it, free its volumes, then forget it
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +92,8 @@ class Task:
         container: the container's name in the definition.
         since: when the condition last changed.
         healthy: what the executor's health check last said; None before it spoke.
+        ready: what its readiness check, or its check, last said; None before it spoke.
+        restarts: how often its executor started the container again.
         reason: Mesos' reason of the last update.
     """
 
@@ -92,6 +107,37 @@ class Task:
     message: str = ""
     reason: str | None = None
     networks: tuple[NetworkAddress, ...] = ()
+    ready: bool | None = None
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalVolume:
+    """A persistent volume that Mesos keeps for an instance.
+
+    Attributes:
+        name: of the volume in the definition.
+        persistence_id: by which Mesos knows it.
+    """
+
+    name: str
+    persistence_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What an agent keeps for one instance across its launches: resources, and the volumes on them.
+
+    Attributes:
+        confirmed: whether the agent was seen to keep it, by an offer of it or by a task that ran on it. False: it was
+            asked for, or its end was, and nothing was seen of that yet.
+        since: when it was confirmed, or asked for, or its end was.
+    """
+
+    agent: Agent
+    volumes: tuple[LocalVolume, ...]
+    confirmed: bool
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +146,13 @@ class Instance:
 
     Attributes:
         version: the version of the definition it runs, or will run.
+        config_version: the pod's when it was launched last; an instance with another one is outdated.
         tasks: the tasks of the current incarnation; empty while it waits for an offer.
         host_ports: endpoint name and allocated host port, in the definition's order.
         since: when condition or health last changed.
+        killing: whether its present incarnation is to end, though the instance is to run on.
+        inactive: whether it was out of reach for longer than its definition waits; it is replaced meanwhile.
+        reservation: what is kept for it on an agent; it runs there and nowhere else.
     """
 
     id: str
@@ -117,6 +167,10 @@ class Instance:
     executor_id: str | None = None
     tasks: tuple[Task, ...] = ()
     host_ports: tuple[tuple[str, int], ...] = ()
+    config_version: str = ""
+    killing: bool = False
+    inactive: bool = False
+    reservation: Reservation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +199,7 @@ class Pod:
 
     Attributes:
         version: the current definition's version.
-        config_version: the version of the last change that needs a restart; an instance at or after it is current.
+        config_version: the version of the last change that needs a restart; an instance with the same is current.
         terminations: the last ended incarnations, newest last.
     """
 
@@ -153,6 +207,58 @@ class Pod:
     version: str
     config_version: str
     terminations: tuple[Termination, ...] = ()
+
+
+class Action(StrEnum):
+    """What a deployment does to a pod, under Marathon's names."""
+
+    START = "StartPod"  # make it known; starts no instance
+    SCALE = "ScalePod"
+    RESTART = "RestartPod"
+    STOP = "StopPod"
+
+
+@dataclass(frozen=True, slots=True)
+class PodChange:
+    """What a deployment changes of one pod.
+
+    Attributes:
+        before: the pod's version and config_version before; None: it was not there.
+        after: its version afterwards; None: it is removed.
+    """
+
+    pod_id: str
+    before: tuple[str, str] | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A change of pods on its way, in steps; forgotten when it is done.
+
+    Attributes:
+        version: when it was asked for, as pods' versions are written.
+        steps: each a set of actions, (action, pod id), that go on side by side.
+        step: counts from 1; the step it is at.
+        released: the pods of the present step whose dependencies were ready; they do not wait again.
+        batch_size: at most so many instances of a pod are replaced at a time; None: as its upgrade strategy allows.
+        deadline: when it is rolled back unless it is done; None: never.
+        time_left: seconds to its deadline, while it is paused.
+        reverts: the deployment that this one rolls back.
+    """
+
+    id: str
+    version: str
+    created_at: float
+    changes: tuple[PodChange, ...]
+    steps: tuple[tuple[tuple[Action, str], ...], ...]
+    step: int = 1
+    released: tuple[str, ...] = ()
+    paused: bool = False
+    batch_size: int | None = None
+    deadline: float | None = None
+    time_left: float | None = None
+    reverts: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

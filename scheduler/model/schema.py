@@ -41,7 +41,10 @@ _ERRORS = {
 _COMMANDS = (
     "/containers()/exec/command",
     "/containers()/healthCheck/exec/command",
+    "/containers()/healthChecks()/exec/command",
     "/containers()/check/exec/command",
+    "/containers()/readinessCheck/exec/command",
+    "/containers()/lifecycle/preStop/command",
 )
 
 

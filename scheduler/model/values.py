@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 LARGEST_INT = 2**31 - 1
+LONGEST_SECONDS = 2**31 - 1.0  # Mesos counts nanoseconds, in 64 bits
 
 # Where a value may be of one of two JSON types, pydantic puts a tag into an error's place; ``schema`` takes it out.
 TAG = "|"
@@ -26,6 +27,11 @@ def _upper(value: Any) -> Any:
 
 def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
+
+
+def _restart_policy(value: Any) -> Any:
+    lower = _lower(value)
+    return "onFailure" if lower == "onfailure" else lower
 
 
 def mebibytes(value: Any) -> Any:
@@ -86,6 +92,8 @@ Labels = dict[str, str]
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=0, le=LARGEST_INT)]
+Positive = Annotated[int, Field(ge=1, le=LARGEST_INT)]
+Seconds = Annotated[float, Field(ge=0, le=LONGEST_SECONDS)]
 
 _Size = Annotated[str, Field(pattern=_SIZES)]
 
@@ -122,4 +130,6 @@ Operator = Annotated[
     Literal["UNIQUE", "CLUSTER", "GROUP_BY", "LIKE", "UNLIKE", "MAX_PER", "IS"], BeforeValidator(_upper)
 ]
 KillSelection = Annotated[Literal["YOUNGEST_FIRST", "OLDEST_FIRST"], BeforeValidator(_upper)]
+DependencyCondition = Annotated[Literal["started", "ready", "succeeded"], BeforeValidator(_lower)]
+RestartPolicy = Annotated[Literal["never", "onFailure", "always"], BeforeValidator(_restart_policy)]
 Disabled = Annotated[Literal["disabled"], BeforeValidator(_lower)]

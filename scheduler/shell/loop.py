@@ -12,17 +12,18 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from scheduler.core.effects import Acknowledge, Done, Effect, Note, Refused, Reply, Stop
+from scheduler.core.effects import Acknowledge, AcknowledgeOperation, Answer, Effect, Note, Publish, Reply, Stop
 from scheduler.core.events import Event, Ticked
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
-from scheduler.shell.ports import Commits, Deadlines, MesosCall, MesosCalls, StoreError
+from scheduler.shell.bus import Bus, Told
+from scheduler.shell.ports import Acknowledgement, Commits, Deadlines, MesosCall, MesosCalls, Meter, StoreError
 
 WorldT = TypeVar("WorldT", bound=Deadlines)
 
@@ -43,7 +44,8 @@ class _Batch:
     calls: list[MesosCall] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
-    acknowledgements: list[Acknowledge] = field(default_factory=list)
+    published: list[Publish] = field(default_factory=list)
+    acknowledgements: list[Acknowledgement] = field(default_factory=list)
     stop: Stop | None = None
 
     def add(self, frame: Frame) -> None:
@@ -61,7 +63,9 @@ class _Batch:
                 self.replies.append(effect)
             case Note():
                 self.notes.append(effect)
-            case Acknowledge():
+            case Publish():
+                self.published.append(effect)
+            case Acknowledge() | AcknowledgeOperation():
                 self.acknowledgements.append(effect)
             case Stop():
                 self.stop = self.stop or effect
@@ -70,8 +74,8 @@ class _Batch:
 
 
 class Shell(Generic[WorldT]):
-    """Runs ``step`` over everything that happens. Only ``submit_threadsafe`` and ``fail_threadsafe`` may be called by
-    other threads.
+    """Runs ``step`` over everything that happens. Only the methods named ``…_threadsafe`` may be called by other
+    threads.
     """
 
     def __init__(
@@ -81,6 +85,8 @@ class Shell(Generic[WorldT]):
         store: Commits,
         calls: MesosCalls,
         *,
+        bus: Bus | None = None,
+        meter: Meter | None = None,
         clock: Callable[[], float] = time.time,
         log: FilteringBoundLogger | None = None,
     ) -> None:
@@ -88,15 +94,22 @@ class Shell(Generic[WorldT]):
         self._step = step
         self._store = store
         self._calls = calls
+        self.bus = bus if bus is not None else Bus()
+        self._meter = meter
         self._clock = clock
         self._log: FilteringBoundLogger = log if log is not None else structlog.get_logger("scheduler")
         self._inbox: deque[Event] = deque()
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._numbers = itertools.count(1)
-        self._requests: dict[int, asyncio.Future[Done | Refused]] = {}
+        self._requests: dict[int, asyncio.Future[Answer]] = {}
         self._stopping = False
         self._failure: BaseException | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait in the inbox."""
+        return len(self._inbox)
 
     # ------------------------------------------------------------------ for the edges
 
@@ -107,8 +120,12 @@ class Shell(Generic[WorldT]):
 
     def submit_threadsafe(self, event: Event) -> None:
         """Hand an event over; from any thread, also before the loop runs."""
+        self.submit_all_threadsafe((event,))
+
+    def submit_all_threadsafe(self, events: Sequence[Event]) -> None:
+        """Hand events over, waking the loop once; from any thread, also before the loop runs."""
         # In this order: a loop that starts just now looks into the inbox after it has made itself known.
-        self._inbox.append(event)
+        self._inbox.extend(events)
         self._wake_threadsafe()
 
     def fail_threadsafe(self, error: BaseException) -> None:
@@ -116,12 +133,12 @@ class Shell(Generic[WorldT]):
         self._failure = self._failure or error
         self._wake_threadsafe()
 
-    async def request(self, make_event: Callable[[int], Event]) -> Done | Refused:
+    async def request(self, make_event: Callable[[int], Event]) -> Answer:
         """Submit the event that ``make_event`` makes of a request's number; the answer comes once it is durable."""
         if self._stopping or self._failure is not None:
             raise ShellError("the scheduler is stopping; ask again when it is back")
         number = next(self._numbers)
-        answer: asyncio.Future[Done | Refused] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._requests[number] = answer
         try:
             self.submit(make_event(number))
@@ -165,15 +182,20 @@ class Shell(Generic[WorldT]):
 
     def _turn(self) -> None:
         """Step through a batch of what was heard, then commit and perform what it came to."""
-        now = self._clock()
+        begun, now = time.perf_counter(), self._clock()
         batch = _Batch()
+        heard = []
         for event in self._drain(now):
+            heard.append(event)
             batch.add(self._step(self._world, event, now))
             if batch.stop is not None:
                 break
-        if batch.changes:
-            self._commit(tuple(batch.changes.values()))
-        self._perform(batch)
+        told = self.bus.number(batch.published)
+        if batch.changes or told:
+            self._commit(tuple(batch.changes.values()), told)
+        self._perform(batch, told)
+        if self._meter is not None:
+            self._meter.turned(heard, batch.calls, batch.replies, batch.published, time.perf_counter() - begun)
         if batch.stop is not None:
             raise ShellError(batch.stop.message)
 
@@ -184,25 +206,29 @@ class Shell(Generic[WorldT]):
         if deadline is not None and deadline <= now:
             yield Ticked()
 
-    def _commit(self, changes: tuple[Change, ...]) -> None:
+    def _commit(self, changes: tuple[Change, ...], told: tuple[Told, ...]) -> None:
         """On this thread, and not beside it: readers of the world never see what is not durable."""
+        begun = time.perf_counter()
         try:
-            self._store.commit(changes)
+            self._store.commit(changes, told)
         except StoreError as error:
             self._log.critical("the store failed: nothing of this batch was performed", error=str(error))
             raise ShellError(f"the store failed: {error}") from error
+        if self._meter is not None:
+            self._meter.committed(time.perf_counter() - begun)
 
-    def _perform(self, batch: _Batch) -> None:
-        for call in batch.calls:
-            self._calls.perform(call)
+    def _perform(self, batch: _Batch, told: tuple[Told, ...]) -> None:
+        if batch.calls:
+            self._calls.perform_all(batch.calls)
         for reply in batch.replies:
             answer = self._requests.get(reply.request)
             if answer is not None and not answer.done():  # whoever asked may have gone away
                 answer.set_result(reply.answer)
+        self.bus.tell(told)
         for note in batch.notes:
             self._log.log(_LEVELS[note.level.upper()], note.text, **dict(note.fields))
-        for acknowledgement in batch.acknowledgements:
-            self._calls.perform(acknowledgement)
+        if batch.acknowledgements:
+            self._calls.perform_all(batch.acknowledgements)
 
     # ------------------------------------------------------------------------ helpers
 

@@ -3,10 +3,26 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from scheduler.core.effects import Accept, Acknowledge, Decline, Kill, Reconcile, Revive, SetRoles, Suppress
+from scheduler.core.effects import (
+    Accept,
+    Acknowledge,
+    AcknowledgeOperation,
+    Decline,
+    Kill,
+    Publish,
+    Reconcile,
+    Reply,
+    Revive,
+    SetRoles,
+    Shutdown,
+    Suppress,
+)
+from scheduler.core.events import Event
 from scheduler.core.frame import Change
+from scheduler.shell.bus import Told
 
-MesosCall = Accept | Decline | Revive | Suppress | SetRoles | Kill | Reconcile | Acknowledge
+Acknowledgement = Acknowledge | AcknowledgeOperation
+MesosCall = Accept | Decline | Revive | Suppress | SetRoles | Kill | Shutdown | Reconcile | Acknowledgement
 
 
 class StoreError(Exception):
@@ -27,15 +43,17 @@ class Secrets(Protocol):
 class MesosCalls(Protocol):
     """The way to the master."""
 
-    def perform(self, effect: MesosCall) -> None:
-        """Send the call without waiting for it, after all earlier ones. Dropped while there is no subscription."""
+    def perform_all(self, effects: Sequence[MesosCall]) -> None:
+        """Send the calls in this order, after all earlier ones, without waiting for them. Dropped while there is no
+        subscription.
+        """
 
 
 class Commits(Protocol):
     """The way to the disk."""
 
-    def commit(self, changes: Sequence[Change]) -> None:
-        """Make all of the changes durable, or none of them and raise StoreError."""
+    def commit(self, changes: Sequence[Change], told: Sequence[Told] = ()) -> None:
+        """Make all of the changes and events durable, or none of them and raise StoreError."""
 
 
 class Deadlines(Protocol):
@@ -43,3 +61,20 @@ class Deadlines(Protocol):
 
     def next_deadline(self) -> float | None:
         """When ``Ticked`` should come next; None: never."""
+
+
+class Meter(Protocol):
+    """Who is told how much the loop does, and how long that takes."""
+
+    def turned(
+        self,
+        events: Sequence[Event],
+        calls: Sequence[MesosCall],
+        replies: Sequence[Reply],
+        published: Sequence[Publish],
+        seconds: float,
+    ) -> None:
+        """A turn is done: what was heard, and what followed."""
+
+    def committed(self, seconds: float) -> None:
+        """A batch is on the disk."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from scheduler.core.frame import Change, Record
+from scheduler.shell.bus import Told
 from scheduler.shell.ports import StoreError
 
 __all__ = ["Store", "StoreError"]
@@ -15,10 +16,13 @@ class Store(Protocol):
     def load(self) -> list[Record]:
         """Every record. Raises StoreError rather than leave one out."""
 
-    def commit(self, changes: Sequence[Change]) -> None:
-        """Make all of the changes durable, in order, or none of them and raise StoreError. Deleting what is not there
-        is no error.
+    def commit(self, changes: Sequence[Change], told: Sequence[Told] = ()) -> None:
+        """Make all of the changes and events durable, in order, or none of them and raise StoreError. Deleting what is
+        not there is no error.
         """
+
+    def tail(self) -> list[Told]:
+        """The last events, oldest first; at least as many as ``bus.KEPT``, if there were."""
 
     def close(self) -> None:
         """Let go of the store. May be called twice."""

@@ -19,7 +19,7 @@ import pydantic
 
 from scheduler.core.frame import Record, key_of
 from scheduler.model.definition import PodDefinition
-from scheduler.model.records import Framework, Instance, Pod
+from scheduler.model.records import Deployment, Framework, Instance, Pod
 from scheduler.store.base import StoreError
 
 
@@ -38,8 +38,9 @@ KINDS: Mapping[type[Record], str] = {
     Pod: "pod",
     PodDefinition: "definition",
     Instance: "instance",
+    Deployment: "deployment",
 }
-VERSIONS: Mapping[str, int] = {"framework": 1, "pod": 1, "definition": 1, "instance": 1}
+VERSIONS: Mapping[str, int] = {"framework": 1, "pod": 1, "definition": 1, "instance": 1, "deployment": 1}
 _TYPES: Mapping[str, type[Record]] = {name: kind for kind, name in KINDS.items()}
 
 

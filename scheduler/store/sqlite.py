@@ -8,23 +8,40 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from scheduler.core.frame import Change, Put, Record
+from scheduler.shell.bus import KEPT, Told
 from scheduler.store.base import StoreError
 from scheduler.store.codec import KINDS, Row, decode, encode
 
 APPLICATION_ID = 0x706F6465  # "pode", in the file's header
-LAYOUT = 1
+LAYOUT = 2  # 1: without events, and with rows in the tree of their keys, where each write of one moves its neighbours
 _LOCK_WAIT = 1.0  # a predecessor that is just ending
+_PAGES_BETWEEN_CHECKPOINTS = 8192  # 32 MiB: a page that is written often is copied into the file once for many times
 
 _CREATE = """
 CREATE TABLE records (
     kind TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (kind, key)
-) STRICT, WITHOUT ROWID
+) STRICT
 """
-_UPSERT = "INSERT OR REPLACE INTO records (kind, key, version, data) VALUES (?, ?, ?, ?)"
+_REBUILD = (
+    "ALTER TABLE records RENAME TO old_records",
+    _CREATE,
+    "INSERT INTO records SELECT kind, key, version, data FROM old_records",
+    "DROP TABLE old_records",
+)
+# Events lie together as they were committed, a line each: a row for every one would cost more than all else.
+_CREATE_EVENTS = "CREATE TABLE events (first INTEGER PRIMARY KEY, lines BLOB NOT NULL) STRICT"
+_UPSERT = """
+INSERT INTO records (kind, key, version, data) VALUES (?, ?, ?, ?)
+ON CONFLICT (kind, key) DO UPDATE SET version = excluded.version, data = excluded.data
+"""
 _DELETE = "DELETE FROM records WHERE kind = ? AND key = ?"
+_ADD_EVENTS = "INSERT INTO events (first, lines) VALUES (?, ?)"
+_DROP_EVENTS = "DELETE FROM events WHERE first < ?"
 
 
 class SqliteStore:
@@ -46,12 +63,21 @@ class SqliteStore:
             rows = self._connection.execute("SELECT kind, key, version, data FROM records").fetchall()
         return [decode(Row(*row)) for row in rows]
 
-    def commit(self, changes: Sequence[Change]) -> None:
-        """Make all of the changes durable in one transaction, or none of them and raise StoreError."""
-        statements = [_statement(change) for change in changes]
+    def commit(self, changes: Sequence[Change], told: Sequence[Told] = ()) -> None:
+        """Make all of the changes and events durable in one transaction, or none of them and raise StoreError."""
+        runs = [(sql, [values for _, values in run]) for sql, run in groupby(map(_statement, changes), itemgetter(0))]
+        if told:
+            runs.append((_ADD_EVENTS, [(told[0].number, b"\n".join(map(_line, told)))]))
+            runs.append((_DROP_EVENTS, [(told[-1].number - 2 * KEPT,)]))
         with self._telling("write"), self._transaction():
-            for sql, values in statements:
-                self._connection.execute(sql, values)
+            for sql, values in runs:
+                self._connection.executemany(sql, values)
+
+    def tail(self) -> list[Told]:
+        """The last events, oldest first."""
+        with self._telling("read"):
+            rows = self._connection.execute("SELECT first, lines FROM events ORDER BY first").fetchall()
+        return [_told(number, line) for first, lines in rows for number, line in enumerate(lines.split(b"\n"), first)]
 
     def close(self) -> None:
         """Let go of the file. May be called twice."""
@@ -87,11 +113,16 @@ class SqliteStore:
             )
         execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA synchronous = FULL")
+        execute(f"PRAGMA wal_autocheckpoint = {_PAGES_BETWEEN_CHECKPOINTS}")
         with self._transaction():  # also takes the write lock, which the exclusive mode then keeps
             if empty:
                 execute(_CREATE)
+                execute(_CREATE_EVENTS)
                 execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                execute(f"PRAGMA user_version = {LAYOUT}")
+            elif layout < LAYOUT:
+                for statement in (*_REBUILD, _CREATE_EVENTS):
+                    execute(statement)
+            execute(f"PRAGMA user_version = {LAYOUT}")
 
     # ------------------------------------------------------------------------ helpers
 
@@ -128,3 +159,12 @@ def _statement(change: Change) -> tuple[str, tuple[object, ...]]:
         row = encode(change.record)
         return _UPSERT, (row.kind, row.key, row.version, row.data)
     return _DELETE, (KINDS[change.kind], change.key)
+
+
+def _line(event: Told) -> bytes:
+    return event.kind.encode() + b" " + event.data
+
+
+def _told(number: int, line: bytes) -> Told:
+    kind, _, data = line.partition(b" ")
+    return Told(number, kind.decode(), data)

@@ -10,7 +10,6 @@ import pytest
 from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, given, settings
 
-from scheduler.api.app import create_app
 from scheduler.api.openapi import document
 from scheduler.core.events import Subscribed
 from scheduler.model.definition import PodDefinition, render
@@ -18,7 +17,7 @@ from scheduler.model.json import Json
 from scheduler.model.normalisation import normalise
 from scheduler.model.records import Condition, NetworkAddress, TaskEnd, Termination
 from scheduler.model.validation import parse
-from tests.api.fakes import SERVER, Api, FakeShell
+from tests.api.fakes import Api, FakeShell, app_over
 from tests.api.test_pods import POD
 from tests.core import test_rollup as rollup
 from tests.model.strategies import SITE, any_valid
@@ -45,7 +44,7 @@ def problems(body: Any, component: str) -> list[str]:
 
 def test_every_route_is_described_and_nothing_else(shell: FakeShell) -> None:
     """One entry for each path and method; the spellings with a slash at the end are the same path."""
-    app = create_app(shell, shell.world, SERVER)
+    app = app_over(shell)
     served = {
         (re.sub(r":path\}", "}", route.path).rstrip("/"), method.lower())
         for route in _routes(app)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.api.pods import LARGEST_BODY
+from scheduler.api.requests import LARGEST_BODY
 from scheduler.core.events import AgentDescribed
 from scheduler.model.roles import EnforceRole
 from scheduler.shell.loop import ShellError
@@ -70,8 +70,9 @@ def test_a_second_pod_of_that_id_is_refused(api: Api, shell: FakeShell) -> None:
     assert shell.world.definitions == before
 
 
-def test_put_creates_and_updates(api: Api) -> None:
+def test_put_creates_and_updates(api: Api, shell: FakeShell) -> None:
     created = api("PUT", "/v2/pods/product/web", json=POD)
+    shell.run_all()
     assert created.status_code == 200
     assert "Location" not in created.headers
     assert created.headers["Marathon-Deployment-Id"]
@@ -119,7 +120,7 @@ def test_put_checks_the_definition_before_the_id(api: Api) -> None:
 
 def test_delete_removes_the_pod_at_once(api: Api) -> None:
     api("POST", "/v2/pods", json=POD)
-    answer = api("DELETE", "/v2/pods/product/web")
+    answer = api("DELETE", "/v2/pods/product/web?force=true")
     assert answer.status_code == 202
     assert answer.content == b""
     assert answer.headers["Marathon-Deployment-Id"] == answer.headers["Location"]
@@ -255,7 +256,7 @@ def test_methods_that_do_not_exist(api: Api, method: str, path: str) -> None:
     assert method in answer.json()["message"]
 
 
-@pytest.mark.parametrize("path", ["/", "/v2/apps", "/docs", "/redoc", "/v2/pods/a::nonsense", "/v2/pods/a::status/b"])
+@pytest.mark.parametrize("path", ["/", "/v2/apps", "/docs/x", "/redoc", "/v2/pods/a::nonsense", "/v2/pods/a::status/b"])
 def test_paths_that_do_not_exist(api: Api, path: str) -> None:
     answer = api("GET", path)
     assert answer.status_code == 404

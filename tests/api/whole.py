@@ -1,6 +1,7 @@
 """The API over the real loop, core and a store in memory. Only Mesos is missing: its calls are recorded."""
 
 import asyncio
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -11,6 +12,7 @@ from scheduler.core.events import Subscribed
 from scheduler.core.frame import Record
 from scheduler.core.step import step
 from scheduler.core.world import World
+from scheduler.observe.metrics import Metrics
 from scheduler.shell.loop import Shell
 from scheduler.shell.ports import MesosCall
 from scheduler.store.memory import MemoryStore
@@ -25,9 +27,9 @@ class RecordedCalls:
     def __init__(self) -> None:
         self.made: list[MesosCall] = []
 
-    def perform(self, call: MesosCall) -> None:
-        """Note it down."""
-        self.made.append(call)
+    def perform_all(self, calls: Sequence[MesosCall]) -> None:
+        """Note them down."""
+        self.made.extend(calls)
 
 
 class WholeApi:
@@ -38,8 +40,10 @@ class WholeApi:
         self.calls = RecordedCalls()
         self._store = MemoryStore()
         # Time stands still: all that happens, happens because of a request.
-        self._shell = Shell(self.world, step, self._store, self.calls, clock=lambda: _NOW)
-        transport = httpx2.ASGITransport(create_app(self._shell, self.world, SERVER), raise_app_exceptions=False)
+        metrics = Metrics(self.world)
+        self._shell = Shell(self.world, step, self._store, self.calls, meter=metrics, clock=lambda: _NOW)
+        app = create_app(self._shell, self.world, SERVER, metrics=metrics, abdicate=lambda: None)
+        transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
         self._client = httpx2.AsyncClient(transport=transport, base_url="http://scheduler.test")
         self._runner = asyncio.Runner()
         self._looping: asyncio.Task[None] | None = None
@@ -65,6 +69,6 @@ class WholeApi:
         world = self.world
         held = {
             name: dict(getattr(world, name))
-            for name in ("pods", "definitions", "instances", "tasks", "waiting", "kills")
+            for name in ("pods", "definitions", "instances", "deployments", "tasks", "waiting", "delays", "kills")
         }
         return self._store.load(), held, list(self.calls.made)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import pytest
 import uvicorn
 
-from scheduler.api.app import create_app
 from scheduler.cli.main import main
-from tests.api.fakes import SERVER, FakeShell
+from tests.api.fakes import FakeShell, app_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +47,7 @@ def shell() -> FakeShell:
 def url(shell: FakeShell, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of an API that is up; PODEXEC_URL names it too."""
     listening = socket.create_server(("127.0.0.1", 0))
-    app = create_app(shell, shell.world, SERVER)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app_over(shell), log_config=None, lifespan="off", ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -79,19 +79,21 @@ def test_show_tells_how_the_last_instance_ended(run: Run, url: str, shell: FakeS
     assert "Command exited with status 3" in shown.out
 
 
-def test_json_is_the_apis(run: Run, url: str, pod_file: str) -> None:
+def test_json_is_the_apis(run: Run, url: str, shell: FakeShell, pod_file: str) -> None:
     added: Any = json.loads(run("pod", "add", pod_file, "--json").out)
+    launch(shell, Condition.RUNNING)
     assert added["role"] == "*"
     assert json.loads(run("pod", "show", "/web", "--json").out)["spec"] == added
     assert [status["spec"] for status in json.loads(run("pod", "list", "--json").out)] == [added]
     assert json.loads(run("pod", "remove", "/web", "--yes", "--json").out)["deploymentId"]
 
 
-def test_update_changes_a_pod(run: Run, url: str, shell: FakeShell, pod_file: str, tmp_path: Path) -> None:
-    run("pod", "add", pod_file)
-    changed = tmp_path / "changed.json"
-    changed.write_text(json.dumps(POD | {"scaling": {"instances": 0}}))
-    updated = run("pod", "update", str(changed), "--wait")
+def test_update_changes_a_pod(run: Run, url: str, tmp_path: Path) -> None:
+    file = tmp_path / "pod.json"
+    file.write_text(json.dumps(POD | {"scaling": {"instances": 0}}))
+    run("pod", "add", str(file))
+    file.write_text(json.dumps(POD | {"scaling": {"instances": 0}, "labels": {"changed": "yes"}}))
+    updated = run("pod", "update", str(file), "--wait")
     assert updated.code == 0
     assert "Pod /web is updated" in updated.out
     assert "/web: STABLE, 0/0 instances stable" in updated.err

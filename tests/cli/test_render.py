@@ -96,8 +96,8 @@ def test_every_reason_why_an_offer_does_not_fit_is_told(run: Run, tmp_path: Path
     assert outcome.err.splitlines() == [
         "podexec: the offer does not fit /shop/web",
         "  UnfulfilledConstraint: wanted rack LIKE b; offered no rack",
-        "  InsufficientCpus: wanted 0.1; offered 0.05",
-        "  InsufficientMemory: wanted 32; offered 8",
+        "  InsufficientCpus: wanted 0.2; offered 0.15",
+        "  InsufficientMemory: wanted 64; offered 40",
     ]
 
 

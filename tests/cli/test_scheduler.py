@@ -6,9 +6,12 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, Queue
@@ -17,7 +20,8 @@ from typing import Any
 import pytest
 
 from scheduler.cli import serve as serving
-from scheduler.cli.serve import Serving
+from scheduler.cli.configuration import Serving, configuration
+from scheduler.core.settings import AcceptedRoles, GpuScheduling, PlacementPolicy
 from scheduler.model.roles import EnforceRole
 from tests.cli.conftest import Run
 
@@ -43,7 +47,19 @@ DEADLINE = 20.0
         (("--master", NOBODY, "--log-level", "loud"), "debug, info"),
         (("--master", NOBODY, "--failover-timeout", "-1"), "--failover-timeout"),
         (("--master", NOBODY, "--enable-features", "secrets,warp"), "no feature warp"),
+        (("--master", "https://host:5050/mesos"), "--master"),
+        (("--master", "https://one:5050,two:5050"), "at some"),
         (("--master", NOBODY, "--mesos-authentication-secret-file", "none"), "none"),
+        (("--master", NOBODY, "--mesos-authentication-secret-file", __file__), "--mesos-authentication-principal"),
+        (("--master", NOBODY, "--mesos-authentication-token-file", __file__), "more than a token"),
+        (("--master", NOBODY, "--mesos-authentication-token-file", "/dev/null"), "is empty"),
+        (("--master", NOBODY, "--mesos-ca-file", __file__), "no CA certificates"),
+        (("--master", NOBODY, "--mesos-key-file", __file__), "--mesos-cert-file"),
+        (("--master", NOBODY, "--mesos-cert-file", __file__), "cannot be used"),
+        (("--master", NOBODY, "--mesos-tls-verify", "perhaps"), "'full'"),
+        (("--master", NOBODY, "--http-credentials", "user"), "USER:PASSWORD"),
+        (("--master", NOBODY, "--placement", "anywhere"), "spread"),
+        (("--master", NOBODY, "--max-versions", "0"), "--max-versions"),
     ],
 )
 def test_wrong_options_end_with_2(run: Run, words: tuple[str, ...], meaning: str) -> None:
@@ -86,7 +102,106 @@ def test_options_become_settings_in_seconds(run: Run, started: list[Serving], tm
     identity = asked.identity
     assert (identity.name, identity.user) == ("f", "nobody")
     assert (identity.hostname, identity.webui_url, identity.failover_timeout) == ("me", "http://ui", 60.0)
-    assert (identity.principal, identity.secret) == ("p", "hush")
+    assert identity.principal == "p"
+    assert asked.credentials is not None
+    assert asked.credentials.authorization() == "Basic cDpodXNo"
+    assert asked.tls is None
+
+
+def test_a_token_is_given_by_its_file_and_not_beside_a_secret(run: Run, started: list[Serving], tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("abc.def\n")
+    words = ("--master", NOBODY, "--mesos_authentication_token_file", str(token))
+    assert run("scheduler", *words).code == 0
+    assert started[0].credentials is not None
+    assert started[0].credentials.authorization() == "Bearer abc.def"
+    secret = ("--mesos-authentication-principal", "p", "--mesos-authentication-secret-file", str(token))
+    outcome = run("scheduler", *words, *secret)
+    assert outcome.code == 2
+    assert "exclude each other" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "is_on"),
+    [
+        ((NOBODY,), {}, False),
+        ((f"https://{NOBODY}",), {}, True),
+        ((f"https://{NOBODY},https://127.0.0.2:1/",), {}, True),
+        ((f"https://{NOBODY}", "--no-mesos-tls"), {}, False),
+        ((NOBODY, "--mesos-tls"), {}, True),
+        (("zk://127.0.0.1:1/mesos", "--mesos-tls"), {}, True),
+        ((NOBODY,), {"LIBPROCESS_SSL_ENABLED": "1"}, True),
+        ((NOBODY,), {"LIBPROCESS_SSL_ENABLED": "true"}, True),
+        ((NOBODY, "--no-mesos-tls"), {"LIBPROCESS_SSL_ENABLED": "1"}, False),
+        ((NOBODY, "--mesos-tls-verify", "none"), {}, True),
+    ],
+)
+def test_tls_is_on_where_something_asks_for_it(
+    run: Run,
+    started: list[Serving],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    variables: dict[str, str],
+    is_on: bool,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    outcome = run("scheduler", "--master", *words)
+    assert outcome.code == 0, outcome.err
+    assert (started[0].tls is not None) is is_on
+    assert "https" not in started[0].master
+
+
+def test_how_pods_are_placed_and_how_long_things_may_take_is_set_and_shown(run: Run, started: list[Serving]) -> None:
+    words = (
+        f"--master {NOBODY} --placement pack --max_instances_per_offer 5 --gpu_scheduling_behavior unrestricted "
+        "--accepted_resource_roles_default_behavior unreserved --draining_seconds 60 --disable_maintenance_mode "
+        "--max_running_deployments 7 --zk_max_versions 9 --task_launch_timeout 1500 --task_reservation_timeout 2500 "
+        "--reconciliation_initial_delay 3500 --mesos-authentication-principal p"
+    )
+    assert run("scheduler", *words.split()).code == 0
+    settings = started[0].settings
+    assert settings.placement is PlacementPolicy.PACK
+    assert settings.gpu_scheduling_behavior is GpuScheduling.UNRESTRICTED
+    assert settings.accepted_resource_roles_default_behavior is AcceptedRoles.UNRESERVED
+    assert (settings.draining_seconds, settings.maintenance_mode) == (60.0, False)
+    assert (settings.max_instances_per_offer, settings.max_running_deployments, settings.versions_kept) == (5, 7, 9)
+    assert (settings.task_launch_timeout, settings.task_reservation_timeout) == (1.5, 2.5)
+    assert (settings.reconciliation_initial_delay, settings.principal) == (3.5, "p")
+    shown = configuration(started[0], started[0].identity)
+    for name, value in (
+        ("placement", "pack"),
+        ("max_instances_per_offer", 5),
+        ("gpu_scheduling_behavior", "unrestricted"),
+        ("accepted_resource_roles_default_behavior", "unreserved"),
+        ("draining_seconds", 60.0),
+        ("disable_maintenance_mode", True),
+        ("max_running_deployments", 7),
+        ("zk_max_versions", 9),
+        ("task_launch_timeout", 1500),
+        ("task_reservation_timeout", 2500),
+        ("reconciliation_initial_delay", 3500),
+    ):
+        assert shown[name] == value, name
+
+
+def test_every_setting_is_shown_or_says_why_not(run: Run, started: list[Serving]) -> None:
+    """A new one must not be forgotten."""
+    run("scheduler", "--master", NOBODY)
+    other_names = {"role", "features", "known_networks", "maintenance_mode", "versions_kept", "principal"}
+    of_no_option = {"unknown_timeout", "terminations_kept"}
+    shown = configuration(started[0], started[0].identity).keys()
+    names = {field.name for field in fields(started[0].settings)}
+    assert names - shown == other_names | of_no_option
+
+
+def test_who_may_use_the_api(run: Run, started: list[Serving], monkeypatch: pytest.MonkeyPatch) -> None:
+    run("scheduler", "--master", NOBODY)
+    monkeypatch.setenv("PODEXEC_HTTP_CREDENTIALS", "me:hush:hush")
+    run("scheduler", "--master", NOBODY, "--access_control_allow_origin", "http://a.test, http://b.test")
+    assert [each.access.credentials for each in started] == [None, "me:hush:hush"]
+    assert [each.access.origins for each in started] == [(), ("http://a.test", "http://b.test")]
+    assert "hush" not in str(configuration(started[1], started[1].identity))
 
 
 def test_secrets_are_on_and_come_from_variables_unless_told_otherwise(run: Run, started: list[Serving]) -> None:
@@ -240,6 +355,41 @@ def test_it_serves_without_a_master_and_ends_in_peace(number: int, tmp_path: Pat
         assert info["mesos"]["connected"] is False
         assert info["marathon_config"]["master"] == NOBODY
         assert process.end(number) == 0, process.seen
+
+
+def test_a_leader_that_is_told_to_give_up_answers_and_ends_in_peace() -> None:
+    with scheduler() as process:
+        url = process.event("serving")["url"]
+        assert get(f"{url}/v2/leader") == (200, {"leader": url.removeprefix("http://")})
+        give_up = urllib.request.Request(f"{url}/v2/leader", method="DELETE")
+        with urllib.request.urlopen(give_up, timeout=DEADLINE) as response:
+            assert json.load(response) == {"message": "Leadership abdicated"}
+        assert process.end() == 0, process.seen
+
+
+def test_credentials_are_wanted_and_metrics_are_those_of_the_process() -> None:
+    with scheduler(more=("--http-credentials", "me:hush")) as process:
+        url = process.event("serving")["url"]
+        with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+            get(f"{url}/metrics")
+        refused.value.close()
+        request = urllib.request.Request(f"{url}/metrics", headers={"Authorization": "Basic bWU6aHVzaA=="})
+        with urllib.request.urlopen(request, timeout=DEADLINE) as response:
+            metrics = json.load(response)
+        assert "podexec.loop.inbox.gauge" in metrics["gauges"]
+        assert metrics["gauges"]["marathon.pods.active.gauge"] == {"value": 0}
+
+
+def test_open_streams_of_events_do_not_hold_up_its_end() -> None:
+    """They end in good order, well before requests under way would be cut off."""
+    with scheduler() as process:
+        url = process.event("serving")["url"]
+        with urllib.request.urlopen(f"{url}/v2/events", timeout=DEADLINE) as stream:
+            assert stream.readline() == b":\n"
+            begin = time.monotonic()
+            assert process.end(signal.SIGTERM) == 0, process.seen
+            assert time.monotonic() - begin < serving._LAST_REQUESTS - 1
+            assert b"event: event_stream_attached" in stream.read()
 
 
 def test_what_was_accepted_is_there_after_sigkill(tmp_path: Path) -> None:

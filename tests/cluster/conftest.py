@@ -1,7 +1,11 @@
-"""One local Mesos with two agents for all tests of this folder, and a scheduler on it."""
+"""One local Mesos with three agents for all tests of this folder, and schedulers on it.
+
+Tests run with podexec's executor; ``support.both_executors`` makes a test run with executors of type DEFAULT as well.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,7 +13,10 @@ import pytest
 from localmesos import Cluster
 from localmesos.images import make_busybox_image
 from scheduler.cli.local import build_executor
-from tests.cluster.support import Scheduler
+from tests.cluster.support import PODEXEC, Scheduler
+
+# A scheduler whose pods have executors of that kind.
+Schedulers = Callable[[str], Scheduler]
 
 
 @pytest.fixture(scope="session")
@@ -19,9 +26,9 @@ def executor(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """Two agents at the fullest level of this machine, and an image they can pull."""
-    running = Cluster.up(f"test-{os.getpid()}", agents=2, owner_pid=os.getpid())
+def cluster(executor: Path) -> Iterator[Cluster]:
+    """Three agents at the fullest level of this machine, which have a default executor and an image they can pull."""
+    running = Cluster.up(f"test-{os.getpid()}", agents=3, default_executor=executor, owner_pid=os.getpid())
     try:
         make_busybox_image(running.images_dir, "busybox:1.35")
         yield running
@@ -29,37 +36,70 @@ def cluster() -> Iterator[Cluster]:
         running.down()
 
 
+@pytest.fixture
+def executor_kind() -> str:
+    """Which executor the pods of ``scheduler`` and ``own_scheduler`` have: PODEXEC, or DEFAULT."""
+    return PODEXEC
+
+
 @pytest.fixture(scope="session")
-def shared_scheduler(cluster: Cluster, executor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
-    """A scheduler that all tests share which do not hurt it; its environment has the secret of the examples."""
-    scheduler = Scheduler(cluster, tmp_path_factory.mktemp("scheduler"), executor, "shared")
-    try:
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("PODEXEC_SECRET_FULLY_QUALIFIED_PATH", "a token")
-            scheduler.start()
-        yield scheduler
-    finally:
-        scheduler.close()
+def shared_schedulers(
+    cluster: Cluster, executor: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Schedulers]:
+    """One of each kind, for all tests which do not hurt it; its environment has the secret of the examples."""
+    running: dict[str, Scheduler] = {}
+    with ExitStack() as stack:
+
+        def shared(kind: str) -> Scheduler:
+            if kind not in running:
+                folder = tmp_path_factory.mktemp("scheduler")
+                scheduler = Scheduler(cluster, folder, executor if kind == PODEXEC else None, f"shared-{kind}")
+                stack.callback(scheduler.close)
+                with pytest.MonkeyPatch.context() as environment:
+                    environment.setenv("PODEXEC_SECRET_FULLY_QUALIFIED_PATH", "a token")
+                    scheduler.start()
+                running[kind] = scheduler
+            return running[kind]
+
+        yield shared
 
 
 @pytest.fixture
-def scheduler(shared_scheduler: Scheduler) -> Iterator[Scheduler]:
+def scheduler(shared_schedulers: Schedulers, executor_kind: str) -> Iterator[Scheduler]:
     """The shared scheduler; whatever pods a test leaves are removed."""
-    yield shared_scheduler
-    for pod in shared_scheduler.pods():
-        shared_scheduler.remove(pod["id"])
+    scheduler = shared_schedulers(executor_kind)
+    yield scheduler
+    remove_pods(scheduler)
 
 
 @pytest.fixture
-def own_scheduler(cluster: Cluster, executor: Path, tmp_path: Path) -> Iterator[Scheduler]:
-    """A scheduler that the test may kill and start as it likes; its pods are removed with it."""
-    scheduler = Scheduler(cluster, tmp_path, executor, f"own-{tmp_path.name}")
-    try:
-        scheduler.start()
-        yield scheduler
-        if not scheduler.is_alive:
+def own_schedulers(cluster: Cluster, executor: Path, tmp_path: Path) -> Iterator[Schedulers]:
+    """Makes schedulers that the test may kill and start as it likes; their pods are removed with them."""
+    made: list[Scheduler] = []
+    with ExitStack() as stack:
+
+        def make(kind: str) -> Scheduler:
+            name = f"own-{tmp_path.name}-{kind}"
+            scheduler = Scheduler(cluster, tmp_path, executor if kind == PODEXEC else None, name)
+            stack.callback(scheduler.close)
             scheduler.start()
-        for pod in scheduler.pods():
-            scheduler.remove(pod["id"])
-    finally:
-        scheduler.close()
+            made.append(scheduler)
+            return scheduler
+
+        yield make
+        for scheduler in made:
+            if not scheduler.is_alive:
+                scheduler.start()
+            remove_pods(scheduler)
+
+
+@pytest.fixture
+def own_scheduler(own_schedulers: Schedulers, executor_kind: str) -> Scheduler:
+    """One of those."""
+    return own_schedulers(executor_kind)
+
+
+def remove_pods(scheduler: Scheduler) -> None:
+    """And wait until they are gone."""
+    for pod in scheduler.pods():
+        scheduler.remove(pod["id"])

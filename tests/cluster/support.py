@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
+import pytest
 
 from localmesos import Cluster
 from scheduler.cli.local import LocalScheduler
@@ -15,6 +16,10 @@ from scheduler.cli.local import LocalScheduler
 T = TypeVar("T")
 Json = dict[str, Any]
 DEADLINE_SECONDS = 60.0
+
+PODEXEC, DEFAULT = "podexec", "default"
+# Runs a test with podexec's own executors, and with those that agents have for `--executor default`.
+both_executors = pytest.mark.parametrize("executor_kind", [PODEXEC, DEFAULT])
 
 
 def wait_for(what: str, probe: Callable[[], T | None], deadline: float = DEADLINE_SECONDS) -> T:
@@ -39,7 +44,7 @@ def free_port() -> int:
 class Scheduler(LocalScheduler):
     """A scheduler with what tests ask of it."""
 
-    def __init__(self, cluster: Cluster, folder: Path, executor: Path, name: str) -> None:
+    def __init__(self, cluster: Cluster, folder: Path, executor: Path | None, name: str) -> None:
         """On a port of its own; nothing is started yet."""
         super().__init__(cluster, folder, executor, f"127.0.0.1:{free_port()}", name)
 

@@ -7,6 +7,7 @@ import sys
 
 from localmesos import Cluster
 from localmesos.remains import listing
+from tests.cluster.framework import Framework, task
 from tests.cluster.support import environment_without_podexec, wait_for
 
 NAME = f"verbs-{os.getpid()}"
@@ -35,6 +36,7 @@ def test_every_verb() -> None:
         assert (status["master"], status["version"]) == (master, "1.11.0")
         assert status["registered"] == ["agent-1"]
         assert "leading" in podexec("status")
+        run_a_group(master)
         assert podexec("add-agent", "--resources", "cpus:1;mem:512").strip() == "agent-2"
         podexec("kill-agent", "agent-1")
         assert not _member("agent-1")["alive"]
@@ -49,6 +51,17 @@ def test_every_verb() -> None:
         podexec("down")
     assert not listing(state)
     assert "there is no cluster" in podexec("status", code=1)
+
+
+def run_a_group(master: str) -> None:
+    """On the executor that agents have for frameworks which bring none."""
+    framework = Framework(master)
+    framework.start()
+    try:
+        framework.launch("group", task("only", "true"))
+        framework.wait_states("only", "TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED")
+    finally:
+        framework.stop()
 
 
 def _member(member_id: str) -> dict[str, object]:

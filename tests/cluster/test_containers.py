@@ -6,9 +6,10 @@ from pathlib import Path
 
 import httpx2
 
-from tests.cluster.support import Scheduler, container
+from tests.cluster.support import Scheduler, both_executors, container
 
 
+@both_executors
 def test_containers_share_an_ephemeral_volume(scheduler: Scheduler) -> None:
     """One reads what the other writes, each under its own path."""
     status = scheduler.run(
@@ -60,6 +61,7 @@ def test_a_host_volume_is_visible_and_read_only_where_asked(scheduler: Scheduler
     assert not (tmp_path / "reader").exists()
 
 
+@both_executors
 def test_containers_on_a_container_network_share_one_address(scheduler: Scheduler) -> None:
     """One IP for both, localhost between them, and the endpoint's host port answers from outside."""
     server = "mkdir www; echo page > www/index.html; exec busybox httpd -f -p 8080 -h www"
@@ -90,6 +92,7 @@ def test_containers_on_a_container_network_share_one_address(scheduler: Schedule
     assert httpx2.get(f"http://{instance['agentHostname']}:{port}/", timeout=5).text == "page\n"
 
 
+@both_executors
 def test_a_pod_runs_from_a_docker_image(scheduler: Scheduler) -> None:
     """The image's root is the container's root, also for an argument vector."""
     status = scheduler.run(
@@ -175,6 +178,7 @@ def test_artifacts_are_fetched_before_the_container_starts(scheduler: Scheduler,
     scheduler.output(status, "runner", "fetched and run")
 
 
+@both_executors
 def test_a_launch_that_cannot_work_says_why(scheduler: Scheduler) -> None:
     """The agent's own words are in the pod's termination history."""
     scheduler.client.add(
@@ -189,6 +193,7 @@ def test_a_launch_that_cannot_work_says_why(scheduler: Scheduler) -> None:
     assert "no-such-image" in history[0]["message"]
 
 
+@both_executors
 def test_sigterm_reaches_a_container_and_the_grace_period_ends_one_that_ignores_it(scheduler: Scheduler) -> None:
     """The polite one ends by itself at once; the stubborn one is killed when its own grace period is over."""
     polite = "trap 'date +%s.%N > ended; exit 0' TERM; echo ready; while true; do sleep 0.1; done"
@@ -213,6 +218,7 @@ def test_sigterm_reaches_a_container_and_the_grace_period_ends_one_that_ignores_
     assert 1.5 <= alive - asked <= 3.5
 
 
+@both_executors
 def test_every_status_names_the_nested_container(scheduler: Scheduler) -> None:
     """The master's task shows the container id with its parent, which tools need to reach the container."""
     status = scheduler.run({"id": "/nested", "containers": [container("only", "exec sleep 100")]})

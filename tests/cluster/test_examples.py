@@ -9,7 +9,7 @@ import httpx2
 import pytest
 import yaml
 
-from tests.cluster.support import Json, Scheduler
+from tests.cluster.support import DEFAULT, Json, Scheduler
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -24,11 +24,15 @@ OUTPUT: dict[str, dict[str, str]] = {
     "health-checks.yaml": {},
     "hello.json": {},
     "host-volume.json": {"lister": "read-only"},
+    "init-container.yaml": {"server": "made before the server"},
     "port-environment.json": {"web": "as for apps"},
     "ports.yaml": {"client": "200"},
+    "readiness.yaml": {"client": "200"},
     "resource-limits.yaml": {"bursting": "more than asked for"},
+    "restart-policy.yaml": {"worker": "run 3"},
     "shared-memory.yaml": {"reader": "from the writer", "alone": " 16 "},
     "secrets.json": {"reader": "the file and the variable agree"},
+    "sidecar.yaml": {"shipper": "line"},
     "shared-volume.json": {"reader": "written by the sibling"},
     "terminal.json": {"interactive": "on a terminal"},
     "two-networks.yaml": {"server": "2\n"},
@@ -46,6 +50,13 @@ def test_example(scheduler: Scheduler, name: str) -> None:
     status = scheduler.run(_load(name))
     for container, expected in OUTPUT[name].items():
         scheduler.output(status, container, expected)
+
+
+@pytest.mark.parametrize("executor_kind", [DEFAULT])
+@pytest.mark.parametrize("name", ["check.yaml", "container-network.json", "secrets.json", "shared-memory.yaml"])
+def test_example_on_the_agents_default_executor(scheduler: Scheduler, name: str) -> None:
+    """Those that ask for what an executor has to know of."""
+    test_example(scheduler, name)
 
 
 def test_hello_serves_a_fresh_page(scheduler: Scheduler) -> None:

@@ -1,9 +1,10 @@
 """The executor lives in what it is given."""
 
 from bench.executor_memory import MEGABYTE, ChargeMeter, executor_containers
-from tests.cluster.support import Scheduler, container
+from tests.cluster.support import Scheduler, both_executors, container
 
 
+@both_executors
 def test_five_containers_cost_their_executor_less_than_32_megabytes(scheduler: Scheduler) -> None:
     """Peak of its own memory cgroup, start-up included, with the limits enforced and two of them health-checked."""
     check = {

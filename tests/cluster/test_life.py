@@ -4,13 +4,14 @@ import signal
 
 import pytest
 
-from tests.cluster.support import Json, Scheduler, container
+from tests.cluster.support import Json, Scheduler, both_executors, container
 
 
 def _instance_ids(status: Json) -> set[str]:
     return {instance["id"] for instance in status["instances"]}
 
 
+@both_executors
 def test_a_container_that_exits_with_1_takes_its_pod_down_and_the_pod_comes_back(scheduler: Scheduler) -> None:
     """Same instance, next incarnation; the history tells the exit code."""
     fails_once = "case $MESOS_TASK_ID in *.1) sleep 1; exit 1;; esac; exec sleep 100"
@@ -37,6 +38,7 @@ def test_a_container_that_exits_with_1_takes_its_pod_down_and_the_pod_comes_back
     assert states == {"fails": "TASK_FAILED", "sibling": "TASK_KILLED"}
 
 
+@both_executors
 def test_a_container_that_finishes_leaves_its_siblings_running(scheduler: Scheduler) -> None:
     """Exit 0 is no failure of the pod."""
     scheduler.client.add(
@@ -51,6 +53,7 @@ def test_a_container_that_finishes_leaves_its_siblings_running(scheduler: Schedu
     assert scheduler.wait("one finished, one running", settled)["status"] == "STABLE"
 
 
+@both_executors
 def test_an_http_health_check_turns_healthy(scheduler: Scheduler) -> None:
     """On an endpoint with a dynamic host port; the status tells so."""
     status = scheduler.run(_checked("/healthy", "mkdir www; echo page > www/index.html; sleep 1"))
@@ -59,6 +62,7 @@ def test_an_http_health_check_turns_healthy(scheduler: Scheduler) -> None:
     assert web["conditions"][0]["value"] == "true"
 
 
+@both_executors
 def test_a_failing_health_check_ends_and_relaunches_the_instance(scheduler: Scheduler) -> None:
     """Healthy first, then its page goes away: the instance is killed and started anew."""
     status = scheduler.run(_checked("/sick", "mkdir www; echo page > www/index.html"))
@@ -94,6 +98,7 @@ def _checked(pod_id: str, prepare: str) -> Json:
     }
 
 
+@both_executors
 @pytest.mark.parametrize("instances", [3])
 def test_scale_and_update_through_put(scheduler: Scheduler, instances: int) -> None:
     """More instances are added to what runs; a changed definition replaces all; fewer instances end the surplus."""
@@ -123,6 +128,7 @@ def _with_count(scheduler: Scheduler, pod_id: str, count: int) -> Json:
     return scheduler.wait(f"{count} instances of {pod_id}", probe)
 
 
+@both_executors
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_pods_run_on_while_the_scheduler_is_away(own_scheduler: Scheduler, number: int) -> None:
     """Stopped or killed and started again, it knows every pod, and none was touched."""
@@ -134,6 +140,7 @@ def test_pods_run_on_while_the_scheduler_is_away(own_scheduler: Scheduler, numbe
     assert after["spec"] == before["spec"]
 
 
+@both_executors
 def test_what_happened_while_the_scheduler_was_away_is_taken_up(own_scheduler: Scheduler) -> None:
     """A container that failed meanwhile is relaunched, and a pod whose removal was accepted stays removed."""
     status = own_scheduler.run(

@@ -1,13 +1,13 @@
 """Agents and masters that go away and come back under running pods."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from localmesos import Cluster
-from tests.cluster.support import Json, Scheduler, container
+from tests.cluster.support import DEFAULT, PODEXEC, Json, Scheduler, container
 
 
 @pytest.fixture
@@ -36,31 +36,48 @@ def test_a_new_leading_master_is_followed(elected: Scheduler) -> None:
     assert _task_ids(elected.stable("/before")) == _task_ids(before)
 
 
-def test_a_pod_survives_the_restart_of_its_agent(own_scheduler: Scheduler) -> None:
-    """SIGKILL of the agent: the executor and its containers wait for it; how one ended meanwhile is told truthfully."""
-    cluster = own_scheduler.cluster
+def test_pods_survive_the_restart_of_their_agent(own_schedulers: Callable[[str], Scheduler]) -> None:
+    """SIGKILL of the agent: executors of both kinds wait for it; how a container ended meanwhile is told truthfully."""
+    schedulers = {f"/surviving/{kind}": own_schedulers(kind) for kind in (PODEXEC, DEFAULT)}
+    cluster = next(iter(schedulers.values())).cluster
+    agent = cluster.agents[0]
+    instances = {pod_id: _run_on(agent.host, scheduler, pod_id) for pod_id, scheduler in schedulers.items()}
+    sandboxes = [
+        schedulers[pod_id].sandbox({"instances": [instance]}, "ends") for pod_id, instance in instances.items()
+    ]
+    cluster.kill_agent(agent.id)
+    for sandbox in sandboxes:
+        (sandbox / "done").touch()
+    cluster.restart_agent(agent.id)
+    for pod_id, scheduler in schedulers.items():
+        assert _half_finished(scheduler, pod_id)["id"] == instances[pod_id]["id"]
+        assert "terminationHistory" not in scheduler.client.status(pod_id)
+
+
+def _run_on(hostname: str, scheduler: Scheduler, pod_id: str) -> Json:
+    """Run a pod on that agent; its instance."""
+    placement = {"constraints": [{"fieldName": "hostname", "operator": "IS", "value": hostname}]}
     definition = {
-        "id": "/surviving",
+        "id": pod_id,
         "containers": [
             container("stays", "exec sleep 1000"),
             container("ends", "while ! test -e done; do sleep 0.1; done; exit 0"),
         ],
+        "scheduling": {"placement": placement},
     }
-    status = own_scheduler.run(definition)
-    instance = status["instances"][0]
-    sandbox = own_scheduler.sandbox(status, "ends")
-    agent = next(each for each in cluster.agents if each.host == instance["agentHostname"])
-    cluster.kill_agent(agent.id)
-    (sandbox / "done").touch()
-    cluster.restart_agent(agent.id)
+    instance: Json = scheduler.run(definition)["instances"][0]
+    return instance
 
-    def finished() -> Json | None:
-        seen = own_scheduler.client.status("/surviving")["instances"][0]
+
+def _half_finished(scheduler: Scheduler, pod_id: str) -> Json:
+    """The instance, once one container has finished and the other runs on."""
+
+    def probe() -> Json | None:
+        seen: Json = scheduler.client.status(pod_id)["instances"][0]
         states = {each["name"]: each["status"] for each in seen["containers"]}
         return seen if states == {"stays": "TASK_RUNNING", "ends": "TASK_FINISHED"} else None
 
-    assert own_scheduler.wait("the end of one container is known", finished)["id"] == instance["id"]
-    assert "terminationHistory" not in own_scheduler.client.status("/surviving")
+    return scheduler.wait("the end of one container is known", probe)
 
 
 def _task_ids(status: Json) -> list[str]:

@@ -8,13 +8,16 @@ import httpx2
 import pytest
 
 from localmesos import Cluster
+from tests.cluster.framework import Framework, task
 from tests.cluster.support import Scheduler, container
 
 
 @pytest.fixture(scope="module")
 def posix_scheduler(executor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
     """A scheduler on one agent with the posix launcher."""
-    cluster = Cluster.up(f"posix-{os.getpid()}", agents=1, level="posix", owner_pid=os.getpid())
+    cluster = Cluster.up(
+        f"posix-{os.getpid()}", agents=1, level="posix", default_executor=executor, owner_pid=os.getpid()
+    )
     scheduler = Scheduler(cluster, tmp_path_factory.mktemp("posix"), executor, "posix")
     try:
         scheduler.start()
@@ -38,6 +41,17 @@ def test_a_pod_with_a_shared_volume_runs(posix_scheduler: Scheduler) -> None:
         }
     )
     posix_scheduler.output(status, "reader", "text")
+
+
+def test_agents_serve_other_frameworks_here_too(posix_scheduler: Scheduler) -> None:
+    framework = Framework(posix_scheduler.cluster.master)
+    framework.start()
+    try:
+        framework.launch("group", task("fails", "sleep 1; exit 3"), task("dies", "exec sleep 100"))
+        framework.wait_states("fails", "TASK_STARTING", "TASK_RUNNING", "TASK_FAILED")
+        framework.wait_states("dies", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING", "TASK_KILLED")
+    finally:
+        framework.stop()
 
 
 @pytest.mark.parametrize(

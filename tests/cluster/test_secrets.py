@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from localmesos import Cluster
-from tests.cluster.support import Json, Scheduler, container
+from tests.cluster.support import Json, Scheduler, both_executors, container
 
 BUSYBOX = {"kind": "DOCKER", "id": "busybox:1.35"}
 
@@ -94,6 +94,7 @@ def test_a_missing_secret_is_told_and_delivered_once_it_is_there(scheduler: Sche
     assert scheduler.output(scheduler.stable("/early"), "waits", "\n").split()[0] == expected
 
 
+@both_executors
 def test_a_changed_secret_comes_with_the_next_launch(scheduler: Scheduler, folder: Path) -> None:
     """Running containers keep what they have."""
     old = keep(folder, "rotated", "old")

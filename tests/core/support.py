@@ -4,27 +4,28 @@ Nothing here decides anything the core should decide; a ``Story`` only keeps the
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from scheduler.core.effects import Accept, Effect, Reply
+from scheduler.core.effects import Accept, Effect, Publish, Reply
 from scheduler.core.events import (
     Event,
     OffersReceived,
     PodDeleted,
     PodPosted,
     PodPut,
+    Rollout,
     StatusUpdated,
     Subscribed,
     Ticked,
 )
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
-from scheduler.core.settings import ExecutorCommand, Settings
+from scheduler.core.settings import ExecutorCommand, GpuScheduling, Settings
 from scheduler.core.step import step
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
-from scheduler.model.records import Agent, Condition, Goal, Instance, Task
+from scheduler.model.records import Agent, Condition, Deployment, Goal, Instance, Pod, Task
 
 NOON = 1_700_000_000.0
 FRAMEWORK = "11111111-2222-3333-4444-555555555555-0000"
@@ -166,29 +167,35 @@ class Story:
         self.frames.append(frame)
         return frame
 
-    def subscribe(self, framework_id: str = FRAMEWORK) -> Frame:
+    def subscribe(self, framework_id: str = FRAMEWORK, **fields: Any) -> Frame:
         """The master accepts the subscription."""
-        return self.tell(Subscribed(framework_id, "master:5050", "1.11.0"))
+        return self.tell(Subscribed(framework_id, "master:5050", "1.11.0", **fields))
 
-    def post(self, asked: PodDefinition) -> Frame:
-        """A user creates a pod."""
-        self._requests += 1
-        return self.tell(PodPosted(self._requests, asked))
+    def post(self, asked: PodDefinition, **rollout: Any) -> Frame:
+        """A user creates a pod, whatever deployment is on its way."""
+        return self.request(PodPosted, asked, rollout=Rollout(**{"force": True, **rollout}))
 
-    def put(self, asked: PodDefinition) -> Frame:
-        """A user creates or changes a pod."""
-        self._requests += 1
-        return self.tell(PodPut(self._requests, asked))
+    def put(self, asked: PodDefinition, **rollout: Any) -> Frame:
+        """A user creates or changes a pod, whatever deployment is on its way."""
+        return self.request(PodPut, asked, rollout=Rollout(**{"force": True, **rollout}))
 
-    def remove(self, pod_id: str = "/shop/web") -> Frame:
-        """A user deletes a pod."""
+    def remove(self, pod_id: str = "/shop/web", **rollout: Any) -> Frame:
+        """A user deletes a pod, whatever deployment is on its way."""
+        return self.request(PodDeleted, pod_id, rollout=Rollout(**{"force": True, **rollout}))
+
+    def request(self, kind: Callable[..., Event], *arguments: Any, **named: Any) -> Frame:
+        """A user asks for something, under a number of its own."""
         self._requests += 1
-        return self.tell(PodDeleted(self._requests, pod_id))
+        return self.tell(kind(self._requests, *arguments, **named))
 
     def offer(self, agent: str = "A1", **fields: Any) -> Frame:
-        """One agent offers."""
+        """One agent offers, and is answered, if need be in several turns; returns all that followed."""
         self._offers += 1
-        return self.tell(OffersReceived((offer(f"O{self._offers}", agent, **fields),)))
+        first = len(self.frames)
+        self.tell(OffersReceived((offer(f"O{self._offers}", agent, **fields),)))
+        while self.world.offers:
+            self.tell(Ticked())
+        return self._together(first)
 
     def update(self, task_id: str, condition: Condition, **fields: Any) -> Frame:
         """A status with a uuid of its own comes from the task's agent."""
@@ -216,6 +223,20 @@ class Story:
             self.now = max(self.now, deadline)
             self.tell(Ticked())
         self.now = end
+        return self._together(first)
+
+    def go_well(self, rounds: int = 10) -> Frame:
+        """For a while agents offer, what is launched runs and is healthy, and what is not wanted ends as it should."""
+        first = len(self.frames)
+        for number in range(rounds):
+            self.offer(f"A{number}", cpus=1000, mem=1_000_000, disk=1_000_000)
+            self.all_tasks(
+                Condition.RUNNING, [each for each in self.instances if each.goal is Goal.RUNNING], healthy=True
+            )
+            self.all_tasks(Condition.KILLED, [each for each in self.instances if each.goal is not Goal.RUNNING])
+        return self._together(first)
+
+    def _together(self, first: int) -> Frame:
         passed = self.frames[first:]
         return Frame(
             tuple(change for frame in passed for change in frame.changes),
@@ -248,6 +269,18 @@ class Story:
         chosen = self.frames[-1] if frame is None else frame
         return [effect for effect in chosen.effects if isinstance(effect, kind)]
 
+    @property
+    def deployment(self) -> Deployment:
+        """The one deployment that is on its way."""
+        (single,) = self.world.deployments.values()
+        return single
+
+    @property
+    def pod(self) -> Pod:
+        """The one pod there is."""
+        (single,) = self.world.pods.values()
+        return single
+
     def reply(self, frame: Frame) -> Any:
         """The answer to the request that caused a frame."""
         (single,) = self.told(Reply, frame)
@@ -269,6 +302,12 @@ def running(*, instances: int = 1, agent: str = "A1", **fields: Any) -> Story:
     return story
 
 
+def published(frame: Frame, *kinds: str) -> list[Json]:
+    """What a frame tells the event stream, of these kinds; without any, all."""
+    events = [effect for effect in frame.effects if isinstance(effect, Publish)]
+    return [event.content for event in events if not kinds or event.kind in kinds]
+
+
 def groups(frame: Frame) -> list[Json]:
     """The launch groups a frame sends."""
     return [
@@ -281,7 +320,7 @@ def groups(frame: Frame) -> list[Json]:
 
 def launched(*containers: Json, settings: dict[str, Any] | None = None, **fields: Any) -> Json:
     """The launch group of the one instance of a pod, placed on agent A-S0."""
-    story = Story(**(settings or {}))
+    story = Story(**{"gpu_scheduling_behavior": GpuScheduling.UNRESTRICTED, **(settings or {})})
     story.subscribe()
     story.post(definition(*containers, **fields))
     resources = [

@@ -6,6 +6,7 @@ import math
 from hypothesis import given, settings
 
 from scheduler.core.events import PodPosted
+from scheduler.core.settings import GpuScheduling
 from scheduler.model.definition import Placement, PodDefinition
 from scheduler.model.json import Json
 from scheduler.model.normalisation import normalise
@@ -16,7 +17,7 @@ from tests.model.strategies import SITE, any_valid
 
 def launch(asked: PodDefinition) -> list[Json]:
     """The groups of a pod on one offer with plenty of everything."""
-    story = Story(role=SITE.role)
+    story = Story(role=SITE.role, gpu_scheduling_behavior=GpuScheduling.UNRESTRICTED)
     story.subscribe()
     story.tell(PodPosted(1, asked))
     resources = [scalar(name, 1e9, role) for role in ("*", SITE.role) for name in ("cpus", "mem", "disk", "gpus")]

@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.capabilities import can_run, problems
-from scheduler.core.world import World
+from scheduler.core.capabilities import needs, problems
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
-from tests.core.support import container, definition, settings
+from tests.core.support import container, definition
 
 IMAGE: Json = {"kind": "DOCKER", "id": "nginx"}
 
@@ -19,11 +18,14 @@ def mounting(path: str, **volume: Any) -> PodDefinition:
     return definition(asked, volumes=[{"name": "v", **volume}], secrets={"pw": {"source": "x"}})
 
 
-def world(*agents: str) -> World:
-    """Agents A0, A1, … with these isolators, separated by blanks."""
-    made = World(settings(), 1)
-    made.isolators = {f"A{index}": frozenset(isolators.split()) for index, isolators in enumerate(agents)}
-    return made
+def agents(*isolators: str) -> list[frozenset[str]]:
+    """Agents with these isolators, separated by blanks."""
+    return [frozenset(each.split()) for each in isolators]
+
+
+def can_run(agent: frozenset[str], asked: PodDefinition) -> bool:
+    """Whether an agent has one of each set that is needed."""
+    return all(any_of & agent for any_of in needs(asked))
 
 
 @pytest.mark.parametrize(
@@ -61,23 +63,23 @@ def world(*agents: str) -> World:
     ],
 )
 def test_needs(path: str, asked: PodDefinition, isolators: list[str]) -> None:
-    without = world("posix/cpu")
+    without = agents("posix/cpu")
 
-    assert not can_run(without, "A0", asked)
+    assert not can_run(without[0], asked)
     assert [at for at, _ in problems(without, asked)] == [path]
     for isolator in isolators:
-        having = world("posix/cpu", isolator)
-        assert can_run(having, "A1", asked)
-        assert not can_run(having, "A0", asked)
+        having = agents("posix/cpu", isolator)
+        assert can_run(having[1], asked)
+        assert not can_run(having[0], asked)
         assert problems(having, asked) == ()
 
 
 def test_a_volume_at_an_absolute_path_needs_a_mount_namespace() -> None:
     asked = mounting("/data")
-    posix = world("volume/sandbox_path")
+    posix = agents("volume/sandbox_path")
 
     assert [at for at, _ in problems(posix, asked)] == ["/containers(0)/volumeMounts(0)/mountPath"]
-    assert can_run(world("filesystem/linux"), "A0", asked)
+    assert can_run(agents("filesystem/linux")[0], asked)
 
 
 @pytest.mark.parametrize(
@@ -94,19 +96,19 @@ def test_a_volume_at_an_absolute_path_needs_a_mount_namespace() -> None:
 )
 def test_what_every_agent_can_do(asked: PodDefinition) -> None:
     """Sharing namespaces is what happens without an isolator; secrets in the environment Mesos always delivers."""
-    assert problems(world("posix/cpu"), asked) == ()
+    assert problems(agents("posix/cpu"), asked) == ()
 
 
 def test_needs_that_no_agent_meets_together_keep_a_pod_waiting_but_are_no_problem_of_the_definition() -> None:
     asked = definition(container(image=IMAGE), networks=[{"mode": "container", "name": "n"}])
-    apart = world("docker/runtime", "network/cni")
+    apart = agents("docker/runtime", "network/cni")
 
     assert problems(apart, asked) == ()
-    assert not can_run(apart, "A0", asked)
+    assert not any(can_run(each, asked) for each in apart)
 
 
 def test_the_message_names_what_is_missing() -> None:
-    ((_, message),) = problems(world(""), definition(container(resourceLimits={"cpus": 1})))
+    ((_, message),) = problems(agents(""), definition(container(resourceLimits={"cpus": 1})))
 
     assert message == (
         "no agent of this cluster can do this: a limit of cpus needs the isolator cgroups/all or cgroups/cpu"

@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
-from scheduler.core.conditions import Phase, condition, health, phase, ready
+from scheduler.core.conditions import Phase, checks, condition, health, phase, ready
 from scheduler.core.instances import _ACTIONS as ACTIONS
+from scheduler.model.json import Json
 from scheduler.model.records import Condition, Goal
 from tests.core.support import container, definition, instance, task
 
@@ -42,7 +43,7 @@ def test_an_instance_takes_the_condition_that_comes_first_whatever_the_order(
 
 
 def test_every_condition_a_task_can_have_has_a_rank() -> None:
-    for each in set(Condition) - {C.SCHEDULED}:
+    for each in set(Condition) - {C.SCHEDULED, C.UNREACHABLE_INACTIVE}:
         assert condition(instance(task(each))) is each
 
 
@@ -82,8 +83,27 @@ def test_ready_is_running_and_where_there_is_a_health_check_healthy(
 ) -> None:
     one = instance(task(state, healthy=healthy))
 
-    assert ready(one, definition()) is plain
-    assert ready(one, CHECKED) is checked
+    assert ready(one, checks(definition())) is plain
+    assert ready(one, checks(CHECKED)) is checked
+
+
+ASKED: dict[str, Json] = {
+    "readinessCheck": {"exec": {"command": {"shell": "true"}}},
+    "check": {"exec": {"command": {"shell": "true"}}},
+}
+
+
+@pytest.mark.parametrize("kind", ASKED)
+@pytest.mark.parametrize(
+    ("state", "said", "expected"),
+    [(C.RUNNING, None, False), (C.RUNNING, False, False), (C.RUNNING, True, True), (C.FINISHED, None, True)],
+)
+def test_ready_is_what_each_container_with_a_check_of_its_own_says(
+    kind: str, state: Condition, said: bool | None, expected: bool
+) -> None:
+    asked = checks(definition(container("a", **{kind: ASKED[kind]}), container("b")))
+
+    assert ready(instance(task(state, "a", ready=said), task(C.RUNNING, "b")), asked) is expected
 
 
 @pytest.mark.parametrize(
@@ -92,10 +112,11 @@ def test_ready_is_running_and_where_there_is_a_health_check_healthy(
         ([], Phase.WAITING),
         ([C.PROVISIONED, C.RUNNING], Phase.ALIVE),
         ([C.RUNNING, C.FINISHED], Phase.ALIVE),
-        ([C.RUNNING, C.UNREACHABLE, C.UNKNOWN], Phase.ALIVE),
+        ([C.RUNNING, C.UNKNOWN], Phase.ALIVE),
+        ([C.RUNNING, C.UNREACHABLE, C.UNKNOWN], Phase.AWAY),
         ([C.RUNNING, C.FAILED], Phase.ENDING),
         ([C.KILLING, C.KILLED], Phase.ENDING),
-        ([C.UNREACHABLE, C.GONE], Phase.ENDING),
+        ([C.UNREACHABLE, C.GONE], Phase.AWAY),
         ([C.FINISHED, C.FINISHED], Phase.ENDED),
         ([C.FAILED, C.KILLED, C.FINISHED], Phase.ENDED),
         ([C.GONE, C.DROPPED, C.ERROR], Phase.ENDED),

@@ -4,13 +4,20 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.environment import variables
+from scheduler.core.environment import TASK_ID, fixed, of_launch
+from scheduler.core.settings import Settings
+from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
-from scheduler.model.records import Condition
+from scheduler.model.records import Condition, Instance
 from scheduler.model.roles import EnforceRole
 from tests.core.support import container, definition, instance, settings, task
 
 HOST = [{"mode": "host"}]
+
+
+def variables(given: Settings, asked: PodDefinition, placed: Instance) -> dict[str, Any]:
+    """All variables of the first container of a placed instance."""
+    return fixed(given, asked, asked.containers[0]) | of_launch(given, asked, placed) | {TASK_ID: "the-task"}
 
 
 def environment(
@@ -19,7 +26,7 @@ def environment(
     """The environment of a pod's first container."""
     asked = definition(*containers, **fields)
     placed = instance(task(Condition.PROVISIONED), host_ports=tuple((ports or {}).items()))
-    return variables(settings(env_vars_prefix=prefix), asked, asked.containers[0], placed, "the-task")
+    return variables(settings(env_vars_prefix=prefix), asked, placed)
 
 
 def test_the_containers_value_wins_over_the_pods_and_podexec_over_both() -> None:
@@ -53,7 +60,7 @@ def test_later_groups_win_in_their_order() -> None:
 def test_a_container_is_told_whether_its_group_insists_on_a_role(pod_id: str, enforce: EnforceRole, told: str) -> None:
     asked = definition(id=pod_id)
     placed = instance(task(Condition.PROVISIONED))
-    found = variables(settings(new_group_enforce_role=enforce), asked, asked.containers[0], placed, "the-task")
+    found = variables(settings(new_group_enforce_role=enforce), asked, placed)
 
     assert found["MARATHON_APP_ENFORCE_GROUP_ROLE"] == told
 

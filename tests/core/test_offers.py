@@ -3,9 +3,13 @@
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from scheduler.core.effects import Accept, Decline, Note
-from scheduler.core.events import AgentDescribed, OfferRescinded, OffersReceived
+from scheduler.core.events import AgentDescribed, Disconnected, OfferRescinded, OffersReceived, Ticked
 from scheduler.core.frame import Put
+from scheduler.core.offers import LAUNCHES_PER_TURN
+from scheduler.core.settings import PlacementPolicy
 from scheduler.model.records import Agent, Condition, Instance
 from tests.core.support import Story, container, definition, groups, offer, scalar
 
@@ -32,6 +36,7 @@ def test_several_groups_go_out_in_one_accept_and_the_rest_is_declined() -> None:
 def test_a_launch_is_recorded_in_the_frame_that_sends_it() -> None:
     """Durable before Mesos is called: a scheduler that dies in between finds it as Provisioned."""
     story = waiting(containers=[container("one"), container("two")])
+    story.subscribe(region="north")
     frame = story.offer("A7", domain={"fault_domain": {"region": {"name": "north"}, "zone": {"name": "z1"}}})
 
     (recorded,) = [change.record for change in frame.changes if isinstance(change, Put)]
@@ -202,20 +207,128 @@ def test_what_one_pod_may_not_use_is_left_for_another() -> None:
     assert len(groups(story.offer(resources=[*resources_of("*"), *resources_of("web")], role="web"))) == 2
 
 
-def test_an_instance_with_persistent_volumes_waits() -> None:
-    """Until volumes can be reserved no offer has one."""
-    story = waiting(
-        containers=[container(volumeMounts=[{"name": "data", "mountPath": "data"}])],
-        volumes=[{"name": "data", "persistent": {"size": 10}}],
-    )
-
-    assert story.told(Decline, story.offer())
-    assert story.only.tasks == ()
-
-
 def test_an_instance_remembers_its_agents_attributes() -> None:
     story = waiting()
     story.offer(attributes=[{"name": "rack", "type": "TEXT", "text": {"value": "r1"}}])
 
     assert story.only.agent is not None
     assert story.only.agent.attributes == (("rack", "r1"),)
+
+
+def on(story: Story, pod_id: str = "/shop/web") -> Counter[str]:
+    """How many instances of a pod are on each agent."""
+    return Counter(each.agent.id for each in story.world.instances_of(pod_id) if each.agent)
+
+
+class TestTurns:
+    """So many launches a turn; the offers are held for the next one, which follows at once."""
+
+    def test_a_turn_launches_so_many_and_holds_what_is_left(self) -> None:
+        story = waiting(instances=250)
+        room = {"cpus": 1000, "mem": 1_000_000, "disk": 1_000_000}
+        frame = story.tell(OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(20))))
+        first = len(groups(frame))
+        used = {accept.offer_id for accept in story.told(Accept, frame)}
+        assert first == LAUNCHES_PER_TURN
+        assert not story.told(Decline, frame), "what is left of them may be of use in the next turn"
+        assert used.isdisjoint(story.world.offers)
+        assert len(used) + len(story.world.offers) == 20
+        assert story.world.next_deadline() == story.now
+        rest = story.wait(0)
+
+        assert first + len(groups(rest)) == 250
+        assert story.world.offers == {}
+        assert all(accept.offer_id not in used for accept in story.told(Accept, rest))
+
+    def test_a_held_offer_that_is_rescinded_is_not_used(self) -> None:
+        story = waiting(instances=LAUNCHES_PER_TURN + 1)
+        room = {"cpus": 1000, "mem": 1_000_000, "disk": 1_000_000}
+        story.tell(OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(200))))
+        held = list(story.world.offers)
+        assert held
+        for each in held:
+            story.tell(OfferRescinded(each))
+        rest = story.wait(0)
+
+        assert not story.told(Accept, rest)
+        assert not story.told(Decline, rest)
+
+    def test_what_was_held_is_not_used_on_the_next_stream(self) -> None:
+        story = waiting(instances=LAUNCHES_PER_TURN + 1)
+        room = {"cpus": 1000, "mem": 1_000_000, "disk": 1_000_000}
+        story.tell(OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(200))))
+        assert story.world.offers
+        story.tell(Disconnected())
+        story.subscribe()
+
+        assert not story.told(Accept, story.wait(0))
+
+    def test_a_large_pod_does_not_keep_a_small_one_waiting(self) -> None:
+        story = waiting(instances=LAUNCHES_PER_TURN * 3)
+        story.post(definition(id="/small"))
+        room = {"cpus": 10_000, "mem": 1_000_000, "disk": 1_000_000}
+        story.tell(OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(500))))
+        assert on(story).total() == LAUNCHES_PER_TURN
+        assert not on(story, "/small")
+        story.tell(Ticked())
+
+        assert on(story, "/small").total() == 1
+        assert on(story).total() < LAUNCHES_PER_TURN * 2
+
+    def test_what_is_left_of_an_offer_comes_back_at_once_while_something_waits(self) -> None:
+        story = waiting(instances=3)
+        (accept,) = story.told(Accept, story.offer(cpus=0.5))
+
+        assert accept.refuse_seconds == 0
+        (accept,) = story.told(Accept, story.offer("A2"))
+        assert accept.refuse_seconds == 120
+
+    def test_only_so_many_go_to_one_offer(self) -> None:
+        story = Story(max_instances_per_offer=2)
+        story.subscribe()
+        story.post(definition(instances=5))
+        frame = story.tell(OffersReceived((offer("X", "A1"), offer("Y", "A2"))))
+
+        assert [len(accept.operations) for accept in story.told(Accept, frame)] == [2, 2]
+        assert on(story) == {"A1": 2, "A2": 2}
+
+
+class TestSpreading:
+    def test_the_next_pod_begins_with_the_next_agent(self) -> None:
+        story = Story()
+        story.subscribe()
+        for name in ("/a", "/b", "/c"):
+            story.post(definition(id=name))
+        story.tell(OffersReceived(tuple(offer(f"O{number}", f"A{number}") for number in range(3))))
+
+        assert Counter(each.agent.id for each in story.instances if each.agent) == {"A0": 1, "A1": 1, "A2": 1}
+
+    @pytest.mark.parametrize(("instances", "expected"), [(27, {3, 4}), (100, {14, 15}), (7, {1}), (8, {1, 2})])
+    def test_many_instances_are_spread_evenly(self, instances: int, expected: set[int]) -> None:
+        story = waiting(instances=instances)
+        room = {"cpus": 1000, "mem": 1_000_000, "disk": 1_000_000}
+        story.tell(OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(7))))
+
+        assert set(on(story).values()) == expected
+
+    def test_packed_they_go_to_the_agent_with_least_left(self) -> None:
+        story = Story(placement=PlacementPolicy.PACK)
+        story.subscribe()
+        story.post(definition(instances=3))
+        offers = (offer("X", "A1", cpus=8), offer("Y", "A2", cpus=0.5), offer("Z", "A3", cpus=4))
+        frame = story.tell(OffersReceived(offers))
+
+        assert on(story) == {"A2": 2, "A3": 1}, "and on to the next when it is full"
+        assert story.told(Decline, frame) == [Decline(("X",), 120)]
+
+
+def test_constraints_are_judged_also_where_quantities_are_missing() -> None:
+    constraints = [{"fieldName": "rack", "operator": "IS", "value": "r1"}]
+    story = waiting(
+        containers=[container(resources={"cpus": 100, "mem": 32})],
+        scheduling={"placement": {"constraints": constraints}},
+    )
+    story.offer()
+    (tried,) = next(iter(story.world.attempts.values())).rounds
+
+    assert [each.reason for each in tried.refusals["A1"]] == ["UnfulfilledConstraint", "InsufficientCpus"]

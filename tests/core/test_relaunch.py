@@ -1,11 +1,12 @@
-"""What has ended comes back: incarnations, back-off, how the end is remembered, and making sure that it has ended."""
+"""What has ended comes back: incarnations, back-off, and how the end is remembered."""
 
 from typing import Any
 
 import pytest
 
-from scheduler.core.effects import Accept, Kill, Revive
-from scheduler.core.world import Delay
+from scheduler.core.effects import Accept, Done, Kill, Refused, Revive
+from scheduler.core.events import DelayReset
+from scheduler.core.world import Delay, queue_of
 from scheduler.model.records import Condition, Goal, Instance
 from tests.core.support import Story, container, definition, groups, running
 
@@ -93,7 +94,9 @@ class TestBackoff:
         story.all_tasks(C.FAILED, story.instances[:1])
         story.all_tasks(C.FAILED, story.instances[1:])
 
-        assert story.world.delays["/shop/web"] == Delay(4, since=story.now, until=story.now + 4)
+        assert story.world.delays[queue_of(story.world.pods["/shop/web"])] == Delay(
+            4, since=story.now, until=story.now + 4
+        )
 
     def test_it_is_gone_after_a_restart_of_the_scheduler(self) -> None:
         story = running(scheduling=self.SCHEDULING)
@@ -110,7 +113,7 @@ class TestBackoff:
 
         assert not story.told(Accept, story.offer())
 
-    @pytest.mark.parametrize(("end", "started"), [(C.KILLED, True), (C.DROPPED, False), (C.GONE, False)])
+    @pytest.mark.parametrize(("end", "started"), [(C.KILLED, True), (C.GONE, False)])
     def test_being_killed_and_never_having_started_do_not_count(self, end: Condition, started: bool) -> None:
         story = Story()
         story.subscribe()
@@ -129,6 +132,89 @@ class TestBackoff:
         assert not story.told(Revive, story.wait(1.9))
 
         assert story.told(Revive, story.wait(0.1))
+
+    @pytest.mark.parametrize("step", [C.STAGING, C.STARTING, C.RUNNING])
+    def test_it_begins_again_with_every_step_of_another_instance(self, step: Condition) -> None:
+        story = running(instances=2, scheduling=self.SCHEDULING)
+        story.put(definition(instances=3, scheduling=self.SCHEDULING))
+        story.offer()
+        story.all_tasks(C.FAILED, story.instances[:1])
+        story.wait(1.5)
+        story.all_tasks(step, story.instances[2:])
+        story.wait(1.9)
+        assert not story.told(Accept, story.offer())
+        story.wait(0.1)
+
+        assert story.told(Accept, story.offer())
+
+    def test_health_is_no_step(self) -> None:
+        story = running(instances=2, scheduling=self.SCHEDULING)
+        story.all_tasks(C.FAILED, story.instances[:1])
+        story.wait(1.5)
+        story.all_tasks(C.RUNNING, story.instances[1:], healthy=True)
+        story.wait(0.5)
+
+        assert story.told(Accept, story.offer())
+
+    def test_an_agent_that_is_drained_is_no_fault_of_the_pods(self) -> None:
+        story = running(instances=2, scheduling=self.SCHEDULING)
+        story.all_tasks(C.FAILED, story.instances[:1])
+        assert story.world.delays
+        story.all_tasks(C.GONE, story.instances[1:], reason="REASON_AGENT_DRAINING")
+
+        assert story.world.delays == {}
+        assert len(groups(story.offer())) == 2
+
+    @pytest.mark.parametrize("reason", ["REASON_INVALID_OFFERS", "REASON_AGENT_DISCONNECTED", "REASON_SLAVE_REMOVED"])
+    def test_a_launch_that_mesos_gives_back_is_none_either(self, reason: str) -> None:
+        story = Story()
+        story.subscribe()
+        story.post(definition(scheduling=self.SCHEDULING))
+        story.offer()
+        story.all_tasks(C.DROPPED, reason=reason)
+
+        assert story.told(Accept, story.offer())
+
+    def test_an_instance_out_of_reach_adds_none(self) -> None:
+        story = running(scheduling=self.SCHEDULING)
+        story.all_tasks(C.UNREACHABLE)
+
+        assert story.told(Accept, story.offer())
+
+    def test_a_user_may_reset_it(self) -> None:
+        story = running(scheduling=self.SCHEDULING)
+        fail(story)
+        story.all_tasks(C.FAILED)
+        story.wait(0.5)
+        story.offer()
+        frame = story.request(DelayReset, "/shop/web")
+
+        assert isinstance(story.reply(frame), Done)
+        assert story.told(Revive, frame) == [Revive(("*",))]
+        assert story.told(Accept, story.offer())
+        story.all_tasks(C.FAILED)
+        assert story.world.delays[queue_of(story.pod)].seconds == 2
+
+    @pytest.mark.parametrize("pod_id", ["/nobody", "/shop/web"])
+    def test_a_reset_where_nothing_waits_finds_nothing(self, pod_id: str) -> None:
+        story = running()
+        frame = story.request(DelayReset, pod_id)
+
+        assert story.reply(frame) == Refused("absent", f"Nothing of '{pod_id}' waits to be launched")
+
+    @pytest.mark.parametrize(
+        ("policy", "pauses"),
+        [
+            ({"backoff": 0}, [0, 0, 0]),
+            ({"backoff": 8, "backoffFactor": 0.5}, [8, 4, 2]),
+            ({"backoff": 5, "backoffFactor": 1, "maxLaunchDelay": 300}, [5, 5, 5]),
+            ({}, [1, 1.15, 1.322]),
+        ],
+    )
+    def test_any_policy_is_taken_as_it_is(self, policy: dict[str, Any], pauses: list[float]) -> None:
+        story = running(scheduling={"backoff": policy})
+
+        assert [fail(story) for _ in range(3)] == pauses
 
     def test_a_deleted_pods_is_forgotten(self) -> None:
         story = running(scheduling=self.SCHEDULING)
@@ -179,43 +265,6 @@ class TestTerminations:
         story.all_tasks(C.FAILED, message="why")
 
         assert [end.message for end in story.restart().world.pods["/shop/web"].terminations] == ["why"]
-
-
-class TestKills:
-    def test_what_an_executor_does_not_end_in_time_is_killed(self) -> None:
-        story = running(containers=[container("one", lifecycle={"killGracePeriodSeconds": 20}), container("two")])
-        one, two = story.only.tasks
-        story.update(one.id, C.FAILED)
-        assert not story.told(Kill, story.wait(29.9))
-
-        assert story.told(Kill, story.wait(0.1)) == [Kill(two.id, "A1")]
-
-    def test_a_kill_is_repeated_until_the_end(self) -> None:
-        story = running(containers=PAIR)
-        one, two = story.only.tasks
-        assert story.told(Kill, story.remove()) == [Kill(one.id, "A1"), Kill(two.id, "A1")]
-        assert not story.told(Kill, story.wait(9.9))
-        assert len(story.told(Kill, story.wait(0.1))) == 2
-        story.update(one.id, C.KILLED)
-        assert story.told(Kill, story.wait(10)) == [Kill(two.id, "A1")]
-        story.update(two.id, C.KILLED)
-
-        assert not story.told(Kill, story.wait(100))
-        assert story.world.instances == {}
-        assert story.world.kills == {}
-
-    def test_news_in_between_does_not_hurry_it(self) -> None:
-        story = running()
-        story.remove()
-
-        assert not story.told(Kill, story.update(story.only.tasks[0].id, C.KILLING))
-
-    def test_a_restarted_scheduler_takes_it_up_again(self) -> None:
-        story = running()
-        story.remove()
-        story = story.restart()
-
-        assert story.told(Kill, story.subscribe()) == [Kill(story.only.tasks[0].id, "A1")]
 
 
 ENDS: list[tuple[list[Condition], str]] = [

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.conditions import condition, ready
+from scheduler.core.conditions import condition
 from scheduler.core.effects import Accept, Done, Kill, Refused, Reply, Revive
 from scheduler.core.events import AgentDescribed
 from scheduler.core.frame import Delete, Put
-from scheduler.core.requests import VERSIONS_KEPT
+from scheduler.core.standing import Standing
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Condition, Goal
 from tests.core.support import NOON, Story, container, definition, groups, running
@@ -31,7 +31,7 @@ class TestCreate:
         assert len({each.id for each in story.instances}) == 3
         assert all(re.fullmatch(r"shop_web\.instance-[0-9a-f-]{36}", each.id) for each in story.instances)
         kinds = [type(change.record).__name__ for change in frame.changes if isinstance(change, Put)]
-        assert kinds == ["PodDefinition", "Pod", "Instance", "Instance", "Instance"]
+        assert kinds == ["PodDefinition", "Pod", "Deployment", "Instance", "Instance", "Instance"]
 
     def test_the_reply_carries_the_number_of_its_request(self) -> None:
         story = Story()
@@ -48,7 +48,6 @@ class TestCreate:
             "exists", "An app/pod with this id already exists: /shop/web. Update it with PUT."
         )
         assert frame.changes == ()
-        assert len(frame.effects) == 1
 
     def test_a_put_creates_what_is_not_there(self) -> None:
         story = Story()
@@ -122,11 +121,11 @@ class TestVersions:
     def test_the_oldest_are_dropped_but_those_in_use(self) -> None:
         story = running()
         used = story.only.version
-        for number in range(VERSIONS_KEPT + 5):
+        for number in range(story.settings.versions_kept + 5):
             story.put(definition(executorResources={"cpus": 0.1 + number + 1}))
         kept = story.world.versions("/shop/web")
 
-        assert len(kept) == VERSIONS_KEPT + 1
+        assert len(kept) == story.settings.versions_kept + 1
         assert kept[0] == used
         assert kept[-1] == story.world.pods["/shop/web"].version
         stored = [record.version for record in story.stored.values() if isinstance(record, PodDefinition)]
@@ -144,7 +143,7 @@ class TestChange:
         assert isinstance(answer, Done)
         assert answer.definition == story.world.current(before)
         assert frame.changes == ()
-        assert len(frame.effects) == 1
+        assert not story.told(Kill, frame)
 
     @pytest.mark.parametrize(
         "change",
@@ -213,7 +212,7 @@ class TestResident:
 
     def test_an_update_that_asks_for_another_reservation_is_refused_and_changes_nothing(self) -> None:
         fields: dict[str, Any] = {"scheduling": {"upgrade": {"maximumOverCapacity": 0}}, "role": "dev"}
-        story = Story()
+        story = Story(principal="ops")
         story.post(definition(volumes=[{"name": "v", "persistent": {"size": 10}}], **fields))
         frame = story.put(definition(volumes=[{"name": "v", "persistent": {"size": 20}}], **fields))
         answer = story.reply(frame)
@@ -250,14 +249,14 @@ class TestScaling:
     def test_down_first_ends_those_that_do_least(self) -> None:
         story = Story()
         story.subscribe()
-        story.post(definition(instances=5))
+        story.post(definition(instances=5, scheduling={"unreachableStrategy": "disabled"}))
         story.offer(cpus=0.8)
         for each, state in zip(story.instances, (C.RUNNING, C.UNREACHABLE, C.STARTING, C.STAGING), strict=False):
             story.update(each.tasks[0].id, state)
         order = []
         for wanted in (4, 3, 2, 1):
             before = {each.id: condition(each) for each in story.instances if each.goal is Goal.RUNNING}
-            story.put(definition(instances=wanted))
+            story.put(definition(instances=wanted, scheduling={"unreachableStrategy": "disabled"}))
             after = {each.id for each in story.instances if each.goal is Goal.RUNNING}
             order += [before[gone] for gone in before.keys() - after]
 
@@ -280,11 +279,11 @@ class TestDelete:
 
         assert isinstance(story.reply(frame), Done)
         assert len(story.told(Kill, frame)) == 2
-        assert (story.world.pods, story.world.definitions) == ({}, {})
+        assert story.world.pods == {}
         deleted = [change.kind for change in frame.changes if isinstance(change, Delete)]
-        assert sorted(kind.__name__ for kind in deleted) == ["Instance", "Pod", "PodDefinition", "PodDefinition"]
+        assert sorted(kind.__name__ for kind in deleted) == ["Deployment", "Instance", "Pod"]
         story.all_tasks(C.KILLED)
-        assert story.world.instances == {}
+        assert (story.world.instances, story.world.definitions, story.world.deployments) == ({}, {}, {})
         assert len(story.stored) == 1, "only the framework is left"
 
     def test_one_that_is_not_there(self) -> None:
@@ -323,7 +322,7 @@ class TestDelete:
         story = running(instances=2)
         old = [each.id for each in story.instances]
         story.remove()
-        assert isinstance(story.reply(story.post(definition(instances=2))), Done)
+        assert isinstance(story.reply(story.post(definition(instances=2), force=True)), Done)
         assert len(groups(story.offer("A2"))) == 2
         story.all_tasks(C.RUNNING, [each for each in story.instances if each.id not in old])
         story.all_tasks(C.KILLED, [each for each in story.instances if each.id in old])
@@ -362,7 +361,7 @@ class TestUpdate:
     @staticmethod
     def keeps_to(story: Story, fewest: int, most: int) -> None:
         """Neither fewer ready nor more instances than allowed."""
-        serving = [each for each in story.instances if ready(each, story.world.definition(each.pod_id, each.version))]
+        serving = [each for each in story.instances if story.world.standing(each.id) is Standing.READY]
         assert fewest <= len([each for each in serving if each.goal is Goal.RUNNING])
         assert len(story.instances) <= most
 

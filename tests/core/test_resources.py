@@ -4,11 +4,15 @@ import random
 
 import pytest
 
-from scheduler.core.matching import Match, Refusal, match
+from scheduler.core.attempts import Refusal
+from scheduler.core.demand import demand
+from scheduler.core.fits import Match
+from scheduler.core.matching import Surroundings, match, unsuitable
 from scheduler.core.resources import Ledger
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
-from tests.core.support import container, definition, offer, port_ranges, scalar
+from scheduler.model.records import Agent
+from tests.core.support import NOON, container, definition, offer, port_ranges, scalar, settings
 
 RESERVED = {"reservations": [{"type": "DYNAMIC", "role": "web", "principal": "ops", "labels": {"labels": []}}]}
 
@@ -20,29 +24,38 @@ def ledger(*resources: Json) -> Ledger:
 
 def matched(asked: PodDefinition, *resources: Json) -> Match | list[Refusal]:
     """The outcome of matching against an offer with these resources."""
-    return match(asked, ledger(*resources), random.Random(1))
+    left = ledger(*resources)
+    wanted = demand(asked, settings())
+    around = Surroundings(None, None, NOON)
+    against = unsuitable(wanted, settings(), left.offer, left, Agent("A1", "a1.example"), around)
+    outcome = match(asked, wanted, left, random.Random(1))
+    return (
+        outcome
+        if isinstance(outcome, Match) and not against
+        else [*against, *(outcome if isinstance(outcome, list) else ())]
+    )
 
 
 def test_a_quantity_is_taken_whole_out_of_one_entry() -> None:
     left = ledger(scalar("cpus", 1), scalar("cpus", 3, role="web"))
 
-    assert left.take("cpus", 2) == scalar("cpus", 2, role="web")
-    assert left.take("cpus", 2) is None  # 1 + 1 are left, on two roles
+    assert left.take("cpus", 2000) == scalar("cpus", 2, role="web")
+    assert left.take("cpus", 2000) is None  # 1 + 1 are left, on two roles
     assert left.most("cpus") == 1
-    assert left.take("cpus", 1) == scalar("cpus", 1)
+    assert left.take("cpus", 1000) == scalar("cpus", 1)
 
 
 def test_role_reservation_and_allocation_are_sent_back_as_offered() -> None:
     left = ledger(scalar("mem", 512, role="web", **RESERVED), port_ranges((31000, 31001), role="web", **RESERVED))
 
-    assert left.take("mem", 32) == scalar("mem", 32, role="web", **RESERVED)
+    assert left.take("mem", 32000) == scalar("mem", 32, role="web", **RESERVED)
     assert left.take_ports([31001]) == [port_ranges((31001, 31001), role="web", **RESERVED)]
 
 
 def test_nothing_is_lost_to_rounding() -> None:
     left = ledger(scalar("cpus", 0.3))
 
-    taken = [left.take("cpus", 0.1) for _ in range(4)]
+    taken = [left.take("cpus", 100) for _ in range(4)]
 
     assert taken == [scalar("cpus", 0.1)] * 3 + [None]
     assert left.most("cpus") == 0
@@ -51,7 +64,7 @@ def test_nothing_is_lost_to_rounding() -> None:
 def test_quantities_are_counted_in_thousandths() -> None:
     left = ledger(scalar("cpus", 1))
 
-    assert left.take("cpus", 0.0014) == scalar("cpus", 0.001)
+    assert left.take("cpus", 1) == scalar("cpus", 0.001)
     assert left.most("cpus") == 0.999
 
 
@@ -68,14 +81,14 @@ def test_what_a_pod_cannot_use_is_left_out(special: Json) -> None:
     left = ledger(scalar("disk", 1000, **special), scalar("disk", 5))
 
     assert left.most("disk") == 5
-    assert left.take("disk", 6) is None
+    assert left.take("disk", 6000) is None
 
 
 def test_a_fork_is_a_copy_to_try_on() -> None:
     left = ledger(scalar("cpus", 1), port_ranges((31000, 31000)))
     fork = left.fork()
 
-    fork.take("cpus", 1)
+    fork.take("cpus", 1000)
     fork.take_ports([31000])
 
     assert left.most("cpus") == 1
@@ -139,11 +152,23 @@ def test_every_scalar_that_does_not_fit_is_told_at_once_and_ports_are_not_looked
     refusals = matched(asked, scalar("cpus", 1), scalar("mem", 32), scalar("disk", 1))
 
     assert refusals == [
-        Refusal("InsufficientDisk", "10", "1"),
-        Refusal("InsufficientCpus", "2", "0.9"),
-        Refusal("InsufficientMemory", "512", "0"),
+        Refusal("InsufficientCpus", "2.1", "1"),
+        Refusal("InsufficientMemory", "544", "32"),
+        Refusal("InsufficientDisk", "15", "1"),
         Refusal("InsufficientGpus", "1", "0"),
     ]
+
+
+def test_what_is_there_altogether_but_in_no_single_entry_does_not_fit() -> None:
+    asked = definition(container(resources={"cpus": 2, "mem": 32}))
+    refusals = matched(
+        asked, scalar("cpus", 1.5), scalar("cpus", 1, role="web"), scalar("mem", 512), scalar("disk", 10)
+    )
+
+    assert refusals == [Refusal("InsufficientCpus", "2.1", "1.5")]
+    web = definition(container(resources={"cpus": 2, "mem": 32}), role="web")
+    refusals = matched(web, scalar("cpus", 1.5), scalar("cpus", 1, role="web"), scalar("mem", 512), scalar("disk", 10))
+    assert refusals == [Refusal("InsufficientCpus", "2", "1.4")]
 
 
 def test_a_fork_for_some_roles_uses_only_theirs_and_keeps_the_rest() -> None:
@@ -154,9 +179,9 @@ def test_a_fork_for_some_roles_uses_only_theirs_and_keeps_the_rest() -> None:
 
     assert left.roles == ["*", "web"]
     assert (everyones.most("cpus"), everyones.free_ports()) == (1, [(1, 2)])
-    assert everyones.take("cpus", 2) is None
+    assert everyones.take("cpus", 2000) is None
     assert everyones.take_ports([3]) is None
-    assert everyones.take("cpus", 1) == scalar("cpus", 1)
+    assert everyones.take("cpus", 1000) == scalar("cpus", 1)
     assert everyones.fork().most("cpus") == 3
 
 
@@ -172,20 +197,10 @@ def test_no_resource_of_an_accepted_role_is_told_beside_what_is_missing() -> Non
 
     assert refusals == [
         Refusal("UnfulfilledRole", "*, web", "db"),
-        Refusal("InsufficientCpus", "0.1", "0"),
-        Refusal("InsufficientMemory", "32", "0"),
+        Refusal("InsufficientCpus", "0.2", "0"),
+        Refusal("InsufficientMemory", "64", "0"),
         Refusal("InsufficientDisk", "10", "0"),
     ]
-
-
-def test_a_persistent_volume_needs_a_reservation() -> None:
-    asked = definition(
-        container(volumeMounts=[{"name": "data", "mountPath": "data"}]),
-        volumes=[{"name": "data", "persistent": {"size": 10}}],
-    )
-    refusals = matched(asked, scalar("cpus", 4), scalar("mem", 512), scalar("disk", 100))
-
-    assert refusals == [Refusal("NoCorrespondingReservationFound", "data", "none")]
 
 
 def test_ports_are_told_only_when_everything_else_fits() -> None:
@@ -200,5 +215,7 @@ def test_ports_are_told_only_when_everything_else_fits() -> None:
 def test_a_failed_match_takes_nothing() -> None:
     left = ledger(scalar("cpus", 1), scalar("mem", 64), scalar("disk", 10))
 
-    assert isinstance(match(definition(container(resources={"cpus": 2, "mem": 32})), left, random.Random(1)), list)
+    asked = definition(container(resources={"cpus": 2, "mem": 32}))
+
+    assert isinstance(match(asked, demand(asked, settings()), left, random.Random(1)), list)
     assert (left.most("cpus"), left.most("mem"), left.most("disk")) == (1, 64, 10)

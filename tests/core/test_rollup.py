@@ -14,8 +14,10 @@ from scheduler.model.records import (
     Condition,
     Goal,
     Instance,
+    LocalVolume,
     NetworkAddress,
     Pod,
+    Reservation,
     Task,
     TaskEnd,
     Termination,
@@ -86,7 +88,10 @@ def both(condition: Condition, **more: Any) -> tuple[Task, Task]:
         (both(Condition.UNREACHABLE), Goal.RUNNING, "DEGRADED"),
         (both(Condition.KILLING), Goal.RUNNING, "TERMINAL"),
         (both(Condition.FAILED), Goal.RUNNING, "PENDING"),
-        (both(Condition.KILLED), Goal.DECOMMISSIONED, "TERMINAL"),
+        (both(Condition.KILLING), Goal.DECOMMISSIONED, "TERMINAL"),
+        (both(Condition.KILLED), Goal.STOPPED, "TERMINAL"),
+        ((), Goal.STOPPED, "TERMINAL"),
+        (both(Condition.UNREACHABLE), Goal.STOPPED, "DEGRADED"),
         ((task("one", Condition.FINISHED), task("two", Condition.RUNNING)), Goal.RUNNING, "STABLE"),
         ((task("one", Condition.RUNNING, healthy=True), task("two", Condition.FAILED)), Goal.RUNNING, "PENDING"),
     ],
@@ -112,6 +117,27 @@ def test_an_instance_that_was_never_launched_is_not_listed() -> None:
     shown = status_of(instance(incarnation=0, agent=None, host_ports=()))
     assert "instances" not in shown
     assert shown["statusSince"] == moment(NOW)
+
+
+def test_an_instance_out_of_reach_for_long_is_degraded_and_no_more_listed_once_it_is_given_up() -> None:
+    away = instance(*both(Condition.UNREACHABLE), inactive=True)
+    [shown] = status_of(away)["instances"]
+    assert (shown["status"], shown["message"]) == ("DEGRADED", "the agent of this instance is unreachable")
+    assert "instances" not in status_of(replace(away, goal=Goal.DECOMMISSIONED))
+
+
+def test_an_instance_shows_the_volumes_that_are_kept_for_it_and_what_it_holds_also_while_it_is_stopped() -> None:
+    volume = LocalVolume("data", "web#data#6c6e")
+    kept = Reservation(AGENT, (volume,), confirmed=True, since=60.0)
+    [waiting] = status_of(instance(incarnation=0, agent=None, reservation=kept))["instances"]
+    assert (waiting["status"], waiting["agentHostname"]) == ("PENDING", "node1")
+    [stopped] = status_of(instance(*both(Condition.KILLED), goal=Goal.STOPPED, reservation=kept))["instances"]
+    assert stopped["status"] == "TERMINAL"
+    assert stopped["localVolumes"] == [
+        {"runSpecId": "/web", "containerPath": "data", "uuid": "6c6e", "persistenceId": "web#data#6c6e"}
+    ]
+    assert stopped["resources"]["mem"] == 40 + 64 + 32
+    assert stopped["containers"][0]["resources"]["mem"] == 64
 
 
 def test_the_whole_of_a_running_instance() -> None:

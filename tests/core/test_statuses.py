@@ -41,7 +41,7 @@ def test_an_instance_comes_up() -> None:
 
 
 def test_started_is_the_first_time_it_ran() -> None:
-    story = running()
+    story = running(scheduling={"unreachableStrategy": "disabled"})
     first = story.only.tasks[0].started_at
     story.wait(5)
     story.all_tasks(C.UNREACHABLE)
@@ -73,7 +73,7 @@ def test_what_has_ended_stays_ended(end: Condition) -> None:
 
 
 def test_an_unreachable_task_may_come_back() -> None:
-    story = running()
+    story = running(scheduling={"unreachableStrategy": "disabled"})
     story.all_tasks(C.UNREACHABLE)
     assert state(story) is C.UNREACHABLE
     story.all_tasks(C.RUNNING, reason="REASON_AGENT_REREGISTERED")
@@ -124,7 +124,7 @@ def test_every_status_with_a_uuid_is_acknowledged_whatever_it_says() -> None:
     (task,) = story.only.tasks
     strange = ("shop_web.instance-nobody.main.1", "made-by-hand", "a.b.c", "")
     for task_id in (task.id, *strange):
-        for condition in set(C) - {C.SCHEDULED}:
+        for condition in set(C) - {C.SCHEDULED, C.UNREACHABLE_INACTIVE}:
             frame = story.update(task_id, condition, uuid="u", agent_id="A5")
             assert Acknowledge(task_id, "A5", "u") in frame.effects
 
@@ -234,11 +234,19 @@ class TestUnheard:
         assert story.only.tasks == ()
         assert len(groups(story.offer())) == 1
 
-    def test_one_that_was_heard_of_is_left_in_peace(self) -> None:
+    def test_one_whose_executor_began_is_left_in_peace(self) -> None:
         story = launched()
-        story.all_tasks(C.STAGING)
+        story.all_tasks(C.STARTING)
 
         assert not story.told(Kill, story.wait(1000))
+
+    def test_one_whose_executor_does_not_begin_is_killed_after_the_launch_timeout(self) -> None:
+        story = launched()
+        story.wait(10)
+        story.all_tasks(C.STAGING)
+
+        assert not story.told(Kill, story.wait(289))
+        assert len(story.told(Kill, story.wait(1))) == 1
 
     def test_a_restarted_scheduler_finds_out_by_asking(self) -> None:
         story = launched()

@@ -1,9 +1,8 @@
 """The state and its indexes."""
 
-from scheduler.core.events import Ticked
-from scheduler.core.world import World
+from scheduler.core.world import Due, World
 from scheduler.model.records import Condition
-from tests.core.support import Story, container, definition, instance, running, settings, task
+from tests.core.support import container, definition, instance, running, settings, task
 
 
 def test_instances_are_listed_oldest_first_in_whatever_order_a_store_gives_them() -> None:
@@ -11,7 +10,7 @@ def test_instances_are_listed_oldest_first_in_whatever_order_a_store_gives_them(
     world = World(settings(), 1, [young, old])
 
     assert world.instances_of("/shop/web") == [old, young]
-    assert list(world.waiting["/shop/web"]) == [old.id, young.id]
+    assert list(world.waiting["/shop/web@"]) == [old.id, young.id]
 
 
 def test_the_indexes_follow_every_change_of_a_record() -> None:
@@ -20,13 +19,13 @@ def test_the_indexes_follow_every_change_of_a_record() -> None:
     world = World(settings(), 1)
 
     world.put(waiting)
-    assert (list(world.waiting), world.tasks, world.placed) == (["/shop/web"], {}, {})
+    assert (list(world.waiting), world.tasks, world.placed) == (["/shop/web@"], {}, {})
     world.put(placed)
     assert world.waiting == {}
     assert set(world.tasks) == {"shop_web.instance-u.a.1", "shop_web.instance-u.b.1"}
     assert world.placed == {"/shop/web": {"A1": 1}}
     world.put(waiting)
-    assert (list(world.waiting), world.tasks, world.placed) == (["/shop/web"], {}, {})
+    assert (list(world.waiting), world.tasks, world.placed) == (["/shop/web@"], {}, {})
     world.put(placed)
     world.delete(type(placed), placed.id)
     assert (world.waiting, world.tasks, world.placed, world.instances_of("/shop/web")) == ({}, {}, {}, [])
@@ -34,17 +33,14 @@ def test_the_indexes_follow_every_change_of_a_record() -> None:
 
 
 def test_deadlines_come_in_order_and_once() -> None:
-    story = Story()
-    story.subscribe()
-    story.post(definition())
-    story.offer()
-    deadline = story.world.next_deadline()
-    assert deadline == story.now + 300
-    story.all_tasks(Condition.RUNNING)
-    story.now += 10_000
-    story.tell(Ticked())
+    world = World(settings(), 1)
+    for when, key in ((3.0, "late"), (1.0, "first"), (2.0, "second"), (2.0, "third")):
+        world.at(when, Due.KILL, key)
 
-    assert story.world.next_deadline() == story.now + 600, "only the next question for everything is left"
+    assert world.next_deadline() == 1.0
+    assert [key for _, key in world.overdue(2.5)] == ["first", "second", "third"]
+    assert [key for _, key in world.overdue(2.5)] == []
+    assert world.next_deadline() == 3.0
 
 
 def test_a_restarted_scheduler_knows_what_the_former_one_knew() -> None:

@@ -8,12 +8,16 @@ from __future__ import annotations
 import base64
 import json
 import queue
+import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socketserver import TCPServer
 from typing import Any
 
 Json = dict[str, Any]
@@ -37,16 +41,31 @@ class FakeContainer:
     signals: list[int] = field(default_factory=list)
     removed: bool = False
 
+    @property
+    def name(self) -> str:
+        return name_of(self.id)
+
+
+def name_of(container_id: str) -> str:
+    """The name in the id of a container's first or later run."""
+    return re.sub(r"-[0-9a-f]{8}(-[0-9]+)?$", "", container_id)
+
 
 class FakeAgent:
     """Attributes are switches for tests; set them before what they are to influence."""
 
     def __init__(
-        self, token: str | None = None, capabilities: tuple[str, ...] = ("TASK_KILLING_STATE", "PARTITION_AWARE")
+        self,
+        token: str | None = None,
+        capabilities: tuple[str, ...] = ("TASK_KILLING_STATE", "PARTITION_AWARE"),
+        address: tuple[socket.AddressFamily, Any] = (socket.AF_INET, ("127.0.0.1", 0)),
+        tls: ssl.SSLContext | None = None,
     ):
+        self.family, self.address = address
+        self.tls = tls
         self.token = token
         self.capabilities = capabilities
-        self.data: str | None = None
+        self.executor: Json = {"type": "CUSTOM"}  # what SUBSCRIBED says of the ExecutorInfo
         self.acknowledge = True
         self.recovering = False  # subscribing works; updates and the operator API answer 503
         self.refuse_subscribe: int | None = None  # the status to answer SUBSCRIBE with
@@ -57,10 +76,15 @@ class FakeAgent:
         self.kill_finds_launching = (
             True  # whether a KILL destroys a container that is being launched, or does not know it
         )
+        self.wait_answers: dict[str, tuple[int, str]] = {}  # name -> what its WAIT is answered with when it has ended
+        self.refuse_signals = 0  # so many of the next signals are not delivered
+        self.refuse_removals = False
         self.garbled: set[str] = set()  # names whose WAIT is not answered with JSON
         self.drop_launch_answer: set[str] = set()  # names whose LAUNCH connection is cut after the container started
         self.command_results: list[int | None] = []  # raw wait statuses of COMMAND sessions; None hangs
+        self.refuse_sessions = ""  # the text with which every session is refused
         self.containers: dict[str, FakeContainer] = {}
+        self.started: list[FakeContainer] = []  # without sessions, also those that were removed
         self.updates: list[Json] = []
         self.calls: list[tuple[str, Json]] = []
         self.subscriptions: list[Json] = []
@@ -79,8 +103,12 @@ class FakeAgent:
         class Handler(_Handler):
             fake = agent
 
-        self._server = _Server(("127.0.0.1", self.port), Handler)
-        self.port = self._server.server_address[1]
+        if self.family is socket.AF_UNIX:
+            Path(self.address).unlink(missing_ok=True)
+        self._server = _Server(self.family, self.address, Handler, self.tls)
+        if self.family is not socket.AF_UNIX:
+            self.address = self._server.server_address
+            self.port = self.address[1]
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def stop(self) -> None:
@@ -140,7 +168,7 @@ class FakeAgent:
 
     def container(self, name: str) -> FakeContainer:
         with self.changed:
-            found = [c for c in self.containers.values() if c.id.rpartition("-")[0] == name]
+            found = [c for c in self.containers.values() if c.name == name]
             assert found, f"no container {name}; there are {list(self.containers)}"
             return found[-1]
 
@@ -183,6 +211,17 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
+
+    def __init__(
+        self, family: socket.AddressFamily, address: Any, handler: type[_Handler], tls: ssl.SSLContext | None
+    ) -> None:
+        self.address_family = family
+        super().__init__(address, handler)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)  # HTTPServer wants a name for every address
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Broken connections are what these tests are about."""
@@ -242,9 +281,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        info: Json = {"executor_id": call["executor_id"]}
-        if fake.data is not None:
-            info["data"] = fake.data
+        info = {"executor_id": call["executor_id"], **fake.executor}
         framework = {"id": call["framework_id"], "capabilities": [{"type": c} for c in fake.capabilities]}
         subscribed = {"executor_info": info, "framework_info": framework, "agent_info": {}, "container_id": ROOT}
         events.put({"type": "SUBSCRIBED", "subscribed": subscribed})
@@ -282,11 +319,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def launch_container(self, call: Json) -> None:
         fake, value = self.fake, call["container_id"]["value"]
-        name = value.rpartition("-")[0]
+        name = name_of(value)
         with fake.changed:
             if value in fake.containers:
                 return self.answer(202)
             container = fake.containers[value] = FakeContainer(value, call, launching=True)
+            fake.started.append(container)
             fake.changed.notify_all()
             fake.changed.wait_for(lambda: name not in fake.held or container.launch_error is not None, DEADLINE)
             error = container.launch_error or fake.broken.get(name)
@@ -318,7 +356,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return None
             answer = {"exit_status": container.status, **container.extra}
-        if container.id.rpartition("-")[0] in self.fake.garbled:
+        if container.name in self.fake.wait_answers:
+            return self.answer(*self.fake.wait_answers[container.name])
+        if container.name in self.fake.garbled:
             return self.answer(200, "nonsense")
         return self.answer(200, body={"type": "WAIT_CONTAINER", "wait_container": answer})
 
@@ -326,11 +366,14 @@ class _Handler(BaseHTTPRequestHandler):
         fake, signal = self.fake, call["signal"]
         with fake.changed:
             container = self.find(call["container_id"])
+            if fake.refuse_signals:
+                fake.refuse_signals -= 1
+                return self.answer(500, "kill(2) failed")
             too_early = container is not None and container.launching and not fake.kill_finds_launching
             if container is None or container.status is not None or too_early:
                 return self.answer(404, f"Container {call['container_id']['value']} cannot be found")
             container.signals.append(signal)
-            name = container.id.rpartition("-")[0]
+            name = container.name
             if container.launching:
                 container.launch_error = "Container is being destroyed during provisioning"
             elif signal == SIGKILL or name not in fake.stubborn:
@@ -341,7 +384,7 @@ class _Handler(BaseHTTPRequestHandler):
     def remove_container(self, call: Json) -> None:
         with self.fake.changed:
             container = self.find(call["container_id"])
-            if container is not None and container.status is None:
+            if self.fake.refuse_removals or (container is not None and container.status is None):
                 return self.answer(500, "still running")
             self.fake.containers.pop(call["container_id"]["value"], None)
         return self.answer(200)
@@ -349,6 +392,8 @@ class _Handler(BaseHTTPRequestHandler):
     def launch_nested_container_session(self, call: Json) -> None:
         fake, value = self.fake, call["container_id"]["value"]
         assert self.headers["Accept"] == "application/recordio"
+        if fake.refuse_sessions:
+            return self.answer(400, fake.refuse_sessions)
         with fake.changed:
             status = fake.command_results.pop(0) if fake.command_results else 0
             container = fake.containers[value] = FakeContainer(value, call)
@@ -366,9 +411,10 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(b"0\r\n\r\n")
         with fake.changed:
-            container.status = status
+            container.status = container.status or status
             fake.changed.notify_all()
         self.close_connection = True
+        return None
 
 
 def task(name: str, command: str = "sleep 1000", grace: float | None = None, **fields: Any) -> Json:

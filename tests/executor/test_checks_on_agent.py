@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.executor import certificates
 from tests.executor.conftest import Executor
 from tests.executor.fake_agent import FakeAgent, task, wait_until
 
@@ -28,29 +32,53 @@ class Service(BaseHTTPRequestHandler):
         self.server.requests += 1  # type: ignore[attr-defined]
         status = int(self.server.status or self.path[1:])  # type: ignore[attr-defined]
         self.send_response(status)
+        if status == 302:
+            self.send_header("Location", self.server.location)  # type: ignore[attr-defined]
         self.end_headers()
 
     def log_message(self, *args: object) -> None:
         """Quiet."""
 
 
-@pytest.fixture
-def service() -> Iterator[Any]:
-    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Service)
-    server.status = server.requests = 0
+class Server(ThreadingHTTPServer):
+    """A service that counts requests; ``status``, if not 0, is the answer to all, ``location`` where 302 leads."""
+
+    def __init__(self, address: str, tls: ssl.SSLContext | None) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        super().__init__((address, 0), Service)
+        self.status = self.requests = 0
+        self.location = ""
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A handshake that fails is what some tests are about."""
+
+
+@contextlib.contextmanager
+def serving(address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+    server = Server(address, tls)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
-def http_check(server: Any, path: str = "/200", **fields: Any) -> dict[str, Any]:
+@pytest.fixture
+def service() -> Iterator[Server]:
+    with serving() as server:
+        yield server
+
+
+def http_check(server: Server, path: str = "/200", **fields: Any) -> dict[str, Any]:
     return {"type": "HTTP", "http": {"port": server.server_address[1], "path": path}, **FAST, **fields}
 
 
-def test_a_healthy_container_is_reported_once(agent: FakeAgent, executor: Executor, service: Any) -> None:
+def test_a_healthy_container_is_reported_once(agent: FakeAgent, executor: Executor, service: Server) -> None:
     agent.launch_group(task("web", health_check=http_check(service, "/399")))
     last = agent.wait_state("web", S, R, R)
     assert (last["healthy"], last["reason"]) == (True, HEALTH)
@@ -59,7 +87,7 @@ def test_a_healthy_container_is_reported_once(agent: FakeAgent, executor: Execut
 
 
 def test_an_unhealthy_container_is_killed_and_its_siblings_stay_what_they_were(
-    agent: FakeAgent, executor: Executor, service: Any
+    agent: FakeAgent, executor: Executor, service: Server
 ) -> None:
     agent.launch_group(task("web", health_check=http_check(service, "/404", consecutive_failures=2)), task("db"))
     last = agent.wait_state("web", S, R, R, R, K, KILLED)
@@ -69,8 +97,36 @@ def test_an_unhealthy_container_is_killed_and_its_siblings_stay_what_they_were(
     assert "healthy" not in sibling, "unhealthiness stays with the container it belongs to"
 
 
+@pytest.mark.parametrize(
+    ("location", "healthy"), [("/204", True), ("/404", False), ("/302", False), ("ftp://x/", False)]
+)
+def test_redirects_are_followed(
+    agent: FakeAgent, executor: Executor, service: Server, location: str, healthy: bool
+) -> None:
+    service.location = location
+    agent.launch_group(task("web", health_check=http_check(service, "/302", consecutive_failures=1000)))
+    agent.wait(lambda: len(agent.states("web")) >= 3, "a health status")
+    assert agent.statuses("web")[2]["healthy"] is healthy
+
+
+def test_https_is_checked_whatever_the_certificate(agent: FakeAgent, executor: Executor, tmp_path: Path) -> None:
+    certificate = certificates.make(tmp_path, "service", "DNS:elsewhere.example")
+    with serving(tls=certificate.serving()) as server:
+        http = {"port": server.server_address[1], "path": "/200", "scheme": "https"}
+        agent.launch_group(task("web", health_check={**FAST, "type": "HTTP", "http": http, "consecutive_failures": 1}))
+        assert agent.wait_state("web", S, R, R)["healthy"] is True
+        server.status = 500
+        assert "https://127.0.0.1" in agent.wait_state("web", S, R, R, R, K, KILLED)["message"]
+
+
+def test_https_on_a_port_that_speaks_http_has_failed(agent: FakeAgent, executor: Executor, service: Server) -> None:
+    http = {"port": service.server_address[1], "path": "/200", "scheme": "https"}
+    agent.launch_group(task("web", health_check={**FAST, "type": "HTTP", "http": http, "consecutive_failures": 1}))
+    assert "failed 1 times in a row: https://127.0.0.1" in agent.wait_state("web", S, R, R, K, KILLED)["message"]
+
+
 def test_a_container_that_recovers_is_reported_healthy_again(
-    agent: FakeAgent, executor: Executor, service: Any
+    agent: FakeAgent, executor: Executor, service: Server
 ) -> None:
     agent.launch_group(task("web", health_check=http_check(service, consecutive_failures=1000)))
     agent.wait_state("web", S, R, R)
@@ -80,7 +136,7 @@ def test_a_container_that_recovers_is_reported_healthy_again(
     agent.wait(lambda: agent.statuses("web")[-1].get("healthy") is True, "healthy: true again")
 
 
-def test_failures_within_the_grace_period_do_not_count(agent: FakeAgent, executor: Executor, service: Any) -> None:
+def test_failures_within_the_grace_period_do_not_count(agent: FakeAgent, executor: Executor, service: Server) -> None:
     service.status = 503
     agent.launch_group(task("web", health_check=http_check(service, grace_period_seconds=60, consecutive_failures=1)))
     agent.wait_state("web", S, R)
@@ -109,21 +165,15 @@ def test_tcp_health_is_a_connection(agent: FakeAgent, executor: Executor) -> Non
     assert "Connection refused" in agent.wait_state("web", S, R, R, R, K, KILLED)["message"]
 
 
-def test_ipv6_is_checked_on_its_loopback(agent: FakeAgent, executor: Executor) -> None:
-    try:
-        server = socket.create_server(("::1", 0), family=socket.AF_INET6)
-    except OSError:
-        port, healthy = 1, False  # without IPv6 the failure must name the address
-    else:
-        port, healthy = server.getsockname()[1], True
-    tcp = {"port": port, "protocol": "IPv6"}
-    agent.launch_group(task("web", health_check={**FAST, "type": "TCP", "tcp": tcp, "consecutive_failures": 1000}))
-    agent.wait(lambda: len(agent.states("web")) >= 3, "a health status")
-    status = agent.statuses("web")[2]
-    assert status["healthy"] is healthy
+@pytest.mark.parametrize("kind", ["TCP", "HTTP"])
+def test_ipv6_is_checked_on_its_loopback(agent: FakeAgent, executor: Executor, kind: str) -> None:
+    with serving("::1") as server:
+        port = {"port": server.server_address[1], "protocol": "IPv6", "path": "/200"}
+        check = {**FAST, "type": kind, kind.lower(): port, "consecutive_failures": 1000}
+        agent.launch_group(task("web", health_check=check))
+        status = agent.wait_state("web", S, R, R)
+    assert status["healthy"] is True
     assert "::1" in status["message"]
-    if healthy:
-        server.close()
 
 
 def test_a_command_runs_inside_the_container_and_its_exit_code_decides(agent: FakeAgent, executor: Executor) -> None:
@@ -157,7 +207,7 @@ def test_a_session_that_the_agent_kills_says_nothing_about_the_container(agent: 
     assert agent.wait_state("web", S, R, R)["healthy"] is True
 
 
-def test_checks_report_changes_and_never_kill(agent: FakeAgent, executor: Executor, service: Any) -> None:
+def test_checks_report_changes_and_never_kill(agent: FakeAgent, executor: Executor, service: Server) -> None:
     check = {"type": "HTTP", "http": {"port": service.server_address[1], "path": "/200"}, **FAST}
     agent.launch_group(task("web", check=check))
     agent.wait_state("web", S, R, R)
@@ -181,7 +231,7 @@ def test_a_command_check_reports_the_exit_code(agent: FakeAgent, executor: Execu
     )
 
 
-def test_checks_stop_when_a_kill_begins(agent: FakeAgent, executor: Executor, service: Any) -> None:
+def test_checks_stop_when_a_kill_begins(agent: FakeAgent, executor: Executor, service: Server) -> None:
     agent.stubborn = {"web"}
     agent.launch_group(task("web", grace=0.5, health_check=http_check(service, consecutive_failures=1)))
     agent.wait_state("web", S, R, R)
@@ -191,7 +241,7 @@ def test_checks_stop_when_a_kill_begins(agent: FakeAgent, executor: Executor, se
     assert agent.wait_state("web", S, R, R, K, KILLED)["healthy"] is True
 
 
-def test_checks_pause_while_the_agent_is_away(agent: FakeAgent, executor: Executor, service: Any) -> None:
+def test_checks_pause_while_the_agent_is_away(agent: FakeAgent, executor: Executor, service: Server) -> None:
     agent.launch_group(task("web", health_check=http_check(service, interval_seconds=0.01)))
     agent.wait_state("web", S, R, R)
     agent.stop()

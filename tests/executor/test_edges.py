@@ -11,12 +11,25 @@ from typing import Any
 import pytest
 
 from podexec import taskinfo
+from podexec.health import HealthPolicy
 from podexec.lean import without
 from podexec.outbox import Outbox
-from podexec.policy import HealthPolicy
 from podexec.recordio import FramingError, RecordDecoder
 from podexec.settings import Settings, SettingsError, parse_duration, parse_endpoint
-from podexec.wire import EXECUTOR_ENVIRONMENT, WIRE_VERSION, ExecutorData, TaskData, WireError, executor_command
+from podexec.wire import (
+    EXECUTOR_ENVIRONMENT,
+    ON_FAILURE,
+    READY,
+    WIRE_VERSION,
+    Behaviour,
+    Dependency,
+    ExecutorData,
+    Restart,
+    StatusLabels,
+    TaskData,
+    WireError,
+    executor_command,
+)
 from tests.executor.fake_agent import task
 
 # -- wire -------------------------------------------------------------------------------------------------------------
@@ -52,6 +65,53 @@ def test_what_is_not_base64_is_refused() -> None:
 def test_a_tasks_secrets_arrive() -> None:
     data = TaskData({"container": {"type": "MESOS", "volumes": [{"container_path": "ä"}]}})
     assert TaskData.decode(data.encode()) == data
+
+
+BEHAVIOUR = Behaviour(
+    restart=Restart(ON_FAILURE, 3, 0.5, 2.0, 60.0, 600.0),
+    essential=False,
+    depends_on=(Dependency("db", READY),),
+    readiness={"type": "TCP", "tcp": {"port": 80}},
+    health_checks=({"type": "COMMAND", "command": {"value": "true"}},),
+    pre_stop={"shell": True, "value": "drain"},
+)
+
+
+@pytest.mark.parametrize("behaviour", [BEHAVIOUR, Behaviour(), Behaviour(essential=False)])
+def test_a_tasks_behaviour_arrives(behaviour: Behaviour) -> None:
+    data = TaskData({"command": {}}, behaviour)
+    assert TaskData.decode(data.encode()) == data
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "complaint"),
+    [
+        ('{"colour":"red"}', "colour"),
+        ('{"restart":{"policy":"on_failure"}}', "missing"),
+        ('{"depends_on":[{"container":"db","condition":"warm"}]}', "condition is 'warm'; it must be one of started"),
+        ('{"depends_on":["db"]}', "not understood"),
+        ("[]", "not understood"),
+    ],
+)
+def test_a_behaviour_that_is_not_understood_is_refused(behaviour: str, complaint: str) -> None:
+    text = f'{{"version":1,"parts":{{}},"behaviour":{behaviour}}}'
+    with pytest.raises(WireError, match=complaint):
+        TaskData.decode(base64.b64encode(text.encode()).decode())
+
+
+def test_a_tasks_data_without_a_behaviour_is_what_it_always_was() -> None:
+    assert base64.b64decode(TaskData({"a": 1}).encode()) == b'{"version":1,"parts":{"a":1}}'
+
+
+@pytest.mark.parametrize("told", [StatusLabels(), StatusLabels(True), StatusLabels(False, 3), StatusLabels(None, 1)])
+def test_the_labels_of_a_status_arrive(told: StatusLabels) -> None:
+    assert StatusLabels.decode(told.encode()) == told
+
+
+def test_labels_of_others_are_passed_over() -> None:
+    labels = [{"key": "ready"}, {"key": "restarts", "value": "-1"}, {"key": "colour", "value": "red"}]
+    assert StatusLabels.decode({"labels": labels}) == StatusLabels()
+    assert StatusLabels().encode() is None
 
 
 @pytest.mark.parametrize(
@@ -107,6 +167,16 @@ def test_the_agents_environment_is_read() -> None:
     read = Settings.take(environment())
     assert (read.host, read.port, read.path_prefix, read.sandbox) == ("10.0.0.1", 5051, "/slave(1)", "/box")
     assert (read.recovery_timeout, read.backoff_max, read.shutdown_grace) == (900.0, 2.0, 0.5)
+
+
+def test_the_agents_pid_is_enough_to_find_it() -> None:
+    variables = environment()
+    del variables["MESOS_AGENT_ENDPOINT"]
+    read = Settings.take(variables)
+    assert (read.host, read.port, read.path_prefix) == ("10.0.0.1", 5051, "/slave(1)")
+    del variables["MESOS_SLAVE_PID"]
+    with pytest.raises(SettingsError, match="MESOS_SLAVE_PID is not set"):
+        Settings.take(variables)
 
 
 @pytest.mark.parametrize(("value", "checkpoint"), [("1", True), ("0", False), ("", False)])
@@ -181,7 +251,23 @@ def test_container_ids_are_readable_and_legal(name: str, expected: str) -> None:
 def test_defaults_of_a_task() -> None:
     spec = taskinfo.task_spec(task("web"), "web-1")
     assert (spec.task_id, spec.name, spec.kill_grace, spec.max_completion) == ("pod.web", "web", 3.0, None)
-    assert (spec.health, spec.check) == (None, None)
+    assert (spec.health, spec.check, spec.readiness, spec.restart) == ((), None, None, None)
+    assert (spec.essential, spec.depends_on, spec.has_hook) == (True, (), False)
+
+
+def test_a_behaviour_is_part_of_what_is_read() -> None:
+    info = task("web", data=TaskData(behaviour=BEHAVIOUR).encode(), check={"type": "TCP", "tcp": {"port": 81}})
+    read = taskinfo.read(info, "web-1", "10.0.0.2")
+    assert (read.spec.restart, read.spec.essential, read.spec.depends_on) == (
+        BEHAVIOUR.restart,
+        False,
+        BEHAVIOUR.depends_on,
+    )
+    assert (len(read.spec.health), read.spec.readiness, read.spec.check) == (1, 3, "TCP")
+    assert (read.spec.has_hook, read.hook) == (True, BEHAVIOUR.pre_stop)
+    meanings = [type(meaning("web-1", True, 1, "fine")).__name__ for _, meaning in read.checks]
+    assert meanings == ["HealthObserved", "ReadinessObserved", "CheckObserved"]
+    assert "data" not in read.launch
 
 
 def test_a_kill_grace_of_zero_is_zero_and_not_the_default() -> None:
@@ -194,7 +280,7 @@ def test_defaults_of_a_health_check_are_those_of_mesos() -> None:
     check = {"type": "TCP", "tcp": {"port": 80}}
     spec = taskinfo.check_spec(check)
     assert (spec.delay, spec.interval, spec.timeout, spec.port) == (15.0, 10.0, 20.0, 80)
-    assert taskinfo.task_spec(task("web", health_check=check), "w").health == HealthPolicy(10.0, 3)
+    assert taskinfo.task_spec(task("web", health_check=check), "w").health == (HealthPolicy(10.0, 3),)
 
 
 def test_a_timeout_of_zero_is_no_timeout() -> None:
@@ -205,7 +291,7 @@ def test_the_users_task_info_is_not_changed() -> None:
     info = task("web", container={"type": "MESOS", "volumes": []})
     disk: Any = {"name": "disk", "disk": {"volume": {"container_path": "data", "mode": "RW"}}}
     info["resources"].append(disk)
-    call = taskinfo.launch_call(info, {"value": "web-1"}, "10.0.0.2")
+    call = taskinfo.launch_call(info, "10.0.0.2")
     assert len(call["container"]["volumes"]) == 1
     assert info["container"]["volumes"] == []
     assert len(info["command"]["environment"]["variables"]) == 1
@@ -218,7 +304,7 @@ def test_parts_with_secrets_take_the_place_of_those_without() -> None:
     command = {"shell": True, "value": "run", "environment": {"variables": [{"name": "PW", "type": "SECRET"}]}}
     data = TaskData({"container": container, "command": command}).encode()
     info = task("web", container={"type": "MESOS", "volumes": []}, data=data)
-    call = taskinfo.launch_call(info, {"value": "web-1"}, "10.0.0.2")
+    call = taskinfo.launch_call(info, "10.0.0.2")
     assert call["container"] == container
     assert call["command"]["environment"]["variables"][0] == {"name": "PW", "type": "SECRET"}
     assert call["command"]["environment"]["variables"][1]["name"] == "MESOS_CONTAINER_IP"
@@ -228,7 +314,7 @@ def test_parts_with_secrets_take_the_place_of_those_without() -> None:
 def test_a_task_without_a_command_runs_its_images_own() -> None:
     info = task("web")
     del info["command"]
-    call = taskinfo.launch_call(info, {"value": "web-1"}, "10.0.0.2")
+    call = taskinfo.launch_call(info, "10.0.0.2")
     assert call["command"]["shell"] is False
     assert "value" not in call["command"]
 

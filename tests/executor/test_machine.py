@@ -2,79 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from podexec import events as ev
+from podexec.containers import TABLE
 from podexec.ending import Termination
-from podexec.machine import TABLE, Condition, Pod, next_deadline, step
-from podexec.policy import SETTLE, SIGKILL, SIGTERM, HealthPolicy
-
-A, B = "a-1", "b-2"
-EXIT_0, EXIT_3, BY_SIGTERM = Termination(0), Termination(3 << 8), Termination(SIGTERM)
-
-
-def spec(container_id: str, **fields: object) -> ev.TaskSpec:
-    name = container_id.partition("-")[0]
-    return replace(ev.TaskSpec(f"pod.{name}", container_id, name), **fields)  # type: ignore[arg-type]
-
-
-class Story:
-    """A pod and everything that was asked of the world, with a clock that the test moves."""
-
-    def __init__(self, *specs: ev.TaskSpec, kill_states: bool = True, launched: bool = True) -> None:
-        self.pod = Pod()
-        self.now = 100.0
-        self.effects: list[ev.Effect] = []
-        self.tell(ev.Subscribed(kill_states, partition_aware=True))
-        self.tell(ev.GroupReceived(specs or (spec(A), spec(B))))
-        for c in list(self.pod.containers) if launched else ():
-            self.tell(ev.ContainerLaunched(c))
-        if launched:
-            self.tell(ev.Ticked(), after=SETTLE)
-        self.effects.clear()
-
-    def tell(self, event: ev.Event, after: float = 0.0) -> list[ev.Effect]:
-        """Returns the effects of this event alone."""
-        self.now += after
-        self.pod, effects = step(self.pod, event, self.now)
-        self.effects += effects
-        return effects
-
-    def reports(self, task: str = "") -> list[str]:
-        return [e.state for e in self.effects if isinstance(e, ev.Report) and task in e.task_id]
-
-    def report(self) -> ev.Report:
-        return [e for e in self.effects if isinstance(e, ev.Report)][-1]
-
-    def signals(self) -> list[tuple[str, int]]:
-        return [(e.container_id, e.signal) for e in self.effects if isinstance(e, ev.Signal)]
-
-    def leave(self) -> list[float]:
-        return [e.by - self.now for e in self.effects if isinstance(e, ev.Leave)]
-
-    def condition(self, container_id: str) -> Condition:
-        return self.pod.containers[container_id].condition
+from podexec.health import HealthPolicy
+from podexec.kills import SETTLE, SIGKILL, SIGTERM
+from podexec.machine import next_deadline, step
+from podexec.pod import Condition, Pod
+from podexec.wire import ON_FAILURE, Restart
+from tests.executor.story import BY_SIGTERM, EXIT_0, EXIT_3, A, B, Story, after, spec
 
 
 def test_a_group_is_reported_starting_and_launched() -> None:
     story = Story(launched=False)
-    assert story.tell(ev.GroupReceived((spec("c-3"),))) == [ev.Report("pod.c", "TASK_STARTING"), ev.Launch("c-3")]
+    report, launch = story.tell(ev.GroupReceived((spec("c-3"),)))
+    assert (report, launch) == (ev.Report("pod.c", "TASK_STARTING", container_id="c-3"), ev.Launch("c-3", "c-3"))
 
 
 def test_a_launched_container_runs_whatever_its_siblings_do() -> None:
     story = Story(launched=False)
-    assert story.tell(ev.ContainerLaunched(A)) == [ev.Report("pod.a", "TASK_RUNNING")]
+    assert story.tell(ev.ContainerLaunched(A)) == [ev.Report("pod.a", "TASK_RUNNING", container_id=A)]
     assert story.condition(B) is Condition.LAUNCHING
 
 
 def test_a_finished_container_leaves_its_siblings_alone() -> None:
     story = Story()
     story.tell(ev.ContainerExited(A, EXIT_0))
-    assert (story.reports(), story.signals(), story.pod.doom) == (["TASK_FINISHED"], [], "")
+    assert (story.reports(), story.signals(), story.pod.dooms) == (["TASK_FINISHED"], [], {})
 
 
 def test_the_last_end_means_leaving_within_a_minute() -> None:
@@ -222,7 +178,7 @@ HEALTHY = HealthPolicy(grace=10.0, consecutive_failures=2)
 
 
 def test_an_unhealthy_container_ends_the_pod_and_only_it_is_unhealthy() -> None:
-    story = Story(spec(A, health=HEALTHY), spec(B))
+    story = Story(spec(A, health=(HEALTHY,)), spec(B))
     story.tell(ev.HealthObserved(A, passed=True))
     story.tell(ev.HealthObserved(A, passed=False, message="500"))
     story.tell(ev.HealthObserved(A, passed=False, message="500"))
@@ -234,7 +190,7 @@ def test_an_unhealthy_container_ends_the_pod_and_only_it_is_unhealthy() -> None:
 
 
 def test_checks_start_with_the_container_and_stop_with_its_kill() -> None:
-    story = Story(spec(A, health=HEALTHY), launched=False)
+    story = Story(spec(A, health=(HEALTHY,)), launched=False)
     assert ev.StartChecks(A) in story.tell(ev.ContainerLaunched(A))
     assert ev.StopChecks(A) in story.tell(ev.KillRequested("pod.a"))
     assert story.tell(ev.HealthObserved(A, passed=False)) == []
@@ -294,6 +250,22 @@ def test_a_task_that_comes_twice_is_launched_once() -> None:
     assert [type(e) for e in story.tell(ev.GroupReceived((spec(A),)))] == [ev.Note]
 
 
+def in_condition(condition: Condition) -> Story:
+    """A pod whose container ``a`` has come so far."""
+    specs = (spec(A, restart=Restart(ON_FAILURE, None, 9.0, 1.0, 9.0, 600.0), depends_on=after("b")), spec(B))
+    if condition in (Condition.WAITING, Condition.LAUNCHING, Condition.CANCELLING):
+        story = Story(*specs, launched=False)
+        if condition is not Condition.WAITING:
+            story.tell(ev.ContainerLaunched(B))
+    else:
+        story = Story(*specs)
+    if condition in (Condition.CANCELLING, Condition.KILLING, Condition.ENDED):
+        story.tell(ev.KillRequested("pod.a", grace=1000.0))
+    if condition in (Condition.RESTARTING, Condition.ENDED):
+        story.tell(ev.ContainerExited(A, EXIT_3))
+    return story
+
+
 LIFE_EVENTS: list[ev.Event] = [
     ev.ContainerLaunched(A),
     ev.ContainerExited(A, EXIT_0),
@@ -305,14 +277,7 @@ LIFE_EVENTS: list[ev.Event] = [
     ("condition", "event"), [(c, e) for c in Condition for e in LIFE_EVENTS if (c, type(e)) not in TABLE]
 )
 def test_an_event_the_table_does_not_know_is_noted_and_changes_nothing(condition: Condition, event: ev.Event) -> None:
-    story = Story(spec(A), spec(B), launched=condition is not Condition.LAUNCHING)
-    if condition in (Condition.KILLING, Condition.ENDED):
-        story.tell(ev.KillRequested("pod.a", grace=1000.0))
-    if condition is Condition.ENDED:
-        story.tell(ev.ContainerExited(A, EXIT_0))
-    if condition is Condition.CANCELLING:
-        story = Story(spec(A), launched=False)
-        story.tell(ev.KillRequested("pod.a", grace=1000.0))
+    story = in_condition(condition)
     before = story.pod
     effects = story.tell(event)
     assert story.condition(A) is condition
@@ -324,42 +289,3 @@ def test_events_about_unknown_containers_and_tasks_are_noted() -> None:
     events: list[ev.Event] = [ev.ContainerExited("x-9", EXIT_0), ev.KillRequested("pod.x")]
     for event in events:
         assert [type(e) for e in story.tell(event)] == [ev.Note]
-
-
-# -- whatever happens -------------------------------------------------------------------------------------------------
-
-_ids = st.sampled_from([A, B])
-_events = st.one_of(
-    st.builds(ev.ContainerLaunched, _ids),
-    st.builds(ev.LaunchFailed, _ids, st.just("no")),
-    st.builds(ev.ContainerExited, _ids, st.sampled_from([EXIT_0, EXIT_3, BY_SIGTERM, Termination()])),
-    st.builds(ev.SignalAnswered, _ids, st.sampled_from([SIGTERM, SIGKILL]), st.booleans()),
-    st.builds(ev.HealthObserved, _ids, st.booleans()),
-    st.builds(ev.KillRequested, st.sampled_from(["pod.a", "pod.b"]), st.sampled_from([None, 0.0, 2.0, 20.0])),
-    st.just(ev.ShutdownRequested("agent", grace=5.0)),
-    st.just(ev.Ticked()),
-)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(_events, st.floats(0.0, 4.0)), max_size=30))
-def test_no_order_of_events_breaks_the_rules_of_the_pod(events: list[tuple[ev.Event, float]]) -> None:
-    story = Story(spec(A, health=HEALTHY), spec(B, max_completion=15.0), launched=False)
-    for event, after in events:
-        story.tell(event, after)
-    containers = story.pod.containers
-    for container_id, name in ((A, "a"), (B, "b")):
-        reports = story.reports(f"pod.{name}")
-        terminal = [s for s in reports if s in ("TASK_FINISHED", "TASK_FAILED", "TASK_KILLED")]
-        ended = containers[container_id].condition is Condition.ENDED
-        assert len(terminal) == ended, "one last word, when it has ended"
-        assert not terminal or reports[-1] == terminal[0], "nothing after the last word"
-        signals = [number for c, number in story.signals() if c == container_id]
-        assert signals == sorted(signals, reverse=True), "no SIGTERM after a SIGKILL"
-        assert not signals or containers[container_id].kill is not None
-    kills = [c.kill is not None for c in containers.values() if c.alive]
-    failed = any(c.ending and c.ending.state != "TASK_FINISHED" for c in containers.values())
-    assert not (failed or any(kills)) or all(kills), "they end together"
-    assert len(story.leave()) <= 1
-    everything_over = not any(c.alive for c in containers.values())
-    assert not everything_over or story.leave(), "nobody stays when all is over"

@@ -217,18 +217,21 @@ def test_sigterm_to_the_executor_is_a_shutdown(agent: FakeAgent, executor: Execu
     assert executor.wait_exit() == 0
 
 
-def test_a_group_for_a_pod_that_is_ending_is_dropped(agent: FakeAgent, executor: Executor) -> None:
+def test_a_group_for_an_executor_that_shuts_down_is_dropped(agent: FakeAgent, start: StartExecutor) -> None:
+    start(MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD="10secs")
+    agent.wait_subscribed()
     agent.stubborn = {"web"}
     agent.launch_group(task("web", grace=1000.0))
     agent.wait_state("web", S, R)
-    agent.kill("web")
+    agent.send({"type": "SHUTDOWN"})
     agent.wait_state("web", S, R, K)
     agent.launch_group(task("late"))
     agent.wait_state("late", "TASK_DROPPED")
+    agent.exit("web", 0)
 
 
 def test_a_scheduler_of_another_release_gets_a_clear_failure(agent: FakeAgent, start: StartExecutor) -> None:
-    agent.data = "eyJ2ZXJzaW9uIjo5OX0="  # {"version":99}
+    agent.executor["data"] = "eyJ2ZXJzaW9uIjo5OX0="  # {"version":99}
     executor = start()
     agent.wait_subscribed()
     agent.launch_group(task("web"))
@@ -237,7 +240,7 @@ def test_a_scheduler_of_another_release_gets_a_clear_failure(agent: FakeAgent, s
 
 
 def test_the_log_level_comes_with_the_executors_data(agent: FakeAgent, start: StartExecutor) -> None:
-    agent.data = ExecutorData(log_level="error").encode()
+    agent.executor["data"] = ExecutorData(log_level="error").encode()
     executor = start()
     agent.wait_subscribed()
     agent.launch_group(task("web"))
@@ -257,11 +260,6 @@ def test_every_line_about_a_container_names_pod_task_and_container(agent: FakeAg
 def sorted_ids(line: str) -> list[str]:
     fields = dict(part.split("=", 1) for part in line.split() if "=" in part)
     return [f"{name}={fields[name]}" for name in ("pod", "task", "container")]
-
-
-def test_it_starts_in_the_place_of_the_default_executor(agent: FakeAgent, start: StartExecutor) -> None:
-    start("--launcher_dir=/usr/libexec/mesos")
-    agent.wait_subscribed()
 
 
 def test_without_an_agents_environment_it_says_so(start: StartExecutor) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from podexec.ending import Termination, describe, ending, not_launched
-from podexec.policy import Cause, HealthPolicy, Kill, Streak, Verdict, judge
+from podexec.health import HealthPolicy, Streak, Verdict, judge
+from podexec.kills import Cause, Kill
 
 N, H, U, K = Verdict.NOTHING_NEW, Verdict.HEALTHY, Verdict.UNHEALTHY, Verdict.KILL
 

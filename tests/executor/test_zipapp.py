@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from podexec import zipapp
-from tests.executor.conftest import Executor
+from tests.executor.conftest import PYTHON, Executor
 from tests.executor.fake_agent import FakeAgent, task
 
 
@@ -40,6 +40,18 @@ def test_it_is_executable_and_says_its_version(archive: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-S", str(archive), "--version"], capture_output=True, text=True, timeout=30, check=True
     )
+    assert done.stdout == "podexec 0.1.0\n"
+
+
+def test_it_is_a_program_for_the_interpreter_it_was_built_for(tmp_path: Path) -> None:
+    """Wherever that is, and without an environment."""
+    python = tmp_path / "a folder" / "python of mine"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\nexec {PYTHON} "$@"\n')
+    python.chmod(0o755)
+    program = zipapp.build(tmp_path / "mesos-default-executor", str(python))
+    command = [str(program), "--launcher_dir=/usr/libexec/mesos", "--version"]
+    done = subprocess.run(command, env={}, capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout == "podexec 0.1.0\n"
 
 

@@ -23,8 +23,11 @@ def events(stream: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def executor(master: str, command: str, container: dict[str, Any]) -> Iterator[None]:
-    """A process in a container of its own, launched by a framework that ends with the context."""
+def executor(master: str, command: str | None, container: dict[str, Any]) -> Iterator[None]:
+    """A process in a container of its own, launched by a framework that ends with the context.
+
+    Without a command it is the agent's default executor.
+    """
     host, _, port = master.rpartition(":")
     subscription = http.client.HTTPConnection(host, int(port), timeout=TIMEOUT_SECONDS)
     framework = {"user": "root", "name": "test", "roles": ["*"], "capabilities": [{"type": "MULTI_ROLE"}]}
@@ -36,7 +39,7 @@ def executor(master: str, command: str, container: dict[str, Any]) -> Iterator[N
     try:
         framework_id = next(e for e in heard if e["type"] == "SUBSCRIBED")["subscribed"]["framework_id"]
         offer = next(e for e in heard if e["type"] == "OFFERS")["offers"]["offers"][0]
-        operation = {"type": "LAUNCH", "launch": {"task_infos": [task(framework_id, offer, command, container)]}}
+        operation = launch(task(framework_id, offer, command, container))
         accept = {"offer_ids": [offer["id"]], "operations": [operation]}
         call = {"type": "ACCEPT", "framework_id": framework_id, "accept": accept}
         answer = http.client.HTTPConnection(host, int(port), timeout=TIMEOUT_SECONDS)
@@ -54,21 +57,30 @@ def executor(master: str, command: str, container: dict[str, Any]) -> Iterator[N
         subscription.close()
 
 
-def task(framework_id: Any, offer: Any, command: str, container: dict[str, Any]) -> dict[str, Any]:
+def launch(info: dict[str, Any]) -> dict[str, Any]:
+    """The operation that launches a task: default executors take groups only."""
+    if info["executor"]["type"] == "CUSTOM":
+        return {"type": "LAUNCH", "launch": {"task_infos": [info]}}
+    group = {"executor": info.pop("executor"), "task_group": {"tasks": [info]}}
+    return {"type": "LAUNCH_GROUP", "launch_group": group}
+
+
+def task(framework_id: Any, offer: Any, command: str | None, container: dict[str, Any]) -> dict[str, Any]:
     """A task, for the sake of its executor."""
     resources = [
-        {"name": name, "type": "SCALAR", "scalar": {"value": value}} for name, value in (("cpus", 0.1), ("mem", 32))
+        {"name": name, "type": "SCALAR", "scalar": {"value": value}}
+        for name, value in (("cpus", 0.1), ("mem", 32), ("disk", 1))
     ]
+    kind = {"type": "DEFAULT"} if command is None else {"type": "CUSTOM", "command": {"shell": True, "value": command}}
     return {
         "name": "test",
         "task_id": {"value": "test"},
         "agent_id": offer["agent_id"],
         "resources": resources,
         "executor": {
-            "type": "CUSTOM",
+            **kind,
             "executor_id": {"value": "test"},
             "framework_id": framework_id,
-            "command": {"shell": True, "value": command},
             "container": container,
             "resources": resources,
         },

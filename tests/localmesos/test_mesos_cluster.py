@@ -235,6 +235,28 @@ def test_the_memory_limit_and_the_capabilities_of_a_container_are_enforced(clust
     assert sandbox_text(plain, cluster).split()[-1] == "0000000000000001"
 
 
+def test_agents_start_the_given_default_executor(mesos_cluster: ClusterFactory, tmp_path: Path) -> None:
+    """As Mesos starts its own: its name, its argument, an executor's environment; later agents do so, too."""
+    program = tmp_path / "program"
+    program.write_text('#!/bin/sh\necho "$0 $* $MESOS_EXECUTOR_ID" > told; exec sleep 1000\n')
+    cluster = mesos_cluster(agents=0, default_executor=program)
+    program.unlink()
+    agent = cluster.add_agent()
+    with frameworkapi.executor(cluster.master, None, {"type": "MESOS"}):
+        pattern = "slaves/*/frameworks/*/executors/test/runs/latest/told"
+        told = agentapi.eventually(
+            lambda: next((text for file in agent.work_dir.glob(pattern) if (text := file.read_text())), None),
+            "the start of the default executor",
+        )
+    folder = cluster.default_executor.parent
+    assert told == f"{folder}/mesos-default-executor --launcher_dir={folder} test\n"
+
+
+def test_a_cluster_without_a_default_executor_says_so(cluster: Cluster) -> None:
+    with pytest.raises(ClusterError, match="started without a default executor"):
+        _ = cluster.default_executor
+
+
 def test_a_name_that_is_taken_or_none_is_refused(cluster: Cluster) -> None:
     with pytest.raises(ClusterError, match="is up already"):
         Cluster.up(cluster.name)
@@ -248,7 +270,10 @@ def test_a_name_that_is_taken_or_none_is_refused(cluster: Cluster) -> None:
         cluster.kill_agent("master-1")
 
 
-@pytest.mark.parametrize("wrong", [{"masters": 0}, {"agents": -1}, {"agents": 201}, {"level": "full"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"masters": 0}, {"agents": -1}, {"agents": 201}, {"level": "full"}, {"default_executor": Path("no-such-file")}],
+)
 def test_a_cluster_that_can_not_be_is_refused(wrong: dict[str, Any]) -> None:
     name = own_name()
     with pytest.raises(ClusterError):

@@ -3,11 +3,12 @@
 import json
 import queue
 import socket
+import ssl
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +29,10 @@ class Heard(Generic[T]):
         with self._changed:
             self._items.append(item)
             self._changed.notify_all()
+
+    def add_all(self, items: Iterable[T]) -> None:
+        for item in items:
+            self.add(item)
 
     def all(self) -> list[T]:
         with self._changed:
@@ -58,12 +63,16 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer; status 0 closes the connection without one, and ``after`` delays it."""
+    """An HTTP answer; status 0 closes the connection without one, ``after`` delays it, ``hang_up`` ends the connection
+    after it, which ``says_so`` announces.
+    """
 
     status: int = 202
     body: str = ""
     location: str | None = None
     after: float = 0.0
+    hang_up: bool = False
+    says_so: bool = False
 
 
 _END = b""
@@ -72,17 +81,22 @@ _END = b""
 class FakeMaster:
     """Grants subscriptions unless ``refusals`` holds answers to give first; accepts calls unless ``answers`` does."""
 
-    def __init__(self, host: str = "127.0.0.1", heartbeat: float = 60.0) -> None:
+    def __init__(self, host: str = "127.0.0.1", heartbeat: float = 60.0, tls: ssl.SSLContext | None = None) -> None:
         self.heartbeat = heartbeat
         self.framework_id = "framework-1"
         self.version = "1.11.0"
+        self.domain: dict[str, Any] | None = None
         self.subscribes: Heard[Call] = Heard()
         self.calls: Heard[Call] = Heard()
+        self.paths: Heard[str] = Heard()  # that were asked for with GET
+        self.hung_up: Heard[float] = Heard()  # when it ended a connection
         self.refusals: deque[Answer] = deque()
         self.answers: deque[Answer] = deque()
         self.stream_ids: list[str] = []
         self._streams: list[queue.SimpleQueue[bytes]] = []
         self._server = _Server(self, host)
+        if tls is not None:  # the handshake is left to the thread of each connection
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self.port: int = self._server.server_address[1]
         self.address = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -113,7 +127,7 @@ class FakeMaster:
         subscribed = {
             "framework_id": {"value": self.framework_id},
             "heartbeat_interval_seconds": self.heartbeat,
-            "master_info": {"version": self.version},
+            "master_info": {"version": self.version, **({"domain": self.domain} if self.domain else {})},
         }
         stream.put(record(json.dumps({"type": "SUBSCRIBED", "subscribed": subscribed}).encode()))
         self._streams.append(stream)
@@ -142,6 +156,11 @@ class _Server(Server):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def do_GET(self) -> None:
+        assert isinstance(self.server, _Server)
+        self.server.master.paths.add(self.path)
+        self._answer(Answer(404))
+
     def do_POST(self) -> None:
         assert isinstance(self.server, _Server)
         master = self.server.master
@@ -166,10 +185,18 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_response(answer.status)
         self.send_header("Content-Length", str(len(answer.body)))
+        if answer.says_so:
+            self.send_header("Connection", "close")
         if answer.location is not None:
             self.send_header("Location", answer.location)
         self.end_headers()
         self.wfile.write(answer.body.encode())
+        if answer.hang_up:
+            assert isinstance(self.server, _Server)
+            self.close_connection = True
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.server.master.hung_up.add(time.monotonic())
 
     def _stream(self, master: FakeMaster) -> None:
         stream_id, chunks = master.begin_stream()
@@ -190,10 +217,16 @@ def record(data: bytes) -> bytes:
     return b"%d\n%b" % (len(data), data)
 
 
+def status(task_id: str, **more: object) -> dict[str, Any]:
+    """An event that tells a task's status."""
+    told = {"task_id": {"value": task_id}, "state": "TASK_RUNNING", "agent_id": {"value": "a"}, "timestamp": 1.5}
+    return {"type": "UPDATE", "update": {"status": {**told, **more}}}
+
+
 @contextmanager
-def masters(count: int = 1, host: str = "127.0.0.1", heartbeat: float = 60.0) -> Iterator[list[FakeMaster]]:
+def masters(count: int = 1, **more: Any) -> Iterator[list[FakeMaster]]:
     """Some masters, gone after the test."""
-    running = [FakeMaster(host, heartbeat) for _ in range(count)]
+    running = [FakeMaster(**more) for _ in range(count)]
     try:
         yield running
     finally:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pytest
 from fake_master import Heard, Server
@@ -13,6 +14,7 @@ from structlog.testing import capture_logs
 from scheduler.core.events import AgentDescribed
 from scheduler.mesos.address import Address
 from scheduler.mesos.agents import AgentProbe
+from scheduler.mesos.credentials import Credentials
 from scheduler.model.json import Json
 
 
@@ -22,6 +24,7 @@ class FakeAgent(Server):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.paths: Heard[str] = Heard()
+        self.authorizations: Heard[tuple[str, str | None]] = Heard()
         self.status = 200
         self.body = json.dumps({"flags": {"isolation": "posix/cpu,filesystem/linux, network/cni"}})
         self.delay = 0.0
@@ -41,6 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         agent = self.server
         assert isinstance(agent, FakeAgent)
+        agent.authorizations.add((self.path, self.headers.get("Authorization")))
         if self.path == "/slaves":
             self.send_response(200)
             self.end_headers()
@@ -72,7 +76,7 @@ def described() -> Heard[AgentDescribed]:
 
 @pytest.fixture
 def probe(described: Heard[AgentDescribed]) -> Iterator[AgentProbe]:
-    probe = AgentProbe(described.add, timeout=0.3)
+    probe = AgentProbe(described.add, Credentials(), None, timeout=0.3)
     yield probe
     probe.stop()
 
@@ -127,6 +131,19 @@ def test_the_agents_on_the_masters_list_are_asked_before_they_offer_anything(
     probe.look_around(agent.address)
     assert {event.agent_id: event.isolators for event in found} == {"agent-1": ISOLATORS, "agent-2": ISOLATORS}
     assert agent.paths.all() == ["/slave(1)/flags"] * 2
+
+
+def test_masters_are_told_the_credentials_and_agents_are_not(
+    agent: FakeAgent, described: Heard[AgentDescribed], tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("abc")
+    agent.listed = [{"id": "agent-1", "pid": f"slave(1)@{agent.address}"}]
+    probe = AgentProbe(described.add, Credentials.bearer(token), None)
+    probe.look_around(agent.address)
+    described.wait_for_count(1, "the agent")
+    probe.stop()
+    assert agent.authorizations.all() == [("/slaves", "Bearer abc"), ("/slave(1)/flags", None)]
 
 
 def test_an_agent_listed_without_an_address_is_noted(

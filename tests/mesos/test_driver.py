@@ -2,97 +2,39 @@
 
 import itertools
 import json
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
-from fake_master import Answer, Call, FakeMaster, Heard, masters, record
+from fake_master import Answer, Call, FakeMaster, masters, record, status
+from running import connected, connecting
 from structlog.testing import capture_logs
 
-from scheduler.core.effects import Accept, Acknowledge, Decline, Kill, Reconcile, Revive, SetRoles, Suppress
+from scheduler.core.effects import (
+    Kill,
+    Revive,
+    SetRoles,
+    Suppress,
+)
 from scheduler.core.events import (
+    AgentLost,
     Disconnected,
     Event,
+    ExecutorEnded,
     FrameworkFailed,
     OfferRescinded,
     OffersReceived,
+    OperationUpdated,
     StatusUpdated,
     Subscribed,
 )
-from scheduler.mesos.driver import Driver, Timing
-from scheduler.mesos.framework import FrameworkIdentity
+from scheduler.mesos.credentials import Credentials
+from scheduler.mesos.driver import Timing
 from scheduler.model.records import Condition
-
-FAST = Timing(connect=2.0, call=0.4, heartbeat=2.0, missed_heartbeats=5, first_pause=0.02, longest_pause=0.2)
-IDENTITY = FrameworkIdentity(name="pods", user="root", roles=("web",), principal="me", webui_url="http://127.0.0.1:1")
-ACCEPT = Accept("offer-1", ({"type": "LAUNCH_GROUP", "launch_group": {}},), 5.0)
-
-
-class Framework:
-    """A running driver and what it submitted."""
-
-    def __init__(self, master: str, framework_id: str | None, timing: Timing, identity: FrameworkIdentity) -> None:
-        self.events: Heard[Event] = Heard()
-        self.failures: Heard[BaseException] = Heard()
-        self.on_event = self.events.add
-        self.driver = Driver(
-            identity,
-            master,
-            self._submit,
-            self.failures.add,
-            framework_id=framework_id,
-            timing=timing,
-        )
-
-    def _submit(self, event: Event) -> None:
-        self.on_event(event)
-
-    def wait_for(self, kind: type[Event], count: int = 1) -> list[Event]:
-        def seen(events: list[Event]) -> list[Event]:
-            return [event for event in events if isinstance(event, kind)]
-
-        return seen(self.events.wait_for(lambda events: len(seen(events)) >= count, f"{count} {kind.__name__}"))
-
-
-@contextmanager
-def connecting(
-    master: FakeMaster | str,
-    framework_id: str | None = None,
-    timing: Timing = FAST,
-    identity: FrameworkIdentity = IDENTITY,
-) -> Iterator[Framework]:
-    framework = Framework(master if isinstance(master, str) else master.address, framework_id, timing, identity)
-    framework.driver.start()
-    try:
-        yield framework
-    finally:
-        framework.driver.stop()
-        framework.driver.join()
-        assert framework.driver.aborted
-
-
-@contextmanager
-def connected(master: FakeMaster, framework_id: str | None = None, timing: Timing = FAST) -> Iterator[Framework]:
-    with connecting(master, framework_id, timing) as framework:
-        framework.wait_for(Subscribed)
-        yield framework
-
-
-@pytest.fixture
-def master() -> Iterator[FakeMaster]:
-    with masters() as (one,):
-        yield one
-        types = [call.type for call in one.calls.all()]
-        assert "TEARDOWN" not in types, "the framework was torn down"
-
-
-def _status(task_id: str, **more: object) -> dict[str, object]:
-    status = {"task_id": {"value": task_id}, "state": "TASK_RUNNING", "agent_id": {"value": "a"}, "timestamp": 1.5}
-    return {"type": "UPDATE", "update": {"status": {**status, **more}}}
-
 
 # ---------------------------------------------------------------------- the subscription
 
@@ -110,13 +52,26 @@ def test_it_subscribes_as_configured_and_tells_who_it_is(master: FakeMaster) -> 
         "checkpoint": True,
         "failover_timeout": 604800.0,
         "capabilities": [
-            {"type": name} for name in ("MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE", "RESERVATION_REFINEMENT")
+            {"type": name}
+            for name in (
+                "MULTI_ROLE",
+                "PARTITION_AWARE",
+                "TASK_KILLING_STATE",
+                "RESERVATION_REFINEMENT",
+                "REGION_AWARE",
+            )
         ],
         "principal": "me",
         "webui_url": "http://127.0.0.1:1",
     }
     assert "Mesos-Stream-Id" not in call.headers
     assert "Authorization" not in call.headers
+
+
+def test_the_fault_domain_of_the_master_is_told(master: FakeMaster) -> None:
+    master.domain = {"fault_domain": {"region": {"name": "eu"}, "zone": {"name": "eu-1"}}}
+    with connected(master) as framework:
+        assert framework.events.all() == [Subscribed("framework-1", master.address, "1.11.0", "eu", "eu-1")]
 
 
 def test_a_known_framework_says_its_id_at_both_places(master: FakeMaster) -> None:
@@ -132,8 +87,10 @@ def test_an_id_just_given_is_kept_over_a_reconnection(master: FakeMaster) -> Non
     assert [call.body.get("framework_id") for call in master.subscribes.all()] == [None, {"value": "framework-1"}]
 
 
-def test_a_secret_goes_with_every_request(master: FakeMaster) -> None:
-    with connecting(master, identity=FrameworkIdentity(principal="me", secret="pä")) as framework:
+def test_a_secret_goes_with_every_request(master: FakeMaster, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("pä\n")
+    with connecting(master, credentials=Credentials.basic("me", secret)) as framework:
         framework.wait_for(Subscribed)
         framework.driver.perform(Revive(("web",)))
         master.calls.wait_for_count(1, "the call")
@@ -214,9 +171,10 @@ def test_roles_set_while_there_is_no_subscription_go_with_the_next(master: FakeM
     assert not master.calls.all()
 
 
-@pytest.mark.parametrize("status", [503, 404, 500, 429])
-def test_a_master_that_is_not_ready_is_asked_again_after_a_pause(master: FakeMaster, status: int) -> None:
-    master.refusals.extend([Answer(status, "not yet")] * 4)
+@pytest.mark.parametrize("code", [0, 404, 408, 429, 500, 503])
+def test_a_master_that_is_not_ready_is_asked_again_after_a_pause(master: FakeMaster, code: int) -> None:
+    """Status 0 stands for a connection that is closed without an answer."""
+    master.refusals.extend([Answer(code, "not yet")] * 4)
     with connecting(master) as framework:
         framework.wait_for(Subscribed)
         assert framework.events.all() == [Subscribed("framework-1", master.address, "1.11.0")]
@@ -233,6 +191,48 @@ def test_a_master_that_is_not_there_yet_is_waited_for_without_haste(master: Fake
         framework.events.wait_for(lambda _: len(logs) >= 4, "four refused connections")
         assert framework.events.all() == []
     assert {line["event"] for line in logs} == {"not connected to the master"}
+
+
+def test_a_leader_found_during_a_pause_is_called_at_once(master: FakeMaster) -> None:
+    with masters() as (gone,):
+        address = gone.address
+    timing = Timing(first_pause=60, longest_pause=60)
+    with capture_logs() as logs, connecting(address, timing=timing) as framework:
+        framework.events.wait_for(lambda _: logs, "a refused connection")
+        begin = time.monotonic()
+        framework.driver.change_master(master.address)
+        framework.wait_for(Subscribed)
+        assert time.monotonic() - begin < 5
+
+
+def test_a_peer_that_never_answers_the_connection_is_left(master: FakeMaster) -> None:
+    """A listener whose queue is full does what a firewall does: nothing."""
+    timing = Timing(connect=0.2, first_pause=0.02)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.create_connection(full.getsockname()):
+        hole = f"127.0.0.1:{full.getsockname()[1]}"
+        with capture_logs() as logs, connecting(f"{hole},{master.address}", timing=timing) as framework:
+            framework.wait_for(Subscribed)
+    (line,) = [line for line in logs if line["event"] == "not connected to the master"]
+    assert (line["master"], line["reason"]) == (hole, "nothing heard for 0.2 seconds")
+
+
+def test_a_name_that_cannot_be_found_is_looked_up_again(master: FakeMaster, monkeypatch: pytest.MonkeyPatch) -> None:
+    look_up = socket.getaddrinfo
+    names: list[str] = []
+
+    def fail_first(host: str, *more: Any, **named: Any) -> Any:
+        names.append(host)
+        if len(names) < 3:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return look_up("127.0.0.1", *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail_first)
+    with capture_logs() as logs, connecting(f"mesos.test:{master.port}") as framework:
+        framework.wait_for(Subscribed)
+    assert names[:3] == ["mesos.test"] * 3
+    assert [line["reason"] for line in logs if "reason" in line] == [
+        "cannot find mesos.test: Temporary failure in name resolution"
+    ] * 2
 
 
 def test_one_of_several_masters_is_enough(master: FakeMaster) -> None:
@@ -313,7 +313,7 @@ def test_an_error_of_our_own_is_reported_and_tears_nothing_down(master: FakeMast
 
         framework.on_event = submit
         with capture_logs():
-            master.send({"type": "OFFERS", "offers": {"offers": [{"agent_id": {"value": "a"}}]}})
+            master.send({"type": "OFFERS", "offers": {"offers": [{"id": {"value": "o"}, "agent_id": {"value": "a"}}]}})
             assert framework.failures.wait_for_count(1, "the failure") == [broken]
         framework.driver.join()
         assert framework.driver.aborted
@@ -328,6 +328,36 @@ def test_stopping_is_quick_leaves_the_pods_alone_and_needs_no_connection(master:
     with connecting(address, timing=Timing(first_pause=60, longest_pause=60)):
         begin = time.monotonic()
     assert time.monotonic() - begin < 2
+
+
+def test_stopping_does_not_wait_for_a_call_that_hangs(master: FakeMaster) -> None:
+    master.answers.append(Answer(after=3.0))
+    with connected(master, Timing(call=60)) as framework:
+        framework.driver.perform(Revive(("web",)))
+        master.calls.wait_for_count(1, "the call")
+        begin = time.monotonic()
+    assert time.monotonic() - begin < 2
+
+
+def test_drivers_of_one_process_share_nothing(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s")
+    with masters(2) as (one, other), connected(one, credentials=Credentials.basic("me", secret)) as mine:
+        mine.driver.perform(Revive(("web",)))
+        one.calls.wait_for_count(1, "the first driver's call")
+        with connected(other) as theirs:
+            theirs.driver.perform(Revive(("web",)))
+            other.calls.wait_for_count(1, "the second driver's call")
+    (call,) = other.calls.all()
+    for request in (call, *other.subscribes.all()):
+        assert "Authorization" not in request.headers
+    assert call.headers["Mesos-Stream-Id"] == other.stream_ids[0]
+    assert "Mesos-Stream-Id" not in other.subscribes.all()[0].headers
+
+
+def test_the_version_is_not_asked_for(master: FakeMaster) -> None:
+    with connected(master):
+        assert master.paths.wait_for_count(1, "the question for agents") == ["/slaves"]
 
 
 def test_a_teardown_cannot_be_asked_for(master: FakeMaster) -> None:
@@ -358,11 +388,11 @@ def test_heartbeats_keep_a_stream_alive() -> None:
 
 def test_a_connection_that_breaks_within_a_record_is_made_again(master: FakeMaster) -> None:
     with connected(master) as framework:
-        whole = record(json.dumps(_status("cut")).encode())
+        whole = record(json.dumps(status("cut")).encode())
         master.send_bytes(whole[: len(whole) // 2])
         master.drop()
         framework.wait_for(Subscribed, 2)
-        master.send(_status("whole"))
+        master.send(status("whole"))
         (update,) = framework.wait_for(StatusUpdated)
         assert isinstance(update, StatusUpdated)
         assert update.task_id == "whole"
@@ -370,7 +400,7 @@ def test_a_connection_that_breaks_within_a_record_is_made_again(master: FakeMast
 
 def test_events_arrive_however_they_are_cut(master: FakeMaster) -> None:
     with connected(master) as framework:
-        for byte in b"".join(record(json.dumps(_status(name)).encode()) for name in "abc"):
+        for byte in b"".join(record(json.dumps(status(name)).encode()) for name in "abc"):
             master.send_bytes(bytes([byte]))
         updates = framework.wait_for(StatusUpdated, 3)
         assert [update.task_id for update in updates if isinstance(update, StatusUpdated)] == ["a", "b", "c"]
@@ -387,14 +417,14 @@ def test_garbage_in_the_stream_ends_it(master: FakeMaster) -> None:
 def test_a_large_event_is_read_in_linear_time(master: FakeMaster) -> None:
     with connected(master) as framework:
         begin = time.monotonic()
-        master.send(_status("big", message="x" * 32 * 1024 * 1024))
+        master.send(status("big", message="x" * 32 * 1024 * 1024))
         framework.wait_for(StatusUpdated)
         assert time.monotonic() - begin < 10
 
 
 def test_text_of_a_task_that_is_not_utf8_does_no_harm(master: FakeMaster) -> None:
     with connected(master) as framework:
-        event = json.dumps(_status("t", message="MARK \ud800")).encode().replace(b"MARK", b"\xff\xfe")
+        event = json.dumps(status("t", message="MARK \ud800")).encode().replace(b"MARK", b"\xff\xfe")
         master.send_bytes(record(event))
         (update,) = framework.wait_for(StatusUpdated)
         assert isinstance(update, StatusUpdated)
@@ -403,185 +433,110 @@ def test_text_of_a_task_that_is_not_utf8_does_no_harm(master: FakeMaster) -> Non
 
 def test_an_event_that_is_not_understood_is_logged_and_the_next_one_heard(master: FakeMaster) -> None:
     with connected(master) as framework, capture_logs() as logs:
-        master.send(_status("new", state="TASK_DANCING"))
+        master.send(status("new", state="TASK_DANCING"))
         master.send({"type": "FAILURE", "failure": {"agent_id": {"value": "a"}, "executor_id": {"value": "e"}}})
         master.send({"type": "HOROSCOPE", "horoscope": {}})
-        master.send(_status("old"))
+        master.send(status("old"))
         (update,) = framework.wait_for(StatusUpdated)
         assert isinstance(update, StatusUpdated)
         assert update.task_id == "old"
     assert any("TASK_DANCING" in str(line.get("error")) for line in logs)
 
 
+def test_no_event_whatever_it_lacks_ends_the_driver(master: FakeMaster) -> None:
+    kinds = (
+        *("OFFERS", "INVERSE_OFFERS", "RESCIND", "RESCIND_INVERSE_OFFER", "UPDATE", "UPDATE_OPERATION_STATUS"),
+        *("MESSAGE", "FAILURE"),
+    )
+    with connected(master) as framework, capture_logs() as logs:
+        for kind in kinds:
+            name = kind.lower()
+            for member in ({}, None, 5, {"status": {}, "offers": [{}], "inverse_offers": [{}], "executor_id": {}}):
+                master.send({"type": kind, name: member})
+            master.send({"type": kind})
+        master.send({"type": 5})
+        master.send({})
+        master.send({"type": "HEARTBEAT"})
+        master.send(status("t"))
+        framework.wait_for(StatusUpdated)
+        assert len(framework.events.all()) == 2
+    errors = {line["type"] for line in logs if line["log_level"] == "error"}
+    assert errors == set(kinds)
+
+
+def test_what_is_no_event_at_all_ends_the_stream(master: FakeMaster) -> None:
+    with connected(master) as framework:
+        master.send_bytes(record(b"[]"))
+        framework.wait_for(Subscribed, 2)
+
+
+def test_a_thousand_offers_are_one_event_and_as_mesos_wrote_them(master: FakeMaster) -> None:
+    offers = [{"id": {"value": f"o{number}"}, "agent_id": {"value": f"a{number}"}} for number in range(1000)]
+    with connected(master) as framework, capture_logs():
+        master.send({"type": "OFFERS", "offers": {"offers": offers}})
+        assert framework.wait_for(OffersReceived) == [OffersReceived(tuple(offers))]
+
+
+def test_events_that_came_together_are_handed_over_together(master: FakeMaster) -> None:
+    batches: list[int] = []
+    with connected(master) as framework:
+        framework.on_batch = lambda events: batches.append(len(events))
+        master.send_bytes(b"".join(record(json.dumps(status(str(number))).encode()) for number in range(500)))
+        framework.wait_for(StatusUpdated, 500)
+    assert sum(batches) == 500 + 1  # and the disconnection
+    assert len(batches) < 50
+
+
 def test_offers_and_statuses_become_events(master: FakeMaster) -> None:
     with connected(master) as framework:
-        offer = {"id": {"value": "o"}, "agent_id": {"value": "a"}}
+        offer = {"id": {"value": "o"}, "agent_id": {"value": "a"}, "hostname": "h"}
         master.send({"type": "OFFERS", "offers": {"offers": [offer]}})
-        master.send(_status("t", uuid="dXVpZA=="))
+        master.send(status("t", uuid="dXVpZA=="))
         assert framework.wait_for(OffersReceived) == [OffersReceived((offer,))]
         assert framework.wait_for(StatusUpdated) == [StatusUpdated("t", Condition.RUNNING, "a", "dXVpZA==", 1.5)]
+
+
+def test_operations_and_failures_become_events(master: FakeMaster) -> None:
+    agent, executor = {"agent_id": {"value": "a"}}, {"executor_id": {"value": "e"}}
+    with connected(master) as framework:
+        status = {"operation_id": {"value": "op"}, "state": "OPERATION_FINISHED", "uuid": {"value": "dXVpZA=="}}
+        master.send({"type": "UPDATE_OPERATION_STATUS", "update_operation_status": {"status": {**status, **agent}}})
+        master.send({"type": "FAILURE", "failure": {**agent, **executor, "status": 9}})
+        master.send({"type": "FAILURE", "failure": {**agent, **executor}})
+        master.send({"type": "FAILURE", "failure": agent})
+        framework.wait_for(AgentLost)
+        assert framework.events.all()[1:] == [
+            OperationUpdated("op", "OPERATION_FINISHED", "", "a", "dXVpZA=="),
+            ExecutorEnded("e", "a", 9),
+            ExecutorEnded("e", "a"),
+            AgentLost("a"),
+        ]
+
+
+def test_maintenance_is_agreed_to_and_told_to_the_operator_once(master: FakeMaster) -> None:
+    window = {"start": {"nanoseconds": 1}}
+    offers = [{"id": {"value": name}, "agent_id": {"value": "a"}, "unavailability": window} for name in ("i1", "i2")]
+    with connected(master) as framework, capture_logs() as logs:
+        for offer in offers:
+            master.send({"type": "INVERSE_OFFERS", "inverse_offers": {"inverse_offers": [offer]}})
+        master.send({"type": "RESCIND_INVERSE_OFFER", "rescind_inverse_offer": {"inverse_offer_id": {"value": "i1"}}})
+        calls = master.calls.wait_for_count(2, "the answers")
+        framework.driver.perform(Revive(("web",)))
+        master.calls.wait_for_count(3, "a call after them")
+    assert [call.type for call in calls] == ["ACCEPT_INVERSE_OFFERS"] * 2
+    assert [call.body["accept_inverse_offers"]["inverse_offer_ids"] for call in calls] == [
+        [{"value": "i1"}],
+        [{"value": "i2"}],
+    ]
+    assert [line["agent_id"] for line in logs if "maintained" in line["event"]] == ["a"]
 
 
 def test_a_version_that_is_not_three_numbers_does_no_harm(master: FakeMaster) -> None:
     master.version = "1.11.0-rc1+vendor"
     with connected(master) as framework:
-        master.send({"type": "OFFERS", "offers": {"offers": [{"agent_id": {"value": "a"}}]}})
+        master.send({"type": "OFFERS", "offers": {"offers": [{"id": {"value": "o"}, "agent_id": {"value": "a"}}]}})
         framework.wait_for(OffersReceived)
         assert framework.events.all()[0] == Subscribed("framework-1", master.address, "1.11.0-rc1+vendor")
-
-
-# --------------------------------------------------------------------------- the calls
-
-
-def test_calls_arrive_in_order_with_the_stream_and_the_framework(master: FakeMaster) -> None:
-    effects = [
-        ACCEPT,
-        Decline(("o2", "o3"), 120.0),
-        Revive(("web",)),
-        Suppress(("web",)),
-        Kill("t", "a"),
-        Kill("t", None),
-        Reconcile((("t", "a"), ("u", None))),
-        Reconcile(()),
-        Acknowledge("t", "a", "dXVpZA=="),
-    ]
-    with connected(master) as framework:
-        for effect in effects:
-            framework.driver.perform(effect)
-        calls = master.calls.wait_for_count(len(effects), "the calls")
-    assert {call.headers["Mesos-Stream-Id"] for call in calls} == {master.stream_ids[0]}
-    assert {call.body.pop("framework_id")["value"] for call in calls} == {"framework-1"}
-    task, agent = {"task_id": {"value": "t"}}, {"agent_id": {"value": "a"}}
-    assert [call.body for call in calls] == [
-        {
-            "type": "ACCEPT",
-            "accept": {
-                "offer_ids": [{"value": "offer-1"}],
-                "operations": [{"type": "LAUNCH_GROUP", "launch_group": {}}],
-                "filters": {"refuse_seconds": 5.0},
-            },
-        },
-        {
-            "type": "DECLINE",
-            "decline": {"offer_ids": [{"value": "o2"}, {"value": "o3"}], "filters": {"refuse_seconds": 120.0}},
-        },
-        {"type": "REVIVE", "revive": {"roles": ["web"]}},
-        {"type": "SUPPRESS", "suppress": {"roles": ["web"]}},
-        {"type": "KILL", "kill": {**task, **agent}},
-        {"type": "KILL", "kill": task},
-        {"type": "RECONCILE", "reconcile": {"tasks": [{**task, **agent}, {"task_id": {"value": "u"}}]}},
-        {"type": "RECONCILE", "reconcile": {"tasks": []}},
-        {"type": "ACKNOWLEDGE", "acknowledge": {**task, **agent, "uuid": "dXVpZA=="}},
-    ]
-
-
-def test_a_call_that_hangs_does_not_hold_up_the_events(master: FakeMaster) -> None:
-    master.answers.append(Answer(after=0.3))
-    with connected(master) as framework:
-        framework.driver.perform(Revive(("web",)))
-        master.calls.wait_for_count(1, "the call")
-        begin = time.monotonic()
-        master.send(_status("t"))
-        framework.wait_for(StatusUpdated)
-        assert time.monotonic() - begin < 0.3
-
-
-@pytest.mark.parametrize("fault", [Answer(after=0.6), Answer(status=0)], ids=["no answer in time", "connection closed"])
-def test_a_call_that_may_be_repeated_is_until_it_is_answered(master: FakeMaster, fault: Answer) -> None:
-    master.answers.extend([fault, fault])
-    with connected(master) as framework:
-        framework.driver.perform(Kill("t", "a"))
-        framework.driver.perform(Revive(("web",)))
-        calls = master.calls.wait_for_count(4, "two failures, and the calls")
-        assert [call.type for call in calls] == ["KILL", "KILL", "KILL", "REVIVE"]
-        assert Disconnected() not in framework.events.all()
-
-
-def test_an_accept_of_which_nothing_is_known_is_not_repeated_but_asked_about_on_a_new_subscription(
-    master: FakeMaster,
-) -> None:
-    master.answers.append(Answer(status=0))
-    with connected(master) as framework:
-        framework.driver.perform(ACCEPT)
-        framework.wait_for(Subscribed, 2)
-        framework.driver.perform(Revive(("web",)))
-        calls = master.calls.wait_for_count(2, "the call on the new subscription")
-        assert [call.type for call in calls] == ["ACCEPT", "REVIVE"]
-        assert calls[1].headers["Mesos-Stream-Id"] == master.stream_ids[1]
-
-
-def test_an_accept_after_a_pause_survives_a_connection_that_was_closed_meanwhile(master: FakeMaster) -> None:
-    with connected(master) as framework:
-        framework.driver.perform(Revive(("web",)))
-        master.calls.wait_for_count(1, "the call")
-        connection = framework.driver._sender._connection
-        assert connection is not None
-        assert connection.sock is not None
-        connection.sock.shutdown(0)  # from here on it reads as closed
-        framework.driver.perform(ACCEPT)
-        master.calls.wait_for_count(2, "the accept")
-        assert Disconnected() not in framework.events.all()
-
-
-@pytest.mark.parametrize(
-    "refusal",
-    [
-        Answer(400, "The stream ID 'x' included in this request didn't match the stream ID currently associated"),
-        Answer(403, "Framework is not subscribed"),
-        Answer(503, "Master has not finished recovery"),
-        Answer(307, location="//127.0.0.1:1"),
-    ],
-    ids=lambda answer: str(answer.status),
-)
-def test_a_master_that_does_not_know_the_stream_any_more_is_subscribed_to_again(
-    master: FakeMaster, refusal: Answer
-) -> None:
-    master.answers.append(refusal)
-    with connected(master) as framework, capture_logs():
-        framework.driver.perform(Revive(("web",)))
-        framework.wait_for(Subscribed, 2)
-
-
-def test_a_call_that_is_refused_for_itself_is_logged_without_its_secrets(master: FakeMaster) -> None:
-    master.answers.append(Answer(400, "Failed to validate: bad operation"))
-    with connected(master) as framework, capture_logs() as logs:
-        framework.driver.perform(Accept("o", ({"type": "LAUNCH_GROUP", "env": "s3cret"},), 5.0))
-        framework.driver.perform(Revive(("web",)))
-        master.calls.wait_for_count(2, "the next call")
-        assert Disconnected() not in framework.events.all()
-    (line,) = [line for line in logs if line["log_level"] == "error"]
-    assert line["call"] == "ACCEPT"
-    assert "bad operation" in line["answer"]
-    assert "s3cret" not in str(logs)
-
-
-def test_calls_are_dropped_while_there_is_no_subscription_and_with_it(master: FakeMaster) -> None:
-    with connecting(master) as framework:
-        framework.driver.perform(Kill("too early", None))
-        framework.wait_for(Subscribed)
-        master.answers.append(Answer(after=0.3))
-        framework.driver.perform(Revive(("web",)))
-        master.calls.wait_for_count(1, "the slow call")
-        framework.driver.perform(Kill("behind the slow one", None))
-        master.drop()
-        framework.wait_for(Subscribed, 2)
-        framework.driver.perform(Kill("new", None))
-        calls = master.calls.wait_for_count(2, "the call on the new subscription")
-        assert [call.body.get("kill") for call in calls] == [None, {"task_id": {"value": "new"}}]
-
-
-def test_a_call_that_cannot_be_written_is_a_failure_and_not_silence(master: FakeMaster) -> None:
-    with connected(master) as framework, capture_logs():
-        framework.driver.perform(Accept("o", ({"type": object()},), 5.0))
-        (failure,) = framework.failures.wait_for_count(1, "the failure")
-        assert isinstance(failure, TypeError)
-
-
-def test_inherited_calls_take_the_same_way(master: FakeMaster) -> None:
-    with connected(master) as framework:
-        framework.driver.declineOffer([{"value": "o"}])
-        (call,) = master.calls.wait_for_count(1, "the call")
-        assert call.body["decline"] == {"offer_ids": [{"value": "o"}]}
 
 
 # ------------------------------------------------------------------------- the process

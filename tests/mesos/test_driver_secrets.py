@@ -31,7 +31,7 @@ def connected(secrets: Secrets | None) -> Iterator[tuple[FakeMaster, Driver, Hea
     events: Heard[Event] = Heard()
     failures: Heard[BaseException] = Heard()
     with masters() as (master,):
-        driver = Driver(FrameworkIdentity(), master.address, events.add, failures.add, secrets=secrets)
+        driver = Driver(FrameworkIdentity(), master.address, events.add_all, failures.add, secrets=secrets)
         driver.start()
         try:
             events.wait_for(lambda seen: any(isinstance(event, Subscribed) for event in seen), "the subscription")

@@ -5,7 +5,7 @@ import copy
 import json
 from typing import Any
 
-from podexec.wire import TaskData
+from podexec.wire import Behaviour, TaskData
 from scheduler.mesos.launches import Undelivered, with_secrets
 from scheduler.shell.ports import SecretError
 
@@ -47,6 +47,18 @@ def container(secret: Json, credentials: Json) -> Json:
 def task(name: str, variables: list[Json], **more: Any) -> Json:
     command = {"shell": True, "value": "run", "environment": {"variables": [{"name": "A", "value": "a"}, *variables]}}
     return {"name": name, "task_id": {"value": f"{name}.1"}, "agent_id": {"value": "agent"}, "command": command} | more
+
+
+def test_secrets_join_what_the_executor_is_told_already() -> None:
+    behaviour = Behaviour(essential=False)
+    data = TaskData(behaviour=behaviour).encode()
+    call = accept(launch(task("web", [variable("PW", reference("/db"))], data=data), task("side", [], data=data)))
+    sent, undelivered = with_secrets(call, Vault(**{"/db": b"hush"}))
+    web, side = sent["accept"]["operations"][0]["launch_group"]["task_group"]["tasks"]
+    told = TaskData.decode(web["data"])
+    assert (told.behaviour, list(told.parts)) == (behaviour, ["command"])
+    assert side["data"] == data
+    assert undelivered == ()
 
 
 def launch(*tasks: Json, executor: str = "CUSTOM") -> Json:

@@ -4,6 +4,7 @@ import pytest
 
 from scheduler.core.events import StatusUpdated
 from scheduler.mesos.codec import MalformedError, condition_of, status_updated
+from scheduler.model.json import Json
 from scheduler.model.records import Condition, NetworkAddress
 
 
@@ -20,7 +21,7 @@ from scheduler.model.records import Condition, NetworkAddress
         ("TASK_ERROR", Condition.ERROR),
         ("TASK_DROPPED", Condition.DROPPED),
         ("TASK_GONE", Condition.GONE),
-        ("TASK_GONE_BY_OPERATOR", Condition.GONE),
+        ("TASK_GONE_BY_OPERATOR", Condition.GONE_BY_OPERATOR),
         ("TASK_UNREACHABLE", Condition.UNREACHABLE),
         ("TASK_UNKNOWN", Condition.UNKNOWN),
     ],
@@ -100,3 +101,30 @@ def test_a_status_of_the_master_may_lack_almost_everything() -> None:
 def test_a_status_of_another_shape_is_refused_and_not_guessed(status: dict[str, object]) -> None:
     with pytest.raises(MalformedError):
         status_updated(status, now=99.0)
+
+
+@pytest.mark.parametrize(
+    ("told", "ready", "restarts"),
+    [
+        ({}, None, 0),
+        ({"labels": {"labels": [{"key": "ready", "value": "false"}, {"key": "restarts", "value": "2"}]}}, False, 2),
+        (
+            {"labels": {"labels": [{"key": "ready", "value": "true"}]}, "check_status": {"type": "TCP", "tcp": {}}},
+            True,
+            0,
+        ),
+        ({"check_status": {"type": "COMMAND", "command": {"exit_code": 0}}}, True, 0),
+        ({"check_status": {"type": "COMMAND", "command": {"exit_code": 3}}}, False, 0),
+        ({"check_status": {"type": "COMMAND", "command": {}}}, None, 0),
+        ({"check_status": {"type": "HTTP", "http": {"status_code": 204}}}, True, 0),
+        ({"check_status": {"type": "HTTP", "http": {"status_code": 503}}}, False, 0),
+        ({"check_status": {"type": "TCP", "tcp": {"succeeded": False}}}, False, 0),
+    ],
+)
+def test_whether_a_container_can_be_used_is_what_its_executor_or_its_check_says(
+    told: Json, ready: bool | None, restarts: int
+) -> None:
+    status = {"task_id": {"value": "t"}, "state": "TASK_RUNNING", **told}
+    event = status_updated(status, 0.0)
+
+    assert (event.ready, event.restarts) == (ready, restarts)

@@ -11,7 +11,7 @@ from scheduler.mesos.address import (
     parse_masters,
 )
 from scheduler.mesos.dialer import Dialer
-from scheduler.mesos.recordio import FramingError, RecordReader
+from scheduler.mesos.recordio import FramingError, Record, RecordReader
 
 A, B, C = Address("a", 5050), Address("b", 5050), Address("c", 5050)
 
@@ -41,12 +41,13 @@ def test_what_names_no_master_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("location", ["//b:5050", "//b:5050/api/v1/scheduler", "http://b:5050/master", "b:5050"])
 def test_a_redirect_names_its_target_with_or_without_a_scheme(location: str) -> None:
-    assert parse_location(location) == B
+    assert parse_location(location, tls=False) == B
 
 
-def test_a_redirect_to_tls_is_refused_in_so_many_words() -> None:
-    with pytest.raises(ValueError, match="plain HTTP only"):
-        parse_location("https://b:5050/")
+def test_a_redirect_to_tls_needs_tls_to_be_asked_for() -> None:
+    with pytest.raises(ValueError, match="--mesos-tls"):
+        parse_location("https://b:5050/", tls=False)
+    assert parse_location("https://b:5050/", tls=True) == B
 
 
 def test_the_record_in_zookeeper_gives_the_address() -> None:
@@ -65,14 +66,16 @@ RECORDS = [b"{}", b"", b"x" * 100_000, b"1\n2", b"\n"]
 def test_records_come_out_whole_however_they_are_cut(size: int) -> None:
     data = b"".join(map(record, RECORDS))
     reader = RecordReader()
-    found = [whole for at in range(0, len(data), size) for whole in reader.feed(data[at : at + size])]
+    found: list[Record] = []
+    for at in range(0, len(data), size):
+        reader.feed(data[at : at + size], found)
     assert found == RECORDS
 
 
 @pytest.mark.parametrize("data", [b"abc\n", b"\n", b"-1\n", b"12x", b"99999999999999999999", b"2000\n"])
 def test_what_is_not_recordio_is_refused_before_it_fills_the_memory(data: bytes) -> None:
     with pytest.raises(FramingError):
-        list(RecordReader(max_record=1000).feed(data))
+        RecordReader(max_record=1000).feed(data, [])
 
 
 # ----------------------------------------------------------------------------- dialer
@@ -97,6 +100,17 @@ def test_only_a_granted_subscription_shortens_the_pauses() -> None:
         dialer.failed()
     dialer.redirected(B)
     assert dialer.failed() > 7
+    dialer.subscribed()
+    assert dialer.failed() <= 1
+
+
+def test_subscriptions_that_are_no_good_are_paused_between_unless_they_held() -> None:
+    dialer = _dialer(A)
+    for most in (1, 2, 4, 8, 15, 15):
+        dialer.subscribed()
+        assert most / 2 <= dialer.useless(held=1.0) <= most
+    dialer.subscribed()
+    assert dialer.useless(held=20.0) <= 1
     dialer.subscribed()
     assert dialer.failed() <= 1
 

@@ -67,6 +67,7 @@ def definitions(draw: st.DrawFn) -> Json:
     )
     _add_endpoints(draw, pod)
     _add_volumes(draw, pod, [{}])
+    _add_order(draw, containers)
     return pod
 
 
@@ -176,6 +177,27 @@ def _add_endpoints(draw: st.DrawFn, pod: Json) -> None:
             kinds = [{"http": http}, {"tcp": {"endpoint": name}}, {"exec": {"command": {"shell": "true"}}}]
             times = {"intervalSeconds": 3600, "delaySeconds": 3600, "timeoutSeconds": 5}
             container[draw(st.sampled_from(["check", "healthCheck"]))] = draw(st.sampled_from(kinds)) | times
+            if draw(st.booleans()):
+                container["readinessCheck"] = draw(st.sampled_from(kinds)) | times
+                container["healthChecks"] = [draw(st.sampled_from(kinds)) | times]
+
+
+def _add_order(draw: st.DrawFn, containers: list[Json]) -> None:
+    """Who is started again, who waits for whom, whose end matters. Nobody waits for long: all run for an hour."""
+    restarts = st.fixed_dictionaries({}, optional={"limit": st.integers(0, 3), "backoffSeconds": st.just(0.5)})
+    for index, container in enumerate(containers):
+        policy = draw(st.sampled_from([None, "never", "onFailure", "ALWAYS"]))
+        if policy is not None:
+            container["restartPolicy"] = policy
+        if policy in ("onFailure", "ALWAYS"):
+            container.update(_some(draw, restarts=restarts))
+        if index:
+            container.update(_some(draw, essential=st.booleans(), maxRunSeconds=st.just(7200.5)))
+            earlier = st.sampled_from([each["name"] for each in containers[:index]])
+            names = draw(st.lists(earlier, max_size=2, unique=True))
+            container["dependsOn"] = [{"container": name, "condition": "started"} for name in names]
+        if draw(st.booleans()):
+            container.setdefault("lifecycle", {})["preStop"] = {"command": draw(COMMANDS)}
 
 
 def _add_network(draw: st.DrawFn, pod: Json) -> None:

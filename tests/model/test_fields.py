@@ -73,6 +73,21 @@ def disk(**members: Any) -> dict[str, Any]:
     return volume(persistent={"size": 10} | members, site_role="dev")
 
 
+def pair(second: dict[str, Any] | None = None, **first: Any) -> dict[str, Any]:
+    """A pod of two containers, ``one`` and ``two``, with these members."""
+    return container(**first) | {
+        "containers": [
+            MINIMAL["containers"][0] | first,
+            {"name": "two", "resources": {}} | (second or {}),
+        ]
+    }
+
+
+def after(*names: str, condition: str = "started") -> dict[str, Any]:
+    """What a container depends on."""
+    return {"dependsOn": [{"container": name, "condition": condition} for name in names]}
+
+
 AT = "/containers(0)"
 PLACED = "/scheduling/placement/constraints(0)"
 DISK = "/volumes(0)/persistent"
@@ -264,6 +279,85 @@ RULES: list[Row] = [
     ("a NUL in an argument", container(exec={"command": {"argv": ["\0"]}}), {f"{AT}/exec/command/argv(0)": "NUL"}),
 ]
 
+RUNNING: list[Row] = [
+    ("another restart policy", container(restartPolicy="often"), {f"{AT}/restartPolicy": "error.unknown.enum.literal"}),
+    ("less than no restart", container(restarts={"limit": -1}), {f"{AT}/restarts/limit": "error.min"}),
+    ("a back-off that shrinks", container(restarts={"backoffFactor": 0.5}), {f"{AT}/restarts/backoffFactor": "min"}),
+    ("a run of no time", container(maxRunSeconds=0), {f"{AT}/maxRunSeconds": "greater than 0"}),
+    ("an essential that is a word", container(essential="no"), {f"{AT}/essential": "error.expected.jsboolean"}),
+    (
+        "a dependency on a way of its own",
+        container(**after("one", condition="healthy")),
+        {f"{AT}/dependsOn(0)/condition": "error.unknown.enum.literal"},
+    ),
+    ("a dependency on nobody", container(dependsOn=[{}]), {f"{AT}/dependsOn(0)/container": "error.path.missing"}),
+    (
+        "a readiness check without a pause",
+        container(readinessCheck={"exec": {"command": {"shell": "true"}}, "intervalSeconds": 0}),
+        {f"{AT}/readinessCheck/intervalSeconds": "error.min"},
+    ),
+    (
+        "a command before the end that says nothing",
+        container(lifecycle={"preStop": {"command": {}}}),
+        {f"{AT}/lifecycle/preStop/command": "one of shell and argv"},
+    ),
+]
+
+ORDER: list[Row] = [
+    ("restarts that are never", container(restarts={}), {f"{AT}/restarts": "must be absent unless restartPolicy"}),
+    (
+        "nobody essential",
+        pair({"essential": False}, essential=False),
+        {"/containers": "at least one must be essential"},
+    ),
+    (
+        "a dependency on a stranger",
+        pair(**after("three")),
+        {f"{AT}/dependsOn(0)/container": "the pod has no container three"},
+    ),
+    ("a dependency twice", pair(**after("two", "two")), {f"{AT}/dependsOn": "must not repeat two"}),
+    ("a dependency on itself", pair(**after("one")), {"/containers": "circle: one -> one"}),
+    ("a circle", pair(after("one"), **after("two")), {"/containers": "circle: one -> two -> one"}),
+    (
+        "waiting for the success of what never ends",
+        pair({"restartPolicy": "always"}, **after("two", condition="succeeded")),
+        {f"{AT}/dependsOn(0)/condition": "two is always started again"},
+    ),
+    ("a readiness check of nothing", container(readinessCheck={}), {f"{AT}/readinessCheck": "exactly one of"}),
+    (
+        "a readiness check of another's port",
+        container(readinessCheck={"tcp": {"endpoint": "e"}}),
+        {f"{AT}/readinessCheck/tcp/endpoint": "no endpoint e"},
+    ),
+    (
+        "further health checks that are as wrong as the first",
+        container(healthChecks=[{}, {"exec": {"command": {"shell": "true"}}, "timeoutSeconds": 60}]),
+        {f"{AT}/healthChecks(0)": "exactly one of", f"{AT}/healthChecks(1)/timeoutSeconds": "less than"},
+    ),
+]
+
+MESOS_EXECUTOR: list[Row] = [
+    ("a restart", container(restartPolicy="always"), {f"{AT}/restartPolicy": "needs podexec's own executor"}),
+    ("no essential", pair({"essential": False}), {"/containers(1)/essential": "needs podexec's own executor"}),
+    ("an order", pair(**after("two")), {f"{AT}/dependsOn": "needs podexec's own executor"}),
+    (
+        "readiness",
+        container(readinessCheck={"exec": {"command": {"shell": "true"}}}),
+        {f"{AT}/readinessCheck": "needs podexec's own executor"},
+    ),
+    (
+        "many health checks",
+        container(healthChecks=[{"exec": {"command": {"shell": "true"}}}]),
+        {f"{AT}/healthChecks": "needs podexec's own executor"},
+    ),
+    (
+        "a command before the end",
+        container(lifecycle={"preStop": {"command": {"shell": "true"}}}),
+        {f"{AT}/lifecycle/preStop": "needs podexec's own executor"},
+    ),
+    ("what it can do", pair({"essential": True}, restartPolicy="never", maxRunSeconds=5, dependsOn=[]), {}),
+]
+
 RESIDENT: list[Row] = [
     (
         "an unreachable strategy",
@@ -333,6 +427,13 @@ ACCEPTED: list[Row] = [
     ("no unreachable strategy", changed(MINIMAL, "scheduling.unreachableStrategy", "DISABLED"), {}),
 ]
 
+WELL_RUN: list[Row] = [
+    ("restarts", container(restartPolicy="ONFAILURE", restarts={"limit": 0, "backoffSeconds": 0}), {}),
+    ("a sidecar", pair({"essential": False, **after("one", condition="ready")}), {}),
+    ("an init container that is tried again", pair({"restartPolicy": "onFailure"}, **after("two")), {}),
+    ("half a second", container(maxRunSeconds=0.5), {}),
+]
+
 FEATURELESS: list[Row] = [
     ("secrets", MINIMAL | secret(), {"/secrets": "feature secrets is not enabled"}),
     ("a secret variable", MINIMAL | {"environment": {"A": {"secret": "x"}}}, {"/environment": "not enabled"}),
@@ -356,6 +457,10 @@ ALL = [
     *((DEV, Stage.RULES, *row) for row in RESIDENT),
     *((SITE, None, *row) for row in ACCEPTED),
     *((NO_FEATURES, Stage.RULES, *row) for row in FEATURELESS),
+    *((SITE, Stage.SCHEMA, *row) for row in RUNNING),
+    *((SITE, Stage.RULES, *row) for row in ORDER),
+    *((Site(role="*", own_executor=False), Stage.RULES, *row) for row in MESOS_EXECUTOR),
+    *((SITE, None, *row) for row in WELL_RUN),
 ]
 
 

@@ -6,16 +6,15 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from scheduler.model import definition
-from scheduler.model.definition import Model, PodDefinition
+from scheduler.model.base import Model
+from scheduler.model.definition import PodDefinition
 from scheduler.model.descriptions import DESCRIPTIONS
 from scheduler.model.jsonschema import definition_schema
 from scheduler.model.reference import reference
 from tests.model.definitions import MINIMAL, changed
 
 PAGE = Path(__file__).parents[2] / "docs" / "definition.md"
-MODELS = [each for each in vars(definition).values() if isinstance(each, type) and issubclass(each, Model)]
-MODELS.remove(Model)
+MODELS = Model.__subclasses__()
 SCHEMA = definition_schema()
 
 

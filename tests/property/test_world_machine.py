@@ -10,20 +10,30 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from scheduler.core.conditions import condition, ready
+from scheduler.core.conditions import UNCHECKED, condition
 from scheduler.core.events import (
+    DelayReset,
+    DeploymentCancelled,
+    DeploymentPaused,
+    DeploymentResumed,
     Disconnected,
     Event,
+    GroupDeleted,
+    InstancesKilled,
+    OfferRescinded,
     OffersReceived,
     PodDeleted,
     PodPosted,
     PodPut,
+    Rollout,
     Subscribed,
     Ticked,
 )
 from scheduler.core.frame import Frame, Record
 from scheduler.core.ids import instance_of
+from scheduler.core.standing import Standing, standing
 from scheduler.core.step import step
+from scheduler.core.upgrade import is_replacing
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Condition, Goal, Instance, Pod
@@ -31,21 +41,36 @@ from tests.core import support
 from tests.property.fake_mesos import FakeMesos
 
 AGENTS = ("A1", "A2", "A3")
-PODS = ("/a", "/b")
+PODS = ("/a", "/b", "/g/c")
+RESIDENT = "/d"
 ROLES = ("*", "web")
-SETTINGS = support.settings()
+SETTINGS = support.settings(principal="ops")
 ENDS = st.sampled_from([Condition.FAILED, Condition.FINISHED, Condition.KILLED])
 FRACTIONS = st.sampled_from([0.0, 0.5, 1.0])
 
-definitions = st.builds(
-    lambda pod_id, role, instances, containers, text, minimum, over, overhead: support.definition(
+STRATEGIES = st.sampled_from(
+    ["disabled", {}, {"inactiveAfterSeconds": 5, "expungeAfterSeconds": 60}, {"inactiveAfterSeconds": 1000}]
+)
+rollouts = st.builds(
+    Rollout,
+    force=st.booleans(),
+    batch_size=st.sampled_from([None, 1, 2]),
+    deadline=st.sampled_from([None, None, 30.0]),
+)
+
+volatile = st.builds(
+    lambda pod_id, role, instances, containers, text, minimum, over, overhead, unreachable, needs: support.definition(
         *(support.container(f"c{number}") for number in range(containers)),
         id=pod_id,
         role=role,
         instances=instances,
         environment={"TEXT": text},
         executorResources={"cpus": overhead},
-        scheduling={"upgrade": {"minimumHealthCapacity": minimum, "maximumOverCapacity": over}},
+        scheduling={
+            "upgrade": {"minimumHealthCapacity": minimum, "maximumOverCapacity": over},
+            "unreachableStrategy": unreachable,
+        },
+        dependencies=[each for each in needs if each != pod_id],
     ),
     pod_id=st.sampled_from(PODS),
     role=st.sampled_from(ROLES),
@@ -55,7 +80,36 @@ definitions = st.builds(
     minimum=FRACTIONS,
     over=FRACTIONS,
     overhead=st.sampled_from([0.1, 0.2]),
+    unreachable=STRATEGIES,
+    needs=st.sampled_from([(), (), ("/a",)]),
 )
+
+
+residents = st.builds(
+    lambda instances, text, minimum, disks: support.definition(
+        support.container(
+            volumeMounts=[{"name": f"v{number}", "mountPath": f"v{number}"} for number in range(disks)],
+            endpoints=[{"name": "e", "hostPort": 0}],
+        ),
+        id=RESIDENT,
+        role="web",
+        instances=instances,
+        environment={"TEXT": text},
+        volumes=[{"name": f"v{number}", "persistent": {"type": "root", "size": 10}} for number in range(disks)],
+        scheduling={
+            "upgrade": {"minimumHealthCapacity": minimum, "maximumOverCapacity": 0},
+            "unreachableStrategy": "disabled",
+        },
+    ),
+    instances=st.integers(0, 3),
+    text=st.sampled_from("xyz"),
+    minimum=FRACTIONS,
+    disks=st.sampled_from([1, 1, 2]),
+)
+definitions = st.one_of(volatile, residents)
+
+
+OUT_OF_SIGHT = (Standing.AWAY, Standing.INACTIVE)
 
 
 class Process:
@@ -88,7 +142,8 @@ class Cluster(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = support.NOON
-        self.mesos = FakeMesos()
+        self.mesos = FakeMesos(AGENTS)
+        self.wiped: set[str] = set()  # ids of instances that users gave up
         self.stored: dict[tuple[type[Record], str], Record] = {}
         self.process = Process(0, ())
         self.processes = [self.process]
@@ -104,7 +159,9 @@ class Cluster(RuleBasedStateMachine):
         before = dict(self.world.instances)
         frame = self.process.step(event, self.now)
         support.store(self.stored, frame.changes)
-        self.keeps_to_the_upgrade_strategy(before)
+        if not isinstance(event, InstancesKilled):  # users may do what the strategy does not
+            self.keeps_to_the_upgrade_strategy(before)
+        self.gives_up_only_what_users_do(before)
         if crash:
             self.die()
         else:
@@ -139,29 +196,63 @@ class Cluster(RuleBasedStateMachine):
     def restart(self) -> None:
         self.die()
 
-    @rule(asked=definitions, crash=st.booleans())
-    def post(self, asked: PodDefinition, crash: bool) -> None:
+    @rule(asked=definitions, rollout=rollouts, crash=st.booleans())
+    def post(self, asked: PodDefinition, rollout: Rollout, crash: bool) -> None:
         self.requests += 1
-        self.tell(PodPosted(self.requests, asked), crash=crash)
+        self.tell(PodPosted(self.requests, asked, rollout), crash=crash)
 
-    @rule(asked=definitions)
-    def put(self, asked: PodDefinition) -> None:
+    @rule(asked=definitions, rollout=rollouts)
+    def put(self, asked: PodDefinition, rollout: Rollout) -> None:
         self.requests += 1
-        self.tell(PodPut(self.requests, asked))
+        self.tell(PodPut(self.requests, asked, rollout))
 
     @precondition(lambda self: self.world.pods)
-    @rule(data=st.data(), instances=st.integers(0, 4), text=st.sampled_from("xyz"))
-    def change(self, data: st.DataObject, instances: int, text: str) -> None:
+    @rule(data=st.data(), instances=st.integers(0, 4), text=st.sampled_from("xyz"), rollout=rollouts)
+    def change(self, data: st.DataObject, instances: int, text: str, rollout: Rollout) -> None:
         """A change of a pod that is there, of its number of instances, or of something that restarts, or of both."""
         pod = self.world.pods[data.draw(st.sampled_from(sorted(self.world.pods)))]
         before = self.world.current(pod)
         scaling = before.scaling.model_copy(update={"instances": instances})
-        self.put(before.model_copy(update={"scaling": scaling, "environment": {"TEXT": text}}))
+        self.put(before.model_copy(update={"scaling": scaling, "environment": {"TEXT": text}}), rollout)
 
-    @rule(pod_id=st.sampled_from(PODS), crash=st.booleans())
-    def delete(self, pod_id: str, crash: bool) -> None:
+    @rule(pod_id=st.sampled_from((*PODS, RESIDENT)), rollout=rollouts, crash=st.booleans())
+    def delete(self, pod_id: str, rollout: Rollout, crash: bool) -> None:
         self.requests += 1
-        self.tell(PodDeleted(self.requests, pod_id), crash=crash)
+        self.tell(PodDeleted(self.requests, pod_id, rollout), crash=crash)
+
+    @rule(group_id=st.sampled_from(["/", "/g", "/h"]), rollout=rollouts)
+    def delete_group(self, group_id: str, rollout: Rollout) -> None:
+        self.requests += 1
+        self.tell(GroupDeleted(self.requests, group_id, rollout))
+
+    @precondition(lambda self: self.world.instances)
+    @rule(data=st.data(), wipe=st.booleans(), crash=st.booleans())
+    def kill(self, data: st.DataObject, wipe: bool, crash: bool) -> None:
+        chosen = data.draw(st.lists(st.sampled_from(sorted(self.world.instances)), min_size=1, max_size=2))
+        self.requests += 1
+        pod_id = self.world.instances[chosen[0]].pod_id
+        if wipe:
+            self.wiped.update(chosen)
+        self.tell(InstancesKilled(self.requests, pod_id, tuple(chosen), wipe), crash=crash)
+
+    @precondition(lambda self: self.world.deployments)
+    @rule(data=st.data(), what=st.sampled_from(["roll back", "stop", "pause", "resume"]), crash=st.booleans())
+    def interfere(self, data: st.DataObject, what: str, crash: bool) -> None:
+        """A deployment is cancelled, held, or let go on."""
+        chosen = data.draw(st.sampled_from(sorted(self.world.deployments)))
+        self.requests += 1
+        events: dict[str, Event] = {
+            "roll back": DeploymentCancelled(self.requests, chosen),
+            "stop": DeploymentCancelled(self.requests, chosen, rollback=False),
+            "pause": DeploymentPaused(self.requests, chosen),
+            "resume": DeploymentResumed(self.requests, chosen),
+        }
+        self.tell(events[what], crash=crash)
+
+    @rule(pod_id=st.sampled_from(PODS))
+    def reset_delay(self, pod_id: str) -> None:
+        self.requests += 1
+        self.tell(DelayReset(self.requests, pod_id))
 
     @precondition(lambda self: self.mesos.connected)
     @rule(
@@ -176,9 +267,22 @@ class Cluster(RuleBasedStateMachine):
         for agent in agents:
             if agent not in self.mesos.unreachable:
                 self.offers += 1
-                offers.append(support.offer(f"O{self.offers}", agent, cpus=cpus, role=role))
+                offers.append(self.mesos.offer(f"O{self.offers}", agent, role, cpus))
         self.mesos.lost_accepts = int(lost == 0)
         self.tell(OffersReceived(tuple(offers)), crash=crash == 0)
+
+    @rule(agent=st.sampled_from(AGENTS), kind=st.sampled_from(["RESERVE", "CREATE", "DESTROY", "UNRESERVE"]))
+    def forbid(self, agent: str, kind: str) -> None:
+        """An operator's ACLs let something be done no more, or again."""
+        self.mesos.agents[agent].refuses ^= {kind}
+
+    @rule()
+    def executors_exit(self) -> None:
+        self.mesos.executors_exit()
+
+    @rule(number=st.integers(1, 20))
+    def rescind(self, number: int) -> None:
+        self.tell(OfferRescinded(f"O{number}"))
 
     @precondition(lambda self: self.mesos.groups())
     @rule(data=st.data())
@@ -211,6 +315,7 @@ class Cluster(RuleBasedStateMachine):
     def go_well(self, rounds: int = 1) -> None:
         """Nothing is lost for a while: what wants to be launched is, and comes up."""
         for _ in range(rounds):
+            self.mesos.executors_exit()
             for role in sorted(self.mesos.offering_to):
                 self.offer(list(AGENTS), role=role)
             for group in sorted(self.mesos.groups()):
@@ -247,7 +352,17 @@ class Cluster(RuleBasedStateMachine):
     @invariant()
     def indexes_are_those_of_the_records(self) -> None:
         rebuilt = World(SETTINGS, 0, self.stored.values())
-        for name in ("framework", "pods", "definitions", "instances", "tasks", "placed"):
+        for name in (
+            "framework",
+            "pods",
+            "definitions",
+            "instances",
+            "deployments",
+            "tasks",
+            "placed",
+            "deploying",
+            "freeing",
+        ):
             assert getattr(rebuilt, name) == getattr(self.world, name), name
         assert _sets(rebuilt.waiting) == _sets(self.world.waiting)
         assert rebuilt.roles() == self.world.roles()
@@ -277,33 +392,75 @@ class Cluster(RuleBasedStateMachine):
                 assert not self.mesos.roles or task.role in self.mesos.roles
 
     @invariant()
-    def what_waits_has_the_role_of_its_definition(self) -> None:
-        for pod_id, waiting in self.world.waiting.items():
-            role = self.world.current(self.world.pods[pod_id]).role
-            assert {self.world.instances[each].role for each in waiting} == {role}
+    def what_waits_in_a_queue_has_one_role_and_can_be_launched_or_has_a_delay(self) -> None:
+        launchable = {queue for queues in self.world.launchable.values() for queue in queues}
+        for queue, waiting in self.world.waiting.items():
+            assert len({self.world.instances[each].role for each in waiting}) == 1
+            assert queue in launchable or self.world.delays[queue].until > self.now - 400
+        assert launchable <= self.world.waiting.keys()
+
+    @invariant()
+    def rosters_are_those_of_the_records(self) -> None:
+        rebuilt = World(SETTINGS, 0, self.stored.values())
+        for pod_id in rebuilt.pod_ids():
+            for pod in (rebuilt.pods.get(pod_id),):
+                config = pod.config_version if pod else ""
+                for each in Standing:
+                    assert rebuilt.roster(pod_id).current(config, each) == self.world.roster(pod_id).current(
+                        config, each
+                    )
+                    assert rebuilt.roster(pod_id).everyone(each) == self.world.roster(pod_id).everyone(each)
 
     @invariant()
     def never_more_than_asked_for(self) -> None:
         for pod in self.world.pods.values():
-            current = [each for each in self.wanted(pod) if each.version >= pod.config_version]
-            assert len(current) <= self.world.current(pod).scaling.instances
+            if pod.id in self.world.deploying and not is_replacing(self.world, pod.id):
+                continue  # it is held as it is
+            current = [each for each in self.wanted(pod) if each.config_version == pod.config_version]
+            assert len([each for each in current if not each.inactive]) <= self.world.current(pod).scaling.instances
 
     def keeps_to_the_upgrade_strategy(self, before: dict[str, Instance]) -> None:
         """What a frame starts and ends stays within the two fractions of the definition."""
         for pod in self.world.pods.values():
             definition = self.world.current(pod)
+            if definition.resident:
+                continue  # its instances are restarted where they are
             wanted, policy = definition.scaling.instances, definition.scheduling.upgrade
             fewest = ceil(wanted * policy.minimum_health_capacity)
             capacity = floor(wanted * (1 + policy.maximum_over_capacity))
-            there = [each for each in self.world.instances_of(pod.id) if condition(each) is not Condition.UNREACHABLE]
-            outdated = [each for each in there if each.version < pod.config_version]
-            current = [each for each in there if each.version >= pod.config_version and each.goal is Goal.RUNNING]
-            if outdated and any(each.id not in before for each in current):
+            there = [
+                each for each in self.world.instances_of(pod.id) if self.world.standing(each.id) not in OUT_OF_SIGHT
+            ]
+            outdated = [each for each in there if each.config_version != pod.config_version]
+            current = [
+                each for each in there if each.config_version == pod.config_version and each.goal is Goal.RUNNING
+            ]
+            if outdated and any(each.id not in before for each in current) and is_replacing(self.world, pod.id):
                 assert len(outdated) + len(current) <= capacity + (fewest == capacity)
 
-            ended = [each for each in self.world.instances_of(pod.id) if self.was_ended(each, before)]
-            if any(self.is_ready(each) for each in ended) and all(each.version < pod.config_version for each in ended):
+            ended = [each for each in there if self.was_ended(each, before)]
+            if any(self.was_ready(before[each.id]) for each in ended) and all(
+                each.config_version != pod.config_version for each in ended
+            ):
                 assert sum(self.is_ready(each) for each in self.wanted(pod)) >= fewest
+
+    def gives_up_only_what_users_do(self, before: dict[str, Instance]) -> None:
+        """What has been written on is given up only where a user wiped the instance or removed its pod."""
+        for each in self.world.instances.values():
+            was = before.get(each.id)
+            if each.goal is Goal.DECOMMISSIONED and was is not None and was.goal is not Goal.DECOMMISSIONED:
+                assert each.id not in self.mesos.homes or each.id in self.wiped or each.pod_id not in self.world.pods
+
+    @invariant()
+    def no_volume_is_destroyed_that_somebody_wants(self) -> None:
+        """Nor forgotten: whoever has written on some knows it."""
+        there = {each for agent in self.mesos.agents.values() for each in agent.volumes}
+        for instance in self.world.instances.values():
+            home = self.mesos.homes.get(instance.id)
+            if home is not None and instance.goal is not Goal.DECOMMISSIONED:
+                assert home <= there
+                assert instance.reservation is not None
+                assert {each.persistence_id for each in instance.reservation.volumes} == home
 
     def wanted(self, pod: Pod) -> list[Instance]:
         """The pod's instances that are to run."""
@@ -311,7 +468,12 @@ class Cluster(RuleBasedStateMachine):
 
     def is_ready(self, instance: Instance) -> bool:
         """Whether it serves."""
-        return ready(instance, self.world.definition(instance.pod_id, instance.version))
+        return self.world.standing(instance.id) is Standing.READY
+
+    @staticmethod
+    def was_ready(instance: Instance) -> bool:
+        """Whether it served, as it was then."""
+        return standing(instance, UNCHECKED) is Standing.READY
 
     @staticmethod
     def was_ended(instance: Instance, before: dict[str, Instance]) -> bool:
@@ -328,25 +490,47 @@ class Cluster(RuleBasedStateMachine):
             self.connect()
         for agent in sorted(self.mesos.unreachable):
             self.mesos.heal(agent, self.now)
+        for agent in self.mesos.agents.values():
+            agent.refuses.clear()
+        self.users_want_it_done()
         for _ in range(60):
+            self.users_want_it_done()
             self.go_well()
             self.wait(20.0)
             if self.is_as_asked() and not self.mesos.sendable():
                 break
-        assert self.is_as_asked(), f"still not as asked: {self.world.instances}"
+        assert self.is_as_asked(), (
+            f"still not as asked: {self.world.pods} {self.world.deployments} {self.world.instances}"
+        )
         tasks = [task for each in self.world.instances.values() for task in each.tasks]
+        kept = {owner for agent in self.mesos.agents.values() for owner in agent.kept()}
+        assert kept == {each.id for each in self.world.instances.values() if each.reservation is not None}
         assert sorted(self.mesos.tasks) == sorted(task.id for task in tasks if not task.condition.terminal)
         for process in self.processes:
             process.assert_replays()
 
+    def users_want_it_done(self) -> None:
+        """Nothing is held any more, nothing is missed, and what was left half done is asked for again."""
+        for deployment_id in list(self.world.deployments):
+            self.tell(DeploymentResumed(0, deployment_id))
+        if any("/a" in self.world.current(pod).dependencies for pod in self.world.pods.values()):
+            self.tell(PodPosted(0, support.definition(id="/a"), Rollout(force=True)))
+        for pod in list(self.world.pods.values()):
+            self.tell(PodPut(0, self.world.current(pod)))
+
     def is_as_asked(self) -> bool:
         """Whether every pod runs the asked number of current instances, and nothing else is there."""
         asked = {pod.id: self.world.current(pod).scaling.instances for pod in self.world.pods.values()}
-        return len(self.world.instances) == sum(asked.values()) and all(
-            condition(each) is Condition.RUNNING and each.version >= self.world.pods[each.pod_id].config_version
-            for each in self.world.instances.values()
+        there = [each for each in self.world.instances.values() if not self.rests(each)]
+        return len(there) == sum(asked.values()) and all(
+            condition(each) is Condition.RUNNING and each.config_version == self.world.pods[each.pod_id].config_version
+            for each in there
             if each.pod_id in asked
         )
+
+    def rests(self, instance: Instance) -> bool:
+        """Whether it is stopped and kept with its volumes."""
+        return self.world.standing(instance.id) is Standing.STOPPED and instance.pod_id in self.world.pods
 
 
 def _sets(index: dict[str, dict[str, None]]) -> dict[str, set[str]]:

@@ -10,10 +10,12 @@ from structlog.testing import capture_logs
 
 from scheduler.core.effects import (
     Acknowledge,
+    AcknowledgeOperation,
     Done,
     Effect,
     Kill,
     Note,
+    Publish,
     Refused,
     Reply,
     Revive,
@@ -22,6 +24,7 @@ from scheduler.core.effects import (
 from scheduler.core.events import Disconnected, Event, OfferRescinded, PodDeleted, Ticked
 from scheduler.core.frame import Change, Delete, Frame, Put
 from scheduler.model.records import Framework, Pod
+from scheduler.shell.bus import Told
 from scheduler.shell.loop import MAX_BATCH, Shell, ShellError
 from scheduler.shell.ports import MesosCall, StoreError
 
@@ -44,11 +47,13 @@ class Bench:
 
     def __init__(self, frames: Callable[[Event], Frame] | None = None) -> None:
         self.story: list[object] = []
+        self.batches: list[tuple[MesosCall, ...]] = []
         self.world = FakeWorld()
         self.frames = frames or (lambda _: Frame())
         self.refuse_commits = False
         self.on_commit: Callable[[], None] = lambda: None
-        self.shell = Shell(self.world, self._step, self, self, clock=virtual_time.now)
+        self.metered: list[object] = []
+        self.shell = Shell(self.world, self._step, self, self, meter=self, clock=virtual_time.now)
 
     def _step(self, world: FakeWorld, event: Event, now: float) -> Frame:
         world.stepped.append((event, now))
@@ -56,14 +61,30 @@ class Bench:
             world.deadlines = [at for at in world.deadlines if at > now]
         return self.frames(event)
 
-    def commit(self, changes: Sequence[Change]) -> None:
+    def commit(self, changes: Sequence[Change], told: Sequence[Told] = ()) -> None:
         if self.refuse_commits:
             raise StoreError("disk full")
         self.on_commit()
-        self.story.append(tuple(changes))
+        self.story.append((*changes, *(each.kind for each in told)))
 
-    def perform(self, effect: MesosCall) -> None:
-        self.story.append(effect)
+    def perform_all(self, effects: Sequence[MesosCall]) -> None:
+        self.batches.append(tuple(effects))
+        self.story.extend(effects)
+
+    def turned(
+        self,
+        events: Sequence[Event],
+        calls: Sequence[MesosCall],
+        replies: Sequence[Reply],
+        published: Sequence[Publish],
+        seconds: float,
+    ) -> None:
+        assert seconds > 0
+        self.metered.append((*events, *calls, *replies, *published))
+
+    def committed(self, seconds: float) -> None:
+        assert seconds > 0
+        self.metered.append("committed")
 
     async def until(self, condition: Callable[[], bool], seconds: float = 3600.0) -> None:
         """Run the shell until the condition holds."""
@@ -116,6 +137,21 @@ def test_changes_are_durable_before_anything_is_done_and_acknowledgements_come_l
     virtual_time.run(scenario())
 
 
+def test_the_meter_is_told_of_every_turn_and_commit() -> None:
+    async def scenario() -> None:
+        effects = (ACK, Publish("a", {}, 0.0), Kill("t", None), Reply(1, Done("d")))
+        bench = Bench(lambda event: Frame((), effects if _name(event) == "1" else ()))
+        bench.shell.submit(_event("1"))
+        bench.shell.submit(_event("2"))
+        assert bench.shell.waiting == 2
+        await bench.until(lambda: bool(bench.metered))
+        told = (_event("1"), _event("2"), Kill("t", None), Reply(1, Done("d")), Publish("a", {}, 0.0))
+        assert bench.metered == ["committed", told]
+        assert bench.shell.waiting == 0
+
+    virtual_time.run(scenario())
+
+
 def test_within_a_batch_every_call_goes_before_every_note_and_acknowledgement() -> None:
     async def scenario() -> None:
         bench = Bench(lambda event: Frame(effects=(ACK, Kill(_name(event), None))))
@@ -123,6 +159,42 @@ def test_within_a_batch_every_call_goes_before_every_note_and_acknowledgement() 
         bench.shell.submit(_event("2"))
         await bench.until(lambda: len(bench.story) == 4)
         assert bench.story == [Kill("1", None), Kill("2", None), ACK, ACK]
+
+    virtual_time.run(scenario())
+
+
+def test_what_is_published_is_durable_with_the_changes_and_told_after_the_calls() -> None:
+    async def scenario() -> None:
+        change = Put(Framework("f"))
+        effects: tuple[Effect, ...] = (Publish("news", {"a": 1}, 0.0), Kill("t", None), Publish("more", {}, 0.5))
+        bench = Bench(lambda _: Frame((change,), effects))
+        heard: list[Told] = []
+
+        async def follow() -> None:
+            async for each in bench.shell.bus.follow(0):
+                heard.append(each)
+                bench.story.append(each.number)
+
+        following = asyncio.create_task(follow())
+        bench.shell.submit(_event("1"))
+        await bench.until(lambda: len(heard) == 2)
+        following.cancel()
+        assert bench.story == [(change, "news", "more"), Kill("t", None), 1, 2]
+        assert [each.data for each in heard] == [
+            b'{"a":1,"timestamp":"1970-01-01T00:00:00.000Z"}',
+            b'{"timestamp":"1970-01-01T00:00:00.500Z"}',
+        ]
+
+    virtual_time.run(scenario())
+
+
+def test_calls_are_handed_over_once_in_a_turn_and_acknowledgements_once() -> None:
+    async def scenario() -> None:
+        operation = AcknowledgeOperation("op", "agent", "uuid")
+        bench = Bench(lambda event: Frame(effects=(ACK, Kill(_name(event), None), operation)))
+        bench.shell.submit_all_threadsafe([_event("1"), _event("2")])
+        await bench.until(lambda: len(bench.story) == 6)
+        assert bench.batches == [(Kill("1", None), Kill("2", None)), (ACK, operation, ACK, operation)]
 
     virtual_time.run(scenario())
 

@@ -3,13 +3,18 @@
 from scheduler.core.frame import Record
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import (
+    Action,
     Agent,
     Condition,
+    Deployment,
     Framework,
     Goal,
     Instance,
+    LocalVolume,
     NetworkAddress,
     Pod,
+    PodChange,
+    Reservation,
     Task,
     TaskEnd,
     Termination,
@@ -57,6 +62,9 @@ def instance(name: str = "shop_web.instance-1", pod_id: str = "/shop/web") -> In
         executor_id=f"{name}.1",
         tasks=(task,),
         host_ports=(("http", 31000),),
+        config_version="2026-11-01T00:00:00.000Z",
+        killing=True,
+        reservation=Reservation(Agent("agent-1", "host-1"), (LocalVolume("data", "shop_web#data#u"),), True, 100.5),
     )
 
 
@@ -65,5 +73,20 @@ def pod(pod_id: str = "/shop/web") -> Pod:
     return Pod(pod_id, "v2", "v1", (Termination("i", 1.0, 2.0, "failed", (end,)),))
 
 
+def deployment() -> Deployment:
+    return Deployment(
+        id="d1",
+        version="2026-11-01T00:00:00.000Z",
+        created_at=98.0,
+        changes=(PodChange("/shop/web", ("v1", "v1"), "v2"), PodChange("/shop/db", None, "v2")),
+        steps=(((Action.START, "/shop/db"),), ((Action.RESTART, "/shop/web"), (Action.SCALE, "/shop/db"))),
+        step=2,
+        released=("/shop/db",),
+        batch_size=3,
+        deadline=100.5,
+        reverts="d0",
+    )
+
+
 def all_records() -> list[Record]:
-    return [Framework("framework-1"), pod(), definition(), instance()]
+    return [Framework("framework-1"), pod(), definition(), instance(), deployment()]

@@ -16,6 +16,7 @@ from samples import all_records, definition, instance, pod
 from scheduler.core.frame import Delete, Put
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Framework, Instance, Pod
+from scheduler.shell.bus import KEPT, Told
 from scheduler.store import MemoryStore, SqliteStore, Store, StoreError, open_store
 from scheduler.store.codec import Row, encode
 
@@ -38,6 +39,13 @@ def _by_text(records: object) -> list[str]:
 
 
 # ------------------------------------------------------------------------ every store
+
+
+def test_events_are_kept_in_order(store: Store) -> None:
+    store.commit([Put(Framework("f"))], [Told(1, "a", b'{"n": 1}'), Told(2, "b", b"{}")])
+    store.commit([], [Told(3, "c", b"{}")])
+
+    assert store.tail() == [Told(1, "a", b'{"n": 1}'), Told(2, "b", b"{}"), Told(3, "c", b"{}")]
 
 
 def test_a_new_store_is_empty(store: Store) -> None:
@@ -151,11 +159,44 @@ def test_another_programs_database_is_refused_and_left_alone(path: Path) -> None
 
 def test_a_newer_layout_is_refused_and_left_alone(path: Path) -> None:
     SqliteStore(path).close()
-    _execute(path, "PRAGMA user_version = 2")
+    _execute(path, "PRAGMA user_version = 3")
     before = path.read_bytes()
     with pytest.raises(StoreError, match="newer podexec"):
         SqliteStore(path)
     assert path.read_bytes() == before
+
+
+def test_a_store_of_the_first_layout_is_taken_over_with_all_it_holds(path: Path) -> None:
+    store = SqliteStore(path)
+    store.commit([Put(record) for record in all_records()])
+    store.close()
+    _execute(path, "DROP TABLE events")
+    _execute(path, "ALTER TABLE records RENAME TO new")
+    _execute(
+        path,
+        "CREATE TABLE records (kind TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, data BLOB NOT NULL, "
+        "PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID",
+    )
+    _execute(path, "INSERT INTO records SELECT kind, key, version, data FROM new")
+    _execute(path, "DROP TABLE new")
+    _execute(path, "PRAGMA user_version = 1")
+    store = SqliteStore(path)
+    store.commit([], [Told(1, "news", b"{}")])
+
+    assert _by_text(store.load()) == _by_text(all_records())
+    assert store.tail() == [Told(1, "news", b"{}")]
+    store.close()
+
+
+def test_old_events_are_dropped_from_the_file(path: Path) -> None:
+    store = SqliteStore(path)
+    for first in range(1, 3 * KEPT, 1000):
+        store.commit([], [Told(number, "news", b"{}") for number in range(first, first + 1000)])
+    tail = store.tail()
+    store.close()
+
+    assert KEPT <= len(tail) <= 2 * KEPT + 1000
+    assert [each.number for each in tail] == list(range(tail[0].number, 3 * KEPT + 1))
 
 
 def test_one_row_that_is_not_understood_fails_the_whole_load(path: Path) -> None:

@@ -6,7 +6,18 @@ Ports count as posted, before defaults.
 
 from scheduler.model.definition import PodDefinition
 from scheduler.model.problems import Problem
-from scheduler.model.rules import containers, identity, networks, placement, resident, secrets, texts, volumes
+from scheduler.model.rules import (
+    containers,
+    identity,
+    networks,
+    own,
+    placement,
+    resident,
+    running,
+    secrets,
+    texts,
+    volumes,
+)
 from scheduler.model.rules.resident import broken_update
 from scheduler.model.rules.site import Site
 
@@ -15,6 +26,8 @@ __all__ = ["Site", "broken", "broken_update"]
 _RULES = (
     *identity.RULES,
     *containers.RULES,
+    *running.RULES,
+    *own.RULES,
     *volumes.RULES,
     *networks.RULES,
     *secrets.RULES,

@@ -1,9 +1,9 @@
-"""Who the pod is: its id, its user, its role, and the names of its containers."""
+"""Who the pod is: its id, its user, its role, the names of its containers, and the pods it depends on."""
 
 from collections.abc import Iterator
 
 from scheduler.model.definition import PodDefinition
-from scheduler.model.ids import segments
+from scheduler.model.ids import canonical, is_path, segments
 from scheduler.model.problems import Problem
 from scheduler.model.rules.site import Site, located, repeated
 
@@ -50,4 +50,12 @@ def _container_names(definition: PodDefinition, site: Site) -> Iterator[Problem]
         yield Problem("/containers", f"container names must be unique: {name}")
 
 
-RULES = (_id, _users, _role, _container_names)
+def _dependencies(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    for index, dependency in enumerate(definition.dependencies):
+        if not (dependency.startswith("/") and is_path(dependency) and segments(dependency)):
+            yield Problem(f"/dependencies({index})", f"must be the absolute id of a pod, not {dependency}")
+        elif canonical(dependency) == canonical(definition.id):
+            yield Problem(f"/dependencies({index})", "a pod cannot depend on itself")
+
+
+RULES = (_id, _users, _role, _container_names, _dependencies)

@@ -24,6 +24,7 @@ class Site:
         features: those of Marathon's features that are on; definitions ask for ``secrets`` only.
         strict: whether an unknown key is a problem.
         new_group_enforce_role: whether pods in groups must have their group's role.
+        own_executor: whether pods run under podexec's own executor, which can do more than Mesos'.
         present_role: that of the pod which the definition replaces; None: there is none.
     """
 
@@ -33,6 +34,7 @@ class Site:
     features: frozenset[str] = frozenset({SECRETS})
     strict: bool = False
     new_group_enforce_role: EnforceRole = EnforceRole.OFF
+    own_executor: bool = True
     present_role: str | None = None
 
     def role_of(self, definition: PodDefinition) -> str:

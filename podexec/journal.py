@@ -1,0 +1,80 @@
+"""What happened to the containers, one line of JSON each, in the executor's sandbox: for whoever asks afterwards.
+
+Mesos starts no executor twice: one that is killed ends its pod, and the agent tells no more than that. The journal
+still says how far each container was, whatever the log level, up to the executor's last moment. Nobody reads it to go
+on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from podexec import events as ev
+from podexec import log
+from podexec.record import fields
+
+NAME: Final = "journal"
+MOST_BYTES: Final = 1 << 20  # then it is kept as journal.1, in the place of the one before
+
+_KEPT: Final = (
+    ev.GroupReceived,
+    ev.ContainerLaunched,
+    ev.LaunchFailed,
+    ev.ContainerExited,
+    ev.KillRequested,
+    ev.ShutdownRequested,
+    ev.Launch,
+    ev.Signal,
+    ev.RunHook,
+    ev.Remove,
+    ev.Report,
+    ev.Leave,
+)
+
+
+class Journal:
+    """Each line is with the kernel when :meth:`write` returns: the executor's own end cannot lose it."""
+
+    def __init__(self, sandbox: Path) -> None:
+        self._path = sandbox / NAME
+        self._file: int | None = None
+        self._size = 0
+        self._broken = False
+
+    def write(self, record: ev.Event | ev.Effect) -> None:
+        """Keep it if it is of any interest. A sandbox that cannot be written to is said once; nothing ends by it."""
+        if self._broken or not isinstance(record, _KEPT):
+            return
+        line = json.dumps({"at": round(time.time(), 3), **_told(record)}, separators=(",", ":")) + "\n"
+        try:
+            self._append(line.encode())
+        except OSError as error:
+            self._broken = True
+            log.get().warning("no journal", path=str(self._path), error=str(error))
+
+    def _append(self, line: bytes) -> None:
+        if self._size > MOST_BYTES and self._file is not None:
+            os.close(self._file)
+            self._file = None
+            self._path.replace(self._path.with_name(f"{NAME}.1"))
+        if self._file is None:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._size = 0
+        self._size += os.write(self._file, line)
+
+
+def _told(record: Any) -> dict[str, Any]:
+    """The record's name and what it says; what it leaves open is left out."""
+    if isinstance(record, ev.GroupReceived):
+        tasks = {task.task_id: task.container_id for task in record.tasks}
+        return {"what": "GroupReceived", "tasks": tasks} | ({"refusal": record.refusal} if record.refusal else {})
+    said = fields(record)
+    if isinstance(record, ev.ContainerExited):
+        said["termination"] = {name: value for name, value in fields(record.termination).items() if value is not None}
+    if isinstance(record, ev.Report):
+        said["check"] = record.check.value if record.check else None
+    return {"what": type(record).__name__} | {name: value for name, value in said.items() if value is not None}

@@ -1,0 +1,190 @@
+"""Connections to the agent: TCP, TLS or its domain socket, one a call.
+
+Owns sockets and HTTP; it knows nothing of Mesos. No connection has a read timeout of its own: a call says how long
+it waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.client
+import json
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from podexec.record import record
+from podexec.recordio import RecordDecoder
+
+if TYPE_CHECKING:
+    import ssl
+
+    from podexec.settings import Settings, Tls
+
+Json = dict[str, Any]
+
+TRANSPORT_ERRORS: Final = (OSError, http.client.HTTPException)
+
+_CONNECT_TIMEOUT: Final = 5.0
+_READ: Final = 64 * 1024
+
+
+@record
+class Answer:
+    status: int
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace").strip() or f"HTTP {self.status} without a text"
+
+    def json(self) -> Json:
+        value = json.loads(self.body)
+        return value if isinstance(value, dict) else {}
+
+
+class Stream:
+    """An answer that arrives bit by bit. One thread reads and closes it; others may :meth:`interrupt` the reading."""
+
+    def __init__(self, connection: http.client.HTTPConnection) -> None:
+        # http.client forgets the socket of an answer that ends the connection, while the answer still reads from it.
+        self._socket = connection.sock
+        self._connection = connection
+        self._response = connection.getresponse()
+        self._socket.settimeout(None)
+        self.status = self._response.status
+
+    def answer(self) -> Answer:
+        """The whole of it, for an answer that turned out to be no stream."""
+        return Answer(self.status, self._response.read())
+
+    def pieces(self, deadline: float | None = None) -> Iterator[bytes]:
+        """The body as it comes; TimeoutError when ``deadline`` (monotonic) passes."""
+        while True:
+            if deadline is not None:
+                self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            piece = self._response.read1(_READ)
+            if not piece:
+                return
+            yield piece
+
+    def records(self) -> Iterator[bytes]:
+        decoder = RecordDecoder()
+        for piece in self.pieces():
+            yield from decoder.feed(piece)
+
+    def interrupt(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._response.close()
+        self._connection.close()
+
+
+class Transport:
+    """The way to one agent. Safe to use from any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if settings.token:
+            self._headers["Authorization"] = f"Bearer {settings.token}"
+
+    @functools.cached_property
+    def own_address(self) -> str:
+        """This machine's address on the way to the agent, also where a domain socket is the way."""
+        family = socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect((self._settings.host, self._settings.port))  # sends nothing
+            except OSError:
+                return "127.0.0.1"  # by its domain socket an agent can be reached without any network
+            address: str = probe.getsockname()[0]
+            return address
+
+    def call(self, path: str, call: Mapping[str, Any], timeout: float | None) -> Answer:
+        """One call, one answer. Raises OSError or HTTPException if there is none."""
+        with contextlib.closing(self._connect()) as connection:
+            connection.sock.settimeout(timeout)
+            self._send(connection, path, call, {})
+            response = connection.getresponse()
+            return Answer(response.status, response.read())
+
+    def stream(self, path: str, call: Mapping[str, Any], headers: Mapping[str, str], timeout: float | None) -> Stream:
+        """Send a call that is answered bit by bit; the caller closes the stream.
+
+        ``timeout`` is for the beginning of the answer; the stream itself may be silent for ever.
+        """
+        connection = self._connect()
+        try:
+            connection.sock.settimeout(timeout)
+            self._send(connection, path, call, headers)
+            return Stream(connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _send(
+        self, connection: http.client.HTTPConnection, path: str, call: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> None:
+        body = json.dumps(call).encode()
+        connection.request("POST", self._settings.path_prefix + path, body, {**self._headers, **headers})
+
+    def _connect(self) -> http.client.HTTPConnection:
+        host, port = self._settings.host, self._settings.port
+        connection = http.client.HTTPConnection(host, port, timeout=_CONNECT_TIMEOUT)
+        try:
+            connection.sock = self._socket()
+        except TimeoutError as error:
+            # Not to be taken for an answer that does not come.
+            raise ConnectionError(f"no connection to the agent within {_CONNECT_TIMEOUT:g} s") from error
+        return connection
+
+    def _socket(self) -> socket.socket:
+        path = self._settings.domain_socket
+        with contextlib.ExitStack() as on_error:
+            if path is not None:
+                sock = on_error.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                sock.settimeout(_CONNECT_TIMEOUT)
+                sock.connect(path)
+            else:
+                sock = socket.create_connection((self._settings.host, self._settings.port), _CONNECT_TIMEOUT)
+                on_error.enter_context(sock)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                keep_alive(sock)
+                if self._settings.tls is not None:
+                    sock = self._context.wrap_socket(sock, server_hostname=self._settings.host)
+            on_error.pop_all()
+            return sock
+
+    @functools.cached_property
+    def _context(self) -> ssl.SSLContext:
+        assert self._settings.tls is not None
+        return _tls_context(self._settings.tls)
+
+
+def _tls_context(tls: Tls) -> ssl.SSLContext:
+    """As libprocess: nothing is verified unless that is asked for, and then only the host if that is."""
+    import ssl  # noqa: PLC0415 - 3 MB, for agents with TLS
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = tls.verify and tls.check_host
+    context.verify_mode = ssl.CERT_REQUIRED if tls.verify else ssl.CERT_NONE
+    if tls.verify and (tls.ca_file or tls.ca_dir):
+        context.load_verify_locations(tls.ca_file, tls.ca_dir)
+    elif tls.verify:
+        context.load_default_certs()
+    if tls.cert_file and tls.key_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context
+
+
+def keep_alive(sock: socket.socket) -> None:
+    """Let the kernel notice within about a minute that the peer is gone without a word."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

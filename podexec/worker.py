@@ -1,0 +1,137 @@
+"""One run of a container at the agent: the threads that launch it, wait for it, signal it and check it.
+
+Owns these threads; each tells what happened through ``tell``. It decides nothing.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from podexec import events as ev
+from podexec import log
+from podexec.agent import Agent, SessionRefused, Stopped
+from podexec.taskinfo import Meaning, Task
+from podexec.transport import TRANSPORT_ERRORS, Stream
+
+if TYPE_CHECKING:
+    from podexec.checks import Checker, Result
+
+Json = dict[str, Any]
+Tell = Callable[[ev.Event], None]
+
+
+class Worker:
+    """What the machine asks for about one run of a container. Its methods return at once."""
+
+    def __init__(
+        self, task: Task, container_id: Json, agent: Agent, connection: threading.Event, tell: Tell, ids: dict[str, str]
+    ) -> None:
+        self.task = task
+        self._container_id = container_id
+        self._id: str = container_id["value"]
+        self._agent = agent
+        self._connection = connection
+        self._tell = tell
+        self._ids = ids
+        self._signals: queue.SimpleQueue[int | None] | None = None
+        self._checkers: list[Checker] = []
+        self._log = log.get(**ids)
+
+    def perform(self, effect: ev.Signal | ev.RunHook | ev.StartChecks | ev.StopChecks) -> None:
+        match effect:
+            case ev.Signal(_, number):
+                self._signal(number)
+            case ev.RunHook():
+                run_thread(f"hook {self._id}", self._run_hook)
+            case ev.StartChecks():
+                self._start_checks()
+            case ev.StopChecks():
+                self._stop_checks()
+
+    # -- life and death ----------------------------------------------------------------------------------------
+
+    def launch(self, launched: Callable[[], None]) -> None:
+        """Launch it, call ``launched`` if it runs, and wait for its end."""
+        run_thread(self._id, lambda: self._run(launched))
+
+    def _run(self, launched: Callable[[], None]) -> None:
+        error = self._agent.launch({**self.task.launch, "container_id": self._container_id})
+        if error is not None:
+            self._tell(ev.LaunchFailed(self._id, error))
+            return
+        launched()
+        self._tell(ev.ContainerLaunched(self._id))
+        self._tell(ev.ContainerExited(self._id, self._agent.wait(self._container_id)))
+
+    def _signal(self, number: int) -> None:
+        """In order: a SIGKILL must not overtake the SIGTERM."""
+        if self._signals is None:
+            self._signals = queue.SimpleQueue()
+            signals = self._signals
+            run_thread(f"kill {self._id}", lambda: self._deliver(signals))
+        self._signals.put(number)
+
+    def _deliver(self, signals: queue.SimpleQueue[int | None]) -> None:
+        while (number := signals.get()) is not None:
+            accepted = self._agent.kill(self._container_id, number)
+            self._log.info("signal", number=number, accepted=accepted)
+            self._tell(ev.SignalAnswered(self._id, number, accepted))
+
+    def _run_hook(self) -> None:
+        """How the command before the end ends does not matter, but is logged."""
+        assert self.task.hook is not None
+        session = {"value": f"hook-{uuid.uuid4().hex[:8]}", "parent": self._container_id}
+        try:
+            status = self._agent.session(session, self.task.hook, None, _nothing)
+            self._log.info("the command before the end has ended", wait_status=status)
+        except (SessionRefused, *TRANSPORT_ERRORS) as error:
+            self._log.warning("the command before the end could not be run", error=str(error))
+        self._tell(ev.HookEnded(self._id))
+
+    def retire(self) -> None:
+        """It has ended: no more signals and checks."""
+        self._stop_checks()
+        if self._signals is not None:
+            self._signals.put(None)
+
+    # -- checks ------------------------------------------------------------------------------------------------
+
+    def _start_checks(self) -> None:
+        from podexec.checks import Checker  # noqa: PLC0415 - most pods have none
+
+        for spec, meaning in self.task.checks:
+            report = self._report_of(meaning)
+            checker = Checker(spec, self._container_id, self._agent, self._connection, report, self._ids)
+            self._checkers.append(checker)
+            checker.start()
+
+    def _report_of(self, meaning: Meaning) -> Callable[[Result], None]:
+        def report(result: Result) -> None:
+            self._tell(meaning(self._id, result.passed, result.value, result.message))
+
+        return report
+
+    def _stop_checks(self) -> None:
+        for checker in self._checkers:
+            checker.stop()
+        self._checkers.clear()
+
+
+def run_thread(name: str, work: Callable[[], None]) -> None:
+    """Work of its own thread, which ends without a word when the executor leaves."""
+
+    def run() -> None:
+        try:
+            work()
+        except Stopped:
+            return
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+
+
+def _nothing(stream: Stream) -> None:
+    """Nobody interrupts it: it ends with its container at the latest."""

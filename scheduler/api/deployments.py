@@ -1,0 +1,68 @@
+"""``/v2/deployments``: the changes that are under way, how far they are, and holding or ending them."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, Request, Response
+
+from scheduler.api.errors import ApiError, json_response
+from scheduler.api.requests import READING, Requests, accepted, flag
+from scheduler.core.deploymentview import deployment_view
+from scheduler.core.effects import Done
+from scheduler.core.events import DeploymentCancelled, DeploymentPaused, DeploymentResumed
+from scheduler.core.world import World
+
+
+class Deployments:
+    """The deployments' routes over a world to read and a shell to ask."""
+
+    def __init__(self, requests: Requests, world: World) -> None:
+        self._requests = requests
+        self._world = world
+
+    def router(self) -> APIRouter:
+        """The routes."""
+        router = APIRouter(include_in_schema=False)
+        for slash in ("", "/"):
+            router.add_api_route(f"/v2/deployments{slash}", self.index, methods=READING)
+            router.add_api_route(f"/v2/deployments/{{deployment_id}}{slash}", self.show, methods=READING)
+            router.add_api_route(f"/v2/deployments/{{deployment_id}}{slash}", self.end, methods=["DELETE"])
+            router.add_api_route(f"/v2/deployments/{{deployment_id}}/pause{slash}", self.pause, methods=["POST"])
+            router.add_api_route(f"/v2/deployments/{{deployment_id}}/resume{slash}", self.resume, methods=["POST"])
+        return router
+
+    async def index(self) -> Response:
+        """All of them, oldest first."""
+        return json_response([deployment_view(self._world, each) for each in self._world.deployments.values()])
+
+    async def show(self, deployment_id: str) -> Response:
+        """One of them."""
+        deployment = self._world.deployments.get(deployment_id)
+        if deployment is None:
+            raise ApiError(404, {"message": f"Deployment '{deployment_id}' does not exist", "details": []})
+        return json_response(deployment_view(self._world, deployment))
+
+    async def end(self, deployment_id: str, request: Request) -> Response:
+        """Roll it back, or, forced, leave all as far as it has come."""
+        rollback = not flag(request, "force")
+        done = await accepted(
+            self._requests, lambda number: DeploymentCancelled(number, deployment_id, rollback=rollback)
+        )
+        return started(done) if rollback else Response(status_code=202)
+
+    async def pause(self, deployment_id: str) -> Response:
+        """Have it replace nothing more until it is resumed."""
+        return await self._change(lambda number: DeploymentPaused(number, deployment_id))
+
+    async def resume(self, deployment_id: str) -> Response:
+        """Have it go on."""
+        return await self._change(lambda number: DeploymentResumed(number, deployment_id))
+
+    async def _change(self, make_event: Callable[[int], DeploymentPaused | DeploymentResumed]) -> Response:
+        done = await accepted(self._requests, make_event)
+        return json_response({"version": done.version, "deploymentId": done.deployment_id})
+
+
+def started(done: Done) -> Response:
+    """The answer to a change that a deployment carries out."""
+    content = {"version": done.version, "deploymentId": done.deployment_id}
+    return json_response(content, headers={"Marathon-Deployment-Id": done.deployment_id})

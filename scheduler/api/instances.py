@@ -1,0 +1,88 @@
+"""``/v2/pods/ID::instances``: the instances of a pod, and killing some of them.
+
+A kill is answered at once with the instances as they were; they end in the background, and are launched again, or,
+with ``wipe``, replaced by others.
+"""
+
+import re
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from scheduler.api.errors import ApiError, json_response, unacceptable
+from scheduler.api.pods import present_pod
+from scheduler.api.requests import READING, Requests, flag, id_in_path, json_body, killed
+from scheduler.core.events import InstancesKilled
+from scheduler.core.instanceview import instance_view
+from scheduler.core.rollup import instance_statuses
+from scheduler.core.world import World
+from scheduler.model.json import Json
+from scheduler.model.problems import Problem, Problems, Stage
+
+# Marathon's; old ones have marathon- in the place of instance-.
+INSTANCE_ID = re.compile(r".+\.(instance-|marathon-)[^.]+", re.DOTALL)
+
+
+class Instances:
+    """The instances' routes over a world to read and a shell to ask."""
+
+    def __init__(self, requests: Requests, world: World) -> None:
+        self._requests = requests
+        self._world = world
+
+    def router(self) -> APIRouter:
+        """The routes. They go before those of the pods, whose ids may be anything."""
+        router = APIRouter(include_in_schema=False)
+        for slash in ("", "/"):
+            path = "/v2/pods/{pod_id:path}::instances"
+            router.add_api_route(f"{path}{slash}", self.index, methods=READING)
+            router.add_api_route(f"{path}{slash}", self.kill_some, methods=["DELETE"])
+            router.add_api_route(f"{path}/{{instance_id}}{slash}", self.kill_one, methods=["DELETE"])
+        return router
+
+    async def index(self, pod_id: str) -> Response:
+        """The status of every instance of a pod."""
+        return json_response(instance_statuses(self._world, present_pod(self._world, pod_id)))
+
+    async def kill_one(self, pod_id: str, instance_id: str, request: Request) -> Response:
+        """Kill an instance."""
+        if not INSTANCE_ID.fullmatch(instance_id):
+            raise ApiError(422, {"message": f"'{instance_id}' is no instance id: {_FORM}"})
+        found = await self._kill(pod_id, (instance_id,), request)
+        if not found:
+            message = f"Instance '{instance_id}' of pod '{id_in_path(pod_id)}' does not exist"
+            raise ApiError(404, {"message": message, "details": []})
+        return json_response(found[0])
+
+    async def kill_some(self, pod_id: str, request: Request) -> Response:
+        """Kill those instances of a list that there are."""
+        instance_ids = _instance_ids(await json_body(request, "a list of instance ids"))
+        return json_response(await self._kill(pod_id, instance_ids, request))
+
+    async def _kill(self, pod_id: str, instance_ids: tuple[str, ...], request: Request) -> list[Json]:
+        asked_for, wipe = id_in_path(pod_id), flag(request, "wipe")
+        answer = await killed(
+            self._requests, lambda number: InstancesKilled(number, asked_for, instance_ids, wipe=wipe)
+        )
+        return [instance_view(self._world, instance) for instance in answer.instances]
+
+
+_FORM = "it must be like product_web.instance-5a0b3ee1-8a2b-4b7c-9d0e-1f2a3b4c5d6e"
+
+
+def _instance_ids(body: bytes) -> tuple[str, ...]:
+    """The ids of a JSON list. Raises ApiError."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise unacceptable(Problems(Stage.SYNTAX, (Problem("/", str(error)),))) from None
+    if not isinstance(value, list):
+        raise unacceptable(Problems(Stage.SCHEMA, (Problem("/", "error.expected.jsarray"),)))
+    problems = tuple(
+        Problem(f"/({index})", "error.expected.jsstring" if not isinstance(each, str) else f"no instance id: {_FORM}")
+        for index, each in enumerate(value)
+        if not isinstance(each, str) or not INSTANCE_ID.fullmatch(each)
+    )
+    if problems:
+        raise unacceptable(Problems(Stage.SCHEMA, problems))
+    return tuple(value)

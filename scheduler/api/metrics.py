@@ -1,0 +1,54 @@
+"""``/metrics``: what the scheduler measures of itself, as JSON like Marathon's or as Prometheus reads it."""
+
+from fastapi import APIRouter, Request, Response
+
+from scheduler.api.errors import json_response
+from scheduler.api.requests import READING
+from scheduler.model.json import Json
+from scheduler.observe.metrics import Durations, Metrics
+from scheduler.observe.prometheus import Exposition
+
+_FORMAT = "4.0.0"  # of the JSON
+_QUANTILES = {"p50": 0.5, "p75": 0.75, "p95": 0.95, "p98": 0.98, "p99": 0.99, "p999": 0.999}
+
+
+def router(metrics: Metrics) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(include_in_schema=False)
+    exposition = Exposition(metrics)
+
+    async def show(request: Request) -> Response:
+        accept = request.headers.get("accept", "").lower()
+        if "text/plain" in accept or "openmetrics" in accept:
+            return await prometheus(request)
+        return json_response(_json(metrics))
+
+    async def prometheus(request: Request) -> Response:
+        text, media_type = exposition.text(request.headers.get("accept", ""))
+        return Response(text, headers={"Content-Type": media_type})
+
+    for slash in ("", "/"):
+        routes.add_api_route(f"/metrics{slash}", show, methods=READING)
+        routes.add_api_route(f"/metrics/prometheus{slash}", prometheus, methods=READING)
+    return routes
+
+
+def _json(metrics: Metrics) -> Json:
+    return {
+        "version": _FORMAT,
+        "gauges": {each.name: {"value": each.value} for each in metrics.gauges()},
+        "counters": {each.name: {"count": each.value} for each in metrics.counters()},
+        "histograms": {},
+        "meters": {},
+        "timers": {each.name: _timer(each) for each in metrics.durations()},
+    }
+
+
+def _timer(durations: Durations) -> Json:
+    return {
+        "count": durations.count,
+        "mean": durations.total / durations.count if durations.count else 0.0,
+        "max": durations.longest,
+        **{name: durations.quantile(share) for name, share in _QUANTILES.items()},
+        "duration_units": "seconds",
+    }

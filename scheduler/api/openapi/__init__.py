@@ -1,0 +1,63 @@
+"""The API in OpenAPI 3.1: every route with its parameters, bodies, answers and headers.
+
+Written, not derived from the routes: they take ids with slashes, answer Marathon's bodies and know no types of them.
+Tests compare it with the routes, and fuzz the API by it.
+"""
+
+from functools import cache
+from typing import Any
+
+from scheduler.api.openapi import deployments, groups, instances, parts, pods, server
+from scheduler.model.json import Json
+from scheduler.model.jsonschema import definition_schema
+
+_PATHS = pods.PATHS | instances.PATHS | deployments.PATHS | groups.PATHS | server.PATHS
+_SCHEMAS = parts.SCHEMAS | pods.SCHEMAS | instances.SCHEMAS | deployments.SCHEMAS | groups.SCHEMAS | server.SCHEMAS
+
+
+@cache
+def document(version: str) -> Json:
+    """The whole document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "podexec", "version": version, "description": "Pods on Apache Mesos: Marathon's `/v2/pods`."},
+        "paths": {path: _with_head(operations) for path, operations in _PATHS.items()},
+        "components": {"schemas": _definition_components() | _SCHEMAS},
+    }
+
+
+def _definition_components() -> dict[str, Json]:
+    """The definition's schema with its inner definitions beside it, where OpenAPI's tools look for them."""
+    schema = _moved(definition_schema())
+    inner: dict[str, Json] = schema.pop("$defs", {})
+    schema.pop("$schema", None)
+    schema.pop("$id", None)
+    return inner | {"PodDefinition": schema}
+
+
+def _moved(value: Any) -> Any:
+    """The schema with its inner references pointing at the components."""
+    if isinstance(value, list):
+        return [_moved(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: member.replace("#/$defs/", "#/components/schemas/") if key == "$ref" else _moved(member)
+        for key, member in value.items()
+    }
+
+
+def _with_head(operations: Json) -> Json:
+    """HEAD is answered wherever GET is, with the same headers and no body."""
+    if "get" not in operations:
+        return operations
+    get = operations["get"]
+    head = get | {
+        "operationId": f"{get['operationId']}Head",
+        "summary": f"{get['summary']}: only the headers",
+        "responses": {
+            status: {key: member for key, member in answer.items() if key != "content"}
+            for status, answer in get["responses"].items()
+        },
+    }
+    return operations | {"head": head}

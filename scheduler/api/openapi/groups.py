@@ -1,0 +1,86 @@
+"""The chapter on groups."""
+
+from scheduler.api.openapi.parts import (
+    BAD_QUERY,
+    DEPLOYMENT_ID,
+    FLAG,
+    MOMENT,
+    ROLLOUT,
+    STOPPING,
+    TEXT,
+    answer,
+    in_path,
+    in_query,
+    list_of,
+    record,
+    reference,
+    refusal,
+    words,
+)
+from scheduler.api.openapi.pods import LOCKED
+from scheduler.core.groups import PARTS
+from scheduler.model.json import Json
+
+_ID = in_path(
+    "group_id",
+    "The group's path without its first slash. Slashes within it may be written as they are, or as %2F.",
+    {"type": "string", "minLength": 1, "pattern": "^[^:]+$"},
+    "product",
+)
+_EMBED = in_query("embed", "What to show beside the id; by default all.", list_of(words(*PARTS)))
+_SHOWN = {"200": answer("The group.", reference("Group"))}
+_ABSENT = {"404": refusal("No pod is below this path.")}
+
+PATHS: dict[str, Json] = {
+    "/v2/groups": {
+        "get": {
+            "operationId": "getRootGroup",
+            "summary": "All pods by their paths",
+            "parameters": [_EMBED],
+            "responses": _SHOWN,
+        },
+    },
+    "/v2/groups/{group_id}": {
+        "parameters": [_ID],
+        "get": {
+            "operationId": "getGroup",
+            "summary": "The pods below a path",
+            "parameters": [_EMBED],
+            "responses": _SHOWN | _ABSENT,
+        },
+        "delete": {
+            "operationId": "deleteGroup",
+            "summary": "Remove every pod below a path; dependents end before what they depend on",
+            "parameters": ROLLOUT,
+            "responses": {
+                "200": answer(
+                    "Removed, on disk too.",
+                    reference("DeploymentStarted"),
+                    {"Marathon-Deployment-Id": DEPLOYMENT_ID},
+                ),
+                **BAD_QUERY,
+                **_ABSENT,
+                "405": refusal("The root cannot be removed."),
+                **LOCKED,
+                **STOPPING,
+            },
+        },
+    },
+}
+
+SCHEMAS: dict[str, Json] = {
+    "Group": record(
+        "The pods below a path.",
+        {
+            "id": TEXT,
+            "dependencies": list_of(TEXT) | {"maxItems": 0},
+            "version": MOMENT | {"description": "The newest of its pods'."},
+            "enforceRole": FLAG | {"description": "Whether its pods must have its name as their role."},
+        },
+        {
+            "apps": list_of({}) | {"maxItems": 0},
+            "pods": list_of(reference("PodStatus")) | {"description": "Those directly in it."},
+            "groups": list_of(reference("Group")),
+        },
+    ),
+}

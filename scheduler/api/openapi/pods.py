@@ -1,0 +1,181 @@
+"""The chapter on pods: their definitions, their versions, their status."""
+
+from scheduler.api.openapi.parts import (
+    BAD_QUERY,
+    DEPLOYMENT_ID,
+    MOMENT,
+    ROLLOUT,
+    STOPPING,
+    TEXT,
+    answer,
+    body,
+    in_path,
+    list_of,
+    record,
+    reference,
+    refusal,
+    words,
+)
+from scheduler.model.json import Json
+
+POD_ID = in_path(
+    "pod_id",
+    "The pod's id without its first slash. Slashes within it may be written as they are, or as %2F.",
+    {"type": "string", "minLength": 1, "pattern": "^[^:]+$"},
+    "product/web",
+)
+ABSENT = {"404": refusal("There is no such pod.")}
+LOCKED = {
+    "403": refusal("Too many deployments are running."),
+    "409": answer(
+        "Other deployments, or pods that need this one, are in the way; `force` overrides.", reference("Locked")
+    ),
+}
+UNREADABLE: Json = {
+    "400": refusal("The body is empty or not JSON, the path is another pod's, or a query parameter has a wrong value."),
+    "413": refusal("The body is larger than 1 MiB."),
+    "415": refusal("The body is not said to be JSON."),
+    "422": answer("The definition is not valid, or no agent could run it.", reference("DefinitionProblems")),
+}
+_DEFINITION_IN = body("The pod definition.", reference("PodDefinition"))
+_LOCATION = {"Location": {"description": "The pod.", "required": True, "schema": TEXT}}
+
+PATHS: dict[str, Json] = {
+    "/v2/pods": {
+        "get": {
+            "operationId": "listPods",
+            "summary": "Every pod's definition",
+            "responses": {"200": answer("The definitions.", list_of(reference("PodDefinition")))},
+        },
+        "post": {
+            "operationId": "createPod",
+            "summary": "Create a pod",
+            "parameters": ROLLOUT,
+            "requestBody": _DEFINITION_IN,
+            "responses": {
+                "201": answer(
+                    "Created, and on disk; the definition is shown as it is stored.",
+                    reference("PodDefinition"),
+                    {"Marathon-Deployment-Id": DEPLOYMENT_ID, **_LOCATION},
+                ),
+                **UNREADABLE,
+                **LOCKED,
+                "409": answer("There is a pod with this id, or its removal is still under way.", reference("Locked")),
+                **STOPPING,
+            },
+        },
+    },
+    "/v2/pods/{pod_id}": {
+        "parameters": [POD_ID],
+        "get": {
+            "operationId": "getPod",
+            "summary": "One pod's definition",
+            "responses": {"200": answer("The definition.", reference("PodDefinition")), **ABSENT},
+        },
+        "put": {
+            "operationId": "putPod",
+            "summary": "Change a pod, or create it",
+            "parameters": ROLLOUT,
+            "requestBody": _DEFINITION_IN,
+            "responses": {
+                "200": answer(
+                    "Changed, and on disk; the definition is shown as it is stored.",
+                    reference("PodDefinition"),
+                    {"Marathon-Deployment-Id": DEPLOYMENT_ID},
+                ),
+                "404": refusal("This cannot be a pod's path."),
+                **UNREADABLE,
+                **LOCKED,
+                **STOPPING,
+            },
+        },
+        "delete": {
+            "operationId": "deletePod",
+            "summary": "Remove a pod; its instances end in the background",
+            "parameters": ROLLOUT,
+            "responses": {
+                "202": answer(
+                    "Removed, on disk too.",
+                    None,
+                    {"Marathon-Deployment-Id": DEPLOYMENT_ID, "Location": DEPLOYMENT_ID},
+                ),
+                **BAD_QUERY,
+                **ABSENT,
+                **LOCKED,
+                **STOPPING,
+            },
+        },
+    },
+    "/v2/pods::status": {
+        "get": {
+            "operationId": "listPodStatuses",
+            "summary": "Every pod's status",
+            "responses": {"200": answer("The statuses.", list_of(reference("PodStatus")))},
+        },
+    },
+    "/v2/pods/{pod_id}::status": {
+        "parameters": [POD_ID],
+        "get": {
+            "operationId": "getPodStatus",
+            "summary": "One pod's status",
+            "responses": {"200": answer("The status.", reference("PodStatus")), **ABSENT},
+        },
+    },
+    "/v2/pods/{pod_id}::versions": {
+        "parameters": [POD_ID],
+        "get": {
+            "operationId": "listPodVersions",
+            "summary": "The kept versions of a pod, the present one among them",
+            "responses": {"200": answer("The versions, oldest first.", list_of(MOMENT)), **ABSENT},
+        },
+    },
+    "/v2/pods/{pod_id}::versions/{version}": {
+        "parameters": [
+            POD_ID,
+            in_path("version", "When the definition was accepted.", MOMENT, "2026-01-31T12:00:00.000Z"),
+        ],
+        "get": {
+            "operationId": "getPodVersion",
+            "summary": "A pod's definition as it was",
+            "responses": {
+                "200": answer("The definition.", reference("PodDefinition")),
+                "404": refusal("There is no such pod, or no such version of it."),
+                "422": refusal("The version is no time."),
+            },
+        },
+    },
+}
+
+SCHEMAS: dict[str, Json] = {
+    "PodStatus": record(
+        "What a pod's instances come to.",
+        {
+            "id": TEXT,
+            "spec": reference("PodDefinition"),
+            "status": words("STABLE", "DEGRADED"),
+            "statusSince": MOMENT,
+            "lastUpdated": MOMENT,
+            "lastChanged": MOMENT,
+        },
+        {
+            "instances": list_of(reference("InstanceStatus")),
+            "terminationHistory": list_of(reference("InstanceTermination")),
+        },
+    ),
+    "DefinitionProblems": record(
+        "Everything that is wrong with what was sent, by path.",
+        {
+            "message": words("Invalid JSON", "Object is not valid"),
+            "details": list_of(
+                record(
+                    "What is wrong at one place.",
+                    {
+                        "path": {"type": "string", "examples": ["/containers(0)/resources/cpus"]},
+                        "errors": list_of(TEXT) | {"minItems": 1},
+                    },
+                )
+            )
+            | {"minItems": 1},
+        },
+    ),
+}

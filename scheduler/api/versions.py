@@ -1,0 +1,47 @@
+"""``/v2/pods/ID::versions``: the kept versions of a pod's definition. A version is the time of its acceptance."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Response
+
+from scheduler.api.errors import ApiError, json_response
+from scheduler.api.pods import present_pod
+from scheduler.api.requests import READING
+from scheduler.core.frame import definition_key
+from scheduler.core.world import World
+from scheduler.model.definition import render
+
+
+def router(world: World) -> APIRouter:
+    """The routes. They go before those of the pods, whose ids may be anything."""
+    routes = APIRouter(include_in_schema=False)
+
+    async def index(pod_id: str) -> Response:
+        pod = present_pod(world, pod_id)
+        return json_response(world.versions(pod.id))
+
+    async def show(pod_id: str, version: str) -> Response:
+        canonical = _canonical(version)
+        pod = present_pod(world, pod_id)
+        definition = world.definitions.get(definition_key(pod.id, canonical))
+        if definition is None:
+            message = f"Version '{canonical}' of pod '{pod.id}' does not exist"
+            raise ApiError(404, {"message": message, "details": []})
+        return json_response(render(definition))
+
+    for slash in ("", "/"):
+        routes.add_api_route(f"/v2/pods/{{pod_id:path}}::versions{slash}", index, methods=READING)
+        routes.add_api_route(f"/v2/pods/{{pod_id:path}}::versions/{{version}}{slash}", show, methods=READING)
+    return routes
+
+
+def _canonical(text: str) -> str:
+    """A time in whatever zone and precision as versions are written."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError("no offset")
+        return f"{moment.astimezone(UTC).isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
+    except (ValueError, OverflowError):
+        message = f"'{text}' is no version: it must be a time with an offset, such as 2026-01-31T12:00:00.000Z"
+        raise ApiError(422, {"message": message}) from None

@@ -1,0 +1,86 @@
+"""What a scheduler is started with, and how ``/v2/info`` tells it."""
+
+from dataclasses import asdict, dataclass
+
+from scheduler.api.access import EVERYONE, Access
+from scheduler.core.settings import Settings
+from scheduler.mesos.credentials import Credentials
+from scheduler.mesos.framework import FrameworkIdentity
+from scheduler.mesos.tls import Tls
+
+_IN_MILLISECONDS = (
+    "decline_offer_duration",
+    "min_revive_offers_interval",
+    "task_launch_confirm_timeout",
+    "task_launch_timeout",
+    "task_reservation_timeout",
+    "kill_retry_timeout",
+    "reconciliation_initial_delay",
+    "reconciliation_interval",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """All that a scheduler is started with.
+
+    Attributes:
+        master: ``HOST:PORT[,…]`` or ``zk://…``.
+        store: a URL.
+        settings: what the core must know.
+        identity: who the framework is to Mesos.
+        access: who may use the API.
+        secrets_source: as ``--secrets-source`` has it.
+        credentials: what proves the identity to Mesos; None: nothing.
+        tls: None: Mesos is spoken to without.
+    """
+
+    master: str
+    host: str
+    port: int
+    store: str
+    settings: Settings
+    identity: FrameworkIdentity
+    access: Access = EVERYONE
+    secrets_source: str = "environment"
+    credentials: Credentials | None = None
+    tls: Tls | None = None
+    log_level: str = "info"
+
+
+def configuration(serving: Serving, identity: FrameworkIdentity) -> dict[str, str | int | float | bool | None]:
+    """The options under Marathon's names, as far as it has them; no secret among them."""
+    settings = serving.settings
+    values = asdict(settings)
+    return {
+        "master": serving.master,
+        "framework_name": identity.name,
+        "mesos_role": settings.role,
+        "new_group_enforce_role": settings.new_group_enforce_role.value,
+        "mesos_user": identity.user,
+        "mesos_authentication_principal": identity.principal,
+        "hostname": identity.hostname,
+        "webui_url": identity.webui_url,
+        "access_control_allow_origin": ",".join(serving.access.origins) or None,
+        "failover_timeout": identity.failover_timeout,
+        "checkpoint": True,
+        "ha": False,
+        "store": serving.store,
+        "executor": "custom" if settings.executor.command else "default",
+        "default_network_name": settings.default_network_name,
+        "mesos_bridge_name": settings.mesos_bridge_name,
+        "networks": None if settings.known_networks is None else ",".join(sorted(settings.known_networks)),
+        "env_vars_prefix": settings.env_vars_prefix,
+        "enable_features": ",".join(sorted(settings.features)),
+        "secrets_source": serving.secrets_source.partition(":")[0],  # what follows may be a credential
+        "strict_definitions": settings.strict_definitions,
+        "placement": settings.placement.value,
+        "accepted_resource_roles_default_behavior": settings.accepted_resource_roles_default_behavior.value,
+        "gpu_scheduling_behavior": settings.gpu_scheduling_behavior.value,
+        "disable_maintenance_mode": not settings.maintenance_mode,
+        "draining_seconds": settings.draining_seconds,
+        "max_instances_per_offer": settings.max_instances_per_offer,
+        "max_running_deployments": settings.max_running_deployments,
+        "zk_max_versions": settings.versions_kept,
+        **{name: round(1000 * values[name]) for name in _IN_MILLISECONDS},
+    }

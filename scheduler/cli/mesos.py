@@ -1,0 +1,67 @@
+"""What the options of ``podexec scheduler`` say about the way to Mesos: addresses, TLS and credentials."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import typer
+
+from scheduler.mesos.address import parse_masters
+from scheduler.mesos.credentials import Credentials
+from scheduler.mesos.tls import Tls, TlsOptions
+
+_HTTPS = "https://"
+
+
+def plain_master(master: str) -> tuple[str, bool]:
+    """The masters without a scheme, and whether they asked for TLS by one. Whether one is there shows later."""
+    if master.startswith("zk://"):
+        parts = urlsplit(master)
+        if not parts.netloc or not parts.path.strip("/"):
+            raise typer.BadParameter(f"{master!r} is not zk://HOST:PORT,HOST:PORT/PATH", param_hint="--master")
+        return master, False
+    masters = [part.strip() for part in master.split(",") if part.strip()]
+    secure = [part.startswith(_HTTPS) for part in masters]
+    if any(secure) and not all(secure):
+        raise typer.BadParameter(f"{master!r} asks for TLS at some masters only", param_hint="--master")
+    plain = ",".join(part.removeprefix(_HTTPS).rstrip("/") for part in masters)
+    try:
+        parse_masters(plain)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--master") from error
+    if "/" in plain:
+        raise typer.BadParameter(f"{master!r} is neither [https://]HOST:PORT nor zk://…", param_hint="--master")
+    return plain, any(secure)
+
+
+def tls_of(*, wanted: bool | None, options: TlsOptions) -> Tls | None:
+    """TLS, where it is wanted, or where files for it are given and nothing is said."""
+    if not (options != TlsOptions() if wanted is None else wanted):
+        return None
+    if options.key_file is not None and options.cert_file is None:
+        raise typer.BadParameter("a key needs its certificate: --mesos-cert-file", param_hint="--mesos-key-file")
+    try:
+        return Tls(options)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint="--mesos-ca-file, --mesos-cert-file") from error
+
+
+def credentials_of(principal: str | None, secret_file: Path | None, token_file: Path | None) -> Credentials:
+    """What the files hold to prove who the framework is."""
+    if secret_file is not None and token_file is not None:
+        raise typer.BadParameter(
+            "a secret and a token exclude each other: give one of them",
+            param_hint="--mesos-authentication-token-file",
+        )
+    try:
+        if token_file is not None:
+            return Credentials.bearer(token_file)
+        if secret_file is None:
+            return Credentials()
+        if principal is None:
+            raise typer.BadParameter(
+                "a secret needs its principal: --mesos-authentication-principal",
+                param_hint="--mesos-authentication-secret-file",
+            )
+        return Credentials.basic(principal, secret_file)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint="--mesos-authentication-…-file") from error

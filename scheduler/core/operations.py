@@ -1,0 +1,19 @@
+"""What Mesos says of offer operations, such as the creation of volumes."""
+
+from scheduler.core.effects import AcknowledgeOperation
+from scheduler.core.events import OperationUpdated
+from scheduler.core.turn import Turn
+
+
+def updated(turn: Turn, event: OperationUpdated) -> None:
+    """Acknowledge the status, whatever it says, or its agent would send it again and again."""
+    turn.note(
+        "info",
+        "operation updated",
+        operation_id=event.operation_id,
+        state=event.state,
+        message=event.message,
+        agent_id=event.agent_id or "",
+    )
+    if event.uuid is not None and event.agent_id is not None:
+        turn.ask(AcknowledgeOperation(event.operation_id, event.agent_id, event.uuid, event.resource_provider_id))

@@ -1,0 +1,45 @@
+"""The kept versions of definitions: how they are numbered, and which may be forgotten."""
+
+from datetime import UTC, datetime
+
+from scheduler.core.turn import Turn
+from scheduler.core.world import World
+
+
+def stamp(seconds: float, later_than: str | None = None) -> str:
+    """A time as versions are written, to the millisecond, later than another version: they are compared as text."""
+    moment = int(seconds * 1000)
+    if later_than is not None:
+        moment = max(moment, _milliseconds(later_than) + 1)
+    whole, milliseconds = divmod(moment, 1000)
+    return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+
+
+def following(world: World, pod_id: str, now: float) -> str:
+    """The version of a definition that is accepted now."""
+    known = world.versions(pod_id)
+    return stamp(now, known[-1] if known else None)
+
+
+def purge(turn: Turn, pod_id: str) -> None:
+    """Forget versions that are too old, or whose pod is gone, unless something runs them or may return to them."""
+    world = turn.world
+    known = world.versions(pod_id)
+    pod = world.pods.get(pod_id)
+    kept = world.settings.versions_kept if pod is not None else 0
+    old = known[:-kept] if kept else known
+    if not old:
+        return
+    used = {instance.version for instance in world.instances_of(pod_id)}
+    deployment = world.deployment_of(pod_id)
+    if pod is not None:
+        used.add(pod.version)
+    if deployment is not None:
+        used |= {change.before[0] for change in deployment.changes if change.pod_id == pod_id and change.before}
+    for version in old:
+        if version not in used:
+            turn.delete(world.definition(pod_id, version))
+
+
+def _milliseconds(version: str) -> int:
+    return round(datetime.fromisoformat(version).timestamp() * 1000)

@@ -1,0 +1,89 @@
+"""Events to callbacks: pymesos' dispatch, with what an unusual event would break repaired.
+
+Each callback gets what pymesos gives it. What the callback needs and the event lacks raises MalformedError, where
+pymesos would let its thread die. The commonest events, statuses, take the shortest way.
+"""
+
+from typing import Any
+
+import structlog
+
+from scheduler.mesos.codec import MalformedError
+from scheduler.mesos.library import MesosSchedulerDriver
+from scheduler.model.json import Json
+
+_log = structlog.get_logger("scheduler.mesos")
+
+
+class Dispatch(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
+    """pymesos' driver as far as it is called with events."""
+
+    sched: Any
+
+    def on_event(self, event: Json) -> None:
+        """Call back for an event. Raises MalformedError."""
+        kind = event.get("type")
+        if kind == "UPDATE":
+            self.on_update(_member(event, "update"))
+        elif kind == "HEARTBEAT":
+            self.on_heartbeat()
+        elif kind in _KNOWN:
+            getattr(self, f"on_{kind.lower()}")(_member(event, kind.lower()))
+        else:
+            _log.warning("an event of an unknown type was passed over", type=kind)
+
+    def on_update(self, event: Json) -> None:
+        self.sched.statusUpdate(self, _member(event, "status"))
+
+    def on_offers(self, event: Json) -> None:
+        offers = event.get("offers")
+        if offers:
+            self.sched.resourceOffers(self, offers)
+
+    def on_rescind(self, event: Json) -> None:
+        self.sched.offerRescinded(self, _member(event, "offer_id"))
+
+    def on_inverse_offers(self, event: Json) -> None:
+        offers = event.get("inverse_offers")
+        if offers:
+            self.sched.inverseOffers(self, offers)
+
+    def on_rescind_inverse_offer(self, event: Json) -> None:
+        self.sched.inverseOfferRescinded(self, _member(event, "inverse_offer_id"))
+
+    def on_update_operation_status(self, event: Json) -> None:
+        self.sched.operationStatusUpdate(self, _member(event, "status"))
+
+    def on_message(self, event: Json) -> None:
+        data = event.get("data", "")
+        self.sched.frameworkMessage(self, _member(event, "executor_id"), _member(event, "agent_id"), data)
+
+    def on_failure(self, event: Json) -> None:
+        """An executor is gone, of which the status may be missing, or a whole agent."""
+        agent_id = _member(event, "agent_id")
+        if "executor_id" in event:
+            self.sched.executorLost(self, _member(event, "executor_id"), agent_id, event.get("status"))
+        else:
+            self.sched.slaveLost(self, agent_id)
+
+
+_KNOWN = frozenset(
+    {
+        "SUBSCRIBED",
+        "OFFERS",
+        "INVERSE_OFFERS",
+        "RESCIND",
+        "RESCIND_INVERSE_OFFER",
+        "UPDATE_OPERATION_STATUS",
+        "MESSAGE",
+        "FAILURE",
+        "ERROR",
+    }
+)
+
+
+def _member(message: Json, name: str) -> Json:
+    member = message.get(name)
+    if not isinstance(member, dict):
+        raise MalformedError(f"{name} is {member!r}, not an object")
+    return member

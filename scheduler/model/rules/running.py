@@ -1,0 +1,87 @@
+"""How containers run: their checks, what they wait for, when they are started again."""
+
+from collections.abc import Iterator
+
+from scheduler.model.definition import Container, PodDefinition
+from scheduler.model.problems import Problem
+from scheduler.model.rules.site import Site, located, repeated
+from scheduler.model.running import Check, HealthCheck, ReadinessCheck
+
+
+def _checks(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    for at, container in located(definition):
+        if container.health_check is not None:
+            yield from _health_check(f"{at}/healthCheck", container.health_check, container)
+        for index, health in enumerate(container.health_checks):
+            yield from _health_check(f"{at}/healthChecks({index})", health, container)
+        if container.readiness_check is not None:
+            yield from _check(f"{at}/readinessCheck", container.readiness_check, container)
+        if container.check is not None:
+            yield from _check(f"{at}/check", container.check, container)
+            if container.check.http is not None and container.check.http.scheme != "HTTP":
+                yield Problem(
+                    f"{at}/check/http/scheme",
+                    "must be HTTP: Mesos' checks know no other, unlike health checks and readiness checks",
+                )
+
+
+def _health_check(at: str, health: HealthCheck, container: Container) -> Iterator[Problem]:
+    yield from _check(at, health, container)
+    if health.timeout_seconds >= health.interval_seconds:
+        yield Problem(f"{at}/timeoutSeconds", f"must be less than intervalSeconds ({health.interval_seconds})")
+
+
+def _check(at: str, check: HealthCheck | ReadinessCheck | Check, container: Container) -> Iterator[Problem]:
+    if sum(kind is not None for kind in (check.http, check.tcp, check.exec)) != 1:
+        yield Problem(at, "exactly one of http, tcp and exec is required")
+    if check.http is not None and check.http.path is not None and not check.http.path.startswith("/"):
+        yield Problem(f"{at}/http/path", f"must start with a slash: /{check.http.path}")
+    endpoints = {endpoint.name for endpoint in container.endpoints}
+    for kind, asked in (("http", check.http), ("tcp", check.tcp)):
+        if asked is not None and asked.endpoint not in endpoints:
+            yield Problem(f"{at}/{kind}/endpoint", f"container {container.name} has no endpoint {asked.endpoint}")
+
+
+def _restarts(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    for at, container in located(definition):
+        if container.restarts is not None and container.restart_policy in (None, "never"):
+            yield Problem(f"{at}/restarts", "must be absent unless restartPolicy is onFailure or always")
+
+
+def _essentials(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    if all(container.essential is False for container in definition.containers):
+        yield Problem("/containers", "at least one must be essential: the pod ends when its essential containers have")
+
+
+def _dependencies(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    known = {container.name: container for container in definition.containers}
+    for at, container in located(definition):
+        for index, dependency in enumerate(container.depends_on):
+            there = f"{at}/dependsOn({index})"
+            other = known.get(dependency.container)
+            if other is None:
+                yield Problem(f"{there}/container", f"the pod has no container {dependency.container}")
+            elif dependency.condition == "succeeded" and other.restart_policy == "always":
+                yield Problem(f"{there}/condition", f"{other.name} is always started again, so it never succeeds")
+        for name in repeated(dependency.container for dependency in container.depends_on):
+            yield Problem(f"{at}/dependsOn", f"must not repeat {name}")
+
+
+def _cycles(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    """Take away what waits for nothing, until nothing is left or what is left waits for itself."""
+    waits = {each.name: {other.container for other in each.depends_on} for each in definition.containers}
+    while free := {name for name, others in waits.items() if not others & waits.keys()}:
+        waits = {name: others for name, others in waits.items() if name not in free}
+    if waits:
+        yield Problem("/containers", f"cannot start, as dependsOn goes round in a circle: {_circle(waits)}")
+
+
+def _circle(waits: dict[str, set[str]]) -> str:
+    """One circle among names of which each waits for another of them."""
+    way = [min(waits)]
+    while way[-1] not in way[:-1]:
+        way.append(min(waits[way[-1]] & waits.keys()))
+    return " -> ".join(way[way.index(way[-1]) :])
+
+
+RULES = (_checks, _restarts, _essentials, _dependencies, _cycles)

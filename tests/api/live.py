@@ -1,0 +1,121 @@
+"""The API as it is served: uvicorn on a loopback port over the real loop and core, all in the test's own event loop.
+
+Only Mesos is missing.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import httpx2
+import uvicorn
+
+from scheduler.api.app import create_app
+from scheduler.cli.serve import _Server
+from scheduler.core.step import step
+from scheduler.core.world import World
+from scheduler.observe.metrics import Metrics
+from scheduler.shell.bus import KEPT, Bus
+from scheduler.shell.loop import Shell
+from scheduler.store import Store
+from scheduler.store.memory import MemoryStore
+from tests.api.fakes import SERVER, SETTINGS
+from tests.api.whole import RecordedCalls
+
+DEADLINE = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One block of the stream; a comment has no kind."""
+
+    number: int | None
+    kind: str | None
+    data: str
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads blocks off an answer that does not end."""
+
+    answer: httpx2.Response
+    _lines: AsyncIterator[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lines = self.answer.aiter_lines()
+
+    async def next(self, *, comments: bool = False) -> Event:
+        """The next block, by default the next event."""
+        while True:
+            async with asyncio.timeout(DEADLINE):
+                event = await self._block()
+            if comments or event.kind is not None:
+                return event
+
+    async def some(self, count: int) -> list[Event]:
+        """So many events."""
+        return [await self.next() for _ in range(count)]
+
+    async def until(self, kind: str) -> list[Event]:
+        """The events up to the first of a kind, which is the last of them."""
+        found = [await self.next()]
+        while found[-1].kind != kind:
+            found.append(await self.next())
+        return found
+
+    async def _block(self) -> Event:
+        fields: dict[str, str] = {}
+        async for line in self._lines:
+            if not line:
+                return Event(int(fields["id"]) if "id" in fields else None, fields.get("event"), fields.get("data", ""))
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        raise EOFError("the stream ended")
+
+
+class Live:
+    """A running API."""
+
+    def __init__(self, shell: Shell[World], client: httpx2.AsyncClient) -> None:
+        self.shell = shell
+        self.client = client
+
+    @contextlib.asynccontextmanager
+    async def events(self, query: str = "", **headers: str) -> AsyncIterator[Reader]:
+        """Follow the stream."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self.client.stream("GET", f"/v2/events{query}", headers=given) as answer:
+            assert answer.status_code == 200, await answer.aread()
+            yield Reader(answer)
+
+
+@contextlib.asynccontextmanager
+async def live(store: Store | None = None, kept: int = KEPT) -> AsyncIterator[Live]:
+    """An API that is up; its stream keeps so many events."""
+    store = store or MemoryStore()
+    world = World(SETTINGS, 0, store.load())
+    shell = Shell(world, step, store, RecordedCalls(), bus=Bus(store.tail(), kept))
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        create_app(shell, world, SERVER, metrics=Metrics(world), abdicate=lambda: None),
+        log_config=None,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=5,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve([listening]))
+    turning = asyncio.create_task(shell.run())
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    try:
+        async with httpx2.AsyncClient(base_url=address, timeout=DEADLINE, trust_env=False) as client:
+            yield Live(shell, client)
+    finally:
+        shell.bus.close()
+        server.should_exit = True
+        await asyncio.wait_for(serving, DEADLINE)
+        shell.stop()
+        await asyncio.wait_for(turning, DEADLINE)
+        listening.close()

@@ -1,0 +1,106 @@
+"""``/v2/groups``: what is below a path, and removing it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scheduler.core.groups import group_ids
+from scheduler.model.roles import EnforceRole
+from tests.api.fakes import SETTINGS, Api, FakeShell
+from tests.api.test_openapi import problems
+from tests.api.test_pods import POD
+
+PODS = ("/top", "/shop/web", "/shop/back/db", "/shop/back/cache", "/shopping")
+
+
+@pytest.fixture
+def pods(api: Api, shell: FakeShell) -> None:
+    """Pods at several depths, the later ones newer."""
+    for pod_id in PODS:
+        shell.now += 1
+        assert api("POST", "/v2/pods", json=POD | {"id": pod_id}).status_code == 201
+
+
+def shape(group: dict[str, Any]) -> dict[str, Any]:
+    """The ids of a group's pods, and of those of the groups in it."""
+    assert problems(group, "Group") == []
+    inner = {each["id"]: shape(each) for each in group.get("groups", ())}
+    return {"": [pod["id"] for pod in group.get("pods", ())], **inner}
+
+
+def test_without_pods_there_is_only_the_root(api: Api) -> None:
+    assert api("GET", "/v2/groups").json() == {
+        "id": "/",
+        "apps": [],
+        "pods": [],
+        "groups": [],
+        "dependencies": [],
+        "version": "1970-01-01T00:00:00.000Z",
+        "enforceRole": False,
+    }
+
+
+@pytest.mark.parametrize("path", ["/v2/groups", "/v2/groups/", "/v2/groups//"])
+def test_the_root_holds_all(api: Api, pods: None, path: str) -> None:
+    assert shape(api("GET", path).json()) == {
+        "": ["/top", "/shopping"],
+        "/shop": {"": ["/shop/web"], "/shop/back": {"": ["/shop/back/db", "/shop/back/cache"]}},
+    }
+
+
+@pytest.mark.parametrize("path", ["/v2/groups/shop/back", "/v2/groups//shop/back/", "/v2/groups/shop%2Fback"])
+def test_one_group(api: Api, pods: None, path: str) -> None:
+    group = api("GET", path).json()
+    assert shape(group) == {"": ["/shop/back/db", "/shop/back/cache"]}
+    assert group["pods"][0] == api("GET", "/v2/pods/shop/back/db::status").json()
+    assert group["version"] == api("GET", "/v2/pods/shop/back/cache").json()["version"]
+
+
+def test_only_what_is_asked_for_is_shown(api: Api, pods: None) -> None:
+    group = api("GET", "/v2/groups/shop?embed=group.pods").json()
+    assert [pod["id"] for pod in group["pods"]] == ["/shop/web"]
+    assert "groups" not in group
+    assert "apps" not in group
+    group = api("GET", "/v2/groups/shop?embed=group.groups&embed=group.apps").json()
+    assert "pods" not in group
+    assert [(each["id"], each["apps"], "pods" in each) for each in group["groups"]] == [("/shop/back", [], False)]
+
+
+def test_groups_at_the_top_may_enforce_their_name_as_role() -> None:
+    api = Api(FakeShell(replace(SETTINGS, new_group_enforce_role=EnforceRole.TOP)))
+    api("POST", "/v2/pods", json=POD | {"id": "/shop/back/db", "role": "shop"})
+    root = api("GET", "/v2/groups").json()
+    (top,) = root["groups"]
+    (inner,) = top["groups"]
+    assert [each["enforceRole"] for each in (root, top, inner)] == [False, True, False]
+
+
+def test_the_groups_there_are(shell: FakeShell, pods: None) -> None:
+    assert group_ids(shell.world) == {"/", "/shop", "/shop/back"}
+
+
+def test_removing_a_group_removes_all_below_it(api: Api, shell: FakeShell, pods: None) -> None:
+    shell.run_all()
+    answer = api("DELETE", "/v2/groups/shop/")
+    assert answer.status_code == 200
+    assert problems(answer.json(), "DeploymentStarted") == []
+    assert answer.headers["Marathon-Deployment-Id"] == answer.json()["deploymentId"]
+    assert sorted(pod["id"] for pod in api("GET", "/v2/pods").json()) == ["/shopping", "/top"]
+    assert api("GET", "/v2/groups/shop").status_code == 404
+    (deployment,) = api("GET", "/v2/deployments").json()
+    assert deployment["affectedPods"] == ["/shop/back/cache", "/shop/back/db", "/shop/web"]
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("group_id", ["/none", "/shop/web", "/sho"])
+def test_what_is_no_group(api: Api, pods: None, method: str, group_id: str) -> None:
+    answer = api(method, f"/v2/groups{group_id}")
+    assert answer.status_code == 404
+    assert answer.json() == {"message": f"Group '{group_id}' does not exist", "details": []}
+
+
+@pytest.mark.parametrize("path", ["/v2/groups", "/v2/groups/", "/v2/groups//"])
+def test_all_at_once_cannot_be_removed(api: Api, pods: None, path: str) -> None:
+    assert api("DELETE", f"{path}?force=true").status_code == 405
+    assert len(api("GET", "/v2/pods").json()) == len(PODS)

@@ -1,0 +1,70 @@
+"""A pod in the machine, and everything it asked of the world; the test moves the clock."""
+
+from __future__ import annotations
+
+from podexec import events as ev
+from podexec.ending import Termination
+from podexec.kills import SETTLE, SIGKILL, SIGTERM
+from podexec.machine import step
+from podexec.pod import Condition, Pod
+from podexec.record import replace
+from podexec.wire import Dependency
+
+A, B = "a-1", "b-2"
+EXIT_0, EXIT_3 = Termination(0), Termination(3 << 8)
+BY_SIGTERM, BY_SIGKILL = Termination(SIGTERM), Termination(SIGKILL)
+
+
+def spec(container_id: str, **fields: object) -> ev.TaskSpec:
+    name = container_id.partition("-")[0]
+    return replace(ev.TaskSpec(f"pod.{name}", container_id, name), **fields)  # type: ignore[arg-type]
+
+
+def after(*names: str, condition: str = "started") -> tuple[Dependency, ...]:
+    return tuple(Dependency(name, condition) for name in names)
+
+
+class Story:
+    """A pod and everything that was asked of the world, with a clock that the test moves."""
+
+    def __init__(self, *specs: ev.TaskSpec, kill_states: bool = True, launched: bool = True) -> None:
+        self.pod = Pod()
+        self.now = 100.0
+        self.effects: list[ev.Effect] = []
+        self.tell(ev.Subscribed(kill_states, partition_aware=True))
+        self.tell(ev.GroupReceived(specs or (spec(A), spec(B))))
+        if launched:
+            self.launched()
+        self.effects.clear()
+
+    def launched(self) -> None:
+        """All launches that were asked for are answered, and the containers hear signals."""
+        while launching := [c.id for c in self.pod.alive() if c.condition is Condition.LAUNCHING]:
+            for c in launching:
+                self.tell(ev.ContainerLaunched(c))
+        self.tell(ev.Ticked(), after=SETTLE)
+
+    def tell(self, event: ev.Event, after: float = 0.0) -> list[ev.Effect]:
+        """Returns the effects of this event alone."""
+        self.now += after
+        self.pod, effects = step(self.pod, event, self.now)
+        self.effects += effects
+        return effects
+
+    def reports(self, task: str = "") -> list[str]:
+        return [e.state for e in self.effects if isinstance(e, ev.Report) and task in e.task_id]
+
+    def report(self) -> ev.Report:
+        return [e for e in self.effects if isinstance(e, ev.Report)][-1]
+
+    def signals(self) -> list[tuple[str, int]]:
+        return [(e.container_id, e.signal) for e in self.effects if isinstance(e, ev.Signal)]
+
+    def leave(self) -> list[float]:
+        return [e.by - self.now for e in self.effects if isinstance(e, ev.Leave)]
+
+    def launches(self) -> list[str]:
+        return [e.container_id for e in self.effects if isinstance(e, ev.Launch)]
+
+    def condition(self, container_id: str) -> Condition:
+        return self.pod.containers[container_id].condition
