@@ -1,4 +1,4 @@
-"""One local Mesos with two agents for all tests of this folder, and a scheduler on it."""
+"""One local Mesos with two agents for all tests that want it, and a scheduler on it. Most tests do not."""
 
 import os
 from collections.abc import Iterator
