@@ -4,6 +4,7 @@ import re
 from dataclasses import asdict, dataclass
 
 from scheduler.api.access import EVERYONE, Access
+from scheduler.api.inside.guard import EVERYTHING, Permission
 from scheduler.core.settings import Settings
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.framework import FrameworkIdentity
@@ -31,8 +32,10 @@ class Serving:
         settings: what the core must know.
         identity: who the framework is to Mesos.
         access: who may use the API.
+        allowed_inside: what they may do inside containers.
         secrets_source: as ``--secrets-source`` has it.
         credentials: what proves the identity to Mesos; None: nothing.
+        agent_credentials: what proves to agents that this scheduler may look inside; None: nothing.
         tls: None: Mesos is spoken to without.
     """
 
@@ -43,8 +46,10 @@ class Serving:
     settings: Settings
     identity: FrameworkIdentity
     access: Access = EVERYONE
+    allowed_inside: frozenset[Permission] = EVERYTHING
     secrets_source: str = "environment"
     credentials: Credentials | None = None
+    agent_credentials: Credentials | None = None
     tls: Tls | None = None
     log_level: str = "info"
 
@@ -67,6 +72,7 @@ def configuration(serving: Serving, identity: FrameworkIdentity) -> dict[str, st
         "mesos_authentication_principal": identity.principal,
         "hostname": identity.hostname,
         "webui_url": identity.webui_url,
+        "allow_inside": ",".join(sorted(serving.allowed_inside)),
         "access_control_allow_origin": ",".join(serving.access.origins) or None,
         "failover_timeout": identity.failover_timeout,
         "checkpoint": True,
