@@ -29,6 +29,7 @@ from scheduler.model.json import Json
 from scheduler.model.records import Agent, Condition, Goal, Instance, LocalVolume, Reservation
 
 _STARTED = (Condition.STARTING, Condition.RUNNING)
+_INVALID = "REASON_TASK_GROUP_INVALID"
 _NEVER_STARTED = (Condition.ERROR, Condition.DROPPED)
 
 
@@ -229,7 +230,7 @@ def never_began(instance: Instance) -> bool:
 
 def give_up(turn: Turn, instance: Instance) -> None:
     """Another instance tries instead; should something be kept for this one all the same, it is given back."""
-    if any(task.condition is Condition.ERROR for task in instance.tasks):
+    if any(task.reason == _INVALID for task in instance.tasks):
         turn.note(
             "warning",
             "Mesos refused to launch on what was to be reserved: does it let the principal reserve resources for the "

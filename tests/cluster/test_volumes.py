@@ -3,8 +3,9 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -207,6 +208,60 @@ def test_each_volume_lies_on_the_kind_of_disk_it_asks_for(with_disks: Scheduler,
     assert list(disks["whole"].iterdir()) == [], "Mesos empties a whole disk, but does not take it away"
 
 
+@pytest.fixture
+def clusters() -> Iterator[Callable[..., Cluster]]:
+    """Makes clusters of the test's own."""
+    made: list[Cluster] = []
+
+    def make(**options: Any) -> Cluster:
+        made.append(Cluster.up(f"volumes-{os.getpid()}-{len(made)}", owner_pid=os.getpid(), **options))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for each in made:
+            each.down()
+
+
+def test_an_agent_marked_gone_takes_the_volumes_with_it(
+    clusters: Callable[..., Cluster], executor: Path, tmp_path: Path
+) -> None:
+    """The instance is launched on another, on a new one."""
+    cluster = clusters(agents=2)
+    scheduler = Scheduler(cluster, tmp_path, executor, "gone")
+    try:
+        scheduler.start()
+        first = only(scheduler.run(pod("gone")))
+        lost = next(each for each in cluster.agents if each.host == first["agentHostname"])
+        cluster.kill_agent(lost.id)
+        call = {"type": "MARK_AGENT_GONE", "mark_agent_gone": {"agent_id": {"value": first["agentId"]}}}
+        httpx2.post(f"http://{cluster.master}/api/v1", json=call, timeout=10).raise_for_status()
+        second = relaunched(scheduler, "/gone/db", task_of(first), "the loss of its agent")
+        assert second["id"] == first["id"]
+        assert second["agentId"] != first["agentId"]
+        assert second["localVolumes"] != first["localVolumes"]
+        assert lines(scheduler, volume_of(scheduler, second), 1) == [task_of(second)]
+    finally:
+        scheduler.close()
+
+
+def test_what_mesos_does_not_allow_leaves_nothing_behind(
+    clusters: Callable[..., Cluster], executor: Path, tmp_path: Path
+) -> None:
+    """Here resources may be reserved, but no volumes made."""
+    acls = {"create_volumes": [{"principals": {"type": "ANY"}, "roles": {"type": "NONE"}}]}
+    scheduler = Scheduler(clusters(agents=1, master_flags={"acls": json.dumps(acls)}), tmp_path, executor, "refused")
+    try:
+        scheduler.start()
+        scheduler.client.add(pod("refused"))
+        scheduler.wait("a launch is refused", lambda: scheduler.client.status("/refused/db").get("terminationHistory"))
+        assert "does it let the principal reserve resources" in scheduler.log.read_text()
+        remove(scheduler, "refused")
+    finally:
+        scheduler.close()
+
+
 # ---------------------------------------------------------------------------- what tests do
 
 
@@ -224,8 +279,9 @@ def put(scheduler: Scheduler, definition: Json) -> None:
 
 
 def remove(scheduler: Scheduler, group: str) -> None:
-    """Remove the pod, and wait until agents keep nothing for its role any more."""
-    scheduler.remove(f"/{group}/db")
+    """Remove the pod, whatever deployment is on its way, and wait until agents keep nothing for its role any more."""
+    url = f"{scheduler.client.url}/v2/pods/{group}/db"
+    httpx2.delete(url, params={"force": "true"}, timeout=10).raise_for_status()
     scheduler.wait(
         f"nothing is reserved for {group}",
         lambda: (

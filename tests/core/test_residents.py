@@ -72,7 +72,8 @@ class Site(Story):
                 agent.apply(operation)
             except RefusedError as error:
                 for info in operation.get("launch_group", {}).get("task_group", {}).get("tasks", ()):
-                    self.update(info["task_id"]["value"], C.ERROR, agent_id=agent.id, uuid=None, message=str(error))
+                    told: Json = {"reason": "REASON_TASK_GROUP_INVALID", "message": str(error)}
+                    self.update(info["task_id"]["value"], C.ERROR, agent_id=agent.id, uuid=None, **told)
 
     def end(self, instance: Instance, how: Condition, *, exits: bool = True) -> None:
         """Every task of an instance ends; its executor exits, or does not yet."""
