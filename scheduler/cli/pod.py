@@ -7,6 +7,7 @@ import typer
 
 from scheduler.cli import render, validate
 from scheduler.cli.errors import CommandError
+from scheduler.cli.inside import commands as inside
 from scheduler.cli.options import DEFAULT_URL, BatchSize, Deadline, Force, Json, PodId, Timeout, Url, Yes, option
 from scheduler.cli.output import client_of, make_sure, print_json
 
@@ -17,6 +18,7 @@ app = typer.Typer(name="pod", help="Add, look at and remove pods.", no_args_is_h
 app.command()(render.render)
 app.command()(validate.validate)
 app.command()(validate.schema)
+inside.add_to(app)
 
 File = Annotated[str, typer.Argument(help="JSON or YAML with one or more pod definitions; - is standard input.")]
 Wait = Annotated[bool, option("--wait/--no-wait", "Return when the deployment is done and all instances are stable.")]

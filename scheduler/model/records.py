@@ -212,9 +212,9 @@ class Action(StrEnum):
     """What a deployment does to a pod, under Marathon's names."""
 
     START = "StartPod"  # make it known; starts no instance
-    SCALE = "ScalePod"
-    RESTART = "RestartPod"
-    STOP = "StopPod"
+    SCALE = "ScalePod"  # start what is missing, end what is too much
+    RESTART = "RestartPod"  # put instances of the current configuration in place of all others
+    STOP = "StopPod"  # end all its instances
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ KEPT = Reservation(Agent("A1", "a1.example"), (), confirmed=True, since=NOON)
         ([C.RUNNING, C.RUNNING], Goal.RUNNING, {}, S.READY),
         ([C.RUNNING, C.FINISHED], Goal.RUNNING, {}, S.READY),
         ([C.RUNNING, C.FAILED], Goal.RUNNING, {}, S.UNREADY),
+        ([C.RUNNING, C.KILLED], Goal.RUNNING, {}, S.UNREADY),
         ([C.RUNNING], Goal.RUNNING, {"killing": True}, S.UNREADY),
         ([C.UNREACHABLE], Goal.RUNNING, {}, S.UNREADY),
         ([C.UNREACHABLE], Goal.RUNNING, {"inactive": True}, S.INACTIVE),
