@@ -527,6 +527,25 @@ class TestUnconfirmed:
         assert site.only.id == first.id
         assert kept(site.only).volumes != kept(first).volumes
 
+    def test_what_is_reserved_without_the_volumes_is_given_back_and_tried_anew(self) -> None:
+        """The master made none, and its word of that was lost."""
+        site = Site()
+        site.agents["A1"].refuses = {"CREATE"}
+        site.subscribe()
+        site.post(resident())
+        frame = site.offers("A1", lost=True)
+        first = site.only
+        site.agents["A1"].apply(operations(frame)[0])
+        site.agents["A1"].refuses = set()
+        site.subscribe()
+        site.answer(first.tasks[0].id, C.GONE)
+        assert site.told(Accept, site.offers("A1")) == []
+        site.wait(TIMEOUT)
+
+        assert kinds(site.offers("A1")) == ["UNRESERVE", "RESERVE", "CREATE", "LAUNCH_GROUP"]
+        assert site.only.id == first.id
+        assert set(site.agents["A1"].volumes) == {each.persistence_id for each in kept(site.only).volumes}
+
     def test_an_offer_to_another_role_says_nothing_of_it(self) -> None:
         site = Site()
         site.subscribe()
