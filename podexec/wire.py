@@ -224,6 +224,19 @@ class StatusLabels:
         return cls(ready, int(restarts) if restarts.isdecimal() else 0)
 
 
+def run_id(first: str, run: int) -> str:
+    """The ContainerID's value of a container's run; ``first`` is that of its first, ``run`` counts the restarts."""
+    return f"{first}-{run}" if run else first
+
+
+def run_before(value: str, run: int) -> str | None:
+    """The ContainerID's value of the run before the one with this value; None: that was the first, or it is no run of
+    a container that was started again so often.
+    """
+    first = value.removesuffix(f"-{run}")
+    return run_id(first, run - 1) if run and first != value else None
+
+
 def executor_command(python: str, zipapp: str) -> str:
     """The shell command with which an agent starts the executor.
 

@@ -50,7 +50,7 @@ def _operation(path: str, method: str, operation: Json, parameters: list[Json]) 
         rows.append(("body", content, operation["requestBody"]))
     answers = [
         (f"<code>{status}</code>", next(iter(told.get("content", {"": {}}).values())).get("schema"), told)
-        for status, told in operation["responses"].items()
+        for status, told in sorted(operation["responses"].items())
     ]
     return "".join(
         (

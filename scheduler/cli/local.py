@@ -60,6 +60,7 @@ class LocalScheduler:
             "--executor": "default" if executor is None else str(executor),
             "--executor-python": _EXECUTOR_PYTHON,
             "--framework-name": name,
+            "--mesos-authentication-principal": name,  # whose the volumes are; a local Mesos lets everybody in
         }
         if cluster.networks:
             options |= {"--default-network-name": cluster.networks[0], "--networks": ",".join(cluster.networks)}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from scheduler.model.definition import PodDefinition
-from scheduler.model.records import Condition, Instance
+from scheduler.model.records import Condition, Instance, Task
 
 # An instance takes the condition that comes first here among its tasks'.
 _PRECEDENCE = (
@@ -57,11 +57,11 @@ class Checks:
     """What has to be found of an instance that runs before it counts as one that does its work.
 
     Attributes:
-        health: whether a container has a health check.
+        health: the containers that have a health check.
         readiness: the containers that say themselves when they can be used.
     """
 
-    health: bool = False
+    health: frozenset[str] = frozenset()
     readiness: frozenset[str] = frozenset()
 
 
@@ -71,7 +71,7 @@ UNCHECKED = Checks()
 def checks(definition: PodDefinition) -> Checks:
     """What instances of a definition are checked for."""
     return Checks(
-        health=any(container.every_health_check for container in definition.containers),
+        health=frozenset(container.name for container in definition.containers if container.every_health_check),
         readiness=frozenset(
             container.name for container in definition.containers if container.readiness_check or container.check
         ),
@@ -79,18 +79,24 @@ def checks(definition: PodDefinition) -> Checks:
 
 
 def ready(instance: Instance, asked: Checks) -> bool:
-    """Whether the instance does its work: it runs and, as far as it is checked, it is healthy and can be used."""
+    """Whether the instance does its work: it runs and, as far as it is checked, it is healthy and can be used.
+
+    Unlike in ``health``, of no container this is believed before its own check has spoken: by it an update decides that
+    what ran before may go.
+    """
     if condition(instance) is not Condition.RUNNING:
         return False
     if any(task.condition is Condition.KILLED for task in instance.tasks):
         return False  # the executor is ending the others
-    if asked.health and health(instance) is not True:
+    if not asked.health and not asked.readiness:
+        return True
+    return all(task.condition is Condition.FINISHED or _passes(task, asked) for task in instance.tasks)
+
+
+def _passes(task: Task, asked: Checks) -> bool:
+    if task.container in asked.health and task.healthy is not True:
         return False
-    return not asked.readiness or all(
-        task.ready is True or task.condition is Condition.FINISHED
-        for task in instance.tasks
-        if task.container in asked.readiness
-    )
+    return task.container not in asked.readiness or task.ready is True
 
 
 def task_state(of: Condition) -> str:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from scheduler.core import agents
 from scheduler.core.conditions import condition
-from scheduler.core.world import World
+from scheduler.core.world import World, is_to_be_freed
 from scheduler.model.definition import Constraint, PodDefinition
 from scheduler.model.records import Agent, Condition
 
@@ -90,12 +90,14 @@ class Placement:
         return zip(self._constraints, self._spreads, strict=True)
 
 
-def placed(world: World, pod_id: str, config_version: str) -> Iterator[Agent]:
-    """Where the instances of a configuration are that count for its constraints, oldest first.
+def placed(world: World, pod_id: str, config_version: str, but: str | None = None) -> Iterator[Agent]:
+    """Where the instances of a configuration are that count for its constraints, oldest first, all but one.
 
     One that has volumes counts where they are, also while it is stopped.
     """
     for instance in world.instances_of(pod_id):
+        if instance.id == but or is_to_be_freed(instance):
+            continue
         if instance.reservation is not None:
             yield instance.reservation.agent
         elif (

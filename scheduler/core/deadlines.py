@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from scheduler.core import backoff, deployments, kills, offers, reconcile, statuses, unreachable
+from scheduler.core import backoff, deployments, kills, offers, reconcile, residents, statuses, unreachable
 from scheduler.core.events import Ticked
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due
@@ -12,6 +12,10 @@ def _place(turn: Turn, _key: str) -> None:
     offers.place(turn)
 
 
+def _advance(turn: Turn, pod_id: str) -> None:
+    turn.pods[pod_id] = None
+
+
 def _revive(turn: Turn, _key: str) -> None:
     turn.world.connection.revive_waits = False
     turn.demand_grew = True
@@ -19,6 +23,7 @@ def _revive(turn: Turn, _key: str) -> None:
 
 _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
     Due.LAUNCHABLE: backoff.elapsed,
+    Due.ADVANCE: _advance,
     Due.PLACE: _place,
     Due.REVIVE: _revive,
     Due.KILL: kills.repeat,
@@ -26,6 +31,7 @@ _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
     Due.BEGIN: statuses.not_begun,
     Due.GIVE_UP: statuses.give_up,
     Due.REPLACE: unreachable.again,
+    Due.RESERVE: residents.overdue,
     Due.DEPLOY: deployments.overdue,
     Due.RECONCILE: reconcile.remaining,
     Due.RECONCILE_ALL: reconcile.everything,

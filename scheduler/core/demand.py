@@ -55,7 +55,8 @@ def demand(definition: PodDefinition, settings: Settings) -> Demand:
         total[name] = total.get(name, 0) + amount
     constraints = definition.scheduling.placement.constraints
     return Demand(
-        roles=accepted_roles(definition, settings),
+        # What is to be kept for an instance with volumes has to be nobody's before.
+        roles=frozenset({"*"}) if definition.resident else accepted_roles(definition, settings),
         executor=executor,
         containers=containers,
         total=tuple(total.items()),

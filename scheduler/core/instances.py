@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from scheduler.core import backoff, deployments, kills, news, unreachable, upgrade, versions
+from scheduler.core import backoff, deployments, kills, news, residents, unreachable, upgrade, versions
 from scheduler.core.conditions import RANK, Phase, phase
 from scheduler.core.turn import Turn
 from scheduler.core.world import World, is_to_be_freed
@@ -48,6 +48,8 @@ def _is_left_over(world: World, instance: Instance) -> bool:
 def _await(turn: Turn, instance: Instance) -> None:
     if instance.pod_id not in turn.world.pods:
         kills.decommission(turn, instance)
+    elif residents.is_unconfirmed(instance):
+        residents.doubt(turn, instance)
 
 
 def _let_live(turn: Turn, instance: Instance) -> None:
@@ -55,6 +57,8 @@ def _let_live(turn: Turn, instance: Instance) -> None:
         turn.put(replace(instance, inactive=False))  # it is back; the surplus goes, be it this one or its substitute
     elif instance.killing:
         kills.kill(turn, instance)
+    if residents.is_unconfirmed(instance):
+        residents.prove(turn, turn.world.instances[instance.id])
 
 
 def _let_end(turn: Turn, instance: Instance) -> None:
@@ -77,6 +81,9 @@ def _relaunch(turn: Turn, instance: Instance) -> None:
     replaced = outdated and upgrade.is_replacing(turn.world, pod.id)
     if replaced and instance.reservation is None:
         kills.decommission(turn, instance)  # its place is taken by an instance of the new version
+        return
+    if residents.never_began(instance):
+        residents.give_up(turn, instance)
         return
     stays_as_it_is = outdated and not replaced
     turn.put(
@@ -124,10 +131,12 @@ def _rest(turn: Turn, instance: Instance) -> None:
 
 def _forget(turn: Turn, instance: Instance) -> None:
     kills.settled(turn, instance)
-    if is_to_be_freed(instance):
+    if is_to_be_freed(instance) and not (instance.tasks and _is_gone_for_good(instance)):
+        residents.doubt(turn, instance)
         turn.demand_grew = True  # only in an offer can what is reserved be given back
         return
     news.end(turn, instance)
+    residents.forget(turn, instance)
     turn.delete(instance)
     if instance.pod_id not in turn.world.pods and not turn.world.has_instances(instance.pod_id):
         turn.publish("app_terminated_event", appId=instance.pod_id)

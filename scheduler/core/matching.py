@@ -8,7 +8,8 @@ from scheduler.core import ports
 from scheduler.core.attempts import Refusal
 from scheduler.core.constraints import Placement
 from scheduler.core.demand import Amounts, Demand
-from scheduler.core.resources import Ledger, Match
+from scheduler.core.fits import Match
+from scheduler.core.resources import Ledger
 from scheduler.core.settings import Settings
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
@@ -79,7 +80,6 @@ def unsuitable(
     return [
         *_role(demand, ledger),
         *_isolators(demand, around.isolators),
-        *_reservation(demand),
         *_region(demand, agent, around.home),
         *_maintenance(settings, offer, around.now),
         *_gpus(demand, ledger),
@@ -110,12 +110,6 @@ def _isolators(demand: Demand, isolators: frozenset[str] | None) -> Iterator[Ref
     for any_of in demand.needs if isolators is not None else ():
         if isolators is not None and any_of.isdisjoint(isolators):
             yield Refusal("UnfulfilledConstraint", f"isolator {' or '.join(sorted(any_of))}", "no such isolator")
-
-
-def _reservation(demand: Demand) -> Iterator[Refusal]:
-    if demand.volumes:
-        # No volume is ever reserved yet: an instance that needs one waits.
-        yield Refusal("NoCorrespondingReservationFound", ", ".join(demand.volumes), "none")
 
 
 def _region(demand: Demand, agent: Agent, home: str | None) -> Iterator[Refusal]:

@@ -236,11 +236,25 @@ def _deployment(turn: Turn, request: int, deployment_id: str) -> Deployment | No
 
 def _wrong_with(world: World, pod: Pod | None, asked: PodDefinition) -> Refused | None:
     """What speaks against a definition that is valid in itself."""
-    problems = capabilities.problems(world.isolators.values(), asked)
+    problems = capabilities.problems(world.isolators.values(), asked) + _without_owner(world, asked)
     if pod is not None:
         problems += tuple((each.path, each.error) for each in broken_update(world.current(pod), asked))
     problems += _wrong_dependencies(world, asked)
     return Refused("invalid", "Object is not valid", problems) if problems else None
+
+
+def _without_owner(world: World, asked: PodDefinition) -> tuple[tuple[str, str], ...]:
+    if world.settings.principal is not None:
+        return ()
+    return tuple(
+        (
+            f"/volumes({index})/persistent",
+            "persistent volumes need a principal to belong to: start the scheduler with "
+            "--mesos-authentication-principal (Mesos lets no framework change it that is registered already)",
+        )
+        for index, volume in enumerate(asked.volumes)
+        if volume.persistent is not None
+    )
 
 
 def _wrong_dependencies(world: World, asked: PodDefinition) -> tuple[tuple[str, str], ...]:

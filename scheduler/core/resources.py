@@ -7,6 +7,7 @@ Each quantity is taken whole out of one offered entry and keeps that entry's rol
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from scheduler.core.reservations import kept_for
 from scheduler.model.json import Json
 
 _SCALARS = ("cpus", "mem", "disk", "gpus")
@@ -29,14 +30,17 @@ class _Ports:
 class Ledger:
     """The unused part of one offer."""
 
-    def __init__(self, offer: Json) -> None:
-        """Read an offer; what a pod cannot use (volumes, revocable and shared resources) is left out."""
+    def __init__(self, offer: Json, kept: str | None = None) -> None:
+        """Read an offer; what a pod cannot use (volumes, revocable and shared resources) is left out.
+
+        What is kept for an instance is nobody else's. ``kept``: only what is kept for that one.
+        """
         self.offer = offer
         self._scalars: dict[str, list[_Scalar]] = {name: [] for name in _SCALARS}
         self._ports: list[_Ports] = []
         self._usable: frozenset[str] | None = None
         for resource in offer.get("resources", ()):
-            if "disk" in resource or "revocable" in resource or "shared" in resource:
+            if "disk" in resource or "revocable" in resource or "shared" in resource or kept_for(resource) != kept:
                 continue
             template = {key: value for key, value in resource.items() if key not in ("scalar", "ranges")}
             role = _role(resource)
@@ -108,23 +112,6 @@ class Ledger:
 
     def _may_use(self, entry: _Scalar | _Ports) -> bool:
         return self._usable is None or entry.role in self._usable
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """What one instance takes from an offer.
-
-    Attributes:
-        executor: the resources of the executor, all host ports of the pod among them.
-        containers: the resources of each container, in the definition's order.
-        host_ports: endpoint name and allocated host port.
-        rest: what the offer has left afterwards.
-    """
-
-    executor: tuple[Json, ...]
-    containers: tuple[tuple[Json, ...], ...]
-    host_ports: tuple[tuple[str, int], ...]
-    rest: Ledger
 
 
 def _role(resource: Json) -> str:

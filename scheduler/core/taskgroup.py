@@ -7,7 +7,7 @@ launches. Nobody changes what is in an operation.
 from podexec.wire import Behaviour, TaskData
 from scheduler.core import commands, containers, discovery, environment, executorinfo, healthchecks, messages
 from scheduler.core.behaviour import behaviour
-from scheduler.core.resources import Match
+from scheduler.core.fits import Match
 from scheduler.core.settings import Settings
 from scheduler.model.definition import Container, PodDefinition, ResourceLimits
 from scheduler.model.json import Json

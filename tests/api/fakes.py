@@ -67,12 +67,12 @@ class FakeShell:
             self.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
         self.happens(OffersReceived(offers or (offer(f"O-{next(self._numbers)}"),)))
 
-    def tell(self, condition: Condition, message: str = "") -> None:
-        """Every task that has not ended reports this."""
-        for task_id, instance_id in list(self.world.tasks.items()):
-            tasks = self.world.instances[instance_id].tasks if instance_id in self.world.instances else ()
-            if any(task.id == task_id and not task.condition.terminal for task in tasks):
-                self.happens(StatusUpdated(task_id, condition, "A1", None, self.now, message=message))
+    def tell(self, condition: Condition, message: str = "", only: str | None = None) -> None:
+        """Every task that has not ended reports this, or only those of one instance."""
+        for instance in list(self.world.instances.values()):
+            for task in instance.tasks if only in (None, instance.id) else ():
+                if not task.condition.terminal:
+                    self.happens(StatusUpdated(task.id, condition, "A1", None, self.now, message=message))
 
     def run_all(self) -> None:
         """Launch what waits, and have it run."""

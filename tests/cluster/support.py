@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from localmesos import Cluster
+from scheduler.cli.client import Rollout
 from scheduler.cli.local import LocalScheduler
 
 T = TypeVar("T")
@@ -81,8 +82,8 @@ class Scheduler(LocalScheduler):
             raise AssertionError(f"{error}\n--- status: {self.client.status(pod_id)}") from None
 
     def remove(self, pod_id: str) -> None:
-        """Remove a pod and wait until none of its executors is left."""
-        self.client.remove(pod_id)
+        """Remove a pod, whatever is being done to it, and wait until none of its executors is left."""
+        self.client.remove(pod_id, Rollout(force=True))
         safe = pod_id.strip("/").replace("/", "_")
         self.wait(
             f"the executors of {pod_id} are gone",

@@ -87,6 +87,28 @@ def test_ready_is_running_and_where_there_is_a_health_check_healthy(
     assert ready(one, checks(CHECKED)) is checked
 
 
+CHECK: Json = {"healthCheck": {"exec": {"command": {"shell": "true"}}}}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ((C.RUNNING, True), (C.RUNNING, True), True),
+        ((C.RUNNING, True), (C.RUNNING, None), False),
+        ((C.RUNNING, None), (C.RUNNING, True), False),
+        ((C.RUNNING, True), (C.RUNNING, False), False),
+        ((C.RUNNING, True), (C.FINISHED, None), True),
+    ],
+)
+def test_of_several_health_checks_each_has_to_have_been_passed(
+    first: tuple[Condition, bool | None], second: tuple[Condition, bool | None], expected: bool
+) -> None:
+    asked = checks(definition(container("a", **CHECK), container("b", **CHECK), container("c")))
+    told = [task(state, name, healthy=healthy) for name, (state, healthy) in zip("ab", (first, second), strict=True)]
+
+    assert ready(instance(*told, task(C.RUNNING, "c")), asked) is expected
+
+
 ASKED: dict[str, Json] = {
     "readinessCheck": {"exec": {"command": {"shell": "true"}}},
     "check": {"exec": {"command": {"shell": "true"}}},

@@ -19,7 +19,8 @@ from scheduler.core import agents
 from scheduler.core.attempts import Refusal
 from scheduler.core.demand import demand
 from scheduler.core.effects import Accept, Decline
-from scheduler.core.matching import Match, Surroundings, match, unsuitable
+from scheduler.core.fits import Match
+from scheduler.core.matching import Surroundings, match, unsuitable
 from scheduler.core.resources import Ledger
 from scheduler.core.settings import AcceptedRoles, GpuScheduling
 from scheduler.model.definition import PodDefinition

@@ -207,17 +207,6 @@ def test_what_one_pod_may_not_use_is_left_for_another() -> None:
     assert len(groups(story.offer(resources=[*resources_of("*"), *resources_of("web")], role="web"))) == 2
 
 
-def test_an_instance_with_persistent_volumes_waits() -> None:
-    """Until volumes can be reserved no offer has one."""
-    story = waiting(
-        containers=[container(volumeMounts=[{"name": "data", "mountPath": "data"}])],
-        volumes=[{"name": "data", "persistent": {"size": 10}}],
-    )
-
-    assert story.told(Decline, story.offer())
-    assert story.only.tasks == ()
-
-
 def test_an_instance_remembers_its_agents_attributes() -> None:
     story = waiting()
     story.offer(attributes=[{"name": "rack", "type": "TEXT", "text": {"value": "r1"}}])
@@ -254,7 +243,9 @@ class TestTurns:
     def test_a_held_offer_that_is_rescinded_is_not_used(self) -> None:
         story = waiting(instances=LAUNCHES_PER_TURN + 1)
         room = {"cpus": 1000, "mem": 1_000_000, "disk": 1_000_000}
-        story.tell(OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(200))))
+        story.tell(
+            OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(2 * LAUNCHES_PER_TURN)))
+        )
         held = list(story.world.offers)
         assert held
         for each in held:
@@ -267,7 +258,9 @@ class TestTurns:
     def test_what_was_held_is_not_used_on_the_next_stream(self) -> None:
         story = waiting(instances=LAUNCHES_PER_TURN + 1)
         room = {"cpus": 1000, "mem": 1_000_000, "disk": 1_000_000}
-        story.tell(OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(200))))
+        story.tell(
+            OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(2 * LAUNCHES_PER_TURN)))
+        )
         assert story.world.offers
         story.tell(Disconnected())
         story.subscribe()

@@ -268,7 +268,7 @@ class TestResident:
 
     def test_an_update_that_asks_for_another_reservation_is_refused_and_changes_nothing(self) -> None:
         fields: dict[str, Any] = {"scheduling": {"upgrade": {"maximumOverCapacity": 0}}, "role": "dev"}
-        story = Story()
+        story = Story(principal="ops")
         story.post(definition(volumes=[{"name": "v", "persistent": {"size": 10}}], **fields))
         frame = story.put(definition(volumes=[{"name": "v", "persistent": {"size": 20}}], **fields))
         answer = story.reply(frame)

@@ -6,8 +6,9 @@ import pytest
 
 from scheduler.core.attempts import Refusal
 from scheduler.core.demand import demand
+from scheduler.core.fits import Match
 from scheduler.core.matching import Surroundings, match, unsuitable
-from scheduler.core.resources import Ledger, Match
+from scheduler.core.resources import Ledger
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
 from scheduler.model.records import Agent
@@ -200,16 +201,6 @@ def test_no_resource_of_an_accepted_role_is_told_beside_what_is_missing() -> Non
         Refusal("InsufficientMemory", "64", "0"),
         Refusal("InsufficientDisk", "10", "0"),
     ]
-
-
-def test_a_persistent_volume_needs_a_reservation() -> None:
-    asked = definition(
-        container(volumeMounts=[{"name": "data", "mountPath": "data"}]),
-        volumes=[{"name": "data", "persistent": {"size": 10}}],
-    )
-    refusals = matched(asked, scalar("cpus", 4), scalar("mem", 512), scalar("disk", 100))
-
-    assert refusals == [Refusal("NoCorrespondingReservationFound", "data", "none")]
 
 
 def test_ports_are_told_only_when_everything_else_fits() -> None:

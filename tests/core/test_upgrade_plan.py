@@ -9,8 +9,10 @@ such a one serves nobody and goes at once.
 
 import pytest
 
+from scheduler.core.turn import STARTS_PER_TURN
 from scheduler.core.upgrade import Bounds, Counts, Plan, bounds, plan
 from scheduler.model.definition import Upgrade
+from tests.core.support import Story, definition
 
 
 def policy(minimum: float, over: float) -> Upgrade:
@@ -124,3 +126,14 @@ def test_an_update_never_gets_stuck_and_keeps_to_both_limits(
         if ending:
             ending -= 1
     assert (old, ending, starting, new_ready) == (0, 0, 0, wanted)
+
+
+def test_a_turn_makes_only_so_many_instances_and_the_next_follows_at_once() -> None:
+    story = Story()
+    story.subscribe()
+    story.post(definition(instances=STARTS_PER_TURN + 5))
+    assert len(story.instances) == STARTS_PER_TURN
+    assert story.world.next_deadline() == story.now
+    story.wait(0)
+
+    assert len(story.instances) == STARTS_PER_TURN + 5

@@ -1,16 +1,22 @@
-"""A master with agents that keep their own table of tasks, as far as a scheduler can tell.
+"""A master with agents that keep account of their tasks and resources, as far as a scheduler can tell.
 
 One ordered wire to the scheduler, cut by a disconnection; per task a stream of updates of which the first is sent
-again until it is acknowledged. It has no opinions on what the scheduler should want.
+again until it is acknowledged. It has no opinions on what the scheduler should want, but that what is written on a
+volume is for one instance only.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from scheduler.core.effects import Accept, Acknowledge, Effect, Kill, Reconcile, Revive, SetRoles, Suppress
 from scheduler.core.events import StatusUpdated
+from scheduler.core.ids import instance_of
+from scheduler.core.reservations import kept_for, volume_of
 from scheduler.model.json import Json
 from scheduler.model.records import Condition
+from tests.core import support
+from tests.core.fake_agent import FakeAgent, RefusedError
 
 C = Condition
 _NEXT = {C.PROVISIONED: C.STAGING, C.STAGING: C.STARTING, C.STARTING: C.RUNNING}
@@ -37,7 +43,11 @@ class FakeTask:
 class FakeMesos:
     """Takes the effects of frames, gives events."""
 
-    def __init__(self) -> None:
+    def __init__(self, agents: Iterable[str]) -> None:
+        self.agents = {name: FakeAgent(name, _plenty()) for name in agents}
+        self.offered: dict[str, str] = {}  # offer id -> agent id, on this stream
+        self.exiting: dict[str, str] = {}  # executor id -> agent id, of those with nothing left to run
+        self.homes: dict[str, frozenset[str]] = {}  # instance id -> the volumes that it has written on
         self.tasks: dict[str, FakeTask] = {}
         self.wire: deque[StatusUpdated] = deque()
         self.connected = False
@@ -56,8 +66,8 @@ class FakeMesos:
             return
         for effect in effects:
             match effect:
-                case Accept(operations=operations):
-                    self._accept(operations)
+                case Accept(offer_id=offer_id, operations=operations):
+                    self._accept(self.agents[self.offered.pop(offer_id)], operations, now)
                 case Kill(task_id=task_id):
                     self._kill(task_id, now)
                 case Reconcile(tasks=tasks):
@@ -76,21 +86,36 @@ class FakeMesos:
                 case _:
                     pass
 
-    def _accept(self, operations: tuple[Json, ...]) -> None:
+    def _accept(self, agent: FakeAgent, operations: tuple[Json, ...], now: float) -> None:
         if self.lost_accepts:
             self.lost_accepts -= 1
             return
         for operation in operations:
-            group = operation["launch_group"]
-            executor_id = group["executor"]["executor_id"]["value"]
-            assert executor_id not in {task.group for task in self.tasks.values()}, f"{executor_id} is used twice"
-            for info in group["task_group"]["tasks"]:
-                task_id = info["task_id"]["value"]
-                assert task_id not in self.tasks, f"the master would refuse or die of the task id {task_id}"
-                [role] = {
-                    each["allocation_info"]["role"] for each in (*info["resources"], *group["executor"]["resources"])
-                }
-                self.tasks[task_id] = FakeTask(task_id, info["agent_id"]["value"], executor_id, role)
+            group = operation.get("launch_group")
+            try:
+                agent.apply(operation)
+            except RefusedError as error:
+                for info in group["task_group"]["tasks"] if group else ():
+                    self.wire.append(StatusUpdated(info["task_id"]["value"], C.ERROR, agent.id, None, now, str(error)))
+            else:
+                if group:
+                    self._launch(agent, group)
+
+    def _launch(self, agent: FakeAgent, group: Json) -> None:
+        executor_id = group["executor"]["executor_id"]["value"]
+        assert executor_id not in {task.group for task in self.tasks.values()}, f"{executor_id} is used twice"
+        for info in group["task_group"]["tasks"]:
+            task_id = info["task_id"]["value"]
+            resources = (*info["resources"], *group["executor"]["resources"])
+            assert task_id not in self.tasks, f"the master would refuse or die of the task id {task_id}"
+            assert {kept_for(each) for each in resources} <= {None, instance_of(task_id)}
+            [role] = {each["allocation_info"]["role"] for each in resources}
+            self.tasks[task_id] = FakeTask(task_id, agent.id, executor_id, role)
+        home = self.homes.get(instance_of(task_id))
+        assert home is None or home == self._volumes_of(executor_id, agent), "an instance has lost its volumes"
+
+    def _volumes_of(self, executor_id: str, agent: FakeAgent) -> frozenset[str]:
+        return frozenset(volume.persistence_id for volume in map(volume_of, agent.used[executor_id]) if volume)
 
     def _kill(self, task_id: str, now: float) -> None:
         task = self.tasks.get(task_id)
@@ -125,6 +150,7 @@ class FakeMesos:
     def connect(self) -> None:
         """The scheduler subscribed: a new stream, with every role suppressed."""
         self.connected = True
+        self.offered.clear()
         self.roles, self.offering_to = set(), set()
         self.wire.clear()
 
@@ -132,6 +158,31 @@ class FakeMesos:
         """The stream broke; what was on its way is lost."""
         self.connected = False
         self.wire.clear()
+
+    def offer(self, offer_id: str, agent_id: str, role: str, cpus: float) -> Json:
+        """What an agent has, of what is everyone's so many cpus, is offered to a role."""
+        self.offered[offer_id] = agent_id
+        kept = [each for each in self.agents[agent_id].offered(role) if kept_for(each)]
+        executors = {task.group for task in self.tasks.values() if task.agent_id == agent_id} | {
+            executor_id for executor_id, where in self.exiting.items() if where == agent_id
+        }
+        plain = support.offer(offer_id, agent_id, cpus=cpus, role=role)["resources"]
+        return support.offer(
+            offer_id,
+            agent_id,
+            resources=[*plain[:-1], *self._free_ports(agent_id), *kept],
+            role=role,
+            executor_ids=[{"value": each} for each in sorted(executors)],
+        )
+
+    def _free_ports(self, agent_id: str) -> list[Json]:
+        return [each for each in self.agents[agent_id].offered("*") if each["name"] == "ports" and not kept_for(each)]
+
+    def executors_exit(self) -> None:
+        """Those that have nothing left to run give back what they used."""
+        for executor_id, agent_id in self.exiting.items():
+            self.agents[agent_id].end(executor_id)
+        self.exiting.clear()
 
     def groups(self) -> dict[str, list[FakeTask]]:
         """The living tasks by executor."""
@@ -186,7 +237,19 @@ class FakeMesos:
     def _becomes(self, task: FakeTask, condition: Condition) -> None:
         self._uuids += 1
         task.condition = condition
+        agent = self.agents[task.agent_id]
+        if condition is C.RUNNING and (volumes := self._volumes_of(task.group, agent)):
+            self.homes[instance_of(task.id)] = volumes
+        if condition.terminal:
+            agent.end(task.id)
+            if task.group not in self.groups():
+                self.exiting[task.group] = task.agent_id
         task.unacknowledged.append((f"uuid-{self._uuids}", condition))
 
     def _in_sight(self, task: FakeTask) -> bool:
         return task.agent_id not in self.unreachable
+
+
+def _plenty() -> list[Json]:
+    """As much as nothing here ever uses up."""
+    return [*(support.scalar(name, 1_000_000) for name in ("cpus", "mem", "disk")), support.port_ranges((31000, 31999))]

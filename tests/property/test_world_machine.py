@@ -43,8 +43,9 @@ from tests.property.fake_mesos import FakeMesos
 
 AGENTS = ("A1", "A2", "A3")
 PODS = ("/a", "/b", "/g/c")
+RESIDENT = "/d"
 ROLES = ("*", "web")
-SETTINGS = support.settings()
+SETTINGS = support.settings(principal="ops")
 ENDS = st.sampled_from([Condition.FAILED, Condition.FINISHED, Condition.KILLED])
 FRACTIONS = st.sampled_from([0.0, 0.5, 1.0])
 
@@ -58,7 +59,7 @@ rollouts = st.builds(
     deadline=st.sampled_from([None, None, 30.0]),
 )
 
-definitions = st.builds(
+volatile = st.builds(
     lambda pod_id, role, instances, containers, text, minimum, over, overhead, unreachable, needs: support.definition(
         *(support.container(f"c{number}") for number in range(containers)),
         id=pod_id,
@@ -83,6 +84,30 @@ definitions = st.builds(
     unreachable=STRATEGIES,
     needs=st.sampled_from([(), (), ("/a",)]),
 )
+
+
+residents = st.builds(
+    lambda instances, text, minimum, disks: support.definition(
+        support.container(
+            volumeMounts=[{"name": f"v{number}", "mountPath": f"v{number}"} for number in range(disks)],
+            endpoints=[{"name": "e", "hostPort": 0}],
+        ),
+        id=RESIDENT,
+        role="web",
+        instances=instances,
+        environment={"TEXT": text},
+        volumes=[{"name": f"v{number}", "persistent": {"type": "root", "size": 10}} for number in range(disks)],
+        scheduling={
+            "upgrade": {"minimumHealthCapacity": minimum, "maximumOverCapacity": 0},
+            "unreachableStrategy": "disabled",
+        },
+    ),
+    instances=st.integers(0, 3),
+    text=st.sampled_from("xyz"),
+    minimum=FRACTIONS,
+    disks=st.sampled_from([1, 1, 2]),
+)
+definitions = st.one_of(volatile, residents)
 
 
 OUT_OF_SIGHT = (Standing.AWAY, Standing.INACTIVE)
@@ -119,7 +144,8 @@ class Cluster(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = support.NOON
-        self.mesos = FakeMesos()
+        self.mesos = FakeMesos(AGENTS)
+        self.wiped: set[str] = set()  # ids of instances that users gave up
         self.stored: dict[tuple[type[Record], str], Record] = {}
         self.process = Process(0, ())
         self.processes = [self.process]
@@ -139,6 +165,7 @@ class Cluster(RuleBasedStateMachine):
         if not isinstance(event, InstancesKilled):  # users may do what the strategy does not
             self.keeps_to_the_upgrade_strategy(before)
             self.leaves_alone_what_is_held(before, held)
+        self.gives_up_only_what_users_do(before)
         if crash:
             self.die()
         else:
@@ -192,7 +219,7 @@ class Cluster(RuleBasedStateMachine):
         scaling = before.scaling.model_copy(update={"instances": instances})
         self.put(before.model_copy(update={"scaling": scaling, "environment": {"TEXT": text}}), rollout)
 
-    @rule(pod_id=st.sampled_from(PODS), rollout=rollouts, crash=st.booleans())
+    @rule(pod_id=st.sampled_from((*PODS, RESIDENT)), rollout=rollouts, crash=st.booleans())
     def delete(self, pod_id: str, rollout: Rollout, crash: bool) -> None:
         self.requests += 1
         self.tell(PodDeleted(self.requests, pod_id, rollout), crash=crash)
@@ -208,6 +235,8 @@ class Cluster(RuleBasedStateMachine):
         chosen = data.draw(st.lists(st.sampled_from(sorted(self.world.instances)), min_size=1, max_size=2))
         self.requests += 1
         pod_id = self.world.instances[chosen[0]].pod_id
+        if wipe:
+            self.wiped.update(chosen)
         self.tell(InstancesKilled(self.requests, pod_id, tuple(chosen), wipe), crash=crash)
 
     @precondition(lambda self: self.world.deployments)
@@ -242,9 +271,18 @@ class Cluster(RuleBasedStateMachine):
         for agent in agents:
             if agent not in self.mesos.unreachable:
                 self.offers += 1
-                offers.append(support.offer(f"O{self.offers}", agent, cpus=cpus, role=role))
+                offers.append(self.mesos.offer(f"O{self.offers}", agent, role, cpus))
         self.mesos.lost_accepts = int(lost == 0)
         self.tell(OffersReceived(tuple(offers)), crash=crash == 0)
+
+    @rule(agent=st.sampled_from(AGENTS), kind=st.sampled_from(["RESERVE", "CREATE", "DESTROY", "UNRESERVE"]))
+    def forbid(self, agent: str, kind: str) -> None:
+        """An operator's ACLs let something be done no more, or again."""
+        self.mesos.agents[agent].refuses ^= {kind}
+
+    @rule()
+    def executors_exit(self) -> None:
+        self.mesos.executors_exit()
 
     @rule(number=st.integers(1, 20))
     def rescind(self, number: int) -> None:
@@ -281,6 +319,7 @@ class Cluster(RuleBasedStateMachine):
     def go_well(self, rounds: int = 1) -> None:
         """Nothing is lost for a while: what wants to be launched is, and comes up."""
         for _ in range(rounds):
+            self.mesos.executors_exit()
             for role in sorted(self.mesos.offering_to):
                 self.offer(list(AGENTS), role=role)
             for group in sorted(self.mesos.groups()):
@@ -317,7 +356,17 @@ class Cluster(RuleBasedStateMachine):
     @invariant()
     def indexes_are_those_of_the_records(self) -> None:
         rebuilt = World(SETTINGS, 0, self.stored.values())
-        for name in ("framework", "pods", "definitions", "instances", "deployments", "tasks", "placed", "deploying"):
+        for name in (
+            "framework",
+            "pods",
+            "definitions",
+            "instances",
+            "deployments",
+            "tasks",
+            "placed",
+            "deploying",
+            "freeing",
+        ):
             assert getattr(rebuilt, name) == getattr(self.world, name), name
         assert _sets(rebuilt.waiting) == _sets(self.world.waiting)
         assert rebuilt.roles() == self.world.roles()
@@ -378,6 +427,8 @@ class Cluster(RuleBasedStateMachine):
         """What a frame starts and ends stays within the two fractions of the definition."""
         for pod in self.world.pods.values():
             definition = self.world.current(pod)
+            if definition.resident:
+                continue  # its instances are restarted where they are
             wanted, policy = definition.scaling.instances, definition.scheduling.upgrade
             fewest = ceil(wanted * policy.minimum_health_capacity)
             capacity = floor(wanted * (1 + policy.maximum_over_capacity))
@@ -413,6 +464,24 @@ class Cluster(RuleBasedStateMachine):
                 ended = [each for each in self.world.instances_of(pod_id) if self.was_ended(each, before)]
                 assert not any(self.was_ready(each, before) for each in ended)
 
+    def gives_up_only_what_users_do(self, before: dict[str, Instance]) -> None:
+        """What has been written on is given up only where a user wiped the instance or removed its pod."""
+        for each in self.world.instances.values():
+            was = before.get(each.id)
+            if each.goal is Goal.DECOMMISSIONED and was is not None and was.goal is not Goal.DECOMMISSIONED:
+                assert each.id not in self.mesos.homes or each.id in self.wiped or each.pod_id not in self.world.pods
+
+    @invariant()
+    def no_volume_is_destroyed_that_somebody_wants(self) -> None:
+        """Nor forgotten: whoever has written on some knows it."""
+        there = {each for agent in self.mesos.agents.values() for each in agent.volumes}
+        for instance in self.world.instances.values():
+            home = self.mesos.homes.get(instance.id)
+            if home is not None and instance.goal is not Goal.DECOMMISSIONED:
+                assert home <= there
+                assert instance.reservation is not None
+                assert {each.persistence_id for each in instance.reservation.volumes} == home
+
     def wanted(self, pod: Pod) -> list[Instance]:
         """The pod's instances that are to run."""
         return [each for each in self.world.instances_of(pod.id) if each.goal is Goal.RUNNING]
@@ -445,6 +514,9 @@ class Cluster(RuleBasedStateMachine):
             self.connect()
         for agent in sorted(self.mesos.unreachable):
             self.mesos.heal(agent, self.now)
+        for agent in self.mesos.agents.values():
+            agent.refuses.clear()
+        self.users_want_it_done()
         for _ in range(60):
             self.users_want_it_done()
             self.go_well()
@@ -455,6 +527,8 @@ class Cluster(RuleBasedStateMachine):
             f"still not as asked: {self.world.pods} {self.world.deployments} {self.world.instances}"
         )
         tasks = [task for each in self.world.instances.values() for task in each.tasks]
+        kept = {owner for agent in self.mesos.agents.values() for owner in agent.kept()}
+        assert kept == {each.id for each in self.world.instances.values() if each.reservation is not None}
         assert sorted(self.mesos.tasks) == sorted(task.id for task in tasks if not task.condition.terminal)
         for process in self.processes:
             process.assert_replays()
@@ -471,11 +545,16 @@ class Cluster(RuleBasedStateMachine):
     def is_as_asked(self) -> bool:
         """Whether every pod runs the asked number of current instances, and nothing else is there."""
         asked = {pod.id: self.world.current(pod).scaling.instances for pod in self.world.pods.values()}
-        return len(self.world.instances) == sum(asked.values()) and all(
+        there = [each for each in self.world.instances.values() if not self.rests(each)]
+        return len(there) == sum(asked.values()) and all(
             condition(each) is Condition.RUNNING and each.config_version == self.world.pods[each.pod_id].config_version
-            for each in self.world.instances.values()
+            for each in there
             if each.pod_id in asked
         )
+
+    def rests(self, instance: Instance) -> bool:
+        """Whether it is stopped and kept with its volumes."""
+        return self.world.standing(instance.id) is Standing.STOPPED and instance.pod_id in self.world.pods
 
 
 def _sets(index: dict[str, dict[str, None]]) -> dict[str, set[str]]:

@@ -35,7 +35,9 @@ def broken_update(before: PodDefinition, after: PodDefinition) -> Iterator[Probl
         yield Problem("/role", f"cannot be changed by an update: what is reserved is reserved for {before.role}")
     for name in ("cpus", "mem", "disk", "gpus"):
         if _total(before, name) != _total(after, name):
-            yield Problem("/pod(0)", f"the sum of the containers' {name} cannot be changed: it is reserved")
+            yield Problem(
+                "/pod(0)", f"the sum of the containers' and executor's {name} cannot be changed: it is reserved"
+            )
     if _host_ports(before) != _host_ports(after):
         yield Problem("/pod(0)", "host ports cannot be changed, added or removed by an update")
     if after.scheduling.upgrade.maximum_over_capacity != 0:
@@ -49,8 +51,11 @@ def _persistent_volumes(definition: PodDefinition) -> list[Volume]:
 
 def _total(definition: PodDefinition, name: str) -> float:
     asked: list[float] = [getattr(container.resources, name) for container in definition.containers]
-    return round(sum(asked), 3)  # Mesos counts in thousandths
+    overhead: float = getattr(definition.executor_resources, name, 0)
+    return round(sum(asked, overhead), 3)  # Mesos counts in thousandths
 
 
-def _host_ports(definition: PodDefinition) -> set[int | None]:
-    return {endpoint.host_port for container in definition.containers for endpoint in container.endpoints}
+def _host_ports(definition: PodDefinition) -> list[int]:
+    """They are reserved too, those that may be any among them."""
+    asked = [endpoint.host_port for container in definition.containers for endpoint in container.endpoints]
+    return sorted(port for port in asked if port is not None)

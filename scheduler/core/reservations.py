@@ -1,0 +1,101 @@
+"""What an agent keeps for one instance, in Mesos' words: reserved resources, volumes on them, and the way back.
+
+A reservation says by its labels, which are Marathon's, for which instance of which framework it is. Nobody else may
+use what carries them. Each operation is for one provider of resources only, the agent itself or another: Mesos refuses
+mixed ones.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from scheduler.core import messages
+from scheduler.model.json import Json
+from scheduler.model.records import LocalVolume
+
+_FRAMEWORK = "marathon_framework_id"
+_INSTANCE = "marathon_task_id"
+
+
+def kept_for(resource: Json) -> str | None:
+    """The instance, or Marathon's task, that a resource is kept for; None: for none in particular."""
+    return _labels(resource).get(_INSTANCE) if "reservations" in resource else None
+
+
+def kept_by(resource: Json) -> str | None:
+    """The framework that has it kept."""
+    return _labels(resource).get(_FRAMEWORK)
+
+
+def volume_of(resource: Json) -> LocalVolume | None:
+    """The volume that lies on a resource, if one does."""
+    disk = resource.get("disk", {})
+    if "persistence" not in disk:
+        return None
+    return LocalVolume(disk["volume"]["container_path"], disk["persistence"]["id"])
+
+
+def reserved(resource: Json, role: str, principal: str | None, framework_id: str, instance_id: str) -> Json:
+    """A resource that is everyone's, as it is once it is kept for an instance."""
+    reservation = {
+        "type": "DYNAMIC",
+        "role": role,
+        **_owned_by(principal),
+        "labels": messages.labels({_FRAMEWORK: framework_id, _INSTANCE: instance_id}),
+    }
+    return {**{key: value for key, value in resource.items() if key != "role"}, "reservations": [reservation]}
+
+
+def with_volume(resource: Json, volume: LocalVolume, principal: str | None) -> Json:
+    """A reserved disk, as it is once the volume lies on it."""
+    where = {
+        "persistence": {"id": volume.persistence_id, **_owned_by(principal)},
+        "volume": {"container_path": volume.name, "mode": "RW"},
+    }
+    return {**resource, "disk": {**resource.get("disk", {}), **where}}
+
+
+def making(resources: Iterable[Json], volumes: Iterable[Json]) -> tuple[Json, ...]:
+    """The operations that reserve these resources, and lay these volumes on some of them."""
+    return (
+        *(_operation("RESERVE", "resources", each) for each in _by_provider(resources)),
+        *(_operation("CREATE", "volumes", each) for each in _by_provider(volumes)),
+    )
+
+
+def giving_back(resources: Sequence[Json]) -> tuple[Json, ...]:
+    """The operations that destroy the volumes on these resources, with all that is in them, and unreserve them."""
+    volumes = [each for each in resources if volume_of(each) is not None]
+    return (
+        *(_operation("DESTROY", "volumes", each) for each in _by_provider(volumes)),
+        *(_operation("UNRESERVE", "resources", each) for each in _by_provider(map(_without_volume, resources))),
+    )
+
+
+def _without_volume(resource: Json) -> Json:
+    if volume_of(resource) is None:
+        return resource
+    disk = {key: value for key, value in resource["disk"].items() if key not in ("persistence", "volume")}
+    bare = {key: value for key, value in resource.items() if key != "disk"}
+    return {**bare, "disk": disk} if disk else bare
+
+
+def _by_provider(resources: Iterable[Json]) -> Iterable[list[Json]]:
+    groups: dict[str, list[Json]] = {}
+    for resource in resources:
+        groups.setdefault(resource.get("provider_id", {}).get("value", ""), []).append(resource)
+    return groups.values()
+
+
+def _operation(kind: str, members: str, resources: list[Json]) -> Json:
+    return {"type": kind, kind.lower(): {members: resources}}
+
+
+def _owned_by(principal: str | None) -> Json:
+    return {} if principal is None else {"principal": principal}
+
+
+def _labels(resource: Json) -> dict[str, str]:
+    return {
+        label["key"]: label.get("value", "")
+        for reservation in resource.get("reservations", ())
+        for label in reservation.get("labels", {}).get("labels", ())
+    }
