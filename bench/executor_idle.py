@@ -8,12 +8,14 @@ import psutil
 
 from bench.executor_memory import wait_until
 from bench.local import local_scheduler
+from bench.report import Report
 from scheduler.cli.local import LocalScheduler
 from scheduler.model.json import Json
 
 NAME = "executor-idle"
-HELP = "what an executor costs while nothing happens"
+HELP = "the CPU time of an executor that only checks"
 
+_AT_MOST_PERCENT = 0.2  # of a core
 _CONTAINERS = 5
 _SETTLE_SECONDS = 5.0
 _WATCH_SECONDS = 60.0
@@ -27,10 +29,10 @@ def add_options(_parser: argparse.ArgumentParser) -> None:
 def run(_options: argparse.Namespace, say: Callable[[str], None]) -> None:
     """On a local Mesos."""
     with local_scheduler(say) as scheduler:
-        measure(scheduler, say)
+        measure(scheduler, Report(say))
 
 
-def measure(scheduler: LocalScheduler, say: Callable[[str], None]) -> None:
+def measure(scheduler: LocalScheduler, report: Report) -> None:
     """A pod of five containers for a minute, each checked every 10 s: first over HTTP, then by a command inside."""
     for kind in ("http", "exec"):
         pod_id = f"/idle/{kind}"
@@ -42,7 +44,12 @@ def measure(scheduler: LocalScheduler, say: Callable[[str], None]) -> None:
         time.sleep(_WATCH_SECONDS)
         after = process.cpu_times()
         used = after.user + after.system - before.user - before.system
-        say(f"{_CONTAINERS} containers, {kind} health checks: {100 * used / _WATCH_SECONDS:.2f} % of a core")
+        report.bar(
+            f"{_CONTAINERS} containers, {kind} health checks",
+            "% of a core",
+            100 * used / _WATCH_SECONDS,
+            at_most=_AT_MOST_PERCENT,
+        )
         scheduler.client.remove(pod_id)
 
 

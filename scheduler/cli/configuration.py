@@ -1,5 +1,6 @@
 """What a scheduler is started with, and how ``/v2/info`` tells it."""
 
+import re
 from dataclasses import asdict, dataclass
 
 from scheduler.api.access import EVERYONE, Access
@@ -53,12 +54,17 @@ class Serving:
     log_level: str = "info"
 
 
+def without_password(url: str) -> str:
+    """A URL, or what is none, without the user and the password that a URL may name."""
+    return re.sub("//[^/]*@", "//", url)
+
+
 def configuration(serving: Serving, identity: FrameworkIdentity) -> dict[str, str | int | float | bool | None]:
     """The options under Marathon's names, as far as it has them; no secret among them."""
     settings = serving.settings
     values = asdict(settings)
     return {
-        "master": serving.master,
+        "master": without_password(serving.master),
         "framework_name": identity.name,
         "mesos_role": settings.role,
         "new_group_enforce_role": settings.new_group_enforce_role.value,

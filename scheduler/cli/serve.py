@@ -22,7 +22,7 @@ from fastapi import FastAPI
 from scheduler.api.app import create_app
 from scheduler.api.info import ServerInfo
 from scheduler.api.inside.guard import Guard
-from scheduler.cli.configuration import Serving, configuration
+from scheduler.cli.configuration import Serving, configuration, without_password
 from scheduler.cli.errors import CommandError
 from scheduler.cli.features import without_effect
 from scheduler.core.events import Event
@@ -99,8 +99,9 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
     shell = Shell(world, step, store, driver, bus=Bus(store.tail()), meter=metrics)
     metrics.watch("podexec.loop.inbox.gauge", "Events that wait for the loop", lambda: shell.waiting)
     info = ServerInfo(identity.name, version("podexec"), advertised, configuration(serving, identity))
+    master = without_password(serving.master)
     structlog.get_logger("scheduler").info(
-        "serving", url=f"http://{advertised}", master=serving.master, store=serving.store, pods=len(world.pods)
+        "serving", url=f"http://{advertised}", master=master, store=serving.store, pods=len(world.pods)
     )
     for feature in without_effect(serving.settings.features):
         structlog.get_logger("scheduler").info("a feature was enabled that has no effect here", feature=feature)

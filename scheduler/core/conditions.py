@@ -1,10 +1,13 @@
-"""What an instance comes to, derived from its tasks: its condition, its health, how far it is. Stored nowhere."""
+"""What an instance comes to, derived from its tasks: its condition, its health, how far it is. Stored nowhere.
+
+How a container ended that is not essential says nothing of its instance.
+"""
 
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from scheduler.model.definition import PodDefinition
-from scheduler.model.records import Condition, Instance
+from scheduler.model.records import Condition, Instance, Task
 
 # An instance takes the condition that comes first here among its tasks'.
 _PRECEDENCE = (
@@ -30,9 +33,9 @@ def condition(instance: Instance) -> Condition:
     """The condition of the instance as a whole."""
     if not instance.tasks:
         return Condition.SCHEDULED
-    found = instance.tasks[0].condition
+    found = Condition.KILLED  # the last in precedence
     for task in instance.tasks:
-        if RANK[task.condition] < RANK[found]:
+        if RANK[task.condition] < RANK[found] and not _is_of_no_account(task):
             found = task.condition
     if found is Condition.UNREACHABLE and instance.inactive:
         return Condition.UNREACHABLE_INACTIVE
@@ -47,9 +50,13 @@ def health(instance: Instance) -> bool | None:
             if task.healthy is False:
                 return False
             healthy = healthy or task.healthy
-        elif task.condition is not Condition.FINISHED:
+        elif task.condition is not Condition.FINISHED and not _is_of_no_account(task):
             return None
     return healthy
+
+
+def _is_of_no_account(task: Task) -> bool:
+    return not task.essential and task.condition.terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +64,11 @@ class Checks:
     """What has to be found of an instance that runs before it counts as one that does its work.
 
     Attributes:
-        health: whether a container has a health check.
+        health: the containers that have a health check.
         readiness: the containers that say themselves when they can be used.
     """
 
-    health: bool = False
+    health: frozenset[str] = frozenset()
     readiness: frozenset[str] = frozenset()
 
 
@@ -71,7 +78,7 @@ UNCHECKED = Checks()
 def checks(definition: PodDefinition) -> Checks:
     """What instances of a definition are checked for."""
     return Checks(
-        health=any(container.every_health_check for container in definition.containers),
+        health=frozenset(container.name for container in definition.containers if container.every_health_check),
         readiness=frozenset(
             container.name for container in definition.containers if container.readiness_check or container.check
         ),
@@ -79,16 +86,24 @@ def checks(definition: PodDefinition) -> Checks:
 
 
 def ready(instance: Instance, asked: Checks) -> bool:
-    """Whether the instance does its work: it runs and, as far as it is checked, it is healthy and can be used."""
+    """Whether the instance does its work: it runs and, as far as it is checked, it is healthy and can be used.
+
+    Unlike in ``health``, of no container this is believed before its own check has spoken: by it an update decides that
+    what ran before may go.
+    """
     if condition(instance) is not Condition.RUNNING:
         return False
-    if asked.health and health(instance) is not True:
+    if any(task.condition is Condition.KILLED and task.essential for task in instance.tasks):
+        return False  # the executor is ending the others
+    if not asked.health and not asked.readiness:
+        return True
+    return all(task.condition.terminal or _passes(task, asked) for task in instance.tasks)
+
+
+def _passes(task: Task, asked: Checks) -> bool:
+    if task.container in asked.health and task.healthy is not True:
         return False
-    return not asked.readiness or all(
-        task.ready is True or task.condition is Condition.FINISHED
-        for task in instance.tasks
-        if task.container in asked.readiness
-    )
+    return task.container not in asked.readiness or task.ready is True
 
 
 def task_state(of: Condition) -> str:
@@ -109,10 +124,10 @@ class Phase(Enum):
     __hash__ = object.__hash__
 
     WAITING = auto()  # not launched
-    ALIVE = auto()
+    ALIVE = auto()  # its containers run, are about to, or have finished; those that are not essential, in whatever way
     AWAY = auto()  # out of reach of the master: perhaps alive
     ENDING = auto()  # a container failed or was killed; its executor is ending the others
-    ENDED = auto()
+    ENDED = auto()  # all its containers have ended
 
 
 def phase(instance: Instance) -> Phase:
@@ -123,7 +138,7 @@ def phase(instance: Instance) -> Phase:
     for task in instance.tasks:
         if task.condition.terminal:
             ended += 1
-            failed += task.condition is not Condition.FINISHED
+            failed += task.essential and task.condition is not Condition.FINISHED
         elif task.condition is Condition.UNREACHABLE:
             away += 1
     if ended == len(instance.tasks):

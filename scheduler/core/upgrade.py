@@ -16,8 +16,6 @@ from scheduler.core.world import Due, World
 from scheduler.model.definition import PodDefinition, Upgrade
 from scheduler.model.records import Deployment, Goal, Instance, Pod
 
-STARTS_PER_TURN = 1000  # so that a pod of a hundred thousand instances holds nothing up
-
 _WANTED = (Standing.READY, Standing.UNREADY)
 
 
@@ -214,9 +212,10 @@ def _start(turn: Turn, pod: Pod, definition: PodDefinition, count: int) -> None:
     """Wake instances that were stopped and whose volumes are kept, and make new ones."""
     if count <= 0:
         return
-    if count > STARTS_PER_TURN:
-        count = STARTS_PER_TURN
+    if count > turn.starts_left:  # the rest in the next turn, which follows at once
+        count = turn.starts_left
         turn.world.at(turn.now, Due.ADVANCE, pod.id)
+    turn.starts_left -= count
     stopped = _stopped(turn, pod) if definition.resident else []
     for instance in stopped[:count]:
         _wake(turn, pod, instance)

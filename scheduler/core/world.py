@@ -95,6 +95,7 @@ class World:
         self.attempts: dict[str, Attempt] = {}  # by queue: what became of the offers it was tried on
         self.kills: dict[str, float] = {}  # instance id -> when its kills go out again
         self.doubts: dict[str, float] = {}  # instance id -> by when what is kept for it is seen, if it is there
+        self.given_back: dict[str, float] = {}  # instance id -> when what is kept for it may be given back once more
         self.strangers: set[str] = set()  # instance ids told of, for which agents keep what nobody here asked for
         self._of_pod: dict[str, dict[str, None]] = {}
         self._versions: dict[str, dict[str, None]] = {}

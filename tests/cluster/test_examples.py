@@ -25,6 +25,7 @@ OUTPUT: dict[str, dict[str, str]] = {
     "hello.json": {},
     "host-volume.json": {"lister": "read-only"},
     "init-container.yaml": {"server": "made before the server"},
+    "persistent-volume.json": {"counter": "start number 1"},
     "port-environment.json": {"web": "as for apps"},
     "ports.yaml": {"client": "200"},
     "readiness.yaml": {"client": "200"},

@@ -87,6 +87,28 @@ def test_ready_is_running_and_where_there_is_a_health_check_healthy(
     assert ready(one, checks(CHECKED)) is checked
 
 
+CHECK: Json = {"healthCheck": {"exec": {"command": {"shell": "true"}}}}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ((C.RUNNING, True), (C.RUNNING, True), True),
+        ((C.RUNNING, True), (C.RUNNING, None), False),
+        ((C.RUNNING, None), (C.RUNNING, True), False),
+        ((C.RUNNING, True), (C.RUNNING, False), False),
+        ((C.RUNNING, True), (C.FINISHED, None), True),
+    ],
+)
+def test_of_several_health_checks_each_has_to_have_been_passed(
+    first: tuple[Condition, bool | None], second: tuple[Condition, bool | None], expected: bool
+) -> None:
+    asked = checks(definition(container("a", **CHECK), container("b", **CHECK), container("c")))
+    told = [task(state, name, healthy=healthy) for name, (state, healthy) in zip("ab", (first, second), strict=True)]
+
+    assert ready(instance(*told, task(C.RUNNING, "c")), asked) is expected
+
+
 ASKED: dict[str, Json] = {
     "readinessCheck": {"exec": {"command": {"shell": "true"}}},
     "check": {"exec": {"command": {"shell": "true"}}},
@@ -128,3 +150,18 @@ def test_the_phase_of_an_incarnation(tasks: list[Condition], expected: Phase) ->
 
 def test_every_goal_and_phase_has_an_action() -> None:
     assert set(ACTIONS) == set(itertools.product(Goal, Phase))
+
+
+@pytest.mark.parametrize("end", [C.FAILED, C.KILLED, C.FINISHED])
+def test_how_a_container_ends_that_is_not_essential_says_nothing_of_its_instance(end: Condition) -> None:
+    one = instance(task(C.RUNNING, "main"), task(end, "side", essential=False))
+
+    assert condition(one) is C.RUNNING
+    assert phase(one) is Phase.ALIVE
+    assert ready(one, checks(definition()))
+
+
+def test_an_instance_whose_essential_containers_ended_has_their_condition() -> None:
+    one = instance(task(C.KILLED, "main"), task(C.FAILED, "side", essential=False))
+
+    assert (condition(one), phase(one)) == (C.KILLED, Phase.ENDED)

@@ -23,6 +23,7 @@ KEPT = Reservation(Agent("A1", "a1.example"), (), confirmed=True, since=NOON)
         ([C.RUNNING, C.RUNNING], Goal.RUNNING, {}, S.READY),
         ([C.RUNNING, C.FINISHED], Goal.RUNNING, {}, S.READY),
         ([C.RUNNING, C.FAILED], Goal.RUNNING, {}, S.UNREADY),
+        ([C.RUNNING, C.KILLED], Goal.RUNNING, {}, S.UNREADY),
         ([C.RUNNING], Goal.RUNNING, {"killing": True}, S.UNREADY),
         ([C.UNREACHABLE], Goal.RUNNING, {}, S.UNREADY),
         ([C.UNREACHABLE], Goal.RUNNING, {"inactive": True}, S.INACTIVE),
@@ -52,7 +53,7 @@ def test_standings(tasks: list[Condition], goal: Goal, fields: dict[str, Any], e
 def test_one_that_is_checked_is_ready_when_it_is_healthy(healthy: bool | None, expected: Standing) -> None:
     of = instance(task(C.RUNNING, healthy=healthy))
 
-    assert standing(of, Checks(health=True)) is expected
+    assert standing(of, Checks(health=frozenset({"main"}))) is expected
     assert standing(of, UNCHECKED) is S.READY
 
 

@@ -9,7 +9,8 @@ such a one serves nobody and goes at once.
 
 import pytest
 
-from scheduler.core.upgrade import STARTS_PER_TURN, Bounds, Counts, Plan, bounds, plan
+from scheduler.core.turn import STARTS_PER_TURN
+from scheduler.core.upgrade import Bounds, Counts, Plan, bounds, plan
 from scheduler.model.definition import Upgrade
 from tests.core.support import Story, definition
 
