@@ -400,6 +400,7 @@ class Cluster(RuleBasedStateMachine):
         launchable = {queue for queues in self.world.launchable.values() for queue in queues}
         for queue, waiting in self.world.waiting.items():
             assert len({self.world.instances[each].role for each in waiting}) == 1
+            assert {self.world.instances[each].pod_id for each in waiting} <= self.world.pods.keys()
             assert queue in launchable or self.world.delays[queue].until > self.now - 400
         assert launchable <= self.world.waiting.keys()
 
