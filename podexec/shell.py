@@ -21,7 +21,7 @@ from podexec.journal import Journal
 from podexec.pod import Pod
 from podexec.settings import Settings
 from podexec.status import task_status
-from podexec.wire import ExecutorData, WireError
+from podexec.wire import ExecutorData, UsageAnswer, UsageQuestion, WireError
 from podexec.worker import Worker, run_thread
 
 Json = dict[str, Any]
@@ -141,6 +141,20 @@ class Shell:
 
     def acknowledged(self) -> None:
         self._inbox.put(ev.Ticked())
+
+    def message_received(self, data: str) -> None:
+        try:
+            question = UsageQuestion.decode(data)
+        except WireError as error:
+            self._log.info("a framework message was ignored", why=str(error))
+            return
+        run_thread("usage", lambda: self._tell_usage(question.number))
+
+    def _tell_usage(self, number: int) -> None:
+        from podexec.usage import usage  # noqa: PLC0415 - most executors are never asked
+
+        containers = {c.id: c.spec.task_id for c in self._pod.containers.values() if c.alive}
+        self._driver.send_message(UsageAnswer(number, time.time(), usage(containers)).encode())
 
     # -- effects -----------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from localmesos import Cluster
 from localmesos.images import make_busybox_image
 from scheduler.cli.local import build_executor
 from tests.cluster.support import PODEXEC, Scheduler
+from tests.cluster.user import User
 
 # A scheduler whose pods have executors of that kind.
 Schedulers = Callable[[str], Scheduler]
@@ -73,6 +74,13 @@ def scheduler(shared_schedulers: Schedulers, executor_kind: str) -> Iterator[Sch
 
 
 @pytest.fixture
+def user(scheduler: Scheduler) -> Iterator[User]:
+    """Somebody who uses the shared scheduler."""
+    with User(scheduler.client.url, scheduler.tail) as user:
+        yield user
+
+
+@pytest.fixture
 def own_schedulers(cluster: Cluster, executor: Path, tmp_path: Path) -> Iterator[Schedulers]:
     """Makes schedulers that the test may kill and start as it likes; their pods are removed with them."""
     made: list[Scheduler] = []
@@ -101,5 +109,4 @@ def own_scheduler(own_schedulers: Schedulers, executor_kind: str) -> Scheduler:
 
 def remove_pods(scheduler: Scheduler) -> None:
     """And wait until they are gone."""
-    for pod in scheduler.pods():
-        scheduler.remove(pod["id"])
+    scheduler.remove(*(pod["id"] for pod in scheduler.pods()))

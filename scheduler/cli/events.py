@@ -41,11 +41,11 @@ def _follow(client: "Client", kinds: Sequence[str], since: int | None) -> "Itera
     """The events, over interruptions. Raises ApiError if there is no scheduler to begin with."""
     from scheduler.cli.client import ApiError, RefusedError
 
-    connected = False
+    connected = lost = False
     while True:
         try:
             for event in client.events(kinds, since):
-                connected = True
+                connected, lost = True, False
                 since = event.number
                 yield event
             connected = True
@@ -54,7 +54,9 @@ def _follow(client: "Client", kinds: Sequence[str], since: int | None) -> "Itera
         except ApiError:
             if not connected:
                 raise
-        typer.echo("the stream ended; trying again", err=True)
+        if not lost:
+            typer.echo("the stream ended; trying again", err=True)
+            lost = True
         time.sleep(_RETRY)
 
 

@@ -29,6 +29,7 @@ from scheduler.core.events import Event
 from scheduler.core.step import step
 from scheduler.core.world import World
 from scheduler.inside import Edge
+from scheduler.inside.executors import Executors
 from scheduler.inside.master import Leader
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Driver
@@ -70,6 +71,9 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
     def failed(error: BaseException) -> None:
         shell.fail_threadsafe(error)
 
+    def heard(message: str) -> None:
+        executors.heard(message)
+
     identity = serving.identity
     host = advertised.rpartition(":")[0]
     identity = replace(
@@ -88,7 +92,9 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
         credentials=serving.credentials,
         tls=serving.tls,
         secrets=source,
+        messages=heard,
     )
+    executors = Executors(driver.tell_executor)
     metrics = Metrics(world)
     shell = Shell(world, step, store, driver, bus=Bus(store.tail()), meter=metrics)
     metrics.watch("podexec.loop.inbox.gauge", "Events that wait for the loop", lambda: shell.waiting)
@@ -101,7 +107,7 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
         structlog.get_logger("scheduler").info("a feature was enabled that has no effect here", feature=feature)
     with _told_to_stop() as told:
         guard = Guard(serving.allowed_inside)
-        edge = _edge(serving, world)
+        edge = _edge(serving, world, executors)
         app = create_app(
             shell,
             world,
@@ -118,7 +124,7 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
             await edge.close()
 
 
-def _edge(serving: Serving, world: World) -> Edge:
+def _edge(serving: Serving, world: World, executors: Executors) -> Edge:
     """The way into containers, by the master that leads at the time."""
 
     def leader() -> Leader:
@@ -127,7 +133,7 @@ def _edge(serving: Serving, world: World) -> Edge:
         return Leader(address, framework.id if framework is not None else None)
 
     credentials = serving.credentials or Credentials()
-    return Edge(leader, credentials, serving.agent_credentials or Credentials(), serving.tls)
+    return Edge(leader, credentials, serving.agent_credentials or Credentials(), serving.tls, executors)
 
 
 def _server(app: FastAPI) -> uvicorn.Server:

@@ -195,6 +195,7 @@ def placed(waiting: Instance, definition: PodDefinition, agent: Agent, taken: Ma
                 condition=Condition.PROVISIONED,
                 staged_at=now,
                 since=now,
+                essential=container.essential is not False,
             )
             for container in definition.containers
         ),

@@ -29,6 +29,7 @@ from scheduler.model.json import Json
 from scheduler.model.records import Agent, Condition, Goal, Instance, LocalVolume, Reservation
 
 _STARTED = (Condition.STARTING, Condition.RUNNING)
+_INVALID = "REASON_TASK_GROUP_INVALID"
 _NEVER_STARTED = (Condition.ERROR, Condition.DROPPED)
 
 
@@ -58,11 +59,10 @@ class Residents:
         ``placement``: of the other instances.
         """
         found = self._kept.pop(instance.id, [])
-        if not found and is_unconfirmed(instance) and self._is_gone(instance):
-            self._turn.note(
-                "warning", "what was to be reserved is not there", pod_id=instance.pod_id, instance_id=instance.id
-            )
-            self._turn.put(replace(instance, reservation=None))
+        has_volumes = any(_volumes(resources) for _, resources in found)
+        if is_unconfirmed(instance) and not has_volumes and self._is_gone(instance):
+            self._begin_anew(instance, found)
+            return
         for on, resources in found:
             yield on, self._launch_at_home(instance, definition, demand, placement, on, resources)
 
@@ -100,8 +100,16 @@ class Residents:
         doubt(turn, instance)
         turn.world.given_back[instance.id] = turn.world.doubts[instance.id]
 
+    def _begin_anew(self, instance: Instance, found: list[tuple[OpenOffer, list[Json]]]) -> None:
+        """Its volumes were never made; what was reserved for them all the same is given back."""
+        for on, resources in found:
+            on.operations.extend(giving_back(resources))
+        text = "the volumes that were to be made are not there"
+        self._turn.note("warning", text, pod_id=instance.pod_id, instance_id=instance.id)
+        self._turn.put(replace(instance, reservation=None))
+
     def _is_gone(self, instance: Instance) -> bool:
-        """Whether its agent offers what it has, and nothing is in it any more of what was kept for the instance."""
+        """Whether its agent offers what it has, at a time when all that is kept for the instance should be in it."""
         reservation = instance.reservation
         if reservation is None or not _is_overdue(self._turn, instance):
             return False
@@ -229,7 +237,7 @@ def never_began(instance: Instance) -> bool:
 
 def give_up(turn: Turn, instance: Instance) -> None:
     """Another instance tries instead; should something be kept for this one all the same, it is given back."""
-    if any(task.condition is Condition.ERROR for task in instance.tasks):
+    if any(task.reason == _INVALID for task in instance.tasks):
         turn.note(
             "warning",
             "Mesos refused to launch on what was to be reserved: does it let the principal reserve resources for the "

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from podexec.wire import run_before
 from scheduler.inside.agent import Agents
+from scheduler.inside.executors import Executors
 from scheduler.inside.http import Http
 from scheduler.inside.master import Leader, Master
 from scheduler.inside.sessions import Sessions
@@ -26,10 +27,12 @@ class Edge:
         credentials: Credentials,
         agent_credentials: Credentials,
         tls: Tls | None,
+        executors: Executors,
     ) -> None:
         self._http = Http(tls)
         self._master = Master(self._http, leader, credentials)
         self._agents = Agents(self._http, agent_credentials)
+        self._executors = executors
         self._sessions = Sessions(self._http, self._agents)
 
     async def run_of(self, task_id: str) -> Run:
@@ -59,10 +62,21 @@ class Edge:
         return self._sessions.session(run, command, size, term)
 
     async def usage(self, run: Run) -> dict[str, Usage]:
-        """What is measured for the run's pod."""
-        return await self._agents.usage(run)
+        """What is measured for the run's pod. Agents without cgroups measure whole pods only; executors know more."""
+        used = await self._agents.usage(run)
+        if all(usage.cpu_seconds is not None for usage in used.values()):
+            return used
+        told = await self._executors.usage(run)
+        return {container: _together(usage, told.get(container)) for container, usage in used.items()}
 
     async def close(self) -> None:
         """Leave nothing behind on agents, and end all connections."""
         await self._sessions.close()
         await self._http.close()
+
+
+def _together(measured: Usage, told: Usage | None) -> Usage:
+    """What the agent measures, or else the executor; limits the agent knows."""
+    if told is None or measured.cpu_seconds is not None:
+        return measured
+    return replace(told, cpus_limit=measured.cpus_limit, memory_limit_bytes=measured.memory_limit_bytes)

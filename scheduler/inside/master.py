@@ -49,7 +49,9 @@ class Master:
         executor = f"/frameworks/{leader.framework_id}/executors/{task['executor_id']}/runs/latest"
         return Run(
             agent=agent,
+            agent_id=task["slave_id"],
             agent_url=agent_url,
+            executor_id=task["executor_id"],
             container_id=container_id,
             sandbox=f"{executor}/containers/{container_id['value']}",
             ended=task["state"] in _ENDED,

@@ -94,6 +94,7 @@ class Task:
         healthy: what the executor's health check last said; None before it spoke.
         ready: what its readiness check, or its check, last said; None before it spoke.
         restarts: how often its executor started the container again.
+        essential: whether its end is that of the instance.
         reason: Mesos' reason of the last update.
     """
 
@@ -109,6 +110,7 @@ class Task:
     networks: tuple[NetworkAddress, ...] = ()
     ready: bool | None = None
     restarts: int = 0
+    essential: bool = True
 
 
 @dataclass(frozen=True, slots=True)

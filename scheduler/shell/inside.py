@@ -31,6 +31,7 @@ class Run:
 
     Attributes:
         agent: its name, for people.
+        agent_id: Mesos' id of it.
         agent_url: where the agent's operator API is.
         container_id: Mesos' ContainerID, with its parents.
         sandbox: the directory it works in, as the agent's files are named.
@@ -38,7 +39,9 @@ class Run:
     """
 
     agent: str
+    agent_id: str
     agent_url: str
+    executor_id: str
     container_id: Json
     sandbox: str
     ended: bool

@@ -48,11 +48,11 @@ class Reader:
 
     async def next(self, *, comments: bool = False) -> Event:
         """The next block, by default the next event."""
-        while True:
-            async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(DEADLINE):
+            while True:
                 event = await self._block()
-            if comments or event.kind is not None:
-                return event
+                if comments or event.kind is not None:
+                    return event
 
     async def some(self, count: int) -> list[Event]:
         """So many events."""

@@ -18,6 +18,9 @@ T = TypeVar("T")
 Json = dict[str, Any]
 DEADLINE_SECONDS = 60.0
 
+# Requests that need no more than the plain client share one: to make one for each takes longer than most answers.
+HTTP = httpx2.Client(timeout=10, trust_env=False)
+
 PODEXEC, DEFAULT = "podexec", "default"
 # Runs a test with podexec's own executors, and with those that agents have for `--executor default`.
 both_executors = pytest.mark.parametrize("executor_kind", [PODEXEC, DEFAULT])
@@ -60,8 +63,7 @@ class Scheduler(LocalScheduler):
 
     def pods(self) -> list[Json]:
         """The definitions of all pods."""
-        answer = httpx2.get(f"{self.client.url}/v2/pods", timeout=10)
-        pods: list[Json] = answer.raise_for_status().json()
+        pods: list[Json] = HTTP.get(f"{self.client.url}/v2/pods").raise_for_status().json()
         return pods
 
     def run(self, definition: Json) -> Json:
@@ -81,13 +83,14 @@ class Scheduler(LocalScheduler):
         except AssertionError as error:
             raise AssertionError(f"{error}\n--- status: {self.client.status(pod_id)}") from None
 
-    def remove(self, pod_id: str) -> None:
-        """Remove a pod, whatever is being done to it, and wait until none of its executors is left."""
-        self.client.remove(pod_id, Rollout(force=True))
-        safe = pod_id.strip("/").replace("/", "_")
+    def remove(self, *pod_ids: str) -> None:
+        """Remove pods, whatever is being done to them, and wait until none of their executors is left."""
+        for pod_id in pod_ids:
+            self.client.remove(pod_id, Rollout(force=True))
+        prefixes = tuple(f"instance-{pod_id.strip('/').replace('/', '_')}." for pod_id in pod_ids)
         self.wait(
-            f"the executors of {pod_id} are gone",
-            lambda: not [each for each in self.cluster_executors() if each.startswith(f"instance-{safe}.")],
+            f"the executors of {', '.join(pod_ids)} are gone",
+            lambda: not [each for each in self.cluster_executors() if each.startswith(prefixes)],
         )
 
     def cluster_executors(self) -> list[str]:
@@ -133,7 +136,7 @@ class Scheduler(LocalScheduler):
 
 def agent_state(address: str) -> Json:
     """An agent's /state."""
-    state: Json = httpx2.get(f"http://{address}/state", timeout=10).json()
+    state: Json = HTTP.get(f"http://{address}/state").json()
     return state
 
 

@@ -3,28 +3,16 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
 from localmesos import Cluster
-from tests.cluster.support import DEADLINE_SECONDS, Json, Scheduler, agent_state, both_executors, container
-
-# Each launch writes a line with its task id on the volume.
-WRITE = 'echo "$MESOS_TASK_ID" >> data/log; exec sleep 1000'
-
-
-def pod(group: str, instances: int = 1, shell: str = WRITE, **fields: Json) -> Json:
-    """A pod with one persistent volume, in the role of its group, so that tests do not see each other's."""
-    return {
-        "id": f"/{group}/db",
-        "role": group,
-        "containers": [container("only", shell, volumeMounts=[{"name": "data", "mountPath": "data"}])],
-        "volumes": [{"name": "data", "persistent": {"size": 16}}],
-        "scaling": {"kind": "fixed", "instances": instances},
-    } | fields
+from tests.cluster.support import Json, Scheduler, both_executors, container
+from tests.cluster.volumes import is_at, kill, lines, only, pod, put, relaunched, remove, task_of, volume_of, volumes
 
 
 @both_executors
@@ -207,87 +195,55 @@ def test_each_volume_lies_on_the_kind_of_disk_it_asks_for(with_disks: Scheduler,
     assert list(disks["whole"].iterdir()) == [], "Mesos empties a whole disk, but does not take it away"
 
 
-# ---------------------------------------------------------------------------- what tests do
+@pytest.fixture
+def clusters() -> Iterator[Callable[..., Cluster]]:
+    """Makes clusters of the test's own."""
+    made: list[Cluster] = []
+
+    def make(**options: Any) -> Cluster:
+        made.append(Cluster.up(f"volumes-{os.getpid()}-{len(made)}", owner_pid=os.getpid(), **options))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for each in made:
+            each.down()
 
 
-def kill(scheduler: Scheduler, instance: Json, *, wipe: bool = False) -> None:
-    """Ask for an instance to be killed."""
-    pod_id = instance["specReference"].removeprefix("/v2/pods").partition("::")[0]
-    url = f"{scheduler.client.url}/v2/pods{pod_id}::instances/{instance['id']}"
-    httpx2.delete(url, params={"wipe": str(wipe).lower()}, timeout=10).raise_for_status()
+def test_an_agent_marked_gone_takes_the_volumes_with_it(
+    clusters: Callable[..., Cluster], executor: Path, tmp_path: Path
+) -> None:
+    """The instance is launched on another, on a new one."""
+    cluster = clusters(agents=2)
+    scheduler = Scheduler(cluster, tmp_path, executor, "gone")
+    try:
+        scheduler.start()
+        first = only(scheduler.run(pod("gone")))
+        lost = next(each for each in cluster.agents if each.host == first["agentHostname"])
+        cluster.kill_agent(lost.id)
+        call = {"type": "MARK_AGENT_GONE", "mark_agent_gone": {"agent_id": {"value": first["agentId"]}}}
+        httpx2.post(f"http://{cluster.master}/api/v1", json=call, timeout=10).raise_for_status()
+        second = relaunched(scheduler, "/gone/db", task_of(first), "the loss of its agent")
+        assert second["id"] == first["id"]
+        assert second["agentId"] != first["agentId"]
+        assert second["localVolumes"] != first["localVolumes"]
+        assert lines(scheduler, volume_of(scheduler, second), 1) == [task_of(second)]
+    finally:
+        scheduler.close()
 
 
-def put(scheduler: Scheduler, definition: Json) -> None:
-    """Change a pod, whatever deployment is on its way."""
-    url = f"{scheduler.client.url}/v2/pods{definition['id']}"
-    httpx2.put(url, json=definition, params={"force": "true"}, timeout=10).raise_for_status()
-
-
-def remove(scheduler: Scheduler, group: str) -> None:
-    """Remove the pod, and wait until agents keep nothing for its role any more."""
-    scheduler.remove(f"/{group}/db")
-    scheduler.wait(
-        f"nothing is reserved for {group}",
-        lambda: (
-            not [each for each in scheduler.cluster.agents if group in agent_state(each.address)["reserved_resources"]]
-        ),
-    )
-    assert volumes(scheduler, group) == []
-
-
-# ------------------------------------------------------------------------- what tests look at
-
-
-def only(status: Json) -> Json:
-    """The one instance of a pod."""
-    (instance,) = status["instances"]
-    found: Json = instance
-    return found
-
-
-def task_of(instance: Json) -> str:
-    """The id of its one task."""
-    (found,) = instance["containers"]
-    task_id: str = found["containerId"]
-    return task_id
-
-
-def is_at(instance: Json, incarnation: int) -> bool:
-    """Whether that is its present launch."""
-    return instance["containers"][0].get("containerId", "").endswith(f".{incarnation}")
-
-
-def relaunched(scheduler: Scheduler, pod_id: str, last: str, after: str) -> Json:
-    """The one instance, once it runs under another task id than its last."""
-
-    def probe() -> Json | None:
-        status = scheduler.client.status(pod_id)
-        instance = next(iter(status.get("instances", ())), None)
-        if status["status"] != "STABLE" or instance is None or instance["status"] != "STABLE":
-            return None
-        return instance if task_of(instance) != last else None
-
-    return scheduler.wait(f"{pod_id} runs again after {after}", probe)
-
-
-def volume_of(scheduler: Scheduler, instance: Json) -> Path:
-    """The folder on the agent's main disk that is the instance's one volume."""
-    (volume,) = instance["localVolumes"]
-    agent = next(each for each in scheduler.cluster.agents if each.host == instance["agentHostname"])
-    return agent.work_dir / "volumes/roles" / instance["role"] / volume["persistenceId"]
-
-
-def volumes(scheduler: Scheduler, role: str) -> list[Path]:
-    """The volumes of a role on the main disks of all agents."""
-    return [path for agent in scheduler.cluster.agents for path in agent.work_dir.glob(f"volumes/roles/{role}/*")]
-
-
-def lines(scheduler: Scheduler, volume: Path, count: int) -> list[str]:
-    """What is written on a volume, once it is so much."""
-    file = volume / "log"
-
-    def probe() -> list[str] | None:
-        found = file.read_text().splitlines() if file.exists() else []
-        return found if len(found) >= count else None
-
-    return scheduler.wait(f"{count} lines in {file}", probe, DEADLINE_SECONDS)
+def test_what_mesos_does_not_allow_leaves_nothing_behind(
+    clusters: Callable[..., Cluster], executor: Path, tmp_path: Path
+) -> None:
+    """Here resources may be reserved, but no volumes made."""
+    acls = {"create_volumes": [{"principals": {"type": "ANY"}, "roles": {"type": "NONE"}}]}
+    scheduler = Scheduler(clusters(agents=1, master_flags={"acls": json.dumps(acls)}), tmp_path, executor, "refused")
+    try:
+        scheduler.start()
+        scheduler.client.add(pod("refused"))
+        scheduler.wait("a launch is refused", lambda: scheduler.client.status("/refused/db").get("terminationHistory"))
+        assert "does it let the principal reserve resources" in scheduler.log.read_text()
+        remove(scheduler, "refused")
+    finally:
+        scheduler.close()

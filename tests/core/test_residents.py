@@ -72,7 +72,8 @@ class Site(Story):
                 agent.apply(operation)
             except RefusedError as error:
                 for info in operation.get("launch_group", {}).get("task_group", {}).get("tasks", ()):
-                    self.update(info["task_id"]["value"], C.ERROR, agent_id=agent.id, uuid=None, message=str(error))
+                    told: Json = {"reason": "REASON_TASK_GROUP_INVALID", "message": str(error)}
+                    self.update(info["task_id"]["value"], C.ERROR, agent_id=agent.id, uuid=None, **told)
 
     def end(self, instance: Instance, how: Condition, *, exits: bool = True) -> None:
         """Every task of an instance ends; its executor exits, or does not yet."""
@@ -525,6 +526,25 @@ class TestUnconfirmed:
         assert kinds(site.offers("A1")) == ["RESERVE", "CREATE", "LAUNCH_GROUP"]
         assert site.only.id == first.id
         assert kept(site.only).volumes != kept(first).volumes
+
+    def test_what_is_reserved_without_the_volumes_is_given_back_and_tried_anew(self) -> None:
+        """The master made none, and its word of that was lost."""
+        site = Site()
+        site.agents["A1"].refuses = {"CREATE"}
+        site.subscribe()
+        site.post(resident())
+        frame = site.offers("A1", lost=True)
+        first = site.only
+        site.agents["A1"].apply(operations(frame)[0])
+        site.agents["A1"].refuses = set()
+        site.subscribe()
+        site.answer(first.tasks[0].id, C.GONE)
+        assert site.told(Accept, site.offers("A1")) == []
+        site.wait(TIMEOUT)
+
+        assert kinds(site.offers("A1")) == ["UNRESERVE", "RESERVE", "CREATE", "LAUNCH_GROUP"]
+        assert site.only.id == first.id
+        assert set(site.agents["A1"].volumes) == {each.persistence_id for each in kept(site.only).volumes}
 
     def test_an_offer_to_another_role_says_nothing_of_it(self) -> None:
         site = Site()

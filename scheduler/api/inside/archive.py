@@ -68,9 +68,13 @@ class Archive:
         with self._guard.place():
             async with self._inside.session(run, ("tar", "-c", "-f", "-", "-C", where, name), None, "") as session:
                 await session.end_input()
+                held = b""  # so that a failure with little output can still become another answer
                 async for chunk in self._guard.guarded(_output(session, errors)):
-                    yield chunk
+                    if held:
+                        yield held
+                    held = chunk
                 _require_success(await session.exit_code(), errors)
+                yield held
 
     async def _unpack(self, run: Run, path: str, request: Request) -> None:
         errors = bytearray()
