@@ -3,9 +3,9 @@
 import argparse
 from types import ModuleType
 
-from bench import executor_memory, launch_latency, mesos_edge, scale
+from bench import executor_idle, executor_memory, launch_latency, mesos_edge, scale
 
-_MODULES = (executor_memory, launch_latency, mesos_edge, scale)
+_MODULES = (executor_idle, executor_memory, launch_latency, mesos_edge, scale)
 _MEASUREMENTS: dict[str, ModuleType] = {module.NAME: module for module in _MODULES}
 
 

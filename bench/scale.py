@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -141,47 +142,24 @@ def latency(plan: Plan, folder: Path, report: Report) -> None:
 def growth(plan: Plan, folder: Path, report: Report) -> None:
     """What an update costs and how much memory there is at every size; then a restart at the largest."""
     largest = plan.sizes[-1]
-    costs: list[tuple[Updates, Updates]] = []
     with Simulator(plan.agents, **agent_size(largest, plan.agents)) as simulator:
         with _scheduler(simulator, folder, "growth") as scheduler:
-            scheduler.wait_until_subscribed()
-            scheduler.wait_until_quiet()
-            empty = scheduler.memory()
-            report.say(f"no instance: {megabytes(empty)}")
-            reached = 0
-            for size in plan.sizes:
-                grow = scheduler.put if reached else scheduler.post
-                more = size - reached
-                filled = fill(
-                    simulator,
-                    scheduler,
-                    more,
-                    size,
-                    plan.patience,
-                    lambda: grow(pod("/growth", size)),  # noqa: B023
-                )
-                report.say(f"{size:,} instances: {filled.text()}")
-                if filled.to_settled is None:
-                    break
-                reached = size
-                costs.append(_updates_at(size, simulator, scheduler, plan, report))
-                _tell_memory(size, scheduler, empty, report)
-            peak = scheduler.peak_memory()
-        if reached == largest:
+            costs = _grow(simulator, scheduler, plan, report)
+            peak = scheduler.peak_memory() / MEGABYTE
+        is_complete = len(costs) == len(plan.sizes)
+        if is_complete:
             _restart(simulator, folder, plan, report)
-    is_complete = len(costs) == len(plan.sizes)
     report.bar(
         f"memory at {largest:,} instances, at its peak",
         "MB",
-        peak / MEGABYTE if is_complete else None,
+        peak if is_complete else None,
         at_most=_GIGABYTE / MEGABYTE,
     )
     for index, way in enumerate((f"{plan.window:,} at a time", "one at a time")):
-        first, last = costs[0][index] if costs else None, costs[-1][index] if is_complete else None
         report.bar(
             f"CPU of an update, {way}, at {largest:,} instances",
             f"times that at {plan.sizes[0]:,}",
-            last.cpu / first.cpu if first and last else None,
+            costs[-1][index].cpu / costs[0][index].cpu if is_complete else None,
             at_most=_FLAT,
         )
 
@@ -229,8 +207,28 @@ def _fill_podexec(plan: Plan, folder: Path, agents: int, instances: int) -> Fill
     ):
         scheduler.wait_until_subscribed()
         scheduler.wait_until_quiet()
-        post = lambda: scheduler.post(pod("/bench/fill", instances))  # noqa: E731
+        post = partial(scheduler.post, pod("/bench/fill", instances))
         return fill(simulator, scheduler, instances, instances, plan.patience, post)
+
+
+def _grow(simulator: Simulator, scheduler: Scheduler, plan: Plan, report: Report) -> list[tuple[Updates, Updates]]:
+    """One pod, larger and larger. Gives what updates cost at each size, many and one at a time, as far as it came."""
+    scheduler.wait_until_subscribed()
+    scheduler.wait_until_quiet()
+    empty = scheduler.memory()
+    report.say(f"no instance: {megabytes(empty)}")
+    costs: list[tuple[Updates, Updates]] = []
+    reached = 0
+    for size in plan.sizes:
+        change = partial(scheduler.put if reached else scheduler.post, pod("/growth", size))
+        filled = fill(simulator, scheduler, size - reached, size, plan.patience, change)
+        report.say(f"{size:,} instances: {filled.text()}")
+        if filled.to_settled is None:
+            break
+        reached = size
+        costs.append(_updates_at(size, simulator, scheduler, plan, report))
+        _tell_memory(size, scheduler, empty, report)
+    return costs
 
 
 def _updates_at(

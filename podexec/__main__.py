@@ -16,7 +16,7 @@ from podexec import __version__
 from podexec.lean import without
 from podexec.settings import Settings, SettingsError
 
-with without("ssl", empty=("asyncio",)):
+with without("ssl", hollow=("pymesos.scheduler", "pymesos.operator_v1")):
     from podexec import log
     from podexec.shell import Shell
 

@@ -8,6 +8,7 @@ containers: what happens goes to :class:`Callbacks`, on the driver's thread, and
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import random
 import signal
@@ -57,6 +58,8 @@ class Callbacks(Protocol):
     def shutdown_requested(self, reason: str) -> None: ...
 
     def acknowledged(self) -> None: ...
+
+    def message_received(self, data: str) -> None: ...
 
 
 class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no types
@@ -211,13 +214,18 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
         self._callbacks.acknowledged()
 
     def on_message(self, event: Json) -> None:
-        self._log.info("a framework message was ignored: none is defined")
+        self._callbacks.message_received(event.get("data") or "")
 
     def on_error(self, event: Json) -> None:
         self._log.error("the agent reports an error", message=event.get("message"))
 
     def on_shutdown(self) -> None:
         self._callbacks.shutdown_requested("the agent asked the executor to shut down")
+
+    def send_message(self, data: str) -> None:
+        """Tell the scheduler something, once: it may be lost. Blocks."""
+        with contextlib.suppress(*TRANSPORT_ERRORS):
+            self._agent.call(EXECUTOR_API, self._call("MESSAGE", message={"data": data}))
 
     # -- updates -----------------------------------------------------------------------------------------------
 

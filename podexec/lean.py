@@ -4,6 +4,7 @@ Owns one trick. Modules that a dependency imports for features nobody uses here 
 
 * ``ssl`` (for http.client's HTTPSConnection; http.client does without where Python has no ssl). 3 MB.
 * ``asyncio`` (for structlog's async loggers). 3 MB, which includes ssl again.
+* pymesos' drivers of schedulers and operators, which its package imports with that of executors.
 
 Whoever needs one of them later imports it as usual.
 """
@@ -16,15 +17,23 @@ import types
 from collections.abc import Iterator
 
 
+class _Hollow(types.ModuleType):
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+
 @contextlib.contextmanager
-def without(*absent: str, empty: tuple[str, ...] = ()) -> Iterator[None]:
+def without(*absent: str, empty: tuple[str, ...] = (), hollow: tuple[str, ...] = ()) -> Iterator[None]:
     """Within the block, modules named ``absent`` cannot be imported and those in ``empty`` import as empty modules.
 
-    Modules that are already there stay what they are.
+    Those in ``hollow`` import with whatever is asked of them, and all of it is None. Modules that are there already
+    stay what they are.
     """
     mine: dict[str, types.ModuleType | None] = {}
     mine |= {name: None for name in absent if name not in sys.modules}
     mine |= {name: types.ModuleType(name) for name in empty if name not in sys.modules}
+    mine |= {name: _Hollow(name) for name in hollow if name not in sys.modules}
     modules: dict[str, types.ModuleType | None] = sys.modules  # type: ignore[assignment]  # None means: cannot be imported
     modules.update(mine)
     try:

@@ -11,7 +11,7 @@ from podexec.health import Readiness, Streak
 from podexec.kills import Kill
 from podexec.ordering import Standing
 from podexec.record import record, replace
-from podexec.wire import READY, STARTED, SUCCEEDED
+from podexec.wire import READY, STARTED, SUCCEEDED, run_id
 
 
 class Condition(enum.Enum):
@@ -60,7 +60,7 @@ class Container:
     @property
     def id(self) -> str:
         """The ContainerID's value of the present or last run."""
-        return f"{self.spec.container_id}-{self.run}" if self.run else self.spec.container_id
+        return run_id(self.spec.container_id, self.run)
 
     @property
     def alive(self) -> bool:

@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from podexec import events as ev
 from podexec import log, machine, taskinfo
@@ -21,10 +21,12 @@ from podexec.journal import Journal
 from podexec.pod import Pod
 from podexec.settings import Settings
 from podexec.status import task_status
-from podexec.wire import ExecutorData, WireError
+from podexec.wire import ExecutorData, UsageAnswer, UsageQuestion, WireError
 from podexec.worker import Worker, run_thread
 
 Json = dict[str, Any]
+
+_LOG_AFTER: Final = 0.5
 
 
 class Shell:
@@ -44,12 +46,14 @@ class Shell:
         self._labelled = False
         self._tasks: dict[str, taskinfo.Task] = {}
         self._workers: dict[str, Worker] = {}
+        self._under_way = threading.Event()
         self._leave_by: float | None = None
         self._log = log.get(pod=settings.executor_id)
 
     def run(self) -> None:
         """Until the pod is over and everything is acknowledged, or there is no more time for it."""
         self._driver.start()
+        run_thread("log", self._start_log)
         while True:
             now = time.monotonic()
             if self._leave_by is not None and (now >= self._leave_by or not len(self._driver.outbox)):
@@ -60,11 +64,19 @@ class Shell:
             for effect in effects:
                 self._journal.write(effect)
                 self._perform(effect)
+            if isinstance(event, ev.ContainerLaunched):
+                self._under_way.set()
             if isinstance(event, ev.ContainerExited | ev.LaunchFailed):
                 self._workers.pop(event.container_id).retire()
         self._stop.set()
         self._driver.stop()
         self._log.info("leaving", unacknowledged=len(self._driver.outbox))
+        log.start()
+
+    def _start_log(self) -> None:
+        """Not before the containers are under way, if they come soon."""
+        self._under_way.wait(_LOG_AFTER)
+        log.start()
 
     def _next_event(self, now: float) -> ev.Event:
         times = [t for t in (machine.next_deadline(self._pod), self._leave_by) if t is not None]
@@ -129,6 +141,20 @@ class Shell:
 
     def acknowledged(self) -> None:
         self._inbox.put(ev.Ticked())
+
+    def message_received(self, data: str) -> None:
+        try:
+            question = UsageQuestion.decode(data)
+        except WireError as error:
+            self._log.info("a framework message was ignored", why=str(error))
+            return
+        run_thread("usage", lambda: self._tell_usage(question.number))
+
+    def _tell_usage(self, number: int) -> None:
+        from podexec.usage import usage  # noqa: PLC0415 - most executors are never asked
+
+        containers = {c.id: c.spec.task_id for c in self._pod.containers.values() if c.alive}
+        self._driver.send_message(UsageAnswer(number, time.time(), usage(containers)).encode())
 
     # -- effects -----------------------------------------------------------------------------------------------
 

@@ -224,6 +224,85 @@ class StatusLabels:
         return cls(ready, int(restarts) if restarts.isdecimal() else 0)
 
 
+@record
+class Use:
+    """What the processes of a container use; what they share counts more than once."""
+
+    cpu_seconds: float
+    memory_bytes: int
+    processes: int
+
+
+@record
+class UsageQuestion:
+    """A framework message: what do the containers use?"""
+
+    number: int
+
+    def encode(self) -> str:
+        """The text for the message's ``data``."""
+        return _encoded({"usage": self.number})
+
+    @classmethod
+    def decode(cls, data: str) -> UsageQuestion:
+        """The inverse of :meth:`encode`. Raises WireError for any other message."""
+        said = _decoded(data)
+        if set(said) != {"usage"} or not isinstance(said["usage"], int):
+            raise WireError("a framework message asks for nothing known here")
+        return cls(said["usage"])
+
+
+@record
+class UsageAnswer:
+    """The executor's message: what each container uses, by its id, measured ``at`` (seconds since the epoch)."""
+
+    number: int
+    at: float
+    containers: dict[str, Use]
+
+    def encode(self) -> str:
+        """The text for the message's ``data``."""
+        containers = {container: fields(use) for container, use in self.containers.items()}
+        return _encoded({"usage": self.number, "at": self.at, "containers": containers})
+
+    @classmethod
+    def decode(cls, data: str) -> UsageAnswer:
+        """The inverse of :meth:`encode`. Raises WireError for any other message."""
+        said = _decoded(data)
+        try:
+            containers = {container: Use(**use) for container, use in said["containers"].items()}
+            return cls(int(said["usage"]), float(said["at"]), containers)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise WireError(f"an executor's message is not understood: {error!r}") from error
+
+
+def _encoded(said: Json) -> str:
+    return base64.b64encode(json.dumps(said, separators=(",", ":")).encode()).decode("ascii")
+
+
+def _decoded(data: str) -> Json:
+    try:
+        said = json.loads(base64.b64decode(data, validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise WireError(f"a message is not base64 of a JSON object: {error}") from error
+    if not isinstance(said, dict):
+        raise WireError("a message is not a JSON object")
+    return said
+
+
+def run_id(first: str, run: int) -> str:
+    """The ContainerID's value of a container's run; ``first`` is that of its first, ``run`` counts the restarts."""
+    return f"{first}-{run}" if run else first
+
+
+def run_before(value: str, run: int) -> str | None:
+    """The ContainerID's value of the run before the one with this value; None: that was the first, or it is no run of
+    a container that was started again so often.
+    """
+    first = value.removesuffix(f"-{run}")
+    return run_id(first, run - 1) if run and first != value else None
+
+
 def executor_command(python: str, zipapp: str) -> str:
     """The shell command with which an agent starts the executor.
 

@@ -37,13 +37,18 @@ _LEFT_OUT = {"podexec/zipapp.py"}
 _LICENSE_NAMES = ("LICEN", "COPYING", "NOTICE")
 
 # Modules are read when they are needed first; until then the file may have been replaced by another release.
+# Nothing becomes garbage while they are loaded, and what they hold never does.
 _MAIN = b"""\
+import gc
 import os
 import sys
 
+gc.disable()
 sys.path[0] = f"/proc/self/fd/{os.open(sys.path[0], os.O_RDONLY)}"
 from podexec.__main__ import run
 
+gc.freeze()
+gc.enable()
 run()
 """
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -89,7 +94,8 @@ def _start(python: str) -> bytes:
 
 def _entry(name: str) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, _DATE)
-    info.compress_type = zipfile.ZIP_DEFLATED
+    # Bytecode is read at every start, which is faster without unpacking it.
+    info.compress_type = zipfile.ZIP_STORED if name.endswith(".pyc") else zipfile.ZIP_DEFLATED
     info.external_attr = 0o644 << 16
     return info
 
@@ -127,6 +133,8 @@ def _bytecode(files: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
         command = [
             sys.executable,
             "-S",
+            "-X",
+            "no_debug_ranges",
             "-m",
             "compileall",
             "-q",

@@ -1,6 +1,7 @@
 // An HTTP/1.1 server on loopback: one thread, keep-alive, pipelined requests, and answers that never end.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>

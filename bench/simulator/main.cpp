@@ -41,6 +41,7 @@ int serve(const Flags& flags) {
   settings.allocationInterval = flags.number("--allocation-interval", settings.allocationInterval);
   settings.heartbeatInterval = flags.number("--heartbeat-interval", settings.heartbeatInterval);
   settings.startDelay = flags.number("--start-delay", settings.startDelay);
+  settings.repeatAfter = flags.number("--repeat-after", settings.repeatAfter);
   http::Server server(static_cast<int>(flags.number("--port", 0)));
   Master master(server, settings);
   printf("%d\n", server.port());  // who started this waits for it

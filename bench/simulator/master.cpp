@@ -38,7 +38,8 @@ Master::Master(http::Server& server, const Settings& settings)
       settings_(settings),
       id_("50d1e5b0-0000-4000-8000-" + hex(static_cast<uint64_t>(wallClock() * 1000))),
       cluster_(settings.shape, id_, server.port()),
-      tasks_(cluster_, measures_, [this](const string& event) { send(event); }, settings.startDelay) {
+      tasks_(cluster_, measures_, [this](const string& event) { send(event); }, settings.startDelay,
+             settings.repeatAfter) {
   allocateAt_ = monotonic() + settings_.allocationInterval;
 }
 

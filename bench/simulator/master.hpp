@@ -16,6 +16,7 @@ struct Settings {
   double allocationInterval = 1;  // --allocation_interval
   double heartbeatInterval = 15;
   double startDelay = 0;
+  double repeatAfter = 10;
 };
 
 class Master {

@@ -36,7 +36,7 @@ class Stats:
         tasks: how many are in each state, by Mesos' name for it.
         calls: by type.
         problems: what the scheduler did wrong, by kind.
-        flaps_begun: of the changes of health that ``flap`` asked for; the others until ``flap`` is called again.
+        flaps_begun: and the others: of the changes of health that ``flap`` asked for last.
     """
 
     cpu_seconds: float
@@ -73,7 +73,8 @@ class Stats:
 class Simulator:
     """One simulated master with its agents. A context manager: the program runs in between.
 
-    ``start_delay`` is the time, in seconds, from a launch to the first status.
+    ``start_delay`` is the time, in seconds, from a launch to the first status, ``repeat_after`` until a status that was
+    not acknowledged is said again.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Simulator:
         mem: float = 16384.0,
         *,
         start_delay: float = 0.0,
+        repeat_after: float = 10.0,
         allocation_interval: float = 1.0,
     ) -> None:
         flags = {
@@ -90,6 +92,7 @@ class Simulator:
             "--cpus": cpus,
             "--mem": mem,
             "--start-delay": start_delay,
+            "--repeat-after": repeat_after,
             "--allocation-interval": allocation_interval,
         }
         self._command = (str(binary()), "serve", *(str(word) for pair in flags.items() for word in pair))

@@ -7,7 +7,7 @@ using std::string;
 
 namespace {
 
-constexpr double kRepeatAfter = 10, kLongestRepeat = 600;  // an agent's --status_update_* retry intervals
+constexpr double kLongestRepeat = 600;  // as agents'
 const char* const kStates[] = {"TASK_STAGING",  "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING",
                                "TASK_FINISHED", "TASK_FAILED",   "TASK_KILLED"};
 
@@ -42,8 +42,12 @@ string timestamp() {
 
 const char* nameOf(State state) { return kStates[static_cast<size_t>(state)]; }
 
-Tasks::Tasks(Cluster& cluster, Measures& measures, Send send, double startDelay)
-    : cluster_(cluster), measures_(measures), send_(std::move(send)), startDelay_(startDelay) {}
+Tasks::Tasks(Cluster& cluster, Measures& measures, Send send, double startDelay, double repeatAfter)
+    : cluster_(cluster),
+      measures_(measures),
+      send_(std::move(send)),
+      startDelay_(startDelay),
+      repeatAfter_(repeatAfter) {}
 
 void Tasks::launch(uint32_t agent, const string& executorId, const Resources& executor,
                    const std::vector<NewTask>& tasks) {
@@ -93,7 +97,7 @@ void Tasks::send(uint32_t number, Status status) {
   ++measures_.updatesSent;
   ++measures_.updatesOutstanding;
   send_(this->status(task, true));
-  due_.push({task.sentAt + kRepeatAfter, number, task.update});
+  due_.push({task.sentAt + repeatAfter_, number, task.update});
 }
 
 // Count the state; an end gives its resources back, the group's last end the executor's too.
@@ -261,7 +265,7 @@ double Tasks::tick() {
     } else if (task.update == due.update) {
       ++measures_.updatesRepeated;
       send_(status(task, true));
-      due_.push({now + std::min(kLongestRepeat, kRepeatAfter * (2 << task.repeats)), due.task, due.update});
+      due_.push({now + std::min(kLongestRepeat, repeatAfter_ * (2 << task.repeats)), due.task, due.update});
       task.repeats = static_cast<uint8_t>(std::min(task.repeats + 1, 10));
     }
   }

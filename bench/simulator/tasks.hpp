@@ -27,8 +27,9 @@ class Tasks {
  public:
   using Send = std::function<void(const std::string& event)>;
 
-  // `startDelay`: seconds from a launch to the first status.
-  Tasks(Cluster& cluster, Measures& measures, Send send, double startDelay);
+  // `startDelay`: seconds from a launch to the first status; `repeatAfter`: until an unacknowledged one is repeated for
+  // the first time.
+  Tasks(Cluster& cluster, Measures& measures, Send send, double startDelay, double repeatAfter);
   bool saysKilling = false;  // the framework knows TASK_KILLING
 
   bool isKnown(const std::string& taskId) const { return byId_.count(taskId) > 0; }
@@ -95,7 +96,7 @@ class Tasks {
   Cluster& cluster_;
   Measures& measures_;
   Send send_;
-  double startDelay_;
+  double startDelay_, repeatAfter_;
   std::vector<Task> tasks_;
   std::vector<Group> groups_;
   std::vector<uint32_t> unusedTasks_, unusedGroups_, running_;

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scheduler.api.errors import json_response
 
+USER = "podexec.user"  # in a request's scope: who it is, where that is asked for
 _DAY = 86_400
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="podexec", charset="UTF-8"'}
 
@@ -52,10 +53,13 @@ class _BasicAuthentication:
     def __init__(self, app: ASGIApp, credentials: str) -> None:
         self._app = app
         self._credentials = credentials.encode()
+        self._user = credentials.partition(":")[0]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._are_given(Headers(scope=scope).get("authorization", "")):
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
+        elif self._are_given(Headers(scope=scope).get("authorization", "")):
+            await self._app({**scope, USER: self._user}, receive, send)
         else:
             refusal = json_response({"message": "This API wants a user and a password"}, 401, _CHALLENGE)
             await refusal(scope, receive, send)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scheduler.api import docs, errors, events, info, leader, queue, versions
@@ -17,11 +17,18 @@ from scheduler.api.deployments import Deployments
 from scheduler.api.events import Publisher
 from scheduler.api.groups import Groups
 from scheduler.api.info import ServerInfo
+from scheduler.api.inside import router as inside_router
+from scheduler.api.inside.guard import Guard
+from scheduler.api.inside.streams import BYTES, NDJSON, TAR
 from scheduler.api.instances import Instances
 from scheduler.api.pods import Pods
 from scheduler.api.requests import Requests
 from scheduler.core.world import World
 from scheduler.observe.metrics import Metrics
+from scheduler.shell.inside import Inside
+
+# A compressor would hold back what is small, or burn time on what is large.
+_NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, NDJSON, TAR, BYTES)
 
 
 class Shell(Requests, Publisher, Protocol):
@@ -34,18 +41,22 @@ def create_app(
     server: ServerInfo,
     *,
     metrics: Metrics,
+    inside: Inside,
+    guard: Guard,
     abdicate: Callable[[], None],
     access: Access = EVERYONE,
     clock: Callable[[], float] = time.time,
 ) -> FastAPI:
     """The API over a world to read and a shell to ask. Both belong to the event loop that runs the app.
 
-    ``abdicate`` is to end the process as soon as requests under way are answered.
+    ``guard`` says what may be done ``inside`` containers. ``abdicate`` is to end the process as soon as requests under
+    way are answered.
     """
     # FastAPI's own document knows no bodies of these routes, and its pages load code from other hosts: both are off.
     app = FastAPI(title="podexec", version=server.version, openapi_url=None, redirect_slashes=False)
     for router in (
         versions.router(world),
+        inside_router(world, inside, guard),
         Instances(shell, world).router(),
         Pods(shell, world, clock).router(),  # after those whose paths look like ids of pods
         Deployments(shell, world).router(),
@@ -59,7 +70,7 @@ def create_app(
     ):
         app.include_router(router)
     errors.install(app)
-    app.add_middleware(GZipMiddleware, minimum_size=4096)
+    app.add_middleware(GZipMiddleware, minimum_size=4096, exclude_content_types=_NOT_COMPRESSED)
     install_access(app, access)
     app.add_middleware(_MarathonHeaders, leader=f"http://{server.leader}")
     return app

@@ -12,9 +12,11 @@ from starlette.exceptions import HTTPException
 from scheduler.core.effects import Refused
 from scheduler.model.json import Json
 from scheduler.model.problems import Problem, Problems, Stage
+from scheduler.shell.inside import InsideError, Why
 from scheduler.shell.loop import ShellError
 
 _REFUSALS = {"exists": 409, "locked": 409, "needed": 409, "busy": 403}
+_INSIDE = {Why.ABSENT: 404, Why.UNABLE: 409, Why.AWAY: 502}
 
 
 class ApiError(Exception):
@@ -61,6 +63,7 @@ def install(app: FastAPI) -> None:
     """Have all that is raised answered in Marathon's form."""
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(ShellError, _unavailable)
+    app.add_exception_handler(InsideError, _inside_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _fault)
 
@@ -79,6 +82,11 @@ async def _api_error(request: Request, error: Exception) -> Response:
 
 async def _unavailable(request: Request, error: Exception) -> Response:
     return json_response({"message": str(error)}, 503)
+
+
+async def _inside_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, InsideError)
+    return json_response({"message": str(error), "details": []}, _INSIDE[error.why])
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -24,7 +24,8 @@ def html(document: Json) -> str:
             f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}: the API</title>',
             '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" ',
             f'content="light dark"><style>{_STYLE}</style></head><body><h1>{title}</h1>',
-            f"<p>{_prose(about['description'])} HEAD is answered wherever GET is. ",
+            f"<p>{_prose(about['description'])} ",
+            "HEAD is answered wherever GET is, but for what looks inside containers. ",
             'For tools: <a href="openapi.json">openapi.json</a>.</p>',
             "<h2>Requests</h2>",
             *(_operation(*each) for each in _operations(document)),
@@ -46,11 +47,11 @@ def _operations(document: Json) -> Iterator[tuple[str, str, Json, list[Json]]]:
 def _operation(path: str, method: str, operation: Json, parameters: list[Json]) -> str:
     rows = [(f"{each['in']} <code>{escape(each['name'])}</code>", each["schema"], each) for each in parameters]
     if "requestBody" in operation:
-        content = operation["requestBody"]["content"]["application/json"]["schema"]
-        rows.append(("body", content, operation["requestBody"]))
+        content = next(iter(operation["requestBody"]["content"].values()))
+        rows.append(("body", content["schema"], operation["requestBody"]))
     answers = [
         (f"<code>{status}</code>", next(iter(told.get("content", {"": {}}).values())).get("schema"), told)
-        for status, told in operation["responses"].items()
+        for status, told in sorted(operation["responses"].items())
     ]
     return "".join(
         (

@@ -1,13 +1,14 @@
 """The API's client: one method a request, and an error that a person can use when it fails."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
-from urllib.parse import quote, urlsplit
+from typing import Any, Self
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import httpx2
 
+from scheduler.cli import stream
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import DEFAULT_URL
 from scheduler.cli.words import in_words
@@ -24,8 +25,18 @@ class ApiError(CommandError):
 class RefusedError(ApiError):
     """The scheduler answered, with no."""
 
-    def __init__(self, status: int, message: str, problems: tuple[str, ...]) -> None:
-        super().__init__(f"the scheduler refused this: {message}", details=problems)
+    def __init__(self, status: int, body: Json) -> None:
+        locks = [each["id"] for each in body.get("deployments", ())]
+        advice = None
+        if status == 401:
+            advice = "Name them in the URL: http://USER:PASSWORD@HOST:PORT, best in PODEXEC_URL."
+        elif locks:
+            advice = f"Use --force, or wait for it: podexec deployment watch {locks[0]}"
+        super().__init__(
+            f"the scheduler refused this: {body.get('message') or f'HTTP {status}'}",
+            details=tuple(_problems(body.get("details"))),
+            advice=advice,
+        )
         self.status = status
 
 
@@ -37,22 +48,46 @@ class Accepted:
     pod: Json
 
 
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How a change is to be carried out.
+
+    Attributes:
+        force: whether it takes the place of deployments in its way.
+        batch_size: at most so many instances of a pod are replaced at a time.
+        deadline: seconds after which it is rolled back.
+    """
+
+    force: bool = False
+    batch_size: int | None = None
+    deadline: float | None = None
+
+    def query(self) -> dict[str, str]:
+        """As the API takes it."""
+        given = {"batchSize": self.batch_size, "deadlineSeconds": self.deadline}
+        query = {name: str(value) for name, value in given.items() if value is not None}
+        return query | ({"force": "true"} if self.force else {})
+
+
+PLAIN = Rollout()
+
+
 class Client:
-    """Talks to the scheduler at a URL. A context manager."""
+    """Talks to the scheduler at a URL, which may name a user and a password. A context manager."""
 
     DEFAULT_URL = DEFAULT_URL
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise CommandError(f"--url {url!r} is not an http(s) URL", code=2)
+            raise CommandError(f"--url {_without_password(url)!r} is not an http(s) URL", code=2)
         # A proxy that is meant for the world outside has no way to this machine.
         self._http = httpx2.Client(
             base_url=url.rstrip("/"), timeout=_TIMEOUT, trust_env=parts.hostname not in _LOOPBACK
         )
-        self.url = url
+        self.url = _without_password(url)
 
-    def __enter__(self) -> "Client":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -69,6 +104,8 @@ class Client:
         info: Json = self._decode(self._ask("GET", "/v2/info"))
         return info
 
+    # ------------------------------------------------------------------------ pods
+
     def statuses(self) -> list[Json]:
         """The status of every pod."""
         statuses: list[Json] = self._decode(self._ask("GET", "/v2/pods/::status"))
@@ -76,54 +113,149 @@ class Client:
 
     def status(self, pod_id: str) -> Json:
         """The status of one pod."""
-        status: Json = self._decode(self._ask("GET", f"{_path(pod_id)}::status"))
+        status: Json = self._decode(self._ask("GET", f"{_path('pods', pod_id)}::status"))
         return status
 
-    def add(self, definition: Any) -> Accepted:
-        """Create a pod."""
-        return self._change("POST", "/v2/pods", definition)
+    def versions(self, pod_id: str) -> list[str]:
+        """The kept versions of a pod, oldest first."""
+        versions: list[str] = self._decode(self._ask("GET", f"{_path('pods', pod_id)}::versions"))
+        return versions
 
-    def update(self, definition: Any) -> Accepted:
+    def version(self, pod_id: str, version: str) -> Json:
+        """A pod's definition as it was."""
+        path = f"{_path('pods', pod_id)}::versions/{quote(version, safe='')}"
+        definition: Json = self._decode(self._ask("GET", path))
+        return definition
+
+    def add(self, definition: Any, how: Rollout = PLAIN) -> Accepted:
+        """Create a pod."""
+        return self._change("POST", "/v2/pods", definition, how)
+
+    def update(self, definition: Any, how: Rollout = PLAIN) -> Accepted:
         """Change a pod, or create it."""
         pod_id = definition.get("id") if isinstance(definition, dict) else None
         if not isinstance(pod_id, str):
             raise CommandError("a definition without an id says not which pod to update", code=2)
-        return self._change("PUT", _path(pod_id), definition)
+        return self._change("PUT", _path("pods", pod_id), definition, how)
 
-    def remove(self, pod_id: str) -> Accepted:
+    def remove(self, pod_id: str, how: Rollout = PLAIN) -> Accepted:
         """Remove a pod."""
-        return self._change("DELETE", _path(pod_id))
+        return self._change("DELETE", _path("pods", pod_id), None, how)
 
-    def _change(self, method: str, path: str, body: Any = None) -> Accepted:
-        response = self._ask(method, path, body)
+    def kill(self, pod_id: str, instance_ids: Sequence[str], wipe: bool = False) -> list[Json]:
+        """Kill instances of a pod; gives those that were there, as they were."""
+        query = {"wipe": "true"} if wipe else {}
+        path = f"{_path('pods', pod_id)}::instances"
+        killed: list[Json] = self._decode(self._ask("DELETE", path, list(instance_ids), query))
+        return killed
+
+    # ----------------------------------------------------------- deployments, queue
+
+    def deployments(self) -> list[Json]:
+        """Every deployment that is under way."""
+        deployments: list[Json] = self._decode(self._ask("GET", "/v2/deployments"))
+        return deployments
+
+    def deployment(self, deployment_id: str) -> Json:
+        """One of them."""
+        deployment: Json = self._decode(self._ask("GET", _path("deployments", deployment_id)))
+        return deployment
+
+    def roll_back(self, deployment_id: str) -> Json:
+        """End a deployment and make all as it was; gives the deployment that does so."""
+        started: Json = self._decode(self._ask("DELETE", _path("deployments", deployment_id)))
+        return started
+
+    def stop(self, deployment_id: str) -> None:
+        """End a deployment as far as it has come."""
+        self._ask("DELETE", _path("deployments", deployment_id), query={"force": "true"})
+
+    def pause(self, deployment_id: str) -> Json:
+        """Hold a deployment."""
+        paused: Json = self._decode(self._ask("POST", f"{_path('deployments', deployment_id)}/pause"))
+        return paused
+
+    def resume(self, deployment_id: str) -> Json:
+        """Have a deployment go on."""
+        resumed: Json = self._decode(self._ask("POST", f"{_path('deployments', deployment_id)}/resume"))
+        return resumed
+
+    def queue(self) -> list[Json]:
+        """What waits to be launched."""
+        queue: list[Json] = self._decode(self._ask("GET", "/v2/queue"))["queue"]
+        return queue
+
+    def reset_delay(self, pod_id: str) -> None:
+        """Launch what waits of a pod without waiting for its back-off."""
+        self._ask("DELETE", f"{_path('queue', pod_id)}/delay")
+
+    # -------------------------------------------------------------- groups, events
+
+    def group(self, group_id: str = "/") -> Json:
+        """A group with its pods and the groups in it."""
+        group: Json = self._decode(self._ask("GET", _path("groups", group_id).rstrip("/")))
+        return group
+
+    def remove_group(self, group_id: str, how: Rollout = PLAIN) -> Accepted:
+        """Remove every pod below a path."""
+        return self._change("DELETE", _path("groups", group_id), None, how)
+
+    def events(
+        self, kinds: Iterable[str] = (), since: int | None = None, patience: float | None = None
+    ) -> Iterator[stream.Event]:
+        """What happens, of these kinds or of all, after an event or from now on, until the stream ends.
+
+        ``patience``: also until nothing comes for so many seconds.
+        """
+        headers = {"Accept": "text/event-stream"} | ({} if since is None else {"Last-Event-ID": str(since)})
+        timeout = httpx2.Timeout(_TIMEOUT, read=_TIMEOUT if patience is None else patience)
+        asked = self._http.stream(
+            "GET", "/v2/events", params={"event_type": list(kinds)}, headers=headers, timeout=timeout
+        )
+        try:
+            with asked as response:
+                if response.is_error:
+                    response.read()
+                    raise self._refusal(response)
+                yield from stream.events(response.iter_lines())
+        except httpx2.ReadTimeout as error:
+            if patience is None:
+                raise self._unreachable(error) from error
+        except httpx2.RequestError as error:
+            raise self._unreachable(error) from error
+
+    # --------------------------------------------------------------------- helpers
+
+    def _change(self, method: str, path: str, body: Any, how: Rollout) -> Accepted:
+        response = self._ask(method, path, body, how.query())
         return Accepted(
             deployment_id=response.headers.get("Marathon-Deployment-Id", ""),
             pod=self._decode(response) if response.content else {},
         )
 
-    def _ask(self, method: str, path: str, body: Any = None) -> httpx2.Response:
+    def _ask(self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None) -> httpx2.Response:
         try:
-            response = self._http.request(method, path, json=body)
+            response = self._http.request(method, path, json=body, params=query)
         except httpx2.TimeoutException as error:
             raise ApiError(
                 f"the scheduler at {self.url} did not answer within {_TIMEOUT:g} s",
                 advice="Whether the request was carried out is not known: look with 'podexec pod list'.",
             ) from error
         except httpx2.RequestError as error:
-            raise ApiError(
-                f"no scheduler answers at {self.url}: {error}",
-                advice="Start one with 'podexec up' or 'podexec scheduler', or name yours with --url or PODEXEC_URL.",
-            ) from error
+            raise self._unreachable(error) from error
         if response.is_error:
             raise self._refusal(response)
         return response
 
+    def _unreachable(self, error: Exception) -> ApiError:
+        return ApiError(
+            f"no scheduler answers at {self.url}: {error}",
+            advice="Start one with 'podexec up' or 'podexec scheduler', or name yours with --url or PODEXEC_URL.",
+        )
+
     def _refusal(self, response: httpx2.Response) -> RefusedError:
         body = self._decode(response)
-        if not isinstance(body, dict):
-            body = {}
-        message = str(body.get("message") or f"HTTP {response.status_code}")
-        return RefusedError(response.status_code, message, tuple(_problems(body.get("details"))))
+        return RefusedError(response.status_code, body if isinstance(body, dict) else {})
 
     def _decode(self, response: httpx2.Response) -> Any:
         try:
@@ -135,8 +267,13 @@ class Client:
             ) from error
 
 
-def _path(pod_id: str) -> str:
-    return f"/v2/pods/{quote(pod_id.strip('/'), safe='/')}"
+def _path(collection: str, name: str) -> str:
+    return f"/v2/{collection}/{quote(name.strip('/'), safe='/')}"
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
 
 
 def _problems(details: Any) -> Iterable[str]:

@@ -1,8 +1,10 @@
 """What a scheduler is started with, and how ``/v2/info`` tells it."""
 
+import re
 from dataclasses import asdict, dataclass
 
 from scheduler.api.access import EVERYONE, Access
+from scheduler.api.inside.guard import EVERYTHING, Permission
 from scheduler.core.settings import Settings
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.framework import FrameworkIdentity
@@ -30,8 +32,10 @@ class Serving:
         settings: what the core must know.
         identity: who the framework is to Mesos.
         access: who may use the API.
+        allowed_inside: what they may do inside containers.
         secrets_source: as ``--secrets-source`` has it.
         credentials: what proves the identity to Mesos; None: nothing.
+        agent_credentials: what proves to agents that this scheduler may look inside; None: nothing.
         tls: None: Mesos is spoken to without.
     """
 
@@ -42,10 +46,17 @@ class Serving:
     settings: Settings
     identity: FrameworkIdentity
     access: Access = EVERYONE
+    allowed_inside: frozenset[Permission] = EVERYTHING
     secrets_source: str = "environment"
     credentials: Credentials | None = None
+    agent_credentials: Credentials | None = None
     tls: Tls | None = None
     log_level: str = "info"
+
+
+def without_password(url: str) -> str:
+    """A URL, or what is none, without the user and the password that a URL may name."""
+    return re.sub("//[^/]*@", "//", url)
 
 
 def configuration(serving: Serving, identity: FrameworkIdentity) -> dict[str, str | int | float | bool | None]:
@@ -53,7 +64,7 @@ def configuration(serving: Serving, identity: FrameworkIdentity) -> dict[str, st
     settings = serving.settings
     values = asdict(settings)
     return {
-        "master": serving.master,
+        "master": without_password(serving.master),
         "framework_name": identity.name,
         "mesos_role": settings.role,
         "new_group_enforce_role": settings.new_group_enforce_role.value,
@@ -61,6 +72,7 @@ def configuration(serving: Serving, identity: FrameworkIdentity) -> dict[str, st
         "mesos_authentication_principal": identity.principal,
         "hostname": identity.hostname,
         "webui_url": identity.webui_url,
+        "allow_inside": ",".join(sorted(serving.allowed_inside)),
         "access_control_allow_origin": ",".join(serving.access.origins) or None,
         "failover_timeout": identity.failover_timeout,
         "checkpoint": True,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scheduler.cli import cluster, pod, scheduler, up
+from scheduler.cli import cluster, deployment, events, group, pod, queue, scheduler, up
 from scheduler.cli.errors import CommandError
 
 
@@ -23,6 +23,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _with_dashes},
 )
 app.add_typer(pod.app, name="pod")
+app.add_typer(group.app, name="group")
+app.add_typer(deployment.app, name="deployment")
+app.add_typer(queue.app, name="queue")
+app.command(name="events")(events.events)
 app.command(name="scheduler")(scheduler.run)
 app.command(name="up")(up.up)
 app.command(name="down")(up.down)

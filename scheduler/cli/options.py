@@ -19,3 +19,14 @@ def option(name: str, help_text: str, *aliases: str, also: str | None = None, **
 
 Url = Annotated[str, option("--url", "Where the scheduler's API is.", metavar="URL")]
 Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON instead of a table.")]
+Force = Annotated[bool, typer.Option("--force", help="Take the place of deployments that are in the way.")]
+BatchSize = Annotated[
+    int | None, typer.Option("--batch-size", help="Replace at most so many instances of a pod at a time.", min=1)
+]
+Deadline = Annotated[
+    float | None,
+    typer.Option("--deadline", help="Have it rolled back unless it is done after so many seconds.", metavar="SECONDS"),
+]
+Yes = Annotated[bool, option("--yes", "Do not ask.")]
+Timeout = Annotated[float, option("--timeout", "How long to wait, in seconds.", min=0)]
+PodId = Annotated[str, typer.Argument(metavar="ID", help="The pod's id, with or without the first slash.")]

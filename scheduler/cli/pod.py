@@ -1,8 +1,5 @@
-"""``podexec pod``: add, list, show and remove pods through the scheduler's API."""
+"""``podexec pod``: add, look at, change, kill and remove pods through the scheduler's API."""
 
-import json
-import sys
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +7,9 @@ import typer
 
 from scheduler.cli import render, validate
 from scheduler.cli.errors import CommandError
-from scheduler.cli.options import DEFAULT_URL, Json, Url, option
+from scheduler.cli.inside import commands as inside
+from scheduler.cli.options import DEFAULT_URL, BatchSize, Deadline, Force, Json, PodId, Timeout, Url, Yes, option
+from scheduler.cli.output import client_of, make_sure, print_json
 
 if TYPE_CHECKING:
     from scheduler.cli.client import Accepted, Client
@@ -19,44 +18,61 @@ app = typer.Typer(name="pod", help="Add, look at and remove pods.", no_args_is_h
 app.command()(render.render)
 app.command()(validate.validate)
 app.command()(validate.schema)
-
-_POLL = 0.5
+inside.add_to(app)
 
 File = Annotated[str, typer.Argument(help="JSON or YAML with one or more pod definitions; - is standard input.")]
-PodId = Annotated[str, typer.Argument(metavar="ID", help="The pod's id, with or without the first slash.")]
-Wait = Annotated[bool, option("--wait/--no-wait", "Return when all instances are stable.")]
-Timeout = Annotated[float, option("--timeout", "How long to wait, in seconds.", min=0)]
+Wait = Annotated[bool, option("--wait/--no-wait", "Return when the deployment is done and all instances are stable.")]
 
 
 @app.command()
 def add(
-    file: File, wait: Wait = False, timeout: Timeout = 300.0, url: Url = DEFAULT_URL, as_json: Json = False
+    file: File,
+    wait: Wait = False,
+    timeout: Timeout = 300.0,
+    force: Force = False,
+    batch_size: BatchSize = None,
+    deadline: Deadline = None,
+    url: Url = DEFAULT_URL,
+    as_json: Json = False,
 ) -> None:
     """Add pods from a file."""
-    with _client(url) as client:
-        pod_ids = _submit(file, client.add, "added", as_json)
+    from scheduler.cli.client import Rollout
+
+    how = Rollout(force, batch_size, deadline)
+    with client_of(url) as client:
+        accepted = _submit(file, lambda document: client.add(document, how), "added", as_json)
         if wait:
-            _wait(client, pod_ids, timeout)
+            _wait(client, accepted, timeout)
 
 
 @app.command()
 def update(
-    file: File, wait: Wait = False, timeout: Timeout = 300.0, url: Url = DEFAULT_URL, as_json: Json = False
+    file: File,
+    wait: Wait = False,
+    timeout: Timeout = 300.0,
+    force: Force = False,
+    batch_size: BatchSize = None,
+    deadline: Deadline = None,
+    url: Url = DEFAULT_URL,
+    as_json: Json = False,
 ) -> None:
     """Change pods, or add those that do not exist, to be as a file says."""
-    with _client(url) as client:
-        pod_ids = _submit(file, client.update, "updated", as_json)
+    from scheduler.cli.client import Rollout
+
+    how = Rollout(force, batch_size, deadline)
+    with client_of(url) as client:
+        accepted = _submit(file, lambda document: client.update(document, how), "updated", as_json)
         if wait:
-            _wait(client, pod_ids, timeout)
+            _wait(client, accepted, timeout)
 
 
 @app.command(name="list")
 def list_pods(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
     """List the pods with their state."""
-    with _client(url) as client:
+    with client_of(url) as client:
         statuses = client.statuses()
     if as_json:
-        _print_json(statuses)
+        print_json(statuses)
     elif not statuses:
         typer.echo("There are no pods. Add one with 'podexec pod add FILE'.")
     else:
@@ -66,16 +82,12 @@ def list_pods(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
 
 
 @app.command()
-def show(
-    pod_id: PodId,
-    url: Url = DEFAULT_URL,
-    as_json: Json = False,
-) -> None:
+def show(pod_id: PodId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
     """Show a pod: its instances, their containers, and how the last ones ended."""
-    with _client(url) as client:
+    with client_of(url) as client:
         status = client.status(pod_id)
     if as_json:
-        _print_json(status)
+        print_json(status)
         return
     from scheduler.cli import tables
 
@@ -83,72 +95,98 @@ def show(
 
 
 @app.command()
+def versions(
+    pod_id: PodId,
+    version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="Show this version's definition.")] = None,
+    url: Url = DEFAULT_URL,
+    as_json: Json = False,
+) -> None:
+    """List the kept versions of a pod and how many instances are of each, or print the definition of one."""
+    with client_of(url) as client:
+        if version is not None:
+            print_json(client.version(pod_id, version))
+            return
+        kept = client.versions(pod_id)
+        status = client.status(pod_id)
+    if as_json:
+        print_json(kept)
+        return
+    from scheduler.cli import tables
+
+    tables.console().print(tables.versions(kept, status))
+
+
+@app.command()
+def kill(
+    pod_id: PodId,
+    instance_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Ids of instances; without any, all of the pod.")
+    ] = None,
+    wipe: Annotated[
+        bool, typer.Option("--wipe", help="Give them up with their volumes; others take their place.")
+    ] = False,
+    yes: Yes = False,
+    url: Url = DEFAULT_URL,
+    as_json: Json = False,
+) -> None:
+    """Kill instances of a pod. They are launched again; with --wipe, others are."""
+    with client_of(url) as client:
+        asked = instance_ids or [instance["id"] for instance in client.status(pod_id).get("instances", ())]
+        if wipe:
+            make_sure(yes, f"wipe instances of {pod_id}", f"Destroy {len(asked)} instances with their volumes?")
+        elif not instance_ids:
+            make_sure(yes, f"kill all instances of {pod_id}", f"Kill all {len(asked)} instances of {pod_id}?")
+        killed = client.kill(pod_id, asked, wipe)
+    if as_json:
+        print_json(killed)
+    else:
+        for instance in killed:
+            typer.echo(f"Instance {instance['instanceId']} is being killed.")
+    missing = set(asked) - {instance["instanceId"] for instance in killed}
+    if missing:
+        raise CommandError(f"{pod_id} has no such instances", details=tuple(sorted(missing)))
+
+
+@app.command()
 def remove(
     pod_id: PodId,
-    yes: Annotated[bool, option("--yes", "Do not ask.")] = False,
+    yes: Yes = False,
+    force: Force = False,
+    deadline: Deadline = None,
     url: Url = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
     """Remove a pod and end its instances."""
-    if not yes:
-        if not sys.stdin.isatty():
-            raise CommandError(f"will not remove {pod_id} without being sure", advice="Give --yes.", code=2)
-        typer.confirm(f"Remove pod {pod_id} and end its instances?", abort=True, err=True)
-    with _client(url) as client:
-        accepted = client.remove(pod_id)
+    from scheduler.cli.client import Rollout
+
+    make_sure(yes, f"remove {pod_id}", f"Remove pod {pod_id} and end its instances?")
+    with client_of(url) as client:
+        accepted = client.remove(pod_id, Rollout(force=force, deadline=deadline))
     if as_json:
-        _print_json({"deploymentId": accepted.deployment_id})
+        print_json({"deploymentId": accepted.deployment_id})
     else:
         typer.echo(f"Pod {pod_id} is removed; its instances are ending (deployment {accepted.deployment_id}).")
 
 
-def _client(url: str) -> "Client":
-    from scheduler.cli.client import Client
-
-    return Client(url)
-
-
-def _submit(file: str, change: Callable[[Any], "Accepted"], done: str, as_json: bool) -> list[str]:
-    """Send every definition of a file; gives the ids of the pods."""
+def _submit(file: str, change: Callable[[Any], "Accepted"], done: str, as_json: bool) -> list["Accepted"]:
+    """Send every definition of a file; gives what became of them."""
     from scheduler.cli import definitions
 
-    pod_ids = []
+    all_accepted = []
     for document in definitions.read(file):
         accepted = change(document)
-        pod_id = accepted.pod["id"]
-        pod_ids.append(pod_id)
+        all_accepted.append(accepted)
         if as_json:
-            _print_json(accepted.pod)
+            print_json(accepted.pod)
         else:
+            pod_id = accepted.pod["id"]
             typer.echo(f"Pod {pod_id} is {done} (deployment {accepted.deployment_id}).")
             typer.echo(f"See it with: podexec pod show {pod_id}", err=True)
-    return pod_ids
+    return all_accepted
 
 
-def _wait(client: "Client", pod_ids: list[str], timeout: float) -> None:
-    """Return when the pods are stable; tell on standard error what changes until then."""
-    deadline = time.monotonic() + timeout
-    for pod_id in pod_ids:
-        told = ""
-        while (status := client.status(pod_id))["status"] != "STABLE":
-            now = _progress(status)
-            if now != told:
-                typer.echo(now, err=True)
-                told = now
-            if time.monotonic() + _POLL > deadline:
-                raise CommandError(f"gave up waiting for {now}", advice=f"It goes on: podexec pod show {pod_id}")
-            time.sleep(_POLL)
-        typer.echo(_progress(status), err=True)
+def _wait(client: "Client", all_accepted: list["Accepted"], timeout: float) -> None:
+    from scheduler.cli import waiting
 
-
-def _progress(status: dict[str, Any]) -> str:
-    """One line: how far a pod is, and why not further if that is known."""
-    from scheduler.cli import tables
-
-    line = f"{status['id']}: {status['status']}, {tables.counts(status)} instances stable"
-    causes = [ending["message"] for ending in status.get("terminationHistory", ()) if "message" in ending]
-    return f"{line} (the last ended: {causes[0]})" if causes else line
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2))
+    for accepted in all_accepted:
+        waiting.for_pod(client, accepted.pod["id"], accepted.pod["version"], accepted.deployment_id, timeout)

@@ -12,6 +12,8 @@ from scheduler.model.json import Json
 from scheduler.model.roles import EnforceRole
 
 if TYPE_CHECKING:
+    from scheduler.core.attempts import Refusal
+    from scheduler.core.fits import Match
     from scheduler.core.settings import Settings
     from scheduler.model.definition import PodDefinition
     from scheduler.model.records import Instance
@@ -45,6 +47,9 @@ def render(
     new_group_enforce_role: Annotated[
         EnforceRole, option("--new-group-enforce-role", "As the scheduler's option.")
     ] = EnforceRole.OFF,
+    mesos_authentication_principal: Annotated[
+        str | None, option("--mesos-authentication-principal", "As the scheduler's option.")
+    ] = None,
     default_network_name: Annotated[str | None, option("--default-network-name", "As the scheduler's option.")] = None,
     mesos_bridge_name: Annotated[str, option("--mesos-bridge-name", "As the scheduler's option.")] = "mesos-bridge",
     env_vars_prefix: Annotated[str | None, option("--env-vars-prefix", "As the scheduler's option.")] = None,
@@ -58,6 +63,7 @@ def render(
         executor=executor_for(executor, executor_python, "info"),
         role=mesos_role,
         new_group_enforce_role=new_group_enforce_role,
+        principal=mesos_authentication_principal,
         default_network_name=default_network_name,
         mesos_bridge_name=mesos_bridge_name,
         env_vars_prefix=env_vars_prefix,
@@ -77,8 +83,8 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
     from scheduler.core.constraints import Placement
     from scheduler.core.demand import demand
     from scheduler.core.fits import Match
+    from scheduler.core.launches import placed
     from scheduler.core.matching import Surroundings, match, unfulfilled, unsuitable
-    from scheduler.core.offers import placed
     from scheduler.core.resources import Ledger
     from scheduler.core.taskgroup import Launcher
 
@@ -94,15 +100,47 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
         against += unfulfilled(Placement(definition, [], [agent]), agent)
     if role != definition.role:
         against.insert(0, Refusal("UnfulfilledRole", definition.role or "*", str(role)))
+    waiting = _waiting(definition)
     outcome = match(definition, asked, ledger, random.Random(0))
+    if isinstance(outcome, Match) and asked.volumes:
+        outcome = _settle(outcome, definition if given is not None else _anywhere(definition), waiting, offer, settings)
     if against or not isinstance(outcome, Match):
         refusals = [*against, *([] if isinstance(outcome, Match) else outcome)]
         raise CommandError(
             f"the offer does not fit {definition.id}",
             details=tuple(f"{each.reason}: wanted {each.asked}; offered {each.offered}" for each in refusals),
         )
-    instance = placed(_waiting(definition), definition, agent, outcome, _TIME)
+    instance = placed(waiting, definition, agent, outcome, _TIME)
     return Launcher(settings, definition).launch_group(instance, offer, outcome)
+
+
+def _settle(
+    taken: "Match", definition: "PodDefinition", waiting: "Instance", offer: Json, settings: "Settings"
+) -> "Match | list[Refusal]":
+    """What is taken, as it is once it is reserved for the instance, with its persistent volumes."""
+    from scheduler.core import agents, residents
+    from scheduler.core.disks import Disks
+    from scheduler.core.fits import Match
+    from scheduler.model.records import Reservation
+
+    names = [volume.name for volume in definition.volumes if volume.persistent is not None]
+    volumes = residents.new_volumes(definition.id, names, lambda: _UUID)
+    reservation = Reservation(agents.of_offer(offer), volumes, confirmed=False, since=_TIME)
+    settled = residents.settle(
+        taken, definition, waiting, reservation, Disks.of_offer(offer), offer, settings.principal
+    )
+    return settled if isinstance(settled, Match) else [settled]
+
+
+def _anywhere(definition: "PodDefinition") -> "PodDefinition":
+    """The definition without constraints on where its volumes lie."""
+    volumes = tuple(
+        volume
+        if volume.persistent is None
+        else volume.model_copy(update={"persistent": volume.persistent.model_copy(update={"constraints": ()})})
+        for volume in definition.volumes
+    )
+    return definition.model_copy(update={"volumes": volumes})
 
 
 def _definition(document: Any, settings: "Settings") -> "PodDefinition":
@@ -170,4 +208,20 @@ def _sufficient_offer(definition: "PodDefinition", settings: "Settings") -> Json
     first, last = _DYNAMIC_PORTS
     ranges = [{"begin": port, "end": port} for port in sorted(filter(None, fixed)) if not first <= port <= last]
     ports = {"name": "ports", "type": "RANGES", "ranges": {"range": [*ranges, {"begin": first, "end": last}]}}
-    return {**_IDENTITY, "resources": [*scalars, {**ports, **ownership}]}
+    return {**_IDENTITY, "resources": [*scalars, *_disks(definition, ownership), {**ports, **ownership}]}
+
+
+def _disks(definition: "PodDefinition", ownership: Json) -> list[Json]:
+    """A disk for each persistent volume."""
+    disks: list[Json] = []
+    for volume in definition.volumes:
+        asked = volume.persistent
+        if asked is not None:
+            disk: Json = {"name": "disk", "type": "SCALAR", "scalar": {"value": asked.size}, **ownership}
+            if asked.type in ("path", "mount"):
+                source: Json = {"type": asked.type.upper(), asked.type: {"root": f"/disks/{volume.name}"}}
+                if asked.profile_name is not None:
+                    source["profile"] = asked.profile_name
+                disk["disk"] = {"source": source}
+            disks.append(disk)
+    return disks

@@ -16,6 +16,7 @@ from scheduler.model.json import Json
 from scheduler.model.roles import EnforceRole
 
 if TYPE_CHECKING:
+    from scheduler.api.inside.guard import Permission
     from scheduler.core.settings import ExecutorCommand
 
 _PORT = 8080
@@ -59,6 +60,14 @@ def run(
             "--access-control-allow-origin", "Whose pages browsers let read the API; * for all.", metavar="ORIGIN,…|*"
         ),
     ] = None,
+    allow_inside: Annotated[
+        str,
+        option(
+            "--allow-inside",
+            "What the API lets people do inside containers; an empty text: nothing.",
+            metavar="NAME,…",
+        ),
+    ] = "copy,exec,files,logs,usage",
     store: Annotated[
         str,
         option(
@@ -98,6 +107,18 @@ def run(
     mesos_authentication_token_file: Annotated[
         Path | None,
         option("--mesos-authentication-token-file", "A file with a bearer token instead.", **_FILE),
+    ] = None,
+    mesos_agent_authentication_principal: Annotated[
+        str | None,
+        option(
+            "--mesos-agent-authentication-principal",
+            "The principal of a user of agents' operator API, where agents ask for one.",
+            rich_help_panel=_MESOS,
+        ),
+    ] = None,
+    mesos_agent_authentication_secret_file: Annotated[
+        Path | None,
+        option("--mesos-agent-authentication-secret-file", "A file with that principal's secret.", **_FILE),
     ] = None,
     mesos_tls: Annotated[
         bool | None,
@@ -300,7 +321,11 @@ def run(
             settings=settings,
             identity=identity,
             access=Access(_credentials(http_credentials), tuple(_names(access_control_allow_origin or ""))),
+            allowed_inside=_allowed_inside(allow_inside),
             secrets_source=secrets_source,
+            agent_credentials=credentials_of(
+                mesos_agent_authentication_principal, mesos_agent_authentication_secret_file, None
+            ),
             credentials=credentials_of(
                 mesos_authentication_principal, mesos_authentication_secret_file, mesos_authentication_token_file
             ),
@@ -323,6 +348,16 @@ def _address(text: str) -> tuple[str, int]:
     if port is None or parts.path:
         raise typer.BadParameter(f"{text!r} is not HOST:PORT", param_hint="--listen")
     return parts.hostname or "", port
+
+
+def _allowed_inside(text: str) -> "frozenset[Permission]":
+    from scheduler.api.inside.guard import Permission
+
+    try:
+        return frozenset(Permission(name) for name in _names(text))
+    except ValueError as error:
+        known = ", ".join(sorted(Permission))
+        raise typer.BadParameter(f"{error}; the names are {known}", param_hint="--allow-inside") from error
 
 
 def _names(text: str) -> list[str]:

@@ -21,12 +21,17 @@ from fastapi import FastAPI
 
 from scheduler.api.app import create_app
 from scheduler.api.info import ServerInfo
-from scheduler.cli.configuration import Serving, configuration
+from scheduler.api.inside.guard import Guard
+from scheduler.cli.configuration import Serving, configuration, without_password
 from scheduler.cli.errors import CommandError
 from scheduler.cli.features import without_effect
 from scheduler.core.events import Event
 from scheduler.core.step import step
 from scheduler.core.world import World
+from scheduler.inside import Edge
+from scheduler.inside.executors import Executors
+from scheduler.inside.master import Leader
+from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Driver
 from scheduler.observe import log as logging
 from scheduler.observe.metrics import Metrics
@@ -37,6 +42,7 @@ from scheduler.shell.ports import SecretError, Secrets
 from scheduler.store import Store, StoreError, open_store
 
 _BACKLOG = 2048
+_LARGEST_MESSAGE = 1024 * 1024  # of a WebSocket
 _COLLECTOR_THRESHOLDS = (50_000, 20, 50)
 _LAST_REQUESTS = 5  # seconds in which requests under way are still answered at the end
 _ANY_ADDRESS = ("", "0.0.0.0", "::")
@@ -65,6 +71,9 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
     def failed(error: BaseException) -> None:
         shell.fail_threadsafe(error)
 
+    def heard(message: str) -> None:
+        executors.heard(message)
+
     identity = serving.identity
     host = advertised.rpartition(":")[0]
     identity = replace(
@@ -83,19 +92,48 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
         credentials=serving.credentials,
         tls=serving.tls,
         secrets=source,
+        messages=heard,
     )
+    executors = Executors(driver.tell_executor)
     metrics = Metrics(world)
     shell = Shell(world, step, store, driver, bus=Bus(store.tail()), meter=metrics)
     metrics.watch("podexec.loop.inbox.gauge", "Events that wait for the loop", lambda: shell.waiting)
     info = ServerInfo(identity.name, version("podexec"), advertised, configuration(serving, identity))
+    master = without_password(serving.master)
     structlog.get_logger("scheduler").info(
-        "serving", url=f"http://{advertised}", master=serving.master, store=serving.store, pods=len(world.pods)
+        "serving", url=f"http://{advertised}", master=master, store=serving.store, pods=len(world.pods)
     )
     for feature in without_effect(serving.settings.features):
         structlog.get_logger("scheduler").info("a feature was enabled that has no effect here", feature=feature)
     with _told_to_stop() as told:
-        app = create_app(shell, world, info, metrics=metrics, abdicate=told.set, access=serving.access)
-        await _until_told(told, shell, driver, _server(app), listening)
+        guard = Guard(serving.allowed_inside)
+        edge = _edge(serving, world, executors)
+        app = create_app(
+            shell,
+            world,
+            info,
+            metrics=metrics,
+            inside=edge,
+            guard=guard,
+            abdicate=told.set,
+            access=serving.access,
+        )
+        try:
+            await _until_told(told, shell, driver, _server(app), listening, guard)
+        finally:
+            await edge.close()
+
+
+def _edge(serving: Serving, world: World, executors: Executors) -> Edge:
+    """The way into containers, by the master that leads at the time."""
+
+    def leader() -> Leader:
+        connection, framework = world.connection, world.framework
+        address = connection.master if connection.subscribed else None
+        return Leader(address, framework.id if framework is not None else None)
+
+    credentials = serving.credentials or Credentials()
+    return Edge(leader, credentials, serving.agent_credentials or Credentials(), serving.tls, executors)
 
 
 def _server(app: FastAPI) -> uvicorn.Server:
@@ -104,7 +142,9 @@ def _server(app: FastAPI) -> uvicorn.Server:
             app,
             log_config=None,
             lifespan="off",
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=_LARGEST_MESSAGE,
+            ws_per_message_deflate=False,
             server_header=False,
             access_log=False,
             log_level="warning",  # its start and end are told here already
@@ -114,7 +154,12 @@ def _server(app: FastAPI) -> uvicorn.Server:
 
 
 async def _until_told(
-    told: asyncio.Event, shell: Shell[World], driver: Driver, server: uvicorn.Server, listening: socket.socket
+    told: asyncio.Event,
+    shell: Shell[World],
+    driver: Driver,
+    server: uvicorn.Server,
+    listening: socket.socket,
+    guard: Guard,
 ) -> None:
     """The API answers first and longest, so that whoever asked hears; then the loop ends, then the connection."""
     serving = asyncio.create_task(server.serve([listening]))
@@ -123,6 +168,7 @@ async def _until_told(
     driver.start()
     try:
         await asyncio.wait((serving, looping, waiting), return_when=asyncio.FIRST_COMPLETED)
+        guard.stop()
         server.should_exit = True
         shell.bus.close()  # or the streams of events would be waited for
         await serving

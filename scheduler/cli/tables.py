@@ -1,5 +1,6 @@
 """What people read: tables and lines about pods. Colours only on a terminal, and not with NO_COLOR."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from rich import box
@@ -45,6 +46,105 @@ def pod(status: Json) -> Iterator[Table | Text | str]:
         yield "No instance is launched yet."
     if status.get("terminationHistory"):
         yield _endings(status)
+
+
+def versions(kept: list[str], status: Json) -> Table:
+    """One row for each kept version of a pod, newest first."""
+    table = _table("VERSION", "INSTANCES", "")
+    of_version = Counter(instance["specReference"].rpartition("/")[2] for instance in status.get("instances", ()))
+    for version in reversed(kept):
+        table.add_row(version, str(of_version[version]), "current" if version == status["spec"]["version"] else "")
+    return table
+
+
+def deployments(found: list[Json]) -> Table:
+    """One row for each deployment."""
+    table = _table("DEPLOYMENT", "PODS", "STEP", "NOW", "SINCE")
+    for each in found:
+        table.add_row(each["id"], "\n".join(each["affectedPods"]), step(each), actions(each), each["version"])
+    return table
+
+
+def deployment(found: Json) -> Iterator[Table | Text | str]:
+    """One deployment with its steps."""
+    yield f"{found['id']}  since {found['version']}, {step(found)}"
+    if "reverts" in found:
+        yield f"rolls back deployment {found['reverts']}"
+    if "batchSize" in found:
+        yield f"replaces at most {found['batchSize']} instances of a pod at a time"
+    if "deadline" in found:
+        yield f"is rolled back unless it is done by {found['deadline']}"
+    if "secondsToDeadline" in found:
+        yield f"once it is resumed, is rolled back unless it is done within {found['secondsToDeadline']:g} s"
+    table = _table("STEP", "ACTION", "POD", "")
+    for number, each in enumerate(found["steps"], 1):
+        for action in each["actions"]:
+            table.add_row(str(number), action["action"], action["pod"], _progress(found, number, action))
+    yield table
+
+
+def _progress(found: Json, number: int, action: Json) -> str:
+    if number != found["currentStep"]:
+        return "done" if number < found["currentStep"] else ""
+    now = next(each for each in found["currentActions"] if each["pod"] == action["pod"])
+    if found["paused"]:
+        return "paused"
+    return f"waits for {', '.join(now['waitingFor'])}" if "waitingFor" in now else "under way"
+
+
+def step(of: Json) -> str:
+    """How far a deployment is."""
+    paused = ", paused" if of["paused"] else ""
+    return f"step {of['currentStep']} of {of['totalSteps']}{paused}"
+
+
+def actions(of: Json) -> str:
+    """What a deployment does now."""
+    return ", ".join(
+        f"{each['action']} {each['pod']}"
+        + (f", which waits for {', '.join(each['waitingFor'])}" if "waitingFor" in each else "")
+        for each in of["currentActions"]
+    )
+
+
+def queue(entries: list[Json]) -> Table:
+    """One row for each pod that waits, with every reason why."""
+    table = _table("POD", "WAITING", "SINCE", "NEXT TRY", "OFFERS", "WHY")
+    for entry in sorted(entries, key=lambda entry: str(entry["pod"]["id"])):
+        left = entry["delay"]["timeLeftSeconds"]
+        offers = entry["processedOffersSummary"]["processedOffersCount"]
+        table.add_row(
+            entry["pod"]["id"],
+            str(entry["count"]),
+            entry["since"],
+            f"in {left} s" if left else "with the next offer",
+            str(offers),
+            "\n".join(_reason(each) for each in entry.get("nearest", ())) or ("" if left else "no offer has come yet"),
+        )
+    return table
+
+
+def _reason(nearest: Json) -> str:
+    agents = "1 agent" if nearest["agents"] == 1 else f"the best of {nearest['agents']} agents"
+    return f"{nearest['reason']}: wants {nearest['asked']}; {agents} had {nearest['offered']}"
+
+
+def group(found: Json) -> Table:
+    """One row for each group and pod below a path."""
+    table = _table("GROUP OR POD", "STATUS", "INSTANCES", "VERSION")
+    for each in _below(found):
+        if "spec" in each:
+            table.add_row(each["id"], _word(each["status"]), counts(each), each["spec"]["version"])
+        else:
+            table.add_row(f"{each['id'].rstrip('/')}/", "", "", each["version"])
+    return table
+
+
+def _below(found: Json) -> Iterator[Json]:
+    yield found
+    yield from sorted(found["pods"], key=lambda pod: str(pod["id"]))
+    for each in sorted(found["groups"], key=lambda group: str(group["id"])):
+        yield from _below(each)
 
 
 def _instances(status: Json) -> Table:

@@ -71,6 +71,8 @@ def _lengthen(turn: Turn, instance: Instance) -> None:
 def _is_failure(task: Task) -> bool:
     if task.condition is Condition.DROPPED and task.reason in _RETURNED:
         return False
+    if not task.essential:
+        return False
     never_started = task.condition is Condition.GONE and task.started_at is None
     return task.condition in _FAILURES and not never_started
 

@@ -1,4 +1,7 @@
-"""What an instance comes to, derived from its tasks: its condition, its health, how far it is. Stored nowhere."""
+"""What an instance comes to, derived from its tasks: its condition, its health, how far it is. Stored nowhere.
+
+How a container ended that is not essential says nothing of its instance.
+"""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -30,9 +33,9 @@ def condition(instance: Instance) -> Condition:
     """The condition of the instance as a whole."""
     if not instance.tasks:
         return Condition.SCHEDULED
-    found = instance.tasks[0].condition
+    found = Condition.KILLED  # the last in precedence
     for task in instance.tasks:
-        if RANK[task.condition] < RANK[found]:
+        if RANK[task.condition] < RANK[found] and not _is_of_no_account(task):
             found = task.condition
     if found is Condition.UNREACHABLE and instance.inactive:
         return Condition.UNREACHABLE_INACTIVE
@@ -47,9 +50,13 @@ def health(instance: Instance) -> bool | None:
             if task.healthy is False:
                 return False
             healthy = healthy or task.healthy
-        elif task.condition is not Condition.FINISHED:
+        elif task.condition is not Condition.FINISHED and not _is_of_no_account(task):
             return None
     return healthy
+
+
+def _is_of_no_account(task: Task) -> bool:
+    return not task.essential and task.condition.terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +93,11 @@ def ready(instance: Instance, asked: Checks) -> bool:
     """
     if condition(instance) is not Condition.RUNNING:
         return False
+    if any(task.condition is Condition.KILLED and task.essential for task in instance.tasks):
+        return False  # the executor is ending the others
     if not asked.health and not asked.readiness:
         return True
-    return all(task.condition is Condition.FINISHED or _passes(task, asked) for task in instance.tasks)
+    return all(task.condition.terminal or _passes(task, asked) for task in instance.tasks)
 
 
 def _passes(task: Task, asked: Checks) -> bool:
@@ -115,10 +124,10 @@ class Phase(Enum):
     __hash__ = object.__hash__
 
     WAITING = auto()  # not launched
-    ALIVE = auto()
+    ALIVE = auto()  # its containers run, are about to, or have finished; those that are not essential, in whatever way
     AWAY = auto()  # out of reach of the master: perhaps alive
     ENDING = auto()  # a container failed or was killed; its executor is ending the others
-    ENDED = auto()
+    ENDED = auto()  # all its containers have ended
 
 
 def phase(instance: Instance) -> Phase:
@@ -129,7 +138,7 @@ def phase(instance: Instance) -> Phase:
     for task in instance.tasks:
         if task.condition.terminal:
             ended += 1
-            failed += task.condition is not Condition.FINISHED
+            failed += task.essential and task.condition is not Condition.FINISHED
         elif task.condition is Condition.UNREACHABLE:
             away += 1
     if ended == len(instance.tasks):

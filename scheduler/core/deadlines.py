@@ -12,6 +12,10 @@ def _place(turn: Turn, _key: str) -> None:
     offers.place(turn)
 
 
+def _advance(turn: Turn, pod_id: str) -> None:
+    turn.pods[pod_id] = None
+
+
 def _revive(turn: Turn, _key: str) -> None:
     turn.world.connection.revive_waits = False
     turn.demand_grew = True
@@ -19,6 +23,7 @@ def _revive(turn: Turn, _key: str) -> None:
 
 _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
     Due.LAUNCHABLE: backoff.elapsed,
+    Due.ADVANCE: _advance,
     Due.PLACE: _place,
     Due.REVIVE: _revive,
     Due.KILL: kills.repeat,

@@ -83,7 +83,7 @@ def _relaunch(turn: Turn, instance: Instance) -> None:
         kills.decommission(turn, instance)  # its place is taken by an instance of the new version
         return
     if residents.never_began(instance):
-        kills.decommission(turn, instance)  # another one tries; what was reserved all the same is given back
+        residents.give_up(turn, instance)
         return
     stays_as_it_is = outdated and not replaced
     turn.put(
@@ -136,7 +136,7 @@ def _forget(turn: Turn, instance: Instance) -> None:
         turn.demand_grew = True  # only in an offer can what is reserved be given back
         return
     news.end(turn, instance)
-    turn.world.doubts.pop(instance.id, None)
+    residents.forget(turn, instance)
     turn.delete(instance)
     if instance.pod_id not in turn.world.pods and not turn.world.has_instances(instance.pod_id):
         turn.publish("app_terminated_event", appId=instance.pod_id)

@@ -7,10 +7,9 @@ only for an instance that is wanted no more; what is kept for one that is not kn
 is left alone.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Generic, Protocol, TypeVar
 
 from scheduler.core import ids
 from scheduler.core.attempts import Refusal
@@ -18,7 +17,9 @@ from scheduler.core.constraints import Placement
 from scheduler.core.demand import Demand
 from scheduler.core.disks import Disks
 from scheduler.core.fits import Home, Match
+from scheduler.core.kills import decommission
 from scheduler.core.matching import Surroundings, match, unfulfilled, unsuitable
+from scheduler.core.openoffers import OpenOffer
 from scheduler.core.reservations import giving_back, kept_by, kept_for, making, reserved, volume_of, with_volume
 from scheduler.core.resources import Ledger
 from scheduler.core.turn import Turn
@@ -28,33 +29,14 @@ from scheduler.model.json import Json
 from scheduler.model.records import Agent, Condition, Goal, Instance, LocalVolume, Reservation
 
 _STARTED = (Condition.STARTING, Condition.RUNNING)
+_INVALID = "REASON_TASK_GROUP_INVALID"
 _NEVER_STARTED = (Condition.ERROR, Condition.DROPPED)
 
 
-class Offer(Protocol):
-    """An offer of this turn, and what it is used for so far."""
-
-    offer: Json
-    role: str
-    agent_id: str
-    operations: list[Json]
-    disks: Disks | None
-
-    @property
-    def ledger(self) -> Ledger:
-        """What is left of it."""
-
-    def agent(self, world: World) -> Agent:
-        """Who offers."""
-
-
-OfferT = TypeVar("OfferT", bound=Offer)
-
-
-class Residents(Generic[OfferT]):
+class Residents:
     """The offers of one turn, as instances with volumes look at them."""
 
-    def __init__(self, turn: Turn, offers: Sequence[OfferT]) -> None:
+    def __init__(self, turn: Turn, offers: Sequence[OpenOffer]) -> None:
         self._turn = turn
         self._offers = offers
         self._kept = _kept(turn.world, offers)
@@ -71,22 +53,21 @@ class Residents(Generic[OfferT]):
 
     def at_home(
         self, instance: Instance, definition: PodDefinition, demand: Demand, placement: Placement
-    ) -> Iterator[tuple[OfferT, Match | list[Refusal]]]:
+    ) -> Iterator[tuple[OpenOffer, Match | list[Refusal]]]:
         """The offers that hold something which is kept for a waiting instance, and whether it can be launched on it.
 
         ``placement``: of the other instances.
         """
         found = self._kept.pop(instance.id, [])
-        if not found and is_unconfirmed(instance) and self._is_gone(instance):
-            self._turn.note(
-                "warning", "what was to be reserved is not there", pod_id=instance.pod_id, instance_id=instance.id
-            )
-            self._turn.put(replace(instance, reservation=None))
+        has_volumes = any(_volumes(resources) for _, resources in found)
+        if is_unconfirmed(instance) and not has_volumes and self._is_gone(instance):
+            self._begin_anew(instance, found)
+            return
         for on, resources in found:
             yield on, self._launch_at_home(instance, definition, demand, placement, on, resources)
 
     def settle(
-        self, instance: Instance, definition: PodDefinition, demand: Demand, on: OfferT
+        self, instance: Instance, definition: PodDefinition, demand: Demand, on: OpenOffer
     ) -> Match | list[Refusal]:
         """What a waiting instance without volumes takes of an offer to be launched there, on volumes made for it."""
         world = self._turn.world
@@ -94,32 +75,41 @@ class Residents(Generic[OfferT]):
         if not isinstance(outcome, Match):
             return outcome
         disks = on.disks or Disks.of_offer(on.offer)
-        reservation = Reservation(on.agent(world), _new_volumes(definition, demand, world), False, self._turn.now)
+        volumes = new_volumes(definition.id, demand.volumes, world.new_uuid)
+        reservation = Reservation(world.agent(on.agent), volumes, confirmed=False, since=self._turn.now)
         settled = settle(outcome, definition, instance, reservation, disks, on.offer, world.settings.principal)
         return [settled] if isinstance(settled, Refusal) else settled
 
     # ------------------------------------------------------------------------ helpers
 
     def _give_back(self, instance: Instance) -> None:
-        """Ask for it, unless that was done a moment ago, or some of it is still in use."""
-        turn, reservation, found = self._turn, instance.reservation, self._kept.pop(instance.id)
-        if reservation is None or not (reservation.confirmed or _is_overdue(turn, instance)):
-            return
-        if any(_is_still_there(instance, on) for on, _ in found):
+        """Ask for it, unless that was done a moment ago in vain, or some of it is still in use."""
+        turn, found = self._turn, self._kept.pop(instance.id)
+        again_at = turn.world.given_back.get(instance.id, turn.now)
+        if again_at > turn.now or any(_is_still_there(instance, on) for on, _ in found):
             return
         for on, resources in found:
             on.operations.extend(giving_back(resources))
         turn.note(
             "info",
-            "giving its volumes back",
+            "giving back what is kept for an instance that is no more",
             pod_id=instance.pod_id,
             instance_id=instance.id,
-            agent_id=reservation.agent.id,
+            agent_id=found[0][0].agent_id,
         )
-        turn.put(replace(instance, reservation=replace(reservation, confirmed=False, since=turn.now)))
+        doubt(turn, instance)
+        turn.world.given_back[instance.id] = turn.world.doubts[instance.id]
+
+    def _begin_anew(self, instance: Instance, found: list[tuple[OpenOffer, list[Json]]]) -> None:
+        """Its volumes were never made; what was reserved for them all the same is given back."""
+        for on, resources in found:
+            on.operations.extend(giving_back(resources))
+        text = "the volumes that were to be made are not there"
+        self._turn.note("warning", text, pod_id=instance.pod_id, instance_id=instance.id)
+        self._turn.put(replace(instance, reservation=None))
 
     def _is_gone(self, instance: Instance) -> bool:
-        """Whether its agent offers what it has, and nothing is in it any more of what was kept for the instance."""
+        """Whether its agent offers what it has, at a time when all that is kept for the instance should be in it."""
         reservation = instance.reservation
         if reservation is None or not _is_overdue(self._turn, instance):
             return False
@@ -134,18 +124,17 @@ class Residents(Generic[OfferT]):
         definition: PodDefinition,
         demand: Demand,
         placement: Placement,
-        on: OfferT,
+        on: OpenOffer,
         resources: list[Json],
     ) -> Match | list[Refusal]:
-        world, agent = self._turn.world, on.agent(self._turn.world)
+        world, agent = self._turn.world, on.agent
         reservation = self._recognised(instance, demand, agent, resources)
         if reservation is None:
             return [_no_reservation(demand, ", ".join(each.name for each in _volumes(resources)))]
         if instance.reservation != reservation:
             self._turn.put(replace(instance, reservation=reservation))
         own = Ledger(on.offer, instance.id)
-        # What is kept for it is its own, whatever else it would leave to others.
-        demand = replace(demand, roles=frozenset({instance.role}), spares_gpus=False)
+        demand = replace(demand, roles=frozenset({instance.role}))  # of which it is now
         around = Surroundings(world.isolators.get(agent.id), world.connection.region, self._turn.now)
         refusals = unsuitable(demand, world.settings, on.offer, own, agent, around) + unfulfilled(placement, agent)
         outcome = match(definition, demand, own, world.random)
@@ -188,6 +177,11 @@ class Residents(Generic[OfferT]):
                 )
 
 
+def new_volumes(pod_id: str, names: Iterable[str], new_uuid: Callable[[], str]) -> tuple[LocalVolume, ...]:
+    """Volumes for an instance that has none, under ids that no others have: ``<safe id>#<name>#<uuid>``."""
+    return tuple(LocalVolume(name, f"{ids.safe_id(pod_id)}#{name}#{new_uuid()}") for name in names)
+
+
 def settle(
     taken: Match,
     definition: PodDefinition,
@@ -217,7 +211,7 @@ def settle(
 
 
 def is_unconfirmed(instance: Instance) -> bool:
-    """Whether it is not known what became of the last that was asked for it."""
+    """Whether it is not known if what was asked for it is there."""
     return instance.reservation is not None and not instance.reservation.confirmed
 
 
@@ -241,6 +235,27 @@ def never_began(instance: Instance) -> bool:
     return is_unconfirmed(instance) and all(task.condition in _NEVER_STARTED for task in instance.tasks)
 
 
+def give_up(turn: Turn, instance: Instance) -> None:
+    """Another instance tries instead; should something be kept for this one all the same, it is given back."""
+    if any(task.reason == _INVALID for task in instance.tasks):
+        turn.note(
+            "warning",
+            "Mesos refused to launch on what was to be reserved: does it let the principal reserve resources for the "
+            "role, and create volumes?",
+            principal=turn.world.settings.principal or "",
+            role=instance.role,
+            pod_id=instance.pod_id,
+            instance_id=instance.id,
+        )
+    decommission(turn, instance)
+
+
+def forget(turn: Turn, instance: Instance) -> None:
+    """The instance is no more."""
+    turn.world.doubts.pop(instance.id, None)
+    turn.world.given_back.pop(instance.id, None)
+
+
 def overdue(turn: Turn, instance_id: str) -> None:
     """What should be seen of a reservation by now was not."""
     world = turn.world
@@ -254,15 +269,10 @@ def overdue(turn: Turn, instance_id: str) -> None:
 # ------------------------------------------------------------------------------ helpers
 
 
-def _new_volumes(definition: PodDefinition, demand: Demand, world: World) -> tuple[LocalVolume, ...]:
-    safe = ids.safe_id(definition.id)
-    return tuple(LocalVolume(name, f"{safe}#{name}#{world.new_uuid()}") for name in demand.volumes)
-
-
-def _kept(world: World, offers: Iterable[OfferT]) -> dict[str, list[tuple[OfferT, list[Json]]]]:
+def _kept(world: World, offers: Iterable[OpenOffer]) -> dict[str, list[tuple[OpenOffer, list[Json]]]]:
     """By instance, what these offers hold for it."""
     framework_id = world.framework.id if world.framework else None
-    found: dict[str, list[tuple[OfferT, list[Json]]]] = {}
+    found: dict[str, list[tuple[OpenOffer, list[Json]]]] = {}
     for on in offers:
         here: dict[str, list[Json]] = {}
         for resource in on.offer.get("resources", ()):
@@ -274,7 +284,7 @@ def _kept(world: World, offers: Iterable[OfferT]) -> dict[str, list[tuple[OfferT
     return found
 
 
-def _is_known(instance: Instance | None, found: Iterable[tuple[OfferT, list[Json]]]) -> bool:
+def _is_known(instance: Instance | None, found: Iterable[tuple[OpenOffer, list[Json]]]) -> bool:
     """Whether the instance is there, and this is not beside what it has."""
     if instance is None:
         return False
@@ -287,7 +297,7 @@ def _volumes(resources: Iterable[Json]) -> list[LocalVolume]:
     return [volume for volume in map(volume_of, resources) if volume is not None]
 
 
-def _is_still_there(instance: Instance, on: Offer) -> bool:
+def _is_still_there(instance: Instance, on: OpenOffer) -> bool:
     """Whether the instance's last executor has yet to give back what it uses."""
     executor_id = ids.executor_id(instance.id, instance.incarnation)
     return any(each["value"] == executor_id for each in on.offer.get("executor_ids", ()))

@@ -9,6 +9,8 @@ from scheduler.core.world import World
 from scheduler.model.json import Json
 from scheduler.model.records import Deployment, Instance
 
+STARTS_PER_TURN = 1000
+
 
 class Turn:
     """Gathers what one event causes.
@@ -17,6 +19,7 @@ class Turn:
         instances, pods, deployments: the ids of those that have to be looked at again.
         before: what each changed instance was at the beginning; None: not there.
         demand_grew: whether an offer that was refused may be of use now.
+        starts_left: how many more instances this turn may make, so that a pod of a hundred thousand holds nothing up.
     """
 
     def __init__(self, world: World, now: float) -> None:
@@ -27,6 +30,7 @@ class Turn:
         self.deployments: dict[str, None] = {}
         self.before: dict[str, Instance | None] = {}
         self.demand_grew = False
+        self.starts_left = STARTS_PER_TURN
         self._changes: dict[tuple[type[Record], str], Change] = {}
         self._effects: list[Effect] = []
 

@@ -7,12 +7,12 @@ instances than the other allows. While it waits or is paused nothing moves. With
 
 import math
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from scheduler.core import ids, kills, plans, selection
+from scheduler.core.conditions import Phase, phase
 from scheduler.core.standing import Standing
 from scheduler.core.turn import Turn
-from scheduler.core.world import World
+from scheduler.core.world import Due, World
 from scheduler.model.definition import PodDefinition, Upgrade
 from scheduler.model.records import Deployment, Goal, Instance, Pod
 
@@ -212,19 +212,34 @@ def _start(turn: Turn, pod: Pod, definition: PodDefinition, count: int) -> None:
     """Wake instances that were stopped and whose volumes are kept, and make new ones."""
     if count <= 0:
         return
-    world, roster = turn.world, turn.world.roster(pod.id)
-    stopped = [
-        *roster.ids(pod.config_version, Standing.STOPPED),
-        *roster.ids(pod.config_version, Standing.STOPPED, outdated=True),
-    ]
-    for each in islice(stopped, count):
-        _wake(turn, pod, world.instances[each])
+    if count > turn.starts_left:  # the rest in the next turn, which follows at once
+        count = turn.starts_left
+        turn.world.at(turn.now, Due.ADVANCE, pod.id)
+    turn.starts_left -= count
+    stopped = _stopped(turn, pod) if definition.resident else []
+    for instance in stopped[:count]:
+        _wake(turn, pod, instance)
     for _ in range(count - len(stopped)):
         _create(turn, pod, definition)
     turn.demand_grew = True
 
 
+def _stopped(turn: Turn, pod: Pod) -> list[Instance]:
+    """Those that can be woken: first the ones that have ended."""
+    world, roster = turn.world, turn.world.roster(pod.id)
+    line = [
+        each
+        for standing in (Standing.STOPPED, Standing.ENDING, Standing.AWAY)
+        for outdated in (False, True)
+        for each in roster.ids(pod.config_version, standing, outdated=outdated)
+    ]
+    return [world.instances[each] for each in line if world.instances[each].goal is Goal.STOPPED]
+
+
 def _wake(turn: Turn, pod: Pod, instance: Instance) -> None:
+    if phase(instance) not in (Phase.WAITING, Phase.ENDED):
+        kills.restart(turn, replace(instance, goal=Goal.RUNNING))  # it has yet to end
+        return
     turn.put(
         replace(
             instance,

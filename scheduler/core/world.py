@@ -16,11 +16,11 @@ from scheduler.core.attempts import Attempt, Round
 from scheduler.core.conditions import UNCHECKED, Checks, checks
 from scheduler.core.demand import Demand, demand
 from scheduler.core.frame import Record, definition_key, key_of
+from scheduler.core.openoffers import OpenOffer
 from scheduler.core.settings import Settings
 from scheduler.core.standing import Roster, Standing, standing
 from scheduler.core.taskgroup import Launcher
 from scheduler.model.definition import PodDefinition
-from scheduler.model.json import Json
 from scheduler.model.records import Agent, Deployment, Framework, Goal, Instance, Pod
 
 
@@ -28,6 +28,7 @@ class Due(StrEnum):
     """What a deadline is for. Its handler checks that it still applies: deadlines are never taken back."""
 
     LAUNCHABLE = "launchable"  # key: of a queue; its back-off has elapsed
+    ADVANCE = "advance"  # key: pod id; more instances are to be made than one turn makes
     PLACE = "place"  # offers are held that were not tried to the end
     REVIVE = "revive"
     KILL = "kill"  # key: instance id; repeat its kills
@@ -88,12 +89,13 @@ class World:
         self.freeing: dict[str, str] = {}  # id -> role, of instances whose reservation is to be given back
         self.connection = Connection()
         self.isolators: dict[str, frozenset[str]] = {}  # by agent id
-        self.offers: dict[str, Json] = {}  # held until they are tried to the end
+        self.offers: dict[str, OpenOffer] = {}  # held until they are tried to the end
         self.exhausted: dict[Demand | str, Round] = {}  # what none of the held offers fits: a demand, or a queue
         self.delays: dict[str, Delay] = {}  # by queue
         self.attempts: dict[str, Attempt] = {}  # by queue: what became of the offers it was tried on
         self.kills: dict[str, float] = {}  # instance id -> when its kills go out again
         self.doubts: dict[str, float] = {}  # instance id -> by when what is kept for it is seen, if it is there
+        self.given_back: dict[str, float] = {}  # instance id -> when what is kept for it may be given back once more
         self.strangers: set[str] = set()  # instance ids told of, for which agents keep what nobody here asked for
         self._of_pod: dict[str, dict[str, None]] = {}
         self._versions: dict[str, dict[str, None]] = {}

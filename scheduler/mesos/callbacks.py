@@ -29,9 +29,10 @@ _log = structlog.get_logger("scheduler.mesos")
 class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
     """Called on the driver's thread; does nothing but hand over."""
 
-    def __init__(self, submit: Callable[[Event], None], agents: AgentProbe) -> None:
+    def __init__(self, submit: Callable[[Event], None], agents: AgentProbe, messages: Callable[[str], None]) -> None:
         self._submit = submit
         self._agents = agents
+        self._messages = messages
         self._maintenance: dict[str, Json | None] = {}  # agent id -> the unavailability that was logged
 
     def registered(self, driver: Any, frameworkId: Json, masterInfo: Json) -> None:  # noqa: N803
@@ -64,6 +65,9 @@ class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
                 self._maintenance[agent_id] = unavailability
                 _log.info("an agent is to be maintained", agent_id=agent_id, unavailability=unavailability)
         driver.acceptInverseOffers(inverse_offer_ids(offers), {"refuse_seconds": _UNTIL_ASKED_AGAIN})
+
+    def frameworkMessage(self, driver: Any, executorId: Json, slaveId: Json, message: str) -> None:  # noqa: N803
+        self._messages(message)
 
     def slaveLost(self, driver: Any, slaveId: Json) -> None:  # noqa: N803
         self._submit(agent_lost(slaveId))

@@ -77,12 +77,16 @@ class Timing:
     longest_pause: float = 15.0
 
 
+def _unheard(message: str) -> None:
+    _log.info("an executor's message was ignored")
+
+
 class Driver(Dispatch):
     """Follows the leading master and carries calls to it. Starts once; ``stop`` leaves the framework's tasks running.
 
     ``submit`` gets the events, several at a time where they came so, and ``failed`` the error that ended the driver;
     both are called by other threads. ``secrets`` has the values that launches refer to; without it the references
-    themselves are sent.
+    themselves are sent. ``messages`` gets what executors say, in base64.
     """
 
     # pymesos' own attributes, which have no types.
@@ -102,6 +106,7 @@ class Driver(Dispatch):
         tls: Tls | None = None,
         secrets: Secrets | None = None,
         timing: Timing = Timing(),
+        messages: Callable[[str], None] = _unheard,
     ) -> None:
         self._credentials = credentials or Credentials()
         self._tls = tls
@@ -111,7 +116,7 @@ class Driver(Dispatch):
         if framework_id is not None:
             info["id"] = {"value": framework_id}
         super().__init__(
-            Callbacks(self._heard.append, self._agents),
+            Callbacks(self._heard.append, self._agents, messages),
             info,
             master,
             use_addict=False,
@@ -147,6 +152,10 @@ class Driver(Dispatch):
             calls = [call for effect in effects if (call := self._call(effect)) is not None]
             if calls and not self._sender.send(calls):
                 _log.info("no subscription: calls dropped", calls=len(calls))
+
+    def tell_executor(self, agent_id: str, executor_id: str, data: str) -> None:
+        """Send an executor a message, in base64. It may be lost, and is without a subscription."""
+        self.sendFrameworkMessage({"value": executor_id}, {"value": agent_id}, data)
 
     def start(self) -> None:
         """Begin to look for the master; returns at once."""

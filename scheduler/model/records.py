@@ -94,6 +94,7 @@ class Task:
         healthy: what the executor's health check last said; None before it spoke.
         ready: what its readiness check, or its check, last said; None before it spoke.
         restarts: how often its executor started the container again.
+        essential: whether its end is that of the instance.
         reason: Mesos' reason of the last update.
     """
 
@@ -109,6 +110,7 @@ class Task:
     networks: tuple[NetworkAddress, ...] = ()
     ready: bool | None = None
     restarts: int = 0
+    essential: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +131,8 @@ class Reservation:
     """What an agent keeps for one instance across its launches: resources, and the volumes on them.
 
     Attributes:
-        confirmed: whether the agent was seen to keep it, by an offer of it or by a task that ran on it. False: it was
-            asked for, or its end was, and nothing was seen of that yet.
-        since: when it was confirmed, or asked for, or its end was.
+        confirmed: whether the agent was seen to keep it, by an offer of it or by a task that ran on it.
+        since: when it was asked for, or confirmed.
     """
 
     agent: Agent
@@ -213,9 +214,9 @@ class Action(StrEnum):
     """What a deployment does to a pod, under Marathon's names."""
 
     START = "StartPod"  # make it known; starts no instance
-    SCALE = "ScalePod"
-    RESTART = "RestartPod"
-    STOP = "StopPod"
+    SCALE = "ScalePod"  # start what is missing, end what is too much
+    RESTART = "RestartPod"  # put instances of the current configuration in place of all others
+    STOP = "StopPod"  # end all its instances
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import structlog
 from structlog.typing import Processor
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
-_CHATTY = ("kazoo", "uvicorn.access")  # what they say at info belongs to debug
+_CHATTY = ("kazoo", "uvicorn.access", "httpx2", "httpcore2")  # what they say at info belongs to debug
 
 
 def configure(level: str = "info", stream: TextIO | None = None, *, as_json: bool | None = None) -> None:

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from scheduler.api.access import EVERYONE, Access
 from scheduler.api.app import create_app
 from scheduler.api.info import ServerInfo
+from scheduler.api.inside.guard import Guard
 from scheduler.core.effects import Answer, Effect, Publish, Reply
 from scheduler.core.events import Event, OffersReceived, StatusUpdated, Subscribed
 from scheduler.core.settings import ExecutorCommand, Settings
@@ -20,6 +21,7 @@ from scheduler.model.json import Json
 from scheduler.model.records import Condition
 from scheduler.observe.metrics import Metrics
 from scheduler.shell.bus import Bus
+from scheduler.shell.inside import InsideError, Why
 from scheduler.shell.ports import MesosCall
 from tests.core.support import offer
 
@@ -67,12 +69,12 @@ class FakeShell:
             self.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
         self.happens(OffersReceived(offers or (offer(f"O-{next(self._numbers)}"),)))
 
-    def tell(self, condition: Condition, message: str = "") -> None:
-        """Every task that has not ended reports this."""
-        for task_id, instance_id in list(self.world.tasks.items()):
-            tasks = self.world.instances[instance_id].tasks if instance_id in self.world.instances else ()
-            if any(task.id == task_id and not task.condition.terminal for task in tasks):
-                self.happens(StatusUpdated(task_id, condition, "A1", None, self.now, message=message))
+    def tell(self, condition: Condition, message: str = "", only: str | None = None) -> None:
+        """Every task that has not ended reports this, or only those of one instance."""
+        for instance in list(self.world.instances.values()):
+            for task in instance.tasks if only in (None, instance.id) else ():
+                if not task.condition.terminal:
+                    self.happens(StatusUpdated(task.id, condition, "A1", None, self.now, message=message))
 
     def run_all(self) -> None:
         """Launch what waits, and have it run."""
@@ -89,13 +91,22 @@ class FakeShell:
         return reply.answer
 
 
-def app_over(shell: FakeShell, access: Access = EVERYONE) -> FastAPI:
-    """The app over a fake shell."""
+class NothingInside:
+    """No container can be looked into."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise InsideError(Why.AWAY, "there is no agent")
+
+
+def app_over(shell: FakeShell, access: Access = EVERYONE, inside: Any = None, guard: Guard | None = None) -> FastAPI:
+    """The app over a fake shell, and whatever is there of agents."""
     return create_app(
         shell,
         shell.world,
         SERVER,
         metrics=shell.metrics,
+        inside=inside or NothingInside(),
+        guard=guard or Guard(),
         abdicate=shell.abdicate,
         access=access,
         clock=lambda: shell.now,

@@ -13,6 +13,7 @@ import httpx2
 import uvicorn
 
 from scheduler.api.app import create_app
+from scheduler.api.inside.guard import Guard
 from scheduler.cli.serve import _Server
 from scheduler.core.step import step
 from scheduler.core.world import World
@@ -21,7 +22,7 @@ from scheduler.shell.bus import KEPT, Bus
 from scheduler.shell.loop import Shell
 from scheduler.store import Store
 from scheduler.store.memory import MemoryStore
-from tests.api.fakes import SERVER, SETTINGS
+from tests.api.fakes import SERVER, SETTINGS, NothingInside
 from tests.api.whole import RecordedCalls
 
 DEADLINE = 20.0
@@ -48,11 +49,11 @@ class Reader:
 
     async def next(self, *, comments: bool = False) -> Event:
         """The next block, by default the next event."""
-        while True:
-            async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(DEADLINE):
+            while True:
                 event = await self._block()
-            if comments or event.kind is not None:
-                return event
+                if comments or event.kind is not None:
+                    return event
 
     async def some(self, count: int) -> list[Event]:
         """So many events."""
@@ -99,7 +100,9 @@ async def live(store: Store | None = None, kept: int = KEPT) -> AsyncIterator[Li
     shell = Shell(world, step, store, RecordedCalls(), bus=Bus(store.tail(), kept))
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        create_app(shell, world, SERVER, metrics=Metrics(world), abdicate=lambda: None),
+        create_app(
+            shell, world, SERVER, metrics=Metrics(world), inside=NothingInside(), guard=Guard(), abdicate=lambda: None
+        ),
         log_config=None,
         lifespan="off",
         ws="none",

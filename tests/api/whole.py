@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 
 from scheduler.api.app import create_app
+from scheduler.api.inside.guard import Guard
 from scheduler.core.events import Subscribed
 from scheduler.core.frame import Record
 from scheduler.core.step import step
@@ -16,7 +17,7 @@ from scheduler.observe.metrics import Metrics
 from scheduler.shell.loop import Shell
 from scheduler.shell.ports import MesosCall
 from scheduler.store.memory import MemoryStore
-from tests.api.fakes import SERVER, SETTINGS
+from tests.api.fakes import SERVER, SETTINGS, NothingInside
 
 _NOW = 1_700_000_000.0
 
@@ -42,7 +43,15 @@ class WholeApi:
         # Time stands still: all that happens, happens because of a request.
         metrics = Metrics(self.world)
         self._shell = Shell(self.world, step, self._store, self.calls, meter=metrics, clock=lambda: _NOW)
-        app = create_app(self._shell, self.world, SERVER, metrics=metrics, abdicate=lambda: None)
+        app = create_app(
+            self._shell,
+            self.world,
+            SERVER,
+            metrics=metrics,
+            inside=NothingInside(),
+            guard=Guard(),
+            abdicate=lambda: None,
+        )
         transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
         self._client = httpx2.AsyncClient(transport=transport, base_url="http://scheduler.test")
         self._runner = asyncio.Runner()

@@ -93,6 +93,34 @@ def test_reconciliation_repeats_what_is_known(simulator: Simulator, framework: F
     assert framework.status()["state"] == "TASK_UNKNOWN"
 
 
+def test_a_group_ends_when_it_is_told_to(simulator: Simulator, framework: Framework):
+    first, _ = framework.offers()
+    framework.accept(first, launch_group(first, "a"))
+    for _ in range(4):
+        framework.status()
+    simulator.end(1, "TASK_FAILED")
+    states = [framework.status()["state"] for _ in range(3)]
+    assert sorted(states) == ["TASK_FAILED", "TASK_KILLED", "TASK_KILLING"]
+    assert framework.hear("FAILURE")
+    assert simulator.stats().tasks == {}
+
+
+def test_a_status_comes_late_and_again_until_it_is_acknowledged():
+    with Simulator(1, start_delay=0.05, repeat_after=0.1) as simulator:
+        framework = Framework(simulator.port)
+        (offer,) = framework.offers()
+        framework.accept(offer, launch_group(offer, "a"))
+        assert simulator.stats().tasks == {"TASK_STAGING": 2}
+        once = [framework.status(acknowledged=False) for _ in range(2)]
+        again = [framework.status() for _ in range(2)]
+        assert [status["uuid"] for status in again] == [status["uuid"] for status in once]
+        assert {framework.status()["state"] for _ in range(2)} == {"TASK_RUNNING"}
+        stats = simulator.stats()
+        framework.close()
+    assert stats.updates["repeated"] == 2
+    assert stats.is_settled
+
+
 @pytest.mark.parametrize(
     ("mistake", "problem"),
     [

@@ -3,10 +3,12 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from scheduler.cli.main import main
 from tests.api.fakes import FakeShell, app_over
@@ -43,17 +45,24 @@ def shell() -> FakeShell:
     return FakeShell()
 
 
-@pytest.fixture
-def url(shell: FakeShell, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The URL of an API that is up; PODEXEC_URL names it too."""
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """The URL of an API that is up."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app_over(shell), log_config=None, lifespan="off", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
-    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    monkeypatch.setenv("PODEXEC_URL", address)
-    yield address
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     server.should_exit = True
     thread.join(10)
     listening.close()
     assert not thread.is_alive(), "the API did not end within 10 s"
+
+
+@pytest.fixture
+def url(shell: FakeShell, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of an API that is up; PODEXEC_URL names it too."""
+    with serving(app_over(shell)) as address:
+        monkeypatch.setenv("PODEXEC_URL", address)
+        yield address
+        shell.bus.close()

@@ -1,11 +1,16 @@
 """The command as a whole: help, version, spelling of options, and what it costs to start."""
 
+import re
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from scheduler.api.openapi import document
+from scheduler.cli.main import app
 from tests.api.fakes import FakeShell
 from tests.cli.conftest import Run
 
@@ -64,3 +69,15 @@ def test_pod_commands_do_not_import_the_server(url: str, shell: FakeShell) -> No
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "no pods" in ended.stdout
     assert ended.stderr.split() == []
+
+
+def test_every_option_and_every_path_is_in_the_documentation() -> None:
+    """The page of the commands names each option of the scheduler, that of the API each path."""
+    pages = Path(__file__).parents[2] / "docs"
+    scheduler = get_command(app).commands["scheduler"]
+    options = {name for parameter in scheduler.params for name in parameter.opts if name != "--help"}
+    assert {name for name in options if f"`{name}`" not in (pages / "cli.md").read_text()} == set()
+    text = (pages / "api.md").read_text()
+    names = {"pod_id": "ID", "group_id": "ID", "deployment_id": "ID", "version": "VERSION", "instance_id": "INSTANCE"}
+    paths = {path.format(**names) for path in document("1.2.3")["paths"]} - {"/v2/deployments/ID/resume"}
+    assert {path for path in paths if not re.search(rf"[A-Z] {re.escape(path)}[`?]", text)} == set()

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.events import OffersReceived, StatusUpdated, Subscribed
-from scheduler.model.records import Condition
-from tests.api.fakes import FakeShell
-from tests.cli.conftest import Run
+from scheduler.api.access import Access
+from scheduler.core.events import OffersReceived, StatusUpdated, Subscribed, Ticked
+from scheduler.model.records import Condition, Goal
+from tests.api.fakes import FakeShell, app_over
+from tests.cli.conftest import Run, serving
 
 POD = {
     "id": "/web",
@@ -184,7 +185,10 @@ def test_a_duplicate_is_refused(run: Run, url: str, pod_file: str) -> None:
     assert "already exists: /web" in outcome.err
 
 
-@pytest.mark.parametrize("words", [("show", "/none"), ("remove", "/none", "--yes")])
+@pytest.mark.parametrize(
+    "words",
+    [("show", "/none"), ("remove", "/none", "--yes"), ("versions", "/none"), ("kill", "/none", "none.instance-1")],
+)
 def test_an_unknown_pod(run: Run, url: str, words: tuple[str, ...]) -> None:
     outcome = run("pod", *words)
     assert outcome.code == 1
@@ -195,7 +199,7 @@ def test_waiting_ends_when_the_pod_is_stable(
     run: Run, url: str, shell: FakeShell, pod_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What happens while it pauses is seen when it looks again."""
-    monkeypatch.setattr("scheduler.cli.pod.time.sleep", lambda _: launch(shell, Condition.RUNNING))
+    monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: launch(shell, Condition.RUNNING))
     outcome = run("pod", "add", pod_file, "--wait")
     assert outcome.code == 0
     assert outcome.err.splitlines()[-2:] == [
@@ -213,6 +217,98 @@ def test_waiting_gives_up_with_the_last_cause(run: Run, url: str, shell: FakeShe
     assert "Command exited with status 3" in outcome.err
 
 
+def test_waiting_for_an_update_does_not_end_with_the_old_instances(
+    run: Run, url: str, shell: FakeShell, pod_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("pod", "add", pod_file)
+    launch(shell, Condition.RUNNING)
+    (old,) = shell.world.instances
+    Path(pod_file).write_text(json.dumps(POD | {"labels": {"changed": "yes"}}))
+    moves = iter([shell.run_all, lambda: shell.tell(Condition.KILLED, only=old)])
+    monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: next(moves)())
+    assert run("pod", "update", pod_file, "--wait").code == 0
+    assert old not in shell.world.instances
+
+
+def test_waiting_fails_when_the_deployment_is_rolled_back(
+    run: Run, url: str, shell: FakeShell, pod_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def time_passes(_: float) -> None:
+        shell.now += 61
+        shell.happens(Ticked())
+
+    monkeypatch.setattr("scheduler.cli.waiting.time.sleep", time_passes)
+    outcome = run("pod", "add", pod_file, "--wait", "--deadline", "60")
+    assert outcome.code == 1
+    assert "/web is not as asked for any more: it was rolled back" in outcome.err
+
+
+def test_a_change_says_how_it_is_to_be_carried_out(
+    run: Run, url: str, shell: FakeShell, pod_file: str, tmp_path: Path
+) -> None:
+    run("pod", "add", pod_file, "--deadline", "31536000")
+    Path(pod_file).write_text(json.dumps(POD | {"labels": {"changed": "yes"}}))
+    locked = run("pod", "update", pod_file)
+    assert locked.code == 1
+    (first,) = shell.world.deployments
+    assert f"Use --force, or wait for it: podexec deployment watch {first}" in locked.err
+    assert run("pod", "update", pod_file, "--force", "--batch-size", "100000", "--deadline", "1.5").code == 0
+    (second,) = shell.world.deployments.values()
+    assert (second.batch_size, second.deadline) == (100_000, shell.now + 1.5)
+    assert run("pod", "remove", "/web", "--yes").code == 1
+    assert run("pod", "remove", "/web", "--yes", "--force").code == 0
+
+
+def test_versions_are_listed_with_their_instances(run: Run, url: str, shell: FakeShell, pod_file: str) -> None:
+    run("pod", "add", pod_file)
+    launch(shell, Condition.RUNNING)
+    old = json.loads(run("pod", "versions", "web", "--json").out)
+    shell.now += 60
+    Path(pod_file).write_text(json.dumps(POD | {"labels": {"changed": "yes"}}))
+    run("pod", "update", pod_file)
+    listed = run("pod", "versions", "/web").out.splitlines()
+    assert re.search(r"1970-01-12T13:47:40.000Z +0 +current", listed[-3] + listed[-2])
+    assert re.search(rf"{old[0]} +1", "".join(listed))
+    assert json.loads(run("pod", "versions", "/web", old[0]).out)["version"] == old[0]
+    unknown = run("pod", "versions", "/web", "yesterday")
+    assert (unknown.code, "'yesterday' is no version" in unknown.err) == (1, True)
+
+
+@pytest.fixture
+def instance_ids(run: Run, url: str, shell: FakeShell, tmp_path: Path) -> list[str]:
+    """Two instances that run."""
+    file = tmp_path / "two.json"
+    file.write_text(json.dumps(POD | {"scaling": {"instances": 2}}))
+    run("pod", "add", str(file))
+    shell.run_all()
+    return list(shell.world.instances)
+
+
+def test_killing_some_instances(run: Run, shell: FakeShell, instance_ids: list[str]) -> None:
+    killed = run("pod", "kill", "/web", instance_ids[0])
+    assert (killed.code, killed.out) == (0, f"Instance {instance_ids[0]} is being killed.\n")
+    assert [shell.world.instances[each].killing for each in instance_ids] == [True, False]
+
+
+def test_killing_those_that_are_not_there_fails_and_kills_the_others(
+    run: Run, shell: FakeShell, instance_ids: list[str]
+) -> None:
+    outcome = run("pod", "kill", "/web", "web.instance-none", instance_ids[1], "--json")
+    assert outcome.code == 1
+    assert "web.instance-none" in outcome.err
+    assert [each["instanceId"] for each in json.loads(outcome.out)] == [instance_ids[1]]
+
+
+def test_killing_all_or_their_volumes_wants_to_be_sure(run: Run, shell: FakeShell, instance_ids: list[str]) -> None:
+    for words in (("/web",), ("/web", instance_ids[0], "--wipe")):
+        assert run("pod", "kill", *words).code == 2
+    assert not any(each.killing for each in shell.world.instances.values())
+    assert run("pod", "kill", "/web", "--yes").code == 0
+    assert all(each.killing for each in shell.world.instances.values())
+    assert run("pod", "kill", "/web", instance_ids[0], "--wipe", "--yes").code == 0
+    assert shell.world.instances[instance_ids[0]].goal is Goal.DECOMMISSIONED
+
+
 def test_removing_wants_to_be_sure(run: Run, url: str, shell: FakeShell, pod_file: str) -> None:
     run("pod", "add", pod_file)
     outcome = run("pod", "remove", "/web")
@@ -226,6 +322,19 @@ def test_no_scheduler_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome.code == 1
     assert "no scheduler answers at http://127.0.0.1:1" in outcome.err
     assert "podexec up" in outcome.err
+
+
+def test_credentials_in_the_url_are_used_and_not_told(
+    run: Run, shell: FakeShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(app_over(shell, Access("me:hush"))) as address:
+        refused = run("pod", "list", "--url", address)
+        assert (refused.code, "http://USER:PASSWORD@HOST:PORT" in refused.err) == (1, True)
+        assert run("pod", "list", "--url", address.replace("//", "//me:hush@")).code == 0
+    nobody = run("pod", "list", "--url", address.replace("//", "//me:hush@"))
+    assert (nobody.code, address in nobody.err, "hush" in nobody.err) == (1, True, False)
+    wrong = run("pod", "list", "--url", "ftp://me:hush@host")
+    assert (wrong.code, "hush" in wrong.err) == (2, False)
 
 
 def test_a_url_that_is_none(run: Run) -> None:

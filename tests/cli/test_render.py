@@ -115,6 +115,31 @@ def test_constraints_do_not_matter_where_the_offer_is_made_up(run: Run, tmp_path
     assert run("pod", "render", written(tmp_path, pod(scheduling=scheduling))).code == 0
 
 
+def test_a_pod_with_persistent_volumes_is_launched_on_what_is_reserved_for_it(run: Run, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {
+        "main": {"size": 100},
+        "part": {"type": "path", "size": 5, "constraints": [["path", "LIKE", "/ssd/.*"]]},
+        "whole": {"size": 7, "profileName": "fast"},
+    }
+    document = pod(
+        container("main", volumeMounts=[{"name": name, "mountPath": name} for name in asked]),
+        role="shop",
+        volumes=[{"name": name, "persistent": members} for name, members in asked.items()],
+    )
+    words = ("pod", "render", written(tmp_path, document), "--mesos-authentication-principal", "ops")
+    executor = json.loads(run(*words).out)["launch_group"]["executor"]
+
+    disks = [each for each in executor["resources"] if "disk" in each]
+    assert [each["disk"]["persistence"]["id"].split("#")[1] for each in disks] == list(asked)
+    assert [each["scalar"]["value"] for each in disks] == [100, 5, 7]
+    assert {each["reservations"][0]["principal"] for each in executor["resources"]} == {"ops"}
+
+    given = written(tmp_path, offer(role="shop"), name="offer.json")
+    outcome = run(*words, "--offer", given)
+    assert outcome.code == 1
+    assert "InsufficientDisk: wanted volume part: path of 5 path LIKE /ssd/.*; offered 0" in outcome.err
+
+
 def test_accepted_roles_are_offered(run: Run, tmp_path: Path) -> None:
     file = written(tmp_path, pod(scheduling={"placement": {"acceptedResourceRoles": ["web"]}}))
     executor = json.loads(run("pod", "render", file, "--mesos-role", "web").out)["launch_group"]["executor"]

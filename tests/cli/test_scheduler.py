@@ -204,6 +204,11 @@ def test_who_may_use_the_api(run: Run, started: list[Serving], monkeypatch: pyte
     assert "hush" not in str(configuration(started[1], started[1].identity))
 
 
+def test_a_password_of_the_master_is_not_shown(run: Run, started: list[Serving]) -> None:
+    run("scheduler", "--master", "zk://me:hush@h1:2181,h2:2181/mesos")
+    assert configuration(started[0], started[0].identity)["master"] == "zk://h1:2181,h2:2181/mesos"
+
+
 def test_secrets_are_on_and_come_from_variables_unless_told_otherwise(run: Run, started: list[Serving]) -> None:
     run("scheduler", "--master", NOBODY)
     assert started[0].settings.features == frozenset({"secrets"})

@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from localmesos import Cluster
+from scheduler.cli.client import Rollout
 from scheduler.cli.local import LocalScheduler
 
 T = TypeVar("T")
@@ -85,8 +86,7 @@ class Scheduler(LocalScheduler):
     def remove(self, *pod_ids: str) -> None:
         """Remove pods, whatever is being done to them, and wait until none of their executors is left."""
         for pod_id in pod_ids:
-            url = f"{self.client.url}/v2/pods{pod_id}"
-            HTTP.delete(url, params={"force": "true"}).raise_for_status()
+            self.client.remove(pod_id, Rollout(force=True))
         prefixes = tuple(f"instance-{pod_id.strip('/').replace('/', '_')}." for pod_id in pod_ids)
         self.wait(
             f"the executors of {', '.join(pod_ids)} are gone",

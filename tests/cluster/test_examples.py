@@ -25,6 +25,7 @@ OUTPUT: dict[str, dict[str, str]] = {
     "hello.json": {},
     "host-volume.json": {"lister": "read-only"},
     "init-container.yaml": {"server": "made before the server"},
+    "persistent-volume.json": {"counter": "start number 1"},
     "port-environment.json": {"web": "as for apps"},
     "ports.yaml": {"client": "200"},
     "readiness.yaml": {"client": "200"},
@@ -97,6 +98,51 @@ def test_grace_periods_of_the_example(scheduler: Scheduler) -> None:
     assert 2 <= time.monotonic() - started < 10
     assert "SIGTERM" in (sandboxes["polite"] / "stdout").read_text()
     assert "ignored" in (sandboxes["stubborn"] / "stdout").read_text()
+
+
+def test_the_sidecar_of_the_example_sees_the_last_line(scheduler: Scheduler) -> None:
+    """The job's command before its end runs, and the shipper ends after the job."""
+    status = scheduler.run(_load("sidecar.yaml"))
+    scheduler.output(status, "shipper", "line")
+    sandbox = scheduler.sandbox(status, "shipper").resolve()
+    scheduler.remove("/examples/sidecar")
+    assert "last line" in (sandbox / "stdout").read_text()
+
+
+def test_restarts_of_the_example(scheduler: Scheduler) -> None:
+    """The master is told how often; the last ended run can be looked at, older ones are gone; all others run on."""
+    status = scheduler.run(_load("restart-policy.yaml"))
+    scheduler.output(status, "worker", "run 3")
+    sandbox = scheduler.sandbox(status, "worker").resolve()
+    before = sandbox.with_name(sandbox.name.removesuffix("-2") + "-1")
+    assert "run 2" in (before / "stdout").read_text()
+    scheduler.wait("older runs are gone", lambda: len(list(sandbox.parent.glob("worker-*"))) == 2)
+    scheduler.wait("the master knows of two restarts", lambda: "2" in _told(scheduler, "worker", "restarts"))
+    assert "terminationHistory" not in scheduler.client.status("/examples/restart-policy")
+    assert _told(scheduler, "steady", "restarts") == []
+
+
+def test_readiness_of_the_example(scheduler: Scheduler) -> None:
+    """The server says when it can be used, and then the client starts."""
+    scheduler.run(_load("readiness.yaml"))
+    assert "true" in _told(scheduler, "server", "ready")
+    assert _told(scheduler, "client", "ready") == []
+
+
+def _told(scheduler: Scheduler, container: str, label: str) -> list[str]:
+    """What the statuses of the present containers of that name say in a label, as the master shows them."""
+    leader = scheduler.cluster.leader()
+    assert leader is not None
+    state: Json = httpx2.get(f"http://{leader.address}/state", timeout=5).json()
+    return [
+        each["value"]
+        for framework in state["frameworks"]
+        for task in framework["tasks"]
+        if task["name"] == container
+        for status in task["statuses"]
+        for each in status.get("labels", ())
+        if each["key"] == label
+    ]
 
 
 def _load(name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from localmesos import Cluster
 from tests.cluster.framework import Framework, task
 from tests.cluster.support import Scheduler, container
+from tests.cluster.volumes import kill, lines, only, pod, relaunched, remove, task_of, volume_of
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,16 @@ def test_a_pod_with_a_shared_volume_runs(posix_scheduler: Scheduler) -> None:
         }
     )
     posix_scheduler.output(status, "reader", "text")
+
+
+def test_a_persistent_volume_is_kept(posix_scheduler: Scheduler) -> None:
+    """Where it cannot be mounted, Mesos links it."""
+    first = only(posix_scheduler.run(pod("keeping")))
+    kill(posix_scheduler, first)
+    second = relaunched(posix_scheduler, "/keeping/db", task_of(first), "a kill")
+    volume = volume_of(posix_scheduler, second)
+    assert lines(posix_scheduler, volume, 2) == [task_of(first), task_of(second)]
+    remove(posix_scheduler, "keeping")
 
 
 def test_agents_serve_other_frameworks_here_too(posix_scheduler: Scheduler) -> None:

@@ -150,3 +150,18 @@ def test_the_phase_of_an_incarnation(tasks: list[Condition], expected: Phase) ->
 
 def test_every_goal_and_phase_has_an_action() -> None:
     assert set(ACTIONS) == set(itertools.product(Goal, Phase))
+
+
+@pytest.mark.parametrize("end", [C.FAILED, C.KILLED, C.FINISHED])
+def test_how_a_container_ends_that_is_not_essential_says_nothing_of_its_instance(end: Condition) -> None:
+    one = instance(task(C.RUNNING, "main"), task(end, "side", essential=False))
+
+    assert condition(one) is C.RUNNING
+    assert phase(one) is Phase.ALIVE
+    assert ready(one, checks(definition()))
+
+
+def test_an_instance_whose_essential_containers_ended_has_their_condition() -> None:
+    one = instance(task(C.KILLED, "main"), task(C.FAILED, "side", essential=False))
+
+    assert (condition(one), phase(one)) == (C.KILLED, Phase.ENDED)

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.constraints import Placement
+from scheduler.core.constraints import Placement, placed
 from scheduler.core.events import OffersReceived
 from scheduler.core.matching import Refusal, unfulfilled
+from scheduler.core.world import World
 from scheduler.model.json import Json
-from scheduler.model.records import Agent, Condition
-from tests.core.support import Story, container, definition, groups, offer
+from scheduler.model.records import Agent, Condition, Goal, Reservation
+from tests.core.support import NOON, Story, container, definition, groups, instance, offer, settings, task
 
 
 def constraint(operator: str, value: str | None = None, field: str = "rack") -> Json:
@@ -237,3 +238,38 @@ def test_constraints_of_one_pod_leave_another_alone() -> None:
 
     (group,) = groups(frame)
     assert group["executor"]["executor_id"]["value"].startswith("instance-other.")
+
+
+def test_an_instance_with_volumes_counts_where_they_are_also_while_it_is_stopped() -> None:
+    there = Agent("A1", "a1.example", attributes=(("rack", "a"),))
+    kept = Reservation(there, (), confirmed=True, since=NOON)
+    plain = {"version": "1", "config_version": "1"}
+    stopped = instance(id="shop_web.instance-1", goal=Goal.STOPPED, reservation=kept, **plain)
+    older = instance(id="shop_web.instance-2", reservation=kept, version="0", config_version="0")
+    waiting_again = instance(id="shop_web.instance-3", incarnation=1, **plain)
+    world = World(settings(), 1, [definition(version="1"), stopped, older, waiting_again])
+
+    assert list(placed(world, "/shop/web", "1")) == [there, there]
+
+
+@pytest.mark.parametrize(
+    ("state", "counts"),
+    [
+        (Condition.PROVISIONED, True),
+        (Condition.STAGING, True),
+        (Condition.RUNNING, True),
+        (Condition.KILLING, True),
+        (Condition.FAILED, True),  # its siblings are still there
+        (Condition.UNREACHABLE, False),
+        (Condition.UNKNOWN, False),
+        (Condition.GONE, False),
+        (Condition.GONE_BY_OPERATOR, False),
+        (Condition.DROPPED, False),
+    ],
+)
+def test_what_counts_as_placed(state: Condition, counts: bool) -> None:
+    """Known, within reach, and launched."""
+    one = instance(task(state), version="1", config_version="1")
+    world = World(settings(), 1, [definition(version="1"), one])
+
+    assert list(placed(world, "/shop/web", "1")) == ([one.agent] if counts else [])

@@ -243,7 +243,9 @@ class TestTurns:
     def test_a_held_offer_that_is_rescinded_is_not_used(self) -> None:
         story = waiting(instances=LAUNCHES_PER_TURN + 1)
         room = {"cpus": 1000, "mem": 1_000_000, "disk": 1_000_000}
-        story.tell(OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(200))))
+        story.tell(
+            OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(2 * LAUNCHES_PER_TURN)))
+        )
         held = list(story.world.offers)
         assert held
         for each in held:
@@ -256,7 +258,9 @@ class TestTurns:
     def test_what_was_held_is_not_used_on_the_next_stream(self) -> None:
         story = waiting(instances=LAUNCHES_PER_TURN + 1)
         room = {"cpus": 1000, "mem": 1_000_000, "disk": 1_000_000}
-        story.tell(OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(200))))
+        story.tell(
+            OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(2 * LAUNCHES_PER_TURN)))
+        )
         assert story.world.offers
         story.tell(Disconnected())
         story.subscribe()

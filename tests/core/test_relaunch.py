@@ -330,3 +330,13 @@ def test_launch_groups_of_later_incarnations_are_whole() -> None:
     environment: list[dict[str, Any]] = group["task_group"]["tasks"][0]["command"]["environment"]["variables"]
 
     assert {"name": "MESOS_TASK_ID", "value": f"{story.only.id}.one.2"} in environment
+
+
+def test_a_pod_whose_container_that_is_not_essential_failed_runs_on_and_no_failure_is_counted() -> None:
+    story = running(containers=[container("main"), container("side", essential=False)])
+    main, side = story.only.tasks
+    story.update(side.id, C.FAILED)
+    assert not story.told(Kill, story.wait(1000))
+    story.update(main.id, C.KILLED)
+
+    assert story.told(Accept, story.offer()), "no back-off"

@@ -7,7 +7,7 @@ import pytest
 
 from scheduler.core.conditions import condition
 from scheduler.core.effects import Accept, Done, Kill, Refused, Reply, Revive
-from scheduler.core.events import AgentDescribed
+from scheduler.core.events import AgentDescribed, PodPut, Rollout
 from scheduler.core.frame import Delete, Put
 from scheduler.core.standing import Standing
 from scheduler.model.definition import PodDefinition
@@ -130,6 +130,62 @@ class TestVersions:
         assert kept[-1] == story.world.pods["/shop/web"].version
         stored = [record.version for record in story.stored.values() if isinstance(record, PodDefinition)]
         assert sorted(map(str, stored)) == kept
+
+    def test_every_accepted_change_is_kept_and_no_other(self) -> None:
+        story = running()
+        first = story.pod.version
+        story.put(definition(instances=3))
+        story.put(definition(instances=3, **NEW))
+        changed = story.world.versions("/shop/web")
+        story.post(definition())
+        story.put(definition(instances=3, **NEW))
+        story.put(definition(dependencies=["/nobody"]))
+        story.request(PodPut, definition(), Rollout())
+        assert story.world.versions("/shop/web") == changed
+
+        assert len(changed) == 3
+        assert story.world.definition("/shop/web", first).scaling.instances == 1
+        assert story.world.definition("/shop/web", changed[1]).environment == {}
+        assert story.world.current(story.pod).environment == NEW["environment"]
+
+    def test_the_one_a_deployment_may_return_to_is_kept(self) -> None:
+        story = running(settings={"versions_kept": 1})
+        first = story.pod.version
+        story.put(definition(**NEW))
+        story.offer("A2")
+        story.all_tasks(C.KILLED, [each for each in story.instances if each.version == first])
+        assert story.world.versions("/shop/web") == [first, story.pod.version]
+        story.go_well()
+
+        assert story.world.versions("/shop/web") == [story.pod.version]
+
+    def test_a_removed_pods_are_kept_until_nothing_of_it_is_left(self) -> None:
+        story = running()
+        story.put(definition(**NEW))
+        story.go_well()
+        kept = story.pod.version
+        story.remove()
+        assert story.world.versions("/shop/web")[-1] == kept
+        story.go_well()
+
+        assert story.world.versions("/shop/web") == []
+        assert not any(isinstance(each, PodDefinition) for each in story.stored.values())
+
+    @pytest.mark.parametrize("all_has_ended", [True, False])
+    def test_one_that_is_created_again_has_a_new_history_but_for_what_is_still_in_use(
+        self, all_has_ended: bool
+    ) -> None:
+        story = running()
+        story.put(definition(**NEW))
+        story.go_well()
+        story.remove()
+        if all_has_ended:
+            story.go_well()
+        used = [each.version for each in story.instances]
+        story.post(definition())
+
+        assert story.world.versions("/shop/web") == [*used, story.pod.version]
+        assert len(used) == (0 if all_has_ended else 1)
 
 
 class TestChange:

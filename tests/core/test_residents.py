@@ -72,7 +72,8 @@ class Site(Story):
                 agent.apply(operation)
             except RefusedError as error:
                 for info in operation.get("launch_group", {}).get("task_group", {}).get("tasks", ()):
-                    self.update(info["task_id"]["value"], C.ERROR, agent_id=agent.id, uuid=None, message=str(error))
+                    told: Json = {"reason": "REASON_TASK_GROUP_INVALID", "message": str(error)}
+                    self.update(info["task_id"]["value"], C.ERROR, agent_id=agent.id, uuid=None, **told)
 
     def end(self, instance: Instance, how: Condition, *, exits: bool = True) -> None:
         """Every task of an instance ends; its executor exits, or does not yet."""
@@ -436,6 +437,40 @@ class TestAtHome:
             assert each.tasks != ()
             assert (each.agent, kept(each).volumes) == (before[each.id].agent, kept(before[each.id]).volumes)
 
+    def test_pods_that_ask_for_the_same_each_find_their_own(self) -> None:
+        """That an offer is of no use to one says nothing of the other."""
+        site = Site()
+        site.subscribe()
+        for pod_id, agent in (("/shop/a", "A2"), ("/shop/b", "A1")):
+            site.post(resident(id=pod_id))
+            site.offers(agent)
+        site.all_tasks(C.RUNNING)
+        for each in site.instances:
+            site.kill(each)
+
+        assert kinds(site.offers("A1")) == ["LAUNCH_GROUP"]
+        assert [bool(each.tasks) for each in site.instances] == [False, True]
+
+    def test_volumes_that_were_seen_once_are_not_given_up_because_they_are_not_offered(self) -> None:
+        """Another framework of the role may be looking at them."""
+        site = Site()
+        site.subscribe()
+        site.post(resident())
+        site.offers("A1")
+        site.end(site.only, C.FAILED)  # so that it waits for what nobody has seen yet
+        site.wait(1)
+        site.offers("A1")
+        site.all_tasks(C.RUNNING)
+        before = site.only
+        site.kill(before)
+        site.wait(10 * TIMEOUT)
+        elsewhere, site.agents["A1"] = site.agents["A1"], FakeAgent("A1", plain())
+        assert site.told(Accept, site.offers("A1")) == []
+        site.agents["A1"] = elsewhere
+
+        assert kinds(site.offers("A1")) == ["LAUNCH_GROUP"]
+        assert kept(site.only).volumes == kept(before).volumes
+
     def test_one_with_volumes_is_launched_beside_one_that_gets_some(self) -> None:
         site = Site()
         before = site.at_work()
@@ -492,6 +527,25 @@ class TestUnconfirmed:
         assert site.only.id == first.id
         assert kept(site.only).volumes != kept(first).volumes
 
+    def test_what_is_reserved_without_the_volumes_is_given_back_and_tried_anew(self) -> None:
+        """The master made none, and its word of that was lost."""
+        site = Site()
+        site.agents["A1"].refuses = {"CREATE"}
+        site.subscribe()
+        site.post(resident())
+        frame = site.offers("A1", lost=True)
+        first = site.only
+        site.agents["A1"].apply(operations(frame)[0])
+        site.agents["A1"].refuses = set()
+        site.subscribe()
+        site.answer(first.tasks[0].id, C.GONE)
+        assert site.told(Accept, site.offers("A1")) == []
+        site.wait(TIMEOUT)
+
+        assert kinds(site.offers("A1")) == ["UNRESERVE", "RESERVE", "CREATE", "LAUNCH_GROUP"]
+        assert site.only.id == first.id
+        assert set(site.agents["A1"].volumes) == {each.persistence_id for each in kept(site.only).volumes}
+
     def test_an_offer_to_another_role_says_nothing_of_it(self) -> None:
         site = Site()
         site.subscribe()
@@ -541,8 +595,11 @@ class TestUnconfirmed:
         first, second = site.instances
         assert (first.goal, second.goal) == (Goal.DECOMMISSIONED, Goal.RUNNING)
         assert "not in" in site.world.pods[first.pod_id].terminations[0].message
-        site.wait(TIMEOUT)
-        site.offers()
+        (note,) = site.notes("Mesos refused")
+        assert dict(note.fields)["principal"] == "ops"
+        site.wait(1)
+        frame = site.offers()
+        assert kinds(frame)[:1] == (["UNRESERVE"] if refused == "CREATE" else ["RESERVE"])
         site.wait(TIMEOUT)
         site.offers()
 
@@ -614,7 +671,6 @@ class TestGivingBack:
         site.end(instance, C.KILLED)
         site.offers("A1", lost=True)
         later = site.again()
-        later.wait(TIMEOUT)
         assert kinds(later.offers("A1")) == ["DESTROY", "UNRESERVE"]
         last = later.again()
         last.offers("A1")
@@ -634,6 +690,17 @@ class TestGivingBack:
         site.offers("A1")
 
         assert site.instances == []
+
+    def test_an_offer_to_another_role_does_not_show_that_nothing_is_left(self) -> None:
+        site = Site()
+        instance = site.at_work()
+        site.remove()
+        site.end(instance, C.KILLED)
+        site.wait(TIMEOUT)
+        site.offers("A1", role="*")
+        assert site.instances != []
+
+        assert kinds(site.offers("A1")) == ["DESTROY", "UNRESERVE"]
 
     def test_an_instance_whose_executor_has_not_exited_is_not_forgotten(self) -> None:
         site = Site()
@@ -702,6 +769,18 @@ class TestStrangers:
         assert site.only.id in other.agents["A1"].kept()
         assert other.agents["A1"].destroyed == []
 
+    def test_what_another_framework_keeps_is_none_of_its_business(self) -> None:
+        site = Site()
+        site.kill(site.at_work())
+        other = Site()
+        other.agents = site.agents
+        other.subscribe(framework_id="other")
+        other.post(resident(id="/shop/other"))
+        other.offers("A1")
+
+        assert other.notes("left alone") == []
+        assert set(other.agents["A1"].kept()) == {site.only.id, other.only.id}
+
     def test_a_waiting_instance_takes_over_what_is_kept_for_it(self) -> None:
         """The store forgot, or its agent was given up and came back."""
         site = Site()
@@ -758,6 +837,30 @@ class TestGoals:
         assert site.told(Accept, site.offers("A2")) == []
         assert kinds(site.offers("A1")) == ["LAUNCH_GROUP"]
         assert site.only.id == before.id
+
+    def test_one_that_has_yet_to_end_is_woken_too(self) -> None:
+        """Scaled down and up again in haste: no other instance starts on empty volumes meanwhile."""
+        site = Site()
+        before = site.at_work()
+        site.put(resident(instances=0))
+        site.put(resident(instances=1))
+        assert [each.id for each in site.instances] == [before.id]
+        site.end(site.only, C.KILLED)
+
+        assert kinds(site.offers()) == ["LAUNCH_GROUP"]
+        assert kept(site.only).volumes == kept(before).volumes
+
+    def test_one_out_of_reach_is_woken_before_another_starts_on_empty_volumes(self) -> None:
+        site = Site()
+        before = site.at_work()
+        site.all_tasks(C.UNREACHABLE)
+        site.put(resident(instances=0))
+        site.put(resident(instances=1))
+
+        assert [each.id for each in site.instances] == [before.id]
+        site.all_tasks(C.RUNNING)
+        site.end(site.only, C.KILLED)
+        assert kinds(site.offers()) == ["LAUNCH_GROUP"]
 
     def test_a_stopped_instance_can_be_wiped(self) -> None:
         site = Site()

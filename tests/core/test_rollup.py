@@ -263,3 +263,99 @@ def test_the_termination_history_is_newest_first_with_the_causes() -> None:
             {"containerId": "web.instance-1.two.1", "lastKnownState": "TASK_KILLED"},
         ],
     }
+
+
+# What is left of Marathon's table: each condition of a container, whose sibling runs, by the goal.
+WORDS = [
+    (Condition.PROVISIONED, "TASK_STAGING", "PENDING", "TERMINAL"),
+    (Condition.STAGING, "TASK_STAGING", "STAGING", "STAGING"),
+    (Condition.STARTING, "TASK_STARTING", "STAGING", "STAGING"),
+    (Condition.RUNNING, "TASK_RUNNING", "STABLE", "STABLE"),
+    (Condition.UNREACHABLE, "TASK_UNREACHABLE", "DEGRADED", "DEGRADED"),
+    (Condition.KILLING, "TASK_KILLING", "TERMINAL", "TERMINAL"),
+    (Condition.ERROR, "TASK_ERROR", "PENDING", "TERMINAL"),
+    (Condition.FAILED, "TASK_FAILED", "PENDING", "TERMINAL"),
+    (Condition.GONE, "TASK_GONE", "PENDING", "TERMINAL"),
+    (Condition.GONE_BY_OPERATOR, "TASK_GONE_BY_OPERATOR", "PENDING", "TERMINAL"),
+    (Condition.DROPPED, "TASK_DROPPED", "PENDING", "TERMINAL"),
+    (Condition.UNKNOWN, "TASK_UNKNOWN", "PENDING", "TERMINAL"),
+    (Condition.FINISHED, "TASK_FINISHED", "STABLE", "STABLE"),  # the other goes on
+    (Condition.KILLED, "TASK_KILLED", "STABLE", "STABLE"),
+]
+
+
+@pytest.mark.parametrize(("state", "shown", "wanted", "unwanted"), WORDS)
+def test_every_condition_of_a_container_has_its_word(state: Condition, shown: str, wanted: str, unwanted: str) -> None:
+    tasks = (task("one", Condition.RUNNING, healthy=True), task("two", state))
+    by_goal = [status_of(instance(*tasks, goal=goal))["instances"][0] for goal in (Goal.RUNNING, Goal.STOPPED)]
+
+    assert [each["status"] for each in by_goal] == [wanted, unwanted]
+    assert by_goal[0]["containers"][1]["status"] == shown
+
+
+def test_every_condition_a_task_can_have_is_in_that_table() -> None:
+    never_of_a_task = {Condition.SCHEDULED, Condition.UNREACHABLE_INACTIVE}
+
+    assert {state for state, *_ in WORDS} == set(Condition) - never_of_a_task
+
+
+@pytest.mark.parametrize(
+    ("state", "active", "takes"),
+    [
+        (Condition.PROVISIONED, True, False),
+        (Condition.STAGING, True, True),
+        (Condition.STARTING, True, True),
+        (Condition.RUNNING, True, True),
+        (Condition.KILLING, True, True),
+        (Condition.UNREACHABLE, True, True),
+        (Condition.UNKNOWN, False, False),
+        (Condition.FINISHED, False, False),
+        (Condition.KILLED, False, False),
+    ],
+)
+def test_what_is_active_has_an_id_and_endpoints_and_what_takes_resources_shows_them(
+    state: Condition, active: bool, takes: bool
+) -> None:
+    container = status_of(instance(*both(state)))["instances"][0]["containers"][0]
+
+    assert ("containerId" in container, "endpoints" in container, "resources" in container) == (active, active, takes)
+
+
+@pytest.mark.parametrize(
+    ("state", "checked"),
+    [
+        (Condition.PROVISIONED, False),
+        (Condition.STAGING, False),
+        (Condition.STARTING, False),
+        (Condition.RUNNING, True),
+        (Condition.KILLING, True),
+        (Condition.UNREACHABLE, True),
+        (Condition.KILLED, False),
+    ],
+)
+def test_health_is_told_of_what_has_begun_and_not_ended(state: Condition, checked: bool) -> None:
+    one, two = status_of(instance(*both(state, healthy=True)))["instances"][0]["containers"]
+
+    assert ("conditions" in one) is checked
+    assert "conditions" not in two, "it has no health check"
+
+
+def test_during_an_update_old_and_new_are_listed_each_by_its_own_version() -> None:
+    newer = DEFINITION.model_copy(update={"version": "2026-02-02T00:00:00.000Z"})
+    old = instance(*both(Condition.RUNNING, healthy=True), since=140.0)
+    new = instance(
+        *(replace(each, id=f"{each.id}-new") for each in both(Condition.STAGING)),
+        id="web.instance-2",
+        version=newer.version,
+        created_at=60.0,
+        since=150.0,
+    )
+    pod = Pod("/web", newer.version or "", newer.version or "")
+    world = World(Settings(executor=ExecutorCommand(command=None)), 0, [pod, DEFINITION, newer, old, new])
+    status = pod_status(world, pod, NOW)
+
+    assert [(each["status"], each["specReference"][-24:]) for each in status["instances"]] == [
+        ("STABLE", VERSION),
+        ("STAGING", newer.version),
+    ]
+    assert status["statusSince"] == moment(150.0), "the latest of its instances"

@@ -119,6 +119,7 @@ class TestReconciliation:
         story = Story()
         story.subscribe()
         story.post(definition(instances=1001))
+        story.wait(0)
         for _ in range(11):
             story.offer(cpus=1000, mem=1_000_000, disk=1_000_000)
         asked = [len(each.tasks) for each in story.told(Reconcile, story.subscribe())]

@@ -9,8 +9,10 @@ such a one serves nobody and goes at once.
 
 import pytest
 
-from scheduler.core.upgrade import Counts, Plan, plan
+from scheduler.core.turn import STARTS_PER_TURN
+from scheduler.core.upgrade import Bounds, Counts, Plan, bounds, plan
 from scheduler.model.definition import Upgrade
+from tests.core.support import Story, definition
 
 
 def policy(minimum: float, over: float) -> Upgrade:
@@ -43,6 +45,35 @@ def test_marathons_values_are_the_first_move(
     assert move.end_old == kill_now
     assert move.start == min(wanted, capacity - running)
     assert move.end_new == 0
+
+
+@pytest.mark.parametrize(
+    ("resident", "wanted", "minimum", "over", "ready", "most", "end_now"),
+    [
+        (False, 1, 0.5, 0, 1, 2, 0),
+        (False, 1, 0.5, 0, 0, 1, 0),
+        (False, 10, 0.1, 0, 1, 10, 0),
+        (False, 10, 0.1, 1.0, 10, 20, 9),
+        (False, 10, 1, 1, 10, 20, 0),
+        (False, 2, 0.5, 0, 2, 2, 1),
+        (True, 1, 0.5, 0, 1, 1, 1),
+        (True, 1, 0.5, 0, 0, 1, 0),
+        (True, 5, 0.5, 0, 5, 5, 2),
+        (True, 5, 1, 0, 5, 5, 1),
+        (True, 5, 1, 0, 7, 5, 3),
+        (True, 5, 1, 0, 3, 5, 0),
+    ],
+)
+def test_marathons_values_are_the_bounds(
+    resident: bool, wanted: int, minimum: float, over: float, ready: int, most: int, end_now: int
+) -> None:
+    """`maxCapacity` and `killNow` of its tests."""
+    assert bounds(wanted, policy(minimum, over), ready, resident) == Bounds(most, end_now)
+
+
+@pytest.mark.parametrize(("wanted", "there"), [(2, 5), (1, 4), (0, 3)])
+def test_fewer_instances_than_before_end_at_least_the_surplus(wanted: int, there: int) -> None:
+    assert plan(wanted, policy(1, 0), counts(old=there)).end_old >= there - wanted
 
 
 @pytest.mark.parametrize(("minimum", "over"), [(0.5, 0), (1, 0), (0, 0), (1, 1)])
@@ -95,3 +126,14 @@ def test_an_update_never_gets_stuck_and_keeps_to_both_limits(
         if ending:
             ending -= 1
     assert (old, ending, starting, new_ready) == (0, 0, 0, wanted)
+
+
+def test_a_turn_makes_only_so_many_instances_and_the_next_follows_at_once() -> None:
+    story = Story()
+    story.subscribe()
+    story.post(definition(instances=STARTS_PER_TURN + 5))
+    assert len(story.instances) == STARTS_PER_TURN
+    assert story.world.next_deadline() == story.now
+    story.wait(0)
+
+    assert len(story.instances) == STARTS_PER_TURN + 5

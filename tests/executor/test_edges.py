@@ -383,8 +383,70 @@ assert asyncio.run and ssl.create_default_context
     subprocess.run([sys.executable, "-c", program], timeout=30, check=True)
 
 
+def test_a_hollow_module_gives_nothing_and_is_gone_afterwards() -> None:
+    program = """
+import sys
+from podexec.lean import without
+with without(hollow=("graphlib",)):
+    from graphlib import TopologicalSorter
+    assert TopologicalSorter is None
+from graphlib import TopologicalSorter
+assert TopologicalSorter is not None
+"""
+    subprocess.run([sys.executable, "-c", program], timeout=30, check=True)
+
+
 def test_a_module_that_is_there_stays() -> None:
     before = sys.modules["json"]
     with without("json", empty=("subprocess",)):
         assert sys.modules["json"] is before
     assert sys.modules["subprocess"] is subprocess
+
+
+# -- the log ----------------------------------------------------------------------------------------------------------
+
+
+def logged(program: str) -> list[str]:
+    """The lines a program writes to stderr, without their times."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\nfrom podexec import log\nlog.configure()\n{program}"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    return [line.partition(" ")[2] for line in done.stderr.splitlines()]
+
+
+def test_lines_are_held_until_the_log_starts_and_structlog_with_them() -> None:
+    program = """
+log.get(pod="p").info("first", task=None, container="c")
+assert "structlog" not in sys.modules
+log.start()
+log.get().warning("second")
+"""
+    assert logged(program) == ["level=info event=first pod=p container=c", "level=warning event=second"]
+
+
+def test_an_error_waits_for_nobody() -> None:
+    program = """
+import os
+log.get().info("first")
+log.get().error("second")
+os._exit(0)
+"""
+    assert logged(program) == ["level=info event=first", "level=error event=second"]
+
+
+def test_the_level_also_counts_for_what_was_held() -> None:
+    program = """
+import logging
+log.get().info("first")
+log.configure("error")
+log.start()
+log.get().warning("second")
+logging.getLogger("pymesos").error("of the library")
+log.configure("info")
+log.get().info("third")
+"""
+    assert logged(program) == ['level=error event="of the library" logger=pymesos', "level=info event=third"]

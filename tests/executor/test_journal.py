@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -69,9 +70,11 @@ def test_what_is_of_no_interest_is_not_written(tmp_path: Path) -> None:
     assert not (tmp_path / "journal").exists()
 
 
-def test_a_sandbox_that_cannot_be_written_to_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sandbox_that_cannot_be_written_to_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    logger = SimpleNamespace(warning=lambda event, **fields: said.append(f"{event} {fields['path']}"))
+    monkeypatch.setattr(journal.log, "get", lambda: logger)
     kept = Journal(tmp_path / "nowhere")
     kept.write(ev.Leave(0.0))
     kept.write(ev.Leave(0.0))
-    shown = capsys.readouterr()
-    assert (shown.out + shown.err).count("no journal") == 1
+    assert said == [f"no journal {tmp_path}/nowhere/journal"]

@@ -60,3 +60,15 @@ def test_a_missing_dependency_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path
     with pytest.raises(zipapp.BuildError, match="install the distribution no-such-distribution"):
         zipapp.build(tmp_path / "x.pyz")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_start_imports_nothing_that_the_first_launch_does_not_need(archive: Path) -> None:
+    """Checks, TLS, the log's library and whatever dependencies bring along come when they are needed first."""
+    late = {"asyncio", "dataclasses", "inspect", "kazoo", "podexec.checks", "psutil", "ssl", "structlog", "subprocess"}
+    program = f"import sys; sys.path.insert(0, {str(archive)!r}); import podexec.__main__; print(*sys.modules)"
+    done = subprocess.run([PYTHON, "-I", "-S", "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    assert late & set(done.stdout.split()) == set()
+
+
+def test_it_is_small(archive: Path) -> None:
+    assert archive.stat().st_size < 1_500_000

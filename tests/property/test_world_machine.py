@@ -4,6 +4,7 @@ Hypothesis plays users, offers, time, crashes of the scheduler and a fake Mesos 
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from math import ceil, floor
 
 from hypothesis import HealthCheck, Phase, settings
@@ -81,7 +82,7 @@ volatile = st.builds(
     over=FRACTIONS,
     overhead=st.sampled_from([0.1, 0.2]),
     unreachable=STRATEGIES,
-    needs=st.sampled_from([(), (), ("/a",)]),
+    needs=st.sampled_from([(), (), ("/a",), ("/b",), ("/a", "/b")]),
 )
 
 
@@ -132,7 +133,8 @@ class Process:
         again = Process(self.seed, self.records)
         for event, now, frame in self.log:
             assert again.step(event, now) == frame
-        assert again.world.instances == self.world.instances
+        for name in ("pods", "definitions", "instances", "deployments", "delays"):
+            assert getattr(again.world, name) == getattr(self.world, name)
         assert again.world.next_deadline() == self.world.next_deadline()
 
 
@@ -157,10 +159,12 @@ class Cluster(RuleBasedStateMachine):
     def tell(self, event: Event, *, crash: bool = False) -> Frame:
         """One turn of the loop. ``crash``: the process dies when the changes are durable and nothing is performed."""
         before = dict(self.world.instances)
+        held = {pod_id for pod_id, each in self.world.deploying.items() if self.world.deployments[each].paused}
         frame = self.process.step(event, self.now)
         support.store(self.stored, frame.changes)
         if not isinstance(event, InstancesKilled):  # users may do what the strategy does not
             self.keeps_to_the_upgrade_strategy(before)
+            self.leaves_alone_what_is_held(before, held)
         self.gives_up_only_what_users_do(before)
         if crash:
             self.die()
@@ -201,10 +205,10 @@ class Cluster(RuleBasedStateMachine):
         self.requests += 1
         self.tell(PodPosted(self.requests, asked, rollout), crash=crash)
 
-    @rule(asked=definitions, rollout=rollouts)
-    def put(self, asked: PodDefinition, rollout: Rollout) -> None:
+    @rule(asked=definitions, rollout=rollouts, crash=st.booleans())
+    def put(self, asked: PodDefinition, rollout: Rollout, crash: bool = False) -> None:
         self.requests += 1
-        self.tell(PodPut(self.requests, asked, rollout))
+        self.tell(PodPut(self.requests, asked, rollout), crash=crash)
 
     @precondition(lambda self: self.world.pods)
     @rule(data=st.data(), instances=st.integers(0, 4), text=st.sampled_from("xyz"), rollout=rollouts)
@@ -220,10 +224,10 @@ class Cluster(RuleBasedStateMachine):
         self.requests += 1
         self.tell(PodDeleted(self.requests, pod_id, rollout), crash=crash)
 
-    @rule(group_id=st.sampled_from(["/", "/g", "/h"]), rollout=rollouts)
-    def delete_group(self, group_id: str, rollout: Rollout) -> None:
+    @rule(group_id=st.sampled_from(["/", "/g", "/h"]), rollout=rollouts, crash=st.booleans())
+    def delete_group(self, group_id: str, rollout: Rollout, crash: bool) -> None:
         self.requests += 1
-        self.tell(GroupDeleted(self.requests, group_id, rollout))
+        self.tell(GroupDeleted(self.requests, group_id, rollout), crash=crash)
 
     @precondition(lambda self: self.world.instances)
     @rule(data=st.data(), wipe=st.booleans(), crash=st.booleans())
@@ -396,6 +400,7 @@ class Cluster(RuleBasedStateMachine):
         launchable = {queue for queues in self.world.launchable.values() for queue in queues}
         for queue, waiting in self.world.waiting.items():
             assert len({self.world.instances[each].role for each in waiting}) == 1
+            assert {self.world.instances[each].pod_id for each in waiting} <= self.world.pods.keys()
             assert queue in launchable or self.world.delays[queue].until > self.now - 400
         assert launchable <= self.world.waiting.keys()
 
@@ -438,11 +443,27 @@ class Cluster(RuleBasedStateMachine):
             if outdated and any(each.id not in before for each in current) and is_replacing(self.world, pod.id):
                 assert len(outdated) + len(current) <= capacity + (fewest == capacity)
 
+                self.keeps_to_its_batch(pod, current)
+
             ended = [each for each in there if self.was_ended(each, before)]
-            if any(self.was_ready(before[each.id]) for each in ended) and all(
+            if any(self.was_ready(each, before) for each in ended) and all(
                 each.config_version != pod.config_version for each in ended
             ):
                 assert sum(self.is_ready(each) for each in self.wanted(pod)) >= fewest
+
+    def keeps_to_its_batch(self, pod: Pod, current: list[Instance]) -> None:
+        """Of those that were started beside others no more are on their way than are replaced at a time."""
+        deployment = self.world.deployment_of(pod.id)
+        if deployment is not None and deployment.batch_size is not None:
+            on_their_way = [each for each in current if not self.is_ready(each)]
+            assert len(on_their_way) <= deployment.batch_size
+
+    def leaves_alone_what_is_held(self, before: dict[str, Instance], held: set[str]) -> None:
+        """While a deployment is paused nothing that serves is ended."""
+        for pod_id in held & self.world.deploying.keys():
+            if self.world.deployments[self.world.deploying[pod_id]].paused:
+                ended = [each for each in self.world.instances_of(pod_id) if self.was_ended(each, before)]
+                assert not any(self.was_ready(each, before) for each in ended)
 
     def gives_up_only_what_users_do(self, before: dict[str, Instance]) -> None:
         """What has been written on is given up only where a user wiped the instance or removed its pod."""
@@ -471,9 +492,13 @@ class Cluster(RuleBasedStateMachine):
         return self.world.standing(instance.id) is Standing.READY
 
     @staticmethod
-    def was_ready(instance: Instance) -> bool:
-        """Whether it served, as it was then."""
-        return standing(instance, UNCHECKED) is Standing.READY
+    def was_ready(ended: Instance, before: dict[str, Instance]) -> bool:
+        """Whether it served until it was ended: not one that came to an end by itself."""
+        as_it_was = before[ended.id]
+        return all(
+            standing(replace(as_it_was, tasks=tasks), UNCHECKED) is Standing.READY
+            for tasks in (as_it_was.tasks, ended.tasks)
+        )
 
     @staticmethod
     def was_ended(instance: Instance, before: dict[str, Instance]) -> bool:
@@ -513,8 +538,10 @@ class Cluster(RuleBasedStateMachine):
         """Nothing is held any more, nothing is missed, and what was left half done is asked for again."""
         for deployment_id in list(self.world.deployments):
             self.tell(DeploymentResumed(0, deployment_id))
-        if any("/a" in self.world.current(pod).dependencies for pod in self.world.pods.values()):
-            self.tell(PodPosted(0, support.definition(id="/a"), Rollout(force=True)))
+        for needed in sorted(
+            {each for pod in self.world.pods.values() for each in self.world.current(pod).dependencies}
+        ):
+            self.tell(PodPosted(0, support.definition(id=needed), Rollout(force=True)))
         for pod in list(self.world.pods.values()):
             self.tell(PodPut(0, self.world.current(pod)))
 

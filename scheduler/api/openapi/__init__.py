@@ -7,12 +7,13 @@ Tests compare it with the routes, and fuzz the API by it.
 from functools import cache
 from typing import Any
 
-from scheduler.api.openapi import deployments, groups, instances, parts, pods, server
+from scheduler.api.openapi import deployments, groups, inside, instances, parts, pods, server
 from scheduler.model.json import Json
 from scheduler.model.jsonschema import definition_schema
 
-_PATHS = pods.PATHS | instances.PATHS | deployments.PATHS | groups.PATHS | server.PATHS
-_SCHEMAS = parts.SCHEMAS | pods.SCHEMAS | instances.SCHEMAS | deployments.SCHEMAS | groups.SCHEMAS | server.SCHEMAS
+_CHAPTERS = (pods, instances, deployments, groups, server)
+_PATHS = {path: operations for chapter in _CHAPTERS for path, operations in chapter.PATHS.items()}
+_SCHEMAS = {name: schema for chapter in (parts, *_CHAPTERS, inside) for name, schema in chapter.SCHEMAS.items()}
 
 
 @cache
@@ -21,7 +22,7 @@ def document(version: str) -> Json:
     return {
         "openapi": "3.1.0",
         "info": {"title": "podexec", "version": version, "description": "Pods on Apache Mesos: Marathon's `/v2/pods`."},
-        "paths": {path: _with_head(operations) for path, operations in _PATHS.items()},
+        "paths": {path: _with_head(operations) for path, operations in _PATHS.items()} | inside.PATHS,
         "components": {"schemas": _definition_components() | _SCHEMAS},
     }
 

@@ -1,4 +1,4 @@
-"""One local Mesos with three agents for all tests of this folder, and schedulers on it.
+"""One local Mesos with three agents for all tests that want it, and schedulers on it. Most tests do not.
 
 Tests run with podexec's executor; ``support.both_executors`` makes a test run with executors of type DEFAULT as well.
 """

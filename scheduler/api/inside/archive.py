@@ -1,0 +1,126 @@
+"""``/v2/pods/ID::archive``: files out of a container and into it, as a tar stream.
+
+Agents have no way to write files, and know nothing of the mounts inside; so a ``tar`` of the container's own does it.
+"""
+
+import asyncio
+import posixpath
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
+
+from scheduler.api.errors import ApiError
+from scheduler.api.inside import queries
+from scheduler.api.inside.guard import Guard, Permission, StoppingError
+from scheduler.api.inside.streams import TAR, begun
+from scheduler.api.inside.targets import running_target
+from scheduler.api.pods import present_pod
+from scheduler.core.world import World
+from scheduler.shell.inside import Inside, Run, Session
+
+_KEPT_OF_ERRORS = 2000  # bytes
+_NO_SUCH_PROGRAM = 127
+
+
+class Archive:
+    """The routes."""
+
+    def __init__(self, world: World, inside: Inside, guard: Guard) -> None:
+        self._world = world
+        self._inside = inside
+        self._guard = guard
+
+    def add_to(self, routes: APIRouter) -> None:
+        """Add the routes."""
+        for slash in ("", "/"):
+            path = f"/v2/pods/{{pod_id:path}}::archive{slash}"
+            routes.add_api_route(path, self.read, methods=["GET"])
+            routes.add_api_route(path, self.write, methods=["PUT"])
+
+    async def read(self, pod_id: str, request: Request) -> Response:
+        """A file or a directory of the container, under its own name."""
+        path = _path(request)
+        run = await self._run(pod_id, request, path, "out of")
+        where, name = posixpath.split(path.rstrip("/") or "/")
+        return await begun(self._packed(run, where or ".", name or "."), TAR)
+
+    async def write(self, pod_id: str, request: Request) -> Response:
+        """Unpack the body in a directory of the container."""
+        path = _path(request)
+        run = await self._run(pod_id, request, path, "into")
+        with self._guard.place():
+            try:
+                await self._guard.unless_stopping(self._unpack(run, path, request))
+            except StoppingError:
+                raise ApiError(503, {"message": "The scheduler stops"}) from None
+        return Response(status_code=204)
+
+    async def _run(self, pod_id: str, request: Request, path: str, way: str) -> Run:
+        pod = present_pod(self._world, pod_id)
+        target = running_target(self._world, pod, queries.text(request, "instance"), queries.text(request, "container"))
+        what = {"instance": target.instance_id, "container": target.container, "way": way, "path": path}
+        self._guard.permit(request, Permission.COPY, pod.id, **what)
+        return await self._inside.run_of(target.task_id)
+
+    async def _packed(self, run: Run, where: str, name: str) -> AsyncGenerator[bytes]:
+        errors = bytearray()
+        with self._guard.place():
+            async with self._inside.session(run, ("tar", "-c", "-f", "-", "-C", where, name), None, "") as session:
+                await session.end_input()
+                held = b""  # so that a failure with little output can still become another answer
+                async for chunk in self._guard.guarded(_output(session, errors)):
+                    if held:
+                        yield held
+                    held = chunk
+                _require_success(await session.exit_code(), errors)
+                yield held
+
+    async def _unpack(self, run: Run, path: str, request: Request) -> None:
+        errors = bytearray()
+        command = ("tar", "-x", "-o", "-f", "-", "-C", path)
+        async with self._inside.session(run, command, None, "") as session:
+            feeding = asyncio.create_task(_feed(session, request))
+            try:
+                async for _ in _output(session, errors):
+                    pass
+                code = await session.exit_code()
+                if code == 0:
+                    await feeding
+                _require_success(code, errors)
+            finally:
+                feeding.cancel()
+
+
+def _path(request: Request) -> str:
+    path = queries.text(request, "path") or ""
+    if not path or "\0" in path:
+        raise ApiError(400, {"message": "The query parameter path must name a file or directory in the container"})
+    return path
+
+
+async def _feed(session: Session, request: Request) -> None:
+    try:
+        async for chunk in request.stream():
+            await session.write(chunk)
+    except ClientDisconnect:
+        raise ApiError(400, {"message": "The connection ended before the body did"}) from None
+    await session.end_input()
+
+
+async def _output(session: Session, errors: bytearray) -> AsyncIterator[bytes]:
+    """What the command writes to its standard output; of the other, a bounded part is kept."""
+    async for output in session.output():
+        if not output.is_error:
+            yield output.data
+        elif len(errors) < _KEPT_OF_ERRORS:
+            errors += output.data
+
+
+def _require_success(code: int, errors: bytearray) -> None:
+    if code == 0:
+        return
+    said = errors[:_KEPT_OF_ERRORS].decode(errors="replace").strip()
+    if code == _NO_SUCH_PROGRAM:
+        raise ApiError(409, {"message": f"The container has no program 'tar', without which nothing is copied: {said}"})
+    raise ApiError(409, {"message": f"tar in the container failed ({code}): {said or 'it said nothing'}"})

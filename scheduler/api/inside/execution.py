@@ -1,0 +1,194 @@
+"""``/v2/pods/ID::exec``: a command in a container, over a WebSocket.
+
+The client's first message says what to run: ``{"command": […], "terminal": {"rows", "columns", "type"}}``, without
+``terminal`` outside of one. Then its binary messages are input; ``{"resize": {"rows", "columns"}}`` and
+``{"end": true}`` tell of the terminal and of the input's end. Binary messages to the client begin with a byte: 1 for
+standard output, 2 for standard error. ``{"started": {…}}`` comes first, ``{"exit": CODE}`` or ``{"error": MESSAGE}``
+last.
+"""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from scheduler.api.errors import ApiError, json_response
+from scheduler.api.inside import queries
+from scheduler.api.inside.guard import Guard, Permission, StoppingError
+from scheduler.api.inside.targets import Target, running_target, stand
+from scheduler.api.pods import present_pod
+from scheduler.core.world import World
+from scheduler.model.json import Json
+from scheduler.model.records import Pod
+from scheduler.shell.inside import Inside, InsideError, Run, Session, Size
+
+_FIRST_MESSAGE = 10.0
+_LAST_OUTPUT = 2.0  # seconds: input that fails may only be late to learn that the command ended
+_LARGEST_SIDE = 65535
+_OUTPUT, _ERROR = b"\x01", b"\x02"
+_REFUSED = 1008
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be run.
+
+    Attributes:
+        size: of the terminal; None: it runs in none.
+        term: the terminal's kind, for ``TERM``.
+    """
+
+    command: tuple[str, ...]
+    size: Size | None
+    term: str
+
+
+class Execution:
+    """The route."""
+
+    def __init__(self, world: World, inside: Inside, guard: Guard) -> None:
+        self._world = world
+        self._inside = inside
+        self._guard = guard
+
+    def add_to(self, routes: APIRouter) -> None:
+        """Add the route."""
+        for slash in ("", "/"):
+            routes.add_api_websocket_route(f"/v2/pods/{{pod_id:path}}::exec{slash}", self.run)
+
+    async def run(self, socket: WebSocket, pod_id: str) -> None:
+        """Run a command until it ends, or its client leaves."""
+        with contextlib.ExitStack() as stack:
+            try:
+                _require_own_origin(socket)
+                pod = present_pod(self._world, pod_id)
+                target = running_target(
+                    self._world, pod, queries.text(socket, "instance"), queries.text(socket, "container")
+                )
+                stack.enter_context(self._guard.place())
+            except ApiError as error:
+                await socket.send_denial_response(json_response(error.body, error.status))
+                return
+            await socket.accept()
+            with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it has left, and hears nothing more
+                await self._serve(socket, pod, target)
+
+    async def _serve(self, socket: WebSocket, pod: Pod, target: Target) -> None:
+        try:
+            told = await self._guard.unless_stopping(self._carry_out(socket, pod, target))
+        except ApiError as error:
+            told = {"error": str(error)}
+        except InsideError as error:
+            told = {"error": self._explained(target, error)}
+        except StoppingError:
+            told = {"error": "the scheduler stops"}
+        await _tell(socket, told)
+        await socket.close()
+
+    async def _carry_out(self, socket: WebSocket, pod: Pod, target: Target) -> Json:
+        order = await _order(socket)
+        self._guard.permit(
+            socket,
+            Permission.EXEC,
+            pod.id,
+            instance=target.instance_id,
+            container=target.container,
+            command=order.command,
+        )
+        run = await self._inside.run_of(target.task_id)
+        async with self._inside.session(run, order.command, order.size, order.term) as session:
+            await _tell(socket, {"started": _whereabouts(target, run)})
+            await _both_ways(socket, session)
+            return {"exit": await session.exit_code()}
+
+    def _explained(self, target: Target, error: InsideError) -> str:
+        """The error, with what the world knows of a container that ended."""
+        now = stand(self._world, target)
+        return f"{error} ({now.how})" if now.over else str(error)
+
+
+def _require_own_origin(socket: WebSocket) -> None:
+    """A page of somebody else, in the browser of somebody who may do this, may not."""
+    origin = socket.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != socket.headers.get("host"):
+        raise ApiError(403, {"message": f"Pages of {origin} run no commands here"})
+
+
+async def _order(socket: WebSocket) -> Order:
+    try:
+        async with asyncio.timeout(_FIRST_MESSAGE):
+            message = await socket.receive_text()
+        told = orjson.loads(message)
+        command = tuple(told["command"])
+        if not command or not all(isinstance(word, str) and "\0" not in word for word in command) or not command[0]:
+            raise ValueError
+        terminal = told.get("terminal")
+        size = None if terminal is None else _size(terminal)
+        return Order(command, size, str((terminal or {}).get("type") or "xterm"))
+    except (TimeoutError, KeyError, TypeError, AttributeError, ValueError):
+        message = 'The first message must be {"command": ["PROGRAM", …], "terminal": {"rows": …, "columns": …}}'
+        raise ApiError(400, {"message": message}) from None
+
+
+def _size(told: Any) -> Size:
+    rows, columns = told["rows"], told["columns"]
+    if not all(isinstance(side, int) and 0 <= side <= _LARGEST_SIDE for side in (rows, columns)):
+        raise ValueError
+    return Size(rows, columns)
+
+
+def _whereabouts(target: Target, run: Run) -> Json:
+    return {"instance": target.instance_id, "container": target.container, "agent": run.agent}
+
+
+async def _both_ways(socket: WebSocket, session: Session) -> None:
+    """Carry output and input until there is no more output, or the client leaves."""
+    output = asyncio.create_task(_output(socket, session))
+    given = asyncio.create_task(_input(socket, session))
+    try:
+        await asyncio.wait((output, given), return_when=asyncio.FIRST_COMPLETED)
+        if not output.done() and not isinstance(given.exception(), WebSocketDisconnect):
+            await asyncio.wait((output,), timeout=_LAST_OUTPUT)
+        await (output if output.done() else given)
+    finally:
+        for task in (output, given):
+            task.cancel()
+        await asyncio.gather(output, given, return_exceptions=True)
+
+
+async def _output(socket: WebSocket, session: Session) -> None:
+    async for output in session.output():
+        await socket.send_bytes((_ERROR if output.is_error else _OUTPUT) + output.data)
+
+
+async def _input(socket: WebSocket, session: Session) -> None:
+    """Ends only by an exception."""
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1000))
+        data = message.get("bytes")
+        if data:
+            await session.write(data)
+        elif message.get("text"):
+            await _controlled(session, message["text"])
+
+
+async def _controlled(session: Session, message: str) -> None:
+    try:
+        told = orjson.loads(message)
+        size = _size(told["resize"]) if "resize" in told else None
+    except (KeyError, TypeError, ValueError):
+        raise ApiError(400, {"message": f"A message is not understood: {message[:200]}"}) from None
+    if size is not None:
+        await session.resize(size)
+    elif told.get("end"):
+        await session.end_input()
+
+
+async def _tell(socket: WebSocket, message: Json) -> None:
+    await socket.send_text(orjson.dumps(message).decode())

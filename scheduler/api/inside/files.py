@@ -1,0 +1,85 @@
+"""``/v2/pods/ID::files``: the sandbox of a container, as its agent keeps it, also after the container's end."""
+
+import stat
+from collections.abc import AsyncGenerator
+
+from fastapi import APIRouter, Request, Response
+
+from scheduler.api.errors import json_response
+from scheduler.api.inside import queries
+from scheduler.api.inside.guard import Guard, Permission
+from scheduler.api.inside.streams import BYTES, begun
+from scheduler.api.inside.tails import PIECE
+from scheduler.api.inside.targets import one_target
+from scheduler.api.pods import present_pod
+from scheduler.core.rollup import moment
+from scheduler.core.world import World
+from scheduler.model.json import Json
+from scheduler.shell.inside import FileInfo, Inside, Run
+
+_LARGEST_FILE = 2**63 - 1
+# What a container wrote is nothing that a browser should run as if it came from here.
+_HARMLESS = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
+
+
+class Files:
+    """The routes."""
+
+    def __init__(self, world: World, inside: Inside, guard: Guard) -> None:
+        self._world = world
+        self._inside = inside
+        self._guard = guard
+
+    def add_to(self, routes: APIRouter) -> None:
+        """Add the routes."""
+        for slash in ("", "/"):
+            routes.add_api_route(f"/v2/pods/{{pod_id:path}}::files{slash}", self.index, methods=["GET"])
+            routes.add_api_route(f"/v2/pods/{{pod_id:path}}::files/read{slash}", self.read, methods=["GET"])
+
+    async def index(self, pod_id: str, request: Request) -> Response:
+        """A directory."""
+        path = queries.path(request, required=False)
+        run = await self._run(pod_id, request, path)
+        return json_response([_shown(each) for each in await self._inside.list_files(run, path)])
+
+    async def read(self, pod_id: str, request: Request) -> Response:
+        """A file, or part of it."""
+        path = queries.path(request, required=True)
+        offset = queries.number(request, "offset", _LARGEST_FILE) or 0
+        length = queries.number(request, "length", _LARGEST_FILE)
+        run = await self._run(pod_id, request, path)
+        return await begun(self._pieces(run, path, offset, length), BYTES, _HARMLESS)
+
+    async def _run(self, pod_id: str, request: Request, path: str) -> Run:
+        pod = present_pod(self._world, pod_id)
+        target = one_target(self._world, pod, queries.text(request, "instance"), queries.text(request, "container"))
+        self._guard.permit(
+            request, Permission.FILES, pod.id, instance=target.instance_id, container=target.container, path=path
+        )
+        return await self._inside.run_of(target.task_id)
+
+    async def _pieces(self, run: Run, path: str, offset: int, length: int | None) -> AsyncGenerator[bytes]:
+        """The file up to where it ended when this began; what grows meanwhile does not keep this going."""
+        with self._guard.place():
+            end = _LARGEST_FILE if length is None else offset + length
+            while True:
+                piece = await self._guard.unless_stopping(
+                    self._inside.read_file(run, path, offset, min(end - offset, PIECE))
+                )
+                end = min(end, piece.size)
+                offset += len(piece.data)
+                yield piece.data
+                if offset >= end or not piece.data:
+                    return
+
+
+def _shown(file: FileInfo) -> Json:
+    return {
+        "name": file.name,
+        "kind": "directory" if stat.S_ISDIR(file.mode) else "file" if stat.S_ISREG(file.mode) else "other",
+        "mode": stat.filemode(file.mode),
+        "size": file.size,
+        "modified": moment(file.modified),
+        "user": file.user,
+        "group": file.group,
+    }

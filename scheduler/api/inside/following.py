@@ -1,0 +1,171 @@
+"""What one container wrote and writes, over all that its executor starts it again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import orjson
+
+from scheduler.api.inside.tails import Lines, Tail
+from scheduler.api.inside.targets import Target, stand
+from scheduler.core.world import World
+from scheduler.model.json import Json
+from scheduler.shell.inside import Inside, InsideError, Run, Why
+
+STREAMS = ("stdout", "stderr")
+QUICK, SLOW = 0.2, 1.0  # seconds between two looks at a file that grows, and at one that does not
+_PATIENCE = 5.0  # with an agent, or a master, that does not answer
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is wanted of a container's output.
+
+    Attributes:
+        streams: of STREAMS.
+        lines: at most so many from before; None: all.
+        follow: whether what comes later too.
+    """
+
+    streams: tuple[str, ...]
+    lines: int | None
+    follow: bool
+
+
+class Output:
+    """One target's output as lines of JSON."""
+
+    def __init__(self, world: World, inside: Inside, target: Target, wanted: Wanted) -> None:
+        self._world = world
+        self._inside = inside
+        self._target = target
+        self._wanted = wanted
+
+    async def records(self) -> AsyncIterator[bytes]:
+        """To its end, which is told."""
+        try:
+            if self._wanted.follow:
+                async for chunk in self._follow():
+                    yield chunk
+            else:
+                run = await self._inside.run_of(self._target.task_id)
+                async for chunk in self._of_run(run):
+                    yield chunk
+        except InsideError as error:
+            yield self._event("failed", str(error))
+
+    async def records_before(self) -> AsyncIterator[bytes]:
+        """Those of the run before the present or last one."""
+        try:
+            async for chunk in self._of_run(await self._run_before()):
+                yield chunk
+        except InsideError as error:
+            yield self._event("failed", str(error))
+
+    async def _run_before(self) -> Run:
+        restarts = stand(self._world, self._target).restarts
+        if restarts:
+            run = self._inside.run_before(await self._inside.run_of(self._target.task_id), restarts)
+            if run is None:
+                raise InsideError(Why.ABSENT, "the container is just being started again; ask once more")
+            return run
+        if self._target.before is None:
+            raise InsideError(Why.ABSENT, "there is no run before this one")
+        return await self._inside.run_of(self._target.before.task_id)
+
+    async def _of_run(self, run: Run) -> AsyncIterator[bytes]:
+        files = _Files(self._inside, run, self._wanted.streams, self._wanted.lines)
+        async for stream, lines in files.new():
+            yield self._lines(stream, lines)
+        for stream, lines in files.rest():
+            yield self._lines(stream, lines)
+
+    async def _follow(self) -> AsyncIterator[bytes]:
+        lines = self._wanted.lines
+        while True:
+            run = await self._begun()
+            if run is None:
+                break
+            restarts = stand(self._world, self._target).restarts
+            files = _Files(self._inside, run, self._wanted.streams, lines)
+            async for stream, text in self._while_running(files, restarts):
+                yield self._lines(stream, text)
+            if stand(self._world, self._target).over:
+                break
+            yield self._event("restarted", stand(self._world, self._target).how)
+            lines = None
+        yield self._event("ended", stand(self._world, self._target).how)
+
+    async def _begun(self) -> Run | None:
+        """The present run, once there is one; None: there will be none."""
+        while True:
+            over = stand(self._world, self._target).over
+            try:
+                return await self._inside.run_of(self._target.task_id)
+            except InsideError as error:
+                if error.why is not Why.ABSENT:
+                    raise
+                if over:
+                    return None
+            await asyncio.sleep(QUICK)
+
+    async def _while_running(self, files: "_Files", restarts: int) -> AsyncIterator[tuple[str, list[str]]]:
+        """What is written until this run is over, and all of that."""
+        pause, silent, last_answer = QUICK, 0.0, _now()
+        while True:
+            now = stand(self._world, self._target)  # before the files: what was written by then is read below
+            try:
+                count = 0
+                async for told in files.new():
+                    yield told
+                    count += 1
+                last_answer = _now()
+            except InsideError as error:
+                if error.why is not Why.AWAY or _now() - last_answer > _PATIENCE:
+                    raise
+            if count:
+                pause, silent = QUICK, 0.0
+            elif silent >= SLOW:  # a prompt, or a line that takes its time
+                for told in files.rest():
+                    yield told
+            if now.over or now.restarts != restarts:
+                for told in files.rest():
+                    yield told
+                return
+            await asyncio.sleep(pause)
+            silent, pause = silent + pause, min(SLOW, 2 * pause)
+
+    # ------------------------------------------------------------------------ records
+
+    def _lines(self, stream: str, lines: list[str]) -> bytes:
+        return b"".join(self._record({"stream": stream, "line": line}) for line in lines)
+
+    def _event(self, event: str, message: str) -> bytes:
+        return self._record({"event": event, "message": message})
+
+    def _record(self, members: Json) -> bytes:
+        whose: Json = {"instance": self._target.instance_id, "container": self._target.container}
+        return orjson.dumps(whose | members, option=orjson.OPT_APPEND_NEWLINE)
+
+
+class _Files:
+    """The files of one run."""
+
+    def __init__(self, inside: Inside, run: Run, streams: tuple[str, ...], lines: int | None) -> None:
+        self._tails = {stream: (Tail(inside, run, stream, lines), Lines()) for stream in streams}
+
+    async def new(self) -> AsyncIterator[tuple[str, list[str]]]:
+        """The lines that are new and complete."""
+        for stream, (tail, lines) in self._tails.items():
+            async for data in tail.new():
+                complete = lines.take(data)
+                if complete:
+                    yield stream, complete
+
+    def rest(self) -> list[tuple[str, list[str]]]:
+        """What has no end yet."""
+        return [(stream, rest) for stream, (_, lines) in self._tails.items() if (rest := lines.rest())]
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

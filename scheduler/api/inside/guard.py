@@ -1,0 +1,105 @@
+"""Who may look inside: a permission for each thing one can do there, and a line in the audit log for each time.
+
+What is open at a time is bounded too; and all of it ends when the scheduler stops.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from enum import StrEnum
+from typing import TypeVar
+
+import structlog
+from starlette.requests import HTTPConnection
+
+from scheduler.api.access import USER
+from scheduler.api.errors import ApiError
+
+T = TypeVar("T")
+MOST_STREAMS = 100
+_log = structlog.get_logger("scheduler.audit")
+
+
+class Permission(StrEnum):
+    """What one may do inside containers."""
+
+    LOGS = "logs"
+    FILES = "files"
+    EXEC = "exec"
+    COPY = "copy"
+    USAGE = "usage"
+
+
+EVERYTHING = frozenset(Permission)
+
+
+class StoppingError(Exception):
+    """The scheduler stops, and with it whatever waited."""
+
+
+class Guard:
+    """Belongs to one event loop."""
+
+    def __init__(self, allowed: frozenset[Permission] = EVERYTHING, most_streams: int = MOST_STREAMS) -> None:
+        self._allowed = allowed
+        self._most_streams = most_streams
+        self._open = 0
+        self._stopping = asyncio.Event()
+
+    def permit(self, connection: HTTPConnection, permission: Permission, pod_id: str, **what: object) -> None:
+        """Write down who wants to do what; raises ApiError if it is not allowed here."""
+        is_allowed = permission in self._allowed
+        _log.info(
+            "inside",
+            permission=permission.value,
+            allowed=is_allowed,
+            user=connection.scope.get(USER),
+            client_ip=connection.client.host if connection.client else None,
+            pod_id=pod_id,
+            **what,
+        )
+        if not is_allowed:
+            message = f"This scheduler's --allow-inside does not allow '{permission.value}'"
+            raise ApiError(403, {"message": message})
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """One of the places for what takes its time. Raises ApiError if there is none, or the scheduler stops."""
+        if self._stopping.is_set():
+            raise ApiError(503, {"message": "The scheduler is stopping"})
+        if self._open >= self._most_streams:
+            message = f"There are {self._open} streams into containers already, and no more are allowed"
+            raise ApiError(503, {"message": message})
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+
+    async def unless_stopping(self, what: Awaitable[T]) -> T:
+        """Its result; raises StoppingError if the scheduler stops before there is one."""
+        wanted = asyncio.ensure_future(what)
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait((wanted, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not wanted.done():
+                raise StoppingError
+            return wanted.result()
+        finally:
+            stopping.cancel()
+            if not wanted.done():
+                wanted.cancel()
+                await asyncio.wait((wanted,))
+
+    async def guarded(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The chunks, until the scheduler stops: then StoppingError."""
+        while True:
+            try:
+                chunk = await self.unless_stopping(anext(chunks))
+            except StopAsyncIteration:
+                return
+            yield chunk
+
+    def stop(self) -> None:
+        """End whatever is open."""
+        self._stopping.set()

@@ -1,0 +1,181 @@
+"""``/v2/pods/ID::logs``: what a pod's containers wrote, merged; with ``follow`` also what they write.
+
+One JSON object a line. ``instance`` and ``container`` say whose it is; ``stream`` and ``line`` are something written;
+``event`` and ``message`` tell what became of the container. Containers launched later are followed too.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from scheduler.api.errors import ApiError
+from scheduler.api.inside import queries
+from scheduler.api.inside.following import STREAMS, Output, Wanted
+from scheduler.api.inside.guard import Guard, Permission, StoppingError
+from scheduler.api.inside.streams import NDJSON, begun
+from scheduler.api.inside.targets import Target, targets
+from scheduler.api.pods import present_pod
+from scheduler.api.requests import flag
+from scheduler.core.world import World
+from scheduler.model.records import Goal, Instance, Pod
+from scheduler.shell.inside import Inside
+
+KEEP_ALIVE = 15.0  # seconds of silence after which an empty line shows that the connection lives
+MOST_CONTAINERS = 64
+_LOOK_FOR_NEW = 0.5
+_MOST_LINES = 1_000_000_000
+_AHEAD = 16  # chunks that wait for the client
+
+
+class Logs:
+    """The route."""
+
+    def __init__(self, world: World, inside: Inside, guard: Guard) -> None:
+        self._world = world
+        self._inside = inside
+        self._guard = guard
+
+    def add_to(self, routes: APIRouter) -> None:
+        """Add the route."""
+        for slash in ("", "/"):
+            routes.add_api_route(f"/v2/pods/{{pod_id:path}}::logs{slash}", self.show, methods=["GET"])
+
+    async def show(self, pod_id: str, request: Request) -> Response:
+        """The lines."""
+        pod = present_pod(self._world, pod_id)
+        instance, container = queries.text(request, "instance"), queries.text(request, "container")
+        previous = flag(request, "previous")
+        wanted = Wanted(_streams(request), queries.number(request, "tail", _MOST_LINES), flag(request, "follow"))
+        if previous and wanted.follow:
+            raise ApiError(400, {"message": "What ran before does not go on: previous and follow exclude each other"})
+        self._guard.permit(request, Permission.LOGS, pod.id, instance=instance, container=container)
+        merged = _Merged(self._world, self._inside, pod, (instance, container), wanted)
+        merged.begin(previous=previous)
+        return await begun(_guarded(self._guard, merged), NDJSON)
+
+
+def _streams(request: Request) -> tuple[str, ...]:
+    named = queries.text(request, "stream") or "both"
+    if named not in (*STREAMS, "both"):
+        raise ApiError(400, {"message": f"The query parameter stream must be stdout, stderr or both, not '{named}'"})
+    return STREAMS if named == "both" else (named,)
+
+
+async def _guarded(guard: Guard, merged: "_Merged") -> AsyncGenerator[bytes]:
+    try:
+        with guard.place():
+            yield b"\n"  # the client sees at once that it is connected
+            async for chunk in guard.guarded(merged.chunks()):
+                yield chunk
+    except StoppingError:
+        yield orjson.dumps({"event": "failed", "message": "the scheduler stops"}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+class _Merged:
+    """The output of many containers as it comes. The client's slowness holds all of them up, and nothing else."""
+
+    def __init__(
+        self, world: World, inside: Inside, pod: Pod, which: tuple[str | None, str | None], wanted: Wanted
+    ) -> None:
+        self._world = world
+        self._inside = inside
+        self._pod = pod
+        self._which = which
+        self._wanted = wanted
+        self._ready: asyncio.Queue[bytes] = asyncio.Queue(_AHEAD)
+        self._known: set[Target] = set()
+        self._reading: dict[Target, asyncio.Task[None]] = {}
+        self._chosen: list[Target] = []
+        self._previous = False
+
+    def begin(self, *, previous: bool) -> None:
+        """Choose the containers. Raises ApiError."""
+        chosen = targets(self._world, self._pod, *self._which)
+        if len(chosen) > MOST_CONTAINERS:
+            message = f"These are {len(chosen)} containers, and at most {MOST_CONTAINERS} are read at a time"
+            raise ApiError(400, {"message": f"{message}: name an instance or a container"})
+        if not chosen and not self._wanted.follow:
+            raise ApiError(404, {"message": f"Pod '{self._pod.id}' has no instance that was ever launched"})
+        self._chosen = chosen
+        self._previous = previous
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """What comes, and empty lines where nothing does."""
+        try:
+            for target in self._chosen:
+                self._read(target, self._wanted)
+            silent_until = _now() + KEEP_ALIVE
+            while not self._is_over():
+                chunk = await self._next()
+                if not chunk and _now() >= silent_until:
+                    chunk = b"\n"
+                if chunk:
+                    yield chunk
+                    silent_until = _now() + KEEP_ALIVE
+                if self._wanted.follow:
+                    self._look_for_new()
+        finally:
+            for task in self._reading.values():
+                task.cancel()
+
+    async def _next(self) -> bytes:
+        """A chunk; none when one of the outputs ended, or nothing came for a while."""
+        try:
+            async with asyncio.timeout(_LOOK_FOR_NEW):
+                return await self._ready.get()
+        except TimeoutError:
+            return b""
+
+    def _read(self, target: Target, wanted: Wanted) -> None:
+        self._known.add(target)
+        output = Output(self._world, self._inside, target, wanted)
+        records = output.records_before() if self._previous else output.records()
+        self._reading[target] = asyncio.create_task(self._pass_on(target, records))
+
+    async def _pass_on(self, target: Target, records: AsyncIterator[bytes]) -> None:
+        async for chunk in records:
+            await self._ready.put(chunk)
+        del self._reading[target]
+        await self._ready.put(b"")
+
+    def _look_for_new(self) -> None:
+        """Read what was launched meanwhile from its beginning on, and forget what was replaced."""
+        present = self._present()
+        self._known &= set(present)
+        for target in present:
+            if target not in self._known and len(self._reading) < MOST_CONTAINERS:
+                self._read(target, replace(self._wanted, lines=None))
+
+    def _is_over(self) -> bool:
+        if self._reading or not self._ready.empty():
+            return False
+        return not (self._wanted.follow and self._is_more_to_come())
+
+    def _is_more_to_come(self) -> bool:
+        """Whether something will be launched again. An agent that went away is not waited for."""
+        pod = self._world.pods.get(self._pod.id)
+        if pod is None:
+            return False
+        present = self._present()
+        instances = {target.instance_id for target in present}
+        if not instances:
+            return self._which[0] is None and self._world.current(pod).scaling.instances > 0
+        return any(_is_relaunched(self._world.instances[instance_id]) for instance_id in instances)
+
+    def _present(self) -> list[Target]:
+        pod = self._world.pods.get(self._pod.id)
+        try:
+            return [] if pod is None else targets(self._world, pod, *self._which)
+        except ApiError:  # the instance that was named is gone
+            return []
+
+
+def _is_relaunched(instance: Instance) -> bool:
+    return instance.goal is Goal.RUNNING and all(task.condition.terminal for task in instance.tasks)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

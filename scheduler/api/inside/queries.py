@@ -1,0 +1,32 @@
+"""Query parameters of the routes that look inside."""
+
+from starlette.requests import HTTPConnection, Request
+
+from scheduler.api.errors import ApiError
+
+
+def text(request: HTTPConnection, name: str) -> str | None:
+    """A parameter; None: it is not given."""
+    return request.query_params.get(name)
+
+
+def number(request: Request, name: str, largest: int) -> int | None:
+    """A parameter that is a whole number from 0; None: it is not given."""
+    given = request.query_params.get(name)
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdecimal() and len(given) <= len(str(largest)) and int(given) <= largest):
+        message = f"The query parameter {name} must be a whole number from 0 to {largest}, not '{given}'"
+        raise ApiError(400, {"message": message})
+    return int(given)
+
+
+def path(request: Request, *, required: bool) -> str:
+    """A path inside a sandbox: relative, and not out of it."""
+    given = (request.query_params.get("path") or "").strip("/")
+    parts = [part for part in given.split("/") if part not in ("", ".")]
+    if ".." in parts or "\0" in given:
+        raise ApiError(400, {"message": f"The path '{given}' leads out of the sandbox"})
+    if required and not parts:
+        raise ApiError(400, {"message": "The query parameter path must name a file in the sandbox"})
+    return "/".join(parts)

@@ -1,0 +1,53 @@
+"""Answers in chunks that come from elsewhere, and may break off."""
+
+from collections.abc import AsyncGenerator, Mapping
+
+import structlog
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from scheduler.api.errors import ApiError
+from scheduler.api.inside.guard import StoppingError
+from scheduler.shell.inside import InsideError
+
+NDJSON, TAR, BYTES = "application/x-ndjson", "application/x-tar", "application/octet-stream"
+_log = structlog.get_logger("scheduler.api")
+
+
+async def begun(
+    chunks: AsyncGenerator[bytes], media_type: str, headers: Mapping[str, str] | None = None
+) -> StreamingResponse:
+    """The answer, once there is a first chunk, or none; what is raised until then can still become another answer."""
+    try:
+        first = await anext(chunks, b"")
+    except StoppingError:
+        raise ApiError(503, {"message": "The scheduler stops"}) from None
+    return _Chunks(_chained(first, chunks), headers=headers, media_type=media_type)
+
+
+class _Chunks(StreamingResponse):
+    """The generator is closed whatever becomes of the answer. One that fails ends the connection without the answer's
+    end, so that the client knows.
+    """
+
+    def __init__(self, chunks: AsyncGenerator[bytes], headers: Mapping[str, str] | None, media_type: str) -> None:
+        super().__init__(chunks, headers=headers, media_type=media_type)
+        self._chunks = chunks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except (ApiError, InsideError, StoppingError) as error:
+            _log.info("an answer broke off", path=scope["path"], error=str(error) or "the scheduler stops")
+        finally:
+            await self._chunks.aclose()
+
+
+async def _chained(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    try:
+        if first:
+            yield first
+        async for chunk in rest:
+            yield chunk
+    finally:
+        await rest.aclose()

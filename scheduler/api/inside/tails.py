@@ -1,0 +1,96 @@
+"""One growing file, read from near its end or its beginning on, and put into lines."""
+
+from collections.abc import AsyncIterator
+
+from scheduler.shell.inside import Inside, InsideError, Piece, Run, Why
+
+PIECE = 64 * 1024  # what agents give at a time
+LONGEST_LINE = PIECE
+_FURTHEST_BACK = 16 * 1024 * 1024  # is looked for the beginning of the last lines
+
+
+class Tail:
+    """Reads what is there, and later what was added, also when the file was rotated away meanwhile."""
+
+    def __init__(self, inside: Inside, run: Run, path: str, lines: int | None) -> None:
+        """``lines``: begin so many before the present end; None: at the beginning."""
+        self._inside = inside
+        self._run = run
+        self._path = path
+        self._lines = lines
+        self._offset = 0
+
+    async def new(self) -> AsyncIterator[bytes]:
+        """What is there and was not given yet. A file that is not there is empty. Raises InsideError."""
+        if self._lines is not None:
+            self._offset, self._lines = await self._beginning_of_last(self._lines), None
+        while True:
+            piece = await self._read(self._path, self._offset)
+            if piece.size < self._offset:
+                async for data in self._rest_of_rotated():
+                    yield data
+                self._offset = 0
+            elif piece.data:
+                self._offset += len(piece.data)
+                yield piece.data
+            else:
+                return
+
+    async def _rest_of_rotated(self) -> AsyncIterator[bytes]:
+        """What was written before the file was rotated: Mesos' logger calls the last one ``.1``."""
+        path = f"{self._path}.1"
+        while True:
+            piece = await self._read(path, self._offset)
+            if not piece.data:
+                return
+            self._offset += len(piece.data)
+            yield piece.data
+
+    async def _beginning_of_last(self, lines: int) -> int:
+        """Where the last so many lines begin; a line without its end counts too."""
+        end = (await self._read(self._path, 0, 1)).size
+        newlines = 0
+        start = end
+        while start > max(0, end - _FURTHEST_BACK) and lines:
+            size = min(PIECE, start)
+            data = (await self._read(self._path, start - size, size)).data
+            for at in range(len(data) - 1, -1, -1):
+                is_last_byte = start - size + at == end - 1
+                if data[at] == _NEWLINE and not is_last_byte:
+                    newlines += 1
+                    if newlines == lines:
+                        return start - size + at + 1
+            start -= size
+        return start
+
+    async def _read(self, path: str, offset: int, length: int = PIECE) -> Piece:
+        try:
+            return await self._inside.read_file(self._run, path, offset, length)
+        except InsideError as error:
+            if error.why is Why.ABSENT:
+                return Piece(b"", 0)
+            raise
+
+
+_NEWLINE = ord("\n")
+
+
+class Lines:
+    """Puts bytes together to lines, as text."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def take(self, data: bytes) -> list[str]:
+        """The lines that are complete now. One that is too long is given in parts."""
+        *complete, rest = (self._rest + data).split(b"\n")
+        if len(rest) >= LONGEST_LINE:
+            complete.append(rest)
+            rest = b""
+        self._rest = rest
+        return [line.decode(errors="replace") for line in complete]
+
+    def rest(self) -> list[str]:
+        """What has no end yet, if there is any."""
+        rest, self._rest = self._rest, b""
+        return [rest.decode(errors="replace")] if rest else []

@@ -1,0 +1,130 @@
+"""Which containers a request means, and how they stand now."""
+
+from dataclasses import dataclass
+
+from scheduler.api.errors import ApiError
+from scheduler.core.conditions import task_state
+from scheduler.core.frame import definition_key
+from scheduler.core.ids import task_id
+from scheduler.core.world import World
+from scheduler.model.records import Condition, Instance, Pod
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One launch of one container; its executor may start it again and again.
+
+    Attributes:
+        incarnation: the number of the launch.
+    """
+
+    instance_id: str
+    container: str
+    incarnation: int
+
+    @property
+    def task_id(self) -> str:
+        """The Mesos task."""
+        return task_id(self.instance_id, self.container, self.incarnation)
+
+    @property
+    def before(self) -> "Target | None":
+        """The launch before."""
+        earlier = self.incarnation - 1
+        return Target(self.instance_id, self.container, earlier) if earlier else None
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """How a target stands.
+
+    Attributes:
+        over: its task will not run again, or nothing is known of it any more.
+        restarts: how often its executor has started it again.
+        how: in words, for people.
+    """
+
+    over: bool
+    restarts: int
+    how: str
+
+
+def stand(world: World, target: Target) -> Stand:
+    """How the target stands now."""
+    instance = world.instances.get(target.instance_id)
+    if instance is None:
+        return Stand(True, 0, "its instance is gone")
+    task = next((each for each in instance.tasks if each.id == target.task_id), None)
+    if task is None:
+        return Stand(True, 0, "its instance ended")
+    over = task.condition.terminal
+    how = f"{task_state(task.condition)}: {task.message}" if task.message else task_state(task.condition)
+    return Stand(over, task.restarts, how)
+
+
+def targets(world: World, pod: Pod, instance: str | None, container: str | None) -> list[Target]:
+    """The present, or last, launches of the pod's containers that the request means.
+
+    ``instance`` is an id, or the beginning of what is after ``instance-`` in one. Raises ApiError if there are none.
+    """
+    instances = _instances(world, pod, instance)
+    found = [
+        Target(each.id, name, each.incarnation)
+        for each in instances
+        for name in _containers(world, pod, each)
+        if each.incarnation and container in (None, name)
+    ]
+    if container is not None and not found and instances:
+        names = ", ".join(sorted({name for each in instances for name in _containers(world, pod, each)}))
+        raise ApiError(404, {"message": f"Pod '{pod.id}' has no container '{container}'; it has {names}"})
+    return found
+
+
+def one_target(world: World, pod: Pod, instance: str | None, container: str | None) -> Target:
+    """The one container that a request means: of the instances that run, the first. Raises ApiError."""
+    found = targets(world, pod, instance, container)
+    names = list(dict.fromkeys(each.container for each in found))
+    if len(names) > 1:
+        raise ApiError(400, {"message": f"Pod '{pod.id}' has containers {', '.join(names)}: name one of them"})
+    running = [each for each in found if is_running(world, each)]
+    if not found:
+        raise ApiError(404, {"message": f"Pod '{pod.id}' has no instance that was ever launched"})
+    return (running or found)[0]
+
+
+def running_target(world: World, pod: Pod, instance: str | None, container: str | None) -> Target:
+    """The same, and it must run. Raises ApiError."""
+    target = one_target(world, pod, instance, container)
+    if not is_running(world, target):
+        how = stand(world, target).how
+        message = f"Container '{target.container}' of instance '{target.instance_id}' does not run: {how}"
+        raise ApiError(409, {"message": message})
+    return target
+
+
+def is_running(world: World, target: Target) -> bool:
+    """Whether its task runs, as far as Mesos told."""
+    instance = world.instances.get(target.instance_id)
+    tasks = instance.tasks if instance is not None else ()
+    return any(task.id == target.task_id and task.condition in (Condition.RUNNING, Condition.KILLING) for task in tasks)
+
+
+def _instances(world: World, pod: Pod, named: str | None) -> list[Instance]:
+    instances = sorted(world.instances_of(pod.id), key=lambda each: each.created_at)
+    if named is None:
+        return instances
+    found = [each for each in instances if each.id == named or _uuid(each.id).startswith(named)]
+    if not named or not found:
+        raise ApiError(404, {"message": f"Instance '{named}' of pod '{pod.id}' does not exist", "details": []})
+    if len(found) > 1 and all(each.id != named for each in found):
+        raise ApiError(400, {"message": f"'{named}' begins the ids of {len(found)} instances: give more of it"})
+    return [each for each in found if each.id == named] or found
+
+
+def _uuid(instance_id: str) -> str:
+    return instance_id.rpartition(".instance-")[2]
+
+
+def _containers(world: World, pod: Pod, instance: Instance) -> list[str]:
+    definition = world.definitions.get(definition_key(pod.id, instance.version), world.current(pod))
+    return [each.name for each in definition.containers]

@@ -1,0 +1,97 @@
+"""``podexec deployment``: look at changes that are under way, hold them and end them."""
+
+from typing import Annotated
+
+import typer
+
+from scheduler.cli.options import DEFAULT_URL, Json, Timeout, Url
+from scheduler.cli.output import client_of, print_json
+
+app = typer.Typer(name="deployment", help="Look at changes that are under way, and end them.", no_args_is_help=True)
+
+DeploymentId = Annotated[str, typer.Argument(metavar="ID", help="The deployment's id.")]
+
+
+@app.command(name="list")
+def list_deployments(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
+    """List the deployments that are under way."""
+    with client_of(url) as client:
+        deployments = client.deployments()
+    if as_json:
+        print_json(deployments)
+    elif not deployments:
+        typer.echo("No deployment is under way.")
+    else:
+        from scheduler.cli import tables
+
+        tables.console().print(tables.deployments(deployments))
+
+
+@app.command()
+def show(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
+    """Show a deployment's steps, and what it is doing."""
+    with client_of(url) as client:
+        deployment = client.deployment(deployment_id)
+    if as_json:
+        print_json(deployment)
+        return
+    from scheduler.cli import tables
+
+    tables.console().print(*tables.deployment(deployment), sep="\n")
+
+
+@app.command()
+def stop(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
+    """End a deployment; what it changed stays as far as it has come."""
+    with client_of(url) as client:
+        client.stop(deployment_id)
+    if as_json:
+        print_json({"deploymentId": deployment_id})
+    else:
+        typer.echo(f"Deployment {deployment_id} is stopped; all stays as far as it has come.")
+
+
+@app.command()
+def rollback(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
+    """End a deployment and make what it changed as it was."""
+    with client_of(url) as client:
+        started = client.roll_back(deployment_id)
+    if as_json:
+        print_json(started)
+    else:
+        typer.echo(f"Deployment {deployment_id} is rolled back (deployment {started['deploymentId']}).")
+
+
+@app.command()
+def pause(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
+    """Have a deployment replace nothing more until it is resumed."""
+    with client_of(url) as client:
+        paused = client.pause(deployment_id)
+    if as_json:
+        print_json(paused)
+    else:
+        typer.echo(f"Deployment {deployment_id} is paused. Go on with: podexec deployment resume {deployment_id}")
+
+
+@app.command()
+def resume(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
+    """Have a paused deployment go on."""
+    with client_of(url) as client:
+        resumed = client.resume(deployment_id)
+    if as_json:
+        print_json(resumed)
+    else:
+        typer.echo(f"Deployment {deployment_id} goes on.")
+
+
+@app.command()
+def watch(deployment_id: DeploymentId, timeout: Timeout = 300.0, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
+    """Follow a deployment to its end. Exit code 1 if it fails, is rolled back or takes too long."""
+    from scheduler.cli import waiting
+
+    with client_of(url) as client:
+        end = waiting.for_deployment(client, deployment_id, timeout)
+    if as_json:
+        print_json(end.data)
+    else:
+        typer.echo(f"Deployment {deployment_id} is done.")

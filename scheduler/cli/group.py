@@ -1,0 +1,50 @@
+"""``podexec group``: pods by their paths."""
+
+from typing import Annotated
+
+import typer
+
+from scheduler.cli.options import DEFAULT_URL, Deadline, Force, Json, Url, Yes
+from scheduler.cli.output import client_of, make_sure, print_json
+
+app = typer.Typer(name="group", help="See and remove pods by their paths.", no_args_is_help=True)
+
+GroupId = Annotated[str, typer.Argument(metavar="ID", help="The group's path, with or without the first slash.")]
+
+
+@app.command(name="list")
+def list_groups(
+    group_id: Annotated[str, typer.Argument(metavar="[ID]", help="Only what is below this path.")] = "/",
+    url: Url = DEFAULT_URL,
+    as_json: Json = False,
+) -> None:
+    """List groups, and the pods in them."""
+    with client_of(url) as client:
+        group = client.group(group_id)
+    if as_json:
+        print_json(group)
+    else:
+        from scheduler.cli import tables
+
+        tables.console().print(tables.group(group))
+
+
+@app.command()
+def remove(
+    group_id: GroupId,
+    yes: Yes = False,
+    force: Force = False,
+    deadline: Deadline = None,
+    url: Url = DEFAULT_URL,
+    as_json: Json = False,
+) -> None:
+    """Remove every pod below a path; those that others depend on end last."""
+    from scheduler.cli.client import Rollout
+
+    make_sure(yes, f"remove all of {group_id}", f"Remove every pod below {group_id} and end its instances?")
+    with client_of(url) as client:
+        accepted = client.remove_group(group_id, Rollout(force=force, deadline=deadline))
+    if as_json:
+        print_json({"deploymentId": accepted.deployment_id})
+    else:
+        typer.echo(f"Group {group_id} is removed; its pods are ending (deployment {accepted.deployment_id}).")

@@ -1,0 +1,1 @@
+"""``podexec pod logs``, ``exec``, ``top``, ``cp`` and ``files``: what goes on inside containers."""

@@ -1,0 +1,100 @@
+"""The client of what the API shows of containers from inside."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+import httpx2
+
+from scheduler.cli.client import ApiError, Client
+from scheduler.model.json import Json
+
+_TIMEOUT = 30.0
+_SILENCE = 60.0  # seconds; the scheduler breaks it every 15
+
+Query = Mapping[str, str]
+
+
+class InsideClient(Client):
+    """A client with these requests too. Queries are the API's."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._given_url = url
+
+    def logs(self, pod_id: str, query: Query) -> Iterator[Json]:
+        """Lines and events, as they come."""
+        with self._stream("GET", f"{_path(pod_id)}::logs", query) as response:
+            for line in response.iter_lines():
+                if line:
+                    yield json.loads(line)
+
+    def usage(self, pod_id: str) -> list[Json]:
+        """What the containers of every instance use."""
+        usage: list[Json] = self._decode(self._ask("GET", f"{_path(pod_id)}::usage"))
+        return usage
+
+    def files(self, pod_id: str, query: Query) -> list[Json]:
+        """A directory of a sandbox."""
+        files: list[Json] = self._decode(self._ask("GET", f"{_path(pod_id)}::files", query=query))
+        return files
+
+    def read_file(self, pod_id: str, query: Query) -> Iterator[bytes]:
+        """A file of a sandbox."""
+        with self._stream("GET", f"{_path(pod_id)}::files/read", query) as response:
+            yield from response.iter_bytes()
+
+    def packed(self, pod_id: str, query: Query) -> Iterator[bytes]:
+        """A file or directory of a container, as a tar stream."""
+        with self._stream("GET", f"{_path(pod_id)}::archive", query) as response:
+            yield from response.iter_bytes()
+
+    def unpack(self, pod_id: str, query: Query, tar: Iterable[bytes]) -> None:
+        """Put what a tar stream holds into a directory of a container."""
+        with self._stream("PUT", f"{_path(pod_id)}::archive", query, tar):
+            pass
+
+    def exec_url(self, pod_id: str, query: Query) -> str:
+        """Where commands are run, with the user and the password if there are any."""
+        parts = urlsplit(self._given_url)
+        scheme = {"http": "ws", "https": "wss"}[parts.scheme]
+        path = f"{parts.path.rstrip('/')}{_path(pod_id)}::exec"
+        return urlunsplit((scheme, parts.netloc, path, urlencode(query), ""))
+
+    def refusal(self, status: int, body: bytes) -> ApiError:
+        """The error for an answer that says no."""
+        return self._refusal(httpx2.Response(status, content=body))
+
+    def unreachable(self, error: Exception) -> ApiError:
+        """The error for no answer."""
+        return self._unreachable(error)
+
+    @contextmanager
+    def _stream(
+        self, method: str, path: str, query: Query, content: Iterable[bytes] | None = None
+    ) -> Iterator[httpx2.Response]:
+        """An answer that takes its time. To write, the other side may take any."""
+        silence = _SILENCE if content is None else None
+        timeout = httpx2.Timeout(_TIMEOUT, read=silence, write=silence)
+        request = self._http.build_request(method, path, params=dict(query), content=content, timeout=timeout)
+        try:
+            response = self._http.send(request, stream=True)
+        except httpx2.RequestError as error:
+            raise self._unreachable(error) from error
+        try:
+            if response.is_error:
+                response.read()
+                raise self._refusal(response)
+            yield response
+        except httpx2.RequestError as error:
+            raise ApiError(
+                f"the scheduler at {self.url} broke off: {error}",
+                advice="It may have stopped, or have failed to go on: its log says why.",
+            ) from error
+        finally:
+            response.close()
+
+
+def _path(pod_id: str) -> str:
+    return f"/v2/pods/{quote(pod_id.strip('/'), safe='/')}"

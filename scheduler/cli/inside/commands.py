@@ -1,0 +1,169 @@
+"""The commands and their options."""
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scheduler.cli.errors import CommandError
+from scheduler.cli.options import DEFAULT_URL, Json, PodId, Url
+from scheduler.cli.output import print_json
+
+if TYPE_CHECKING:
+    from scheduler.cli.inside.client import InsideClient
+
+_INTERVAL = 1.0  # seconds between two measurements
+
+Container = Annotated[str | None, typer.Option("--container", "-c", help="The container's name.", metavar="NAME")]
+InstanceId = Annotated[
+    str | None, typer.Option("--instance", help="An instance's id, or the beginning of its number.", metavar="ID")
+]
+
+
+def logs(
+    pod_id: PodId,
+    container: Container = None,
+    instance: InstanceId = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
+    previous: Annotated[
+        bool, typer.Option("--previous", "-p", help="The run before the present one, or before the last.")
+    ] = False,
+    tail: Annotated[
+        int | None, typer.Option("--tail", "-n", help="At most so many lines of each container's past.", min=0)
+    ] = None,
+    stream: Annotated[str, typer.Option("--stream", help="stdout, stderr or both.")] = "both",
+    plain: Annotated[bool, typer.Option("--plain", help="Nothing before the lines.")] = False,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Print what the containers of a pod wrote, of all instances merged."""
+    from scheduler.cli.inside.lines import print_logs
+
+    query = _query(container, instance) | {"stream": stream}
+    query |= {name: "true" for name, given in (("follow", follow), ("previous", previous)) if given}
+    query |= {} if tail is None else {"tail": str(tail)}
+    with _client(url) as client:
+        records = client.logs(pod_id, query)
+        if as_json:
+            failed = False
+            for record in records:
+                typer.echo(_line(record))
+                failed = failed or record.get("event") == "failed"
+        else:
+            failed = not print_logs(records, prefixed=not plain)
+    if failed:
+        raise typer.Exit(1)
+
+
+def exec_(
+    pod_id: PodId,
+    command: Annotated[list[str], typer.Argument(metavar="-- CMD…", help="The program and its arguments.")],
+    container: Container = None,
+    instance: InstanceId = None,
+    interactive: Annotated[bool, typer.Option("--interactive", "-i", help="Give it this standard input.")] = False,
+    terminal: Annotated[bool, typer.Option("--tty", "-t", help="Run it in a terminal of this one's size.")] = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Run a command in a container; its exit code is this one's."""
+    from scheduler.cli.inside.terminal import execute
+
+    with _client(url) as client:
+        code = execute(client, pod_id, _query(container, instance), command, interactive=interactive, terminal=terminal)
+    raise typer.Exit(code)
+
+
+def top(
+    pod_id: PodId,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again and again, until Ctrl-C.")] = False,
+    url: Url = DEFAULT_URL,
+    as_json: Json = False,
+) -> None:
+    """Show what the containers of a pod use of CPU and memory, beside what they asked for."""
+    from scheduler.cli.inside.top import table
+    from scheduler.cli.tables import console
+
+    with _client(url) as client:
+        before = client.usage(pod_id)
+        if as_json:
+            print_json(before)
+            return
+        shown = console()
+        while True:
+            time.sleep(_INTERVAL)
+            now = client.usage(pod_id)
+            if watch and shown.is_terminal:
+                shown.clear()
+            shown.print(table(before, now))
+            if not watch:
+                return
+            before = now
+
+
+def cp(
+    source: Annotated[str, typer.Argument(metavar="SRC", help="A path, or ID:PATH in a container.")],
+    target: Annotated[str, typer.Argument(metavar="DST", help="ID:PATH in a container, or a path.")],
+    container: Container = None,
+    instance: InstanceId = None,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Copy a file or directory into a container or out of it."""
+    from scheduler.cli.inside.copying import copy
+
+    with _client(url) as client:
+        copy(client, source, target, _query(container, instance))
+
+
+def files(
+    pod_id: PodId,
+    path: Annotated[str, typer.Argument(metavar="[PATH]", help="In the sandbox.")] = "",
+    container: Container = None,
+    instance: InstanceId = None,
+    read: Annotated[bool, typer.Option("--read", help="Print the file instead of listing a directory.")] = False,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """List the files of a container's sandbox, or print one; also after the container's end."""
+    query = _query(container, instance) | {"path": path}
+    with _client(url) as client:
+        if read:
+            if not path:
+                raise CommandError("--read needs the PATH of a file", code=2)
+            for chunk in client.read_file(pod_id, query):
+                sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+            return
+        found = client.files(pod_id, query)
+    if as_json:
+        print_json(found)
+        return
+    for each in found:
+        mark = "/" if each["kind"] == "directory" else ""
+        who = f"{each['user']}:{each['group']}"
+        typer.echo(f"{each['mode']} {who:<16} {each['size']:>12} {each['modified']} {each['name']}{mark}")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(logs)
+    app.command(name="exec")(exec_)
+    app.command()(top)
+    app.command()(cp)
+    app.command()(files)
+
+
+def _client(url: str) -> "InsideClient":
+    from scheduler.cli.inside.client import InsideClient
+
+    return InsideClient(url)
+
+
+def _query(container: str | None, instance: str | None) -> dict[str, str]:
+    given = {"container": container, "instance": instance}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _line(record: object) -> str:
+    import json
+
+    return json.dumps(record)

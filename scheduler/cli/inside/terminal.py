@@ -1,0 +1,144 @@
+"""``podexec pod exec``: this terminal, or this standard input and output, joined to a command in a container."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import termios
+import threading
+import tty
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import orjson
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
+
+from scheduler.cli.errors import CommandError
+from scheduler.cli.inside.client import InsideClient
+
+_CHUNK = 64 * 1024
+_LARGEST = 64 * 1024 * 1024
+_TO_ERROR = 2
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def execute(
+    client: InsideClient, pod_id: str, query: dict[str, str], command: list[str], *, interactive: bool, terminal: bool
+) -> int:
+    """Run it; its exit code. Raises CommandError."""
+    if terminal and interactive and not sys.stdin.isatty():
+        raise CommandError("-t needs a terminal for its input", advice="Leave -t out.", code=2)
+    url = client.exec_url(pod_id, query)
+    first: dict[str, Any] = {"command": command}
+    if terminal:
+        first["terminal"] = _size() | {"type": os.environ.get("TERM") or "xterm"}
+    try:
+        return asyncio.run(_Execution(interactive=interactive, terminal=terminal).run(url, first))
+    except InvalidStatus as error:
+        raise client.refusal(error.response.status_code, bytes(error.response.body)) from error
+    except ConnectionClosed as error:
+        raise CommandError(
+            f"the connection to the scheduler ended: {error.rcvd.reason or error.rcvd.code if error.rcvd else error}",
+            advice="The command in the container is killed with it.",
+        ) from error
+    except (OSError, InvalidHandshake, WebSocketException) as error:
+        raise client.unreachable(error) from error
+
+
+class _Execution:
+    """One command."""
+
+    def __init__(self, *, interactive: bool, terminal: bool) -> None:
+        self._interactive = interactive
+        self._terminal = terminal
+
+    async def run(self, url: str, first: dict[str, Any]) -> int:
+        """To its end."""
+        # A proxy that is meant for the world outside has no way to this machine.
+        proxy: Literal[True] | None = None if urlsplit(url).hostname in _LOOPBACK else True
+        async with connect(url, proxy=proxy, max_size=_LARGEST, compression=None) as socket:
+            await _tell(socket, first)
+            async with contextlib.AsyncExitStack() as stack:
+                async for message in socket:
+                    if isinstance(message, bytes):
+                        _write(message)
+                        continue
+                    told = orjson.loads(message)
+                    if "started" in told:
+                        await stack.enter_async_context(self._joined(socket))
+                    elif "exit" in told:
+                        return int(told["exit"])
+                    else:
+                        await stack.aclose()  # the terminal is as it was before anything is said
+                        raise CommandError(str(told.get("error", told)))
+        raise CommandError("the scheduler ended the connection without a word")
+
+    @contextlib.asynccontextmanager
+    async def _joined(self, socket: ClientConnection) -> AsyncIterator[None]:
+        """Input, and changes of the terminal's size, go to the command."""
+        loop = asyncio.get_running_loop()
+        with _raw() if self._terminal and self._interactive else contextlib.nullcontext():
+            if self._terminal:
+                resized = asyncio.Event()
+                loop.add_signal_handler(signal.SIGWINCH, resized.set)
+            tasks = [asyncio.create_task(_watch_size(socket, resized))] if self._terminal else []
+            if self._interactive:
+                threading.Thread(target=_read, args=(socket, loop), daemon=True).start()
+            else:
+                await _tell(socket, {"end": True})
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                if self._terminal:
+                    loop.remove_signal_handler(signal.SIGWINCH)
+
+
+def _read(socket: ClientConnection, loop: asyncio.AbstractEventLoop) -> None:
+    """Carry standard input to the command; in a thread that nothing can wake, so that nobody waits for it."""
+    with contextlib.suppress(OSError, RuntimeError, ConnectionClosed):
+        while data := os.read(_STDIN, _CHUNK):
+            asyncio.run_coroutine_threadsafe(socket.send(data), loop).result()
+        asyncio.run_coroutine_threadsafe(_tell(socket, {"end": True}), loop).result()
+
+
+async def _watch_size(socket: ClientConnection, resized: asyncio.Event) -> None:
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            await resized.wait()
+            resized.clear()
+            await _tell(socket, {"resize": _size()})
+
+
+async def _tell(socket: ClientConnection, message: dict[str, Any]) -> None:
+    await socket.send(orjson.dumps(message).decode())
+
+
+def _write(message: bytes) -> None:
+    """Output as it comes."""
+    rest = memoryview(message)[1:]
+    to = _STDERR if message[0] == _TO_ERROR else _STDOUT
+    while rest:
+        rest = rest[os.write(to, rest) :]
+
+
+def _size() -> dict[str, int]:
+    columns, rows = shutil.get_terminal_size()
+    return {"rows": rows, "columns": columns}
+
+
+@contextlib.contextmanager
+def _raw() -> Iterator[None]:
+    """Every key goes to the command, Ctrl-C too."""
+    before = termios.tcgetattr(_STDIN)
+    tty.setraw(_STDIN, termios.TCSADRAIN)  # what was typed ahead is for the command
+    try:
+        yield
+    finally:
+        termios.tcsetattr(_STDIN, termios.TCSADRAIN, before)

@@ -1,0 +1,69 @@
+"""``podexec pod top``: what containers use, beside what they asked for."""
+
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from scheduler.cli.inside.lines import short
+from scheduler.model.json import Json
+
+_MIB = 1024 * 1024
+_UNKNOWN = "-"
+
+
+def table(before: list[Json], now: list[Json]) -> Table:
+    """One row a container, from what was measured before and now."""
+    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    for column in ("INSTANCE", "CONTAINER"):
+        shown.add_column(column, overflow="fold")
+    for column in ("CPUS", "OF", "CPU%", "MEMORY MIB", "OF", "MEM%", "PROCESSES"):
+        shown.add_column(column, justify="right")
+    earlier = {key: used for instance in before for key, used, _ in _measured(instance)}
+    for instance in now:
+        for key, used, requested in _measured(instance):
+            shown.add_row(short(key[0]), key[1] or "(pod)", *_cells(earlier.get(key, {}), used, requested))
+        if "message" in instance:
+            shown.add_row(short(instance["instance"]), f"[red]{instance['message']}[/]")
+    return shown
+
+
+def _measured(instance: Json) -> list[tuple[tuple[str, str], Json, Json]]:
+    """The whole, under no name, and each container: what it uses, and asked for."""
+    rows = [((instance["instance"], each["name"]), each["used"], each["requested"]) for each in instance["containers"]]
+    whole = {"cpus": instance.get("total", {}).get("cpusLimit"), "mem": None}
+    return [((instance["instance"], ""), instance["total"], whole), *rows] if "total" in instance else rows
+
+
+def _cells(before: Json, now: Json, requested: Json) -> list[str]:
+    cpus = _cpus(before, now)
+    memory = now.get("memoryBytes")
+    mem = None if memory is None else memory / _MIB
+    asked_mem = requested.get("mem") or (now["memoryLimitBytes"] / _MIB if "memoryLimitBytes" in now else None)
+    return [
+        _text(cpus, "{:.2f}"),
+        _text(requested.get("cpus"), "{:g}"),
+        _share(cpus, requested.get("cpus")),
+        _text(mem, "{:.1f}"),
+        _text(asked_mem, "{:g}"),
+        _share(mem, asked_mem),
+        _text(now.get("processes"), "{}"),
+    ]
+
+
+def _cpus(before: Json, now: Json) -> float | None:
+    """How many CPUs were busy between two measurements; not over a restart, where the count begins anew."""
+    try:
+        seconds = now["takenAt"] - before["takenAt"]
+        used = now["cpuSeconds"] - before["cpuSeconds"]
+    except KeyError:
+        return None
+    return None if seconds <= 0 or used < 0 else float(used / seconds)
+
+
+def _share(part: float | None, whole: float | None) -> str:
+    return _UNKNOWN if part is None or not whole else f"{100 * part / whole:.0f}%"
+
+
+def _text(value: Any, form: str) -> str:
+    return _UNKNOWN if value is None else form.format(value)

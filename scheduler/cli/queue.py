@@ -1,0 +1,34 @@
+"""``podexec queue``: what waits to be launched, and why."""
+
+import typer
+
+from scheduler.cli.options import DEFAULT_URL, Json, PodId, Url
+from scheduler.cli.output import client_of, print_json
+
+app = typer.Typer(name="queue", help="See what waits to be launched, and why.", no_args_is_help=True)
+
+
+@app.command(name="list")
+def list_queue(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
+    """List what waits for an offer, why it still waits, and how near the best agent came."""
+    with client_of(url) as client:
+        queue = client.queue()
+    if as_json:
+        print_json(queue)
+    elif not queue:
+        typer.echo("Nothing waits.")
+    else:
+        from scheduler.cli import tables
+
+        tables.console().print(tables.queue(queue))
+
+
+@app.command(name="reset-delay")
+def reset_delay(pod_id: PodId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
+    """Launch what waits of a pod without waiting for its back-off."""
+    with client_of(url) as client:
+        client.reset_delay(pod_id)
+    if as_json:
+        print_json({"id": pod_id})
+    else:
+        typer.echo(f"Pod {pod_id} is launched as soon as an offer fits.")

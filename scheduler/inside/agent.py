@@ -1,0 +1,124 @@
+"""The calls of an agent's operator API that look at containers and their files."""
+
+import base64
+import binascii
+from typing import Any
+
+from scheduler.inside.http import Http, RefusedError
+from scheduler.mesos.credentials import Credentials
+from scheduler.model.json import Json
+from scheduler.shell.inside import FileInfo, InsideError, Piece, Run, Usage, Why
+
+_NOT_FOUND, _FORBIDDEN, _UNAUTHORIZED = 404, 403, 401
+
+
+class Agents:
+    """Every method raises InsideError."""
+
+    def __init__(self, http: Http, credentials: Credentials) -> None:
+        self._http = http
+        self._credentials = credentials
+
+    def headers(self) -> dict[str, str]:
+        """What proves to an agent who asks."""
+        proof = self._credentials.authorization()
+        return {} if proof is None else {"Authorization": proof}
+
+    async def call(self, run: Run, kind: str, members: Json, seconds: float = 10.0) -> Json:
+        """Any call; the members of its answer. Raises RefusedError too."""
+        body = {"type": kind, kind.lower(): members}
+        answer = await self._http.call(agent_named(run), run.agent_url, body, self.headers(), seconds)
+        told: Json = answer.get(kind.lower()) or {}
+        return told
+
+    async def list_files(self, run: Run, path: str) -> list[FileInfo]:
+        """A directory of the sandbox."""
+        told = await self._of_file(run, "LIST_FILES", path, {})
+        return [_file_info(each) for each in told.get("file_infos") or ()]
+
+    async def read_file(self, run: Run, path: str, offset: int, length: int) -> Piece:
+        """Part of a file in the sandbox."""
+        told = await self._of_file(run, "READ_FILE", path, {"offset": offset, "length": length})
+        try:
+            return Piece(base64.b64decode(told.get("data") or ""), int(told["size"]))
+        except (binascii.Error, KeyError, ValueError) as error:
+            raise InsideError(Why.UNABLE, f"{agent_named(run)} gives a file in a form unknown here") from error
+
+    async def usage(self, run: Run) -> dict[str, Usage]:
+        """Of the run's pod and each of its containers."""
+        try:
+            told = await self.call(run, "GET_CONTAINERS", {"show_nested": True, "show_standalone": False})
+        except RefusedError as error:
+            raise refused(run, "does not tell what containers use", error) from error
+        pod = run.container_id["parent"]["value"]
+        used: dict[str, Usage] = {}
+        for container in told.get("containers") or ():
+            container_id = container["container_status"]["container_id"]
+            name = _name_in(container_id, pod)
+            if name is not None:
+                used[name] = _usage(container.get("resource_statistics") or {})
+        return used
+
+    async def _of_file(self, run: Run, kind: str, path: str, members: Json) -> Json:
+        place = f"{run.sandbox}/{path}" if path else run.sandbox
+        try:
+            return await self.call(run, kind, {"path": place, **members})
+        except RefusedError as error:
+            if error.status == _NOT_FOUND:
+                what = f"{path!r} in the sandbox" if path else "no sandbox"
+                raise InsideError(Why.ABSENT, f"{agent_named(run)} has no {what}, or not any more") from error
+            raise refused(run, f"does not give {path!r}", error) from error
+
+
+def agent_named(run: Run) -> str:
+    """The run's agent, for people."""
+    return f"the agent {run.agent}"
+
+
+def refused(run: Run, what: str, error: RefusedError) -> InsideError:
+    """An agent's no, with what to do if it does not know us."""
+    if error.status in (_UNAUTHORIZED, _FORBIDDEN):
+        what += "; it wants credentials that this scheduler lacks, see --mesos-agent-authentication-principal"
+    return InsideError(Why.UNABLE, f"{agent_named(run)} {what}: {error}")
+
+
+def _name_in(container_id: Json, pod: str) -> str | None:
+    """The container's own id if it is the pod's; the pod itself has the empty one."""
+    parent = container_id.get("parent")
+    if parent is None:
+        return "" if container_id["value"] == pod else None
+    is_of_pod = parent["value"] == pod and "parent" not in parent
+    name: str = container_id["value"]
+    return name if is_of_pod else None
+
+
+def _file_info(told: Json) -> FileInfo:
+    return FileInfo(
+        name=told["path"].rpartition("/")[2],
+        mode=int(told.get("mode", 0)),
+        size=int(told.get("size", 0)),
+        modified=int((told.get("mtime") or {}).get("nanoseconds", 0)) / 1e9,
+        user=told.get("uid", ""),
+        group=told.get("gid", ""),
+    )
+
+
+def _usage(told: Json) -> Usage:
+    """Statistics, of which each isolator gives its own."""
+    cpu = [told[name] for name in ("cpus_user_time_secs", "cpus_system_time_secs") if name in told]
+    return Usage(
+        taken_at=float(told.get("timestamp", 0)),
+        cpu_seconds=float(sum(cpu)) if cpu else None,
+        cpus_limit=_number(told.get("cpus_limit")),
+        memory_bytes=_whole(told.get("mem_rss_bytes")),
+        memory_limit_bytes=_whole(told.get("mem_limit_bytes")),
+        processes=_whole(told.get("processes")),
+    )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)

@@ -1,0 +1,151 @@
+"""HTTP to masters and agents: one pool of connections, and errors that say who did not answer."""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from http import HTTPStatus
+
+import httpx2
+import orjson
+
+from scheduler.mesos.tls import Tls
+from scheduler.model.json import Json
+from scheduler.shell.inside import InsideError, Why
+
+_CONNECT, _ANSWER = 5.0, 10.0
+_SILENCE = 90.0  # agents give a sign of life every 30 seconds
+_LONGEST_REASON = 500
+_STREAMED = {"Accept": "application/recordio", "Message-Accept": "application/json"}
+_STREAMING = {
+    "Content-Type": "application/recordio",
+    "Message-Content-Type": "application/json",
+    "Accept": "application/json",
+}
+
+
+class RefusedError(Exception):
+    """An answer that says no."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text.strip()[:_LONGEST_REASON] or f"HTTP {status}")
+        self.status = status
+
+
+class Http:
+    """Asks in one event loop. Every method raises RefusedError, and InsideError when there is no answer.
+
+    ``who`` is what is asked, for people.
+    """
+
+    def __init__(self, tls: Tls | None) -> None:
+        self._tls = tls
+        self._context = None if tls is None else tls.context()
+        self._client = self._new_client()
+
+    @property
+    def scheme(self) -> str:
+        """Of all URLs."""
+        return "http" if self._tls is None else "https"
+
+    async def get(self, who: str, url: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Json:
+        """A JSON object."""
+        with _answering(who):
+            response = await self._present_client().get(url, params=query, headers=headers, follow_redirects=True)
+        return _json(who, _good(who, response))
+
+    async def call(self, who: str, url: str, body: Json, headers: Mapping[str, str], seconds: float = _ANSWER) -> Json:
+        """The answer to an operator call; empty if it says nothing but yes."""
+        timeout = httpx2.Timeout(seconds, connect=_CONNECT)
+        with _answering(who):
+            response = await self._present_client().post(url, json=body, headers=headers, timeout=timeout)
+        content = _good(who, response)
+        return _json(who, content) if content else {}
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self, who: str, url: str, body: Json, headers: Mapping[str, str]
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The pieces of an answer that goes on; its end, and that of the context, ends the connection."""
+        timeout = httpx2.Timeout(_ANSWER, connect=_CONNECT, read=_SILENCE)
+        with _answering(who):
+            request = self._present_client().build_request(
+                "POST", url, json=body, headers={**headers, **_STREAMED}, timeout=timeout
+            )
+            response = await self._present_client().send(request, stream=True)
+        try:
+            if response.status_code != HTTPStatus.OK:
+                with _answering(who):
+                    await response.aread()
+                _good(who, response)
+            yield _pieces(who, response)
+        finally:
+            await response.aclose()
+
+    async def send(self, who: str, url: str, records: AsyncIterator[bytes], headers: Mapping[str, str]) -> None:
+        """A request that goes on as long as there are records. There is no answer before its end."""
+        timeout = httpx2.Timeout(None, connect=_CONNECT)
+        with _answering(who):
+            response = await self._present_client().post(
+                url, content=records, headers={**headers, **_STREAMING}, timeout=timeout
+            )
+        _good(who, response)
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self._client.aclose()
+
+    def _present_client(self) -> httpx2.AsyncClient:
+        """Certificates are renewed while we run; a client with the old ones ends when nothing uses it any more."""
+        context = None if self._tls is None else self._tls.context()
+        if context is not self._context:
+            self._context = context
+            self._client = self._new_client()
+        return self._client
+
+    def _new_client(self) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(
+            verify=self._context or False,  # without TLS there is nothing to verify
+            timeout=httpx2.Timeout(_ANSWER, connect=_CONNECT),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=50),
+            trust_env=False,
+        )
+
+
+def record(message: Json) -> bytes:
+    """A message framed as RecordIO."""
+    body = orjson.dumps(message)
+    return b"%d\n%b" % (len(body), body)
+
+
+async def _pieces(who: str, response: httpx2.Response) -> AsyncIterator[bytes]:
+    with _answering(who):
+        async for piece in response.aiter_raw():
+            yield piece
+
+
+def _good(who: str, response: httpx2.Response) -> bytes:
+    if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        raise InsideError(Why.AWAY, f"{who} is not ready: {response.text.strip()[:_LONGEST_REASON]}")
+    if response.status_code != HTTPStatus.OK:
+        raise RefusedError(response.status_code, response.text)
+    return response.content
+
+
+def _json(who: str, content: bytes) -> Json:
+    try:
+        answer: Json = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise InsideError(Why.AWAY, f"{who} does not answer in JSON") from error
+    return answer
+
+
+@contextlib.contextmanager
+def _answering(who: str) -> Iterator[None]:
+    """What the network does as what it means."""
+    try:
+        yield
+    except httpx2.ConnectError as error:
+        raise InsideError(Why.AWAY, f"{who} cannot be reached: {error}") from error
+    except httpx2.TimeoutException as error:
+        raise InsideError(Why.AWAY, f"{who} does not answer") from error
+    except httpx2.RequestError as error:
+        raise InsideError(Why.AWAY, f"{who} went away") from error

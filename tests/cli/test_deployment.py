@@ -1,0 +1,144 @@
+"""``podexec deployment`` against a real API on a loopback port."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from scheduler.core.events import PodPosted, PodPut, Rollout
+from scheduler.model.records import Condition
+from tests.api.fakes import FakeShell
+from tests.cli.conftest import Run
+from tests.core.support import definition
+
+ID = "11111111-2222-3333-4444-555555555555"
+FORCED = Rollout(force=True)
+
+
+@pytest.fixture
+def deployment_id(url: str, shell: FakeShell) -> str:
+    """Of a new pod that nothing was offered to yet."""
+    shell.happens(PodPosted(1, definition(id="/web")))
+    (found,) = shell.world.deployments
+    return found
+
+
+def test_no_deployments(run: Run, url: str) -> None:
+    assert run("deployment", "list").out == "No deployment is under way.\n"
+    assert json.loads(run("deployment", "list", "--json").out) == []
+
+
+def test_listing_and_showing(run: Run, shell: FakeShell, deployment_id: str) -> None:
+    listed = run("deployment", "list").out
+    assert re.search(rf"{deployment_id} +/web +step 2 of 2 +ScalePod /web +1970-01-12T13:46:40.000Z", listed)
+    shown = run("deployment", "show", deployment_id).out
+    assert re.search(r"1 +StartPod +/web +done", shown)
+    assert re.search(r"2 +ScalePod +/web +under way", shown)
+    assert json.loads(run("deployment", "show", deployment_id, "--json").out)["affectedPods"] == ["/web"]
+    assert [each["id"] for each in json.loads(run("deployment", "list", "--json").out)] == [deployment_id]
+
+
+def test_what_it_waits_for_and_how_it_is_carried_out_is_shown(
+    run: Run, shell: FakeShell, deployment_id: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "pod.json"
+    file.write_text(json.dumps({"id": "/b", "containers": [{"name": "c", "resources": {}}], "dependencies": ["/web"]}))
+    run("pod", "add", str(file), "--batch-size", "3", "--deadline", "60")
+    *_, second = shell.world.deployments
+    shown = run("deployment", "show", second).out
+    assert "replaces at most 3 instances" in shown
+    assert "unless it is done by 1970-01-12T13:47:40.000Z" in shown
+    assert re.search(r"2 +ScalePod +/b +waits for /web", shown)
+    run("deployment", "pause", second)
+    assert "rolled back unless it is done within 60 s" in run("deployment", "show", second).out
+    assert "ScalePod /b, which waits for /web" in run("deployment", "list").out
+
+
+def test_pausing_and_resuming(run: Run, shell: FakeShell, deployment_id: str) -> None:
+    assert f"podexec deployment resume {deployment_id}" in run("deployment", "pause", deployment_id).out
+    assert shell.world.deployments[deployment_id].paused
+    assert "step 2 of 2, paused" in run("deployment", "list").out
+    assert re.search(r"ScalePod +/web +paused", run("deployment", "show", deployment_id).out)
+    assert "goes on" in run("deployment", "resume", deployment_id).out
+    assert not shell.world.deployments[deployment_id].paused
+    for verb in ("pause", "resume"):
+        assert json.loads(run("deployment", verb, deployment_id, "--json").out)["deploymentId"] == deployment_id
+
+
+def test_stopping_leaves_all_as_it_is(run: Run, shell: FakeShell, deployment_id: str) -> None:
+    assert "stays as far as it has come" in run("deployment", "stop", deployment_id).out
+    assert (list(shell.world.deployments), list(shell.world.pods)) == ([], ["/web"])
+
+
+def test_rolling_back_makes_all_as_it_was(run: Run, shell: FakeShell, deployment_id: str) -> None:
+    shell.offers()
+    outcome = run("deployment", "rollback", deployment_id)
+    (revert,) = shell.world.deployments
+    assert f"(deployment {revert})" in outcome.out
+    assert "/web" not in shell.world.pods
+    assert f"rolls back deployment {deployment_id}" in run("deployment", "show", revert).out
+
+
+@pytest.mark.parametrize("verb", ["show", "stop", "rollback", "pause", "resume", "watch"])
+def test_an_unknown_deployment(run: Run, url: str, verb: str) -> None:
+    outcome = run("deployment", verb, ID)
+    assert outcome.code == 1
+    assert f"Deployment '{ID}' does not exist" in outcome.err
+
+
+def test_watching_to_a_good_end(
+    run: Run, shell: FakeShell, deployment_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: shell.run_all())
+    outcome = run("deployment", "watch", deployment_id)
+    assert (outcome.code, outcome.out) == (0, f"Deployment {deployment_id} is done.\n")
+    assert outcome.err == "step 2 of 2: ScalePod /web (/web 0/1 stable)\n"
+
+
+def test_watching_to_a_bad_end(run: Run, shell: FakeShell, deployment_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "scheduler.cli.waiting.time.sleep",
+        lambda _: shell.happens(PodPut(2, definition(id="/web", instances=2), FORCED)),
+    )
+    outcome = run("deployment", "watch", deployment_id)
+    assert outcome.code == 1
+    assert f"deployment {deployment_id} failed: cancelled by a later change" in outcome.err
+
+
+def test_watching_tells_each_step_and_gives_the_last_event(
+    run: Run, shell: FakeShell, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.happens(PodPosted(1, definition(id="/web")))
+    shell.run_all()
+    shell.happens(PodPut(2, definition(id="/web", labels={"changed": "yes"})))
+    (found,) = shell.world.deployments
+    old = next(iter(shell.world.instances))
+    moves = iter([shell.run_all, lambda: shell.tell(Condition.KILLED, only=old)])
+    monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: next(moves)())
+    outcome = run("deployment", "watch", found, "--json")
+    assert outcome.code == 0
+    end = json.loads(outcome.out)
+    assert (end["eventType"], end["id"]) == ("deployment_success", found)
+    assert "step 1 of 1: RestartPod /web (/web 1/1 stable)" in outcome.err
+
+
+def test_watching_gives_up(run: Run, deployment_id: str) -> None:
+    outcome = run("deployment", "watch", deployment_id, "--timeout", "0")
+    assert outcome.code == 1
+    assert "gave up waiting for step 2 of 2: ScalePod /web" in outcome.err
+    assert f"podexec deployment show {deployment_id}" in outcome.err
+
+
+def test_an_end_that_is_told_no_more(
+    run: Run, shell: FakeShell, deployment_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def happens_long_ago(_: float) -> None:
+        shell.run_all()
+        shell.bus._tail.clear()
+
+    monkeypatch.setattr("scheduler.cli.waiting.time.sleep", happens_long_ago)
+    monkeypatch.setattr("scheduler.cli.waiting._OUTCOME_SECONDS", 0.2)
+    outcome = run("deployment", "watch", deployment_id)
+    assert outcome.code == 1
+    assert "how it ended is not told any more" in outcome.err

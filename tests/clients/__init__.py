@@ -1,0 +1,1 @@
+"""Clients that were written for Marathon, against this scheduler on real Mesos."""

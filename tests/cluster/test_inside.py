@@ -1,0 +1,300 @@
+"""Seeing inside, on real Mesos, through the scheduler's API alone: logs, commands, files, use.
+
+One pod of two instances serves all tests that do not hurt it.
+"""
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import Schedulers
+from tests.cluster.support import PODEXEC, Json, Scheduler, container, environment_without_podexec, wait_for
+
+DEADLINE = 60.0
+POD: Json = {
+    "id": "/inside/pod",
+    "scaling": {"kind": "fixed", "instances": 2},
+    "containers": [
+        container("talks", "echo one; echo two; echo three; echo trouble >&2; exec sleep 1000"),
+        container("busy", "while :; do :; done"),
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def looked_at(shared_schedulers: Schedulers) -> Iterator[Scheduler]:
+    """A scheduler with the pod."""
+    scheduler = shared_schedulers(PODEXEC)
+    scheduler.run(POD)
+    yield scheduler
+    if any(each["id"] == POD["id"] for each in scheduler.pods()):  # another test's end removes all there are
+        scheduler.remove(POD["id"])
+
+
+class Command:
+    """A `podexec pod` command on its way; what it wrote goes to files."""
+
+    def __init__(self, scheduler: Scheduler, folder: Path, *words: str) -> None:
+        self._paths = [folder / "command.stdout", folder / "command.stderr"]
+        with self._paths[0].open("wb") as stdout, self._paths[1].open("wb") as stderr:
+            self.process = subprocess.Popen(
+                command(*words), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=environment(scheduler)
+            )
+
+    def wrote(self, text: str, count: int = 1) -> None:
+        """Wait for it to have written this so often."""
+        wait_for(f"{count} x {text!r}", lambda: self.output.count(text) >= count or self.over)
+
+    @property
+    def output(self) -> str:
+        """All that it wrote."""
+        return "".join(path.read_text() for path in self._paths)
+
+    @property
+    def over(self) -> bool:
+        """Whether it ended; a wait for something it will not write should fail then."""
+        if self.process.poll() is not None:
+            raise AssertionError(f"the command ended with {self.process.returncode}:\n{self.output}")
+        return False
+
+    def ended(self) -> int:
+        """Wait for its end; its exit code."""
+        return self.process.wait(DEADLINE)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Command]]:
+    """Starts commands, and ends them with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def begin(scheduler: Scheduler, *words: str) -> Command:
+            begun = Command(scheduler, tmp_path, *words)
+            stack.callback(begun.process.wait)
+            stack.callback(begun.process.kill)
+            return begun
+
+        yield begin
+
+
+def command(*words: str) -> list[str]:
+    """The words of a `podexec pod` command."""
+    return [sys.executable, "-m", "scheduler.cli.main", "pod", *words]
+
+
+def environment(scheduler: Scheduler) -> dict[str, str]:
+    """With the scheduler's address in it."""
+    return environment_without_podexec() | {"PODEXEC_URL": scheduler.client.url, "TERM": "vt100"}
+
+
+def pod(scheduler: Scheduler, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """A command that ends by itself."""
+    return subprocess.run(
+        command(*words), input=given, capture_output=True, timeout=DEADLINE, env=environment(scheduler), check=False
+    )
+
+
+def short_ids(scheduler: Scheduler, pod_id: str) -> list[str]:
+    """The beginnings of the instances' numbers."""
+    return [each["id"].rpartition("instance-")[2][:8] for each in scheduler.client.status(pod_id)["instances"]]
+
+
+def test_logs_of_all_instances_are_merged(looked_at: Scheduler) -> None:
+    """Each line with its instance and container; only the last of them if asked so."""
+    answer = pod(looked_at, "logs", POD["id"], "--tail", "2", "--stream", "stdout")
+    expected = [f"{each} talks | {word}" for each in short_ids(looked_at, POD["id"]) for word in ("two", "three")]
+    assert sorted(answer.stdout.decode().splitlines()) == sorted(expected), answer.stderr
+    one = short_ids(looked_at, POD["id"])[0]
+    answer = pod(looked_at, "logs", POD["id"], "-c", "talks", "--instance", one, "--plain", "--stream", "stderr")
+    assert "trouble" in answer.stdout.decode().splitlines()
+
+
+def test_a_command_has_input_output_and_an_exit_code(looked_at: Scheduler) -> None:
+    """What it writes comes out where it was written to; its code is that of podexec."""
+    script = "cat; echo told >&2; exit 7"
+    answer = pod(looked_at, "exec", "-i", POD["id"], "-c", "talks", "--", "sh", "-c", script, given=b"x" * 300_000)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (7, b"x" * 300_000, b"told\n")
+    answer = pod(looked_at, "exec", POD["id"], "-c", "talks", "--", "no-such-program")
+    assert (answer.returncode, b"no-such-program" in answer.stderr) == (127, True)
+    answer = pod(looked_at, "exec", POD["id"], "--", "true")
+    assert (answer.returncode, b"containers talks, busy: name one" in answer.stderr) == (1, True)
+
+
+def test_a_shell_runs_in_a_window_that_resizes(looked_at: Scheduler) -> None:
+    """`exec -it`: the terminal inside has this one's size and kind, before and after a change; Ctrl-C reaches it."""
+    process, terminal = pty.fork()
+    if process == 0:
+        words = command("exec", "-it", POD["id"], "-c", "talks", "--", "sh")
+        os.execve(words[0], words, environment(looked_at))
+    try:
+        set_size(terminal, 33, 101)
+        shell = Terminal(terminal)
+        shell.types("stty size; echo is-$TERM\n", until="is-vt100")
+        assert "33 101" in shell.shown
+        set_size(terminal, 44, 122)  # the kernel tells the process
+        shell.types("echo changed; until stty size | grep '44 122'; do sleep 0.1; done\n", until="\n44 122")
+        shell.types("sleep 1000; echo interrupted-$?\n", until="interrupted-$?")
+        shell.types("\x03", until="^C")
+        shell.types("exit 5\n", until="exit 5")
+        _, status = os.waitpid(process, 0)
+        process = 0
+        assert os.waitstatus_to_exitcode(status) == 5
+    finally:
+        if process:
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+        os.close(terminal)
+
+
+class Terminal:
+    """The outer end of a pseudo-terminal."""
+
+    def __init__(self, terminal: int) -> None:
+        self._terminal = terminal
+        self.shown = ""
+
+    def types(self, keys: str, until: str) -> None:
+        """Type, and read until this is shown."""
+        before = len(self.shown)
+        os.write(self._terminal, keys.encode())
+        deadline = time.monotonic() + DEADLINE
+        while until not in self.shown[before:].replace("\r", ""):
+            assert time.monotonic() < deadline, f"{until!r} is not shown: {self.shown!r}"
+            if select.select([self._terminal], [], [], 0.5)[0]:
+                try:
+                    self.shown += os.read(self._terminal, 65536).decode()
+                except OSError:
+                    raise AssertionError(f"{until!r} is not shown, and the command ended: {self.shown!r}") from None
+
+
+def set_size(terminal: int, rows: int, columns: int) -> None:
+    """As when a window is pulled larger."""
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def test_top_shows_a_busy_container(looked_at: Scheduler) -> None:
+    """Of each container of each instance: CPU, memory, processes, beside what was asked for."""
+    answer = pod(looked_at, "top", POD["id"])
+    rows = [line.split() for line in answer.stdout.decode().splitlines()]
+    for instance in short_ids(looked_at, POD["id"]):
+        busy = next(row for row in rows if row[:2] == [instance, "busy"])
+        assert float(busy[2]) > 0.01, answer.stdout.decode()
+        assert (busy[3], float(busy[5]) > 0, busy[6], int(busy[8]) > 0) == ("0.1", True, "32", True)
+        talks = next(row for row in rows if row[:2] == [instance, "talks"])
+        assert float(talks[2]) < float(busy[2])
+
+
+def test_files_go_in_and_come_out(looked_at: Scheduler, tmp_path: Path) -> None:
+    """A directory and a file, both ways; the sandbox can be listed and read."""
+    one = short_ids(looked_at, POD["id"])[0]
+    where = ("-c", "talks", "--instance", one)
+    (tmp_path / "tree" / "deep").mkdir(parents=True)
+    (tmp_path / "tree" / "deep" / "file").write_bytes(os.urandom(200_000))
+    (tmp_path / "tree" / "link").symlink_to("deep/file")
+    assert pod(looked_at, "cp", *where, str(tmp_path / "tree"), f"{POD['id']}:copied").returncode == 0
+    listed = pod(looked_at, "files", POD["id"], "copied/deep", *where).stdout.decode()
+    assert listed.split()[2:] == ["200000", *listed.split()[3:4], "file"]
+    read = pod(looked_at, "files", POD["id"], "copied/deep/file", "--read", *where).stdout
+    assert read == (tmp_path / "tree" / "deep" / "file").read_bytes()
+    assert pod(looked_at, "cp", *where, f"{POD['id']}:copied", str(tmp_path / "back")).returncode == 0
+    assert (tmp_path / "back" / "deep" / "file").read_bytes() == read
+    assert (tmp_path / "back" / "link").readlink() == Path("deep/file")
+    answer = pod(looked_at, "cp", *where, f"{POD['id']}:nothing-here", str(tmp_path))
+    assert (answer.returncode, b"nothing-here" in answer.stderr) == (1, True), answer.stderr
+    answer = pod(looked_at, "cp", *where, str(tmp_path / "tree"), f"{POD['id']}:no/such/place/")
+    assert (answer.returncode, b"no/such/place" in answer.stderr) == (1, True), answer.stderr
+
+
+def test_nothing_is_left_of_sessions(looked_at: Scheduler) -> None:
+    """Neither a container nor its directory, once a command has ended."""
+    status = looked_at.client.status(POD["id"])
+    sandboxes = [
+        looked_at.task_sandbox(each["containerId"])
+        for instance in status["instances"]
+        for each in instance["containers"]
+    ]
+    looked_at.wait("no sessions", lambda: not [left for each in sandboxes for left in each.glob("containers/exec-*")])
+
+
+def test_logs_are_followed_over_restarts_and_relaunches(scheduler: Scheduler, start: Callable[..., Command]) -> None:
+    """In the one case Mesos has a new container, in the other a new executor; the end of the pod ends it."""
+    line = "echo run of $MESOS_TASK_ID; until test -e fail; do sleep 0.1; done; echo failing; exit 3"
+    definition: Json = {
+        "id": "/followed",
+        "containers": [container("again", line, restartPolicy="onFailure", restarts={"backoffSeconds": 0.2})],
+    }
+    status = scheduler.run(definition)
+    following = start(scheduler, "logs", "/followed", "-f")
+    following.wrote("run of")
+    (scheduler.sandbox(status, "again") / "fail").touch()
+    following.wrote("run of", 2)
+    assert "restarted" in following.output
+    assert following.output.index("failing") < following.output.rindex("run of")
+    before = pod(scheduler, "logs", "/followed", "--previous", "--plain").stdout.decode().splitlines()
+    assert before[:2] == [f"run of {status['instances'][0]['containers'][0]['containerId']}", "failing"]
+
+    scheduler.client.kill("/followed", [status["instances"][0]["id"]])
+    following.wrote("run of", 3)
+    assert ".again.2" in following.output
+    scheduler.stable("/followed")
+    before = pod(scheduler, "logs", "/followed", "--previous", "--plain").stdout.decode()
+    assert before.startswith("run of ")
+    assert "failing" not in before
+
+    scheduler.client.remove("/followed")
+    assert following.ended() == 0
+    assert "ended" in following.output.splitlines()[-1]
+
+
+def test_a_container_that_ends_takes_its_commands_along(scheduler: Scheduler, start: Callable[..., Command]) -> None:
+    """And says so."""
+    scheduler.run({"id": "/ending", "containers": [container("only", "exec sleep 1000")]})
+    running = start(scheduler, "exec", "/ending", "--", "sh", "-c", "echo begun; exec sleep 1000")
+    running.wrote("begun")
+    scheduler.client.remove("/ending")
+    assert running.ended() == 1
+    assert "the container ended" in running.output
+
+
+def test_an_agent_that_goes_away_ends_what_looks_inside(
+    scheduler: Scheduler, start: Callable[..., Command], tmp_path: Path
+) -> None:
+    """Logs that are followed and commands end with a message; both can be had again when it is back."""
+    cluster = scheduler.cluster
+    agent = cluster.agents[-1]
+    placement = {"constraints": [{"fieldName": "hostname", "operator": "IS", "value": agent.host}]}
+    definition: Json = {
+        "id": "/leaving",
+        "containers": [container("only", "echo here; exec sleep 1000")],
+        "scheduling": {"placement": placement},
+    }
+    scheduler.run(definition)
+    following = start(scheduler, "logs", "/leaving", "-f")
+    following.wrote("here")
+    (tmp_path / "second").mkdir()
+    running = Command(scheduler, tmp_path / "second", "exec", "/leaving", "--", "sh", "-c", "echo begun; sleep 1000")
+    running.wrote("begun")
+    cluster.kill_agent(agent.id)
+    try:
+        assert running.ended() == 1
+        assert f"the agent {agent.host} went away" in running.output
+        assert following.ended() == 1
+        assert f"the agent {agent.host}" in following.output
+    finally:
+        cluster.restart_agent(agent.id)
+        running.process.kill()
+        running.process.wait()
+    cluster.wait_registered()
+    again = pod(scheduler, "exec", "/leaving", "--", "echo", "back")
+    assert (again.returncode, again.stdout) == (0, b"back\n"), again.stderr

@@ -1,0 +1,1 @@
+"""Tools of the project, run from its root; part of no package that is installed."""
