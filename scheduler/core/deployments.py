@@ -98,7 +98,7 @@ def roll_back(turn: Turn, deployment: Deployment, reason: str) -> Deployment:
         if change.before is None:
             if pod is not None:
                 stopped[pod.id] = world.current(pod)
-                turn.delete(pod)
+                forget(turn, pod)
         else:
             version, config_version = change.before
             terminations = pod.terminations if pod is not None else ()
@@ -109,6 +109,12 @@ def roll_back(turn: Turn, deployment: Deployment, reason: str) -> Deployment:
     turn.demand_grew = True
     steps = plans.steps(stopped, new, scaled, restarted)
     return begin(turn, changes, steps, Rollout(batch_size=deployment.batch_size), reverts=deployment.id)
+
+
+def forget(turn: Turn, pod: Pod) -> None:
+    """The pod is asked for no more. What of it still waits for an offer goes at once, the rest in its turn."""
+    turn.delete(pod)
+    turn.instances.update((each.id, None) for each in turn.world.instances_of(pod.id))
 
 
 def group_of(pod_id: str) -> str:

@@ -139,7 +139,7 @@ def _remove(turn: Turn, request: int, pods: list[Pod], rollout: Rollout, origin:
         return
     _clear_the_way(turn, going)
     for pod in pods:
-        turn.delete(pod)
+        deployments.forget(turn, pod)
         turn.note("info", "pod removed", pod_id=pod.id)
         turn.publish("pod_deleted_event", clientIp=origin.client_ip, uri=origin.uri)
     changes = [PodChange(pod.id, (pod.version, pod.config_version), None) for pod in pods]

@@ -75,7 +75,8 @@ class Roster:
         self, config_version: str, *standings: Standing, outdated: bool = False, newest_first: bool = False
     ) -> Iterator[str]:
         """Who they are, of this configuration or of all others, in the order they came to count as that."""
-        for version, lines in self._lines.items():
+        by_version = self._lines.items()
+        for version, lines in reversed(by_version) if newest_first else by_version:
             if (version != config_version) is outdated:
                 for standing in standings:
                     line = lines.get(standing, {})

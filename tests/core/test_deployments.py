@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from scheduler.core.conditions import condition
-from scheduler.core.effects import Done, Kill, Refused
+from scheduler.core.effects import Done, Kill, Refused, Revive
 from scheduler.core.events import (
     DeploymentCancelled,
     DeploymentPaused,
@@ -461,6 +461,16 @@ class TestRollback:
 
         assert set(story.world.pods) == {"/shop/web", "/other"}
 
+    def test_it_asks_for_offers_again_as_what_was_refused_may_fit_now(self) -> None:
+        story = running(instances=1)
+        story.put(definition(instances=2, executorResources={"cpus": 10_000}))
+        story.offer()
+        story.wait(60)
+        story.put(definition(instances=3, executorResources={"cpus": 10_000}))
+        story.wait(60)
+
+        assert story.told(Revive, cancel(story))
+
     def test_it_cancels_with_a_reason(self) -> None:
         story = running()
         story.put(definition(**NEW))
@@ -810,6 +820,20 @@ class TestGroup:
         frame = story.request(GroupDeleted, "/nobody", Rollout())
 
         assert story.reply(frame) == Refused("absent", "Group '/nobody' does not exist")
+
+    def test_what_waits_for_an_offer_does_not_wait_for_its_turn_to_end(self) -> None:
+        story = Story()
+        story.subscribe()
+        story.post(definition(id="/g/db"))
+        story.post(definition(id="/g/app", dependencies=["/g/db"]))
+        story.go_well(4)
+        (database,) = story.world.instances_of("/g/db")
+        story.put(definition(id="/g/db", instances=3))
+        story.request(GroupDeleted, "/g", Rollout(force=True))
+        assert not groups(story.offer("A2"))
+
+        assert [each.id for each in story.world.instances_of("/g/db")] == [database.id]
+        assert story.world.instances[database.id].goal is Goal.RUNNING, "its turn comes when nobody needs it any more"
 
     def test_its_removal_is_undone_whole_also_where_it_had_not_begun(self) -> None:
         story = Story()

@@ -154,6 +154,14 @@ class TestRequest:
         assert story.only.id == new.id
         assert story.only.incarnation == 2
 
+    def test_one_that_was_killed_and_was_away_meanwhile_is_killed_again_as_soon_as_it_is_back(self) -> None:
+        story = running()
+        (task,) = story.only.tasks
+        story.remove()
+        story.update(task.id, C.UNREACHABLE)
+
+        assert story.told(Kill, story.update(task.id, C.RUNNING)) == [Kill(task.id, "A1")]
+
 
 class TestWipe:
     def test_it_is_given_up_and_another_takes_its_place(self) -> None:

@@ -68,6 +68,8 @@ def test_a_roster_counts_by_configuration_and_knows_who_in_order() -> None:
     assert list(roster.ids("1", S.READY)) == ["a", "b"]
     assert list(roster.ids("1", S.READY, newest_first=True)) == ["b", "a"]
     assert list(roster.ids("2", S.READY, S.ENDING, outdated=True)) == ["a", "b", "c"]
+    assert list(roster.ids("3", S.READY, outdated=True)) == ["a", "b", "d"]
+    assert list(roster.ids("3", S.READY, outdated=True, newest_first=True)) == ["d", "b", "a"]
     roster.leave("1", S.READY, "a")
     roster.enter("1", S.READY, "a")
     assert list(roster.ids("1", S.READY)) == ["b", "a"], "in the order they came to be ready"

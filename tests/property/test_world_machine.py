@@ -82,7 +82,7 @@ volatile = st.builds(
     over=FRACTIONS,
     overhead=st.sampled_from([0.1, 0.2]),
     unreachable=STRATEGIES,
-    needs=st.sampled_from([(), (), ("/a",)]),
+    needs=st.sampled_from([(), (), ("/a",), ("/b",), ("/a", "/b")]),
 )
 
 
@@ -400,6 +400,7 @@ class Cluster(RuleBasedStateMachine):
         launchable = {queue for queues in self.world.launchable.values() for queue in queues}
         for queue, waiting in self.world.waiting.items():
             assert len({self.world.instances[each].role for each in waiting}) == 1
+            assert {self.world.instances[each].pod_id for each in waiting} <= self.world.pods.keys()
             assert queue in launchable or self.world.delays[queue].until > self.now - 400
         assert launchable <= self.world.waiting.keys()
 
@@ -537,8 +538,10 @@ class Cluster(RuleBasedStateMachine):
         """Nothing is held any more, nothing is missed, and what was left half done is asked for again."""
         for deployment_id in list(self.world.deployments):
             self.tell(DeploymentResumed(0, deployment_id))
-        if any("/a" in self.world.current(pod).dependencies for pod in self.world.pods.values()):
-            self.tell(PodPosted(0, support.definition(id="/a"), Rollout(force=True)))
+        for needed in sorted(
+            {each for pod in self.world.pods.values() for each in self.world.current(pod).dependencies}
+        ):
+            self.tell(PodPosted(0, support.definition(id=needed), Rollout(force=True)))
         for pod in list(self.world.pods.values()):
             self.tell(PodPut(0, self.world.current(pod)))
 
