@@ -1,0 +1,349 @@
+"""``::logs``: merged lines, followed over restarts and relaunches, and every way in which it ends."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import httpx2
+import pytest
+
+from scheduler.api.inside import following, logs
+from scheduler.core.events import PodDeleted, StatusUpdated, Ticked
+from scheduler.model.records import Condition
+from scheduler.shell.inside import InsideError, Why
+from tests.api.inside import DEADLINE, LiveInside, definition, live_inside, run_of
+
+Scenario = Callable[[], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are looked at often."""
+    for module, name, value in (
+        (following, "QUICK", 0.01),
+        (following, "SLOW", 0.02),
+        (following, "_PATIENCE", 0.2),
+        (logs, "_LOOK_FOR_NEW", 0.02),
+    ):
+        monkeypatch.setattr(module, name, value)
+
+
+def run(scenario: Scenario) -> None:
+    """Run a test that is a coroutine."""
+    asyncio.run(scenario())
+
+
+class Reader:
+    """Reads records off an answer."""
+
+    def __init__(self, answer: httpx2.Response) -> None:
+        self.answer = answer
+        self._lines = answer.aiter_lines()
+
+    async def next(self) -> Any:
+        """The next record; what was written, or (event, message)."""
+        async with asyncio.timeout(DEADLINE):
+            async for line in self._lines:
+                if line:
+                    told = json.loads(line)
+                    return told["line"] if "line" in told else (told["event"], told["message"])
+        raise EOFError
+
+    async def rest(self) -> list[Any]:
+        """All until the end."""
+        told = []
+        with contextlib.suppress(EOFError):
+            while True:
+                told.append(await self.next())
+        return told
+
+
+@contextlib.asynccontextmanager
+async def reading(client: httpx2.AsyncClient, query: str) -> AsyncIterator[Reader]:
+    """An answer that may go on."""
+    async with client.stream("GET", f"/v2/pods/web::logs?{query}") as answer:
+        assert answer.status_code == 200, await answer.aread()
+        yield Reader(answer)
+
+
+async def pod(api: LiveInside, client: httpx2.AsyncClient, *containers: str, instances: int = 1) -> list[str]:
+    """A running pod; the ids of its tasks."""
+    answer = await client.post("/v2/pods", json=definition(*containers, instances=instances))
+    assert answer.status_code == 201, answer.text
+    return api.launched()
+
+
+def restarted(api: LiveInside, task_id: str, times: int) -> None:
+    """The executor has started a container again."""
+    api.inside.runs[task_id] = run_of(f"{task_id}-{times}")
+    api.shell.happens(StatusUpdated(task_id, Condition.RUNNING, "A1", None, api.shell.now, restarts=times))
+
+
+def relaunched(api: LiveInside) -> list[str]:
+    """What ended is launched again; the ids of its tasks."""
+    api.shell.now += 3600
+    api.shell.happens(Ticked())
+    return api.launched()
+
+
+def test_lines_of_all_containers_are_told_with_whose_they_are() -> None:
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            tasks = await pod(api, client, "one", "two", instances=2)
+            assert len(tasks) == 4
+            for task in tasks:
+                api.inside.write(api.inside.runs[task], f"said by {task}\n".encode())
+                api.inside.write(api.inside.runs[task], b"trouble\n", "stderr")
+            answer = await client.get("/v2/pods/web::logs")
+            told = [json.loads(line) for line in answer.text.splitlines() if line]
+        assert answer.headers["Content-Type"] == "application/x-ndjson"
+        said = {each["line"]: each for each in told if each["stream"] == "stdout"}
+        assert set(said) == {f"said by {task}" for task in tasks}
+        for task in tasks:
+            whose = said[f"said by {task}"]
+            assert task == f"{whose['instance']}.{whose['container']}.1"
+        assert [each["line"] for each in told if each["stream"] == "stderr"] == ["trouble"] * 4
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("query", "lines"),
+    [
+        ("tail=2", ["3", "e1", "e2", "open"]),
+        ("tail=0", []),
+        ("tail=9&stream=stdout", ["1", "2", "3", "open"]),
+        ("stream=stderr&container=one", ["e1", "e2"]),
+    ],
+)
+def test_only_what_was_asked_for(query: str, lines: list[str]) -> None:
+    """Of each file so many lines; one without its end counts."""
+
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            [task] = await pod(api, client, "one")
+            api.inside.write(api.inside.runs[task], b"1\n2\n3\nopen")
+            api.inside.write(api.inside.runs[task], b"e1\ne2\n", "stderr")
+            async with reading(client, query) as reader:
+                assert await reader.rest() == lines
+
+    run(scenario)
+
+
+def test_the_last_lines_of_a_large_file_are_found_from_its_end() -> None:
+    """Lines longer than what is read at a time; bytes that are no text."""
+
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            [task] = await pod(api, client, "one")
+            api.inside.write(api.inside.runs[task], b"x" * 3_000_000 + b"\n" + b"y" * 150_000 + b"\n\xff\xfe end\n")
+            async with reading(client, "tail=2") as reader:
+                told = await reader.rest()
+        assert "".join(told[:-1]) == "y" * 150_000
+        assert told[-1] == "\ufffd\ufffd end"
+
+    run(scenario)
+
+
+def test_a_container_is_followed_over_its_restarts_to_its_end() -> None:
+    """All of a run is told before the next."""
+
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            [task] = await pod(api, client, "one")
+            api.inside.write(api.inside.runs[task], b"old\nfirst\n")
+            async with reading(client, "follow=true&tail=1") as reader:
+                assert await reader.next() == "first"
+                api.inside.write(api.inside.runs[task], b"second\nthe la")
+                assert await reader.next() == "second"
+                assert await reader.next() == "the la"  # it waits; so it is told
+                api.inside.write(api.inside.runs[task], b"st\n")
+                restarted(api, task, 1)
+                api.inside.write(api.inside.runs[task], b"a\nb\n")
+                assert [await reader.next() for _ in range(4)] == ["st", ("restarted", "TASK_RUNNING"), "a", "b"]
+                api.inside.write(api.inside.runs[task], b"c")
+                api.shell.happens(PodDeleted(99, "/web"))
+                api.shell.tell(Condition.KILLED, "it was asked to")
+                assert await reader.rest() in (
+                    ["c", ("ended", "TASK_KILLED: it was asked to")],
+                    ["c", ("ended", "its instance is gone")],
+                )
+
+    run(scenario)
+
+
+def test_launches_to_come_are_followed_too() -> None:
+    """Another incarnation of the same instance, told from its beginning."""
+
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            [first] = await pod(api, client, "one")
+            api.inside.write(api.inside.runs[first], b"1\n2\n")
+            async with reading(client, "follow=true&tail=1") as reader:
+                assert await reader.next() == "2"
+                api.shell.tell(Condition.FAILED, "it failed")
+                assert (await reader.next())[0] == "ended"
+                [second] = relaunched(api)
+                assert second == first.removesuffix(".1") + ".2"
+                api.inside.write(api.inside.runs[second], b"3\n4\n")
+                assert [await reader.next(), await reader.next()] == ["3", "4"]
+
+    run(scenario)
+
+
+def test_a_file_that_is_rotated_is_followed() -> None:
+    """The rest of it, and what comes after it."""
+
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            [task] = await pod(api, client, "one")
+            run_ = api.inside.runs[task]
+            api.inside.write(run_, b"1\n2\n3\n")
+            async with reading(client, "follow=true") as reader:
+                assert [await reader.next() for _ in range(3)] == ["1", "2", "3"]
+                path = f"{run_.sandbox}/stdout"
+                api.inside.files[f"{path}.1"] = api.inside.files[path] + b"4\n"
+                api.inside.files[path] = b"5\n"
+                assert [await reader.next(), await reader.next()] == ["4", "5"]
+
+    run(scenario)
+
+
+def test_one_agent_that_goes_away_ends_its_part_only() -> None:
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            one, two = await pod(api, client, "one", "two")
+            away = InsideError(Why.AWAY, "the agent went away")
+            api.inside.runs[one] = away
+            async with reading(client, "follow=true") as reader:
+                assert await reader.next() == ("failed", "the agent went away")
+                api.inside.write(api.inside.runs[two], b"still here\n")
+                assert await reader.next() == "still here"
+                api.inside.broken = away
+                assert await reader.rest() == [("failed", "the agent went away")]
+
+    run(scenario)
+
+
+def test_an_agent_may_be_away_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "_PATIENCE", DEADLINE)
+
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            [task] = await pod(api, client, "one")
+            async with reading(client, "follow=true") as reader:
+                api.inside.broken = InsideError(Why.AWAY, "the agent went away")
+                await asyncio.sleep(0.05)
+                api.inside.broken = None
+                api.inside.write(api.inside.runs[task], b"back\n")
+                assert await reader.next() == "back"
+
+    run(scenario)
+
+
+def test_the_run_before_is_that_before_the_restart_or_before_the_launch() -> None:
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            [first] = await pod(api, client, "one")
+            api.inside.write(api.inside.runs[first], b"launched first\n")
+            async with reading(client, "previous=true") as reader:
+                assert await reader.rest() == [("failed", "there is no run before this one")]
+            restarted(api, first, 3)
+            async with reading(client, "previous=true") as reader:
+                assert "ask once more" in (await reader.rest())[0][1]
+            api.inside.write(run_of(f"{first}-3-before-3"), b"before the restart\n")
+            async with reading(client, "previous=true") as reader:
+                assert await reader.rest() == ["before the restart"]
+            api.inside.runs[first] = run_of(first)
+            api.shell.tell(Condition.FAILED)
+            relaunched(api)
+            async with reading(client, "previous=true") as reader:
+                assert await reader.rest() == ["launched first"]
+
+    run(scenario)
+
+
+def test_streams_end_with_a_word_when_the_scheduler_stops() -> None:
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            await pod(api, client, "one")
+            async with reading(client, "follow=true") as reader:
+                api.guard.stop()
+                assert await reader.rest() == [("failed", "the scheduler stops")]
+            assert (await client.get("/v2/pods/web::logs")).status_code == 503
+
+    run(scenario)
+
+
+def test_a_client_that_leaves_leaves_its_place() -> None:
+    """There is one only; silence is broken by empty lines."""
+
+    async def scenario() -> None:
+        async with live_inside(places=1) as (api, client):
+            await pod(api, client, "one")
+            async with reading(client, "follow=true"):
+                answer = await client.get("/v2/pods/web::logs")
+                assert (answer.status_code, "1 streams" in answer.json()["message"]) == (503, True)
+            async with asyncio.timeout(DEADLINE):
+                while (await client.get("/v2/pods/web::logs")).status_code != 200:
+                    await asyncio.sleep(0.01)
+
+    run(scenario)
+
+
+def test_signs_of_life_break_long_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "KEEP_ALIVE", 0.05)
+
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            await pod(api, client, "one")
+            async with client.stream("GET", "/v2/pods/web::logs?follow=true") as answer:
+                chunks = answer.aiter_raw()
+                assert [await anext(chunks) for _ in range(3)] == [b"\n"] * 3
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "message"),
+    [
+        ("container=none", 404, "has no container 'none'; it has one"),
+        ("instance=none", 404, "Instance 'none' of pod '/web' does not exist"),
+        ("instance=", 404, "does not exist"),
+        ("tail=-1", 400, "tail must be"),
+        ("tail=9999999999", 400, "tail must be"),
+        ("stream=stdin", 400, "stream must be"),
+        ("follow=true&previous=true", 400, "exclude each other"),
+        ("follow=maybe", 400, "follow must be"),
+    ],
+)
+def test_requests_that_cannot_be(query: str, status: int, message: str) -> None:
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            await pod(api, client, "one")
+            answer = await client.get(f"/v2/pods/web::logs?{query}")
+        assert (answer.status_code, message in answer.json()["message"]) == (status, True), answer.text
+
+    run(scenario)
+
+
+def test_a_pod_that_never_ran_has_no_logs_yet_and_too_many_containers_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            assert (await client.get("/v2/pods/web::logs")).status_code == 404
+            await client.post("/v2/pods", json=definition("one"))
+            answer = await client.get("/v2/pods/web::logs")
+            assert (answer.status_code, "ever launched" in answer.json()["message"]) == (404, True)
+            async with reading(client, "follow=true") as reader:  # it is waited for
+                [task] = api.launched()
+                api.inside.write(api.inside.runs[task], b"begun\n")
+                assert await reader.next() == "begun"
+            monkeypatch.setattr(logs, "MOST_CONTAINERS", 0)
+            answer = await client.get("/v2/pods/web::logs")
+            assert (answer.status_code, "name an instance" in answer.json()["message"]) == (400, True)
+
+    run(scenario)
