@@ -16,12 +16,12 @@ from tests.cluster.user import User
 
 @pytest.fixture(scope="module")
 def pair(executor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
-    """A scheduler on two agents, which their master gives up after three seconds of silence."""
+    """A scheduler on two agents, which their master gives up after four seconds of silence."""
     cluster = Cluster.up(
         f"pair-{os.getpid()}",
         agents=2,
         agent_flags=QUICK_RECOVERY,
-        master_flags={"agent_ping_timeout": "1secs", "max_agent_ping_timeouts": "3"},
+        master_flags={"agent_ping_timeout": "1secs", "max_agent_ping_timeouts": "4"},
         owner_pid=os.getpid(),
     )
     scheduler = Scheduler(cluster, tmp_path_factory.mktemp("pair"), executor, "pair")

@@ -60,7 +60,7 @@ def most_at_once(user: User, pod_id: str, old: str, new: str) -> int:
 def test_what_is_not_done_by_its_deadline_is_rolled_back(user: User) -> None:
     """What ran before runs on untouched, and is current again."""
     before = user.run(pod("/late"))
-    deployment = user.put(pod("/late", cpus=1000), deadlineSeconds="1")
+    deployment = user.put(pod("/late", cpus=1000), deadlineSeconds="2")
     assert "deadline" in user.get(f"/v2/deployments/{deployment}")
     failed = user.hears("deployment_failed", id=deployment)
     assert "deadline" in failed.content["reason"]

@@ -368,7 +368,7 @@ def own_user(own_scheduler: Scheduler) -> Iterator[User]:
 
 
 def test_16_a_deployment_goes_on_under_a_scheduler_that_takes_over(own_user: User, own_scheduler: Scheduler) -> None:
-    """Killed in the midst of the first launches, and of an update: every instance is launched once, none is lost.
+    """Killed while the first instances start, and those of an update: each is launched once, none is lost.
 
     Who follows the events hears of all that was told, once: the numbers go on where they were.
     """
@@ -387,7 +387,7 @@ def test_16_a_deployment_goes_on_under_a_scheduler_that_takes_over(own_user: Use
     before = _each_once(user, own_scheduler, count)
 
     changed = pod("/sixteen", *tiny, instances=count, environment={"CHANGED": "yes"})
-    updated = user.ask("PUT", "/v2/pods/sixteen", 200, changed, batchSize="3")
+    updated = user.ask("PUT", "/v2/pods/sixteen", 200, changed)
     fail_over(updated.json()["version"])
     user.done(updated.headers["Marathon-Deployment-Id"])
     after = _each_once(user, own_scheduler, count)
