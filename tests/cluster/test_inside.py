@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import Schedulers
 from tests.cluster.support import PODEXEC, Json, Scheduler, container, environment_without_podexec, wait_for
+from tests.conftest import Schedulers
 
 DEADLINE = 60.0
 POD: Json = {
