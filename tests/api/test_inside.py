@@ -524,3 +524,23 @@ def test_agents_and_masters_that_do_not_answer_are_502() -> None:
             assert (await client.get("/v2/pods/web::files")).status_code == 502
 
     run(scenario)
+
+
+def test_a_copy_whose_client_leaves_ends_its_command() -> None:
+    """tar would wait for more."""
+
+    async def scenario() -> None:
+        async def half() -> AsyncIterator[bytes]:
+            yield b"t" * 1000
+            raise ConnectionAbortedError
+
+        async with live_inside() as (api, client):
+            await pod(api, client, "one")
+            with pytest.raises(ConnectionAbortedError):
+                await client.put("/v2/pods/web::archive?path=x", content=half())
+            session = await session_of(api)
+            async with asyncio.timeout(DEADLINE):
+                while not session.left:
+                    await asyncio.sleep(0.01)
+
+    run(scenario)
