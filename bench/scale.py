@@ -107,6 +107,8 @@ def capacity(plan: Plan, _folder: Path, report: Report) -> None:
         each = pods_an_agent(instances, agents)
         with Simulator(agents, **agent_size(instances, agents)) as simulator:
             rate = simulator.drive(operation_template(), instances, each)
+            cpu = simulator.stats().cpu_seconds
+        report.say(f"the simulated master used {1e6 * cpu / instances:,.0f} us of CPU a pod")
         report.bar(
             f"the simulated master with {agents:,} agents, {instances:,} pods of {len(CONTAINERS)} containers",
             "pods/s",
@@ -255,13 +257,16 @@ def _restart(simulator: Simulator, folder: Path, plan: Plan, report: Report) -> 
     before = simulator.stats()
     with _scheduler(simulator, folder, "growth") as scheduler:
         subscribed = scheduler.wait_until_subscribed()
+        cpu = scheduler.cpu_seconds()
         scheduler.post(pod("/afterwards", 1))
         wanted = before.launch_groups + 1
         wait(simulator, scheduler, lambda seen: seen.launch_groups == wanted, plan.patience)
         launched = time.monotonic() - scheduler.started_at
+        used = scheduler.cpu_seconds()
         report.say(
-            f"restart with {size:,} instances: subscribed after {subscribed:.1f} s, a new pod launched after "
-            f"{launched:.1f} s, {megabytes(scheduler.memory())} then; peak {megabytes(scheduler.peak_memory())}"
+            f"restart with {size:,} instances: subscribed after {subscribed:.1f} s ({cpu:.1f} s of CPU), a new pod "
+            f"launched after {launched:.1f} s ({used:.1f} s of CPU), {megabytes(scheduler.memory())} then; "
+            f"peak {megabytes(scheduler.peak_memory())}"
         )
         scheduler.end(signal.SIGTERM)
 

@@ -13,7 +13,7 @@ import pytest
 from localmesos import Cluster
 from localmesos.images import make_busybox_image
 from scheduler.cli.local import build_executor
-from tests.cluster.support import PODEXEC, Scheduler
+from tests.cluster.support import PODEXEC, QUICK_RECOVERY, Scheduler
 from tests.cluster.user import User
 
 # A scheduler whose pods have executors of that kind.
@@ -29,7 +29,13 @@ def executor(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def cluster(executor: Path) -> Iterator[Cluster]:
     """Three agents at the fullest level of this machine, which have a default executor and an image they can pull."""
-    running = Cluster.up(f"test-{os.getpid()}", agents=3, default_executor=executor, owner_pid=os.getpid())
+    running = Cluster.up(
+        f"test-{os.getpid()}",
+        agents=3,
+        agent_flags=QUICK_RECOVERY,
+        default_executor=executor,
+        owner_pid=os.getpid(),
+    )
     try:
         make_busybox_image(running.images_dir, "busybox:1.35")
         yield running
@@ -70,7 +76,7 @@ def scheduler(shared_schedulers: Schedulers, executor_kind: str) -> Iterator[Sch
     """The shared scheduler; whatever pods a test leaves are removed."""
     scheduler = shared_schedulers(executor_kind)
     yield scheduler
-    remove_pods(scheduler)
+    scheduler.remove_all()
 
 
 @pytest.fixture
@@ -98,15 +104,10 @@ def own_schedulers(cluster: Cluster, executor: Path, tmp_path: Path) -> Iterator
         for scheduler in made:
             if not scheduler.is_alive:
                 scheduler.start()
-            remove_pods(scheduler)
+            scheduler.remove_all()
 
 
 @pytest.fixture
 def own_scheduler(own_schedulers: Schedulers, executor_kind: str) -> Scheduler:
     """One of those."""
     return own_schedulers(executor_kind)
-
-
-def remove_pods(scheduler: Scheduler) -> None:
-    """And wait until they are gone."""
-    scheduler.remove(*(pod["id"] for pod in scheduler.pods()))

@@ -43,7 +43,7 @@ from scheduler.store import Store, StoreError, open_store
 
 _BACKLOG = 2048
 _LARGEST_MESSAGE = 1024 * 1024  # of a WebSocket
-_COLLECTOR_THRESHOLDS = (50_000, 20, 50)
+_COLLECTOR_THRESHOLDS = (50_000, 1_000, 1_000)
 _LAST_REQUESTS = 5  # seconds in which requests under way are still answered at the end
 _ANY_ADDRESS = ("", "0.0.0.0", "::")
 

@@ -33,7 +33,7 @@ def _compare(turn: Turn, before: Instance | None, after: Instance) -> None:
             runSpecVersion=after.version,
         )
         if now is Condition.RUNNING and before is not None and condition(before) is not now:
-            turn.note("info", "running", pod_id=after.pod_id, instance_id=after.id, agent_id=agent.id if agent else "")
+            turn.note("debug", "running", pod_id=after.pod_id, instance_id=after.id, agent_id=agent.id if agent else "")
     healthy = health(after)
     if before is not None and health(before) is not healthy:
         turn.publish(

@@ -5,14 +5,8 @@ kind, a version, a field, a value - is refused with an error that names the row:
 A field that is new and has a default needs no new version; older rows simply lack it.
 """
 
-import dataclasses
-import types
-import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from functools import cache
-from typing import Any
 
 import orjson
 import pydantic
@@ -21,6 +15,7 @@ from scheduler.core.frame import Record, key_of
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Deployment, Framework, Instance, Pod
 from scheduler.store.base import StoreError
+from scheduler.store.reading import Reader, UnreadableError, reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +52,8 @@ def decode(row: Row) -> Record:
     try:
         record = _decode(row)
         if key_of(record)[1] != row.key:
-            raise _UnreadableError(f"it holds the record of {key_of(record)[1]!r}")
-    except _UnreadableError as error:
+            raise UnreadableError(f"it holds the record of {key_of(record)[1]!r}")
+    except UnreadableError as error:
         raise StoreError(
             f"cannot read the stored {row.kind} {row.key!r} (schema version {row.version}): {error}. Nothing was "
             "changed. Run the podexec that wrote it, or a newer one; if the file is damaged, restore a backup of it"
@@ -66,16 +61,12 @@ def decode(row: Row) -> Record:
     return record
 
 
-class _UnreadableError(Exception):
-    """Why a row, or a part of it, is not understood."""
-
-
 def _decode(row: Row) -> Record:
     kind = _TYPES.get(row.kind)
     if kind is None:
-        raise _UnreadableError(f"this podexec knows only the kinds {', '.join(_TYPES)}")
+        raise UnreadableError(f"this podexec knows only the kinds {', '.join(_TYPES)}")
     if row.version != VERSIONS[row.kind]:
-        raise _UnreadableError(f"this podexec reads version {VERSIONS[row.kind]} of its schema")
+        raise UnreadableError(f"this podexec reads version {VERSIONS[row.kind]} of its schema")
     if kind is PodDefinition:
         try:
             return PodDefinition.model_validate_json(row.data, extra="forbid")
@@ -83,74 +74,14 @@ def _decode(row: Row) -> Record:
             problems = "; ".join(
                 f"{'.'.join(map(str, at['loc']))}: {at['msg']}" for at in error.errors(include_url=False)
             )
-            raise _UnreadableError(problems) from error
+            raise UnreadableError(problems) from error
     try:
         value = orjson.loads(row.data)
     except orjson.JSONDecodeError as error:
-        raise _UnreadableError(f"not JSON: {error}") from error
-    record: Record = _read(kind, value, row.kind)
+        raise UnreadableError(f"not JSON: {error}") from error
+    read: Reader = reader(kind)  # type: ignore[arg-type] # mypy takes a union of classes for unhashable
+    try:
+        record: Record = read(value)
+    except UnreadableError as error:
+        raise error.within(row.kind) from None
     return record
-
-
-def _read(wanted: Any, value: Any, where: str) -> Any:
-    """``value`` as the type ``wanted``, nothing left out and nothing guessed."""
-    if dataclasses.is_dataclass(wanted):
-        return _read_dataclass(wanted, value, where)
-    origin = typing.get_origin(wanted)
-    if origin in (types.UnionType, typing.Union):
-        return _read_optional(wanted, value, where)
-    if origin is tuple:
-        return _read_tuple(typing.get_args(wanted), value, where)
-    if isinstance(wanted, type) and issubclass(wanted, StrEnum):
-        if not isinstance(value, str) or value not in {member.value for member in wanted}:
-            raise _UnreadableError(f"{where} is {value!r}, which is no {wanted.__name__} this podexec knows")
-        return wanted(value)
-    if wanted is float and type(value) is int:
-        return float(value)
-    if type(value) is not wanted:
-        raise _UnreadableError(f"{where} is {value!r}, not a {wanted.__name__}")
-    return value
-
-
-def _read_optional(wanted: Any, value: Any, where: str) -> Any:
-    present = [option for option in typing.get_args(wanted) if option is not types.NoneType]
-    return None if value is None else _read(present[0], value, where)
-
-
-def _read_tuple(items: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
-    if not isinstance(value, list):
-        raise _UnreadableError(f"{where} is {value!r}, not a list")
-    if items[-1] is Ellipsis:
-        items = items[:1] * len(value)
-    if len(items) != len(value):
-        raise _UnreadableError(f"{where} has {len(value)} members, not {len(items)}")
-    return tuple(
-        _read(item, member, f"{where}[{n}]") for n, (item, member) in enumerate(zip(items, value, strict=True))
-    )
-
-
-def _read_dataclass(wanted: Any, value: Any, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise _UnreadableError(f"{where} is {value!r}, not an object")
-    hints = _hints(wanted)
-    unknown = value.keys() - hints.keys()
-    if unknown:
-        raise _UnreadableError(f"{where} has the unknown field {min(unknown)!r}")
-    missing = _mandatory(wanted) - value.keys()
-    if missing:
-        raise _UnreadableError(f"{where} lacks the field {min(missing)!r}")
-    make: Callable[..., Any] = wanted
-    return make(**{name: _read(hints[name], member, f"{where}.{name}") for name, member in value.items()})
-
-
-@cache
-def _hints(wanted: Any) -> dict[str, Any]:
-    return typing.get_type_hints(wanted)
-
-
-@cache
-def _mandatory(wanted: Any) -> frozenset[str]:
-    missing = dataclasses.MISSING
-    return frozenset(
-        f.name for f in dataclasses.fields(wanted) if f.default is missing and f.default_factory is missing
-    )

@@ -43,11 +43,11 @@ def test_what_is_launched_is_counted_and_measured(tmp_path: Path) -> None:
         assert filled.accept.count >= 5
         stats = simulator.stats()
         assert (stats.launch_groups, stats.running, stats.updates["acknowledged"]) == (20, 40, 80)
-        changed = updates(simulator, scheduler, 50, 10, _PATIENCE)
-        assert changed.acknowledged == 50
+        changed = updates(simulator, scheduler, 1000, 100, _PATIENCE)  # CPU time is told in hundredths of a second
+        assert changed.acknowledged == 1000
         assert changed.cpu > 0
         stats = simulator.stats()
-        assert stats.updates["acknowledged"] == 80 + 3 * 50  # three rounds, of which the cheapest counts
+        assert stats.updates["acknowledged"] == 80 + 3 * 1000  # three rounds, of which the cheapest counts
         assert stats.is_settled
         assert scheduler.peak_memory() >= scheduler.memory() > 10_000_000
 

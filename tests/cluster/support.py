@@ -21,6 +21,9 @@ DEADLINE_SECONDS = 60.0
 # Requests that need no more than the plain client share one: to make one for each takes longer than most answers.
 HTTP = httpx2.Client(timeout=10, trust_env=False)
 
+# An agent that starts again gives its executors so long to come back, always all of it, and only then registers.
+QUICK_RECOVERY = {"executor_reregistration_timeout": "7secs"}
+
 PODEXEC, DEFAULT = "podexec", "default"
 # Runs a test with podexec's own executors, and with those that agents have for `--executor default`.
 both_executors = pytest.mark.parametrize("executor_kind", [PODEXEC, DEFAULT])
@@ -92,6 +95,10 @@ class Scheduler(LocalScheduler):
             f"the executors of {', '.join(pod_ids)} are gone",
             lambda: not [each for each in self.cluster_executors() if each.startswith(prefixes)],
         )
+
+    def remove_all(self) -> None:
+        """Remove every pod, and wait until none of their executors is left."""
+        self.remove(*(pod["id"] for pod in self.pods()))
 
     def cluster_executors(self) -> list[str]:
         """The executor ids that run on any agent."""

@@ -10,20 +10,17 @@ import pytest
 
 from localmesos import Cluster
 from localmesos.state import Member
-from tests.cluster.support import HTTP, Json, Scheduler, container
+from tests.cluster.support import HTTP, QUICK_RECOVERY, Json, Scheduler, container
 from tests.cluster.user import User
 
 
 @pytest.fixture(scope="module")
 def pair(executor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
-    """A scheduler on two agents, which their master gives up after three seconds of silence.
-
-    An agent that starts again waits for its executors for so long as it may, and only then registers.
-    """
+    """A scheduler on two agents, which their master gives up after three seconds of silence."""
     cluster = Cluster.up(
         f"pair-{os.getpid()}",
         agents=2,
-        agent_flags={"executor_reregistration_timeout": "5secs"},
+        agent_flags=QUICK_RECOVERY,
         master_flags={"agent_ping_timeout": "1secs", "max_agent_ping_timeouts": "3"},
         owner_pid=os.getpid(),
     )
@@ -42,7 +39,7 @@ def user(pair: Scheduler) -> Iterator[User]:
     pair.cluster.wait_registered()
     with User(pair.client.url, pair.tail) as user:
         yield user
-    pair.remove(*(pod["id"] for pod in pair.pods()))
+    pair.remove_all()
 
 
 def pod(pod_id: str, instances: int = 1, **more: Any) -> Json:

@@ -7,11 +7,9 @@ import pytest
 
 from tests.cluster.support import Scheduler, container
 
-GOOD: dict[str, Any] = {"id": "/good", "containers": [container("only", "exec sleep 100")]}
-
 
 def _pod(**changes: Any) -> dict[str, Any]:
-    return GOOD | {"id": "/bad"} | changes
+    return {"id": "/bad", "containers": [container("only", "exec sleep 100")]} | changes
 
 
 BAD = {
@@ -54,28 +52,6 @@ def test_refused(scheduler: Scheduler, name: str) -> None:
     if path is not None:
         assert path in [detail["path"] for detail in answer.json()["details"]]
     assert scheduler.pods() == []
-
-
-def test_a_second_pod_of_one_id_is_refused_and_the_first_runs_on(scheduler: Scheduler) -> None:
-    """409, and not even a new version."""
-    before = scheduler.run(GOOD)
-    changed = GOOD | {"containers": [container("other", "exec sleep 100")]}
-    answer = httpx2.post(f"{scheduler.client.url}/v2/pods", json=changed, timeout=10)
-    assert answer.status_code == 409
-    assert "/good" in answer.json()["message"]
-    after = scheduler.client.status("/good")
-    assert after["spec"] == before["spec"]
-    assert [each["id"] for each in after["instances"]] == [each["id"] for each in before["instances"]]
-
-
-def test_a_refused_update_leaves_the_pod_as_it_is(scheduler: Scheduler) -> None:
-    """PUT with an error in it, and PUT under another id."""
-    before = scheduler.run(GOOD)
-    url = f"{scheduler.client.url}/v2/pods/good"
-    assert httpx2.put(url, json=GOOD | {"containers": []}, timeout=10).status_code == 422
-    assert httpx2.put(url, json=GOOD | {"id": "/other"}, timeout=10).status_code == 400
-    assert scheduler.client.status("/good")["spec"] == before["spec"]
-    assert [pod["id"] for pod in scheduler.pods()] == ["/good"]
 
 
 def test_what_does_not_exist_is_not_found(scheduler: Scheduler) -> None:

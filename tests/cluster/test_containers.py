@@ -9,31 +9,6 @@ import httpx2
 from tests.cluster.support import Scheduler, both_executors, container
 
 
-@both_executors
-def test_containers_share_an_ephemeral_volume(scheduler: Scheduler) -> None:
-    """One reads what the other writes, each under its own path."""
-    status = scheduler.run(
-        {
-            "id": "/shared",
-            "volumes": [{"name": "etc"}],
-            "containers": [
-                container(
-                    "writer",
-                    "echo from-writer > out/file; exec sleep 100",
-                    volumeMounts=[{"name": "etc", "mountPath": "out"}],
-                ),
-                container(
-                    "reader",
-                    "until cat /in/file; do sleep 0.1; done; echo x > /in/file || echo refused; exec sleep 100",
-                    volumeMounts=[{"name": "etc", "mountPath": "/in", "readOnly": True}],
-                    image={"kind": "DOCKER", "id": "busybox:1.35"},
-                ),
-            ],
-        }
-    )
-    assert "from-writer" in scheduler.output(status, "reader", "refused")
-
-
 def test_a_host_volume_is_visible_and_read_only_where_asked(scheduler: Scheduler, tmp_path: Path) -> None:
     """Both containers see the agent's directory; only the one without readOnly can write to it."""
     (tmp_path / "file").write_text("of the host\n")
@@ -59,37 +34,6 @@ def test_a_host_volume_is_visible_and_read_only_where_asked(scheduler: Scheduler
     scheduler.output(status, "writer", "written")
     assert (tmp_path / "writer").read_text() == "mine\n"
     assert not (tmp_path / "reader").exists()
-
-
-@both_executors
-def test_containers_on_a_container_network_share_one_address(scheduler: Scheduler) -> None:
-    """One IP for both, localhost between them, and the endpoint's host port answers from outside."""
-    server = "mkdir www; echo page > www/index.html; exec busybox httpd -f -p 8080 -h www"
-    client = "hostname -i; until wget -q -O- http://127.0.0.1:8080/; do sleep 0.2; done; exec sleep 100"
-    image = {"kind": "DOCKER", "id": "busybox:1.35"}
-    status = scheduler.run(
-        {
-            "id": "/networked",
-            "networks": [{"mode": "container"}],
-            "containers": [
-                container(
-                    "server",
-                    f"hostname -i; {server}",
-                    image=image,
-                    endpoints=[{"name": "web", "containerPort": 8080, "hostPort": 0, "protocol": ["tcp"]}],
-                ),
-                container("client", client, image=image),
-            ],
-        }
-    )
-    instance = status["instances"][0]
-    (network,) = instance["networks"]
-    (address,) = network["addresses"]
-    assert network["name"] == "dcos"
-    assert scheduler.output(status, "client", "page").splitlines()[0] == address
-    assert scheduler.output(status, "server", "\n").splitlines()[0] == address
-    port = instance["containers"][0]["endpoints"][0]["allocatedHostPort"]
-    assert httpx2.get(f"http://{instance['agentHostname']}:{port}/", timeout=5).text == "page\n"
 
 
 @both_executors

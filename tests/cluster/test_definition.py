@@ -124,26 +124,28 @@ def test_the_user_of_the_pod_and_of_a_container(scheduler: Scheduler) -> None:
 
 
 def test_a_check_is_reported_and_kills_nothing(scheduler: Scheduler) -> None:
-    """One check finds what it looks for, one does not: Mesos is told, and both containers run on."""
+    """One check finds what it looks for, one does not: Mesos is told, and both containers run on, one not ready."""
 
     def checked(name: str, shell: str) -> Json:
         check = {"exec": {"command": {"shell": shell}}, "delaySeconds": 0, "intervalSeconds": 1, "timeoutSeconds": 1}
         return container(name, f"touch there; {STAY}", check=check)
 
-    status = scheduler.run(
-        {"id": "/checked", "containers": [checked("good", "test -e there"), checked("bad", "exit 3")]}
-    )
+    scheduler.client.add({"id": "/checked", "containers": [checked("good", "test -e there"), checked("bad", "exit 3")]})
 
-    def exit_code(name: str) -> Any:
-        task_id = next(each["containerId"] for each in status["instances"][0]["containers"] if each["name"] == name)
-        return _latest_status(scheduler, task_id).get("check_status", {}).get("command", {}).get("exit_code")
+    expected = {"good": (["true"], 0), "bad": (["false"], 3)}
 
-    scheduler.wait("the bad check's exit code is told", lambda: exit_code("bad") == 3)
-    scheduler.wait("the good check's exit code is told", lambda: exit_code("good") == 0)
-    after = scheduler.client.status("/checked")
-    assert after["status"] == "STABLE"
-    assert "terminationHistory" not in after
-    assert [each["id"] for each in after["instances"]] == [each["id"] for each in status["instances"]]
+    def told() -> Json | None:
+        status = scheduler.client.status("/checked")
+        found = {
+            each["name"]: ([said["value"] for said in each.get("conditions", ())], _exit_code_of_check(scheduler, each))
+            for instance in status.get("instances", ())
+            for each in instance["containers"]
+        }
+        return status if found == expected else None
+
+    status = scheduler.wait("what the checks found is told", told)
+    assert [each["status"] for each in status["instances"]] == ["DEGRADED"]
+    assert "terminationHistory" not in status
 
 
 def test_ports_in_the_environment_as_apps_have_them(scheduler: Scheduler) -> None:
@@ -316,13 +318,20 @@ def _page(scheduler: Scheduler, instance: Json, expected: str) -> None:
     scheduler.wait(f"{expected!r} at {url}", probe)
 
 
+def _exit_code_of_check(scheduler: Scheduler, of: Json) -> int | None:
+    """What Mesos knows of a container's check."""
+    check: Json = _latest_status(scheduler, of["containerId"]).get("check_status", {})
+    code: int | None = check.get("command", {}).get("exit_code")
+    return code
+
+
 def _latest_status(scheduler: Scheduler, task_id: str) -> Json:
-    """The last status of a task as the master holds it, whole; its /tasks leaves the check out."""
+    """The last status of a task as the master holds it, whole, if there is one; its /tasks leaves the check out."""
     leader = scheduler.cluster.leader()
     assert leader is not None
     answer = httpx2.post(f"http://{leader.address}/api/v1", json={"type": "GET_TASKS"}, timeout=5).json()
     [task] = [each for each in answer["get_tasks"]["tasks"] if each["task_id"]["value"] == task_id]
-    latest: Json = task["statuses"][-1]
+    latest: Json = task.get("statuses", [{}])[-1]
     return latest
 
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from localmesos import Cluster
-from tests.cluster.support import Json, Scheduler, container, wait_for
+from tests.cluster.support import QUICK_RECOVERY, Json, Scheduler, container, wait_for
 
 ROUNDS = PODS = 10
 
@@ -21,11 +21,10 @@ def lonely(executor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A scheduler and one agent, which its executors wait for no longer than ten seconds."""
     folder = tmp_path_factory.mktemp("lonely")
     folder.chmod(0o755)
-    flags = {"recovery_timeout": "10secs"}
     cluster = Cluster.up(
         f"executor-{os.getpid()}",
         agents=1,
-        agent_flags=flags,
+        agent_flags=QUICK_RECOVERY | {"recovery_timeout": "10secs"},
         agent_resources="cpus:16;mem:8192;disk:4096;ports:[31000-31500]",
         owner_pid=os.getpid(),
     )
@@ -42,8 +41,7 @@ def lonely(executor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def alone(lonely: Scheduler) -> Iterator[Scheduler]:
     """Whatever pods a test leaves are removed."""
     yield lonely
-    for pod in lonely.pods():
-        lonely.remove(pod["id"])
+    lonely.remove_all()
 
 
 def instance(scheduler: Scheduler, pod_id: str) -> Json:

@@ -11,6 +11,7 @@ from tests.cluster.support import Json, Scheduler
 from tests.model.strategies import definitions
 
 AT_ONCE = 5
+CHECKS = {"check", "healthCheck", "healthChecks", "readinessCheck"}
 
 # The worked example of Marathon's behaviour, but for one word: Mesos mounts at an absolute path of a container without
 # image only where the agent has that folder, and every agent has /mnt.
@@ -68,12 +69,11 @@ def test_valid_definitions_run_on_real_mesos(scheduler: Scheduler, drawn: list[d
         for pod in pods:
             status = _running(scheduler, pod)
             assert "terminationHistory" not in status, f"{status['terminationHistory']}\n{pod}"
-            # The health checks of these definitions begin after an hour; until then a pod is not stable.
-            checked = any("healthCheck" in each for each in pod["containers"])
+            # The checks of these definitions begin after an hour; until then a pod is not stable.
+            checked = any(CHECKS & each.keys() for each in pod["containers"])
             assert status["status"] == ("DEGRADED" if checked else "STABLE"), f"{status}\n{pod}"
     finally:
-        for shown in scheduler.pods():
-            scheduler.remove(shown["id"])
+        scheduler.remove_all()
 
 
 def _running(scheduler: Scheduler, pod: Json) -> Json:

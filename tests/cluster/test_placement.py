@@ -19,12 +19,6 @@ def placed(scheduler: Scheduler, name: str, instances: int, **constraint: Any) -
     return Counter(instance["agentHostname"] for instance in status["instances"])
 
 
-def test_unique_hosts(scheduler: Scheduler) -> None:
-    hosts = placed(scheduler, "unique", 3, fieldName="hostname", operator="UNIQUE")
-
-    assert sorted(hosts.values()) == [1, 1, 1]
-
-
 def test_groups_of_equal_size(scheduler: Scheduler) -> None:
     hosts = placed(scheduler, "grouped", 6, fieldName="@hostname", operator="GROUP_BY")
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.cluster.support import HTTP, Json, Scheduler, agent_state, both_executors, container, wait_for
 from tests.cluster.user import User
+from tests.cluster.volumes import volumes
 
 pytestmark = both_executors
 
@@ -41,6 +42,7 @@ def asks(url: str) -> Json:
 
 
 def test_1_a_pod_is_created_and_runs_and_is_removed(user: User) -> None:
+    """All of which the event stream tells in order."""
     created = user.ask("POST", "/v2/pods", 201, pod("/one"))
     deployment = created.headers["Marathon-Deployment-Id"]
     assert created.headers["Location"] == "/v2/pods/one"
@@ -66,6 +68,22 @@ def test_1_a_pod_is_created_and_runs_and_is_removed(user: User) -> None:
     user.done(removed.headers["Marathon-Deployment-Id"])
     user.hears("app_terminated_event", appId="/one")
     assert user.get("/v2/deployments") == []
+
+    told = iter(user.told)
+    for kind, members in (
+        ("pod_created_event", {"clientIp": "127.0.0.1", "uri": "/v2/pods"}),
+        ("deployment_info", {}),
+        ("deployment_step_success", {}),
+        ("instance_changed_event", {"condition": "Scheduled", "agentId": None, "host": None}),
+        ("instance_changed_event", {"condition": "Provisioned", "host": instance["agentHostname"]}),
+        ("status_update_event", {"taskStatus": "TASK_RUNNING", "taskId": f"{instance['id']}.main.1", "appId": "/one"}),
+        ("deployment_success", {"id": deployment}),
+        ("pod_deleted_event", {"clientIp": "127.0.0.1", "uri": "/v2/pods/one"}),
+        ("status_update_event", {"taskStatus": "TASK_KILLED", "taskId": f"{instance['id']}.main.1"}),
+        ("instance_changed_event", {"condition": "Killed", "instanceId": instance["id"]}),
+        ("app_terminated_event", {"appId": "/one"}),
+    ):
+        assert any(each.kind == kind and members.items() <= each.content.items() for each in told), (kind, members)
 
 
 def test_2_a_killed_instance_comes_back_as_its_next_incarnation(user: User) -> None:
@@ -200,7 +218,9 @@ def test_9_a_head_request_tells_that_pods_are_supported(user: User) -> None:
 
 
 def test_10_of_several_instances_those_of_a_list_are_killed(user: User) -> None:
-    """Once each, however often they are named; the ids of no instance are passed over."""
+    """Once each, however often they are named; the ids of no instance are passed over. One that is wiped is replaced
+    by another instance.
+    """
     before = user.run(pod("/ten", instances=3))["instances"]
     *going, staying = before
     asked = [*(each["id"] for each in going), going[0]["id"], "ten.instance-none"]
@@ -211,6 +231,14 @@ def test_10_of_several_instances_those_of_a_list_are_killed(user: User) -> None:
     after = {each["id"]: each for each in user.instances("/ten")}
     assert after.keys() == ids(before)
     assert after[staying["id"]] == staying
+
+    user.ask("DELETE", "/v2/pods/ten::instances", 200, [staying["id"]], wipe="true")
+
+    def three_with_another() -> bool:
+        stable = {each["id"] for each in user.instances("/ten") if is_stable(each)}
+        return len(stable) == 3 and staying["id"] not in stable and ids(going) < stable
+
+    user.until("another one is in its place", three_with_another)
 
     malformed = user.ask("DELETE", "/v2/pods/ten::instances", 422, ["ten"]).json()
     assert only(malformed["details"])["path"] == "/(0)"
@@ -235,8 +263,8 @@ def test_12_a_persistent_volume_outlives_a_kill_and_goes_with_a_wipe(
     role = f"twelve-{executor_kind}"
     db = server("db", "rmdir www; ln -s data www; echo $MESOS_TASK_ID >> data/index.html", "$ENDPOINT_DB")
     db["volumeMounts"] = [{"name": "data", "mountPath": "data"}]
-    volumes = [{"name": "data", "persistent": {"size": 16}}]
-    definition = pod(f"/{role}/db", db, role=role, volumes=volumes, networks=[{"mode": "host"}])
+    data = {"name": "data", "persistent": {"size": 16}}
+    definition = pod(f"/{role}/db", db, role=role, volumes=[data], networks=[{"mode": "host"}])
     first = only(user.run(definition)["instances"])
     volume = only(first["localVolumes"])
     assert (volume["runSpecId"], volume["containerPath"]) == (definition["id"], "data")
@@ -255,8 +283,10 @@ def test_12_a_persistent_volume_outlives_a_kill_and_goes_with_a_wipe(
         return next(filter(is_stable, fresh), None)
 
     third = user.until("another instance", other)
-    assert only(third["localVolumes"])["uuid"] != volume["uuid"]
+    kept = only(third["localVolumes"])["persistenceId"]
+    assert kept != volume["persistenceId"]
     assert page(third, "db") == f"{third['id']}.db.1\n"
+    wait_for("the old volume is gone", lambda: [each.name for each in volumes(scheduler, role)] == [kept])
 
     user.done(user.delete(definition["id"]))
     agents = [agent.address for agent in scheduler.cluster.agents]
@@ -269,6 +299,9 @@ def test_13_a_pod_that_fits_nowhere_waits_with_a_reason_until_its_deployment_is_
     deployment = user.post(definition)
     waiting = refused_by_all(user, "/thirteen", "InsufficientCpus")
     assert (waiting["count"], waiting["delay"]) == (1, {"timeLeftSeconds": 0, "overdue": True})
+    nearest = only(waiting["nearest"])
+    assert (nearest["reason"], nearest["asked"], nearest["agents"]) == ("InsufficientCpus", "1000.1", 3)
+    assert 0 < float(nearest["offered"]) < 1000
     shown = only(user.get("/v2/deployments"))
     assert (shown["id"], shown["affectedPods"]) == (deployment, ["/thirteen"])
     assert (shown["currentStep"], shown["totalSteps"]) == (2, 2)
@@ -339,7 +372,7 @@ def test_16_a_deployment_goes_on_under_a_scheduler_that_takes_over(own_user: Use
 
     Who follows the events hears of all that was told, once: the numbers go on where they were.
     """
-    user, count = own_user, 8
+    user, count = own_user, 6
     tiny = [container(name, STAY, resources={"cpus": 0.01, "mem": 8}) for name in ("a", "b")]
 
     def fail_over(first_running: str) -> None:
@@ -354,7 +387,7 @@ def test_16_a_deployment_goes_on_under_a_scheduler_that_takes_over(own_user: Use
     before = _each_once(user, own_scheduler, count)
 
     changed = pod("/sixteen", *tiny, instances=count, environment={"CHANGED": "yes"})
-    updated = user.ask("PUT", "/v2/pods/sixteen", 200, changed, batchSize="4")
+    updated = user.ask("PUT", "/v2/pods/sixteen", 200, changed, batchSize="3")
     fail_over(updated.json()["version"])
     user.done(updated.headers["Marathon-Deployment-Id"])
     after = _each_once(user, own_scheduler, count)

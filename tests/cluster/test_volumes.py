@@ -72,29 +72,6 @@ def test_data_outlives_the_scheduler_and_the_agent(own_scheduler: Scheduler) -> 
     remove(scheduler, "outage")
 
 
-def test_a_wiped_instance_leaves_nothing_and_another_starts_empty(own_scheduler: Scheduler) -> None:
-    """A new instance, a new volume; the old one is destroyed."""
-    first = only(own_scheduler.run(pod("wiped")))
-    volume = volume_of(own_scheduler, first)
-    assert lines(own_scheduler, volume, 1) == [task_of(first)]
-    kill(own_scheduler, first, wipe=True)
-
-    def replaced() -> Json | None:
-        status = own_scheduler.client.status("/wiped/db")
-        instances = status.get("instances", ())
-        return (
-            instances[0]
-            if status["status"] == "STABLE" and [each["id"] for each in instances] != [first["id"]]
-            else None
-        )
-
-    second = own_scheduler.wait("another instance", replaced)
-    other = volume_of(own_scheduler, second)
-    assert lines(own_scheduler, other, 1) == [task_of(second)]
-    own_scheduler.wait("the old volume is gone", lambda: not volume.exists())
-    remove(own_scheduler, "wiped")
-
-
 def test_several_instances_have_their_own_and_go_back_to_them(own_scheduler: Scheduler) -> None:
     """All are killed at once."""
     status = own_scheduler.run(pod("several", instances=3))
