@@ -24,7 +24,7 @@ _LARGEST_RECORD = 16 * 1024 * 1024
 _INPUT_CHUNK = 64 * 1024
 _INPUT_AHEAD = 8  # chunks that wait for the agent
 _END_OF_TRANSMISSION = b"\x04"
-_WAIT, _STILL_THERE, _REMOVE = 30.0, 1.0, 15.0
+_WAIT, _STILL_THERE, _REMOVE, _CLOSE = 30.0, 1.0, 15.0, 3.0
 _STREAMED = {
     "Content-Type": "application/recordio",
     "Message-Content-Type": "application/json",
@@ -68,7 +68,7 @@ class Sessions:
     async def close(self) -> None:
         """Return when nothing is left to be removed, or cannot be removed in time."""
         if self._removals:
-            await asyncio.wait(self._removals, timeout=_REMOVE)
+            await asyncio.wait(self._removals, timeout=_CLOSE)
 
     def _remove(self, run: Run, container_id: Json) -> None:
         task = asyncio.create_task(self._wait_and_remove(run, container_id))

@@ -122,7 +122,7 @@ def test_something_is_packed_in_the_container_and_comes_out() -> None:
             assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/x-tar")
             assert answer.content == b"t" * 400_000
             [session] = api.inside.sessions
-            assert session.command == ("tar", "-c", "-f", "-", "-C", "/etc", "some")
+            assert session.command == ("tar", "-c", "-f", "-", "-C", "/etc", "./some")
             assert session.left
 
     run(scenario)
@@ -394,6 +394,20 @@ def test_orders_that_are_none(order: Any) -> None:
             async with exec_(api, order) as socket:
                 assert "first message must be" in (await told(socket))["error"]
             assert not api.inside.sessions
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("message", ["no json", "[]", "5", '{"resize": {"rows": 1}}'])
+def test_messages_that_are_none_end_the_command(message: str) -> None:
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            await pod(api, client, "one")
+            async with exec_(api, SHELL) as socket:
+                await told(socket)
+                await socket.send(message)
+                assert "not understood" in (await told(socket))["error"]
+            assert api.inside.sessions[0].left
 
     run(scenario)
 

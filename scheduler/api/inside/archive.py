@@ -4,7 +4,8 @@ Agents have no way to write files, and know nothing of the mounts inside; so a `
 """
 
 import posixpath
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
@@ -44,7 +45,8 @@ class Archive:
         path = _path(request)
         run = await self._run(pod_id, request, path, "out of")
         where, name = posixpath.split(path.rstrip("/") or "/")
-        return await begun(self._packed(run, where or ".", name or "."), TAR)
+        # Of a name like an option tar would make one.
+        return await begun(self._packed(run, where or ".", f"./{name}"), TAR)
 
     async def write(self, pod_id: str, request: Request) -> Response:
         """Unpack the body in a directory of the container."""
@@ -70,11 +72,12 @@ class Archive:
             async with self._inside.session(run, ("tar", "-c", "-f", "-", "-C", where, name), None, "") as session:
                 await session.end_input()
                 held = bytearray()  # so that a failure with little output can still become another answer
-                async for chunk in self._guard.guarded(_output(session, errors)):
-                    held += chunk
-                    if len(held) >= _HELD:
-                        yield bytes(held)
-                        held.clear()
+                async with aclosing(self._guard.guarded(_output(session, errors))) as chunks:
+                    async for chunk in chunks:
+                        held += chunk
+                        if len(held) >= _HELD:
+                            yield bytes(held)
+                            held.clear()
                 _require_success(await session.exit_code(), errors)
                 yield bytes(held)
 
@@ -107,7 +110,7 @@ async def _drained(session: Session, errors: bytearray) -> None:
         pass
 
 
-async def _output(session: Session, errors: bytearray) -> AsyncIterator[bytes]:
+async def _output(session: Session, errors: bytearray) -> AsyncGenerator[bytes]:
     """What the command writes to its standard output; of the other, a bounded part is kept."""
     async for output in session.output():
         if not output.is_error:

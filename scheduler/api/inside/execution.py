@@ -30,7 +30,6 @@ from scheduler.shell.inside import Inside, InsideError, Run, Session, Size
 _FIRST_MESSAGE = 10.0
 _LARGEST_SIDE = 65535
 _OUTPUT, _ERROR = b"\x01", b"\x02"
-_REFUSED = 1008
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class Execution:
                 await socket.send_denial_response(json_response(error.body, error.status))
                 return
             await socket.accept()
-            with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it has left, and hears nothing more
+            with contextlib.suppress(WebSocketDisconnect):  # it has left, and hears nothing more
                 await self._serve(socket, pod, target)
 
     async def _serve(self, socket: WebSocket, pod: Pod, target: Target) -> None:
@@ -167,11 +166,12 @@ async def _controlled(session: Session, message: str) -> None:
     try:
         told = orjson.loads(message)
         size = _size(told["resize"]) if "resize" in told else None
-    except (KeyError, TypeError, ValueError):
+        is_end = told.get("end") is True
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise ApiError(400, {"message": f"A message is not understood: {message[:200]}"}) from None
     if size is not None:
         await session.resize(size)
-    elif told.get("end"):
+    elif is_end:
         await session.end_input()
 
 
