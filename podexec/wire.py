@@ -283,7 +283,7 @@ def _encoded(said: Json) -> str:
 def _decoded(data: str) -> Json:
     try:
         said = json.loads(base64.b64decode(data, validate=True))
-    except (binascii.Error, ValueError) as error:
+    except (binascii.Error, TypeError, ValueError) as error:
         raise WireError(f"a message is not base64 of a JSON object: {error}") from error
     if not isinstance(said, dict):
         raise WireError("a message is not a JSON object")

@@ -45,12 +45,14 @@ def tls_of(*, wanted: bool | None, options: TlsOptions) -> Tls | None:
         raise typer.BadParameter(str(error), param_hint="--mesos-ca-file, --mesos-cert-file") from error
 
 
-def credentials_of(principal: str | None, secret_file: Path | None, token_file: Path | None) -> Credentials:
-    """What the files hold to prove who the framework is."""
+def credentials_of(
+    principal: str | None, secret_file: Path | None, token_file: Path | None, options: str = "--mesos-authentication"
+) -> Credentials:
+    """What the files hold to prove who the framework is. ``options``: how the names of these options begin."""
     if secret_file is not None and token_file is not None:
         raise typer.BadParameter(
             "a secret and a token exclude each other: give one of them",
-            param_hint="--mesos-authentication-token-file",
+            param_hint=f"{options}-token-file",
         )
     try:
         if token_file is not None:
@@ -59,9 +61,9 @@ def credentials_of(principal: str | None, secret_file: Path | None, token_file: 
             return Credentials()
         if principal is None:
             raise typer.BadParameter(
-                "a secret needs its principal: --mesos-authentication-principal",
-                param_hint="--mesos-authentication-secret-file",
+                f"a secret needs its principal: {options}-principal",
+                param_hint=f"{options}-secret-file",
             )
         return Credentials.basic(principal, secret_file)
     except (OSError, ValueError) as error:
-        raise typer.BadParameter(str(error), param_hint="--mesos-authentication-…-file") from error
+        raise typer.BadParameter(str(error), param_hint=f"{options}-…-file") from error

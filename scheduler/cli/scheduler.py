@@ -324,7 +324,10 @@ def run(
             allowed_inside=_allowed_inside(allow_inside),
             secrets_source=secrets_source,
             agent_credentials=credentials_of(
-                mesos_agent_authentication_principal, mesos_agent_authentication_secret_file, None
+                mesos_agent_authentication_principal,
+                mesos_agent_authentication_secret_file,
+                None,
+                "--mesos-agent-authentication",
             ),
             credentials=credentials_of(
                 mesos_authentication_principal, mesos_authentication_secret_file, mesos_authentication_token_file

@@ -1,6 +1,7 @@
 """HTTP to masters and agents: one pool of connections, and errors that say who did not answer."""
 
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from http import HTTPStatus
 
@@ -15,11 +16,6 @@ _CONNECT, _ANSWER = 5.0, 10.0
 _SILENCE = 90.0  # agents give a sign of life every 30 seconds
 _LONGEST_REASON = 500
 _STREAMED = {"Accept": "application/recordio", "Message-Accept": "application/json"}
-_STREAMING = {
-    "Content-Type": "application/recordio",
-    "Message-Content-Type": "application/json",
-    "Accept": "application/json",
-}
 
 
 class RefusedError(Exception):
@@ -38,7 +34,7 @@ class Http:
 
     def __init__(self, tls: Tls | None) -> None:
         self._tls = tls
-        self._context = None if tls is None else tls.context()
+        self._context = self.context()
         self._client = self._new_client()
 
     @property
@@ -80,14 +76,9 @@ class Http:
         finally:
             await response.aclose()
 
-    async def send(self, who: str, url: str, records: AsyncIterator[bytes], headers: Mapping[str, str]) -> None:
-        """A request that goes on as long as there are records. There is no answer before its end."""
-        timeout = httpx2.Timeout(None, connect=_CONNECT)
-        with _answering(who):
-            response = await self._present_client().post(
-                url, content=records, headers={**headers, **_STREAMING}, timeout=timeout
-            )
-        _good(who, response)
+    def context(self) -> ssl.SSLContext | None:
+        """For connections that this does not make."""
+        return None if self._tls is None else self._tls.context()
 
     async def close(self) -> None:
         """End all connections."""
@@ -95,7 +86,7 @@ class Http:
 
     def _present_client(self) -> httpx2.AsyncClient:
         """Certificates are renewed while we run; a client with the old ones ends when nothing uses it any more."""
-        context = None if self._tls is None else self._tls.context()
+        context = self.context()
         if context is not self._context:
             self._context = context
             self._client = self._new_client()

@@ -14,6 +14,7 @@ import orjson
 
 from scheduler.inside.agent import Agents, agent_named, refused
 from scheduler.inside.http import Http, RefusedError, record
+from scheduler.inside.upload import upload
 from scheduler.mesos.recordio import FramingError, Record, RecordReader
 from scheduler.model.json import Json
 from scheduler.shell.inside import InsideError, Output, Run, Size, Why
@@ -23,7 +24,12 @@ _LARGEST_RECORD = 16 * 1024 * 1024
 _INPUT_CHUNK = 64 * 1024
 _INPUT_AHEAD = 8  # chunks that wait for the agent
 _END_OF_TRANSMISSION = b"\x04"
-_WAIT, _STILL_THERE, _REMOVE = 30.0, 1.0, 15.0
+_WAIT, _STILL_THERE, _REMOVE, _CLOSE = 30.0, 1.0, 15.0, 3.0
+_STREAMED = {
+    "Content-Type": "application/recordio",
+    "Message-Content-Type": "application/json",
+    "Accept": "application/json",
+}
 _NOT_FOUND = 404
 _COULD_NOT_START = 127  # as shells say it
 
@@ -62,7 +68,7 @@ class Sessions:
     async def close(self) -> None:
         """Return when nothing is left to be removed, or cannot be removed in time."""
         if self._removals:
-            await asyncio.wait(self._removals, timeout=_REMOVE)
+            await asyncio.wait(self._removals, timeout=_CLOSE)
 
     def _remove(self, run: Run, container_id: Json) -> None:
         task = asyncio.create_task(self._wait_and_remove(run, container_id))
@@ -154,7 +160,8 @@ class AgentSession:
     async def send_input(self, http: Http) -> None:
         """Carry input to the agent, until cancelled."""
         try:
-            await http.send(agent_named(self._run), self._run.agent_url, self._records(), self._agents.headers())
+            headers = {**self._agents.headers(), **_STREAMED}
+            await upload(agent_named(self._run), self._run.agent_url, self._records(), headers, http.context())
         except RefusedError as error:
             self._input_failed = refused(self._run, "takes no input", error)
         except InsideError as error:
@@ -165,9 +172,10 @@ class AgentSession:
             await self._input.get()
 
     async def _put(self, process_io: Json) -> None:
-        if self._input_failed is None:
-            message = {"type": "PROCESS_IO", "process_io": process_io}
-            await self._input.put(record({"type": "ATTACH_CONTAINER_INPUT", "attach_container_input": message}))
+        if self._input_failed is not None:
+            raise self._input_failed
+        message = {"type": "PROCESS_IO", "process_io": process_io}
+        await self._input.put(record({"type": "ATTACH_CONTAINER_INPUT", "attach_container_input": message}))
 
     async def _records(self) -> AsyncIterator[bytes]:
         attach = {"type": "CONTAINER_ID", "container_id": self._container_id}

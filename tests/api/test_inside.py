@@ -122,7 +122,7 @@ def test_something_is_packed_in_the_container_and_comes_out() -> None:
             assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/x-tar")
             assert answer.content == b"t" * 400_000
             [session] = api.inside.sessions
-            assert session.command == ("tar", "-c", "-f", "-", "-C", "/etc", "some")
+            assert session.command == ("tar", "-c", "-f", "-", "-C", "/etc", "./some")
             assert session.left
 
     run(scenario)
@@ -398,6 +398,20 @@ def test_orders_that_are_none(order: Any) -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize("message", ["no json", "[]", "5", '{"resize": {"rows": 1}}'])
+def test_messages_that_are_none_end_the_command(message: str) -> None:
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            await pod(api, client, "one")
+            async with exec_(api, SHELL) as socket:
+                await told(socket)
+                await socket.send(message)
+                assert "not understood" in (await told(socket))["error"]
+            assert api.inside.sessions[0].left
+
+    run(scenario)
+
+
 def test_who_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execution, "_FIRST_MESSAGE", 0.05)
 
@@ -522,5 +536,25 @@ def test_agents_and_masters_that_do_not_answer_are_502() -> None:
             api.inside.runs[task] = run_of("x")
             api.inside.broken = InsideError(Why.AWAY, "the agent does not answer")
             assert (await client.get("/v2/pods/web::files")).status_code == 502
+
+    run(scenario)
+
+
+def test_a_copy_whose_client_leaves_ends_its_command() -> None:
+    """tar would wait for more."""
+
+    async def scenario() -> None:
+        async def half() -> AsyncIterator[bytes]:
+            yield b"t" * 1000
+            raise ConnectionAbortedError
+
+        async with live_inside() as (api, client):
+            await pod(api, client, "one")
+            with pytest.raises(ConnectionAbortedError):
+                await client.put("/v2/pods/web::archive?path=x", content=half())
+            session = await session_of(api)
+            async with asyncio.timeout(DEADLINE):
+                while not session.left:
+                    await asyncio.sleep(0.01)
 
     run(scenario)

@@ -174,6 +174,26 @@ def test_a_container_is_followed_over_its_restarts_to_its_end() -> None:
     run(scenario)
 
 
+def test_a_restart_that_is_heard_of_late_is_none() -> None:
+    """What was found at first was the next run already."""
+
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            [task] = await pod(api, client, "one")
+            api.inside.runs[task] = run_of(f"{task}-1")
+            api.inside.write(api.inside.runs[task], b"a\n")
+            async with reading(client, "follow=true") as reader:
+                assert await reader.next() == "a"
+                restarted(api, task, 1)
+                await asyncio.sleep(0.1)
+                api.inside.write(api.inside.runs[task], b"b\n")
+                assert await reader.next() == "b"
+                restarted(api, task, 2)
+                assert await reader.next() == ("restarted", "TASK_RUNNING")
+
+    run(scenario)
+
+
 def test_launches_to_come_are_followed_too() -> None:
     """Another incarnation of the same instance, told from its beginning."""
 

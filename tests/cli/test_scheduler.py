@@ -470,3 +470,23 @@ def test_a_framework_that_mesos_refuses_ends_the_process_with_an_error() -> None
         assert any("Framework has been removed" in line for line in process.seen), process.seen
         assert json.loads(got[0])["type"] == "SUBSCRIBE"
         assert len(got) == 1, "it went on to ask"
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("--allow-inside", "logs,everything"), "the names are copy, exec, files, logs, usage"),
+        (
+            ("--mesos-agent-authentication-secret-file", "SECRET"),
+            "a secret needs its principal: --mesos-agent-authentication-principal",
+        ),
+    ],
+)
+def test_what_may_be_done_inside_containers_is_checked(
+    run: Run, tmp_path: Path, words: tuple[str, ...], error: str
+) -> None:
+    (tmp_path / "SECRET").write_text("s")
+    given = [str(tmp_path / word) if word == "SECRET" else word for word in words]
+    outcome = run("scheduler", "--master", "127.0.0.1:1", "--store", "memory:", *given)
+    assert outcome.code == 2
+    assert error in " ".join(outcome.err.replace("│", " ").split())

@@ -4,16 +4,11 @@ One pod of two instances serves all tests that do not hurt it.
 """
 
 import contextlib
-import fcntl
 import os
 import pty
-import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +16,7 @@ import pytest
 
 from tests.cluster.support import PODEXEC, Json, Scheduler, container, environment_without_podexec, wait_for
 from tests.conftest import Schedulers
+from tests.terminal import Terminal, set_size
 
 DEADLINE = 60.0
 POD: Json = {
@@ -155,32 +151,6 @@ def test_a_shell_runs_in_a_window_that_resizes(looked_at: Scheduler) -> None:
             os.kill(process, signal.SIGKILL)
             os.waitpid(process, 0)
         os.close(terminal)
-
-
-class Terminal:
-    """The outer end of a pseudo-terminal."""
-
-    def __init__(self, terminal: int) -> None:
-        self._terminal = terminal
-        self.shown = ""
-
-    def types(self, keys: str, until: str) -> None:
-        """Type, and read until this is shown."""
-        before = len(self.shown)
-        os.write(self._terminal, keys.encode())
-        deadline = time.monotonic() + DEADLINE
-        while until not in self.shown[before:].replace("\r", ""):
-            assert time.monotonic() < deadline, f"{until!r} is not shown: {self.shown!r}"
-            if select.select([self._terminal], [], [], 0.5)[0]:
-                try:
-                    self.shown += os.read(self._terminal, 65536).decode()
-                except OSError:
-                    raise AssertionError(f"{until!r} is not shown, and the command ended: {self.shown!r}") from None
-
-
-def set_size(terminal: int, rows: int, columns: int) -> None:
-    """As when a window is pulled larger."""
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
 def test_top_shows_a_busy_container(looked_at: Scheduler) -> None:

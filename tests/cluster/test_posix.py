@@ -9,7 +9,7 @@ import pytest
 
 from localmesos import Cluster
 from tests.cluster.framework import Framework, task
-from tests.cluster.support import Scheduler, container
+from tests.cluster.support import Json, Scheduler, container
 from tests.cluster.volumes import kill, lines, only, pod, relaunched, remove, task_of, volume_of
 
 
@@ -42,6 +42,24 @@ def test_a_pod_with_a_shared_volume_runs(posix_scheduler: Scheduler) -> None:
         }
     )
     posix_scheduler.output(status, "reader", "text")
+
+
+def test_what_containers_use_their_executor_tells(posix_scheduler: Scheduler) -> None:
+    """This agent measures whole pods only."""
+    posix_scheduler.run(
+        {"id": "/using", "containers": [container("busy", "while :; do :; done"), container("idle", "exec sleep 100")]}
+    )
+
+    def used() -> dict[str, Json] | None:
+        answer = httpx2.get(f"{posix_scheduler.client.url}/v2/pods/using::usage", timeout=10)
+        [instance] = answer.raise_for_status().json()
+        told = {each["name"]: each["used"] for each in instance["containers"]}
+        return told if told["busy"].get("cpuSeconds", 0) > 0.1 else None
+
+    told = posix_scheduler.wait("CPU time of the busy container", used)
+    assert told["idle"]["cpuSeconds"] < told["busy"]["cpuSeconds"]
+    assert [told[name]["processes"] for name in ("busy", "idle")] == [1, 1]
+    assert told["idle"]["memoryBytes"] > 0
 
 
 def test_a_persistent_volume_is_kept(posix_scheduler: Scheduler) -> None:

@@ -298,6 +298,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         return None
 
+    def message(self, message: Json) -> None:
+        self.answer(202)
+
     def update(self, update: Json) -> None:
         fake = self.fake
         with fake.changed:

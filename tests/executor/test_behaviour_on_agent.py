@@ -224,6 +224,7 @@ def test_a_command_before_the_end_that_cannot_be_run_does_not_hold_up_the_end(
     agent.kill("web")
     agent.wait_state("web", S, R, K, KILLED)
     assert agent.container("web").signals == [SIGTERM]
+    executor.wait_exit()
     assert "no sessions today" in executor.log
 
 

@@ -245,12 +245,16 @@ def test_the_log_level_comes_with_the_executors_data(agent: FakeAgent, start: St
     agent.wait_subscribed()
     agent.launch_group(task("web"))
     agent.wait_state("web", S, R)
-    assert "TASK_RUNNING" not in executor.log
+    agent.exit("web", 0)
+    executor.wait_exit()
+    assert executor.log == ""
 
 
 def test_every_line_about_a_container_names_pod_task_and_container(agent: FakeAgent, executor: Executor) -> None:
     agent.launch_group(task("web"))
     agent.wait_state("web", S, R)
+    agent.exit("web", 0)
+    executor.wait_exit()
     lines = [line for line in executor.log.splitlines() if "TASK_RUNNING" in line]
     assert [
         f"pod=pod task=pod.web container={agent.container('web').id}" in " ".join(sorted_ids(x)) for x in lines

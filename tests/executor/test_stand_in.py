@@ -67,6 +67,9 @@ def test_secrets_that_are_in_the_task_reach_the_agent(agent: FakeAgent, executor
     call = agent.container("web").call
     assert call["command"]["environment"]["variables"][0] == variable
     assert call["container"]["volumes"] == [file]
+    agent.exit("web", 0)
+    executor.wait_exit()
+    assert "state=TASK_RUNNING" in executor.log
     assert "hush" not in executor.log
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_master import Answer, Call, FakeMaster, masters, record, status
+from fake_master import Answer, Call, FakeMaster, Heard, masters, record, status
 from running import connected, connecting
 from structlog.testing import capture_logs
 
@@ -441,6 +441,25 @@ def test_an_event_that_is_not_understood_is_logged_and_the_next_one_heard(master
         assert isinstance(update, StatusUpdated)
         assert update.task_id == "old"
     assert any("TASK_DANCING" in str(line.get("error")) for line in logs)
+
+
+def test_executors_are_told_and_heard(master: FakeMaster) -> None:
+    heard: Heard[str] = Heard()
+    with connected(master, messages=heard.add) as framework:
+        framework.driver.tell_executor("agent-1", "executor-1", "cXVlc3Rpb24=")
+        (call,) = master.calls.wait_for_count(1, "a message")
+        assert call.body == {
+            "type": "MESSAGE",
+            "framework_id": {"value": "framework-1"},
+            "message": {
+                "agent_id": {"value": "agent-1"},
+                "executor_id": {"value": "executor-1"},
+                "data": "cXVlc3Rpb24=",
+            },
+        }
+        ids = {"agent_id": {"value": "agent-1"}, "executor_id": {"value": "executor-1"}}
+        master.send({"type": "MESSAGE", "message": {**ids, "data": "YW5zd2Vy"}})
+        assert heard.wait_for_count(1, "an answer") == ["YW5zd2Vy"]
 
 
 def test_no_event_whatever_it_lacks_ends_the_driver(master: FakeMaster) -> None:

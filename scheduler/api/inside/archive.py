@@ -3,9 +3,9 @@
 Agents have no way to write files, and know nothing of the mounts inside; so a ``tar`` of the container's own does it.
 """
 
-import asyncio
 import posixpath
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from scheduler.api.errors import ApiError
 from scheduler.api.inside import queries
 from scheduler.api.inside.guard import Guard, Permission, StoppingError
+from scheduler.api.inside.joined import joined
 from scheduler.api.inside.streams import TAR, begun
 from scheduler.api.inside.targets import running_target
 from scheduler.api.pods import present_pod
@@ -20,6 +21,7 @@ from scheduler.core.world import World
 from scheduler.shell.inside import Inside, Run, Session
 
 _KEPT_OF_ERRORS = 2000  # bytes
+_HELD = 64 * 1024
 _NO_SUCH_PROGRAM = 127
 
 
@@ -43,7 +45,8 @@ class Archive:
         path = _path(request)
         run = await self._run(pod_id, request, path, "out of")
         where, name = posixpath.split(path.rstrip("/") or "/")
-        return await begun(self._packed(run, where or ".", name or "."), TAR)
+        # Of a name like an option tar would make one.
+        return await begun(self._packed(run, where or ".", f"./{name}"), TAR)
 
     async def write(self, pod_id: str, request: Request) -> Response:
         """Unpack the body in a directory of the container."""
@@ -68,28 +71,22 @@ class Archive:
         with self._guard.place():
             async with self._inside.session(run, ("tar", "-c", "-f", "-", "-C", where, name), None, "") as session:
                 await session.end_input()
-                held = b""  # so that a failure with little output can still become another answer
-                async for chunk in self._guard.guarded(_output(session, errors)):
-                    if held:
-                        yield held
-                    held = chunk
+                held = bytearray()  # so that a failure with little output can still become another answer
+                async with aclosing(self._guard.guarded(_output(session, errors))) as chunks:
+                    async for chunk in chunks:
+                        held += chunk
+                        if len(held) >= _HELD:
+                            yield bytes(held)
+                            held.clear()
                 _require_success(await session.exit_code(), errors)
-                yield held
+                yield bytes(held)
 
     async def _unpack(self, run: Run, path: str, request: Request) -> None:
         errors = bytearray()
         command = ("tar", "-x", "-o", "-f", "-", "-C", path)
         async with self._inside.session(run, command, None, "") as session:
-            feeding = asyncio.create_task(_feed(session, request))
-            try:
-                async for _ in _output(session, errors):
-                    pass
-                code = await session.exit_code()
-                if code == 0:
-                    await feeding
-                _require_success(code, errors)
-            finally:
-                feeding.cancel()
+            await joined(_drained(session, errors), _feed(session, request))
+            _require_success(await session.exit_code(), errors)
 
 
 def _path(request: Request) -> str:
@@ -108,7 +105,12 @@ async def _feed(session: Session, request: Request) -> None:
     await session.end_input()
 
 
-async def _output(session: Session, errors: bytearray) -> AsyncIterator[bytes]:
+async def _drained(session: Session, errors: bytearray) -> None:
+    async for _ in _output(session, errors):
+        pass
+
+
+async def _output(session: Session, errors: bytearray) -> AsyncGenerator[bytes]:
     """What the command writes to its standard output; of the other, a bounded part is kept."""
     async for output in session.output():
         if not output.is_error:

@@ -19,6 +19,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from scheduler.api.errors import ApiError, json_response
 from scheduler.api.inside import queries
 from scheduler.api.inside.guard import Guard, Permission, StoppingError
+from scheduler.api.inside.joined import joined
 from scheduler.api.inside.targets import Target, running_target, stand
 from scheduler.api.pods import present_pod
 from scheduler.core.world import World
@@ -27,10 +28,8 @@ from scheduler.model.records import Pod
 from scheduler.shell.inside import Inside, InsideError, Run, Session, Size
 
 _FIRST_MESSAGE = 10.0
-_LAST_OUTPUT = 2.0  # seconds: input that fails may only be late to learn that the command ended
 _LARGEST_SIDE = 65535
 _OUTPUT, _ERROR = b"\x01", b"\x02"
-_REFUSED = 1008
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class Execution:
                 await socket.send_denial_response(json_response(error.body, error.status))
                 return
             await socket.accept()
-            with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it has left, and hears nothing more
+            with contextlib.suppress(WebSocketDisconnect):  # it has left, and hears nothing more
                 await self._serve(socket, pod, target)
 
     async def _serve(self, socket: WebSocket, pod: Pod, target: Target) -> None:
@@ -102,7 +101,7 @@ class Execution:
         run = await self._inside.run_of(target.task_id)
         async with self._inside.session(run, order.command, order.size, order.term) as session:
             await _tell(socket, {"started": _whereabouts(target, run)})
-            await _both_ways(socket, session)
+            await joined(_output(socket, session), _input(socket, session))
             return {"exit": await session.exit_code()}
 
     def _explained(self, target: Target, error: InsideError) -> str:
@@ -145,21 +144,6 @@ def _whereabouts(target: Target, run: Run) -> Json:
     return {"instance": target.instance_id, "container": target.container, "agent": run.agent}
 
 
-async def _both_ways(socket: WebSocket, session: Session) -> None:
-    """Carry output and input until there is no more output, or the client leaves."""
-    output = asyncio.create_task(_output(socket, session))
-    given = asyncio.create_task(_input(socket, session))
-    try:
-        await asyncio.wait((output, given), return_when=asyncio.FIRST_COMPLETED)
-        if not output.done() and not isinstance(given.exception(), WebSocketDisconnect):
-            await asyncio.wait((output,), timeout=_LAST_OUTPUT)
-        await (output if output.done() else given)
-    finally:
-        for task in (output, given):
-            task.cancel()
-        await asyncio.gather(output, given, return_exceptions=True)
-
-
 async def _output(socket: WebSocket, session: Session) -> None:
     async for output in session.output():
         await socket.send_bytes((_ERROR if output.is_error else _OUTPUT) + output.data)
@@ -182,11 +166,12 @@ async def _controlled(session: Session, message: str) -> None:
     try:
         told = orjson.loads(message)
         size = _size(told["resize"]) if "resize" in told else None
-    except (KeyError, TypeError, ValueError):
+        is_end = told.get("end") is True
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise ApiError(400, {"message": f"A message is not understood: {message[:200]}"}) from None
     if size is not None:
         await session.resize(size)
-    elif told.get("end"):
+    elif is_end:
         await session.end_input()
 
 

@@ -81,32 +81,32 @@ class Output:
             yield self._lines(stream, lines)
 
     async def _follow(self) -> AsyncIterator[bytes]:
-        lines = self._wanted.lines
-        while True:
-            run = await self._begun()
-            if run is None:
-                break
-            restarts = stand(self._world, self._target).restarts
-            files = _Files(self._inside, run, self._wanted.streams, lines)
+        restarts, run = await self._begun()
+        files = None if run is None else _Files(self._inside, run, self._wanted.streams, self._wanted.lines)
+        while files is not None:
             async for stream, text in self._while_running(files, restarts):
                 yield self._lines(stream, text)
             if stand(self._world, self._target).over:
                 break
-            yield self._event("restarted", stand(self._world, self._target).how)
-            lines = None
+            restarts, present = await self._begun()
+            if present is None:
+                break
+            if present != run:  # else it was started again before it was looked for
+                yield self._event("restarted", stand(self._world, self._target).how)
+                run, files = present, _Files(self._inside, present, self._wanted.streams, None)
         yield self._event("ended", stand(self._world, self._target).how)
 
-    async def _begun(self) -> Run | None:
-        """The present run, once there is one; None: there will be none."""
+    async def _begun(self) -> tuple[int, Run | None]:
+        """The present run, once there is one, after at least so many restarts; None: there will be none."""
         while True:
-            over = stand(self._world, self._target).over
+            now = stand(self._world, self._target)
             try:
-                return await self._inside.run_of(self._target.task_id)
+                return now.restarts, await self._inside.run_of(self._target.task_id)
             except InsideError as error:
                 if error.why is not Why.ABSENT:
                     raise
-                if over:
-                    return None
+                if now.over:
+                    return now.restarts, None
             await asyncio.sleep(QUICK)
 
     async def _while_running(self, files: "_Files", restarts: int) -> AsyncIterator[tuple[str, list[str]]]:

@@ -5,7 +5,7 @@ What is open at a time is bounded too; and all of it ends when the scheduler sto
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Iterator
 from enum import StrEnum
 from typing import TypeVar
 
@@ -91,14 +91,15 @@ class Guard:
                 wanted.cancel()
                 await asyncio.wait((wanted,))
 
-    async def guarded(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The chunks, until the scheduler stops: then StoppingError."""
-        while True:
-            try:
-                chunk = await self.unless_stopping(anext(chunks))
-            except StopAsyncIteration:
-                return
-            yield chunk
+    async def guarded(self, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        """The chunks, until the scheduler stops: then StoppingError. With this the chunks' generator is closed."""
+        async with contextlib.aclosing(chunks):
+            while True:
+                try:
+                    chunk = await self.unless_stopping(anext(chunks))
+                except StopAsyncIteration:
+                    return
+                yield chunk
 
     def stop(self) -> None:
         """End whatever is open."""

@@ -6,9 +6,11 @@ One JSON object a line. ``instance`` and ``container`` say whose it is; ``stream
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 
 import orjson
+import structlog
 from fastapi import APIRouter, Request, Response
 
 from scheduler.api.errors import ApiError
@@ -28,6 +30,7 @@ MOST_CONTAINERS = 64
 _LOOK_FOR_NEW = 0.5
 _MOST_LINES = 1_000_000_000
 _AHEAD = 16  # chunks that wait for the client
+_log = structlog.get_logger("scheduler.api")
 
 
 class Logs:
@@ -68,10 +71,15 @@ async def _guarded(guard: Guard, merged: "_Merged") -> AsyncGenerator[bytes]:
     try:
         with guard.place():
             yield b"\n"  # the client sees at once that it is connected
-            async for chunk in guard.guarded(merged.chunks()):
-                yield chunk
+            async with aclosing(guard.guarded(merged.chunks())) as chunks:
+                async for chunk in chunks:
+                    yield chunk
     except StoppingError:
-        yield orjson.dumps({"event": "failed", "message": "the scheduler stops"}, option=orjson.OPT_APPEND_NEWLINE)
+        yield _failed("the scheduler stops")
+
+
+def _failed(message: str) -> bytes:
+    return orjson.dumps({"event": "failed", "message": message}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 class _Merged:
@@ -102,12 +110,12 @@ class _Merged:
         self._chosen = chosen
         self._previous = previous
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         """What comes, and empty lines where nothing does."""
+        silent_until, look_at = _now() + KEEP_ALIVE, _now()
         try:
             for target in self._chosen:
                 self._read(target, self._wanted)
-            silent_until = _now() + KEEP_ALIVE
             while not self._is_over():
                 chunk = await self._next()
                 if not chunk and _now() >= silent_until:
@@ -115,8 +123,9 @@ class _Merged:
                 if chunk:
                     yield chunk
                     silent_until = _now() + KEEP_ALIVE
-                if self._wanted.follow:
+                if self._wanted.follow and _now() >= look_at:
                     self._look_for_new()
+                    look_at = _now() + _LOOK_FOR_NEW
         finally:
             for task in self._reading.values():
                 task.cancel()
@@ -136,8 +145,13 @@ class _Merged:
         self._reading[target] = asyncio.create_task(self._pass_on(target, records))
 
     async def _pass_on(self, target: Target, records: AsyncIterator[bytes]) -> None:
-        async for chunk in records:
-            await self._ready.put(chunk)
+        try:
+            async for chunk in records:
+                await self._ready.put(chunk)
+        except Exception:  # a fault of ours; the others' output is none the worse for it
+            _log.exception("the output of a container cannot be followed", task_id=target.task_id)
+            message = f"{target.task_id}: the scheduler failed to read this; its log says why"
+            await self._ready.put(_failed(message))
         del self._reading[target]
         await self._ready.put(b"")
 

@@ -1,0 +1,314 @@
+"""`podexec pod logs`, `exec`, `top`, `cp` and `files` against an API whose agents are fakes."""
+
+import asyncio
+import io
+import os
+import pty
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import structlog
+from rich.console import Console
+
+from scheduler.api.inside.guard import Guard
+from scheduler.cli.errors import CommandError
+from scheduler.cli.inside.copying import Remote, place
+from scheduler.cli.inside.top import table
+from scheduler.shell.inside import InsideError, Size, Why
+from tests.api.fakes import FakeShell, app_over
+from tests.api.inside import FakeInside, FakeSession, definition, run_of
+from tests.cli.conftest import Run, serving
+from tests.terminal import Terminal, set_size
+
+DEADLINE = 60.0
+
+
+@dataclass
+class Stage:
+    """A pod of two containers, `one` and `two`, that runs."""
+
+    inside: FakeInside
+    url: str
+    tasks: list[str]
+    short: str
+
+
+@pytest.fixture
+def stage(shell: FakeShell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """It, and PODEXEC_URL set."""
+    inside = FakeInside()
+    guard = Guard()
+    with structlog.testing.capture_logs(), serving(app_over(shell, inside=inside, guard=guard)) as url:
+        monkeypatch.setenv("PODEXEC_URL", url)
+        assert httpx2.post(f"{url}/v2/pods", json=definition("one", "two"), trust_env=False).status_code == 201
+        shell.run_all()
+        tasks = sorted(shell.world.tasks)
+        inside.runs |= {task: run_of(task) for task in tasks}
+        yield Stage(inside, url, tasks, tasks[0].rpartition("instance-")[2][:8])
+        guard.stop()
+
+
+def podexec(*words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """A command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "scheduler.cli.main", *words],
+        input=given,
+        capture_output=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+
+
+# -------------------------------------------------------------------------------- logs
+
+
+def test_lines_are_printed_with_whose_they_are(stage: Stage, run: Run) -> None:
+    """Without a colour, for this is no terminal."""
+    for task in stage.tasks:
+        stage.inside.write(stage.inside.runs[task], b"1\n2\n")
+    stage.inside.write(stage.inside.runs[stage.tasks[0]], b"no\n", "stderr")
+    outcome = run("pod", "logs", "web", "--tail", "1")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert sorted(outcome.out.splitlines()) == [
+        f"{stage.short} one | 2",
+        f"{stage.short} one | no",
+        f"{stage.short} two | 2",
+    ]
+    outcome = run("pod", "logs", "web", "-c", "one", "--stream", "stdout", "--plain")
+    assert outcome.out == "1\n2\n"
+    outcome = run("pod", "logs", "web", "-c", "two", "--json")
+    assert outcome.out.splitlines()[0].startswith('{"instance": "web.instance-')
+
+
+@pytest.mark.parametrize("form", ["--plain", "--json"])
+def test_what_could_not_be_read_is_told_and_is_the_exit_code(stage: Stage, run: Run, form: str) -> None:
+    stage.inside.runs[stage.tasks[0]] = InsideError(Why.AWAY, "the agent went away")
+    stage.inside.write(stage.inside.runs[stage.tasks[1]], b"still\n")
+    outcome = run("pod", "logs", "web", form)
+    assert outcome.code == 1
+    assert "still" in outcome.out
+    assert "the agent went away" in outcome.out + outcome.err
+
+
+def test_refusals_are_errors(stage: Stage, run: Run) -> None:
+    outcome = run("pod", "logs", "web", "-c", "none")
+    assert (outcome.code, "has no container 'none'" in outcome.err) == (1, True)
+    outcome = run("pod", "exec", "web", "--", "true")
+    assert (outcome.code, "has containers one, two: name one of them" in outcome.err) == (1, True)
+    outcome = run("pod", "exec", "web", "-c", "one", "--url", "http://127.0.0.1:1", "--", "true")
+    assert (outcome.code, "no scheduler answers at http://127.0.0.1:1" in outcome.err) == (1, True)
+
+
+# -------------------------------------------------------------------------------- exec
+
+
+async def turned_around(session: FakeSession) -> None:
+    """Writes its input in capitals, and ends with 7."""
+    while (data := await session.input.get()) is not None:
+        session.writes(data.upper())
+    session.writes(b"told", is_error=True)
+    session.ends(7)
+
+
+def test_a_command_has_this_input_and_output(stage: Stage) -> None:
+    stage.inside.program = turned_around
+    outcome = podexec("pod", "exec", "-i", "web", "-c", "one", "--", "sh", "-c", "x", given=b"a" * 200_000)
+    assert (outcome.returncode, outcome.stdout, outcome.stderr) == (7, b"A" * 200_000, b"told")
+    assert stage.inside.sessions[0].command == ("sh", "-c", "x")
+    outcome = podexec("pod", "exec", "web", "-c", "one", "--", "sh", given=b"not for it")
+    assert (outcome.returncode, outcome.stdout) == (7, b"")
+
+
+def test_a_command_that_ended_with_its_container_is_an_error(stage: Stage) -> None:
+    async def taken_along(session: FakeSession) -> None:
+        session.writes(b"some")
+        session.ends(InsideError(Why.ABSENT, "the container ended"))
+
+    stage.inside.program = taken_along
+    outcome = podexec("pod", "exec", "web", "-c", "one", "--", "sh")
+    assert (outcome.returncode, outcome.stdout, outcome.stderr) == (1, b"some", b"podexec: the container ended\n")
+
+
+def test_a_terminal_is_joined_to_the_command(stage: Stage) -> None:
+    """Its size and kind, and every change of the size; keys as they are typed; and it is as before afterwards."""
+
+    async def tells_its_size(session: FakeSession) -> None:
+        seen = 0
+        while (data := await session.input.get()) is not None:
+            if data == b"q":
+                session.ends(3)
+            while seen == len(session.sizes):
+                if data != b"s":
+                    break
+                await _moment()
+            seen = len(session.sizes)
+            session.writes(f"{data!r} {session.sizes[-1]} {session.term}|".encode())
+
+    stage.inside.program = tells_its_size
+    words = [sys.executable, "-m", "scheduler.cli.main", "pod", "exec", "-it", "web", "-c", "one", "--", "sh"]
+    process, outer = pty.fork()
+    if process == 0:
+        os.execve(words[0], words, os.environ | {"TERM": "vt220"})
+    try:
+        set_size(outer, 31, 91)
+        terminal = Terminal(outer)
+        terminal.types("a\n", until="vt220|")
+        assert f"{Size(31, 91)} vt220" in terminal.shown
+        set_size(outer, 41, 141)
+        terminal.types("s", until=str(Size(41, 141)))
+        terminal.types("\x03", until=r"b'\x03'")  # Ctrl-C is the command's
+        os.write(outer, b"q")
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 3
+    finally:
+        os.close(outer)
+
+
+async def _moment() -> None:
+    await asyncio.sleep(0.01)
+
+
+def test_a_terminal_needs_a_terminal(stage: Stage) -> None:
+    outcome = podexec("pod", "exec", "-it", "web", "-c", "one", "--", "sh")
+    assert (outcome.returncode, b"-t needs a terminal" in outcome.stderr) == (2, True)
+
+
+# --------------------------------------------------------------------------------- top
+
+
+def test_use_is_what_was_used_between_two_measurements() -> None:
+    """What nobody measures is a dash; over a restart nothing can be said."""
+
+    def measured(cpu_seconds: float, at: float) -> list[Any]:
+        used = {"takenAt": at, "cpuSeconds": cpu_seconds, "memoryBytes": 16 * 1024 * 1024, "processes": 2}
+        return [
+            {
+                "instance": "web.instance-0123456789",
+                "total": {"takenAt": at, "cpuSeconds": 2 * cpu_seconds, "cpusLimit": 1.0},
+                "containers": [
+                    {"name": "one", "used": used, "requested": {"cpus": 0.5, "mem": 32}},
+                    {"name": "two", "used": {}, "requested": {"cpus": 0.1, "mem": 32}},
+                ],
+            },
+            {"instance": "web.instance-9876543210", "containers": [], "message": "the agent does not answer"},
+        ]
+
+    assert _rows(table(measured(10.0, 100.0), measured(10.5, 102.0))) == [
+        ["01234567", "(pod)", "0.50", "1", "50%", "-", "-", "-", "-"],
+        ["01234567", "one", "0.25", "0.5", "50%", "16.0", "32", "50%", "2"],
+        ["01234567", "two", "-", "0.1", "-", "-", "32", "-", "-"],
+        ["98765432", "the", "agent", "does", "not", "answer"],
+    ]
+    assert _rows(table(measured(10.0, 100.0), measured(1.0, 102.0)))[1][2:5] == ["-", "0.5", "-"]
+
+
+def _rows(shown: Any) -> list[list[str]]:
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(shown)
+    return [line.split() for line in console.export_text().splitlines()[2:]]
+
+
+# -------------------------------------------------------------------------- cp and files
+
+
+def real_tar(folder: Path) -> Any:
+    """The tar of the container: that of this machine, in a folder."""
+
+    async def tar(session: FakeSession) -> None:
+        given = bytearray()
+        while (data := await session.input.get()) is not None:
+            given += data
+        done = subprocess.run(session.command, cwd=folder, input=bytes(given), capture_output=True, check=False)
+        for start in range(0, len(done.stdout), 10_000):
+            session.writes(done.stdout[start : start + 10_000])
+        session.writes(done.stderr, is_error=True)
+        session.ends(done.returncode)
+
+    return tar
+
+
+def test_directories_and_files_are_copied_both_ways(stage: Stage, run: Run, tmp_path: Path) -> None:
+    inner, outer = tmp_path / "inner", tmp_path / "outer"
+    (outer / "tree" / "deep").mkdir(parents=True)
+    (outer / "tree" / "deep" / "file").write_bytes(os.urandom(100_000))
+    (outer / "tree" / "link").symlink_to("deep/file")
+    (inner / "there").mkdir(parents=True)
+    stage.inside.program = real_tar(inner)
+    assert run("pod", "cp", "-c", "one", str(outer / "tree"), "web:there/").code == 0
+    assert run("pod", "cp", "-c", "one", str(outer / "tree" / "deep" / "file"), "/web:renamed").code == 0
+    content = (outer / "tree" / "deep" / "file").read_bytes()
+    assert (inner / "there" / "tree" / "deep" / "file").read_bytes() == content
+    assert (inner / "renamed").read_bytes() == content
+    (inner / "there" / "tree" / "deep" / "hard").hardlink_to(inner / "there" / "tree" / "deep" / "file")
+
+    assert run("pod", "cp", "-c", "one", "web:there/tree", str(outer / "back")).code == 0
+    assert (outer / "back" / "deep" / "hard").read_bytes() == content
+    assert (outer / "back" / "link").readlink() == Path("deep/file")
+    assert run("pod", "cp", "-c", "one", f"web:{inner}/renamed", str(outer)).code == 0
+    assert (outer / "renamed").read_bytes() == content
+
+
+def test_what_cannot_be_copied_is_told(stage: Stage, run: Run, tmp_path: Path) -> None:
+    stage.inside.program = real_tar(tmp_path)
+    for words, error in (
+        (("web:none", str(tmp_path)), "tar in the container failed"),
+        ((str(tmp_path / "none"), "web:x"), "there is no"),
+        (("web:x", "web:y"), "one of the two places must be ID:PATH"),
+        (("x", "y"), "one of the two places must be ID:PATH"),
+        (("web:", str(tmp_path)), "names no path"),
+    ):
+        outcome = run("pod", "cp", "-c", "one", *words)
+        assert outcome.code in (1, 2)
+        assert error in outcome.err
+
+
+def test_nothing_is_written_outside_of_the_place(stage: Stage, run: Run, tmp_path: Path) -> None:
+    """Whatever a container calls its files."""
+    evil = tmp_path / "evil.tar"
+    with tarfile.open(evil, "w") as archive:
+        archive.addfile(tarfile.TarInfo("x/../../escaped"))
+
+    async def sends(session: FakeSession) -> None:
+        session.writes(evil.read_bytes())
+        session.ends()
+
+    stage.inside.program = sends
+    (tmp_path / "place").mkdir()
+    outcome = run("pod", "cp", "-c", "one", "web:x", str(tmp_path / "place"))
+    assert (outcome.code, list(tmp_path.rglob("escaped*"))) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("web:/etc/x", Remote("web", "/etc/x")),
+        ("/group/web:x:y", Remote("/group/web", "x:y")),
+        ("./web:x", Path("web:x")),
+        ("plain", Path("plain")),
+        ("Not An Id:x", Path("Not An Id:x")),
+        ("/:x", Path("/:x")),
+    ],
+)
+def test_places(text: str, expected: Remote | Path) -> None:
+    assert place(text) == expected
+
+
+def test_a_place_without_a_path_is_none() -> None:
+    with pytest.raises(CommandError, match="names no path"):
+        place("web:")
+
+
+def test_a_sandbox_is_listed_and_its_files_printed(stage: Stage) -> None:
+    stage.inside.files[f"/sandbox/{stage.tasks[0]}/deep/file"] = b"\x00\xff" * 50_000
+    outcome = podexec("pod", "files", "web", "deep", "-c", "one")
+    assert outcome.stdout.split() == b"-rw-r--r-- u:g 100000 1970-01-01T00:00:01.500Z file".split()
+    outcome = podexec("pod", "files", "web", "deep/file", "--read", "-c", "one")
+    assert outcome.stdout == b"\x00\xff" * 50_000
+    outcome = podexec("pod", "files", "web", "--read", "-c", "one")
+    assert (outcome.returncode, b"needs the PATH" in outcome.stderr) == (2, True)

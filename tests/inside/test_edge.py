@@ -1,0 +1,402 @@
+"""The edge that looks inside, against a fake master and agent."""
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podexec.wire import UsageAnswer, UsageQuestion, Use
+from scheduler.inside import Edge, executors, http, sessions
+from scheduler.inside.executors import Executors
+from scheduler.inside.master import Leader
+from scheduler.mesos.credentials import Credentials
+from scheduler.shell.inside import FileInfo, InsideError, Output, Run, Session, Size, Usage, Why
+from tests.inside.fake_mesos import AGENT, CONTAINER, DEADLINE, FRAMEWORK, FakeMesos, container_id, fake_mesos, framed
+from tests.inside.fake_mesos import status as told_by
+from tests.inside.fake_mesos import task as task_with
+
+SANDBOX = f"/frameworks/{FRAMEWORK}/executors/E-1/runs/latest/containers/web-1"
+
+
+def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a test that is a coroutine."""
+    asyncio.run(scenario())
+
+
+@contextlib.asynccontextmanager
+async def edge_to(
+    mesos: FakeMesos,
+    leader: Leader | None = None,
+    credentials: Credentials | None = None,
+    agent_credentials: Credentials | None = None,
+    executors_: Executors | None = None,
+) -> AsyncIterator[Edge]:
+    """The edge, by default with nothing to prove and executors that say nothing."""
+    found = leader or Leader(f"127.0.0.1:{mesos.port}", FRAMEWORK)
+    edge = Edge(
+        lambda: found,
+        credentials or Credentials(),
+        agent_credentials or Credentials(),
+        None,
+        executors_ or Executors(lambda *_: None),
+    )
+    try:
+        yield edge
+    finally:
+        await edge.close()
+
+
+@contextlib.asynccontextmanager
+async def inside() -> AsyncIterator[tuple[FakeMesos, Edge]]:
+    """Both."""
+    async with fake_mesos() as mesos, edge_to(mesos) as edge:
+        yield mesos, edge
+
+
+@contextlib.contextmanager
+def refusing(why: Why, *words: str) -> Any:
+    """What is done here is refused in these words."""
+    with pytest.raises(InsideError) as error:
+        yield
+    assert error.value.why is why
+    for word in words:
+        assert word in str(error.value)
+
+
+# -------------------------------------------------------------------------- where it is
+
+
+def test_the_master_says_where_a_task_runs() -> None:
+    """The last status counts that names a container inside another; agents' own name the executor's."""
+
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            mesos.tasks["T-1"] = task_with(
+                told_by(container_id("older", "root")), told_by(CONTAINER), told_by(container_id("root")), told_by(None)
+            )
+            url = f"http://127.0.0.1:{mesos.port}/slave(1)/api/v1"
+            expected = Run("host-1", AGENT, url, "E-1", CONTAINER, SANDBOX, False)
+            assert await edge.run_of("T-1") == expected
+            mesos.tasks["T-1"] |= {"state": "TASK_KILLED"}
+            assert (await edge.run_of("T-1")).ended
+
+    run(scenario)
+
+
+def test_the_run_before_is_known_by_the_number_of_restarts() -> None:
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            assert edge.run_before(await edge.run_of("T-1"), 0) is None
+            mesos.tasks["T-1"] = task_with(told_by(container_id("web-ab-2", "root")))
+            found = edge.run_before(await edge.run_of("T-1"), 2)
+            assert found is not None
+            assert (found.container_id, found.sandbox[-8:]) == (container_id("web-ab-1", "root"), "web-ab-1")
+            assert edge.run_before(await edge.run_of("T-1"), 3) is None
+
+    run(scenario)
+
+
+def test_what_is_nowhere_is_told_as_such() -> None:
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            with refusing(Why.ABSENT, "no task T-2"):
+                await edge.run_of("T-2")
+            mesos.tasks["T-1"] = task_with(told_by(container_id("root")), state="TASK_STAGING")
+            with refusing(Why.ABSENT, "has not started", "TASK_STAGING"):
+                await edge.run_of("T-1")
+            mesos.tasks["T-1"] = task_with(told_by(CONTAINER))
+            mesos.agent_is_active = False
+            with refusing(Why.AWAY, "agent A-1 is not with the master"):
+                await edge.run_of("T-1")
+            mesos.refusals["/slaves"] = (403, "not you")
+            with refusing(Why.UNABLE, "refuses to tell /slaves: not you"):
+                await edge.run_of("T-1")
+            mesos.refusals["/tasks"] = (503, "not yet")
+            with refusing(Why.AWAY, "is not ready: not yet"):
+                await edge.run_of("T-1")
+            async with edge_to(mesos, Leader(None, FRAMEWORK)) as lost:
+                with refusing(Why.AWAY, "no Mesos master"):
+                    await lost.run_of("T-1")
+            async with edge_to(mesos, Leader("127.0.0.1:1", FRAMEWORK)) as lost:
+                with refusing(Why.AWAY, "the master 127.0.0.1:1 cannot be reached"):
+                    await lost.run_of("T-1")
+
+    run(scenario)
+
+
+def test_masters_and_agents_are_told_different_credentials(tmp_path: Path) -> None:
+    """Any machine may say that it is an agent."""
+    secret = tmp_path / "secret"
+    secret.write_text("s3")
+
+    async def scenario() -> None:
+        async with fake_mesos() as mesos:
+            own, agents = Credentials.basic("framework", secret), Credentials.basic("looker", secret)
+            async with edge_to(mesos, credentials=own, agent_credentials=agents) as edge:
+                mesos.files[f"{SANDBOX}/x"] = b""
+                await edge.read_file(await edge.run_of("T-1"), "x", 0, 1)
+            assert {path: _user(told) for path, told in mesos.authorizations.items()} == {
+                "/tasks": "framework",
+                "/slaves": "framework",
+                "READ_FILE": "looker",
+            }
+            async with edge_to(mesos) as edge:
+                await edge.read_file(await edge.run_of("T-1"), "x", 0, 1)
+            assert set(mesos.authorizations.values()) == {None}
+
+    run(scenario)
+
+
+def _user(header: str | None) -> str:
+    assert header is not None
+    return base64.b64decode(header.removeprefix("Basic ")).decode().partition(":")[0]
+
+
+# ------------------------------------------------------------------------------- files
+
+
+def test_files_are_listed_and_read() -> None:
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            mesos.files[f"{SANDBOX}/deep/file"] = b"0123456789"
+            found = await edge.run_of("T-1")
+            assert await edge.list_files(found, "deep") == [FileInfo("file", 0o100644, 10, 1.5, "u", "g")]
+            piece = await edge.read_file(found, "deep/file", 2, 3)
+            assert (piece.data, piece.size) == (b"234", 10)
+            with refusing(Why.ABSENT, "agent host-1 has no 'none'"):
+                await edge.read_file(found, "none", 0, 1)
+            with refusing(Why.ABSENT, "no 'none'"):
+                await edge.list_files(found, "none")
+            mesos.refusals["READ_FILE"] = (400, "Cannot read a directory")
+            with refusing(Why.UNABLE, "Cannot read a directory"):
+                await edge.read_file(found, "deep", 0, 1)
+            mesos.refusals["READ_FILE"] = (401, "who?")
+            with refusing(Why.UNABLE, "--mesos-agent-authentication-principal"):
+                await edge.read_file(found, "deep", 0, 1)
+
+    run(scenario)
+
+
+# --------------------------------------------------------------------------------- use
+
+
+def statistics(container: dict[str, Any], **measured: float) -> dict[str, Any]:
+    """A container as agents tell it."""
+    return {"container_status": {"container_id": container}, "resource_statistics": {"timestamp": 5.0} | measured}
+
+
+MEASURED = {
+    "cpus_user_time_secs": 1.0,
+    "cpus_system_time_secs": 0.5,
+    "cpus_limit": 0.2,
+    "mem_rss_bytes": 100,
+    "mem_limit_bytes": 200,
+    "processes": 3,
+}
+
+
+def test_use_is_that_of_the_pods_own_containers() -> None:
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            mesos.containers = [
+                statistics(container_id("root"), **MEASURED),
+                statistics(CONTAINER, **MEASURED),
+                statistics(container_id("exec-1", "web-1", "root"), **MEASURED),
+                statistics(container_id("other"), **MEASURED),
+                statistics(container_id("web-1", "other"), **MEASURED),
+            ]
+            used = Usage(5.0, 1.5, 0.2, 100, 200, 3)
+            assert await edge.usage(await edge.run_of("T-1")) == {"": used, "web-1": used}
+
+    run(scenario)
+
+
+def test_executors_are_asked_for_what_agents_do_not_measure() -> None:
+    """Limits are the agent's; who says something else than an answer, or late, is not listened to."""
+
+    async def scenario() -> None:
+        asked: list[tuple[str, str, int]] = []
+
+        def send(agent_id: str, executor_id: str, data: str) -> None:
+            number = UsageQuestion.decode(data).number
+            asked.append((agent_id, executor_id, number))
+            for message in (
+                "nonsense",
+                UsageAnswer(number + 7, 1.0, {}).encode(),
+                UsageAnswer(number, 6.0, {"web-1": Use(2.5, 77, 4)}).encode(),
+                UsageAnswer(number, 6.5, {}).encode(),
+            ):
+                several.heard(message)
+
+        several = Executors(send)
+        async with fake_mesos() as mesos, edge_to(mesos, executors_=several) as edge:
+            mesos.containers = [
+                statistics(container_id("root"), **MEASURED),
+                statistics(CONTAINER, mem_limit_bytes=200),
+            ]
+            used = await edge.usage(await edge.run_of("T-1"))
+        assert asked == [(AGENT, "E-1", 1)]
+        assert used["web-1"] == Usage(6.0, 2.5, None, 77, 200, 4)
+        assert used[""].memory_bytes == 100
+
+    run(scenario)
+
+
+def test_an_executor_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "_PATIENCE", 0.05)
+
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            mesos.containers = [statistics(CONTAINER)]
+            assert await edge.usage(await edge.run_of("T-1")) == {"web-1": Usage(5.0)}
+
+    run(scenario)
+
+
+# ---------------------------------------------------------------------------- commands
+
+
+async def output(session: Session) -> list[Output]:
+    """All of it."""
+    return [each async for each in session.output()]
+
+
+@pytest.mark.parametrize(("status", "code"), [(0, 0), (7 << 8, 7), (9, 137), (15, 143), (1001 << 8, 127), (0x8B, 139)])
+def test_a_command_is_run_and_its_end_told(status: int, code: int) -> None:
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            found = await edge.run_of("T-1")
+            async with edge.session(found, ("sh", "-c", "x"), None, "") as session:
+                there = await mesos.session()
+                launched = there.launch["container_id"]
+                assert launched["parent"] == CONTAINER
+                assert there.launch["command"] == {"shell": False, "value": "sh", "arguments": ["sh", "-c", "x"]}
+                assert "container" not in there.launch
+                there.writes(b"out")
+                there.output.put_nowait(framed({"type": "CONTROL", "control": {"type": "HEARTBEAT"}}))
+                there.writes(b"err", "STDERR")
+                mesos.ended[launched["value"]] = status
+                there.output.put_nowait(None)
+                assert await output(session) == [Output(False, b"out"), Output(True, b"err")]
+                assert await session.exit_code() == code
+        assert mesos.removed == [launched["value"]]
+
+    run(scenario)
+
+
+def test_input_the_size_of_the_terminal_and_signs_of_life_reach_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """First the size, which agents forget of the launch."""
+    monkeypatch.setattr(sessions, "_HEARTBEAT", 0.2)
+
+    async def scenario() -> None:
+        async with (
+            inside() as (mesos, edge),
+            edge.session(await edge.run_of("T-1"), ("sh",), Size(20, 80), "vt100") as session,
+        ):
+            there = await mesos.session()
+            window = {"rows": 20, "columns": 80}
+            assert there.launch["container"] == {"type": "MESOS", "tty_info": {"window_size": window}}
+            [variable] = there.launch["command"]["environment"]["variables"]
+            assert (variable["name"], variable["value"]) == ("TERM", "vt100")
+            async with asyncio.timeout(DEADLINE):
+                attach = await there.input.get()
+                assert attach == {"type": "CONTAINER_ID", "container_id": there.launch["container_id"]}
+                assert (await there.input.get())["process_io"]["control"]["tty_info"]["window_size"] == window
+                await session.write(b"a" * 100_000)
+                data = b"".join([_data(await there.input.get()), _data(await there.input.get())])
+                assert data == b"a" * 100_000
+                await session.end_input()
+                assert _data(await there.input.get()) == b"\x04"
+                assert (await there.input.get())["process_io"]["control"]["type"] == "HEARTBEAT"
+
+    run(scenario)
+
+
+def test_the_end_of_input_without_a_terminal_is_empty_data() -> None:
+    async def scenario() -> None:
+        async with inside() as (mesos, edge), edge.session(await edge.run_of("T-1"), ("cat",), None, "") as session:
+            there = await mesos.session()
+            await session.end_input()
+            async with asyncio.timeout(DEADLINE):
+                await there.input.get()
+                assert _data(await there.input.get()) == b""
+
+    run(scenario)
+
+
+def _data(message: dict[str, Any]) -> bytes:
+    return base64.b64decode(message["process_io"]["data"]["data"])
+
+
+def test_leaving_a_session_ends_and_removes_it() -> None:
+    async def scenario() -> None:
+        async with inside() as (mesos, edge), edge.session(await edge.run_of("T-1"), ("sh",), None, ""):
+            there = await mesos.session()
+        assert mesos.removed == [there.launch["container_id"]["value"]]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("status", [9, None])
+def test_a_command_that_was_killed_with_its_container_says_so(status: int | None) -> None:
+    async def scenario() -> None:
+        async with inside() as (mesos, edge), edge.session(await edge.run_of("T-1"), ("sh",), None, "") as session:
+            there = await mesos.session()
+            mesos.ended |= {there.launch["container_id"]["value"]: status, "web-1": 9}
+            there.output.put_nowait(None)
+            assert await output(session) == []
+            with refusing(Why.ABSENT, "the container ended on the agent host-1"):
+                await session.exit_code()
+
+    run(scenario)
+
+
+def test_a_command_that_is_refused_says_why() -> None:
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            found = await edge.run_of("T-1")
+            for code, words in ((400, ("does not start the command", "no such user")), (403, ("credentials",))):
+                mesos.refusals["LAUNCH_NESTED_CONTAINER_SESSION"] = (code, "no such user")
+                with refusing(Why.UNABLE, *words):
+                    async with edge.session(found, ("sh",), None, ""):
+                        pass
+
+    run(scenario)
+
+
+def test_an_agent_that_sends_nonsense_is_left() -> None:
+    async def scenario() -> None:
+        async with inside() as (mesos, edge), edge.session(await edge.run_of("T-1"), ("sh",), None, "") as session:
+            (await mesos.session()).output.put_nowait(b"no record\n")
+            with refusing(Why.AWAY, "sends what is no session"):
+                await output(session)
+
+    run(scenario)
+
+
+def test_an_agent_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_SILENCE", 0.1)
+
+    async def scenario() -> None:
+        async with inside() as (_, edge), edge.session(await edge.run_of("T-1"), ("sh",), None, "") as session:
+            with refusing(Why.AWAY, "the agent host-1 does not answer"):
+                await output(session)
+
+    run(scenario)
+
+
+def test_input_that_is_refused_is_told_to_who_writes() -> None:
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            mesos.refusals["ATTACH_CONTAINER_INPUT"] = (403, "not yours")
+            async with edge.session(await edge.run_of("T-1"), ("sh",), None, "") as session:
+                with refusing(Why.UNABLE, "takes no input", "not yours"):
+                    async with asyncio.timeout(DEADLINE):
+                        while True:
+                            await session.write(b"x" * 100_000)
+
+    run(scenario)
