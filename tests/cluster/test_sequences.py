@@ -28,11 +28,11 @@ def pod(pod_id: str, *containers: Json, instances: int = 1, **more: Any) -> Json
     return {"id": pod_id, "containers": [*containers] or [container("main", STAY)], "scaling": scaling} | more
 
 
-def server(name: str, prepare: str, port: str = "$ENDPOINT_WEB", **more: Any) -> Json:
-    """A container that serves its folder www, once it is prepared; it counts as ready when it answers."""
+def server(name: str, prepare: str, **more: Any) -> Json:
+    """A container that serves its folder www at its endpoint, once it is prepared; it is ready when it answers."""
     endpoints = [{"name": name, "hostPort": 0, **more.pop("endpoint", {})}]
     check = {"http": {"endpoint": name, "path": "/index.html"}, **OFTEN, "maxConsecutiveFailures": 1}
-    shell = f"mkdir www; {prepare}; exec busybox httpd -f -p {port} -h www"
+    shell = f"mkdir www; {prepare}; exec busybox httpd -f -p $ENDPOINT_{name.upper()} -h www"
     return container(name, shell, endpoints=endpoints, healthCheck=check, **more)
 
 
@@ -199,9 +199,9 @@ def test_7_an_unhealthy_container_has_its_instance_started_anew(user: User) -> N
 def test_8_containers_share_an_address_of_a_container_network_and_its_ports_are_mapped(user: User) -> None:
     """One address for both, localhost between them, and the mapped port answers from outside."""
     endpoint = {"containerPort": 8080, "protocol": ["tcp"]}
-    served = server("web", "hostname -i > www/index.html", "8080", endpoint=endpoint, image=BUSYBOX)
+    served = server("web", "hostname -i > www/index.html", endpoint=endpoint, image=BUSYBOX)
     beside = container("beside", STAY, image=BUSYBOX, healthCheck=asks("http://127.0.0.1:8080/"))
-    other = server("other", "hostname -i > www/index.html", "8081", endpoint=endpoint | {"containerPort": 8081})
+    other = server("other", "hostname -i > www/index.html", endpoint=endpoint | {"containerPort": 8081})
     status = user.run(pod("/eight", served, beside, other | {"image": BUSYBOX}, networks=[{"mode": "container"}]))
     instance = only(status["instances"])
     network = only(instance["networks"])
@@ -250,7 +250,7 @@ def test_11_what_one_container_writes_to_a_shared_volume_another_reads(user: Use
     writer = container("writer", f"echo of the writer > out/file; {STAY}")
     read = "until test -e /in/file; do sleep 0.1; done; cat /in/file > www/index.html"
     refused = "touch /in/new 2> error || echo refused >> www/index.html"
-    reader = server("reader", f"{read}; {refused}", "$EP_HOST_READER", image=BUSYBOX)
+    reader = server("reader", f"{read}; {refused}", image=BUSYBOX)
     writer["volumeMounts"] = [{"name": "shared", "mountPath": "out"}]
     reader["volumeMounts"] = [{"name": "shared", "mountPath": "/in", "readOnly": True}]
     status = user.run(pod("/eleven", writer, reader, volumes=[{"name": "shared"}], networks=[{"mode": "host"}]))
@@ -261,7 +261,7 @@ def test_12_a_persistent_volume_outlives_a_kill_and_goes_with_a_wipe(
     user: User, scheduler: Scheduler, executor_kind: str
 ) -> None:
     role = f"twelve-{executor_kind}"
-    db = server("db", "rmdir www; ln -s data www; echo $MESOS_TASK_ID >> data/index.html", "$ENDPOINT_DB")
+    db = server("db", "rmdir www; ln -s data www; echo $MESOS_TASK_ID >> data/index.html")
     db["volumeMounts"] = [{"name": "data", "mountPath": "data"}]
     data = {"name": "data", "persistent": {"size": 16}}
     definition = pod(f"/{role}/db", db, role=role, volumes=[data], networks=[{"mode": "host"}])
