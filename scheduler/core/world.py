@@ -44,7 +44,7 @@ class Due(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """The launch back-off of one configuration of a pod: the present delay, when it was set and when it has elapsed."""
+    """The launch back-off of one configuration of a pod: the delay, the failure that set it, and when it has elapsed."""
 
     seconds: float
     since: float
