@@ -45,7 +45,7 @@ class Due(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """The launch back-off of one configuration of a pod: the delay, the failure that set it, and when it has elapsed."""
+    """The launch back-off of one configuration of a pod: the delay, the failure that set it, and its end."""
 
     seconds: float
     since: float

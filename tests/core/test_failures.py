@@ -79,14 +79,12 @@ class TestForgetting:
         story.post(definition(container(resources={"cpus": 100, "mem": 32}), id="/large"))
         story.offer("A1", cpus=1)
         story.offer("A2", cpus=99)
-        (before,) = queue_view(story.world, story.now, with_offers=True)
+        (before,) = queue_view(story.world, story.now, with_offers=True, with_extras=True)
         story.tell(AgentLost("A2"))
-        (after,) = queue_view(story.world, story.now, with_offers=True)
+        (after,) = queue_view(story.world, story.now, with_offers=True, with_extras=True)
 
-        assert [(each["nearest"][0]["offered"], each["nearest"][0]["agents"]) for each in (before, after)] == [
-            ("99", 2),
-            ("1", 1),
-        ]
+        nearest = [each["podexec"]["nearest"][0] for each in (before, after)]
+        assert [(each["offered"], each["agents"]) for each in nearest] == [("99", 2), ("1", 1)]
         assert [each["agentId"] for each in (unused["offer"] for unused in after["lastUnusedOffers"])] == ["A1"]
 
     def test_an_agent_without_instances_is_not_remembered(self) -> None:

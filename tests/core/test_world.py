@@ -102,9 +102,7 @@ def test_what_is_gone_leaves_nothing_behind() -> None:
 def test_versions_that_are_no_longer_kept_leave_nothing_behind() -> None:
     story = running(settings={"versions_kept": 2}, scheduling={"backoff": {"backoff": 5}})
     for change in range(10):
-        story.put(
-            definition(container(environment={"CHANGE": str(change)}), scheduling={"backoff": {"backoff": 5}})
-        )
+        story.put(definition(container(environment={"CHANGE": str(change)}), scheduling={"backoff": {"backoff": 5}}))
         story.go_well(3)
         story.all_tasks(Condition.FAILED)
         story.wait(60)

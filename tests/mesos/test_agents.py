@@ -17,6 +17,8 @@ from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.credentials import Credentials
 from scheduler.model.json import Json
 
+AboutAgents = AgentDescribed | AgentsUnlisted
+
 
 class FakeAgent(Server):
     """Answers ``/slave(1)/flags``."""
@@ -76,18 +78,18 @@ def agent() -> Iterator[FakeAgent]:
 
 
 @pytest.fixture
-def described() -> Heard[AgentDescribed | AgentsUnlisted]:
+def described() -> Heard[AboutAgents]:
     return Heard()
 
 
 @pytest.fixture
-def probe(described: Heard[AgentDescribed | AgentsUnlisted]) -> Iterator[AgentProbe]:
+def probe(described: Heard[AboutAgents]) -> Iterator[AgentProbe]:
     probe = AgentProbe(described.add, Credentials(), None, timeout=0.3)
     yield probe
     probe.stop()
 
 
-def only(events: list[AgentDescribed | AgentsUnlisted]) -> list[AgentDescribed]:
+def only(events: list[AboutAgents]) -> list[AgentDescribed]:
     """The descriptions among events."""
     return [event for event in events if isinstance(event, AgentDescribed)]
 
@@ -96,7 +98,7 @@ ISOLATORS = frozenset({"posix/cpu", "filesystem/linux", "network/cni"})
 
 
 def test_an_agent_is_asked_once_however_often_it_is_offered(
-    agent: FakeAgent, probe: AgentProbe, described: Heard[AgentDescribed | AgentsUnlisted]
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents]
 ) -> None:
     for _ in range(3):
         probe.look_at([agent.offer(), agent.offer("agent-2")])
@@ -113,7 +115,7 @@ def test_an_agent_is_asked_once_however_often_it_is_offered(
     ids=["refused", "not JSON", "no flags", "too slow"],
 )
 def test_an_agent_that_does_not_answer_is_noted_and_asked_again_after_the_next_subscription(
-    agent: FakeAgent, probe: AgentProbe, described: Heard[AgentDescribed | AgentsUnlisted], status: int, body: str, delay: float
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents], status: int, body: str, delay: float
 ) -> None:
     good = agent.body
     agent.status, agent.body, agent.delay = status, body, delay
@@ -132,7 +134,7 @@ def test_an_agent_that_does_not_answer_is_noted_and_asked_again_after_the_next_s
 
 
 def test_the_agents_on_the_masters_list_are_asked_before_they_offer_anything(
-    agent: FakeAgent, probe: AgentProbe, described: Heard[AgentDescribed | AgentsUnlisted]
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents]
 ) -> None:
     agent.listed = [{"id": f"agent-{number}", "pid": f"slave(1)@{agent.address}"} for number in (1, 2)]
     probe.look_around(agent.address)
@@ -144,7 +146,7 @@ def test_the_agents_on_the_masters_list_are_asked_before_they_offer_anything(
 
 
 def test_masters_are_told_the_credentials_and_agents_are_not(
-    agent: FakeAgent, described: Heard[AgentDescribed | AgentsUnlisted], tmp_path: Path
+    agent: FakeAgent, described: Heard[AboutAgents], tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
     token.write_text("abc")
@@ -157,7 +159,7 @@ def test_masters_are_told_the_credentials_and_agents_are_not(
 
 
 def test_an_agent_listed_without_an_address_is_noted(
-    agent: FakeAgent, probe: AgentProbe, described: Heard[AgentDescribed | AgentsUnlisted]
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents]
 ) -> None:
     agent.listed = [{"id": "agent-1"}]
     with capture_logs() as logs:
@@ -172,7 +174,7 @@ def listed(agent: FakeAgent, *numbers: int) -> list[Json]:
 
 
 def test_agents_that_are_no_longer_listed_are_told_and_asked_again_if_they_come_back(
-    agent: FakeAgent, probe: AgentProbe, described: Heard[AgentDescribed | AgentsUnlisted]
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents]
 ) -> None:
     agent.listed = listed(agent, 1, 2, 3)
     probe.look_around(agent.address)
@@ -186,7 +188,7 @@ def test_agents_that_are_no_longer_listed_are_told_and_asked_again_if_they_come_
 
 
 def test_a_list_that_cannot_be_read_tells_nothing(
-    agent: FakeAgent, probe: AgentProbe, described: Heard[AgentDescribed | AgentsUnlisted]
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents]
 ) -> None:
     probe.look_at([agent.offer()])
     described.wait_for_count(1, "the agent")
@@ -200,7 +202,7 @@ def test_a_list_that_cannot_be_read_tells_nothing(
 
 
 def test_an_agent_that_is_lost_while_it_is_asked_is_not_described(
-    agent: FakeAgent, probe: AgentProbe, described: Heard[AgentDescribed | AgentsUnlisted]
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents]
 ) -> None:
     agent.answering.clear()
     probe.look_at([agent.offer("agent-1")])
@@ -213,7 +215,7 @@ def test_an_agent_that_is_lost_while_it_is_asked_is_not_described(
 
 
 def test_an_agent_that_was_lost_is_asked_again(
-    agent: FakeAgent, probe: AgentProbe, described: Heard[AgentDescribed | AgentsUnlisted]
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents]
 ) -> None:
     probe.look_at([agent.offer()])
     described.wait_for_count(1, "the agent")
@@ -225,7 +227,7 @@ def test_an_agent_that_was_lost_is_asked_again(
 
 @pytest.mark.parametrize(("look_every", "lists"), [(3600.0, 1), (0.0, 2)])
 def test_the_list_is_read_again_only_after_a_while(
-    agent: FakeAgent, described: Heard[AgentDescribed | AgentsUnlisted], look_every: float, lists: int
+    agent: FakeAgent, described: Heard[AboutAgents], look_every: float, lists: int
 ) -> None:
     probe = AgentProbe(described.add, Credentials(), None, look_every=look_every)
     probe.look_again()
