@@ -21,7 +21,7 @@ def deployment_view(world: World, deployment: Deployment) -> Json:
         "currentStep": min(deployment.step, len(deployment.steps)),
         "totalSteps": len(deployment.steps),
         "paused": deployment.paused,
-        **_extras(deployment),
+        **_extras(world, deployment),
     }
 
 
@@ -38,9 +38,9 @@ def _current_actions(world: World, deployment: Deployment) -> list[Json]:
     return actions
 
 
-def _extras(deployment: Deployment) -> Json:
+def _extras(world: World, deployment: Deployment) -> Json:
     extras = {
-        "deadline": None if deployment.deadline is None else moment(deployment.deadline),
+        "deadline": None if deployment.deadline is None else moment(world.wall(deployment.deadline)),
         "secondsToDeadline": deployment.time_left,  # while it is paused
         "batchSize": deployment.batch_size,
         "reverts": deployment.reverts,
