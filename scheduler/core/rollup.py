@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scheduler.core.conditions import condition, task_state
+from scheduler.core.extras import extras
 from scheduler.core.frame import definition_key
 from scheduler.core.standing import Standing
 from scheduler.core.world import World
@@ -24,10 +25,10 @@ _NOT_YET_STARTED = frozenset({Condition.SCHEDULED, Condition.PROVISIONED, Condit
 _WITHOUT_RESOURCES = frozenset({Condition.SCHEDULED, Condition.PROVISIONED})
 
 
-def pod_status(world: World, pod: Pod, now: float) -> Json:
-    """The PodStatus of a pod that exists."""
+def pod_status(world: World, pod: Pod, now: float, *, with_extras: bool = False) -> Json:
+    """The PodStatus of a pod that exists; ``with_extras``: also what Marathon's has no member for."""
     current = world.current(pod)
-    instances = instance_statuses(world, pod)
+    instances = instance_statuses(world, pod, with_extras=with_extras)
     stable = sum(instance["status"] == "STABLE" for instance in instances)
     changed = max((instance["statusSince"] for instance in instances), default=moment(world.wall(now)))
     return _present(
@@ -44,11 +45,13 @@ def pod_status(world: World, pod: Pod, now: float) -> Json:
     )
 
 
-def instance_statuses(world: World, pod: Pod) -> list[Json]:
+def instance_statuses(world: World, pod: Pod, *, with_extras: bool = False) -> list[Json]:
     """The PodInstanceStatus of each instance that has, or had, a place, unless it was given up there."""
     current = world.current(pod)
     return [
-        _instance_status(world, instance, world.definitions.get(definition_key(pod.id, instance.version), current))
+        _instance_status(
+            world, instance, world.definitions.get(definition_key(pod.id, instance.version), current), with_extras
+        )
         for instance in world.instances_of(pod.id)
         if _has_place(instance) and not _is_given_up(world, instance)
     ]
@@ -71,9 +74,9 @@ def _is_given_up(world: World, instance: Instance) -> bool:
     return instance.goal is Goal.DECOMMISSIONED and world.standing(instance.id) is Standing.AWAY
 
 
-def _instance_status(world: World, instance: Instance, definition: PodDefinition) -> Json:
+def _instance_status(world: World, instance: Instance, definition: PodDefinition, with_extras: bool) -> Json:
     containers = [
-        _container_status(world, instance, task, container)
+        _container_status(world, instance, task, container, with_extras)
         for container in definition.containers
         for task in instance.tasks
         if task.container == container.name
@@ -152,7 +155,7 @@ def _networks(tasks: Iterable[Task]) -> list[Json]:
 # -------------------------------------------------------------------------- containers
 
 
-def _container_status(world: World, instance: Instance, task: Task, container: Container) -> Json:
+def _container_status(world: World, instance: Instance, task: Task, container: Container, with_extras: bool) -> Json:
     active = not task.condition.terminal and task.condition is not Condition.UNKNOWN
     holds = instance.reservation is not None or (active and task.condition not in _WITHOUT_RESOURCES)
     since = moment(world.wall(task.started_at if task.started_at is not None else task.staged_at))
@@ -166,10 +169,10 @@ def _container_status(world: World, instance: Instance, task: Task, container: C
             "containerId": task.id if active else None,
             "endpoints": _endpoints(instance, task, container) if active else [],
             "resources": _resources(container.resources) if holds else {},
-            "restarts": task.restarts or None,
             "termination": _exit(task.message) if task.condition.terminal else {},
             "lastUpdated": since,
             "lastChanged": since,
+            **extras(asked=with_extras, restarts=task.restarts or None),
         }
     )
 
