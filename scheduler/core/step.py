@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scheduler.core import (
+    clock,
     deadlines,
     failures,
     flow,
@@ -20,6 +21,7 @@ from scheduler.core.events import (
     AgentDescribed,
     AgentLost,
     AgentsUnlisted,
+    ClockSet,
     DelayReset,
     DeploymentCancelled,
     DeploymentPaused,
@@ -70,6 +72,7 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     StreamAttached: streams.attached,
     StreamDetached: streams.detached,
     Ticked: deadlines.ticked,
+    ClockSet: clock.was_set,
 }
 
 
