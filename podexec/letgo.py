@@ -27,11 +27,10 @@ def tell_endings(pod: Pod, now: float) -> tuple[Pod, list[ev.Effect]]:
         assert c.last_report is not None
         if now >= tell_by(pod, c) or _is_last(pod, c):
             effects.append(replace(c.last_report, age=now - c.ended_at))
-            c = replace(c, last_report=None)
+            pod = pod.put(replace(c, last_report=None))
         elif not c.watched:
             effects.append(ev.AwaitLetGo(c.id))
-            c = replace(c, watched=True)
-        pod = pod.put(c)
+            pod = pod.put(replace(c, watched=True))
     return pod, effects
 
 

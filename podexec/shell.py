@@ -13,8 +13,8 @@ import uuid
 from pathlib import Path
 from typing import Any, Final
 
-from podexec import events as ev
 from podexec import cgroups, letgo, log, machine, taskinfo
+from podexec import events as ev
 from podexec.agent import Agent
 from podexec.driver import PodDriver
 from podexec.journal import Journal

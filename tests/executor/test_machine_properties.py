@@ -121,7 +121,9 @@ class PodLife(RuleBasedStateMachine):
         assert container is not None
         removed = self.removed.get(report.container_id)
         others = [c for c in self.specs.values() if c.task_id != report.task_id and not self.has_ended(c.task_id)]
-        assert removed is None or not others or self.stop_by is not None or self.now >= removed + LET_GO_WITHIN - TOLERANCE
+        assert (
+            removed is None or not others or self.stop_by is not None or self.now >= removed + LET_GO_WITHIN - TOLERANCE
+        )
         assert abs(report.age - (self.now - container.ended_at)) <= TOLERANCE
         assert report.age <= LET_GO_WITHIN + TOLERANCE
 
@@ -137,7 +139,8 @@ class PodLife(RuleBasedStateMachine):
             assert [r for r in other if r.state in ("TASK_RUNNING", "TASK_FINISHED")], "it starts after the other"
             if dependency.condition == SUCCEEDED:
                 ended = self.pod.by_task(f"pod.{dependency.container}")
-                assert ended is not None and ended.ending is not None
+                assert ended is not None
+                assert ended.ending is not None
                 assert (ended.alive, ended.ending.state) == (False, "TASK_FINISHED"), "reported or not"
         self.launches[name] += 1
         self.runs[container_id] = Run(name)
