@@ -122,7 +122,7 @@ def _over(pod: Pod, c: Container, last: Ending, now: float) -> Moved:
         check=ev.CheckStatus(c.spec.check) if c.spec.check else None,
     )
     state = "TASK_RUNNING" if STARTED in c.reached else "TASK_STARTING"
-    message = f"{last.message}; it is started again in {next_start.delay:g} s (restart {c.run + 1})"
+    message = last.followed_by(f"it is started again in {next_start.delay:g} s (restart {c.run + 1})")
     return c, [*effects, report(c, state, message=message)]
 
 

@@ -206,7 +206,7 @@ def _doom(group: list[Container]) -> str:
         if c.kill is not None and c.alive and not c.kill.restart:
             return f"container {c.spec.name} of the pod was killed{': ' * bool(c.kill.detail)}{c.kill.detail}"
         if c.ending is not None and not c.alive and c.ending.state != endings.FINISHED:
-            return f"container {c.spec.name} of the pod ended: {c.ending.message}"
+            return f"container {c.spec.name} of the pod ended: {c.ending.line}"
     if essential and not any(c.alive for c in essential):
         return "all essential containers of the pod have ended"
     return ""

@@ -210,7 +210,7 @@ class Shell:
             "status",
             state=report.state,
             reason=report.reason,
-            message=report.message,
+            message=report.message and report.message.partition("\n")[0],
             task=report.task_id,
             container=report.container_id,
         )

@@ -38,7 +38,9 @@ def pod_status(world: World, pod: Pod, now: float, *, with_extras: bool = False)
             "status": "STABLE" if stable >= current.scaling.instances else "DEGRADED",
             "statusSince": changed,
             "instances": instances,
-            "terminationHistory": [_termination(world, termination) for termination in reversed(pod.terminations)],
+            "terminationHistory": [
+                _termination(world, termination, with_extras) for termination in reversed(pod.terminations)
+            ],
             "lastUpdated": moment(world.wall(now)),
             "lastChanged": changed,
         }
@@ -172,7 +174,7 @@ def _container_status(world: World, instance: Instance, task: Task, container: C
             "termination": _exit(task.message) if task.condition.terminal else {},
             "lastUpdated": since,
             "lastChanged": since,
-            **extras(asked=with_extras, restarts=task.restarts or None),
+            **extras(asked=with_extras, restarts=task.restarts or None, detail=task.detail or None),
         }
     )
 
@@ -228,7 +230,7 @@ def _resources(resources: Resources) -> Json:
 # ---------------------------------------------------------------------------- endings
 
 
-def _termination(world: World, termination: Termination) -> Json:
+def _termination(world: World, termination: Termination, with_extras: bool) -> Json:
     return _present(
         {
             "instanceID": termination.instance_id,
@@ -241,6 +243,7 @@ def _termination(world: World, termination: Termination) -> Json:
                         "containerId": task.task_id,
                         "lastKnownState": task_state(task.condition),
                         "termination": _exit(task.message),
+                        **extras(asked=with_extras, detail=task.detail or None),
                     }
                 )
                 for task in termination.tasks

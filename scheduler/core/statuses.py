@@ -10,6 +10,7 @@ from scheduler.core.conditions import condition, task_state
 from scheduler.core.effects import Acknowledge, Kill
 from scheduler.core.events import StatusUpdated
 from scheduler.core.news import in_words
+from scheduler.core.texts import line_and_detail
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due
 from scheduler.model.records import Condition, Instance, NetworkAddress, Task
@@ -63,7 +64,7 @@ def give_up(turn: Turn, task_id: str) -> None:
     overdue = task.since + turn.world.settings.unknown_timeout <= turn.now
     if task.condition is Condition.UNKNOWN and overdue:
         message = f"not known to the master for {turn.world.settings.unknown_timeout:g} s"
-        gone = replace(task, condition=Condition.GONE, since=turn.now, message=message)
+        gone = replace(task, condition=Condition.GONE, since=turn.now, message=message, detail="")
         turn.put(
             replace(instance, since=turn.now, tasks=tuple(gone if each is task else each for each in instance.tasks))
         )
@@ -95,6 +96,7 @@ def _apply(instance: Instance, task: Task, event: StatusUpdated, now: float) -> 
     if task.condition.terminal:
         return task
     same = event.condition is task.condition
+    message, detail = line_and_detail(event.message)
     told_again = same and event.reason == _RECONCILIATION  # such an answer lacks the message of the update it repeats
     return replace(
         task,
@@ -102,7 +104,8 @@ def _apply(instance: Instance, task: Task, event: StatusUpdated, now: float) -> 
         since=task.since if same else now,
         started_at=now if task.started_at is None and event.condition is Condition.RUNNING else task.started_at,
         healthy=task.healthy if event.healthy is None else event.healthy,
-        message=task.message if told_again else event.message,
+        message=task.message if told_again else message,
+        detail=task.detail if told_again else detail,
         reason=task.reason if told_again else event.reason,
         networks=_shared(instance, event.networks) or task.networks,
         ready=task.ready if event.ready is None else event.ready,

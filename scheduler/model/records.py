@@ -95,6 +95,8 @@ class Task:
         ready: what its readiness check, or its check, last said; None before it spoke.
         restarts: how often its executor started the container again.
         essential: whether its end is that of the instance.
+        message: one line of the last update.
+        detail: all of that update's message, if it has more than the line.
         reason: Mesos' reason of the last update.
     """
 
@@ -111,6 +113,7 @@ class Task:
     ready: bool | None = None
     restarts: int = 0
     essential: bool = True
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +179,12 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class TaskEnd:
-    """How one container of an ended incarnation ended."""
+    """How one container of an ended incarnation ended; ``message`` and ``detail`` are its task's."""
 
     task_id: str
     condition: Condition
     message: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
