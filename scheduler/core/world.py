@@ -395,6 +395,8 @@ class World:
             return record
         if record.agent is not None:
             record = replace(record, agent=self.agent(record.agent))
+        if record.ended is not None and record.ended.agent is not None:
+            record = replace(record, ended=replace(record.ended, agent=self.agent(record.ended.agent)))
         if not record.config_version:
             pod = self.pods.get(record.pod_id)
             is_current = pod is not None and record.version >= pod.config_version
