@@ -1,8 +1,8 @@
 """Which disk of an offer each persistent volume of an instance goes to.
 
 A volume lies on one disk: on a part of the agent's main disk (``root``), on a part of another one (``path``, the
-largest first, so that all fill evenly), or on a whole one (``mount``, the smallest that will do). Disks with a profile are
-for volumes that ask for this profile, and for no others.
+largest first, so that all fill evenly), or on a whole one (``mount``, the smallest that will do). Disks with a profile
+are for volumes that ask for this profile, and for no others.
 """
 
 import re

@@ -21,6 +21,7 @@ from scheduler.core.settings import Settings
 from scheduler.core.standing import Roster, Standing, standing
 from scheduler.core.taskgroup import Launcher
 from scheduler.model.definition import PodDefinition
+from scheduler.model.ids import groups_of
 from scheduler.model.records import Agent, Deployment, Framework, Goal, Instance, Pod
 
 
@@ -86,6 +87,7 @@ class World:
         self.launchable: dict[str, dict[str, None]] = {}  # role -> the queues without a back-off
         self.placed: dict[str, Counter[str]] = {}  # pod id -> agent id -> instances there
         self.deploying: dict[str, str] = {}  # pod id -> the deployment that changes it
+        self.groups: Counter[str] = Counter()  # id, but for the root's -> pods in it, however deep
         self.freeing: dict[str, str] = {}  # id -> role, of instances whose reservation is to be given back
         self.connection = Connection()
         self.isolators: dict[str, frozenset[str]] = {}  # by agent id
@@ -353,7 +355,9 @@ class World:
         self.pods[pod.id] = pod
         if old is not None and old.version == pod.version:
             return  # how an instance ended is of no interest to the indexes
-        if old is not None:
+        if old is None:
+            self.groups.update(groups_of(pod.id))
+        else:
             self._forget_dependencies(old)
         for dependency in self.current(pod).dependencies:
             self._dependents.setdefault(dependency, {})[pod.id] = None
@@ -370,6 +374,10 @@ class World:
         self._count_role(self._role_of_pod.pop(pod.id), -1)
         self.forget_delay(queue_of(pod))
         del self.pods[pod.id]
+        for group in groups_of(pod.id):
+            self.groups[group] -= 1
+            if not self.groups[group]:
+                del self.groups[group]
 
     def _forget_dependencies(self, pod: Pod) -> None:
         for dependency in self.current(pod).dependencies:
