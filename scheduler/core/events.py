@@ -256,6 +256,17 @@ class Ticked:
     """The time of the world's next deadline has come."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """The system clock was set.
+
+    Attributes:
+        skew: seconds by which wall time is ahead of the scheduler's own from now on.
+    """
+
+    skew: float
+
+
 Event = (
     Subscribed
     | Disconnected
@@ -279,4 +290,5 @@ Event = (
     | StreamAttached
     | StreamDetached
     | Ticked
+    | ClockSet
 )

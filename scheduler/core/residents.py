@@ -135,7 +135,7 @@ class Residents:
             self._turn.put(replace(instance, reservation=reservation))
         own = Ledger(on.offer, instance.id)
         demand = replace(demand, roles=frozenset({instance.role}))  # of which it is now
-        around = Surroundings(world.isolators.get(agent.id), world.connection.region, self._turn.now)
+        around = Surroundings(world.isolators.get(agent.id), world.connection.region, self._turn.wall)
         refusals = unsuitable(demand, world.settings, on.offer, own, agent, around) + unfulfilled(placement, agent)
         outcome = match(definition, demand, own, world.random)
         if not isinstance(outcome, Match):

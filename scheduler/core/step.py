@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scheduler.core import (
+    clock,
     deadlines,
     failures,
     flow,
@@ -19,6 +20,7 @@ from scheduler.core import (
 from scheduler.core.events import (
     AgentDescribed,
     AgentLost,
+    ClockSet,
     DelayReset,
     DeploymentCancelled,
     DeploymentPaused,
@@ -68,6 +70,7 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     StreamAttached: streams.attached,
     StreamDetached: streams.detached,
     Ticked: deadlines.ticked,
+    ClockSet: clock.was_set,
 }
 
 

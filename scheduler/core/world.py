@@ -22,7 +22,7 @@ from scheduler.core.standing import Roster, Standing, standing
 from scheduler.core.taskgroup import Launcher
 from scheduler.model.definition import PodDefinition
 from scheduler.model.ids import groups_of
-from scheduler.model.records import Agent, Deployment, Framework, Goal, Instance, Pod
+from scheduler.model.records import Agent, Clock, Deployment, Framework, Goal, Instance, Pod
 
 
 class Due(StrEnum):
@@ -77,6 +77,7 @@ class World:
         self.settings = settings
         self.random = random.Random(seed)
         self.framework: Framework | None = None
+        self.skew = 0.0  # seconds by which wall time is ahead of the scheduler's own
         self.pods: dict[str, Pod] = {}
         self.definitions: dict[str, PodDefinition] = {}
         self.instances: dict[str, Instance] = {}
@@ -184,6 +185,10 @@ class World:
         """The pods whose definitions name this one as a dependency."""
         return frozenset(self._dependents.get(pod_id, ()))
 
+    def wall(self, at: float) -> float:
+        """A time of the scheduler's own clock as wall time: what people read, and what others measure time in."""
+        return at + self.skew
+
     def next_deadline(self) -> float | None:
         """When ``Ticked`` should come next; None: never."""
         return self._deadlines[0][0] if self._deadlines else None
@@ -207,6 +212,8 @@ class World:
                 self._put_deployment(record)
             case Framework():
                 self.framework = record
+            case Clock():
+                self.skew = record.skew
 
     def delete(self, kind: type[Record], key: str) -> None:
         """Forget a record that is known."""
@@ -431,7 +438,7 @@ def _queue(instance: Instance | None) -> str | None:
     return definition_key(instance.pod_id, instance.config_version)
 
 
-_ORDER: dict[type[Record], int] = {PodDefinition: 0, Pod: 1, Framework: 1, Deployment: 1, Instance: 2}
+_ORDER: dict[type[Record], int] = {PodDefinition: 0, Pod: 1, Framework: 1, Clock: 1, Deployment: 1, Instance: 2}
 
 
 def _order(record: Record) -> tuple[int, float]:
