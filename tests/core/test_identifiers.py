@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scheduler.core.effects import Done, Refused
-from scheduler.core.events import DeploymentCancelled
+from scheduler.core.events import DeploymentCancelled, GroupDeleted, Rollout
 from scheduler.core.identifiers import CLASH
 from scheduler.model.definition import PodDefinition
 from scheduler.model.ids import groups_of
@@ -96,7 +96,8 @@ def test_a_store_that_has_both_is_taken_up_and_both_can_be_changed_and_removed()
     for pod_id in ("/a", "/a/b"):
         changed: PodDefinition = definition(id=pod_id, instances=2)
         assert isinstance(story.reply(story.put(changed)), Done)
-    story.remove("/a/b")
+    assert isinstance(story.reply(story.request(GroupDeleted, "/a", Rollout(force=True))), Done)
+    assert story.world.pods.keys() == {"/a"}
     assert story.world.groups == {}
     story.remove("/a")
     assert isinstance(story.reply(story.post(definition(id="/a/b"))), Done)
