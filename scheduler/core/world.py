@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from weakref import WeakValueDictionary
 
 from scheduler.core.attempts import Attempt, Round
 from scheduler.core.conditions import UNCHECKED, Checks, checks
@@ -45,7 +46,7 @@ class Due(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """The launch back-off of one configuration of a pod: the present delay, when it was set and when it has elapsed."""
+    """The launch back-off of one configuration of a pod: the delay, the failure that set it, and its end."""
 
     seconds: float
     since: float
@@ -99,7 +100,8 @@ class World:
         self.kills: dict[str, float] = {}  # instance id -> when its kills go out again
         self.doubts: dict[str, float] = {}  # instance id -> by when what is kept for it is seen, if it is there
         self.given_back: dict[str, float] = {}  # instance id -> when what is kept for it may be given back once more
-        self.strangers: set[str] = set()  # instance ids told of, for which agents keep what nobody here asked for
+        # Instance ids that were logged, for which an agent keeps what nobody here asked for -> the agent's id.
+        self.strangers: dict[str, str] = {}
         self._of_pod: dict[str, dict[str, None]] = {}
         self._versions: dict[str, dict[str, None]] = {}
         self._role_of_pod: dict[str, str] = {}
@@ -112,7 +114,8 @@ class World:
         self._demands: dict[str, Demand] = {}  # by definition
         self._checks: dict[str, Checks] = {}  # by definition
         self._launchers: dict[str, Launcher] = {}  # by definition, once it was launched
-        self._agents: dict[str, Agent] = {}
+        # By id; those where no instance is are forgotten.
+        self._agents: WeakValueDictionary[str, Agent] = WeakValueDictionary()
         self._deadlines: list[tuple[float, int, Due, str]] = []
         self._deadline_count = 0
         for record in sorted(records, key=_order):  # a store gives them in any order
@@ -223,6 +226,7 @@ class World:
             gone = self.definitions.pop(key)
             del self._demands[key], self._checks[key]
             self._launchers.pop(key, None)
+            self.forget_delay(key)
             _discard(self._versions, gone.id, gone.version or "")
         elif kind is Pod:
             self._delete_pod(self.pods[key])
@@ -253,6 +257,14 @@ class World:
         """Begin anew, as if nothing had failed."""
         self.delays.pop(queue, None)
         self.release(queue)
+
+    def forget_agent(self, agent_id: str) -> None:
+        """Forget what was learnt of an agent that is gone, or may be. Instances on it are not touched."""
+        self.isolators.pop(agent_id, None)
+        for owner in [owner for owner, agent in self.strangers.items() if agent == agent_id]:
+            del self.strangers[owner]
+        for tried in {id(tried): tried for attempt in self.attempts.values() for tried in attempt.rounds}.values():
+            tried.forget(agent_id)
 
     def waiting_role(self, queue: str) -> str:
         """The role of a queue's instances. They have the same: a change of a pod's role is one of its configuration."""

@@ -60,7 +60,7 @@ class Goal(StrEnum):
     DECOMMISSIONED = "Decommissioned"  # kill it, free its volumes, then forget it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Agent:
     """The agent an instance was placed on, as its offer described it.
 
