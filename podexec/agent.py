@@ -146,11 +146,17 @@ class Agent:
         return self._operator(call).status == _OK
 
     def session(
-        self, container_id: Json, command: Json, timeout: float | None, opened: Callable[[Stream], None]
+        self,
+        container_id: Json,
+        command: Json,
+        timeout: float | None,
+        opened: Callable[[Stream], None],
+        wrote: Callable[[bytes], None] | None = None,
     ) -> int | None:
         """Run a command inside a container; its raw wait status, or None if the agent has none.
 
         ``opened`` gets the stream of its output, to interrupt: the agent kills a session whose connection closes.
+        ``wrote`` gets the bytes of the stream, records of what the command wrote.
         Raises SessionRefused when the agent does not start it, and TimeoutError when it takes longer than ``timeout``.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -161,8 +167,9 @@ class Agent:
             if stream.status != _OK:
                 raise SessionRefused(stream.answer().text)
             opened(stream)
-            for _ in stream.pieces(deadline):
-                pass
+            for piece in stream.pieces(deadline):
+                if wrote is not None:
+                    wrote(piece)
         finally:
             stream.close()
         return self.wait(container_id).wait_status

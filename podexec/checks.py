@@ -20,8 +20,9 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from podexec import log
 from podexec.agent import Agent, SessionRefused, Stopped
-from podexec.record import record
+from podexec.record import record, replace
 from podexec.taskinfo import COMMAND, HTTP, CheckSpec
+from podexec.texts import Output, one_line
 from podexec.transport import TRANSPORT_ERRORS, Stream
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Checker:
             except Stopped:
                 return
             if result is not None and not self._stop.is_set():
-                self._report(result)
+                self._report(replace(result, message=one_line(result.message)))
             pause = self._spec.interval
 
     def _once(self) -> Result | None:
@@ -105,14 +106,15 @@ class Checker:
         """A session inside the container. The agent's own trouble is not the container's: it is no result."""
         assert self._spec.command is not None
         session = {"value": f"check-{uuid.uuid4().hex[:8]}", "parent": self._container_id}
+        output = Output()
         try:
             if self._previous is not None:
                 self._agent.remove(self._previous)
             self._previous = session
-            status = self._agent.session(session, self._spec.command, self._spec.timeout, self._opened)
+            status = self._agent.session(session, self._spec.command, self._spec.timeout, self._opened, output.feed)
         except TimeoutError:
             self._agent.wait(session)
-            return Result(False, None, f"the command took longer than {self._spec.timeout:g} s")
+            return Result(False, None, _with_output(f"the command took longer than {self._spec.timeout:g} s", output))
         except SessionRefused as error:
             self._log.warning("the agent did not start a check", answer=str(error))
             return None
@@ -122,7 +124,14 @@ class Checker:
         if status is None or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
             return None
         code = os.waitstatus_to_exitcode(status)
-        return Result(code == 0, code, f"the command exited with {code}")
+        said = f"the command exited with {code}"
+        return Result(code == 0, code, said if code == 0 else _with_output(said, output))
+
+
+def _with_output(said: str, output: Output) -> str:
+    """Of a command that failed: what it wrote at its end may say why."""
+    wrote = str(output)
+    return f"{said}: {wrote}" if wrote else said
 
 
 def probe_http(spec: CheckSpec) -> Result:

@@ -93,7 +93,9 @@ class Shell:
         self._read_data(None if self._stands_in else subscribed["executor_info"].get("data"))
         capabilities = {c["type"] for c in subscribed["framework_info"].get("capabilities", ())}
         self._log.info("subscribed", container=self._root["value"], refusal=self._refusal or None)
-        self._inbox.put(ev.Subscribed("TASK_KILLING_STATE" in capabilities, "PARTITION_AWARE" in capabilities))
+        self._inbox.put(
+            ev.Subscribed("TASK_KILLING_STATE" in capabilities, "PARTITION_AWARE" in capabilities, self._labelled)
+        )
 
     def _read_data(self, data: str | None) -> None:
         """What our scheduler wrote into ExecutorInfo; without it (another scheduler's executor) the defaults hold."""

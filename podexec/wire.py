@@ -36,6 +36,10 @@ SUCCEEDED: Final = "succeeded"
 
 LABEL_READY: Final = "ready"
 LABEL_RESTARTS: Final = "restarts"
+LABEL_CHECKS: Final = "checks"
+
+# What a scheduler takes of an executor that is not its own.
+MOST_FINDINGS: Final = 32
 
 
 class WireError(ValueError):
@@ -197,22 +201,35 @@ class TaskData:
 
 
 @record
+class Finding:
+    """The last result of a check, in words: what answered, or what the command wrote at its end."""
+
+    check: str
+    passed: bool
+    result: str
+
+
+@record
 class StatusLabels:
     """What a status of podexec's executor tells beside Mesos' own fields; it travels in ``TaskStatus.labels``.
 
     Attributes:
         ready: whether the container can be used; None: it has neither a readiness check nor a check.
         restarts: how often it was started again.
+        findings: of its checks, as far as they have found anything; None: it has none.
     """
 
     ready: bool | None = None
     restarts: int = 0
+    findings: tuple[Finding, ...] | None = None
 
     def encode(self) -> Json | None:
         """The Labels message; None if there is nothing to tell."""
         told = {} if self.ready is None else {LABEL_READY: str(self.ready).lower()}
         if self.restarts:
             told[LABEL_RESTARTS] = str(self.restarts)
+        if self.findings is not None:
+            told[LABEL_CHECKS] = json.dumps([fields(each) for each in self.findings], separators=(",", ":"))
         return {"labels": [{"key": key, "value": value} for key, value in told.items()]} if told else None
 
     @classmethod
@@ -221,7 +238,17 @@ class StatusLabels:
         told = {label.get("key"): label.get("value") for label in (labels or {}).get("labels", ())}
         ready = {"true": True, "false": False}.get(told.get(LABEL_READY, ""))
         restarts = told.get(LABEL_RESTARTS, "")
-        return cls(ready, int(restarts) if restarts.isdecimal() else 0)
+        return cls(ready, int(restarts) if restarts.isdecimal() else 0, _findings(told.get(LABEL_CHECKS)))
+
+
+def _findings(text: str | None) -> tuple[Finding, ...] | None:
+    """Of a label; None if it is not there or not ours."""
+    try:
+        found = [Finding(**each) for each in json.loads(text or "")[:MOST_FINDINGS]]
+    except (RecursionError, TypeError, ValueError):
+        return None
+    types = {(type(each.check), type(each.passed), type(each.result)) for each in found}
+    return tuple(found) if types <= {(str, bool, str)} else None
 
 
 @record

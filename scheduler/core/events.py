@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
-from scheduler.model.records import Condition, NetworkAddress
+from scheduler.model.records import CheckResult, Condition, NetworkAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class StatusUpdated:
         timestamp: when the sender made it, seconds since the epoch.
         ready: whether the container can be used; None: the status does not say.
         restarts: how often its executor started the container again.
+        checks: what its checks found last; None: the status does not tell.
     """
 
     task_id: str
@@ -71,6 +72,7 @@ class StatusUpdated:
     networks: tuple[NetworkAddress, ...] = ()
     ready: bool | None = None
     restarts: int = 0
+    checks: tuple[CheckResult, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,9 @@ def _container_status(world: World, instance: Instance, task: Task, container: C
             "termination": _exit(task.message) if task.condition.terminal else {},
             "lastUpdated": since,
             "lastChanged": since,
-            **extras(asked=with_extras, restarts=task.restarts or None, detail=task.detail or None),
+            **extras(
+                asked=with_extras, restarts=task.restarts or None, detail=task.detail or None, checks=_checks(task)
+            ),
         }
     )
 
@@ -199,6 +201,11 @@ def _conditions(world: World, task: Task, container: Container) -> list[Json]:
         for name, (said, what, is_asked) in asked.items()
         if is_asked
     ]
+
+
+def _checks(task: Task) -> list[Json] | None:
+    """What its checks found last."""
+    return [{"check": each.check, "passed": each.passed, "result": each.result} for each in task.checks] or None
 
 
 def _endpoints(instance: Instance, task: Task, container: Container) -> list[Json]:

@@ -110,6 +110,7 @@ def _apply(instance: Instance, task: Task, event: StatusUpdated, now: float) -> 
         networks=_shared(instance, event.networks) or task.networks,
         ready=task.ready if event.ready is None else event.ready,
         restarts=max(task.restarts, event.restarts),
+        checks=task.checks if event.checks is None else event.checks,
     )
 
 

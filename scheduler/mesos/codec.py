@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import orjson
 
-from podexec.wire import StatusLabels
+from podexec.wire import Finding, StatusLabels
 from scheduler.core.events import (
     AgentLost,
     ExecutorEnded,
@@ -15,8 +15,9 @@ from scheduler.core.events import (
     OperationUpdated,
     StatusUpdated,
 )
+from scheduler.core.texts import line_and_detail
 from scheduler.model.json import Json
-from scheduler.model.records import Condition, NetworkAddress
+from scheduler.model.records import CheckResult, Condition, NetworkAddress
 
 _CONDITIONS: Mapping[str, Condition] = {
     "TASK_STAGING": Condition.STAGING,
@@ -108,7 +109,30 @@ def _told_by_executor(status: Json) -> Json:
     if labels is None and found is None:
         return {}
     told = StatusLabels.decode(labels)
-    return {"ready": _passed(found or {}) if told.ready is None else told.ready, "restarts": told.restarts}
+    passed = _passed(found or {})
+    return {
+        "ready": passed if told.ready is None else told.ready,
+        "restarts": told.restarts,
+        "checks": _checks(told.findings, found or {}, passed),
+    }
+
+
+def _checks(findings: tuple[Finding, ...] | None, found: Json, passed: bool | None) -> tuple[CheckResult, ...] | None:
+    """What podexec's executor says its checks found; of another, what Mesos tells of its check."""
+    if findings is not None:
+        return tuple([CheckResult(_line(each.check), each.passed, _line(each.result)) for each in findings])
+    if passed is None:
+        return None
+    if "succeeded" in found.get("tcp", {}):
+        result = "connected" if passed else "not connected"
+    else:
+        code = found.get("command", {}).get("exit_code")
+        result = f"HTTP {found['http']['status_code']}" if code is None else f"the command exited with {code}"
+    return (CheckResult("check", passed, result),)
+
+
+def _line(text: str) -> str:
+    return line_and_detail(text)[0]
 
 
 def _passed(found: Json) -> bool | None:

@@ -84,6 +84,15 @@ class NetworkAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a check of a container found last, in words."""
+
+    check: str
+    passed: bool
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One container of one incarnation of an instance: a Mesos task.
 
@@ -98,6 +107,7 @@ class Task:
         message: one line of the last update.
         detail: all of that update's message, if it has more than the line.
         reason: Mesos' reason of the last update.
+        checks: what its checks found last, as far as its executor tells.
     """
 
     id: str
@@ -114,6 +124,7 @@ class Task:
     restarts: int = 0
     essential: bool = True
     detail: str = ""
+    checks: tuple[CheckResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,6 +199,12 @@ SCHEMAS: dict[str, Json] = {
                     "description": "How often its executor started it again.",
                 },
                 "detail": _DETAIL,
+                "checks": list_of(
+                    record(
+                        "What a check of the container found last.",
+                        {"check": TEXT, "passed": FLAG, "result": TEXT},
+                    )
+                ),
             }
         ),
     ),
