@@ -18,10 +18,15 @@ from scheduler.mesos.address import Address, parse_address
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.tls import Tls
 from scheduler.model.json import Json
+from scheduler.model.shapes import identifier, shown
 
 _TIMEOUT = 3.0
+_LARGEST_ANSWER = 64 * 1024 * 1024
 _AT_ONCE = 4
-_UNREADABLE = (OSError, http.client.HTTPException, LookupError, TypeError, ValueError)
+_UNREADABLE = (
+    *(OSError, http.client.HTTPException),
+    *(AttributeError, LookupError, OverflowError, TypeError, ValueError),  # of JSON of another shape
+)
 _log = structlog.get_logger("scheduler.mesos")
 
 
@@ -55,7 +60,8 @@ class AgentProbe:
     def look_at(self, offers: Iterable[Json]) -> None:
         """Ask the agents that are new among these offers'."""
         for offer in offers:
-            self._ask_once(offer["agent_id"]["value"], partial(_in_offer, offer))
+            if identifier(offer.get("agent_id")) is None:
+                self._ask_once(offer["agent_id"]["value"], partial(_in_offer, offer))
 
     def stop(self) -> None:
         """Ask no more."""
@@ -67,7 +73,7 @@ class AgentProbe:
             for agent in agents:
                 self._ask_once(agent["id"], partial(_in_list, agent))
         except _UNREADABLE as error:
-            _log.info("the master's agents cannot be read", master=str(master), error=repr(error))
+            _log.info("the master's agents cannot be read", master=str(master), error=shown(repr(error)))
 
     def _ask_once(self, agent_id: str, where: Callable[[], tuple[Address, str]]) -> None:
         with self._lock:
@@ -83,7 +89,7 @@ class AgentProbe:
         except _UNREADABLE as error:
             with self._lock:
                 self._failed.add(agent_id)
-            _log.info("the agent's flags cannot be read", agent_id=agent_id, error=repr(error))
+            _log.info("the agent's flags cannot be read", agent_id=agent_id, error=shown(repr(error)))
             return
         self._submit(AgentDescribed(agent_id, frozenset(name.strip() for name in isolation.split(",") if name.strip())))
 
@@ -92,7 +98,7 @@ class AgentProbe:
         try:
             connection.request("GET", path, headers={} if authorization is None else {"Authorization": authorization})
             response = connection.getresponse()
-            body = response.read()
+            body = response.read(_LARGEST_ANSWER)
         finally:
             connection.close()
         if response.status != http.client.OK:

@@ -17,6 +17,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 
 from scheduler.mesos.address import Address, address_of_master_info
 from scheduler.mesos.threads import guarded
+from scheduler.model.shapes import shown
 
 _PREFIX = "json.info_"
 _SESSION_TIMEOUT = 10.0
@@ -81,7 +82,7 @@ class Detector:
         try:
             leader = self._leader()
         except (KazooException, KazooTimeoutError, ValueError) as error:
-            _log.warning("cannot tell the leading master from ZooKeeper", path=self._path, error=repr(error))
+            _log.warning("cannot tell the leading master from ZooKeeper", path=self._path, error=shown(repr(error)))
             return
         if leader != self._known:
             _log.info("leading master", master=str(leader) if leader else "none")
