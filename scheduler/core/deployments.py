@@ -26,7 +26,7 @@ def begin(
     world = turn.world
     deployment = Deployment(
         id=world.new_uuid(),
-        version=versions.stamp(turn.now),
+        version=versions.stamp(turn.wall),
         created_at=turn.now,
         changes=tuple(changes),
         steps=steps,

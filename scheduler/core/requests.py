@@ -94,7 +94,7 @@ def _accept(turn: Turn, request: int, asked: PodDefinition, rollout: Rollout, or
     if pod is not None and present is not None and unchanged:  # asked again where a deployment was left half done
         definition, after = present, pod
     else:
-        definition = asked.model_copy(update={"version": versions.following(world, asked.id, turn.now)})
+        definition = asked.model_copy(update={"version": versions.following(world, asked.id, turn.wall)})
         if pod is None:
             versions.purge(turn, asked.id)  # of one that was removed: the new one has a history of its own
         after = _changed(pod, present, definition)
@@ -223,7 +223,7 @@ def _answer(turn: Turn, request: int, answer: Done | Killed | Refused) -> None:
 def _refuse(turn: Turn, request: int, pod_id: str, refusal: Refused) -> None:
     """Refuse a change of pods."""
     group = deployments.group_of(pod_id)
-    turn.publish("group_change_failed", groupId=group, version=versions.stamp(turn.now), reason=refusal.message)
+    turn.publish("group_change_failed", groupId=group, version=versions.stamp(turn.wall), reason=refusal.message)
     _answer(turn, request, refusal)
 
 

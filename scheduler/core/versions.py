@@ -15,10 +15,10 @@ def stamp(seconds: float, later_than: str | None = None) -> str:
     return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
 
 
-def following(world: World, pod_id: str, now: float) -> str:
-    """The version of a definition that is accepted now."""
+def following(world: World, pod_id: str, wall: float) -> str:
+    """The version of a definition that is accepted at this wall time, later than all before in any case."""
     known = world.versions(pod_id)
-    return stamp(now, known[-1] if known else None)
+    return stamp(wall, known[-1] if known else None)
 
 
 def purge(turn: Turn, pod_id: str) -> None:

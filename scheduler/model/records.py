@@ -1,7 +1,7 @@
 """The runtime records: what the framework remembers of each pod, instance and task.
 
 Frozen, so that a record handed to the store or to a reader can never change under it; the core replaces records whole.
-Times are seconds since the epoch. Nothing here decides anything.
+Times are seconds since the epoch, on the scheduler's own clock (``core.clock``). Nothing here decides anything.
 """
 
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ class Goal(StrEnum):
     DECOMMISSIONED = "Decommissioned"  # kill it, free its volumes, then forget it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Agent:
     """The agent an instance was placed on, as its offer described it.
 
@@ -267,3 +267,14 @@ class Framework:
     """The identity Mesos gave this framework. Losing it means losing every running pod."""
 
     id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How the scheduler's own time, in which all records are kept, relates to wall time.
+
+    Attributes:
+        skew: seconds by which wall time is ahead of it.
+    """
+
+    skew: float

@@ -15,7 +15,7 @@ import pydantic
 
 from scheduler.core.frame import Record, key_of
 from scheduler.model.definition import PodDefinition
-from scheduler.model.records import Deployment, Framework, Instance, Pod
+from scheduler.model.records import Clock, Deployment, Framework, Instance, Pod
 from scheduler.store.base import DAMAGED, StoreError
 from scheduler.store.reading import Reader, UnreadableError, reader
 
@@ -36,8 +36,9 @@ KINDS: Mapping[type[Record], str] = {
     PodDefinition: "definition",
     Instance: "instance",
     Deployment: "deployment",
+    Clock: "clock",
 }
-VERSIONS: Mapping[str, int] = {"framework": 1, "pod": 1, "definition": 1, "instance": 1, "deployment": 1}
+VERSIONS: Mapping[str, int] = dict.fromkeys(KINDS.values(), 1)
 _TYPES: Mapping[str, type[Record]] = {name: kind for kind, name in KINDS.items()}
 
 

@@ -5,6 +5,7 @@ from scheduler.model.definition import PodDefinition
 from scheduler.model.records import (
     Action,
     Agent,
+    Clock,
     Condition,
     Deployment,
     Framework,
@@ -91,4 +92,4 @@ def deployment() -> Deployment:
 
 
 def all_records() -> list[Record]:
-    return [Framework("framework-1"), pod(), definition(), instance(), deployment()]
+    return [Framework("framework-1"), Clock(-3600.5), pod(), definition(), instance(), deployment()]

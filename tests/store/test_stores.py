@@ -16,7 +16,7 @@ from samples import all_records, definition, instance, pod
 
 from scheduler.core.frame import Delete, Put
 from scheduler.model.definition import PodDefinition
-from scheduler.model.records import Framework, Instance, Pod
+from scheduler.model.records import Clock, Framework, Instance, Pod
 from scheduler.shell.bus import KEPT, Told
 from scheduler.store import MemoryStore, SqliteStore, Store, StoreError, open_store
 from scheduler.store.codec import Row, encode
@@ -169,10 +169,10 @@ def test_a_store_written_by_the_release_before_checksums_is_taken_over_with_all_
     path.write_bytes((FILES / "layout2.db").read_bytes())
     for _ in range(2):
         store = SqliteStore(path)
-        assert _by_text(store.load()) == _by_text(all_records())
+        assert _by_text(store.load()) == _by_text([each for each in all_records() if not isinstance(each, Clock)])
         assert store.tail() == [Told(1, "a", b'{"n": 1}'), Told(2, "b", b"{}"), Told(3, "c", b"{}")]
         store.close()
-    assert _values(path, "SELECT length(checksum) FROM records") == [(8,)] * len(all_records())
+    assert _values(path, "SELECT length(checksum) FROM records WHERE kind = 'pod'") == [(8,)]
 
 
 def test_old_events_are_dropped_from_the_file(path: Path) -> None:
