@@ -165,7 +165,9 @@ class Agent:
         stream = self._transport.stream(OPERATOR_API, body, _STREAMED, timeout)
         try:
             if stream.status != _OK:
-                raise SessionRefused(stream.answer().text)
+                answer = stream.answer()
+                away = answer.status == NOT_FOUND and not _unknown(answer, container_id["parent"])
+                raise SessionRefused(answer.text, is_busy=away or answer.status == RECOVERING)
             opened(stream)
             for piece in stream.pieces(deadline):
                 if wrote is not None:
@@ -180,7 +182,11 @@ class Stopped(Exception):  # noqa: N818 - not an error: the executor is leaving
 
 
 class SessionRefused(Exception):  # noqa: N818 - an answer, not a fault
-    """The agent did not start the session."""
+    """The agent did not start the session; ``is_busy``: because it is not ready to."""
+
+    def __init__(self, text: str, *, is_busy: bool) -> None:
+        super().__init__(text)
+        self.is_busy = is_busy
 
 
 def _unknown(answer: Answer, container_id: Json) -> bool:

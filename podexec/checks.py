@@ -23,7 +23,7 @@ from podexec.agent import Agent, SessionRefused, Stopped
 from podexec.record import record, replace
 from podexec.taskinfo import COMMAND, HTTP, CheckSpec
 from podexec.texts import Output, one_line
-from podexec.transport import TRANSPORT_ERRORS, Stream
+from podexec.transport import TRANSPORT_ERRORS, Interruptible, Stream
 
 if TYPE_CHECKING:
     import ssl
@@ -34,6 +34,8 @@ _PASSING: Final = range(200, 400)
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS: Final = 20
 _CONNECTION_POLL: Final = 1.0
+# However short the interval of a check is.
+_LEAST_INTERVAL: Final = 0.05
 
 
 @record
@@ -64,23 +66,25 @@ class Checker:
         self._report = report
         self._stop = threading.Event()
         self._previous: Json | None = None
-        self._session: Stream | None = None
+        self._under_way: Stream | Interruptible | None = None
         self._log = log.get(**ids)
 
     def start(self) -> None:
         threading.Thread(target=self._run, name=f"check {self._container_id['value']}", daemon=True).start()
 
     def stop(self) -> None:
-        """No more results; a session under way is ended, so that the container's end need not wait for it."""
+        """No more results. What is under way is ended: a container's end need not wait for a session, and a check
+        without a timeout might wait for ever.
+        """
         self._stop.set()
-        session = self._session
-        if session is not None:
-            session.interrupt()
+        under_way = self._under_way
+        if under_way is not None:
+            under_way.interrupt()
 
-    def _opened(self, session: Stream) -> None:
-        self._session = session
+    def _opened(self, under_way: Stream | Interruptible) -> None:
+        self._under_way = under_way
         if self._stop.is_set():
-            session.interrupt()
+            under_way.interrupt()
 
     def _run(self) -> None:
         pause = self._spec.delay
@@ -94,13 +98,13 @@ class Checker:
                 return
             if result is not None and not self._stop.is_set():
                 self._report(replace(result, message=one_line(result.message)))
-            pause = self._spec.interval
+            pause = max(_LEAST_INTERVAL, self._spec.interval)
 
     def _once(self) -> Result | None:
         """One run; None if it says nothing about the container."""
         if self._spec.kind == COMMAND:
             return self._command()
-        return probe_http(self._spec) if self._spec.kind == HTTP else probe_tcp(self._spec)
+        return probe_http(self._spec, self._opened) if self._spec.kind == HTTP else probe_tcp(self._spec)
 
     def _command(self) -> Result | None:
         """A session inside the container. The agent's own trouble is not the container's: it is no result."""
@@ -134,7 +138,10 @@ def _with_output(said: str, output: Output) -> str:
     return f"{said}: {wrote}" if wrote else said
 
 
-def probe_http(spec: CheckSpec) -> Result:
+Opened = Callable[[Interruptible], None]
+
+
+def probe_http(spec: CheckSpec, opened: Opened) -> Result:
     """GET on the loopback address of the network namespace that executor and containers share; 200 to 399 passes.
 
     Redirects are followed, wherever they lead. Certificates are not verified, as in Mesos' own checks.
@@ -143,18 +150,18 @@ def probe_http(spec: CheckSpec) -> Result:
     deadline = None if spec.timeout is None else time.monotonic() + spec.timeout
     try:
         for _ in range(_MOST_REDIRECTS):
-            code, location = _get(url, deadline)
+            code, location = _get(url, deadline, opened)
             if location is None:
                 return Result(code in _PASSING, code, f"{url}: {code}")
             url = urljoin(url, location)
     except TimeoutError:
         return Result(False, None, f"{url}: no answer within {spec.timeout:g} s")
-    except (ValueError, *TRANSPORT_ERRORS) as error:
+    except (OverflowError, ValueError, *TRANSPORT_ERRORS) as error:
         return Result(False, None, f"{url}: {error}")
     return Result(False, None, f"{url}: more than {_MOST_REDIRECTS} redirects")
 
 
-def _get(url: str, deadline: float | None) -> tuple[int, str | None]:
+def _get(url: str, deadline: float | None, opened: Opened) -> tuple[int, str | None]:
     """The status code of the answer, and where it redirects to. ValueError for an URL that is none."""
     parts = urlsplit(url)
     is_tls = parts.scheme == "https"
@@ -165,7 +172,14 @@ def _get(url: str, deadline: float | None) -> tuple[int, str | None]:
     try:
         connection.connect()
         if is_tls:
-            connection.sock = _tls_context().wrap_socket(connection.sock, server_hostname=parts.hostname)
+            tls = _tls_context().wrap_socket(
+                connection.sock, server_hostname=parts.hostname, do_handshake_on_connect=False
+            )
+            connection.sock = tls
+            opened(Interruptible(tls))
+            tls.do_handshake()
+        else:
+            opened(Interruptible(connection.sock))
         path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         connection.request("GET", path, headers={"User-Agent": "podexec-check", "Connection": "close"})
         answer = connection.getresponse()
@@ -181,8 +195,8 @@ def probe_tcp(spec: CheckSpec) -> Result:
         socket.create_connection((_host(spec), spec.port), spec.timeout).close()
     except TimeoutError:
         return Result(False, False, f"{where}: no connection within {spec.timeout:g} s")
-    except OSError as error:
-        return Result(False, False, f"{where}: {error.strerror or error}")
+    except (OSError, OverflowError) as error:
+        return Result(False, False, f"{where}: {getattr(error, 'strerror', None) or error}")
     return Result(True, True, f"{where}: connected")
 
 

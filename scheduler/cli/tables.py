@@ -174,9 +174,25 @@ def _instances(status: Json) -> Table:
                 _addresses(instance),
                 _endpoints(container),
                 container["statusSince"],
-                container.get("message", ""),
+                "\n".join(_said(container)),
             )
     return table
+
+
+def _said(container: Json) -> list[str]:
+    """Its message, and what its failing checks found, unless the message is about that."""
+    message = container.get("message", "")
+    return [message, *(each for each in _failing(container) if each != message)]
+
+
+def failing(status: Json) -> list[str]:
+    """What the failing checks of a pod found, each once, with the container's name."""
+    containers = [each for instance in status.get("instances", ()) for each in instance.get("containers", ())]
+    return list(dict.fromkeys(f"{each['name']}: {found}" for each in containers for found in _failing(each)))
+
+
+def _failing(container: Json) -> list[str]:
+    return [f"{each['check']}: {each['result']}" for each in _extras(container).get("checks", ()) if not each["passed"]]
 
 
 def _addresses(instance: Json) -> str:

@@ -115,7 +115,8 @@ def _pod_line(status: Json) -> str:
 
     line = f"{status['id']}: {status['status']}, {tables.counts(status)} instances stable"
     causes = [ending["message"] for ending in status.get("terminationHistory", ()) if "message" in ending]
-    return f"{line} (the last ended: {causes[0]})" if causes else line
+    line = f"{line} (the last ended: {causes[0]})" if causes else line
+    return "; ".join([line, *tables.failing(status)])
 
 
 def _deployment_line(client: "Client", deployment: Json) -> str:
@@ -123,6 +124,8 @@ def _deployment_line(client: "Client", deployment: Json) -> str:
     from scheduler.cli import tables
 
     line = f"{tables.step(deployment)}: {tables.actions(deployment)}"
-    statuses = [_status(client, action["pod"]) for action in deployment["currentActions"]]
-    counts = [f"{status['id']} {tables.counts(status)} stable" for status in statuses if status is not None]
-    return f"{line} ({', '.join(counts)})" if counts else line
+    found = [_status(client, action["pod"]) for action in deployment["currentActions"]]
+    statuses = [status for status in found if status is not None]
+    counts = [f"{status['id']} {tables.counts(status)} stable" for status in statuses]
+    line = f"{line} ({', '.join(counts)})" if counts else line
+    return "; ".join([line, *(each for status in statuses for each in tables.failing(status))])
