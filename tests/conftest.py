@@ -60,7 +60,9 @@ def shared_schedulers(
         def shared(kind: str) -> Scheduler:
             if kind not in running:
                 folder = tmp_path_factory.mktemp("scheduler")
-                scheduler = Scheduler(cluster, folder, executor if kind == PODEXEC else None, f"shared-{kind}")
+                scheduler = Scheduler(
+                    cluster, folder, cluster.default_executor if kind == PODEXEC else None, f"shared-{kind}"
+                )
                 stack.callback(scheduler.close)
                 with pytest.MonkeyPatch.context() as environment:
                     environment.setenv("PODEXEC_SECRET_FULLY_QUALIFIED_PATH", "a token")
@@ -94,7 +96,7 @@ def own_schedulers(cluster: Cluster, executor: Path, tmp_path: Path) -> Iterator
 
         def make(kind: str) -> Scheduler:
             name = f"own-{tmp_path.name}-{kind}"
-            scheduler = Scheduler(cluster, tmp_path, executor if kind == PODEXEC else None, name)
+            scheduler = Scheduler(cluster, tmp_path, cluster.default_executor if kind == PODEXEC else None, name)
             stack.callback(scheduler.close)
             scheduler.start()
             made.append(scheduler)
