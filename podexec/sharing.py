@@ -141,7 +141,7 @@ def _group(folder: int, mode: int) -> int:
         if error.errno == errno.ENODATA:
             return mode >> 3 & 7
         raise
-    return next(allowed for tag, allowed, _ in _ENTRY.iter_unpack(entries) if tag == _GROUP)
+    return next(int(allowed) for tag, allowed, _ in _ENTRY.iter_unpack(entries) if tag == _GROUP)
 
 
 def _list(mode: int, users: Mapping[int, int]) -> bytes:

@@ -50,9 +50,7 @@ def executor_kind() -> str:
 
 
 @pytest.fixture(scope="session")
-def shared_schedulers(
-    cluster: Cluster, executor: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Schedulers]:
+def shared_schedulers(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Schedulers]:
     """One of each kind, for all tests which do not hurt it; its environment has the secret of the examples."""
     running: dict[str, Scheduler] = {}
     with ExitStack() as stack:
@@ -89,7 +87,7 @@ def user(scheduler: Scheduler) -> Iterator[User]:
 
 
 @pytest.fixture
-def own_schedulers(cluster: Cluster, executor: Path, tmp_path: Path) -> Iterator[Schedulers]:
+def own_schedulers(cluster: Cluster, tmp_path: Path) -> Iterator[Schedulers]:
     """Makes schedulers that the test may kill and start as it likes; their pods are removed with them."""
     made: list[Scheduler] = []
     with ExitStack() as stack:

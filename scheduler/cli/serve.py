@@ -30,6 +30,7 @@ from scheduler.core.step import step
 from scheduler.core.world import World
 from scheduler.inside import Edge
 from scheduler.inside.executors import Executors
+from scheduler.inside.inspector import Inspector
 from scheduler.inside.master import Leader
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Driver
@@ -74,6 +75,9 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
     def heard(message: str) -> None:
         executors.heard(message)
 
+    def found(event: Event) -> None:
+        shell.submit(event)
+
     identity = serving.identity
     host = advertised.rpartition(":")[0]
     identity = replace(
@@ -96,7 +100,9 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
     )
     executors = Executors(driver.tell_executor)
     metrics = Metrics(world)
-    shell = Shell(world, step, store, driver, bus=Bus(store.tail()), meter=metrics)
+    edge = _edge(serving, world, executors)
+    inspector = Inspector(edge.last_lines, found)
+    shell = Shell(world, step, store, driver, bus=Bus(store.tail()), meter=metrics, inspector=inspector)
     metrics.watch("podexec.loop.inbox.gauge", "Events that wait for the loop", lambda: shell.waiting)
     info = ServerInfo(identity.name, version("podexec"), advertised, configuration(serving, identity))
     master = without_password(serving.master)
@@ -107,7 +113,6 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
         structlog.get_logger("scheduler").info("a feature was enabled that has no effect here", feature=feature)
     with _told_to_stop() as told:
         guard = Guard(serving.allowed_inside)
-        edge = _edge(serving, world, executors)
         app = create_app(
             shell,
             world,
@@ -121,6 +126,7 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
         try:
             await _until_told(told, shell, driver, _server(app), listening, guard)
         finally:
+            await inspector.close()
             await edge.close()
 
 

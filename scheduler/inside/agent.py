@@ -29,6 +29,8 @@ class Agents:
         body = {"type": kind, kind.lower(): members}
         answer = await self._http.call(agent_named(run), run.agent_url, body, self.headers(), seconds)
         told: Json = answer.get(kind.lower()) or {}
+        if not isinstance(told, dict):
+            raise InsideError(Why.UNABLE, f"{agent_named(run)} answers in a form unknown here")
         return told
 
     async def list_files(self, run: Run, path: str) -> list[FileInfo]:
@@ -41,7 +43,7 @@ class Agents:
         told = await self._of_file(run, "READ_FILE", path, {"offset": offset, "length": length})
         try:
             return Piece(base64.b64decode(told.get("data") or ""), int(told["size"]))
-        except (binascii.Error, KeyError, ValueError) as error:
+        except (binascii.Error, KeyError, TypeError, ValueError) as error:
             raise InsideError(Why.UNABLE, f"{agent_named(run)} gives a file in a form unknown here") from error
 
     async def usage(self, run: Run) -> dict[str, Usage]:

@@ -94,6 +94,7 @@ def status_updated(status: Json, now: float) -> StatusUpdated:
             timestamp=float(status.get("timestamp", now)),
             message=str(status.get("message", "")),
             reason=reason,
+            source=str(status.get("source", "")),
             healthy=status.get("healthy"),
             networks=_networks(status.get("container_status", {})),
             **_told_by_executor(status),

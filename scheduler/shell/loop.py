@@ -19,11 +19,30 @@ from typing import Generic, TypeVar
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from scheduler.core.effects import Acknowledge, AcknowledgeOperation, Answer, Effect, Note, Publish, Reply, Stop
+from scheduler.core.effects import (
+    Acknowledge,
+    AcknowledgeOperation,
+    Answer,
+    Effect,
+    InspectExecutor,
+    Note,
+    Publish,
+    Reply,
+    Stop,
+)
 from scheduler.core.events import Event, Ticked
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
 from scheduler.shell.bus import Bus, Told
-from scheduler.shell.ports import Acknowledgement, Commits, Deadlines, MesosCall, MesosCalls, Meter, StoreError
+from scheduler.shell.ports import (
+    Acknowledgement,
+    Commits,
+    Deadlines,
+    Inspections,
+    MesosCall,
+    MesosCalls,
+    Meter,
+    StoreError,
+)
 
 WorldT = TypeVar("WorldT", bound=Deadlines)
 
@@ -45,6 +64,7 @@ class _Batch:
     replies: list[Reply] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     published: list[Publish] = field(default_factory=list)
+    inspections: list[InspectExecutor] = field(default_factory=list)
     acknowledgements: list[Acknowledgement] = field(default_factory=list)
     stop: Stop | None = None
 
@@ -67,6 +87,8 @@ class _Batch:
                 self.published.append(effect)
             case Acknowledge() | AcknowledgeOperation():
                 self.acknowledgements.append(effect)
+            case InspectExecutor():
+                self.inspections.append(effect)
             case Stop():
                 self.stop = self.stop or effect
             case _:
@@ -87,6 +109,7 @@ class Shell(Generic[WorldT]):
         *,
         bus: Bus | None = None,
         meter: Meter | None = None,
+        inspector: Inspections | None = None,
         clock: Callable[[], float] = time.time,
         log: FilteringBoundLogger | None = None,
     ) -> None:
@@ -96,6 +119,7 @@ class Shell(Generic[WorldT]):
         self._calls = calls
         self.bus = bus if bus is not None else Bus()
         self._meter = meter
+        self._inspector = inspector
         self._clock = clock
         self._log: FilteringBoundLogger = log if log is not None else structlog.get_logger("scheduler")
         self._inbox: deque[Event] = deque()
@@ -227,6 +251,9 @@ class Shell(Generic[WorldT]):
         self.bus.tell(told)
         for note in batch.notes:
             self._log.log(_LEVELS[note.level.upper()], note.text, **dict(note.fields))
+        if self._inspector is not None:
+            for asked in batch.inspections:
+                self._inspector.inspect(asked)
         if batch.acknowledgements:
             self._calls.perform_all(batch.acknowledgements)
 
