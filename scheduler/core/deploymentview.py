@@ -24,7 +24,7 @@ def deployment_view(world: World, deployment: Deployment, *, with_extras: bool =
         **extras(
             asked=with_extras,
             paused=deployment.paused,
-            deadline=None if deployment.deadline is None else moment(deployment.deadline),
+            deadline=None if deployment.deadline is None else moment(world.wall(deployment.deadline)),
             secondsToDeadline=deployment.time_left,  # while it is paused
             batchSize=deployment.batch_size,
             reverts=deployment.reverts,

@@ -141,6 +141,13 @@ class AgentDescribed:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentsUnlisted:
+    """The master's list of agents no longer has these; why, it does not say."""
+
+    agent_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """How a change of pods is to be carried out.
 
@@ -273,6 +280,17 @@ class Ticked:
     """The time of the world's next deadline has come."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """The system clock was set.
+
+    Attributes:
+        skew: seconds by which wall time is ahead of the scheduler's own from now on.
+    """
+
+    skew: float
+
+
 Event = (
     Subscribed
     | Disconnected
@@ -285,6 +303,7 @@ Event = (
     | ExecutorInspected
     | AgentLost
     | AgentDescribed
+    | AgentsUnlisted
     | PodPosted
     | PodPut
     | PodDeleted
@@ -297,4 +316,5 @@ Event = (
     | StreamAttached
     | StreamDetached
     | Ticked
+    | ClockSet
 )

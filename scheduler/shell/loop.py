@@ -30,9 +30,10 @@ from scheduler.core.effects import (
     Reply,
     Stop,
 )
-from scheduler.core.events import Event, Ticked
+from scheduler.core.events import ClockSet, Event, Ticked
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
 from scheduler.shell.bus import Bus, Told
+from scheduler.shell.clock import Clock
 from scheduler.shell.ports import (
     Acknowledgement,
     Commits,
@@ -47,7 +48,7 @@ from scheduler.shell.ports import (
 WorldT = TypeVar("WorldT", bound=Deadlines)
 
 MAX_BATCH = 1000
-_LONGEST_SLEEP = 60.0  # the wall clock may be set while the loop sleeps
+_LONGEST_SLEEP = 60.0  # the wall clock may be set, or the machine suspended, while the loop sleeps
 _LEVELS = logging.getLevelNamesMapping()
 
 
@@ -110,7 +111,7 @@ class Shell(Generic[WorldT]):
         bus: Bus | None = None,
         meter: Meter | None = None,
         inspector: Inspections | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Clock | None = None,
         log: FilteringBoundLogger | None = None,
     ) -> None:
         self._world = world
@@ -120,7 +121,7 @@ class Shell(Generic[WorldT]):
         self.bus = bus if bus is not None else Bus()
         self._meter = meter
         self._inspector = inspector
-        self._clock = clock
+        self._clock = clock if clock is not None else Clock()
         self._log: FilteringBoundLogger = log if log is not None else structlog.get_logger("scheduler")
         self._inbox: deque[Event] = deque()
         self._wake = asyncio.Event()
@@ -199,14 +200,14 @@ class Shell(Generic[WorldT]):
         if self._inbox or self._stopping or self._failure is not None:
             return
         deadline = self._world.next_deadline()
-        pause = _LONGEST_SLEEP if deadline is None else min(deadline - self._clock(), _LONGEST_SLEEP)
+        pause = _LONGEST_SLEEP if deadline is None else min(deadline - self._clock.now(), _LONGEST_SLEEP)
         if pause > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), pause)
 
     def _turn(self) -> None:
         """Step through a batch of what was heard, then commit and perform what it came to."""
-        begun, now = time.perf_counter(), self._clock()
+        begun, now = time.perf_counter(), self._clock.now()
         batch = _Batch()
         heard = []
         for event in self._drain(now):
@@ -224,6 +225,9 @@ class Shell(Generic[WorldT]):
             raise ShellError(batch.stop.message)
 
     def _drain(self, now: float) -> Iterable[Event]:
+        skew = self._clock.was_set()
+        if skew is not None:
+            yield ClockSet(skew)
         for _ in range(min(len(self._inbox), MAX_BATCH)):
             yield self._inbox.popleft()
         deadline = self._world.next_deadline()
