@@ -4,7 +4,7 @@ import base64
 import binascii
 from typing import Any
 
-from scheduler.inside.http import Http, RefusedError
+from scheduler.inside.http import Http, RefusedError, understanding, unknown_form
 from scheduler.mesos.credentials import Credentials
 from scheduler.model.json import Json
 from scheduler.shell.inside import FileInfo, InsideError, Piece, Run, Usage, Why
@@ -30,13 +30,18 @@ class Agents:
         answer = await self._http.call(agent_named(run), run.agent_url, body, self.headers(), seconds)
         told: Json = answer.get(kind.lower()) or {}
         if not isinstance(told, dict):
+<<<<<<< HEAD
             raise InsideError(Why.UNABLE, f"{agent_named(run)} answers in a form unknown here")
+=======
+            raise unknown_form(agent_named(run))
+>>>>>>> main
         return told
 
     async def list_files(self, run: Run, path: str) -> list[FileInfo]:
         """A directory of the sandbox."""
         told = await self._of_file(run, "LIST_FILES", path, {})
-        return [_file_info(each) for each in told.get("file_infos") or ()]
+        with understanding(agent_named(run)):
+            return [_file_info(each) for each in told.get("file_infos") or ()]
 
     async def read_file(self, run: Run, path: str, offset: int, length: int) -> Piece:
         """Part of a file in the sandbox."""
@@ -54,11 +59,12 @@ class Agents:
             raise refused(run, "does not tell what containers use", error) from error
         pod = run.container_id["parent"]["value"]
         used: dict[str, Usage] = {}
-        for container in told.get("containers") or ():
-            container_id = container["container_status"]["container_id"]
-            name = _name_in(container_id, pod)
-            if name is not None:
-                used[name] = _usage(container.get("resource_statistics") or {})
+        with understanding(agent_named(run)):
+            for container in told.get("containers") or ():
+                container_id = container["container_status"]["container_id"]
+                name = _name_in(container_id, pod)
+                if name is not None:
+                    used[name] = _usage(container.get("resource_statistics") or {})
         return used
 
     async def _of_file(self, run: Run, kind: str, path: str, members: Json) -> Json:
