@@ -30,11 +30,7 @@ class Agents:
         answer = await self._http.call(agent_named(run), run.agent_url, body, self.headers(), seconds)
         told: Json = answer.get(kind.lower()) or {}
         if not isinstance(told, dict):
-<<<<<<< HEAD
-            raise InsideError(Why.UNABLE, f"{agent_named(run)} answers in a form unknown here")
-=======
             raise unknown_form(agent_named(run))
->>>>>>> main
         return told
 
     async def list_files(self, run: Run, path: str) -> list[FileInfo]:

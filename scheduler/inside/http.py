@@ -147,11 +147,7 @@ def _json(who: str, content: bytes) -> Json:
     except orjson.JSONDecodeError as error:
         raise InsideError(Why.AWAY, f"{who} does not answer in JSON") from error
     if not isinstance(answer, dict):
-<<<<<<< HEAD
-        raise InsideError(Why.AWAY, f"{who} does not answer with a JSON object")
-=======
         raise unknown_form(who)
->>>>>>> main
     return answer
 
 
