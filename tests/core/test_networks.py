@@ -7,7 +7,7 @@ import pytest
 from scheduler.core import discovery
 from scheduler.core.networks import network_infos
 from scheduler.model.json import Json
-from tests.core.support import container, definition, settings
+from tests.core.support import container, definition, launched, settings
 
 A: Json = {"mode": "container", "name": "a"}
 B: Json = {"mode": "container", "name": "b", "labels": {"k": "v"}}

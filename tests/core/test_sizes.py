@@ -34,7 +34,7 @@ def posted(*containers: Json, **fields: Any) -> Done | Refused:
         (container(environment={"A": HALF}), {"environment": {"B": HALF}}, "/containers(0)"),
         (container(labels=LABELS), {}, "/containers(0)"),
         (container(), {"labels": LABELS}, "/containers(0)"),
-        (container(endpoints=[{"name": f"e{number}", "hostPort": 0} for number in range(1500)]), {}, "/containers(0)"),
+        (container(endpoints=[{"name": f"e{number}", "hostPort": 0} for number in range(3000)]), {}, "/containers(0)"),
         (
             container(environment={"A": HALF}, healthCheck={"exec": shell(HALF)}),
             {},
