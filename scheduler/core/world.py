@@ -22,6 +22,7 @@ from scheduler.core.settings import Settings
 from scheduler.core.standing import Roster, Standing, standing
 from scheduler.core.taskgroup import Launcher
 from scheduler.model.definition import PodDefinition
+from scheduler.model.ids import groups_of
 from scheduler.model.records import Agent, Clock, Deployment, Framework, Goal, Instance, Pod
 
 
@@ -88,6 +89,7 @@ class World:
         self.launchable: dict[str, dict[str, None]] = {}  # role -> the queues without a back-off
         self.placed: dict[str, Counter[str]] = {}  # pod id -> agent id -> instances there
         self.deploying: dict[str, str] = {}  # pod id -> the deployment that changes it
+        self.groups: Counter[str] = Counter()  # id, but for the root's -> pods in it, however deep
         self.freeing: dict[str, str] = {}  # id -> role, of instances whose reservation is to be given back
         self.connection = Connection()
         self.isolators: dict[str, frozenset[str]] = {}  # by agent id
@@ -372,7 +374,9 @@ class World:
         self.pods[pod.id] = pod
         if old is not None and old.version == pod.version:
             return  # how an instance ended is of no interest to the indexes
-        if old is not None:
+        if old is None:
+            self.groups.update(groups_of(pod.id))
+        else:
             self._forget_dependencies(old)
         for dependency in self.current(pod).dependencies:
             self._dependents.setdefault(dependency, {})[pod.id] = None
@@ -389,6 +393,10 @@ class World:
         self._count_role(self._role_of_pod.pop(pod.id), -1)
         self.forget_delay(queue_of(pod))
         del self.pods[pod.id]
+        for group in groups_of(pod.id):
+            self.groups[group] -= 1
+            if not self.groups[group]:
+                del self.groups[group]
 
     def _forget_dependencies(self, pod: Pod) -> None:
         for dependency in self.current(pod).dependencies:
@@ -414,6 +422,8 @@ class World:
             return record
         if record.agent is not None:
             record = replace(record, agent=self.agent(record.agent))
+        if record.ended is not None and record.ended.agent is not None:
+            record = replace(record, ended=replace(record.ended, agent=self.agent(record.ended.agent)))
         if not record.config_version:
             pod = self.pods.get(record.pod_id)
             is_current = pod is not None and record.version >= pod.config_version
