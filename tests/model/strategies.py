@@ -19,6 +19,8 @@ ENV_KEYS = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,8}", fullmatch=True)
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 USERS = st.from_regex(r"[a-z_][a-zA-Z0-9_.@\\-]{0,30}\$?", fullmatch=True)
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
+# What can be part of a path, of a URI and of a user's name.
+FILES = st.text(st.characters(exclude_characters="/\\':.", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
 LABELS = st.dictionaries(TEXTS, TEXTS, max_size=3)
 SECRET_KEYS = ("db", "registry")
 COMMANDS = st.sampled_from([{"shell": "sleep 3600"}, {"argv": ["sleep", "3600"]}])
@@ -221,7 +223,7 @@ def _add_platform(draw: st.DrawFn, container: Json, shared: bool) -> None:
         optional={"forcePull": st.booleans(), "pullConfig": st.just({"secret": "registry"}), "labels": LABELS},
     )
     artifact = st.fixed_dictionaries(
-        {"uri": WORDS}, optional={"extract": st.booleans(), "cache": st.booleans(), "destPath": WORDS}
+        {"uri": FILES}, optional={"extract": st.booleans(), "cache": st.booleans(), "destPath": FILES}
     )
     seccomp = st.sampled_from([{"unconfined": True}, {"profileName": "p"}, {"profileName": "p", "unconfined": False}])
     limits = st.fixed_dictionaries(

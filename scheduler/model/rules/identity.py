@@ -11,7 +11,7 @@ from scheduler.model.rules.site import Site, located, repeated
 # name and a counter.
 _LONGEST_NAMES = 255 - len(".instance-") - 36 - len("..999999")
 
-_IN_NO_USER = frozenset(" :/,")
+_IN_NO_USER = frozenset(":/")
 _LONGEST_USER = 255
 
 _RESERVED = frozenset({"restart", "tasks", "versions"})
@@ -39,12 +39,15 @@ def _users(definition: PodDefinition, site: Site) -> Iterator[Problem]:
         if user == "":
             yield Problem(f"{path}/user", "must not be empty")
         elif user is not None and not _can_be_a_user(user):
-            yield Problem(f"{path}/user", "must be the name of a user of the agents' systems, such as nobody")
+            yield Problem(
+                f"{path}/user",
+                "must be the name of a user: no colons, slashes or control characters, at most 255 characters",
+            )
 
 
 def _can_be_a_user(name: str) -> bool:
     """Whether a system could have such a user: names of directories (DOMAIN\\user, user@domain) are fine."""
-    is_plain = name.isprintable() and not set(name) & _IN_NO_USER and not name.startswith("-")
+    is_plain = name.isprintable() and not set(name) & _IN_NO_USER and not name.startswith("-") and name == name.strip()
     return is_plain and len(name) <= _LONGEST_USER
 
 
