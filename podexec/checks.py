@@ -157,7 +157,7 @@ def probe_http(spec: CheckSpec, opened: Opened) -> Result:
     except TimeoutError:
         return Result(False, None, f"{url}: no answer within {spec.timeout:g} s")
     except (OverflowError, ValueError, *TRANSPORT_ERRORS) as error:
-        return Result(False, None, f"{url}: {error}")
+        return Result(False, None, f"{url}: {_why(error)}")
     return Result(False, None, f"{url}: more than {_MOST_REDIRECTS} redirects")
 
 
@@ -196,8 +196,13 @@ def probe_tcp(spec: CheckSpec) -> Result:
     except TimeoutError:
         return Result(False, False, f"{where}: no connection within {spec.timeout:g} s")
     except (OSError, OverflowError) as error:
-        return Result(False, False, f"{where}: {getattr(error, 'strerror', None) or error}")
+        return Result(False, False, f"{where}: {_why(error)}")
     return Result(True, True, f"{where}: connected")
+
+
+def _why(error: Exception) -> str:
+    """In words, without the number of an error of the system."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _host(spec: CheckSpec) -> str:

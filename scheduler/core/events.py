@@ -59,6 +59,7 @@ class StatusUpdated:
         ready: whether the container can be used; None: the status does not say.
         restarts: how often its executor started the container again.
         checks: what its checks found last; None: the status does not tell.
+        source: whose words these are, e.g. ``SOURCE_EXECUTOR``; empty: it is not said.
     """
 
     task_id: str
@@ -73,6 +74,7 @@ class StatusUpdated:
     ready: bool | None = None
     restarts: int = 0
     checks: tuple[CheckResult, ...] | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,21 @@ class ExecutorEnded:
     executor_id: str
     agent_id: str
     status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorInspected:
+    """What an executor that failed left behind, as ``InspectExecutor`` asked.
+
+    Attributes:
+        tasks: the ids of those that ended by that.
+        lines: the last that it wrote, plain text without control characters; none where that cannot be had.
+    """
+
+    pod_id: str
+    executor_id: str
+    tasks: tuple[str, ...]
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +302,7 @@ Event = (
     | StatusUpdated
     | OperationUpdated
     | ExecutorEnded
+    | ExecutorInspected
     | AgentLost
     | AgentDescribed
     | AgentsUnlisted

@@ -245,11 +245,11 @@ def test_why_a_container_is_not_healthy_is_told_within_the_grace_period(schedule
     pod = {"id": "/why", "networks": [{"mode": "host"}], "containers": [web]}
     scheduler.client.add(pod)
 
-    found = scheduler.wait(
-        "all checks have found something", lambda: (found := check_results(scheduler, "/why"))[3:] and found
-    )
-    results = {each["check"]: each["result"] for each in found}
-    assert results["health check"].endswith("/wrong: 404")
+    def found() -> dict[str, str] | None:
+        results = {each["check"]: each["result"] for each in check_results(scheduler, "/why")}
+        return results if len(results) == 4 and results["health check"].endswith("/wrong: 404") else None
+
+    results = scheduler.wait("all checks have found something, and the server has begun", found)
     assert results["health check 2"].endswith("Connection refused")
     assert results["readiness check"] == "the command took longer than 1 s"
     assert results["check"] == "the command exited with 3: cannot read \N{REPLACEMENT CHARACTER}"
