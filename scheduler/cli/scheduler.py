@@ -255,6 +255,13 @@ def run(
     reconciliation_interval: Annotated[
         int, option("--reconciliation-interval", "Between two reconciliations with Mesos, in milliseconds.", min=1)
     ] = 600_000,
+    adopt_cluster: Annotated[
+        bool,
+        option(
+            "--adopt-cluster",
+            "Accept a cluster of whose agents the store knows none, and launch all pods there.",
+        ),
+    ] = False,
     log_level: Annotated[str, option("--log-level", "debug, info, warning, error or critical.")] = "info",
 ) -> None:
     """Run the scheduler until it is told to stop. Pods run on when it stops.
@@ -302,6 +309,7 @@ def run(
         kill_retry_timeout=kill_retry_timeout / 1000,
         reconciliation_initial_delay=reconciliation_initial_delay / 1000,
         reconciliation_interval=reconciliation_interval / 1000,
+        adopt_cluster=adopt_cluster,
     )
     identity = FrameworkIdentity(
         name=framework_name,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from scheduler.core import backoff, deployments, kills, offers, reconcile, residents, statuses, unreachable
+from scheduler.core import arrival, backoff, deployments, kills, offers, reconcile, residents, statuses, unreachable
 from scheduler.core.events import Ticked
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due
@@ -35,6 +35,7 @@ _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
     Due.DEPLOY: deployments.overdue,
     Due.RECONCILE: reconcile.remaining,
     Due.RECONCILE_ALL: reconcile.everything,
+    Due.ARRIVE: arrival.again,
 }
 
 

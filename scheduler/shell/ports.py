@@ -9,6 +9,8 @@ from scheduler.core.effects import (
     AcknowledgeOperation,
     Decline,
     Kill,
+    ListAgents,
+    ListFrameworks,
     Publish,
     Reconcile,
     Reply,
@@ -22,7 +24,8 @@ from scheduler.core.frame import Change
 from scheduler.shell.bus import Told
 
 Acknowledgement = Acknowledge | AcknowledgeOperation
-MesosCall = Accept | Decline | Revive | Suppress | SetRoles | Kill | Shutdown | Reconcile | Acknowledgement
+Question = ListAgents | ListFrameworks
+MesosCall = Accept | Decline | Revive | Suppress | SetRoles | Kill | Shutdown | Reconcile | Question | Acknowledgement
 
 
 class StoreError(Exception):
