@@ -72,7 +72,9 @@ def router(info: ServerInfo, world: World) -> APIRouter:
             "connected": connection.subscribed,
         }
         # Frameworks of the same name whose tasks run, though this store was new: one of them may have had it before.
-        namesakes = [{"id": each.id, "connected": each.connected} for each in world.namesakes]
+        namesakes = {
+            "namesakes": [{"id": each.id, "connected": each.connected} for each in world.namesakes] or None
+        }
         content = {
             "name": info.name,
             "version": info.version,

@@ -20,6 +20,7 @@ from scheduler.model.records import Agent, Cluster, Condition, Instance, Task
 
 LAST_TASK = "podexec.last-to-be-answered"
 LEAP = 1000  # incarnations of which an old store may know nothing
+TIMEOUT = 75.0  # seconds in which agents have come back to a master that is new to them
 _ASK_AGAIN = 5.0
 _AGENTS_KEPT, _AGENTS_SHOWN = 256, 3
 
@@ -96,7 +97,7 @@ def conclude(turn: Turn) -> bool:
     arrival = world.arrival
     if arrival.over or arrival.since is None or not world.connection.subscribed:
         return False
-    is_late = turn.now >= arrival.since + world.settings.arrival_timeout
+    is_late = turn.now >= arrival.since + TIMEOUT
     if not arrival.confirmed:
         arrival.confirmed = _is_the_same(turn, is_late=is_late)
     if not arrival.confirmed or not (arrival.answered or is_late):
@@ -185,7 +186,7 @@ def _is_the_same(turn: Turn, *, is_late: bool) -> bool:
         turn.note(
             "warning",
             "none of the master's agents is known to this store, waiting for others before anything is launched",
-            seconds=f"{world.settings.arrival_timeout:g}",
+            seconds=f"{TIMEOUT:g}",
             there=_some(agent.id for agent in arrival.listed),
             known=_some(known),
         )

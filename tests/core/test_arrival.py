@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.core.arrival import LAST_TASK, LEAP
+from scheduler.core.arrival import LAST_TASK, LEAP, TIMEOUT
 from scheduler.core.effects import Accept, Kill, ListAgents, ListFrameworks, Note, Reconcile, Revive, Shutdown, Stop
 from scheduler.core.events import AgentsListed, FrameworksListed, Namesake, StatusUpdated, Subscribed
 from scheduler.core.frame import Frame
@@ -76,7 +76,7 @@ class TestCluster:
         assert levels(frame, "warning")
         assert not story.ever(Stop)
 
-        story.wait(story.settings.arrival_timeout + 5)
+        story.wait(TIMEOUT + 5)
         (stop, *_) = story.ever(Stop)
         for words in ("B1, B2, B3 and 1 more", "A1", "master:5050", "--adopt-cluster", "--store"):
             assert words in stop.message
@@ -127,7 +127,7 @@ class TestCluster:
     def test_so_is_one_whose_list_cannot_be_read(self) -> None:
         story = arriving(running())
         story.answer(LAST_TASK, C.UNKNOWN)
-        story.wait(story.settings.arrival_timeout - 5)
+        story.wait(TIMEOUT - 5)
         assert not story.world.arrival.over
         story.wait(10)
         assert story.world.arrival.over
@@ -242,7 +242,7 @@ class TestOldStore:
 
     def test_so_are_they_where_not_all_agents_came_back_in_time(self) -> None:
         story = older(running())
-        story.wait(story.settings.arrival_timeout + 5)
+        story.wait(TIMEOUT + 5)
         assert story.world.arrival.over
         story.answer(story.only.tasks[0].id, C.GONE)
         story.wait(100)
