@@ -72,9 +72,7 @@ def router(info: ServerInfo, world: World) -> APIRouter:
             "connected": connection.subscribed,
         }
         # Frameworks of the same name whose tasks run, though this store was new: one of them may have had it before.
-        namesakes = {
-            "namesakes": [{"id": each.id, "connected": each.connected} for each in world.namesakes] or None
-        }
+        namesakes = [{"id": each.id, "connected": each.connected} for each in world.namesakes] or None
         content = {
             "name": info.name,
             "version": info.version,
