@@ -5,7 +5,18 @@ from dataclasses import replace
 import pytest
 
 from scheduler.core.arrival import LAST_TASK, LEAP, TIMEOUT
-from scheduler.core.effects import Accept, Kill, ListAgents, ListFrameworks, Note, Reconcile, Revive, Shutdown, Stop
+from scheduler.core.effects import (
+    Accept,
+    Decline,
+    Kill,
+    ListAgents,
+    ListFrameworks,
+    Note,
+    Reconcile,
+    Revive,
+    Shutdown,
+    Stop,
+)
 from scheduler.core.events import AgentsListed, FrameworksListed, Namesake, StatusUpdated, Subscribed
 from scheduler.core.frame import Frame
 from scheduler.model.records import Cluster, Condition
@@ -61,6 +72,13 @@ class TestCluster:
         frame = story.list_agents("A1", "B1")
         assert story.told(Kill, frame)
         assert story.told(Revive, frame)
+
+    def test_offers_that_come_all_the_same_are_given_back(self) -> None:
+        story = arriving(running(instances=2))
+        frame = story.offer("A1")
+
+        assert [each.offer_ids for each in story.told(Decline, frame)] == [("O1",)]
+        assert not acted(story)
 
     def test_what_was_not_answered_is_asked_again(self) -> None:
         story = arriving(running())
