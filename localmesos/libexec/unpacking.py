@@ -339,12 +339,23 @@ class _Header(tarfile.TarInfo):
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
-        """The header; tarfile itself takes a damaged one behind the first for the end."""
+        """The header in a block."""
+        return cls._checked(buf, lambda: super(_Header, cls).frombuf(buf, encoding, errors))
+
+    @classmethod
+    def _frombuf(cls, buf: bytes, encoding: str, errors: str, **more: bool) -> _Header:
+        """What tarfile calls in place of `frombuf` since a mend of early 2026, also in what Debian 12 has since."""
+        frombuf = super()._frombuf  # type: ignore[misc]
+        return cls._checked(buf, lambda: frombuf(buf, encoding, errors, **more))
+
+    @classmethod
+    def _checked(cls, buf: bytes | bytearray, read: Callable[[], _Header]) -> _Header:
         try:
-            header = super().frombuf(buf, encoding, errors)
+            header = read()
         except tarfile.HeaderError as error:
             if not buf.strip(b"\0") and len(buf) in (0, tarfile.BLOCKSIZE):
                 raise  # the end
+            # Behind the first member tarfile itself takes a damaged header for the end.
             raise tarfile.ReadError(f"a header is damaged: {error}") from None
         if header.size < 0 or (header.type in EXTENDED_HEADERS and header.size > LONGEST_HEADER):
             raise tarfile.ReadError(f"a header says that {header.size} bytes follow")

@@ -21,11 +21,14 @@ _POLL_SECONDS = 0.05
 _TAIL_LINES = 30
 # Agents start executors with a system PATH, in which this Python need not be, and nothing of a virtual environment.
 _EXECUTOR_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
+# Runs a module of this installation, whatever lies in the current folder. Not -I: that would also leave out what
+# PYTHONPATH names and what is installed for one user only, and this process may itself have been imported from there.
+_RUN_MODULE = (sys.executable, "-P", "-m")
 
 
 def build_executor(output: Path) -> Path:
     """Make the executor's zipapp out of this installation."""
-    command = [sys.executable, "-m", "podexec.zipapp", "--output", str(output), "--python", _EXECUTOR_PYTHON]
+    command = [*_RUN_MODULE, "podexec.zipapp", "--output", str(output), "--python", _EXECUTOR_PYTHON]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode:
         raise CommandError(f"the executor could not be built: {built.stderr.strip()}")
@@ -65,7 +68,7 @@ class LocalScheduler:
         if cluster.networks:
             options |= {"--default-network-name": cluster.networks[0], "--networks": ",".join(cluster.networks)}
         words = (word for pair in options.items() for word in pair)
-        self._command = (sys.executable, "-m", "scheduler.cli.main", "scheduler", *words)
+        self._command = (*_RUN_MODULE, "scheduler.cli.main", "scheduler", *words)
         self._process: Process | None = None
 
     @property

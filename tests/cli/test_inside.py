@@ -58,7 +58,7 @@ def stage(shell: FakeShell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
 def podexec(*words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """A command in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "scheduler.cli.main", *words],
+        [sys.executable, "-P", "-m", "scheduler.cli.main", *words],
         input=given,
         capture_output=True,
         timeout=DEADLINE,
@@ -152,7 +152,7 @@ def test_a_terminal_is_joined_to_the_command(stage: Stage) -> None:
             session.writes(f"{data!r} {session.sizes[-1]} {session.term}|".encode())
 
     stage.inside.program = tells_its_size
-    words = [sys.executable, "-m", "scheduler.cli.main", "pod", "exec", "-it", "web", "-c", "one", "--", "sh"]
+    words = [sys.executable, "-P", "-m", "scheduler.cli.main", "pod", "exec", "-it", "web", "-c", "one", "--", "sh"]
     process, outer = pty.fork()
     if process == 0:
         os.execve(words[0], words, os.environ | {"TERM": "vt220"})

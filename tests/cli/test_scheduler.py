@@ -259,7 +259,7 @@ class Process:
     """``podexec scheduler`` as a process of its own. Its log is JSON, a line an event."""
 
     def __init__(self, master: str, store: str, listen: str, more: tuple[str, ...]) -> None:
-        words = [sys.executable, "-m", "scheduler.cli.main", "scheduler"]
+        words = [sys.executable, "-P", "-m", "scheduler.cli.main", "scheduler"]
         words += ["--master", master, "--listen", listen, "--store", store, *more]
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
         self.seen: list[str] = []
