@@ -11,7 +11,7 @@ from dataclasses import replace
 from fastapi import APIRouter, Request, Response
 
 from scheduler.api.errors import ApiError, absent, json_response, unacceptable
-from scheduler.api.requests import READING, Requests, accepted, id_in_path, json_body, origin, rollout
+from scheduler.api.requests import READING, Requests, accepted, id_in_path, json_body, origin, rollout, wants_extras
 from scheduler.core.effects import Done
 from scheduler.core.events import PodDeleted, PodPosted, PodPut
 from scheduler.core.rollup import pod_status
@@ -75,16 +75,18 @@ class Pods:
         """One pod's definition."""
         return json_response(render(self._world.current(present_pod(self._world, pod_id))))
 
-    async def all_statuses(self) -> Response:
+    async def all_statuses(self, request: Request) -> Response:
         """Every pod's status."""
-        now = self._clock()
-        return json_response([pod_status(self._world, pod, now) for pod in self._world.pods.values()])
+        now, extras = self._clock(), wants_extras(request)
+        pods = self._world.pods.values()
+        return json_response([pod_status(self._world, pod, now, with_extras=extras) for pod in pods])
 
-    async def status(self, pod_id: str) -> Response:
+    async def status(self, pod_id: str, request: Request) -> Response:
         """One pod's status; ``/v2/pods/::status`` means all."""
         if canonical(pod_id) == "/":
-            return await self.all_statuses()
-        return json_response(pod_status(self._world, present_pod(self._world, pod_id), self._clock()))
+            return await self.all_statuses(request)
+        pod = present_pod(self._world, pod_id)
+        return json_response(pod_status(self._world, pod, self._clock(), with_extras=wants_extras(request)))
 
     # -------------------------------------------------------------------- changing
 
