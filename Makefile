@@ -26,7 +26,7 @@ test: setup system-tests ## every test, the real Mesos part too (ARGS="tests/cor
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-pythons
-test-pythons: system-tests ## the tests on every CPython 3.11 to 3.13 found, each in a virtual environment of its own
+test-pythons: system-tests ## the tests on every CPython 3.11 to 3.13 found, and on a bare Debian 12 with its own
 	@tools/test-pythons $(ARGS)
 
 .PHONY: lint
@@ -51,7 +51,7 @@ format: setup ## let ruff format the sources
 
 .PHONY: clean
 clean: ## remove what was built here (the local Mesos in your cache directory stays)
-	rm -rf .venv .venv-3.* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: setup
 setup: $(VENV)/.installed

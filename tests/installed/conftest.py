@@ -20,10 +20,11 @@ MARK = "IMPORTED"
 
 @dataclass(frozen=True)
 class Built:
-    """What `python -m build` has made, the wheel out of the archive of the sources."""
+    """What `python -m build` has made, the wheel out of the archive of the sources; and http-parser's wheel."""
 
     sdist: Path
     wheel: Path
+    http_parser: Path
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     folder = tmp_path_factory.mktemp("built")
     ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
     shutil.copytree(ROOT, folder / "tree", ignore=ignored)
-    call(sys.executable, "-P", "-m", "build", "--outdir", folder / "dist", folder / "tree", cwd=folder)
+    build = (sys.executable, "-P", "-m", "build", "--no-isolation", "--outdir", folder / "dist")
+    call(*build, folder / "tree", cwd=folder)
+    call(*build, "--wheel", folder / "tree" / "compat" / "http-parser", cwd=folder)
     (sdist,) = (folder / "dist").glob("*.tar.gz")
-    (wheel,) = (folder / "dist").glob("*.whl")
-    return Built(sdist, wheel)
+    (wheel,) = (folder / "dist").glob("podexec-*.whl")
+    (http_parser,) = (folder / "dist").glob("http_parser-*.whl")
+    return Built(sdist, wheel, http_parser)
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +81,7 @@ def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Install
     folder = tmp_path_factory.mktemp("installed") / AWKWARD / "venv"
     call(sys.executable, "-I", "-m", "venv", folder, cwd=folder.parents[1])
     pip: Sequence[str | Path] = (folder / "bin" / "python", "-I", "-m", "pip", "install", "--quiet")
-    call(*pip, ROOT / "compat" / "http-parser", built.wheel, cwd=folder)
+    call(*pip, built.http_parser, built.wheel, cwd=folder)
     return Installed(folder)
 
 
