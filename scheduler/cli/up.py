@@ -69,7 +69,8 @@ def up(
             scheduler.start()
             with scheduler.client as client:
                 info = client.info()
-                say(f"framework {info['frameworkId']} on Mesos {info[KEY]['mesos']['version']}; the API is {client.url}")
+                mesos = info[KEY]["mesos"]["version"]
+                say(f"framework {info['frameworkId']} on Mesos {mesos}; the API is {client.url}")
                 _show_pod(client, scheduler.log)
                 if detach:
                     cluster.release()
