@@ -69,6 +69,15 @@ def run(
             metavar="NAME,…",
         ),
     ] = "copy,exec,files,logs,usage",
+    max_connections: Annotated[
+        int | None,
+        option(
+            "--max-connections",
+            "How many connections the API accepts at a time.",
+            min=1,
+            show_default="half the limit of open files, at most 10000",
+        ),
+    ] = None,
     store: Annotated[
         str,
         option(
@@ -92,7 +101,7 @@ def run(
     new_group_enforce_role: Annotated[
         EnforceRole, option("--new-group-enforce-role", "Whether pods in groups must have their group's role.")
     ] = EnforceRole.OFF,
-    mesos_user: Annotated[str, option("--mesos-user", "As whom containers run that name no user.")] = "root",
+    mesos_user: Annotated[str, option("--mesos-user", "Default user for containers.")] = "root",
     mesos_authentication_principal: Annotated[
         str | None,
         option(
@@ -338,6 +347,7 @@ def run(
                 options=TlsOptions(mesos_ca_file, mesos_cert_file, mesos_key_file, mesos_tls_verify),
             ),
             log_level=log_level,
+            max_connections=max_connections,
         )
     )
 

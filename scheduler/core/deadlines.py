@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from scheduler.core import backoff, deployments, kills, offers, reconcile, residents, statuses, unreachable
+from scheduler.core import backoff, deployments, inspections, kills, offers, reconcile, residents, statuses, unreachable
 from scheduler.core.events import Ticked
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due
@@ -33,6 +33,7 @@ _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
     Due.REPLACE: unreachable.again,
     Due.RESERVE: residents.overdue,
     Due.DEPLOY: deployments.overdue,
+    Due.INSPECT: inspections.inspect,
     Due.RECONCILE: reconcile.remaining,
     Due.RECONCILE_ALL: reconcile.everything,
 }
