@@ -3,6 +3,7 @@
 An option that Marathon has keeps Marathon's name, unit and meaning.
 """
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
@@ -419,10 +420,8 @@ def executor_for(executor: str, python: str, log_level: str) -> "ExecutorCommand
     else:
         path = Path(executor).absolute()
         if not path.is_file():
-            raise typer.BadParameter(
-                f"there is no file {path}; build it with 'python -m podexec.zipapp --output {path}'",
-                param_hint="--executor",
-            )
+            build = f"python -P -m podexec.zipapp --output {shlex.quote(str(path))}"
+            raise typer.BadParameter(f"there is no file {path}; build it with: {build}", param_hint="--executor")
         command["value"] = executor_command(python, str(path))
     level = log_level if log_level in LOG_LEVELS else "error"
     return ExecutorCommand(command=command, data=ExecutorData(log_level=level).encode())
