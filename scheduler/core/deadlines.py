@@ -2,7 +2,18 @@
 
 from collections.abc import Callable
 
-from scheduler.core import backoff, deployments, inspections, kills, offers, reconcile, residents, statuses, unreachable
+from scheduler.core import (
+    arrival,
+    backoff,
+    deployments,
+    inspections,
+    kills,
+    offers,
+    reconcile,
+    residents,
+    statuses,
+    unreachable,
+)
 from scheduler.core.events import Ticked
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due
@@ -36,6 +47,7 @@ _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
     Due.INSPECT: inspections.inspect,
     Due.RECONCILE: reconcile.remaining,
     Due.RECONCILE_ALL: reconcile.everything,
+    Due.ARRIVE: arrival.again,
 }
 
 

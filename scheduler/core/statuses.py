@@ -5,7 +5,7 @@ Every status with a uuid is acknowledged, whatever it says, or its agent would h
 
 from dataclasses import replace
 
-from scheduler.core import backoff, ids, inspections
+from scheduler.core import arrival, backoff, ids, inspections
 from scheduler.core.conditions import condition, task_state
 from scheduler.core.effects import Acknowledge, Kill
 from scheduler.core.events import StatusUpdated
@@ -21,6 +21,9 @@ _RECONCILIATION = "REASON_RECONCILIATION"
 def updated(turn: Turn, event: StatusUpdated) -> None:
     """Take a status in."""
     world = turn.world
+    if event.task_id == arrival.LAST_TASK:
+        arrival.answered(turn)
+        return
     world.connection.unreconciled.discard(event.task_id)
     instance_id = world.tasks.get(event.task_id)
     if instance_id is None:
@@ -128,6 +131,9 @@ def _unexpected(turn: Turn, event: StatusUpdated) -> None:
     strange: killing what a restored or mistaken store does not know has cost users their work elsewhere.
     """
     instance_id = ids.instance_of(event.task_id)
+    known = turn.world.instances.get(instance_id)
+    if known is not None and arrival.adopt(turn, known, event):
+        return
     if event.condition.terminal and instance_id not in turn.world.instances:
         turn.publish(
             "unknown_instance_terminated_event",
@@ -141,6 +147,7 @@ def _unexpected(turn: Turn, event: StatusUpdated) -> None:
         turn.note("warning", "killing a task of an earlier incarnation", task_id=event.task_id, instance_id=instance_id)
         turn.ask(Kill(event.task_id, event.agent_id))
     else:
+        turn.world.arrival.is_old = True
         turn.note(
             "warning",
             "an unknown task is running; it is left alone",

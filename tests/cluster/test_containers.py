@@ -231,7 +231,7 @@ def check_results(scheduler: Scheduler, pod_id: str) -> list[dict[str, str]]:
 
 def test_why_a_container_is_not_healthy_is_told_within_the_grace_period(scheduler: Scheduler) -> None:
     """HTTP, TCP and a command, as health checks, readiness check and check."""
-    often = {"intervalSeconds": 2, "timeoutSeconds": 1, "delaySeconds": 0}
+    often = {"intervalSeconds": 6, "timeoutSeconds": 5, "delaySeconds": 0}
     complains = "printf 'cannot\\tread \\377\\n' >&2; exit 3"
     web = container(
         "web",
@@ -239,7 +239,7 @@ def test_why_a_container_is_not_healthy_is_told_within_the_grace_period(schedule
         endpoints=[{"name": "http", "hostPort": 0}, {"name": "closed", "hostPort": 0}],
         healthCheck={"http": {"endpoint": "http", "path": "/wrong"}, **often},
         healthChecks=[{"tcp": {"endpoint": "closed"}, **often}],
-        readinessCheck={"exec": {"command": {"shell": "sleep 60"}}, **often},
+        readinessCheck={"exec": {"command": {"shell": "sleep 60"}}, **often, "timeoutSeconds": 1},
         check={"exec": {"command": {"shell": complains}}, **often},
     )
     pod = {"id": "/why", "networks": [{"mode": "host"}], "containers": [web]}
