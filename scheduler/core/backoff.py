@@ -3,23 +3,13 @@
 Kept in memory only: after a restart of the scheduler everything is launchable at once.
 """
 
+from scheduler.core.conditions import RETURNED
 from scheduler.core.frame import definition_key
 from scheduler.core.turn import Turn
 from scheduler.core.world import Delay
 from scheduler.model.records import Condition, Instance, Task
 
 DRAINING = "REASON_AGENT_DRAINING"
-# Mesos gave the launch back, through no fault of the pod.
-_RETURNED = frozenset(
-    {
-        "REASON_INVALID_OFFERS",
-        "REASON_AGENT_REMOVED",
-        "REASON_AGENT_DISCONNECTED",
-        "REASON_SLAVE_REMOVED",
-        "REASON_SLAVE_DISCONNECTED",
-        DRAINING,
-    }
-)
 _FAILURES = frozenset({Condition.ERROR, Condition.FAILED, Condition.GONE, Condition.DROPPED, Condition.FINISHED})
 
 
@@ -69,7 +59,7 @@ def _lengthen(turn: Turn, instance: Instance) -> None:
 
 
 def _is_failure(task: Task) -> bool:
-    if task.condition is Condition.DROPPED and task.reason in _RETURNED:
+    if task.condition is Condition.DROPPED and (task.reason in RETURNED or task.reason == DRAINING):
         return False
     if not task.essential:
         return False

@@ -35,6 +35,12 @@ def instance_of(task: str) -> str:
     return task.rsplit(".", 2)[0]
 
 
+def incarnation_of(task: str) -> int | None:
+    """The incarnation that a task id names; None: it names none."""
+    number = task.rpartition(".")[2]
+    return int(number) if number.isascii() and number.isdigit() else None
+
+
 def pod_of(instance: str) -> str:
     """The pod that an instance id names, whether it exists or not."""
     return "/" + instance.rpartition(".instance-")[0].replace("_", "/")

@@ -1,6 +1,6 @@
 """The stream from the master: its beginning, its end, and what is learnt of agents beside it."""
 
-from scheduler.core import reconcile
+from scheduler.core import abandoned, kills, reconcile
 from scheduler.core.effects import Stop
 from scheduler.core.events import AgentDescribed, Disconnected, FrameworkFailed, Subscribed
 from scheduler.core.turn import Turn
@@ -68,6 +68,8 @@ def _look_at_everything(turn: Turn) -> None:
     turn.pods.update(dict.fromkeys(sorted(world.pod_ids())))
     turn.instances.update(dict.fromkeys(world.instances))
     turn.deployments.update(dict.fromkeys(world.deployments))
+    kills.resume(turn)
+    abandoned.resume(turn)
     for instance in world.instances.values():
         for task in instance.tasks:
             if task.condition is Condition.PROVISIONED:
