@@ -17,6 +17,7 @@ _IN_MILLISECONDS = (
     "task_launch_timeout",
     "task_reservation_timeout",
     "kill_retry_timeout",
+    "abandoned_launch_timeout",
     "reconciliation_initial_delay",
     "reconciliation_interval",
 )

@@ -58,7 +58,7 @@ def restart(turn: Turn, instance: Instance) -> None:
 
 def kill(turn: Turn, instance: Instance) -> None:
     """Kill what is alive of the instance, unless that was asked already and is to be repeated later."""
-    if instance.id not in turn.world.kills:
+    if instance.id not in turn.world.kills or is_due(turn, instance.id):
         _send_to(turn, instance)
 
 
@@ -159,7 +159,9 @@ def _tell_of_hung(turn: Turn, target: Target, kills: Kills) -> None:
 
 
 def _begin(turn: Turn, ending: Instance) -> None:
-    turn.world.kills.pop(ending.id, None)
+    kills = turn.world.kills.get(ending.id)
+    if kills is not None:  # they go out at once, and who asks again and again spares no hung executor
+        turn.world.kills[ending.id] = replace(kills, again_at=turn.now)
     turn.put(ending)
 
 
