@@ -95,5 +95,6 @@ def configuration(serving: Serving, identity: FrameworkIdentity) -> dict[str, st
         "max_instances_per_offer": settings.max_instances_per_offer,
         "max_running_deployments": settings.max_running_deployments,
         "zk_max_versions": settings.versions_kept,
+        "kills_before_shutdown": settings.kills_before_shutdown,
         **{name: round(1000 * values[name]) for name in _IN_MILLISECONDS},
     }

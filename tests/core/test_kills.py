@@ -375,8 +375,8 @@ class TestHungExecutor:
         status = pod_status(story.world, story.pod, story.now)
         assert (status["status"], status["instances"][0]["status"]) == ("DEGRADED", "TERMINAL")
         assert status["instances"][0]["message"] == (
-            f"kill sent 7 times since {moment(NOON)}; the executor does not respond, its agent was told 2 times to shut "
-            "it down"
+            f"kill sent 7 times since {moment(NOON)}; "
+            "the executor does not respond, its agent was told 2 times to shut it down"
         )
         assert [each["killsSent"] for each in published(frame, "executor_unresponsive_event")] == [5], "said once"
 
