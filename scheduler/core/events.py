@@ -124,6 +124,13 @@ class AgentDescribed:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentsUnlisted:
+    """The master's list of agents no longer has these; why, it does not say."""
+
+    agent_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """How a change of pods is to be carried out.
 
@@ -278,6 +285,7 @@ Event = (
     | ExecutorEnded
     | AgentLost
     | AgentDescribed
+    | AgentsUnlisted
     | PodPosted
     | PodPut
     | PodDeleted

@@ -15,11 +15,7 @@ _NEVER = "1970-01-01T00:00:00.000Z"  # the version of a root without pods
 
 def group_ids(world: World) -> set[str]:
     """Every group there is, the root among them."""
-    found = {"/"}
-    for pod_id in world.pods:
-        names = segments(pod_id)[:-1]
-        found.update("/" + "/".join(names[: depth + 1]) for depth in range(len(names)))
-    return found
+    return {"/", *world.groups}
 
 
 def group_view(

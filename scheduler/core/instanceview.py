@@ -4,6 +4,7 @@ from scheduler.core.conditions import condition, health
 from scheduler.core.frame import definition_key
 from scheduler.core.news import in_words
 from scheduler.core.rollup import moment
+from scheduler.core.waiting import as_shown
 from scheduler.core.world import World
 from scheduler.model.json import Json
 from scheduler.model.records import Agent, Instance
@@ -11,6 +12,7 @@ from scheduler.model.records import Agent, Instance
 
 def instance_view(world: World, instance: Instance) -> Json:
     """The instance's JSON."""
+    instance = as_shown(instance)
     view: Json = {"instanceId": instance.id, "state": _state(world, instance), "runSpecVersion": instance.version}
     definition = world.definitions.get(definition_key(instance.pod_id, instance.version))
     if definition is not None:  # it may have gone with the instance

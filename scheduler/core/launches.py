@@ -188,6 +188,7 @@ def placed(waiting: Instance, definition: PodDefinition, agent: Agent, taken: Ma
         agent=agent,
         executor_id=ids.executor_id(waiting.id, incarnation),
         host_ports=taken.host_ports,
+        ended=None,
         tasks=tuple(
             Task(
                 id=ids.task_id(waiting.id, container.name, incarnation),

@@ -167,7 +167,7 @@ class Residents:
         world = self._turn.world
         for owner, found in self._kept.items():
             if owner not in world.strangers and not _is_known(world.instances.get(owner), found):
-                world.strangers.add(owner)
+                world.strangers[owner] = found[0][0].agent_id
                 self._turn.note(
                     "warning",
                     "an agent keeps resources for an instance that has none there; they are left alone",

@@ -14,6 +14,7 @@ from scheduler.core.extras import extras
 from scheduler.core.frame import definition_key
 from scheduler.core.graces import seconds_to_stop
 from scheduler.core.standing import Standing
+from scheduler.core.waiting import as_shown
 from scheduler.core.world import World
 from scheduler.model.definition import Container, Endpoint, ExecutorResources, PodDefinition, Resources, render
 from scheduler.model.json import Json
@@ -53,7 +54,7 @@ def instance_statuses(world: World, pod: Pod, *, with_extras: bool = False) -> l
         _instance_status(
             world, instance, world.definitions.get(definition_key(pod.id, instance.version), current), with_extras
         )
-        for instance in world.instances_of(pod.id)
+        for instance in map(as_shown, world.instances_of(pod.id))
         if _has_place(instance) and not _is_given_up(world, instance)
     ]
 
@@ -97,7 +98,7 @@ def _instance_status(world: World, instance: Instance, definition: PodDefinition
             "agentRegion": agent and agent.region,
             "agentZone": agent and agent.zone,
             "resources": _sum(definition.executor_resources, containers),
-            "networks": _networks(instance.tasks),
+            "networks": _networks(task for task in instance.tasks if not task.condition.terminal),
             "containers": containers,
             "localVolumes": _local_volumes(instance),
             "specReference": f"/v2/pods{instance.pod_id}::versions/{instance.version}",

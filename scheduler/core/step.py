@@ -20,6 +20,7 @@ from scheduler.core import (
 from scheduler.core.events import (
     AgentDescribed,
     AgentLost,
+    AgentsUnlisted,
     ClockSet,
     DelayReset,
     DeploymentCancelled,
@@ -52,6 +53,7 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     Disconnected: subscription.disconnected,
     FrameworkFailed: subscription.failed,
     AgentDescribed: subscription.agent_described,
+    AgentsUnlisted: subscription.agents_unlisted,
     OffersReceived: offers.received,
     OfferRescinded: offers.rescinded,
     StatusUpdated: statuses.updated,

@@ -30,7 +30,8 @@ def purge(turn: Turn, pod_id: str) -> None:
     old = known[:-kept] if kept else known
     if not old:
         return
-    used = {instance.version for instance in world.instances_of(pod_id)}
+    instances = world.instances_of(pod_id)
+    used = {each.version for each in instances} | {each.ended.version for each in instances if each.ended}
     deployment = world.deployment_of(pod_id)
     if pod is not None:
         used.add(pod.version)

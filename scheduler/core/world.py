@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from weakref import WeakValueDictionary
 
 from scheduler.core.attempts import Attempt, Round
 from scheduler.core.conditions import UNCHECKED, Checks, checks
@@ -21,6 +22,7 @@ from scheduler.core.settings import Settings
 from scheduler.core.standing import Roster, Standing, standing
 from scheduler.core.taskgroup import Launcher
 from scheduler.model.definition import PodDefinition
+from scheduler.model.ids import groups_of
 from scheduler.model.records import Abandoned, Agent, Clock, Deployment, Framework, Goal, Instance, Pod
 
 
@@ -46,7 +48,7 @@ class Due(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """The launch back-off of one configuration of a pod: the present delay, when it was set and when it has elapsed."""
+    """The launch back-off of one configuration of a pod: the delay, the failure that set it, and its end."""
 
     seconds: float
     since: float
@@ -108,6 +110,7 @@ class World:
         self.abandoned: dict[str, Abandoned] = {}  # by executor id, oldest first
         self.abandoned_tasks: dict[str, str] = {}  # task id -> executor id
         self.deploying: dict[str, str] = {}  # pod id -> the deployment that changes it
+        self.groups: Counter[str] = Counter()  # id, but for the root's -> pods in it, however deep
         self.freeing: dict[str, str] = {}  # id -> role, of instances whose reservation is to be given back
         self.connection = Connection()
         self.isolators: dict[str, frozenset[str]] = {}  # by agent id
@@ -118,7 +121,8 @@ class World:
         self.kills: dict[str, Kills] = {}  # by instance id, or the id of an abandoned executor
         self.doubts: dict[str, float] = {}  # instance id -> by when what is kept for it is seen, if it is there
         self.given_back: dict[str, float] = {}  # instance id -> when what is kept for it may be given back once more
-        self.strangers: set[str] = set()  # instance ids told of, for which agents keep what nobody here asked for
+        # Instance ids that were logged, for which an agent keeps what nobody here asked for -> the agent's id.
+        self.strangers: dict[str, str] = {}
         self._of_pod: dict[str, dict[str, None]] = {}
         self._versions: dict[str, dict[str, None]] = {}
         self._role_of_pod: dict[str, str] = {}
@@ -131,7 +135,8 @@ class World:
         self._demands: dict[str, Demand] = {}  # by definition
         self._checks: dict[str, Checks] = {}  # by definition
         self._launchers: dict[str, Launcher] = {}  # by definition, once it was launched
-        self._agents: dict[str, Agent] = {}
+        # By id; those where no instance is are forgotten.
+        self._agents: WeakValueDictionary[str, Agent] = WeakValueDictionary()
         self._deadlines: list[tuple[float, int, Due, str]] = []
         self._deadline_count = 0
         for record in sorted(records, key=_order):  # a store gives them in any order
@@ -244,6 +249,7 @@ class World:
             gone = self.definitions.pop(key)
             del self._demands[key], self._checks[key]
             self._launchers.pop(key, None)
+            self.forget_delay(key)
             _discard(self._versions, gone.id, gone.version or "")
         elif kind is Pod:
             self._delete_pod(self.pods[key])
@@ -277,6 +283,14 @@ class World:
         """Begin anew, as if nothing had failed."""
         self.delays.pop(queue, None)
         self.release(queue)
+
+    def forget_agent(self, agent_id: str) -> None:
+        """Forget what was learnt of an agent that is gone, or may be. Instances on it are not touched."""
+        self.isolators.pop(agent_id, None)
+        for owner in [owner for owner, agent in self.strangers.items() if agent == agent_id]:
+            del self.strangers[owner]
+        for tried in {id(tried): tried for attempt in self.attempts.values() for tried in attempt.rounds}.values():
+            tried.forget(agent_id)
 
     def waiting_role(self, queue: str) -> str:
         """The role of a queue's instances. They have the same: a change of a pod's role is one of its configuration."""
@@ -386,7 +400,9 @@ class World:
         self.pods[pod.id] = pod
         if old is not None and old.version == pod.version:
             return  # how an instance ended is of no interest to the indexes
-        if old is not None:
+        if old is None:
+            self.groups.update(groups_of(pod.id))
+        else:
             self._forget_dependencies(old)
         for dependency in self.current(pod).dependencies:
             self._dependents.setdefault(dependency, {})[pod.id] = None
@@ -403,6 +419,10 @@ class World:
         self._count_role(self._role_of_pod.pop(pod.id), -1)
         self.forget_delay(queue_of(pod))
         del self.pods[pod.id]
+        for group in groups_of(pod.id):
+            self.groups[group] -= 1
+            if not self.groups[group]:
+                del self.groups[group]
 
     def _forget_dependencies(self, pod: Pod) -> None:
         for dependency in self.current(pod).dependencies:
@@ -436,6 +456,8 @@ class World:
             return record
         if record.agent is not None:
             record = replace(record, agent=self.agent(record.agent))
+        if record.ended is not None and record.ended.agent is not None:
+            record = replace(record, ended=replace(record.ended, agent=self.agent(record.ended.agent)))
         if not record.config_version:
             pod = self.pods.get(record.pod_id)
             is_current = pod is not None and record.version >= pod.config_version

@@ -50,6 +50,21 @@ def test_a_valid_file(run: Run, folder: Path) -> None:
     assert (outcome.code, outcome.out) == (0, "good.yaml: /good is valid\n")
 
 
+def test_a_pod_and_a_group_of_one_id_are_told_over_all_files(run: Run, folder: Path) -> None:
+    """As the scheduler refuses the second one."""
+    (folder / "good.yaml").write_text(GOOD)
+    (folder / "below.yaml").write_text(GOOD.replace("/good", "/good//below/"))
+    (folder / "above.yaml").write_text(f"{GOOD.replace('/good', '/a/b')}---\n{GOOD.replace('/good', '/a')}")
+    outcome = run("pod", "validate", "good.yaml", "below.yaml", "above.yaml")
+    assert outcome.code == 1
+    assert outcome.out.splitlines() == [
+        "good.yaml: /good is valid",
+        "below.yaml:1: /id: /good is a pod, so that no pod can be in it: choose another id",
+        "above.yaml: /a/b is valid",
+        "above.yaml:6: /id: /a is a group, which has pods in it: choose another id",
+    ]
+
+
 def test_all_errors_of_all_files_are_told_with_their_lines(run: Run, folder: Path) -> None:
     (folder / "bad.yaml").write_text(BAD)
     (folder / "good.yaml").write_text(GOOD)

@@ -9,6 +9,7 @@ from scheduler.model.records import (
     Clock,
     Condition,
     Deployment,
+    Ended,
     Framework,
     Goal,
     Instance,
@@ -67,6 +68,7 @@ def instance(name: str = "shop_web.instance-1", pod_id: str = "/shop/web") -> In
         config_version="2026-11-01T00:00:00.000Z",
         killing=True,
         reservation=Reservation(Agent("agent-1", "host-1"), (LocalVolume("data", "shop_web#data#u"),), True, 100.5),
+        ended=Ended("2026-10-31T00:00:00.000Z", Agent("agent-1", "host-1"), (task,)),
     )
 
 
