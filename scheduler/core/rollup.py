@@ -124,7 +124,7 @@ def ending_message(world: World, instance: Instance, definition: PodDefinition) 
 def _status(instance: Instance, unhealthy: bool, ending: str | None) -> tuple[str, str | None]:
     """The word for an instance, and what there is to say about it."""
     overall = condition(instance)
-    if overall is Condition.RUNNING and (instance.killing or instance.goal is not Goal.RUNNING or ending):
+    if overall is Condition.RUNNING and ending is not None:
         return "TERMINAL", ending
     if overall is Condition.RUNNING:
         return ("DEGRADED", "at least one container is not healthy, or not ready") if unhealthy else ("STABLE", None)
