@@ -40,7 +40,7 @@ def updated(turn: Turn, event: StatusUpdated) -> None:
 
 
 def found_of(turn: Turn, event: StatusUpdated, instance: Instance) -> None:
-    """A task of an incarnation that was replaced runs, though it was said to have ended."""
+    """A task of an incarnation that has ended, or was replaced, runs all the same."""
     incarnation = ids.incarnation_of(event.task_id)
     if incarnation is None or event.agent_id is None:
         return

@@ -6,7 +6,7 @@ Every status with a uuid is acknowledged, whatever it says, or its agent would h
 from dataclasses import replace
 
 from scheduler.core import abandoned, backoff, ids, kills
-from scheduler.core.conditions import condition, task_state
+from scheduler.core.conditions import condition, may_turn_up, task_state
 from scheduler.core.effects import Acknowledge
 from scheduler.core.events import StatusUpdated
 from scheduler.core.news import in_words
@@ -22,10 +22,10 @@ def updated(turn: Turn, event: StatusUpdated) -> None:
     world = turn.world
     world.connection.unreconciled.discard(event.task_id)
     instance_id = world.tasks.get(event.task_id)
-    if instance_id is not None:
-        _take_in(turn, world.instances[instance_id], event)
-    elif event.task_id in world.abandoned_tasks:
+    if event.task_id in world.abandoned_tasks:
         abandoned.updated(turn, event)
+    elif instance_id is not None:
+        _take_in(turn, world.instances[instance_id], event)
     else:
         _unexpected(turn, event)
     if event.uuid is not None and event.agent_id is not None:
@@ -34,6 +34,9 @@ def updated(turn: Turn, event: StatusUpdated) -> None:
 
 def _take_in(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
     task = next(task for task in instance.tasks if task.id == event.task_id)
+    if task.condition.terminal and may_turn_up(task) and event.condition in _ALIVE:
+        abandoned.found_of(turn, event, instance)
+        return
     changed = _apply(instance, task, event, turn.now)
     if changed != task:
         moved = changed.condition is not task.condition or changed.healthy is not task.healthy
@@ -53,6 +56,7 @@ def _take_in(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
 
 
 _STEPS_FORWARD = (Condition.STAGING, Condition.STARTING, Condition.RUNNING)
+_ALIVE = (*_STEPS_FORWARD, Condition.KILLING)
 
 
 def give_up(turn: Turn, task_id: str) -> None:
@@ -129,7 +133,7 @@ def _unexpected(turn: Turn, event: StatusUpdated) -> None:
             runSpecId=ids.pod_of(instance_id),
             condition=in_words(event.condition),
         )
-    if event.condition.terminal or event.condition in (Condition.UNKNOWN, Condition.UNREACHABLE):
+    if event.condition not in _ALIVE:
         return
     instance = turn.world.instances.get(instance_id)
     if instance is not None:

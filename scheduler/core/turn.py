@@ -103,6 +103,7 @@ class Turn:
         if not tasks or ended.executor_id is None or ended.agent is None:
             return
         definition = self.world.definitions.get(definition_key(ended.pod_id, ended.version))
+        known = self.world.abandoned.get(ended.executor_id)
         self.put(
             Abandoned(
                 id=ended.executor_id,
@@ -112,6 +113,7 @@ class Turn:
                 agent_id=ended.agent.id,
                 since=self.now,
                 grace=DEFAULT_GRACE if definition is None else seconds_to_stop(definition),
+                found=known is not None and known.found,
             )
         )
         self.note(

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 import orjson
 
 from scheduler.inside.agent import Agents, agent_named, refused
-from scheduler.inside.http import Http, RefusedError, record
+from scheduler.inside.http import Http, RefusedError, record, understanding, unknown_form
 from scheduler.inside.upload import upload
 from scheduler.mesos.recordio import FramingError, Record, RecordReader
 from scheduler.model.json import Json
@@ -82,6 +82,10 @@ class Sessions:
             await self._agents.call(run, "REMOVE_CONTAINER", {"container_id": container_id})
 
 
+def _output(data: Json) -> Output:
+    return Output(data["type"] == "STDERR", base64.b64decode(data["data"]))
+
+
 class AgentSession:
     """One session. Its output is read by one task, its input given by another."""
 
@@ -108,10 +112,10 @@ class AgentSession:
                 told = [orjson.loads(each) for each in records]
             except (FramingError, orjson.JSONDecodeError) as error:
                 raise InsideError(Why.AWAY, f"{agent_named(self._run)} sends what is no session: {error}") from error
-            for message in told:
-                if message["type"] == "DATA":
-                    data = message["data"]
-                    yield Output(data["type"] == "STDERR", base64.b64decode(data["data"]))
+            with understanding(agent_named(self._run)):
+                outputs = [_output(message["data"]) for message in told if message["type"] == "DATA"]
+            for output in outputs:
+                yield output
 
     async def exit_code(self) -> int:
         """How the command ended."""
@@ -124,6 +128,8 @@ class AgentSession:
         status: int | None = told.get("exit_status")
         if status is None:
             raise self._ended()
+        if type(status) is not int:
+            raise unknown_form(agent_named(self._run))
         if status & 0x7F == signal.SIGKILL and not await self._container_lives():
             raise self._ended()
         return _exit_code(status)

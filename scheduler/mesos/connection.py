@@ -185,6 +185,8 @@ def _ending(doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise _ended(doing, error) from error
+    except UnicodeError as error:  # a name that no host can have
+        raise ConnectionEndedError(f"cannot {doing}: {error}") from error
 
 
 def _ended(doing: str, error: OSError) -> ConnectionEndedError:

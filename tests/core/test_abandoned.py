@@ -10,15 +10,17 @@
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from scheduler.core.effects import Kill, Note, Shutdown
 from scheduler.core.events import Disconnected
-from scheduler.model.records import Abandoned, Condition, Goal, Instance
-from tests.core.support import Story, container, definition, published
+from scheduler.model.records import Abandoned, Agent, Condition, Goal, Instance, LocalVolume, Pod, Reservation
+from tests.core.support import NOON, Story, container, definition, instance, published, task
 
 C = Condition
+A1 = Agent("A1", "a1.example")
 PAIR = [container("one"), container("two", lifecycle={"killGracePeriodSeconds": 30})]
 WEEK = 604_800.0
 
@@ -152,6 +154,26 @@ AFTERWARDS: dict[str, Callable[[Story], object]] = {
 }
 
 
+DISK = {"name": "data", "persistent": {"type": "root", "size": 10}}
+RESIDENT = definition(
+    container(volumeMounts=[{"name": "data", "mountPath": "data"}]),
+    volumes=[DISK],
+    version="2026-01-01T00:00:00.000Z",
+    instances=0,
+    scheduling={"unreachableStrategy": "disabled", "upgrade": {"maximumOverCapacity": 0}},
+)
+PERSISTENT = [RESIDENT, Pod("/shop/web", str(RESIDENT.version), str(RESIDENT.version))]
+
+
+def waiting() -> Instance:
+    """An instance with a volume, whose launch was given up."""
+    volume = (LocalVolume("data", "shop_web#data#u"),)
+    version = str(RESIDENT.version)
+    return instance(
+        task(C.GONE), version=version, config_version=version, reservation=Reservation(A1, volume, True, NOON)
+    )
+
+
 class TestTurningUp:
     @pytest.mark.parametrize("afterwards", AFTERWARDS)
     @pytest.mark.parametrize("restart", [False, True])
@@ -172,6 +194,23 @@ class TestTurningUp:
         assert on_record(story) == []
         frame = story.wait(1000)
         assert not [each for each in story.told(Kill, frame) if each.task_id not in others]
+
+    @pytest.mark.parametrize("restart", [False, True])
+    def test_one_whose_instance_is_kept_for_its_volumes(self, restart: bool) -> None:
+        """Its tasks are still known, as ended."""
+        ended = replace(waiting(), goal=Goal.STOPPED)
+        story = Story(records=[*PERSISTENT, ended], principal="me")
+        story.subscribe()
+        task_id = ended.tasks[0].id
+        assert story.world.tasks[task_id] == ended.id
+        story.update(task_id, C.RUNNING)
+        if restart:
+            story = story.restart()
+            story.subscribe()
+        assert len(story.told(Kill, story.wait(25))) >= 2
+        story.update(task_id, C.KILLED)
+        assert on_record(story) == []
+        assert story.world.instances[ended.id] == ended
 
     def test_a_scheduler_that_restarts_goes_on_without_being_told_again(self) -> None:
         story, instance = given_up()
