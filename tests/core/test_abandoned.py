@@ -17,7 +17,8 @@ import pytest
 from scheduler.core.effects import Kill, Note, Shutdown
 from scheduler.core.events import Disconnected
 from scheduler.model.records import Abandoned, Agent, Condition, Goal, Instance, LocalVolume, Pod, Reservation
-from tests.core.support import NOON, Story, container, definition, instance, published, task
+from tests.core import support
+from tests.core.support import NOON, Story, container, definition, published
 
 C = Condition
 A1 = Agent("A1", "a1.example")
@@ -169,8 +170,8 @@ def waiting() -> Instance:
     """An instance with a volume, whose launch was given up."""
     volume = (LocalVolume("data", "shop_web#data#u"),)
     version = str(RESIDENT.version)
-    return instance(
-        task(C.GONE), version=version, config_version=version, reservation=Reservation(A1, volume, True, NOON)
+    return support.instance(
+        support.task(C.GONE), version=version, config_version=version, reservation=Reservation(A1, volume, True, NOON)
     )
 
 
