@@ -20,6 +20,7 @@ from podexec.driver import PodDriver
 from podexec.journal import Journal
 from podexec.pod import Pod
 from podexec.settings import Settings
+from podexec.sharing import Sharing
 from podexec.status import task_status
 from podexec.wire import ExecutorData, UsageAnswer, UsageQuestion, WireError
 from podexec.worker import Worker, run_thread
@@ -39,6 +40,7 @@ class Shell:
         self._driver = PodDriver(self, settings, self._agent)
         self._inbox: queue.SimpleQueue[ev.Event] = queue.SimpleQueue()
         self._journal = Journal(Path(settings.sandbox))
+        self._sharing = Sharing(Path(settings.sandbox))
         self._pod = Pod()
         self._root: Json = {}
         self._stands_in = False  # for Mesos' default executor: what any framework writes into `data` is not for us
@@ -107,16 +109,18 @@ class Shell:
         self._log.warning("disconnected from the agent")
 
     def group_received(self, tasks: list[Json]) -> None:
-        specs, refusal = [], self._refusal
+        specs, launches, refusal = [], [], self._refusal
         for task in tasks:
             container_id = taskinfo.container_id(task, uuid.uuid4().hex[:8])
             try:
                 read = self._read(task, container_id)
                 self._tasks[container_id] = read
                 specs.append(read.spec)
+                launches.append(read.launch)
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 refusal = refusal or f"the TaskInfo of {task['task_id']['value']} is not understood: {error!r}"
                 specs.append(ev.TaskSpec(task["task_id"]["value"], container_id, name=container_id))
+        self._sharing.open_for(launches)
         self._inbox.put(ev.GroupReceived(tuple(specs), refusal))
 
     def _read(self, task: Json, container_id: str) -> taskinfo.Task:

@@ -14,18 +14,19 @@ from localmesos import Cluster
 from localmesos.processes import Process, start
 from scheduler.cli.client import Client
 from scheduler.cli.errors import CommandError
+from scheduler.cli.pythons import executor_python
 
 _START_SECONDS = 30.0
 _END_SECONDS = 20.0
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 30
-# Agents start executors with a system PATH, in which this Python need not be, and nothing of a virtual environment.
-_EXECUTOR_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 
 
 def build_executor(output: Path) -> Path:
     """Make the executor's zipapp out of this installation."""
-    command = [sys.executable, "-m", "podexec.zipapp", "--output", str(output), "--python", _EXECUTOR_PYTHON]
+    python = executor_python()
+    command = [sys.executable, "-m", "podexec.zipapp", "--output", str(output), "--python", python]
+    command += ["--bytecode-for", python]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode:
         raise CommandError(f"the executor could not be built: {built.stderr.strip()}")
@@ -58,7 +59,7 @@ class LocalScheduler:
             "--listen": listen,
             "--store": f"sqlite:///{folder}/{name}.db",
             "--executor": "default" if executor is None else str(executor),
-            "--executor-python": _EXECUTOR_PYTHON,
+            "--executor-python": executor_python(),
             "--framework-name": name,
             "--mesos-authentication-principal": name,  # whose the volumes are; a local Mesos lets everybody in
         }

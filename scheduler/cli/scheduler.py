@@ -100,7 +100,7 @@ def run(
     new_group_enforce_role: Annotated[
         EnforceRole, option("--new-group-enforce-role", "Whether pods in groups must have their group's role.")
     ] = EnforceRole.OFF,
-    mesos_user: Annotated[str, option("--mesos-user", "As whom containers run that name no user.")] = "root",
+    mesos_user: Annotated[str, option("--mesos-user", "Default user for containers.")] = "root",
     mesos_authentication_principal: Annotated[
         str | None,
         option(

@@ -44,6 +44,7 @@ def up(
 ) -> None:
     """Start a local Mesos, the scheduler and an example pod, and show them until Ctrl-C takes everything down."""
     from scheduler.cli.local import LocalScheduler, default_executor
+    from scheduler.cli.pythons import users_left_out
 
     _require_free(listen)
     with _interrupts_as_exceptions(), local_cluster(name) as cluster:
@@ -62,12 +63,16 @@ def up(
         kept = False
         try:
             folder = cluster.state.folder / "scheduler"  # taken away with the cluster
+            if (missing := users_left_out()) is not None:
+                say(missing)
             say("starting the scheduler")
             scheduler = LocalScheduler(cluster, folder, cluster.default_executor, listen)
             scheduler.start()
             with scheduler.client as client:
                 info = client.info()
-                say(f"framework {info['frameworkId']} on Mesos {info['mesos']['version']}; the API is {client.url}")
+                say(
+                    f"framework {info['frameworkId']} on Mesos {info[KEY]['mesos']['version']}; the API is {client.url}"
+                )
                 _show_pod(client, scheduler.log)
                 if detach:
                     cluster.release()

@@ -2,7 +2,18 @@
 
 from collections.abc import Callable
 
-from scheduler.core import abandoned, backoff, deployments, kills, offers, reconcile, residents, statuses, unreachable
+from scheduler.core import (
+    abandoned,
+    backoff,
+    deployments,
+    inspections,
+    kills,
+    offers,
+    reconcile,
+    residents,
+    statuses,
+    unreachable,
+)
 from scheduler.core.events import Ticked
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due
@@ -35,6 +46,7 @@ _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
     Due.REPLACE: unreachable.again,
     Due.RESERVE: residents.overdue,
     Due.DEPLOY: deployments.overdue,
+    Due.INSPECT: inspections.inspect,
     Due.RECONCILE: reconcile.remaining,
     Due.RECONCILE_ALL: reconcile.everything,
 }

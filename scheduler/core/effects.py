@@ -70,6 +70,20 @@ class Shutdown:
 
 
 @dataclass(frozen=True, slots=True)
+class InspectExecutor:
+    """Find out what an executor that failed wrote last; answered by ``ExecutorInspected``, if at all.
+
+    Attributes:
+        tasks: the ids of those that ended by that.
+    """
+
+    pod_id: str
+    executor_id: str
+    agent_id: str
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Reconcile:
     """Ask the master for the state of these (task id, agent id); empty: of all it knows."""
 
@@ -182,6 +196,7 @@ Effect = (
     | SetRoles
     | Kill
     | Shutdown
+    | InspectExecutor
     | Reconcile
     | Acknowledge
     | AcknowledgeOperation

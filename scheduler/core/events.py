@@ -58,6 +58,7 @@ class StatusUpdated:
         timestamp: when the sender made it, seconds since the epoch.
         ready: whether the container can be used; None: the status does not say.
         restarts: how often its executor started the container again.
+        source: whose words these are, e.g. ``SOURCE_EXECUTOR``; empty: it is not said.
     """
 
     task_id: str
@@ -71,6 +72,7 @@ class StatusUpdated:
     networks: tuple[NetworkAddress, ...] = ()
     ready: bool | None = None
     restarts: int = 0
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,21 @@ class ExecutorEnded:
     executor_id: str
     agent_id: str
     status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorInspected:
+    """What an executor that failed left behind, as ``InspectExecutor`` asked.
+
+    Attributes:
+        tasks: the ids of those that ended by that.
+        lines: the last that it wrote, plain text without control characters; none where that cannot be had.
+    """
+
+    pod_id: str
+    executor_id: str
+    tasks: tuple[str, ...]
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +300,7 @@ Event = (
     | StatusUpdated
     | OperationUpdated
     | ExecutorEnded
+    | ExecutorInspected
     | AgentLost
     | AgentDescribed
     | AgentsUnlisted

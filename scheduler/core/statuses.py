@@ -5,7 +5,7 @@ Every status with a uuid is acknowledged, whatever it says, or its agent would h
 
 from dataclasses import replace
 
-from scheduler.core import abandoned, backoff, ids, kills
+from scheduler.core import abandoned, backoff, ids, inspections, kills
 from scheduler.core.conditions import condition, may_turn_up, task_state
 from scheduler.core.effects import Acknowledge
 from scheduler.core.events import StatusUpdated
@@ -47,6 +47,8 @@ def _take_in(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
         )
         turn.put(after)
         _tell(turn, after, task, changed)
+        if changed.condition.terminal:
+            inspections.failed(turn, after, event)
         if changed.condition in _STEPS_FORWARD and condition(after) is not condition(instance):
             backoff.began(turn, after)
         if changed.condition is Condition.STAGING:

@@ -42,8 +42,21 @@ class Due(StrEnum):
     REPLACE = "replace"  # key: instance id; it is out of reach for long enough to be replaced, or given up
     RESERVE = "reserve"  # key: instance id; what is kept for it should have been seen by now
     DEPLOY = "deploy"  # key: deployment id; it should be done by now
+    INSPECT = "inspect"  # key: pod id; what its executors that failed wrote is looked at
     RECONCILE = "reconcile"  # key: stream; ask again for the tasks that nobody answered for
     RECONCILE_ALL = "reconcile-all"  # key: stream
+
+
+@dataclass(slots=True)
+class Failure:
+    """An executor that failed.
+
+    Attributes:
+        tasks: the ids of those that ended by that.
+    """
+
+    agent_id: str
+    tasks: dict[str, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +136,8 @@ class World:
         self.given_back: dict[str, float] = {}  # instance id -> when what is kept for it may be given back once more
         # Instance ids that were logged, for which an agent keeps what nobody here asked for -> the agent's id.
         self.strangers: dict[str, str] = {}
+        self.failed_executors: dict[str, dict[str, Failure]] = {}  # pod id -> executor id, until they are looked at
+        self.executor_exits: dict[str, int] = {}  # executor id -> the raw wait status of some that ended lately
         self._of_pod: dict[str, dict[str, None]] = {}
         self._versions: dict[str, dict[str, None]] = {}
         self._role_of_pod: dict[str, str] = {}

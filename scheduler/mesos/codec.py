@@ -137,6 +137,7 @@ def status_updated(status: Json, now: float) -> StatusUpdated:
             timestamp=float(_member(status, "timestamp", number, now)),
             message=_member(status, "message", text, "")[:_LONGEST_MESSAGE],
             reason=reason,
+            source=_member(status, "source", text, ""),
             healthy=_member(status, "healthy", flag),
             networks=_networks(status.get("container_status", {})),
             **_told_by_executor(status),

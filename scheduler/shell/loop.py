@@ -19,12 +19,31 @@ from typing import Generic, TypeVar
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from scheduler.core.effects import Acknowledge, AcknowledgeOperation, Answer, Effect, Note, Publish, Reply, Stop
+from scheduler.core.effects import (
+    Acknowledge,
+    AcknowledgeOperation,
+    Answer,
+    Effect,
+    InspectExecutor,
+    Note,
+    Publish,
+    Reply,
+    Stop,
+)
 from scheduler.core.events import ClockSet, Event, Ticked
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
 from scheduler.shell.bus import Bus, Told
 from scheduler.shell.clock import Clock
-from scheduler.shell.ports import Acknowledgement, Commits, Deadlines, MesosCall, MesosCalls, Meter, StoreError
+from scheduler.shell.ports import (
+    Acknowledgement,
+    Commits,
+    Deadlines,
+    Inspections,
+    MesosCall,
+    MesosCalls,
+    Meter,
+    StoreError,
+)
 
 WorldT = TypeVar("WorldT", bound=Deadlines)
 
@@ -46,6 +65,7 @@ class _Batch:
     replies: list[Reply] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     published: list[Publish] = field(default_factory=list)
+    inspections: list[InspectExecutor] = field(default_factory=list)
     acknowledgements: list[Acknowledgement] = field(default_factory=list)
     stop: Stop | None = None
 
@@ -68,6 +88,8 @@ class _Batch:
                 self.published.append(effect)
             case Acknowledge() | AcknowledgeOperation():
                 self.acknowledgements.append(effect)
+            case InspectExecutor():
+                self.inspections.append(effect)
             case Stop():
                 self.stop = self.stop or effect
             case _:
@@ -88,6 +110,7 @@ class Shell(Generic[WorldT]):
         *,
         bus: Bus | None = None,
         meter: Meter | None = None,
+        inspector: Inspections | None = None,
         clock: Clock | None = None,
         log: FilteringBoundLogger | None = None,
     ) -> None:
@@ -97,6 +120,7 @@ class Shell(Generic[WorldT]):
         self._calls = calls
         self.bus = bus if bus is not None else Bus()
         self._meter = meter
+        self._inspector = inspector
         self._clock = clock if clock is not None else Clock()
         self._log: FilteringBoundLogger = log if log is not None else structlog.get_logger("scheduler")
         self._inbox: deque[Event] = deque()
@@ -231,6 +255,9 @@ class Shell(Generic[WorldT]):
         self.bus.tell(told)
         for note in batch.notes:
             self._log.log(_LEVELS[note.level.upper()], note.text, **dict(note.fields))
+        if self._inspector is not None:
+            for asked in batch.inspections:
+                self._inspector.inspect(asked)
         if batch.acknowledgements:
             self._calls.perform_all(batch.acknowledgements)
 

@@ -8,6 +8,7 @@ from scheduler.core.effects import (
     Acknowledge,
     AcknowledgeOperation,
     Decline,
+    InspectExecutor,
     Kill,
     Publish,
     Reconcile,
@@ -47,6 +48,13 @@ class MesosCalls(Protocol):
         """Send the calls in this order, after all earlier ones, without waiting for them. Dropped while there is no
         subscription.
         """
+
+
+class Inspections(Protocol):
+    """The way to what executors left behind."""
+
+    def inspect(self, asked: InspectExecutor) -> None:
+        """Have it looked at, without waiting for that; the answer is an event."""
 
 
 class Commits(Protocol):

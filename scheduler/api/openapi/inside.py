@@ -19,6 +19,7 @@ from scheduler.model.json import Json
 
 _INSTANCE = in_query("instance", "An instance's id, or the beginning of what follows `instance-` in it.", TEXT)
 _CONTAINER = in_query("container", "The container's name; it may be left out where there is one only.", TEXT)
+_EXECUTOR = in_query("executor", "Whether the executor is meant instead of a container.", FLAG | {"default": False})
 _REFUSALS: Json = {
     "400": refusal("A query parameter has a value that it cannot have, or more has to be named."),
     "403": refusal("The scheduler's `--allow-inside` does not allow this."),
@@ -44,6 +45,7 @@ PATHS: dict[str, Json] = {
             "parameters": [
                 _INSTANCE,
                 in_query("container", "Only the containers of this name.", TEXT),
+                _EXECUTOR,
                 in_query("stream", "What of it.", words("stdout", "stderr", "both") | {"default": "both"}),
                 in_query(
                     "tail", "At most so many lines of what each container wrote.", COUNT | {"maximum": 1_000_000_000}
@@ -68,7 +70,7 @@ PATHS: dict[str, Json] = {
         "get": {
             "operationId": "listFiles",
             "summary": "A directory of a container's sandbox",
-            "parameters": [_INSTANCE, _CONTAINER, in_query("path", _SANDBOX_PATH, TEXT)],
+            "parameters": [_INSTANCE, _CONTAINER, _EXECUTOR, in_query("path", _SANDBOX_PATH, TEXT)],
             "responses": {"200": answer("Its entries.", list_of(reference("SandboxFile"))), **_REFUSALS},
         },
     },
@@ -80,6 +82,7 @@ PATHS: dict[str, Json] = {
             "parameters": [
                 _INSTANCE,
                 _CONTAINER,
+                _EXECUTOR,
                 in_query("path", _SANDBOX_PATH, TEXT),
                 in_query("offset", "Where to begin, in bytes.", COUNT),
                 in_query("length", "At most so many bytes.", COUNT),
@@ -137,6 +140,7 @@ SCHEMAS: dict[str, Json] = {
         {
             "instance": TEXT,
             "container": TEXT,
+            "executor": FLAG,
             "stream": words("stdout", "stderr"),
             "line": TEXT,
             "event": words("restarted", "ended", "failed"),

@@ -43,7 +43,7 @@ class _Prefixes:
 
     def plain(self, record: dict[str, Any]) -> str:
         """The beginning of the instance's number, and the container."""
-        return f"{short(record['instance'])} {record['container']}"
+        return f"{short(record['instance'])} {record.get('container', '(executor)')}"
 
 
 def short(instance_id: str) -> str:
