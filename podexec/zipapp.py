@@ -1,4 +1,4 @@
-"""Build the executor as one file that an agent can fetch: ``python -m podexec.zipapp --output podexec.pyz``.
+"""Build the executor as one file that an agent can fetch: ``python -P -m podexec.zipapp --output podexec.pyz``.
 
 Owns what goes into the archive: this package and the pure-Python packages it imports, taken from the running
 environment, so no network is needed and an installed podexec can build its own executor. Beside each source
@@ -124,7 +124,8 @@ def _module(name: str, hint: str) -> Iterator[tuple[str, bytes]]:
 def _bytecode(files: dict[str, bytes], python: str) -> Iterator[tuple[str, bytes]]:
     """Unchecked: the archive never changes, nothing is compared at start-up. No docstrings or asserts: less to load.
 
-    A fresh interpreter with a fixed hash seed compiles: what this process has done before would show in the bytes.
+    A fresh interpreter with a fixed hash seed compiles: what this process has done before would show in the bytes. It
+    imports the standard library alone, nothing from the current folder.
     """
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
@@ -133,6 +134,7 @@ def _bytecode(files: dict[str, bytes], python: str) -> Iterator[tuple[str, bytes
             path.write_bytes(text)
         command = [
             python,
+            "-P",
             "-S",
             "-X",
             "no_debug_ranges",
@@ -147,7 +149,7 @@ def _bytecode(files: dict[str, bytes], python: str) -> Iterator[tuple[str, bytes
         ]
         done = subprocess.run(
             [*command, "-s", folder, folder],
-            env={**os.environ, "PYTHONHASHSEED": "0"},
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"PYTHONHASHSEED": "0"},
             capture_output=True,
             text=True,
             check=False,

@@ -99,5 +99,6 @@ def configuration(serving: Serving, identity: FrameworkIdentity) -> dict[str, st
         "max_running_deployments": settings.max_running_deployments,
         "zk_max_versions": settings.versions_kept,
         "kills_before_shutdown": settings.kills_before_shutdown,
+        "adopt_cluster": settings.adopt_cluster,
         **{name: round(1000 * values[name]) for name in _IN_MILLISECONDS},
     }

@@ -20,12 +20,15 @@ _START_SECONDS = 30.0
 _END_SECONDS = 20.0
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 30
+# Runs a module of this installation, whatever lies in the current folder. Not -I: that would also leave out what
+# PYTHONPATH names and what is installed for one user only, and this process may itself have been imported from there.
+_RUN_MODULE = (sys.executable, "-P", "-m")
 
 
 def build_executor(output: Path) -> Path:
     """Make the executor's zipapp out of this installation."""
     python = executor_python()
-    command = [sys.executable, "-m", "podexec.zipapp", "--output", str(output), "--python", python]
+    command = [*_RUN_MODULE, "podexec.zipapp", "--output", str(output), "--python", python]
     command += ["--bytecode-for", python]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode:
@@ -66,7 +69,7 @@ class LocalScheduler:
         if cluster.networks:
             options |= {"--default-network-name": cluster.networks[0], "--networks": ",".join(cluster.networks)}
         words = (word for pair in options.items() for word in pair)
-        self._command = (sys.executable, "-m", "scheduler.cli.main", "scheduler", *words)
+        self._command = (*_RUN_MODULE, "scheduler.cli.main", "scheduler", *words)
         self._process: Process | None = None
 
     @property

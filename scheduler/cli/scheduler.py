@@ -3,6 +3,7 @@
 An option that Marathon has keeps Marathon's name, unit and meaning.
 """
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
@@ -272,6 +273,13 @@ def run(
     reconciliation_interval: Annotated[
         int, option("--reconciliation-interval", "Between two reconciliations with Mesos, in milliseconds.", min=1)
     ] = 600_000,
+    adopt_cluster: Annotated[
+        bool,
+        option(
+            "--adopt-cluster",
+            "Accept a cluster of whose agents the store knows none, and launch all pods there.",
+        ),
+    ] = False,
     log_level: Annotated[str, option("--log-level", "debug, info, warning, error or critical.")] = "info",
 ) -> None:
     """Run the scheduler until it is told to stop. Pods run on when it stops.
@@ -321,6 +329,7 @@ def run(
         abandoned_launch_timeout=abandoned_launch_timeout / 1000,
         reconciliation_initial_delay=reconciliation_initial_delay / 1000,
         reconciliation_interval=reconciliation_interval / 1000,
+        adopt_cluster=adopt_cluster,
     )
     identity = FrameworkIdentity(
         name=framework_name,
@@ -421,10 +430,8 @@ def executor_for(executor: str, python: str, log_level: str) -> "ExecutorCommand
     else:
         path = Path(executor).absolute()
         if not path.is_file():
-            raise typer.BadParameter(
-                f"there is no file {path}; build it with 'python -m podexec.zipapp --output {path}'",
-                param_hint="--executor",
-            )
+            build = f"python -P -m podexec.zipapp --output {shlex.quote(str(path))}"
+            raise typer.BadParameter(f"there is no file {path}; build it with: {build}", param_hint="--executor")
         command["value"] = executor_command(python, str(path))
     level = log_level if log_level in LOG_LEVELS else "error"
     return ExecutorCommand(command=command, data=ExecutorData(log_level=level).encode())

@@ -102,7 +102,7 @@ def _found(turn: Turn, record: Abandoned, event: StatusUpdated) -> None:
             agentId=agent_id,
             taskId=event.task_id,
         )
-    if record.id not in turn.world.kills:
+    if record.id not in turn.world.kills and turn.world.arrival.over:
         _kill(turn, record)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from scheduler.core import (
     abandoned,
+    arrival,
     backoff,
     deployments,
     inspections,
@@ -49,6 +50,7 @@ _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
     Due.INSPECT: inspections.inspect,
     Due.RECONCILE: reconcile.remaining,
     Due.RECONCILE_ALL: reconcile.everything,
+    Due.ARRIVE: arrival.again,
 }
 
 

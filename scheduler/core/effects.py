@@ -91,6 +91,16 @@ class Reconcile:
 
 
 @dataclass(frozen=True, slots=True)
+class ListAgents:
+    """Ask the master which agents it has: ``AgentsListed`` is the answer, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListFrameworks:
+    """Ask the master for other frameworks of the same name: ``FrameworksListed`` is the answer, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledge:
     """Tell the agent that a status is durable here. Performed last."""
 
@@ -198,6 +208,8 @@ Effect = (
     | Shutdown
     | InspectExecutor
     | Reconcile
+    | ListAgents
+    | ListFrameworks
     | Acknowledge
     | AcknowledgeOperation
     | Reply

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
-from scheduler.model.records import Condition, NetworkAddress
+from scheduler.model.records import Agent, Condition, NetworkAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,37 @@ class AgentLost:
     """The master removed an agent. A hint, as ``ExecutorEnded``."""
 
     agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentsListed:
+    """The agents that the master has, and those that it knows from its predecessor and waits for.
+
+    Attributes:
+        agents: None: the master does not let this framework see them.
+    """
+
+    agents: tuple[Agent, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Namesake:
+    """Another framework of the same name, with running tasks.
+
+    Attributes:
+        connected: whether a scheduler of it is connected.
+    """
+
+    id: str
+    name: str
+    connected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FrameworksListed:
+    """The frameworks of this one's name that have running tasks."""
+
+    frameworks: tuple[Namesake, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +334,8 @@ Event = (
     | ExecutorInspected
     | AgentLost
     | AgentDescribed
+    | AgentsListed
+    | FrameworksListed
     | AgentsUnlisted
     | PodPosted
     | PodPut

@@ -3,6 +3,8 @@
 Marathon's forms, so that existing tools can read them.
 """
 
+_MOST_DIGITS = 10
+
 
 def safe_id(pod_id: str) -> str:
     """The pod's id with its segments joined by ``_``, as Mesos ids may not hold a slash."""
@@ -38,7 +40,7 @@ def instance_of(task: str) -> str:
 def incarnation_of(task: str) -> int | None:
     """The incarnation that a task id names; None: it names none."""
     number = task.rpartition(".")[2]
-    return int(number) if number.isascii() and number.isdigit() else None
+    return int(number) if number.isascii() and number.isdigit() and len(number) < _MOST_DIGITS else None
 
 
 def pod_of(instance: str) -> str:

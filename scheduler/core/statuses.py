@@ -5,7 +5,7 @@ Every status with a uuid is acknowledged, whatever it says, or its agent would h
 
 from dataclasses import replace
 
-from scheduler.core import abandoned, backoff, ids, inspections, kills
+from scheduler.core import abandoned, arrival, backoff, ids, inspections, kills
 from scheduler.core.conditions import condition, may_turn_up, task_state
 from scheduler.core.effects import Acknowledge
 from scheduler.core.events import StatusUpdated
@@ -20,6 +20,9 @@ _RECONCILIATION = "REASON_RECONCILIATION"
 def updated(turn: Turn, event: StatusUpdated) -> None:
     """Take a status in."""
     world = turn.world
+    if event.task_id == arrival.LAST_TASK:
+        arrival.answered(turn)
+        return
     world.connection.unreconciled.discard(event.task_id)
     instance_id = world.tasks.get(event.task_id)
     if event.task_id in world.abandoned_tasks:
@@ -128,7 +131,10 @@ def _unexpected(turn: Turn, event: StatusUpdated) -> None:
     strange: killing what a restored or mistaken store does not know has cost users their work elsewhere.
     """
     instance_id = ids.instance_of(event.task_id)
-    if event.condition.terminal and instance_id not in turn.world.instances:
+    known = turn.world.instances.get(instance_id)
+    if known is not None and arrival.adopt(turn, known, event):
+        return
+    if event.condition.terminal and known is None:
         turn.publish(
             "unknown_instance_terminated_event",
             instanceId=instance_id,
@@ -137,10 +143,10 @@ def _unexpected(turn: Turn, event: StatusUpdated) -> None:
         )
     if event.condition not in _ALIVE:
         return
-    instance = turn.world.instances.get(instance_id)
-    if instance is not None:
-        abandoned.found_of(turn, event, instance)
+    if known is not None:
+        abandoned.found_of(turn, event, known)
     else:
+        turn.world.arrival.is_old = True
         turn.note(
             "warning",
             "an unknown task is running; it is left alone",

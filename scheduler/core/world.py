@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 from scheduler.core.attempts import Attempt, Round
 from scheduler.core.conditions import UNCHECKED, Checks, checks
 from scheduler.core.demand import Demand, demand
+from scheduler.core.events import Namesake
 from scheduler.core.frame import Record, definition_key, key_of
 from scheduler.core.openoffers import OpenOffer
 from scheduler.core.settings import Settings
@@ -23,7 +24,7 @@ from scheduler.core.standing import Roster, Standing, standing
 from scheduler.core.taskgroup import Launcher
 from scheduler.model.definition import PodDefinition
 from scheduler.model.ids import groups_of
-from scheduler.model.records import Abandoned, Agent, Clock, Deployment, Framework, Goal, Instance, Pod
+from scheduler.model.records import Abandoned, Agent, Clock, Cluster, Deployment, Framework, Goal, Instance, Pod
 
 
 class Due(StrEnum):
@@ -45,6 +46,7 @@ class Due(StrEnum):
     INSPECT = "inspect"  # key: pod id; what its executors that failed wrote is looked at
     RECONCILE = "reconcile"  # key: stream; ask again for the tasks that nobody answered for
     RECONCILE_ALL = "reconcile-all"  # key: stream
+    ARRIVE = "arrive"  # key: stream; ask again what must be known before anything is done
 
 
 @dataclass(slots=True)
@@ -86,6 +88,31 @@ class Kills:
 
 
 @dataclass(slots=True)
+class Arrival:
+    """What is known of the cluster at the first subscription, until the scheduler may act: see ``core.arrival``.
+
+    Attributes:
+        over: whether it may.
+        since: when the first subscription began.
+        confirmed: whether this is the cluster of the store.
+        answered: whether the master has told of every task.
+        listed: its agents; None: they are not known.
+        unlistable: whether it does not tell them.
+        told: whether it was logged that it has none that is known.
+        is_old: whether tasks run of which the store knows nothing.
+    """
+
+    over: bool
+    since: float | None = None
+    confirmed: bool = False
+    answered: bool = False
+    listed: tuple[Agent, ...] | None = None
+    unlistable: bool = False
+    told: bool = False
+    is_old: bool = False
+
+
+@dataclass(slots=True)
 class Connection:
     """What is known of the master on the present stream, and what it has been told."""
 
@@ -110,6 +137,7 @@ class World:
         self.settings = settings
         self.random = random.Random(seed)
         self.framework: Framework | None = None
+        self.cluster: Cluster | None = None
         self.skew = 0.0  # seconds by which wall time is ahead of the scheduler's own
         self.pods: dict[str, Pod] = {}
         self.definitions: dict[str, PodDefinition] = {}
@@ -132,6 +160,8 @@ class World:
         self.delays: dict[str, Delay] = {}  # by queue
         self.attempts: dict[str, Attempt] = {}  # by queue: what became of the offers it was tried on
         self.kills: dict[str, Kills] = {}  # by instance id, or the id of an abandoned executor
+        self.aged: set[str] = set()  # ids of instances of which the store may not know the last incarnations
+        self.namesakes: tuple[Namesake, ...] = ()  # told of by the master when this framework was new
         self.doubts: dict[str, float] = {}  # instance id -> by when what is kept for it is seen, if it is there
         self.given_back: dict[str, float] = {}  # instance id -> when what is kept for it may be given back once more
         # Instance ids that were logged, for which an agent keeps what nobody here asked for -> the agent's id.
@@ -156,6 +186,7 @@ class World:
         self._deadline_count = 0
         for record in sorted(records, key=_order):  # a store gives them in any order
             self.put(self._of_today(record))
+        self.arrival = Arrival(over=not self.instances and self.cluster is None)
 
     # ------------------------------------------------------------------ reading
 
@@ -251,6 +282,8 @@ class World:
                 self._put_deployment(record)
             case Framework():
                 self.framework = record
+            case Cluster():
+                self.cluster = record
             case Clock():
                 self.skew = record.skew
             case Abandoned():
@@ -348,7 +381,7 @@ class World:
         self._index_standing(old, None)
 
     def _index_tasks(self, old: Instance | None, new: Instance | None) -> None:
-        if old and new and old.incarnation == new.incarnation and bool(old.tasks) == bool(new.tasks):
+        if old and new and old.incarnation == new.incarnation and len(old.tasks) == len(new.tasks):
             return
         for task in old.tasks if old else ():
             del self.tasks[task.id]
@@ -504,6 +537,7 @@ _ORDER: dict[type[Record], int] = {
     Pod: 1,
     Framework: 1,
     Clock: 1,
+    Cluster: 1,
     Deployment: 1,
     Instance: 2,
     Abandoned: 2,

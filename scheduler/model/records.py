@@ -286,6 +286,17 @@ class Framework:
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """What the cluster of the framework is known by: agents keep their ids over changes of masters.
+
+    Attributes:
+        agents: the ids of some that were there at the last subscription, sorted.
+    """
+
+    agents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Clock:
     """How the scheduler's own time, in which all records are kept, relates to wall time.
 

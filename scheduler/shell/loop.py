@@ -30,7 +30,7 @@ from scheduler.core.effects import (
     Reply,
     Stop,
 )
-from scheduler.core.events import ClockSet, Event, Ticked
+from scheduler.core.events import ClockSet, Event, OffersReceived, Ticked
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
 from scheduler.shell.bus import Bus, Told
 from scheduler.shell.clock import Clock
@@ -47,7 +47,8 @@ from scheduler.shell.ports import (
 
 WorldT = TypeVar("WorldT", bound=Deadlines)
 
-MAX_BATCH = 1000
+MAX_BATCH = 1000  # events in a turn, and as many requests
+MAX_OFFERS = 1000  # in a turn, or those of one event: they take longest
 _LONGEST_SLEEP = 60.0  # the wall clock may be set, or the machine suspended, while the loop sleeps
 _LEVELS = logging.getLevelNamesMapping()
 
@@ -124,6 +125,7 @@ class Shell(Generic[WorldT]):
         self._clock = clock if clock is not None else Clock()
         self._log: FilteringBoundLogger = log if log is not None else structlog.get_logger("scheduler")
         self._inbox: deque[Event] = deque()
+        self._asked: deque[Event] = deque()  # requests, which do not wait behind what Mesos says
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._numbers = itertools.count(1)
@@ -134,7 +136,7 @@ class Shell(Generic[WorldT]):
     @property
     def waiting(self) -> int:
         """How many events wait in the inbox."""
-        return len(self._inbox)
+        return len(self._inbox) + len(self._asked)
 
     # ------------------------------------------------------------------ for the edges
 
@@ -166,7 +168,8 @@ class Shell(Generic[WorldT]):
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._requests[number] = answer
         try:
-            self.submit(make_event(number))
+            self._asked.append(make_event(number))
+            self._wake.set()
             return await answer
         finally:
             self._requests.pop(number, None)
@@ -197,7 +200,7 @@ class Shell(Generic[WorldT]):
     async def _something_to_do(self) -> None:
         """Return when there is an event, when a deadline has come, or when the loop is to end."""
         self._wake.clear()
-        if self._inbox or self._stopping or self._failure is not None:
+        if self._inbox or self._asked or self._stopping or self._failure is not None:
             return
         deadline = self._world.next_deadline()
         pause = _LONGEST_SLEEP if deadline is None else min(deadline - self._clock.now(), _LONGEST_SLEEP)
@@ -228,8 +231,15 @@ class Shell(Generic[WorldT]):
         skew = self._clock.was_set()
         if skew is not None:
             yield ClockSet(skew)
+        for _ in range(min(len(self._asked), MAX_BATCH)):
+            yield self._asked.popleft()
+        offers = 0
         for _ in range(min(len(self._inbox), MAX_BATCH)):
-            yield self._inbox.popleft()
+            event = self._inbox.popleft()
+            yield event
+            offers += len(event.offers) if isinstance(event, OffersReceived) else 0
+            if offers >= MAX_OFFERS:
+                break
         deadline = self._world.next_deadline()
         if deadline is not None and deadline <= now:
             yield Ticked()

@@ -10,6 +10,8 @@ from scheduler.core.effects import (
     Decline,
     InspectExecutor,
     Kill,
+    ListAgents,
+    ListFrameworks,
     Publish,
     Reconcile,
     Reply,
@@ -23,7 +25,8 @@ from scheduler.core.frame import Change
 from scheduler.shell.bus import Told
 
 Acknowledgement = Acknowledge | AcknowledgeOperation
-MesosCall = Accept | Decline | Revive | Suppress | SetRoles | Kill | Shutdown | Reconcile | Acknowledgement
+Question = ListAgents | ListFrameworks
+MesosCall = Accept | Decline | Revive | Suppress | SetRoles | Kill | Shutdown | Reconcile | Question | Acknowledgement
 
 
 class StoreError(Exception):

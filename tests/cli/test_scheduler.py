@@ -267,7 +267,7 @@ class Process:
     def __init__(
         self, master: str, store: str, listen: str, more: tuple[str, ...], launcher: tuple[str, ...] = ()
     ) -> None:
-        words = [sys.executable, *launcher, "-m", "scheduler.cli.main", "scheduler"]
+        words = [sys.executable, *launcher, "-P", "-m", "scheduler.cli.main", "scheduler"]
         words += ["--master", master, "--listen", listen, "--store", store, *more]
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
         self.seen: list[str] = []

@@ -150,6 +150,9 @@ class FakeMesos:
         for task_id in [task_id for task_id, _ in tasks] or list(self.tasks):
             task = self.tasks.get(task_id)
             agent_id = task.agent_id if task else dict(tasks)[task_id]
+            if agent_id is None:  # nor is there a task: the last question of a scheduler that was restarted
+                self._answer(task_id, None, C.UNKNOWN, now)
+                continue
             if agent_id in self.unreachable:
                 if task:
                     self._answer(task_id, agent_id, C.UNREACHABLE, now)

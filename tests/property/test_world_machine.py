@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from scheduler.core.conditions import UNCHECKED, condition
 from scheduler.core.events import (
+    AgentsListed,
     DelayReset,
     DeploymentCancelled,
     DeploymentPaused,
@@ -37,7 +38,7 @@ from scheduler.core.step import step
 from scheduler.core.upgrade import is_replacing
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
-from scheduler.model.records import Condition, Goal, Instance, Pod
+from scheduler.model.records import Agent, Condition, Goal, Instance, Pod
 from scheduler.store.references import check_references
 from tests.core import support
 from tests.property.fake_mesos import FakeMesos
@@ -190,6 +191,7 @@ class Cluster(RuleBasedStateMachine):
     def connect(self) -> None:
         self.mesos.connect()
         self.tell(Subscribed(support.FRAMEWORK, "master:5050", "1.11.0"))
+        self.tell(AgentsListed(tuple(Agent(each, each) for each in AGENTS)))
 
     @precondition(lambda self: self.mesos.connected)
     @rule()

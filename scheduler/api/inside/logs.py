@@ -17,7 +17,7 @@ from scheduler.api.errors import ApiError
 from scheduler.api.inside import queries
 from scheduler.api.inside.following import STREAMS, Output, Wanted
 from scheduler.api.inside.guard import Guard, Permission, StoppingError
-from scheduler.api.inside.streams import NDJSON, begun
+from scheduler.api.inside.streams import NDJSON, PLAIN, begun, media_type
 from scheduler.api.inside.targets import Target, executors, targets
 from scheduler.api.pods import present_pod
 from scheduler.api.requests import flag
@@ -61,7 +61,7 @@ class Logs:
         which = _Which(instance, container, of_executor)
         merged = _Merged(self._world, self._inside, pod, which, wanted)
         merged.begin(previous=previous)
-        return await begun(_guarded(self._guard, merged), NDJSON)
+        return await begun(_guarded(self._guard, merged), media_type(request, NDJSON, PLAIN))
 
 
 def _streams(request: Request) -> tuple[str, ...]:

@@ -29,11 +29,11 @@ _REFUSALS: Json = {
     "503": refusal("Too much is open already, or the scheduler is stopping."),
 }
 _SANDBOX_PATH = "In the container's sandbox; relative, without `..`."
-_BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
+_BINARY = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
 
 
-def _streamed(description: str, media_type: str, schema: Json) -> Json:
-    return answer(description, schema, media_types=(media_type,))
+def _streamed(description: str, schema: Json, *media_types: str) -> Json:
+    return answer(description, schema, media_types=media_types)
 
 
 PATHS: dict[str, Json] = {
@@ -59,7 +59,10 @@ PATHS: dict[str, Json] = {
             ],
             "responses": {
                 "200": _streamed(
-                    "One LogRecord a line; empty lines are signs of life.", "application/x-ndjson", {"type": "string"}
+                    "One LogRecord a line; empty lines are signs of life. By default `application/x-ndjson`.",
+                    {"type": "string"},
+                    "application/x-ndjson",
+                    "text/plain",
                 ),
                 **_REFUSALS,
             },
@@ -87,7 +90,7 @@ PATHS: dict[str, Json] = {
                 in_query("offset", "Where to begin, in bytes.", COUNT),
                 in_query("length", "At most so many bytes.", COUNT),
             ],
-            "responses": {"200": _streamed("What it holds.", "application/octet-stream", _BINARY), **_REFUSALS},
+            "responses": {"200": _streamed("What it holds.", _BINARY, "application/octet-stream"), **_REFUSALS},
         },
     },
     "/v2/pods/{pod_id}::archive": {
@@ -100,12 +103,24 @@ PATHS: dict[str, Json] = {
         "get": {
             "operationId": "copyOut",
             "summary": "A file or directory of a running container, packed by its own tar",
-            "responses": {"200": _streamed("A tar archive.", "application/x-tar", _BINARY), **_REFUSALS},
+            "responses": {
+                "200": _streamed(
+                    "A tar archive, by default as `application/x-tar`.",
+                    _BINARY,
+                    "application/x-tar",
+                    "application/octet-stream",
+                ),
+                **_REFUSALS,
+            },
         },
         "put": {
             "operationId": "copyIn",
             "summary": "Unpack an archive in a directory of a running container, by its own tar",
-            "requestBody": {"description": "A tar archive.", "content": {"application/x-tar": {"schema": _BINARY}}},
+            "requestBody": {
+                "required": True,
+                "description": "A tar archive, under whatever media type.",
+                "content": {"application/octet-stream": {"schema": _BINARY}},
+            },
             "responses": {"204": answer("It is unpacked.", None), **_REFUSALS},
         },
     },
