@@ -258,6 +258,14 @@ def run(
     kill_retry_timeout: Annotated[
         int, option("--kill-retry-timeout", "An unconfirmed kill is repeated after this, in milliseconds.", min=1)
     ] = 10_000,
+    kills_before_shutdown: Annotated[
+        int,
+        option("--kills-before-shutdown", "Shut down an executor that does not act on this many kills.", min=1),
+    ] = 5,
+    abandoned_launch_timeout: Annotated[
+        int,
+        option("--abandoned-launch-timeout", "Kill a launch that turns up this long after, in milliseconds.", min=1),
+    ] = 604_800_000,
     reconciliation_initial_delay: Annotated[
         int,
         option("--reconciliation-initial-delay", "Before the first reconciliation with Mesos, in milliseconds.", min=0),
@@ -317,6 +325,8 @@ def run(
         task_launch_timeout=task_launch_timeout / 1000,
         task_reservation_timeout=task_reservation_timeout / 1000,
         kill_retry_timeout=kill_retry_timeout / 1000,
+        kills_before_shutdown=kills_before_shutdown,
+        abandoned_launch_timeout=abandoned_launch_timeout / 1000,
         reconciliation_initial_delay=reconciliation_initial_delay / 1000,
         reconciliation_interval=reconciliation_interval / 1000,
         adopt_cluster=adopt_cluster,

@@ -101,9 +101,13 @@ def _extras(of: Json) -> Json:
 
 
 def _waiting(action: Json) -> str:
-    """What an action waits for before it begins; empty: nothing."""
-    needed = _extras(action).get("waitingFor")
-    return f"waits for {', '.join(needed)}" if needed else ""
+    """What an action waits for, before it begins or is done; empty: nothing out of the ordinary."""
+    extras = _extras(action)
+    needed = extras.get("waitingFor")
+    if needed:
+        return f"waits for {', '.join(needed)}"
+    stuck = [f"{each['id']} ({each['message']})" for each in extras.get("notEnding", ())]
+    return f"waits for the end of {', '.join(stuck)}" if stuck else ""
 
 
 def step(of: Json) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from scheduler.core import (
+    abandoned,
     arrival,
     backoff,
     deployments,
@@ -38,6 +39,8 @@ _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
     Due.PLACE: _place,
     Due.REVIVE: _revive,
     Due.KILL: kills.repeat,
+    Due.KILL_ABANDONED: abandoned.repeat,
+    Due.EXPIRE: abandoned.expire,
     Due.CONFIRM: statuses.unheard,
     Due.BEGIN: statuses.not_begun,
     Due.GIVE_UP: statuses.give_up,

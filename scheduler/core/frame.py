@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from scheduler.core.effects import Effect
 from scheduler.model.definition import PodDefinition
-from scheduler.model.records import Clock, Cluster, Deployment, Framework, Instance, Pod
+from scheduler.model.records import Abandoned, Clock, Cluster, Deployment, Framework, Instance, Pod
 
-Record = Framework | Clock | Cluster | Pod | PodDefinition | Instance | Deployment
+Record = Framework | Clock | Cluster | Pod | PodDefinition | Instance | Deployment | Abandoned
 
 
 def key_of(record: Record) -> tuple[type[Record], str]:

@@ -1,6 +1,6 @@
 """The stream from the master: its beginning, its end, and what is learnt of agents beside it."""
 
-from scheduler.core import arrival, reconcile
+from scheduler.core import abandoned, arrival, kills, reconcile
 from scheduler.core.effects import Stop
 from scheduler.core.events import AgentDescribed, AgentsUnlisted, Disconnected, FrameworkFailed, Subscribed
 from scheduler.core.turn import Turn
@@ -82,6 +82,8 @@ def _look_at_everything(turn: Turn) -> None:
     turn.pods.update(dict.fromkeys(sorted(world.pod_ids())))
     turn.instances.update(dict.fromkeys(world.instances))
     turn.deployments.update(dict.fromkeys(world.deployments))
+    kills.resume(turn)
+    abandoned.resume(turn)
     for instance in world.instances.values():
         for task in instance.tasks:
             if task.condition is Condition.PROVISIONED:

@@ -24,7 +24,7 @@ from scheduler.core.standing import Roster, Standing, standing
 from scheduler.core.taskgroup import Launcher
 from scheduler.model.definition import PodDefinition
 from scheduler.model.ids import groups_of
-from scheduler.model.records import Agent, Clock, Cluster, Deployment, Framework, Goal, Instance, Pod
+from scheduler.model.records import Abandoned, Agent, Clock, Cluster, Deployment, Framework, Goal, Instance, Pod
 
 
 class Due(StrEnum):
@@ -35,6 +35,8 @@ class Due(StrEnum):
     PLACE = "place"  # offers are held that were not tried to the end
     REVIVE = "revive"
     KILL = "kill"  # key: instance id; repeat its kills
+    KILL_ABANDONED = "kill-abandoned"  # key: executor id; repeat the kills of a launch that was given up and turned up
+    EXPIRE = "expire"  # key: executor id; a launch that was given up can no longer turn up
     CONFIRM = "confirm"  # key: task id; the launch should have been heard of by now
     BEGIN = "begin"  # key: task id; its executor should have begun by now
     GIVE_UP = "give-up"  # key: task id; the master has not known it for too long
@@ -66,6 +68,23 @@ class Delay:
     seconds: float
     since: float
     until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Kills:
+    """What was done so far to end an instance, or what else runs under one executor.
+
+    Attributes:
+        sent: how many times its tasks were killed.
+        since: when they were first, or when it was expected to begin to end by itself.
+        again_at: when they are killed again.
+        shutdowns: how many times its agent was told to shut its executor down.
+    """
+
+    sent: int
+    since: float
+    again_at: float
+    shutdowns: int = 0
 
 
 @dataclass(slots=True)
@@ -129,6 +148,8 @@ class World:
         self.waiting: dict[str, dict[str, None]] = {}
         self.launchable: dict[str, dict[str, None]] = {}  # role -> the queues without a back-off
         self.placed: dict[str, Counter[str]] = {}  # pod id -> agent id -> instances there
+        self.abandoned: dict[str, Abandoned] = {}  # by executor id, oldest first
+        self.abandoned_tasks: dict[str, str] = {}  # task id -> executor id
         self.deploying: dict[str, str] = {}  # pod id -> the deployment that changes it
         self.groups: Counter[str] = Counter()  # id, but for the root's -> pods in it, however deep
         self.freeing: dict[str, str] = {}  # id -> role, of instances whose reservation is to be given back
@@ -138,7 +159,7 @@ class World:
         self.exhausted: dict[Demand | str, Round] = {}  # what none of the held offers fits: a demand, or a queue
         self.delays: dict[str, Delay] = {}  # by queue
         self.attempts: dict[str, Attempt] = {}  # by queue: what became of the offers it was tried on
-        self.kills: dict[str, float] = {}  # instance id -> when its kills go out again
+        self.kills: dict[str, Kills] = {}  # by instance id, or the id of an abandoned executor
         self.aged: set[str] = set()  # ids of instances of which the store may not know the last incarnations
         self.namesakes: tuple[Namesake, ...] = ()  # told of by the master when this framework was new
         self.doubts: dict[str, float] = {}  # instance id -> by when what is kept for it is seen, if it is there
@@ -265,6 +286,8 @@ class World:
                 self.cluster = record
             case Clock():
                 self.skew = record.skew
+            case Abandoned():
+                self._put_abandoned(record)
 
     def delete(self, kind: type[Record], key: str) -> None:
         """Forget a record that is known."""
@@ -282,6 +305,9 @@ class World:
             for change in self.deployments.pop(key).changes:
                 if self.deploying.get(change.pod_id) == key:
                     del self.deploying[change.pod_id]
+        elif kind is Abandoned:
+            for task_id in self.abandoned.pop(key).tasks:
+                del self.abandoned_tasks[task_id]
         else:
             self.framework = None
 
@@ -457,6 +483,14 @@ class World:
         if deployment.deadline is not None:
             self.at(deployment.deadline, Due.DEPLOY, deployment.id)
 
+    def _put_abandoned(self, new: Abandoned) -> None:
+        old = self.abandoned.pop(new.id, None)
+        self.abandoned[new.id] = new
+        for task_id in old.tasks if old else ():
+            del self.abandoned_tasks[task_id]
+        self.abandoned_tasks.update(dict.fromkeys(new.tasks, new.id))
+        self.at(new.since + self.settings.abandoned_launch_timeout, Due.EXPIRE, new.id)
+
     def _count_role(self, role: str, by: int) -> None:
         self._roles[role] += by
         if self._roles[role] in (0, by):  # one that went or came
@@ -506,12 +540,14 @@ _ORDER: dict[type[Record], int] = {
     Cluster: 1,
     Deployment: 1,
     Instance: 2,
+    Abandoned: 2,
 }
 
 
 def _order(record: Record) -> tuple[int, float]:
     """Definitions first, for pods refer to them; instances last, by age."""
-    return _ORDER[type(record)], record.created_at if isinstance(record, Instance) else 0.0
+    age = record.created_at if isinstance(record, Instance) else 0.0
+    return _ORDER[type(record)], record.since if isinstance(record, Abandoned) else age
 
 
 def _discard(index: dict[str, dict[str, None]], key: str, member: str) -> None:

@@ -320,3 +320,26 @@ class Clock:
     """
 
     skew: float
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """An incarnation that was given up though it may still start, or run. Should it turn up, it is killed.
+
+    Attributes:
+        id: of its executor.
+        tasks: the ids of those that nobody said for certain have ended.
+        agent_id: where it was launched, or turned up.
+        since: when it was given up, or turned up.
+        grace: seconds its containers may take to stop.
+        found: whether it turned up, and nobody said since then that all of it has ended.
+    """
+
+    id: str
+    instance_id: str
+    pod_id: str
+    tasks: tuple[str, ...]
+    agent_id: str
+    since: float
+    grace: float
+    found: bool = False

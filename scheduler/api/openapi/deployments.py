@@ -130,7 +130,12 @@ SCHEMAS: dict[str, Json] = {
                     "What is being done now.",
                     _ACTION | {"readinessCheckResults": list_of({}) | {"maxItems": 0}},
                     extras(
-                        {"waitingFor": list_of(TEXT) | {"description": "The pods it depends on that are not ready."}}
+                        {
+                            "waitingFor": list_of(TEXT) | {"description": "The pods it depends on that are not ready."},
+                            "notEnding": list_of(
+                                record("An instance that was killed in vain so far.", {"id": TEXT, "message": TEXT})
+                            ),
+                        }
                     ),
                 )
             ),
