@@ -3,6 +3,9 @@
 Every event has a number. A client that comes back names the last one it has heard (``Last-Event-ID``) and is told all
 that followed, as far as it is kept. Clients hold nothing here but their place in the stream: a slow one is never
 dropped and costs nothing; should it fall behind what is kept, it sees so by a gap in the numbers.
+
+Clients that others wrote know Marathon's types of event alone, and many fail on any other: podexec's own types are for
+clients that name them, or ask for all that is podexec's own.
 """
 
 import asyncio
@@ -14,7 +17,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from scheduler.api.errors import ApiError
-from scheduler.api.requests import READING
+from scheduler.api.requests import READING, wants_extras
 from scheduler.core.events import Event, StreamAttached, StreamDetached
 from scheduler.shell.bus import Bus, Told
 
@@ -22,6 +25,31 @@ KEEP_ALIVE = 15.0  # seconds of silence after which a comment shows that the con
 _MEDIA_TYPE = "text/event-stream"
 _ACCEPTED = frozenset({_MEDIA_TYPE, "text/*", "*/*"})
 _COMMENT = b":\n\n"
+# Every type of event that Marathon has and podexec publishes. All others are podexec's own.
+_MARATHONS = frozenset(
+    {
+        "app_terminated_event",
+        "deployment_failed",
+        "deployment_info",
+        "deployment_step_failure",
+        "deployment_step_success",
+        "deployment_success",
+        "event_stream_attached",
+        "event_stream_detached",
+        "group_change_failed",
+        "group_change_success",
+        "instance_changed_event",
+        "instance_health_changed_event",
+        "pod_created_event",
+        "pod_deleted_event",
+        "pod_updated_event",
+        "scheduler_disconnected_event",
+        "scheduler_registered_event",
+        "scheduler_reregistered_event",
+        "status_update_event",
+        "unknown_instance_terminated_event",
+    }
+)
 
 
 class Publisher(Protocol):
@@ -44,9 +72,8 @@ def router(publisher: Publisher) -> APIRouter:
         after = _place(request, publisher.bus)
         if request.method == "HEAD":
             return Response(media_type=_MEDIA_TYPE)
-        kinds = frozenset(request.query_params.getlist("event_type"))
         address = request.client.host if request.client else ""
-        return _Stream(publisher, address, _frames(publisher.bus, after, kinds))
+        return _Stream(publisher, address, _frames(publisher.bus, after, _kinds(request)))
 
     for slash in ("", "/"):
         routes.add_api_route(f"/v2/events{slash}", follow, methods=READING)
@@ -71,14 +98,14 @@ class _Stream(StreamingResponse):
             self._submit(StreamDetached(self._address))
 
 
-async def _frames(bus: Bus, after: int, kinds: frozenset[str]) -> AsyncIterator[bytes]:
-    """The stream after that number, of these kinds, or of all if none is named."""
+async def _frames(bus: Bus, after: int, kinds: frozenset[str] | None) -> AsyncIterator[bytes]:
+    """The stream after that number, of these kinds; None: of all."""
     now = asyncio.get_running_loop().time
     silent_until = now() + KEEP_ALIVE
     yield _COMMENT  # the client sees at once that it is connected
     while not bus.closed:
         told = await bus.after(after, max(0.0, silent_until - now()))
-        chunk = b"".join(_frame(each) for each in told if not kinds or each.kind in kinds)
+        chunk = b"".join(_frame(each) for each in told if kinds is None or each.kind in kinds)
         if told:
             after = told[-1].number
         if not chunk and now() >= silent_until:
@@ -90,6 +117,12 @@ async def _frames(bus: Bus, after: int, kinds: frozenset[str]) -> AsyncIterator[
 
 def _frame(event: Told) -> bytes:
     return b"id: %d\nevent: %b\ndata: %b\n\n" % (event.number, event.kind.encode(), event.data)
+
+
+def _kinds(request: Request) -> frozenset[str] | None:
+    """The types of event to publish to the client; None: all."""
+    named = frozenset(request.query_params.getlist("event_type"))
+    return named or (None if wants_extras(request) else _MARATHONS)
 
 
 def _require_accepted(request: Request) -> None:

@@ -212,9 +212,8 @@ class Client:
         """
         headers = {"Accept": "text/event-stream"} | ({} if since is None else {"Last-Event-ID": str(since)})
         timeout = httpx2.Timeout(_TIMEOUT, read=_TIMEOUT if patience is None else patience)
-        asked = self._http.stream(
-            "GET", "/v2/events", params={"event_type": list(kinds)}, headers=headers, timeout=timeout
-        )
+        query = {"event_type": list(kinds), **_WHOLE}
+        asked = self._http.stream("GET", "/v2/events", params=query, headers=headers, timeout=timeout)
         try:
             with asked as response:
                 if response.is_error:

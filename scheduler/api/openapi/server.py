@@ -15,6 +15,7 @@ from scheduler.api.openapi.parts import (
     reference,
     refusal,
 )
+from scheduler.core.extras import KEY
 from scheduler.model.json import Json
 
 _PLACE: Json = {"type": "string", "pattern": "^[0-9]{0,19}$"}
@@ -26,7 +27,8 @@ PATHS: dict[str, Json] = {
             "operationId": "followEvents",
             "summary": "What happens, as it happens; does not end",
             "parameters": [
-                in_query("event_type", "Tell only of these kinds; by default of all.", list_of(TEXT)),
+                in_query("event_type", "Only events of these types; by default all of Marathon's.", list_of(TEXT)),
+                in_query("embed", f"`{KEY}` adds the types that Marathon does not have.", list_of(TEXT)),
                 in_query("lastEventId", "As the header Last-Event-ID, for clients that cannot set it.", _PLACE),
                 {
                     "name": "Last-Event-ID",
