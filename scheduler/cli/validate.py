@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.cli import screen
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import option
 from scheduler.model.roles import EnforceRole
@@ -54,11 +55,11 @@ def schema(
     if markdown:
         from scheduler.model.reference import reference
 
-        typer.echo(reference(), nl=False)
+        screen.data(reference(), end="")
     else:
         from scheduler.model.jsonschema import definition_schema
 
-        typer.echo(json.dumps(definition_schema(), indent=2))
+        screen.print_json(definition_schema())
 
 
 def _is_valid(file: str, site: "Site") -> bool:
@@ -68,18 +69,18 @@ def _is_valid(file: str, site: "Site") -> bool:
     try:
         found = definitions.read_located(file)
     except CommandError as error:
-        typer.echo(f"{file}: {error}")
+        screen.say(f"{file}: {error}")
         return False
     valid = True
     for located in found:
         errors = list(_errors(located, site))
         warnings = [] if site.strict else list(_unknown(located))
         for line, text in sorted([*errors, *((line, f"warning: {text}") for line, text in warnings)]):
-            typer.echo(f"{file}:{line}: {text}" if line else f"{file}: {text}")
+            screen.say(f"{file}:{line}: {text}" if line else f"{file}: {text}")
         if errors:
             valid = False
         else:
-            typer.echo(f"{file}: {located.document['id']} is valid")
+            screen.say(f"{file}: {located.document['id']} is valid")
     return valid
 
 

@@ -3,8 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
-import typer
-
+from scheduler.cli import screen
 from scheduler.cli.errors import CommandError
 from scheduler.model.json import Json
 
@@ -28,7 +27,7 @@ class _Progress:
     def tell(self, line: str) -> None:
         """How far it is now."""
         if line != self._told:
-            typer.echo(line, err=True)
+            screen.tell(line)
             self._told = line
 
     def pause(self) -> None:

@@ -1,14 +1,14 @@
 """The commands and their options."""
 
-import sys
+import json
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.cli import screen
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import DEFAULT_URL, Json, PodId, Url
-from scheduler.cli.output import print_json
 
 if TYPE_CHECKING:
     from scheduler.cli.inside.client import InsideClient
@@ -48,7 +48,7 @@ def logs(
         if as_json:
             failed = False
             for record in records:
-                typer.echo(_line(record))
+                screen.data(json.dumps(record))
                 failed = failed or record.get("event") == "failed"
         else:
             failed = not print_logs(records, prefixed=not plain)
@@ -81,20 +81,18 @@ def top(
 ) -> None:
     """Show what the containers of a pod use of CPU and memory, beside what they asked for."""
     from scheduler.cli.inside.top import table
-    from scheduler.cli.tables import console
 
     with _client(url) as client:
         before = client.usage(pod_id)
         if as_json:
-            print_json(before)
+            screen.print_json(before)
             return
-        shown = console()
         while True:
             time.sleep(_INTERVAL)
             now = client.usage(pod_id)
-            if watch and shown.is_terminal:
-                shown.clear()
-            shown.print(table(before, now))
+            if watch:
+                screen.clear()
+            screen.show(table(before, now))
             if not watch:
                 return
             before = now
@@ -129,18 +127,16 @@ def files(
         if read:
             if not path:
                 raise CommandError("--read needs the PATH of a file", code=2)
-            for chunk in client.read_file(pod_id, query):
-                sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
+            screen.pass_on(client.read_file(pod_id, query))
             return
         found = client.files(pod_id, query)
     if as_json:
-        print_json(found)
+        screen.print_json(found)
         return
     for each in found:
         mark = "/" if each["kind"] == "directory" else ""
         who = f"{each['user']}:{each['group']}"
-        typer.echo(f"{each['mode']} {who:<16} {each['size']:>12} {each['modified']} {each['name']}{mark}")
+        screen.say(f"{each['mode']} {who:<16} {each['size']:>12} {each['modified']} {each['name']}{mark}")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -161,9 +157,3 @@ def _client(url: str) -> "InsideClient":
 def _query(container: str | None, instance: str | None) -> dict[str, str]:
     given = {"container": container, "instance": instance}
     return {name: value for name, value in given.items() if value is not None}
-
-
-def _line(record: object) -> str:
-    import json
-
-    return json.dumps(record)
