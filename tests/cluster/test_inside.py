@@ -144,7 +144,7 @@ def test_a_shell_runs_in_a_window_that_resizes(looked_at: Scheduler) -> None:
         # Shells lose a Ctrl-C that comes while they start a program, with or without Mesos: wait until it runs.
         waits = """sh -c 'trap "exit 9" INT; echo ru""nning; while :; do sleep 0.1; done'; echo interrupted-$?"""
         shell.types(f"{waits}\n", until="\nrunning")
-        shell.types("\x03", until="\ninterrupted-9")
+        shell.types("\x03", until="interrupted-9")
         shell.types("exit 5\n", until="exit 5")
         _, status = os.waitpid(process, 0)
         process = 0

@@ -398,9 +398,9 @@ def test_a_command_that_cannot_be_started_again_is_an_error() -> None:
             async with edge.session(found, ("sh",), Size(20, 80), "vt100") as session:
                 there = await mesos.session()
                 await session.write(b"a" * 100_000)
-                assert (await there.input.get())["type"] == "CONTAINER_ID"
-                while not there.input.empty() or (await there.input.get())["process_io"]["type"] != "DATA":
-                    await asyncio.sleep(0.01)
+                async with asyncio.timeout(DEADLINE):
+                    for _ in ("attach", "size", "data", "data"):
+                        await there.input.get()
                 mesos.ended[there.launch["container_id"]["value"]] = 2828
                 there.output.put_nowait(None)
                 with refusing(Why.UNABLE, "could not start the command"):
