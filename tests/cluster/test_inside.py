@@ -143,7 +143,7 @@ def test_a_shell_runs_in_a_window_that_resizes(looked_at: Scheduler) -> None:
         shell.types("echo changed; until stty size | grep '44 122'; do sleep 0.1; done\n", until="\n44 122")
         # Shells lose a Ctrl-C that comes while they start a program, with or without Mesos: wait until it runs.
         waits = """sh -c 'trap "exit 9" INT; echo ru""nning; while :; do sleep 0.1; done'; echo interrupted-$?"""
-        shell.types(f"{waits}\n", until="\nrunning")
+        shell.types(f"{waits}\n", until="running")
         shell.types("\x03", until="interrupted-9")
         shell.types("exit 5\n", until="exit 5")
         _, status = os.waitpid(process, 0)
@@ -168,11 +168,11 @@ def test_a_terminal_resizes_while_its_command_starts(looked_at: Scheduler) -> No
         storm.start()
         try:
             shell = Terminal(terminal)
-            shell.types("echo under''way\n", until="\nunderway")
+            shell.types("echo under''way\n", until="underway")
             resizing.set()
             storm.join()
             set_size(terminal, 55, 133)
-            shell.types("until stty size | grep '55 133'; do sleep 0.1; done\n", until="\n55 133")
+            shell.types("echo; until stty size | grep '55 133'; do sleep 0.1; done\n", until="\n55 133")
             shell.types("exit 6\n", until="exit 6")
             _, status = os.waitpid(process, 0)
             process = 0
