@@ -26,6 +26,8 @@ CALL_TIMEOUT: Final = 10.0
 RETRY_AFTER: Final = 1.0
 # How long a WAIT must stay unanswered to say that a container is alive, after the answer to its LAUNCH was lost.
 ALIVE_AFTER: Final = 2.0
+# How long the remains of a container that was not launched are waited for.
+DESTROYED_WITHIN: Final = 5.0
 _STREAMED: Final = {"Accept": "application/recordio", "Message-Accept": "application/json"}
 
 _OK: Final = 200
@@ -124,6 +126,11 @@ class Agent:
             if answer.status == _INTERNAL_ERROR:
                 return Termination(message=f"the agent could not tell how the container ended: {answer.text}")
             self._pause()
+
+    def wait_destroyed(self, container_id: Json) -> None:
+        """After a launch that failed: the agent may answer before it has removed what it had made of the container."""
+        with contextlib.suppress(*TRANSPORT_ERRORS):
+            self.call(OPERATOR_API, _wait_call(container_id), DESTROYED_WITHIN)
 
     def kill(self, container_id: Json, signal: int) -> bool:
         """Send a signal; whether the agent took it."""

@@ -43,7 +43,7 @@ def launch(c: Container) -> Moved:
 def kill(pod: Pod, c: Container, cause: Cause, detail: str, grace: float, now: float) -> Moved:
     """Begin to end it. What runs is held until the machine lets it go: others may have to end first."""
     if c.condition in (Condition.WAITING, Condition.RESTARTING):
-        return _end(c, endings.killed_waiting(detail, c.ending))
+        return _end(c, endings.killed_waiting(detail, c.ending), now)
     by_itself = cause in (Cause.UNHEALTHY, Cause.OVERDUE)
     restart = by_itself and not pod.doom(c) and _next_start(c, now, succeeded=False) is not None
     asked = Kill(cause, detail, grace, restart)
@@ -63,8 +63,8 @@ def will_not_restart(pod: Pod, c: Container) -> Moved:
     return c, _killing(pod, c, detail)
 
 
-def never_launched(c: Container, why: str) -> Moved:
-    return _end(c, endings.never_launched(why))
+def never_launched(c: Container, why: str, now: float) -> Moved:
+    return _end(c, endings.never_launched(why), now)
 
 
 def report(
@@ -102,10 +102,11 @@ def _next_start(c: Container, now: float, succeeded: bool) -> Again | None:
 
 def _over(pod: Pod, c: Container, last: Ending, now: float) -> Moved:
     """A run is over: the container ends, or is started again."""
+    c = replace(c, removed_at=now)
     stays_ended = pod.doom(c) or (c.kill is not None and not c.kill.restart)
     next_start = _next_start(c, now, last.state == endings.FINISHED)
     if stays_ended or next_start is None:
-        return _end(c, last)
+        return _end(c, last, now)
     effects = _stop_checks(c)
     c = replace(
         c,
@@ -125,10 +126,11 @@ def _over(pod: Pod, c: Container, last: Ending, now: float) -> Moved:
     return c, [*effects, report(c, state, message=message)]
 
 
-def _end(c: Container, last: Ending) -> Moved:
+def _end(c: Container, last: Ending, now: float) -> Moved:
+    """For good. When that is reported is the machine's business."""
     effects = _stop_checks(c)
-    c = replace(c, condition=Condition.ENDED, ending=last)
-    return c, [*effects, report(c, last.state, last.reason, last.message, last.limitation)]
+    c = replace(c, condition=Condition.ENDED, ending=last, ended_at=now)
+    return replace(c, last_report=report(c, last.state, last.reason, last.message, last.limitation)), effects
 
 
 def _stop_checks(c: Container) -> list[ev.Effect]:
@@ -164,6 +166,10 @@ def _not_launched(pod: Pod, c: Container, event: ev.LaunchFailed, now: float) ->
 
 def _exited(pod: Pod, c: Container, event: ev.ContainerExited, now: float) -> Moved:
     return _over(pod, c, endings.ending(event.termination, c.kill), now)
+
+
+def _let_go(pod: Pod, c: Container, event: ev.LetGo, now: float) -> Moved:
+    return replace(c, removed_at=None), []
 
 
 def _signal_answered(pod: Pod, c: Container, event: ev.SignalAnswered, now: float) -> Moved:
@@ -234,6 +240,7 @@ TABLE: Final[Mapping[tuple[Condition, type], Handler]] = {
     (Condition.RUNNING, ev.ReadinessObserved): _readiness_observed,
     (Condition.RUNNING, ev.CheckObserved): _check_observed,
     (Condition.KILLING, ev.ContainerExited): _exited,
+    (Condition.ENDED, ev.LetGo): _let_go,
     (Condition.KILLING, ev.SignalAnswered): _signal_answered,
     (Condition.KILLING, ev.HookEnded): _hook_ended,
 }

@@ -229,14 +229,16 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
 
     # -- updates -----------------------------------------------------------------------------------------------
 
-    def sendStatusUpdate(self, status: Json) -> None:
-        """Queue an update; it is delivered in order, and again and again until the agent has acknowledged it."""
+    def sendStatusUpdate(self, status: Json, age: float = 0.0) -> None:
+        """Queue an update of what became true ``age`` seconds ago; it is delivered in order, and again and again until
+        the agent has acknowledged it.
+        """
         self.outbox.add(
             {
                 **status,
                 "executor_id": self.executor_id,
                 "source": "SOURCE_EXECUTOR",
-                "timestamp": time.time(),
+                "timestamp": time.time() - age,
                 "uuid": base64.b64encode(uuid.uuid4().bytes).decode("ascii"),
             }
         )

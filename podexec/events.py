@@ -100,6 +100,13 @@ class ContainerExited:
 
 
 @record
+class LetGo:
+    """The kernel has let go of the control group of an ended run."""
+
+    container_id: str
+
+
+@record
 class SignalAnswered:
     """The agent's answer to a Signal effect."""
 
@@ -164,6 +171,7 @@ ContainerEvent = (
     ContainerLaunched
     | LaunchFailed
     | ContainerExited
+    | LetGo
     | SignalAnswered
     | HookEnded
     | HealthObserved
@@ -215,8 +223,19 @@ class StopChecks:
 
 
 @record
+class AwaitLetGo:
+    """Tell when the kernel has let go of the removed control group of an ended run, if that can be seen."""
+
+    container_id: str
+
+
+@record
 class Report:
-    """Send a status update of a task, about this container of it; empty: there was none."""
+    """Send a status update of a task, about this container of it; empty: there was none.
+
+    Attributes:
+        age: how many seconds ago it became true.
+    """
 
     task_id: str
     state: str
@@ -228,6 +247,7 @@ class Report:
     container_id: str = ""
     ready: bool | None = None
     restarts: int = 0
+    age: float = 0.0
 
 
 @record
@@ -252,4 +272,4 @@ class Note:
     container_id: str = ""
 
 
-Effect = Launch | Signal | RunHook | Remove | StartChecks | StopChecks | Report | Forget | Leave | Note
+Effect = Launch | Signal | RunHook | Remove | StartChecks | StopChecks | AwaitLetGo | Report | Forget | Leave | Note

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from podexec import containers, kills, ordering
+from podexec import containers, kills, letgo, ordering
 from podexec import ending as endings
 from podexec import events as ev
 from podexec.kills import SIGTERM, Cause, Phase
@@ -43,7 +43,7 @@ def step(pod: Pod, event: ev.Event, now: float) -> Step:
             pod, effects = _container_event(pod, event, now)
     followed: list[ev.Effect] = []
     while True:
-        for rule in (_end_overdue, _end_together, _start, _go_on_killing, _leave):
+        for rule in (_end_overdue, _end_together, _start, _go_on_killing, letgo.tell_endings, _leave):
             pod, more = rule(pod, now)
             followed += more
         if not followed:
@@ -59,6 +59,7 @@ def next_deadline(pod: Pod) -> float | None:
     times += [c.complete_by for c in pod.alive() if c.condition is Condition.RUNNING]
     times += [c.restart_at for c in pod.alive() if c.condition is Condition.RESTARTING]
     times += [] if pod.leaving else [pod.shutdown_by]
+    times += [letgo.tell_by(pod, c) for c in pod.untold()]
     return min((t for t in times if t is not None), default=None)
 
 
@@ -76,7 +77,7 @@ def _container_event(pod: Pod, event: ev.ContainerEvent, now: float) -> Step:
 
 
 def _received(pod: Pod, event: ev.GroupReceived) -> Step:
-    known = {c.spec.task_id for c in pod.alive()}
+    known = {c.spec.task_id for c in (*pod.alive(), *pod.untold())}
     tasks = [t for t in event.tasks if t.task_id not in known]
     effects: list[ev.Effect] = [
         ev.Note(f"task {t.task_id} is there already: ignored") for t in event.tasks if t.task_id in known
@@ -100,9 +101,9 @@ def _received(pod: Pod, event: ev.GroupReceived) -> Step:
 
 def _forget(pod: Pod) -> Step:
     """Groups that are over make room: an executor may see any number of them."""
-    alive = {c.group for c in pod.alive()}
-    kept = {first_id: c for first_id, c in pod.containers.items() if c.group in alive}
-    dooms = {group: doom for group, doom in pod.dooms.items() if group in alive}
+    present = {c.group for c in (*pod.alive(), *pod.untold())}
+    kept = {first_id: c for first_id, c in pod.containers.items() if c.group in present}
+    dooms = {group: doom for group, doom in pod.dooms.items() if group in present}
     over: list[ev.Effect] = [ev.Forget(first_id) for first_id in pod.containers if first_id not in kept]
     return replace(pod, containers=kept, dooms=dooms), over
 
@@ -135,8 +136,10 @@ def _kill_requested(pod: Pod, event: ev.KillRequested, now: float) -> Step:
 def _shutdown(pod: Pod, event: ev.ShutdownRequested, now: float) -> Step:
     if not event.subscribed:
         return replace(pod, shutdown=event.reason, begun=True, leaving=True), [ev.Leave(now)]
-    stop_by = now + max(0.0, event.grace - min(SHUTDOWN_MARGIN, SHUTDOWN_MARGIN_SHARE * event.grace))
-    pod = replace(pod, shutdown=pod.shutdown or event.reason, shutdown_by=now + event.grace, begun=True)
+    margin = min(SHUTDOWN_MARGIN, SHUTDOWN_MARGIN_SHARE * event.grace)
+    shutdown_by = now + event.grace
+    stop_by, tell_by = shutdown_by - margin, shutdown_by - margin / 2
+    pod = replace(pod, shutdown=pod.shutdown or event.reason, shutdown_by=shutdown_by, tell_by=tell_by, begun=True)
     effects: list[ev.Effect] = []
     for c in pod.alive():
         moved = c
@@ -220,7 +223,7 @@ def _start(pod: Pod, now: float) -> Step:
             never = ordering.hopeless(c.spec.depends_on, standings)
             if never is not None:
                 why = f"it {ordering.describe([never])}, which has ended"
-                moved, more = containers.never_launched(c, why)
+                moved, more = containers.never_launched(c, why, now)
             elif ordering.waits_for(c.spec.depends_on, standings):
                 continue
             else:
@@ -264,7 +267,7 @@ def _leave(pod: Pod, now: float) -> Step:
     if pod.leaving or not pod.begun:
         return pod, []
     out_of_time = pod.shutdown_by is not None and now >= pod.shutdown_by
-    if not out_of_time and pod.alive():
+    if not out_of_time and (pod.alive() or pod.untold()):
         return pod, []
     by = now + ACKNOWLEDGE_WITHIN if pod.shutdown_by is None else pod.shutdown_by
     return replace(pod, leaving=True), [ev.Leave(min(by, now + ACKNOWLEDGE_WITHIN))]

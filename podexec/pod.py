@@ -38,6 +38,11 @@ class Container:
         since: when the present run began; None: it does not run.
         settled: from when on a SIGTERM surely reaches its command.
         ending: how it ended, or the last run did.
+        ended_at: when it ended for good.
+        removed_at: when the control group of its last run was removed; None: there was none, or the kernel has let go
+            of it.
+        last_report: its terminal status, while it is withheld.
+        watched: whether word was asked for of when the kernel lets go.
     """
 
     spec: ev.TaskSpec
@@ -56,6 +61,10 @@ class Container:
     check: ev.CheckStatus | None = None
     kill: Kill | None = None
     ending: Ending | None = None
+    ended_at: float = 0.0
+    removed_at: float | None = None
+    last_report: ev.Report | None = None
+    watched: bool = False
 
     @property
     def id(self) -> str:
@@ -98,6 +107,8 @@ class Pod:
     Attributes:
         dooms: why the containers of a group are ending, by group.
         shutdown: why all are ending; empty while they are to live.
+        shutdown_by: when the agent ends the executor.
+        tell_by: when the last endings must be on their way to be acknowledged before that.
         begun: whether there ever was anything to do.
     """
 
@@ -108,6 +119,7 @@ class Pod:
     partition_aware: bool = False
     shutdown: str = ""
     shutdown_by: float | None = None
+    tell_by: float | None = None
     begun: bool = False
     leaving: bool = False
 
@@ -124,6 +136,10 @@ class Pod:
 
     def alive(self) -> list[Container]:
         return [c for c in self.containers.values() if c.alive]
+
+    def untold(self) -> list[Container]:
+        """Those whose end is not reported yet."""
+        return [c for c in self.containers.values() if c.last_report is not None]
 
     def doom(self, c: Container) -> str:
         """Why the container has to end; empty: it need not."""

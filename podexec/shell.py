@@ -13,8 +13,8 @@ import uuid
 from pathlib import Path
 from typing import Any, Final
 
+from podexec import cgroups, letgo, log, machine, taskinfo
 from podexec import events as ev
-from podexec import log, machine, taskinfo
 from podexec.agent import Agent
 from podexec.driver import PodDriver
 from podexec.journal import Journal
@@ -166,6 +166,8 @@ class Shell:
                 del self._tasks[first_id]
             case ev.Signal() | ev.RunHook() | ev.StartChecks() | ev.StopChecks():
                 self._workers[effect.container_id].perform(effect)
+            case ev.AwaitLetGo(container_id):
+                run_thread(f"let go {container_id}", lambda: self._await_let_go(container_id))
             case ev.Remove(container_id):
                 run_thread(f"remove {container_id}", lambda: self._remove(container_id))
             case ev.Report():
@@ -188,6 +190,10 @@ class Shell:
         removed = self._agent.remove(self._nested(container_id))
         self._log.info("an earlier run of a container was removed", container=container_id, removed=removed)
 
+    def _await_let_go(self, container_id: str) -> None:
+        if cgroups.all_removed_let_go(letgo.LET_GO_WITHIN, self._stop):
+            self._inbox.put(ev.LetGo(container_id))
+
     def _link(self, container_id: str, task_id: str) -> None:
         """``tasks/<task id>`` -> the container's sandbox: Mesos' web UI and people look there."""
         link = Path(self._settings.sandbox, "tasks", task_id)
@@ -209,7 +215,7 @@ class Shell:
             container=report.container_id,
         )
         container_id = self._nested(report.container_id) if report.container_id else None
-        self._driver.sendStatusUpdate(task_status(report, container_id, self._labelled))
+        self._driver.sendStatusUpdate(task_status(report, container_id, self._labelled), report.age)
 
     def _nested(self, container_id: str) -> Json:
         return {"value": container_id, "parent": self._root}

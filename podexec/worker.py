@@ -61,6 +61,7 @@ class Worker:
     def _run(self, launched: Callable[[], None]) -> None:
         error = self._agent.launch({**self.task.launch, "container_id": self._container_id})
         if error is not None:
+            self._agent.wait_destroyed(self._container_id)
             self._tell(ev.LaunchFailed(self._id, error))
             return
         launched()

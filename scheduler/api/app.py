@@ -1,6 +1,5 @@
 """The application: the routes put together, and what every answer carries."""
 
-import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -44,10 +43,11 @@ def create_app(
     inside: Inside,
     guard: Guard,
     abdicate: Callable[[], None],
+    clock: Callable[[], float],
     access: Access = EVERYONE,
-    clock: Callable[[], float] = time.time,
 ) -> FastAPI:
-    """The API over a world to read and a shell to ask. Both belong to the event loop that runs the app.
+    """The API over a world to read and a shell to ask, by the shell's ``clock``. All belong to the event loop that runs
+    the app.
 
     ``guard`` says what may be done ``inside`` containers. ``abdicate`` is to end the process as soon as requests under
     way are answered.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, Request, Response
 
 from scheduler.api.errors import ApiError, json_response
-from scheduler.api.requests import READING, Requests, accepted, flag
+from scheduler.api.requests import READING, Requests, accepted, flag, wants_extras
 from scheduler.core.deploymentview import deployment_view
 from scheduler.core.effects import Done
 from scheduler.core.events import DeploymentCancelled, DeploymentPaused, DeploymentResumed
@@ -30,16 +30,18 @@ class Deployments:
             router.add_api_route(f"/v2/deployments/{{deployment_id}}/resume{slash}", self.resume, methods=["POST"])
         return router
 
-    async def index(self) -> Response:
+    async def index(self, request: Request) -> Response:
         """All of them, oldest first."""
-        return json_response([deployment_view(self._world, each) for each in self._world.deployments.values()])
+        extras = wants_extras(request)
+        found = self._world.deployments.values()
+        return json_response([deployment_view(self._world, each, with_extras=extras) for each in found])
 
-    async def show(self, deployment_id: str) -> Response:
+    async def show(self, deployment_id: str, request: Request) -> Response:
         """One of them."""
         deployment = self._world.deployments.get(deployment_id)
         if deployment is None:
             raise ApiError(404, {"message": f"Deployment '{deployment_id}' does not exist", "details": []})
-        return json_response(deployment_view(self._world, deployment))
+        return json_response(deployment_view(self._world, deployment, with_extras=wants_extras(request)))
 
     async def end(self, deployment_id: str, request: Request) -> Response:
         """Roll it back, or, forced, leave all as far as it has come."""

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Request, Response
 
 from scheduler.api.deployments import started
 from scheduler.api.errors import ApiError, json_response
-from scheduler.api.requests import READING, Requests, accepted, id_in_path, origin, rollout
+from scheduler.api.requests import READING, Requests, accepted, embedded, id_in_path, origin, rollout, wants_extras
 from scheduler.core.events import GroupDeleted
+from scheduler.core.extras import KEY
 from scheduler.core.groups import PARTS, group_view
 from scheduler.core.world import World
 
@@ -35,8 +36,8 @@ class Groups:
     async def show(self, group_id: str, request: Request) -> Response:
         """One group with its pods and the groups in it; ``embed`` names what to show, by default all."""
         asked_for = id_in_path(group_id, "groups")
-        parts = request.query_params.getlist("embed") or PARTS
-        view = group_view(self._world, asked_for, self._clock(), parts)
+        parts = [each for each in embedded(request) if each != KEY] or PARTS
+        view = group_view(self._world, asked_for, self._clock(), parts, with_extras=wants_extras(request))
         if view is None:
             raise ApiError(404, {"message": f"Group '{asked_for}' does not exist", "details": []})
         return json_response(view)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from fastapi import APIRouter, Request, Response
 
 from scheduler.api.errors import json_response
+from scheduler.api.requests import wants_extras
+from scheduler.core.extras import extras
 from scheduler.core.world import World
 
 
@@ -17,7 +19,7 @@ class ServerInfo:
         name: the framework's name.
         version: podexec's.
         leader: ``host:port`` under which clients reach this API.
-        config: the options it was started with, under Marathon's names; no secrets.
+        config: the options it was started with, under Marathon's names as far as it has them; no secrets.
     """
 
     name: str
@@ -26,12 +28,49 @@ class ServerInfo:
     config: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
 
 
+# Those that Marathon's own ``marathon_config`` has, and no others: its clients fail on what they do not know.
+_MARATHONS = frozenset(
+    {
+        "access_control_allow_origin",
+        "checkpoint",
+        "decline_offer_duration",
+        "default_network_name",
+        "env_vars_prefix",
+        "executor",
+        "failover_timeout",
+        "framework_name",
+        "ha",
+        "hostname",
+        "master",
+        "max_instances_per_offer",
+        "mesos_bridge_name",
+        "mesos_role",
+        "mesos_user",
+        "min_revive_offers_interval",
+        "new_group_enforce_role",
+        "reconciliation_initial_delay",
+        "reconciliation_interval",
+        "task_launch_confirm_timeout",
+        "task_launch_timeout",
+        "task_reservation_timeout",
+        "webui_url",
+    }
+)
+
+
 def router(info: ServerInfo, world: World) -> APIRouter:
     """The routes."""
+    marathons = {name: value for name, value in info.config.items() if name in _MARATHONS}
+    others = {name: value for name, value in info.config.items() if name not in _MARATHONS}
     routes = APIRouter(include_in_schema=False)
 
     async def show(request: Request) -> Response:
         connection = world.connection
+        mesos = {
+            "version": connection.mesos_version,
+            "master": connection.master,
+            "connected": connection.subscribed,
+        }
         content = {
             "name": info.name,
             "version": info.version,
@@ -39,14 +78,10 @@ def router(info: ServerInfo, world: World) -> APIRouter:
             "leader": info.leader,
             "buildref": None,
             "frameworkId": world.framework.id if world.framework is not None else None,
-            "marathon_config": dict(info.config),
+            "marathon_config": marathons,
             "zookeeper_config": {},
             "http_config": {"http_port": int(info.leader.rpartition(":")[2])},
-            "mesos": {
-                "version": connection.mesos_version,
-                "master": connection.master,
-                "connected": connection.subscribed,
-            },
+            **extras(asked=wants_extras(request), config=others, mesos=mesos),
         }
         return json_response(content)
 

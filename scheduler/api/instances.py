@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from scheduler.api.errors import ApiError, json_response, unacceptable
 from scheduler.api.pods import present_pod
-from scheduler.api.requests import READING, Requests, flag, id_in_path, json_body, killed
+from scheduler.api.requests import READING, Requests, flag, id_in_path, json_body, killed, wants_extras
 from scheduler.core.events import InstancesKilled
 from scheduler.core.instanceview import instance_view
 from scheduler.core.rollup import instance_statuses
@@ -40,9 +40,10 @@ class Instances:
             router.add_api_route(f"{path}/{{instance_id}}{slash}", self.kill_one, methods=["DELETE"])
         return router
 
-    async def index(self, pod_id: str) -> Response:
+    async def index(self, pod_id: str, request: Request) -> Response:
         """The status of every instance of a pod."""
-        return json_response(instance_statuses(self._world, present_pod(self._world, pod_id)))
+        pod = present_pod(self._world, pod_id)
+        return json_response(instance_statuses(self._world, pod, with_extras=wants_extras(request)))
 
     async def kill_one(self, pod_id: str, instance_id: str, request: Request) -> Response:
         """Kill an instance."""

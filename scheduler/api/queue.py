@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, Request, Response
 
 from scheduler.api.errors import json_response
-from scheduler.api.requests import READING, Requests, accepted, id_in_path
+from scheduler.api.requests import READING, Requests, accepted, embedded, id_in_path, wants_extras
 from scheduler.core.events import DelayReset
 from scheduler.core.queueview import queue_view
 from scheduler.core.world import World
@@ -18,8 +18,8 @@ def router(requests: Requests, world: World, clock: Callable[[], float]) -> APIR
     routes = APIRouter(include_in_schema=False)
 
     async def show(request: Request) -> Response:
-        with_offers = _WITH_OFFERS in request.query_params.getlist("embed")
-        return json_response({"queue": queue_view(world, clock(), with_offers=with_offers)})
+        with_offers, extras = _WITH_OFFERS in embedded(request), wants_extras(request)
+        return json_response({"queue": queue_view(world, clock(), with_offers=with_offers, with_extras=extras)})
 
     async def reset(pod_id: str) -> Response:
         asked_for = id_in_path(pod_id, "queue")

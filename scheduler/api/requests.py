@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from scheduler.api.errors import ApiError, refused
 from scheduler.core.effects import Answer, Done, Killed, Refused
 from scheduler.core.events import Event, Origin, Rollout
+from scheduler.core.extras import KEY
 from scheduler.model.ids import canonical
 
 LARGEST_BODY = 1024 * 1024
@@ -64,6 +65,16 @@ def flag(request: Request, name: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise _bad_query(name, "true or false", text)
     return text.lower() == "true"
+
+
+def embedded(request: Request) -> list[str]:
+    """What is to be shown beside the usual, as the query ``embed`` names it."""
+    return request.query_params.getlist("embed")
+
+
+def wants_extras(request: Request) -> bool:
+    """Whether the client asks for what podexec's objects have beyond Marathon's."""
+    return KEY in embedded(request)
 
 
 def rollout(request: Request) -> Rollout:

@@ -12,9 +12,12 @@ from scheduler.cli import stream
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import DEFAULT_URL
 from scheduler.cli.words import in_words
+from scheduler.core.extras import KEY
 from scheduler.model.json import Json
 
 _TIMEOUT = 30.0
+# For the answers that have members of podexec's own.
+_WHOLE = {"embed": KEY}
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -101,19 +104,23 @@ class Client:
 
     def info(self) -> Json:
         """The scheduler, its framework and its Mesos."""
-        info: Json = self._decode(self._ask("GET", "/v2/info"))
+        info: Json = self._decode(self._ask("GET", "/v2/info", query=_WHOLE))
         return info
+
+    def is_strict(self) -> bool:
+        """Whether the scheduler refuses definitions with keys that mean nothing."""
+        return self.info().get(KEY, {}).get("config", {}).get("strict_definitions") is True
 
     # ------------------------------------------------------------------------ pods
 
     def statuses(self) -> list[Json]:
         """The status of every pod."""
-        statuses: list[Json] = self._decode(self._ask("GET", "/v2/pods/::status"))
+        statuses: list[Json] = self._decode(self._ask("GET", "/v2/pods/::status", query=_WHOLE))
         return statuses
 
     def status(self, pod_id: str) -> Json:
         """The status of one pod."""
-        status: Json = self._decode(self._ask("GET", f"{_path('pods', pod_id)}::status"))
+        status: Json = self._decode(self._ask("GET", f"{_path('pods', pod_id)}::status", query=_WHOLE))
         return status
 
     def versions(self, pod_id: str) -> list[str]:
@@ -153,12 +160,12 @@ class Client:
 
     def deployments(self) -> list[Json]:
         """Every deployment that is under way."""
-        deployments: list[Json] = self._decode(self._ask("GET", "/v2/deployments"))
+        deployments: list[Json] = self._decode(self._ask("GET", "/v2/deployments", query=_WHOLE))
         return deployments
 
     def deployment(self, deployment_id: str) -> Json:
         """One of them."""
-        deployment: Json = self._decode(self._ask("GET", _path("deployments", deployment_id)))
+        deployment: Json = self._decode(self._ask("GET", _path("deployments", deployment_id), query=_WHOLE))
         return deployment
 
     def roll_back(self, deployment_id: str) -> Json:
@@ -182,7 +189,7 @@ class Client:
 
     def queue(self) -> list[Json]:
         """What waits to be launched."""
-        queue: list[Json] = self._decode(self._ask("GET", "/v2/queue"))["queue"]
+        queue: list[Json] = self._decode(self._ask("GET", "/v2/queue", query=_WHOLE))["queue"]
         return queue
 
     def reset_delay(self, pod_id: str) -> None:
@@ -193,7 +200,7 @@ class Client:
 
     def group(self, group_id: str = "/") -> Json:
         """A group with its pods and the groups in it."""
-        group: Json = self._decode(self._ask("GET", _path("groups", group_id).rstrip("/")))
+        group: Json = self._decode(self._ask("GET", _path("groups", group_id).rstrip("/"), query=_WHOLE))
         return group
 
     def remove_group(self, group_id: str, how: Rollout = PLAIN) -> Accepted:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from scheduler.cli import screen
-from scheduler.cli.options import DEFAULT_URL, Deadline, Force, Json, Url, Yes
+from scheduler.cli.options import DEFAULT_URL, Deadline, Force, Json, Timeout, Url, WaitForEnd, Yes
 from scheduler.cli.output import client_of, make_sure
 
 app = typer.Typer(name="group", help="See and remove pods by their paths.", no_args_is_help=True)
@@ -34,6 +34,8 @@ def list_groups(
 def remove(
     group_id: GroupId,
     yes: Yes = False,
+    wait: WaitForEnd = False,
+    timeout: Timeout = 300.0,
     force: Force = False,
     deadline: Deadline = None,
     url: Url = DEFAULT_URL,
@@ -45,7 +47,11 @@ def remove(
     make_sure(yes, f"remove all of {group_id}", f"Remove every pod below {group_id} and end its instances?")
     with client_of(url) as client:
         accepted = client.remove_group(group_id, Rollout(force=force, deadline=deadline))
-    if as_json:
-        screen.print_json({"deploymentId": accepted.deployment_id})
-    else:
-        screen.say(f"Group {group_id} is removed; its pods are ending (deployment {accepted.deployment_id}).")
+        if as_json:
+            screen.print_json({"deploymentId": accepted.deployment_id})
+        else:
+            screen.say(f"Group {group_id} is removed; its pods are ending (deployment {accepted.deployment_id}).")
+        if wait:
+            from scheduler.cli import waiting
+
+            waiting.for_end(client, accepted.deployment_id, timeout)

@@ -8,7 +8,19 @@ import typer
 from scheduler.cli import render, screen, validate
 from scheduler.cli.errors import CommandError
 from scheduler.cli.inside import commands as inside
-from scheduler.cli.options import DEFAULT_URL, BatchSize, Deadline, Force, Json, PodId, Timeout, Url, Yes, option
+from scheduler.cli.options import (
+    DEFAULT_URL,
+    BatchSize,
+    Deadline,
+    Force,
+    Json,
+    PodId,
+    Timeout,
+    Url,
+    WaitForEnd,
+    Yes,
+    option,
+)
 from scheduler.cli.output import client_of, make_sure
 
 if TYPE_CHECKING:
@@ -36,11 +48,13 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Add pods from a file."""
+    from scheduler.cli import definitions
     from scheduler.cli.client import Rollout
 
     how = Rollout(force, batch_size, deadline)
     with client_of(url) as client:
-        accepted = _submit(file, lambda document: client.add(document, how), "added", as_json)
+        documents = definitions.read(file, client.is_strict)
+        accepted = _submit(documents, lambda document: client.add(document, how), "added", as_json)
         if wait:
             _wait(client, accepted, timeout)
 
@@ -57,11 +71,13 @@ def update(
     as_json: Json = False,
 ) -> None:
     """Change pods, or add those that do not exist, to be as a file says."""
+    from scheduler.cli import definitions
     from scheduler.cli.client import Rollout
 
     how = Rollout(force, batch_size, deadline)
     with client_of(url) as client:
-        accepted = _submit(file, lambda document: client.update(document, how), "updated", as_json)
+        documents = definitions.read(file, client.is_strict)
+        accepted = _submit(documents, lambda document: client.update(document, how), "updated", as_json)
         if wait:
             _wait(client, accepted, timeout)
 
@@ -151,6 +167,8 @@ def kill(
 def remove(
     pod_id: PodId,
     yes: Yes = False,
+    wait: WaitForEnd = False,
+    timeout: Timeout = 300.0,
     force: Force = False,
     deadline: Deadline = None,
     url: Url = DEFAULT_URL,
@@ -162,18 +180,20 @@ def remove(
     make_sure(yes, f"remove {pod_id}", f"Remove pod {pod_id} and end its instances?")
     with client_of(url) as client:
         accepted = client.remove(pod_id, Rollout(force=force, deadline=deadline))
-    if as_json:
-        screen.print_json({"deploymentId": accepted.deployment_id})
-    else:
-        screen.say(f"Pod {pod_id} is removed; its instances are ending (deployment {accepted.deployment_id}).")
+        if as_json:
+            screen.print_json({"deploymentId": accepted.deployment_id})
+        else:
+            screen.say(f"Pod {pod_id} is removed; its instances are ending (deployment {accepted.deployment_id}).")
+        if wait:
+            from scheduler.cli import waiting
+
+            waiting.for_end(client, accepted.deployment_id, timeout)
 
 
-def _submit(file: str, change: Callable[[Any], "Accepted"], done: str, as_json: bool) -> list["Accepted"]:
-    """Send every definition of a file; gives what became of them."""
-    from scheduler.cli import definitions
-
+def _submit(documents: list[Any], change: Callable[[Any], "Accepted"], done: str, as_json: bool) -> list["Accepted"]:
+    """Send every definition; gives what became of them."""
     all_accepted = []
-    for document in definitions.read(file):
+    for document in documents:
         accepted = change(document)
         all_accepted.append(accepted)
         if as_json:

@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -25,6 +26,7 @@ from scheduler.api.inside.guard import Guard
 from scheduler.cli.configuration import Serving, configuration, without_password
 from scheduler.cli.errors import CommandError
 from scheduler.cli.features import without_effect
+from scheduler.core import clock as core_clock
 from scheduler.core.events import Event
 from scheduler.core.step import step
 from scheduler.core.world import World
@@ -37,6 +39,7 @@ from scheduler.observe import log as logging
 from scheduler.observe.metrics import Metrics
 from scheduler.secrets import open_source
 from scheduler.shell.bus import Bus
+from scheduler.shell.clock import Clock
 from scheduler.shell.loop import Shell, ShellError
 from scheduler.shell.ports import SecretError, Secrets
 from scheduler.store import Store, StoreError, open_store
@@ -95,8 +98,9 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
         messages=heard,
     )
     executors = Executors(driver.tell_executor)
-    metrics = Metrics(world)
-    shell = Shell(world, step, store, driver, bus=Bus(store.tail()), meter=metrics)
+    clock = Clock(core_clock.start(world, time.time()), world.skew)
+    metrics = Metrics(world, clock.now)
+    shell = Shell(world, step, store, driver, bus=Bus(store.tail()), meter=metrics, clock=clock)
     metrics.watch("podexec.loop.inbox.gauge", "Events that wait for the loop", lambda: shell.waiting)
     info = ServerInfo(identity.name, version("podexec"), advertised, configuration(serving, identity))
     master = without_password(serving.master)
@@ -116,6 +120,7 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
             inside=edge,
             guard=guard,
             abdicate=told.set,
+            clock=clock.now,
             access=serving.access,
         )
         try:

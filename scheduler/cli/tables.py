@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from scheduler.cli.screen import Cell, Grid, Word
+from scheduler.core.extras import KEY
 from scheduler.model.json import Json
 
 _COLOURS = {"STABLE": "green", "DEGRADED": "red", "TERMINAL": "dim", "STAGING": "yellow", "PENDING": "yellow"}
@@ -58,14 +59,15 @@ def deployments(found: list[Json]) -> Grid:
 def deployment(found: Json) -> Iterator[str | Grid | tuple[Cell, ...]]:
     """One deployment with its steps."""
     yield f"{found['id']}  since {found['version']}, {step(found)}"
-    if "reverts" in found:
-        yield f"rolls back deployment {found['reverts']}"
-    if "batchSize" in found:
-        yield f"replaces at most {found['batchSize']} instances of a pod at a time"
-    if "deadline" in found:
-        yield f"is rolled back unless it is done by {found['deadline']}"
-    if "secondsToDeadline" in found:
-        yield f"once it is resumed, is rolled back unless it is done within {found['secondsToDeadline']:g} s"
+    extras = _extras(found)
+    if "reverts" in extras:
+        yield f"rolls back deployment {extras['reverts']}"
+    if "batchSize" in extras:
+        yield f"replaces at most {extras['batchSize']} instances of a pod at a time"
+    if "deadline" in extras:
+        yield f"is rolled back unless it is done by {extras['deadline']}"
+    if "secondsToDeadline" in extras:
+        yield f"once it is resumed, is rolled back unless it is done within {extras['secondsToDeadline']:g} s"
     table = Grid(("STEP", "ACTION", "POD", ""))
     for number, each in enumerate(found["steps"], 1):
         for action in each["actions"]:
@@ -77,22 +79,33 @@ def _progress(found: Json, number: int, action: Json) -> str:
     if number != found["currentStep"]:
         return "done" if number < found["currentStep"] else ""
     now = next(each for each in found["currentActions"] if each["pod"] == action["pod"])
-    if found["paused"]:
+    if _extras(found).get("paused"):
         return "paused"
-    return f"waits for {', '.join(now['waitingFor'])}" if "waitingFor" in now else "under way"
+    return _waiting(now) or "under way"
+
+
+def _extras(of: Json) -> Json:
+    """What an object has that Marathon's has not; a scheduler that is not podexec's shows none."""
+    found: Json = of.get(KEY, {})
+    return found
+
+
+def _waiting(action: Json) -> str:
+    """What an action waits for before it begins; empty: nothing."""
+    needed = _extras(action).get("waitingFor")
+    return f"waits for {', '.join(needed)}" if needed else ""
 
 
 def step(of: Json) -> str:
     """How far a deployment is."""
-    paused = ", paused" if of["paused"] else ""
+    paused = ", paused" if _extras(of).get("paused") else ""
     return f"step {of['currentStep']} of {of['totalSteps']}{paused}"
 
 
 def actions(of: Json) -> str:
     """What a deployment does now."""
     return ", ".join(
-        f"{each['action']} {each['pod']}"
-        + (f", which waits for {', '.join(each['waitingFor'])}" if "waitingFor" in each else "")
+        f"{each['action']} {each['pod']}" + (f", which {waiting}" if (waiting := _waiting(each)) else "")
         for each in of["currentActions"]
     )
 
@@ -109,7 +122,7 @@ def queue(entries: list[Json]) -> Grid:
             entry["since"],
             f"in {left} s" if left else "with the next offer",
             str(offers),
-            [_reason(each) for each in entry.get("nearest", ())] or ("" if left else "no offer has come yet"),
+            [_reason(each) for each in _extras(entry).get("nearest", ())] or ("" if left else "no offer has come yet"),
         )
     return table
 

@@ -25,6 +25,7 @@ from scheduler.cli import screen
 from scheduler.cli.cluster import DEFAULT_NAME, Agents, Level, Name, local_cluster
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import DEFAULT_URL, option
+from scheduler.core.extras import KEY
 from scheduler.model.json import Json
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def _describe(status: Json) -> str:
 def _how_to(client: "Client", status: Json) -> list[str]:
     """What a newcomer wants to know next."""
     pod_id = status["id"]
-    version = client.info()["mesos"]["version"]
+    version = client.info()[KEY]["mesos"]["version"]
     pages = [
         f"http://{instance['agentHostname']}:{endpoint['allocatedHostPort']}/"
         for instance in status["instances"]

@@ -43,7 +43,8 @@ def validate(
         raise typer.BadParameter(str(error), param_hint="--enable-features") from error
     known = None if networks is None else frozenset(name.strip() for name in networks.split(",") if name.strip())
     site = Site(mesos_role, default_network_name, known, features, strict, new_group_enforce_role)
-    broken = [file for file in files if not _is_valid(file, site)]
+    ids: set[str] = set()
+    broken = [file for file in files if not _is_valid(file, site, ids)]
     if broken:
         raise typer.Exit(1)
 
@@ -62,8 +63,11 @@ def schema(
         screen.print_json(definition_schema())
 
 
-def _is_valid(file: str, site: "Site") -> bool:
-    """Print what there is to say about a file, and give whether its definitions can be sent."""
+def _is_valid(file: str, site: "Site", ids: set[str]) -> bool:
+    """Print what there is to say about a file, and give whether its definitions can be sent.
+
+    ``ids``: of the definitions before; those of the file are added.
+    """
     from scheduler.cli import definitions
 
     try:
@@ -73,8 +77,8 @@ def _is_valid(file: str, site: "Site") -> bool:
         return False
     valid = True
     for located in found:
-        errors = list(_errors(located, site))
-        warnings = [] if site.strict else list(_unknown(located))
+        errors = [*_errors(located, site), *_same_as_a_group(located, ids)]
+        warnings = [] if site.strict else list(_without_effect(located))
         for line, text in sorted([*errors, *((line, f"warning: {text}") for line, text in warnings)]):
             screen.say(f"{file}:{line}: {text}" if line else f"{file}: {text}")
         if errors:
@@ -96,11 +100,28 @@ def _errors(located: "Located", site: "Site") -> Iterator[tuple[int, str]]:
     for problem in judged.items if isinstance(judged, Problems) else ():
         yield located.line(problem.path) or 0, f"{problem.path}: {in_words(problem.error)}"
     if site.strict:
-        yield from _unknown(located)
+        yield from _without_effect(located)
 
 
-def _unknown(located: "Located") -> Iterator[tuple[int, str]]:
+def _same_as_a_group(located: "Located", ids: set[str]) -> Iterator[tuple[int, str]]:
+    """What speaks against the id beside those of the definitions before, which it joins."""
+    from scheduler.model.ids import canonical, groups_of, same_as_a_group
+
+    given = located.document.get("id") if isinstance(located.document, dict) else None
+    if isinstance(given, str):
+        pod_id = canonical(given)
+        reason = same_as_a_group(pod_id, ids, {group for each in ids for group in groups_of(each)})
+        ids.add(pod_id)
+        if reason is not None:
+            yield located.line("/id") or 0, f"/id: {reason}"
+
+
+def _without_effect(located: "Located") -> Iterator[tuple[int, str]]:
+    """What a definition says in vain."""
+    from scheduler.model.duplicates import MEANING
     from scheduler.model.schema import unknown_keys
 
+    for path in located.repeated:
+        yield located.line(path) or 0, f"{path}: {MEANING}"
     for problem in unknown_keys(located.document):
         yield located.line(problem.path) or 0, f"{problem.path}: {problem.error}"

@@ -69,6 +69,11 @@ class Round:
         self.offers += 1
         self.launches += instances
 
+    def forget(self, agent_id: str) -> None:
+        """Its agent is gone: how near it came is of no interest any more."""
+        self.refusals.pop(agent_id, None)
+        self.samples.pop(agent_id, None)
+
     def declined(self) -> Counter[str]:
         """By reason, how many offers it took out of the funnel: an offer falls to the first reason against it."""
         return Counter(

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from scheduler.core import kills, plans, versions
 from scheduler.core.events import Rollout
+from scheduler.core.identifiers import CLASH, clash_of_return
 from scheduler.core.standing import Standing
 from scheduler.core.turn import Turn
 from scheduler.core.world import World
@@ -26,7 +27,7 @@ def begin(
     world = turn.world
     deployment = Deployment(
         id=world.new_uuid(),
-        version=versions.stamp(turn.now),
+        version=versions.stamp(turn.wall),
         created_at=turn.now,
         changes=tuple(changes),
         steps=steps,
@@ -138,10 +139,14 @@ def resume(turn: Turn, deployment: Deployment) -> None:
 
 
 def overdue(turn: Turn, deployment_id: str) -> None:
-    """A deadline has come: what is not done by now is rolled back."""
+    """A deadline has come: what is not done by now is rolled back, if that can be."""
     deployment = turn.world.deployments.get(deployment_id)
     if deployment is not None and deployment.deadline is not None and deployment.deadline <= turn.now:
-        roll_back(turn, deployment, "not done by its deadline: rolled back")
+        reason = clash_of_return(turn.world, deployment)
+        if reason is None:
+            roll_back(turn, deployment, "not done by its deadline: rolled back")
+        else:
+            cancel(turn, deployment, f"not done by its deadline, and not rolled back: {CLASH} {reason}")
 
 
 def _fail(turn: Turn, deployment: Deployment, reason: str) -> None:

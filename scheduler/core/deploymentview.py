@@ -1,15 +1,20 @@
-"""A deployment as the API shows it: Marathon's members, and beside them what only podexec's deployments have."""
+"""A deployment as the API shows it."""
+
+from itertools import islice
 
 from scheduler.core import plans
 from scheduler.core.deployments import waits_for
+from scheduler.core.extras import extras
 from scheduler.core.rollup import moment
 from scheduler.core.world import World
 from scheduler.model.json import Json
-from scheduler.model.records import Deployment
+from scheduler.model.records import Deployment, Goal
+
+_MOST_ENDING = 20  # that are told of; which of thousands matters little
 
 
-def deployment_view(world: World, deployment: Deployment) -> Json:
-    """The deployment's JSON."""
+def deployment_view(world: World, deployment: Deployment, *, with_extras: bool = False) -> Json:
+    """The deployment's JSON; ``with_extras``: also what only podexec's deployments have."""
     plan = plans.describe(deployment)
     return {
         "id": plan["id"],
@@ -17,32 +22,35 @@ def deployment_view(world: World, deployment: Deployment) -> Json:
         "affectedApps": [],
         "affectedPods": sorted(change.pod_id for change in deployment.changes),
         "steps": plan["steps"],
-        "currentActions": _current_actions(world, deployment),
+        "currentActions": _current_actions(world, deployment, with_extras),
         "currentStep": min(deployment.step, len(deployment.steps)),
         "totalSteps": len(deployment.steps),
-        "paused": deployment.paused,
-        **_extras(deployment),
+        **extras(
+            asked=with_extras,
+            paused=deployment.paused,
+            deadline=None if deployment.deadline is None else moment(world.wall(deployment.deadline)),
+            secondsToDeadline=deployment.time_left,  # while it is paused
+            batchSize=deployment.batch_size,
+            reverts=deployment.reverts,
+        ),
     }
 
 
-def _current_actions(world: World, deployment: Deployment) -> list[Json]:
+def _current_actions(world: World, deployment: Deployment, with_extras: bool) -> list[Json]:
     """What is being done now, and what it waits for before it begins."""
     actions = []
     for action, pod_id in plans.present_step(deployment):
         shown: Json = {"action": action.value, "pod": pod_id, "readinessCheckResults": []}
-        if pod_id not in deployment.released:
-            needed = waits_for(world, deployment, action, pod_id)
-            if needed:
-                shown["waitingFor"] = list(needed)
-        actions.append(shown)
+        needed = () if pod_id in deployment.released else waits_for(world, deployment, action, pod_id)
+        ending = _ending(world, pod_id) if with_extras else []
+        actions.append(shown | extras(asked=with_extras, waitingFor=list(needed) or None, ending=ending or None))
     return actions
 
 
-def _extras(deployment: Deployment) -> Json:
-    extras = {
-        "deadline": None if deployment.deadline is None else moment(deployment.deadline),
-        "secondsToDeadline": deployment.time_left,  # while it is paused
-        "batchSize": deployment.batch_size,
-        "reverts": deployment.reverts,
-    }
-    return {name: value for name, value in extras.items() if value is not None}
+def _ending(world: World, pod_id: str) -> list[Json]:
+    """The instances of a pod that are to end and have not yet; of many the first ones."""
+    ending = (each for each in world.instances_of(pod_id) if each.goal is Goal.DECOMMISSIONED)
+    return [
+        {"instance": each.id} | ({} if each.agent is None else {"agent": each.agent.hostname})
+        for each in islice(ending, _MOST_ENDING)
+    ]

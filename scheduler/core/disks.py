@@ -1,7 +1,8 @@
 """Which disk of an offer each persistent volume of an instance goes to.
 
 A volume lies on one disk: on a part of the agent's main disk (``root``), on a part of another one (``path``, the
-largest first, so that all fill evenly), or on a whole one (``mount``, the smallest that will do).
+largest first, so that all fill evenly), or on a whole one (``mount``, the smallest that will do). Disks with a profile
+are for volumes that ask for this profile, and for no others.
 """
 
 import re
@@ -30,6 +31,10 @@ class _Disk:
     @property
     def type(self) -> str | None:
         return _TYPES.get(self.source.get("type", ""))
+
+    @property
+    def profile(self) -> str | None:
+        return self.source.get("profile") or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ def _fits(disk: _Disk, asked: PersistentVolume) -> bool:
         return False
     if asked.max_size is not None and disk.left > _milli(asked.max_size):
         return False
-    if asked.profile_name is not None and disk.source.get("profile") != asked.profile_name:
+    if disk.profile != asked.profile_name:
         return False
     root: str | None = disk.source.get(asked.type or "", {}).get("root")
     return _fits_path(asked, root)
@@ -132,7 +137,12 @@ def _describe(volume: Volume, asked: PersistentVolume) -> str:
 def _largest(left: Iterable[_Disk], asked: PersistentVolume, main: Ledger) -> str:
     if asked.type == "root":
         return f"{main.most('disk'):g}"
-    return f"{max((disk.left for disk in left if disk.type == asked.type), default=0) / 1000:g}"
+    of_type = [disk for disk in left if disk.type == asked.type]
+    fitting = [disk for disk in of_type if disk.profile == asked.profile_name]
+    disk = max(fitting or of_type, key=lambda each: each.left, default=None)
+    if disk is None or fitting:
+        return f"{disk.left / 1000 if disk else 0:g}"
+    return f"{disk.left / 1000:g} " + (f"with profile {disk.profile}" if disk.profile else "without a profile")
 
 
 def _of_size(template: Json, size: int) -> Json:

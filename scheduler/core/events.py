@@ -124,6 +124,13 @@ class AgentDescribed:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentsUnlisted:
+    """The master's list of agents no longer has these; why, it does not say."""
+
+    agent_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """How a change of pods is to be carried out.
 
@@ -256,6 +263,17 @@ class Ticked:
     """The time of the world's next deadline has come."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """The system clock was set.
+
+    Attributes:
+        skew: seconds by which wall time is ahead of the scheduler's own from now on.
+    """
+
+    skew: float
+
+
 Event = (
     Subscribed
     | Disconnected
@@ -267,6 +285,7 @@ Event = (
     | ExecutorEnded
     | AgentLost
     | AgentDescribed
+    | AgentsUnlisted
     | PodPosted
     | PodPut
     | PodDeleted
@@ -279,4 +298,5 @@ Event = (
     | StreamAttached
     | StreamDetached
     | Ticked
+    | ClockSet
 )

@@ -19,8 +19,9 @@ def executor_ended(turn: Turn, event: ExecutorEnded) -> None:
 
 
 def agent_lost(turn: Turn, event: AgentLost) -> None:
-    """Ask for the tasks of the agent."""
+    """Ask for the tasks of the agent, and forget what it could do: if it comes back it is described again."""
     turn.note("warning", "agent lost", agent_id=event.agent_id)
+    turn.world.forget_agent(event.agent_id)
     _reconcile(turn, _on_agent(turn, event.agent_id))
 
 

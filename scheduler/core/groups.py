@@ -15,23 +15,23 @@ _NEVER = "1970-01-01T00:00:00.000Z"  # the version of a root without pods
 
 def group_ids(world: World) -> set[str]:
     """Every group there is, the root among them."""
-    found = {"/"}
-    for pod_id in world.pods:
-        names = segments(pod_id)[:-1]
-        found.update("/" + "/".join(names[: depth + 1]) for depth in range(len(names)))
-    return found
+    return {"/", *world.groups}
 
 
-def group_view(world: World, group_id: str, now: float, parts: Collection[str] = PARTS) -> Json | None:
+def group_view(
+    world: World, group_id: str, now: float, parts: Collection[str] = PARTS, *, with_extras: bool = False
+) -> Json | None:
     """The JSON of a group with these parts, and of those in it; None: there is none."""
     below = group_id.rstrip("/") + "/"
     pod_ids = [pod_id for pod_id in world.pods if pod_id.startswith(below)]
     if not pod_ids and group_id != "/":
         return None
-    return _view(world, group_id, pod_ids, now, parts)
+    return _view(world, group_id, pod_ids, now, parts, with_extras)
 
 
-def _view(world: World, group_id: str, pod_ids: list[str], now: float, parts: Collection[str]) -> Json:
+def _view(
+    world: World, group_id: str, pod_ids: list[str], now: float, parts: Collection[str], with_extras: bool
+) -> Json:
     """``pod_ids``: of all pods below the group, however deep."""
     depth = len(segments(group_id))
     own: list[str] = []
@@ -51,7 +51,7 @@ def _view(world: World, group_id: str, pod_ids: list[str], now: float, parts: Co
     if "group.apps" in parts:
         view["apps"] = []
     if "group.pods" in parts:
-        view["pods"] = [pod_status(world, world.pods[pod_id], now) for pod_id in own]
+        view["pods"] = [pod_status(world, world.pods[pod_id], now, with_extras=with_extras) for pod_id in own]
     if "group.groups" in parts:
-        view["groups"] = [_view(world, each, below, now, parts) for each, below in inner.items()]
+        view["groups"] = [_view(world, each, below, now, parts, with_extras) for each, below in inner.items()]
     return view

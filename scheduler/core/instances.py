@@ -6,8 +6,9 @@ from dataclasses import replace
 from scheduler.core import backoff, deployments, kills, news, residents, unreachable, upgrade, versions
 from scheduler.core.conditions import RANK, Phase, phase
 from scheduler.core.turn import Turn
+from scheduler.core.waiting import between_launches, is_gone_for_good
 from scheduler.core.world import World, is_to_be_freed
-from scheduler.model.records import Condition, Goal, Instance, Pod, TaskEnd, Termination
+from scheduler.model.records import Goal, Instance, Pod, TaskEnd, Termination
 
 
 def converge(turn: Turn) -> None:
@@ -86,27 +87,9 @@ def _relaunch(turn: Turn, instance: Instance) -> None:
         residents.give_up(turn, instance)
         return
     stays_as_it_is = outdated and not replaced
-    turn.put(
-        replace(
-            instance,
-            version=instance.version if stays_as_it_is else pod.version,
-            config_version=instance.config_version if stays_as_it_is else pod.config_version,
-            since=turn.now,
-            agent=None,
-            executor_id=None,
-            tasks=(),
-            host_ports=(),
-            killing=False,
-            inactive=False,
-            reservation=None if _is_gone_for_good(instance) else instance.reservation,
-        )
-    )
+    run = instance if stays_as_it_is else pod
+    turn.put(between_launches(instance, run.version, run.config_version, turn.now))
     turn.demand_grew = True
-
-
-def _is_gone_for_good(instance: Instance) -> bool:
-    """Whether an operator gave up the agent, and with it all that was kept there."""
-    return all(task.condition is Condition.GONE_BY_OPERATOR for task in instance.tasks)
 
 
 def _remember(turn: Turn, pod: Pod, instance: Instance) -> Pod:
@@ -131,7 +114,7 @@ def _rest(turn: Turn, instance: Instance) -> None:
 
 def _forget(turn: Turn, instance: Instance) -> None:
     kills.settled(turn, instance)
-    if is_to_be_freed(instance) and not (instance.tasks and _is_gone_for_good(instance)):
+    if is_to_be_freed(instance) and not is_gone_for_good(instance):
         residents.doubt(turn, instance)
         turn.demand_grew = True  # only in an offer can what is reserved be given back
         return

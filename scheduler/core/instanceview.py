@@ -4,6 +4,7 @@ from scheduler.core.conditions import condition, health
 from scheduler.core.frame import definition_key
 from scheduler.core.news import in_words
 from scheduler.core.rollup import moment
+from scheduler.core.waiting import as_shown
 from scheduler.core.world import World
 from scheduler.model.json import Json
 from scheduler.model.records import Agent, Instance
@@ -11,7 +12,8 @@ from scheduler.model.records import Agent, Instance
 
 def instance_view(world: World, instance: Instance) -> Json:
     """The instance's JSON."""
-    view: Json = {"instanceId": instance.id, "state": _state(instance), "runSpecVersion": instance.version}
+    instance = as_shown(instance)
+    view: Json = {"instanceId": instance.id, "state": _state(world, instance), "runSpecVersion": instance.version}
     definition = world.definitions.get(definition_key(instance.pod_id, instance.version))
     if definition is not None:  # it may have gone with the instance
         strategy = definition.scheduling.unreachable_strategy
@@ -21,15 +23,15 @@ def instance_view(world: World, instance: Instance) -> Json:
     return view
 
 
-def _state(instance: Instance) -> Json:
+def _state(world: World, instance: Instance) -> Json:
     state: Json = {
         "condition": in_words(condition(instance)),
-        "since": moment(instance.since),
+        "since": moment(world.wall(instance.since)),
         "goal": instance.goal.value,
     }
     started = [task.started_at for task in instance.tasks if task.started_at is not None]
     if started:
-        state["activeSince"] = moment(min(started))
+        state["activeSince"] = moment(world.wall(min(started)))
     healthy = health(instance)
     if healthy is not None:
         state["healthy"] = healthy

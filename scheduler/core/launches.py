@@ -79,7 +79,7 @@ class Queue:
         """Launch up to so many on an offer; why not more."""
         turn, world = self._turn, self._turn.world
         agent = each.agent
-        around = Surroundings(world.isolators.get(agent.id), world.connection.region, turn.now)
+        around = Surroundings(world.isolators.get(agent.id), world.connection.region, turn.wall)
         refusals = unsuitable(self._demand, world.settings, each.offer, each.ledger, agent, around)
         launched = 0
         while not refusals and launched < most and self._waiting:
@@ -188,6 +188,7 @@ def placed(waiting: Instance, definition: PodDefinition, agent: Agent, taken: Ma
         agent=agent,
         executor_id=ids.executor_id(waiting.id, incarnation),
         host_ports=taken.host_ports,
+        ended=None,
         tasks=tuple(
             Task(
                 id=ids.task_id(waiting.id, container.name, incarnation),

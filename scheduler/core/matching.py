@@ -25,11 +25,12 @@ class Surroundings:
     Attributes:
         isolators: the agent's; None: not known.
         home: the master's region; None: not known.
+        wall: the time, in which the agents' maintenance is scheduled.
     """
 
     isolators: frozenset[str] | None
     home: str | None
-    now: float
+    wall: float
 
 
 _REASONS = {
@@ -81,7 +82,7 @@ def unsuitable(
         *_role(demand, ledger),
         *_isolators(demand, around.isolators),
         *_region(demand, agent, around.home),
-        *_maintenance(settings, offer, around.now),
+        *_maintenance(settings, offer, around.wall),
         *_gpus(demand, ledger),
     ]
 
@@ -117,14 +118,14 @@ def _region(demand: Demand, agent: Agent, home: str | None) -> Iterator[Refusal]
         yield Refusal("UnfulfilledConstraint", f"@region IS {home or '(not known)'}", agent.region)
 
 
-def _maintenance(settings: Settings, offer: Json, now: float) -> Iterator[Refusal]:
+def _maintenance(settings: Settings, offer: Json, wall: float) -> Iterator[Refusal]:
     window = offer.get("unavailability")
     if window is None or not settings.maintenance_mode:
         return
     begin = int(window["start"]["nanoseconds"]) / _NANOSECONDS
     duration = window.get("duration")
     end = float("inf") if duration is None else begin + int(duration["nanoseconds"]) / _NANOSECONDS
-    if begin - settings.draining_seconds <= now < end:
+    if begin - settings.draining_seconds <= wall < end:
         yield Refusal("AgentMaintenance", "an agent without maintenance", f"maintenance from {begin:.0f} on")
 
 

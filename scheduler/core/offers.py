@@ -105,9 +105,11 @@ class _Placing:
                 del world.offers[each.id]
         if self._left <= 0:
             world.at(turn.now, Due.PLACE)
-        elif world.offers:
+            return
+        if world.offers:
             turn.ask(Decline(tuple(world.offers), refuse))
             world.offers.clear()
+        world.exhausted.clear()  # it was about these offers
 
 
 def _definition_of(world: World, queue: str) -> PodDefinition:

@@ -1,7 +1,7 @@
 """The launch queue as the API shows it: what waits for an offer, and why it still waits.
 
-Marathon's funnel tells how many of the offers fell to each reason, an offer to the first reason against it. Beside it
-``nearest`` tells for each reason how near the best of the agents came.
+Marathon's funnel tells how many of the offers fell to each reason, an offer to the first reason against it. Among the
+extras ``nearest`` tells for each reason how near the best of the agents came.
 """
 
 import math
@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from scheduler.core.attempts import FUNNEL, Attempt, Refusal
+from scheduler.core.extras import extras
 from scheduler.core.rollup import moment
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition, render
@@ -19,12 +20,12 @@ from scheduler.model.records import Instance
 _Refusals = dict[str, Sequence[Refusal]]
 
 
-def queue_view(world: World, now: float, *, with_offers: bool = False) -> list[Json]:
+def queue_view(world: World, now: float, *, with_offers: bool = False, with_extras: bool = False) -> list[Json]:
     """An entry for every queue; ``with_offers``: also with the last offers that were not used."""
-    return [_entry(world, queue, now, with_offers) for queue in world.waiting]
+    return [_entry(world, queue, now, with_offers, with_extras) for queue in world.waiting]
 
 
-def _entry(world: World, queue: str, now: float, with_offers: bool) -> Json:
+def _entry(world: World, queue: str, now: float, with_offers: bool, with_extras: bool) -> Json:
     waiting = world.waiting[queue]
     first = world.instances[next(iter(waiting))]
     attempt = world.attempts.get(queue) or Attempt(first.since)
@@ -33,14 +34,13 @@ def _entry(world: World, queue: str, now: float, with_offers: bool) -> Json:
         "count": len(waiting),
         "role": first.role,
         "delay": _delay(world, queue, now),
-        "since": moment(first.since),
-        "processedOffersSummary": _summary(attempt, last),
+        "since": moment(world.wall(first.since)),
+        "processedOffersSummary": _summary(world, attempt, last),
         "pod": render(_definition(world, first)),
+        **extras(asked=with_extras, nearest=list(_nearest(last.values())) or None),
     }
-    if last:
-        entry["nearest"] = list(_nearest(last.values()))
     if with_offers:
-        entry["lastUnusedOffers"] = _unused_offers(attempt)
+        entry["lastUnusedOffers"] = _unused_offers(world, attempt)
     return entry
 
 
@@ -67,7 +67,7 @@ def _last_refusals(attempt: Attempt) -> _Refusals:
     return last
 
 
-def _summary(attempt: Attempt, last: _Refusals) -> Json:
+def _summary(world: World, attempt: Attempt, last: _Refusals) -> Json:
     summary: Json = {
         "processedOffersCount": attempt.offers,
         "unusedOffersCount": attempt.declined.total(),
@@ -75,9 +75,9 @@ def _summary(attempt: Attempt, last: _Refusals) -> Json:
         "rejectSummaryLaunchAttempt": list(_funnel(attempt.offers, attempt.declined)),
     }
     if attempt.last_unused_at is not None:
-        summary["lastUnusedOfferAt"] = moment(attempt.last_unused_at)
+        summary["lastUnusedOfferAt"] = moment(world.wall(attempt.last_unused_at))
     if attempt.last_used_at is not None:
-        summary["lastUsedOfferAt"] = moment(attempt.last_used_at)
+        summary["lastUsedOfferAt"] = moment(world.wall(attempt.last_used_at))
     return summary
 
 
@@ -114,14 +114,14 @@ def _number(text: str) -> float:
 # ------------------------------------------------------------------------------- offers
 
 
-def _unused_offers(attempt: Attempt) -> list[Json]:
+def _unused_offers(world: World, attempt: Attempt) -> list[Json]:
     """The last offer of each agent that was kept whole, newest last."""
     kept: dict[str, Json] = {}
     for tried in attempt.rounds:
         for agent_id, offer in tried.samples.items():
             kept.pop(agent_id, None)
             kept[agent_id] = {
-                "timestamp": moment(tried.at),
+                "timestamp": moment(world.wall(tried.at)),
                 "reason": list(dict.fromkeys(refusal.reason for refusal in tried.refusals[agent_id])),
                 "offer": _offer(offer),
             }

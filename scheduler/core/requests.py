@@ -18,6 +18,7 @@ from scheduler.core.events import (
     PodPut,
     Rollout,
 )
+from scheduler.core.identifiers import CLASH, clash, clash_of_return
 from scheduler.core.standing import Standing
 from scheduler.core.turn import Turn
 from scheduler.core.world import World
@@ -26,6 +27,7 @@ from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Deployment, Goal, Pod, PodChange
 from scheduler.model.rules import broken_update
 
+_INVALID = "Object is not valid"
 # A change of these alone applies to later launches and restarts nothing.
 _NOT_RESTARTING = frozenset(
     {"version", "scaling", "scheduling", "executor_resources", "legacy_shared_cgroups", "dependencies"}
@@ -94,7 +96,7 @@ def _accept(turn: Turn, request: int, asked: PodDefinition, rollout: Rollout, or
     if pod is not None and present is not None and unchanged:  # asked again where a deployment was left half done
         definition, after = present, pod
     else:
-        definition = asked.model_copy(update={"version": versions.following(world, asked.id, turn.now)})
+        definition = asked.model_copy(update={"version": versions.following(world, asked.id, turn.wall)})
         if pod is None:
             versions.purge(turn, asked.id)  # of one that was removed: the new one has a history of its own
         after = _changed(pod, present, definition)
@@ -189,7 +191,10 @@ def cancelled(turn: Turn, event: DeploymentCancelled) -> None:
     deployment = _deployment(turn, event.request, event.deployment_id)
     if deployment is None:
         return
-    if event.rollback:
+    reason = clash_of_return(turn.world, deployment) if event.rollback else None
+    if reason is not None:
+        _answer(turn, event.request, Refused("invalid", _INVALID, (("/", CLASH), ("/", reason))))
+    elif event.rollback:
         revert = deployments.roll_back(turn, deployment, "rolled back on request")
         _answer(turn, event.request, Done(revert.id, None, revert.version))
     else:
@@ -223,7 +228,7 @@ def _answer(turn: Turn, request: int, answer: Done | Killed | Refused) -> None:
 def _refuse(turn: Turn, request: int, pod_id: str, refusal: Refused) -> None:
     """Refuse a change of pods."""
     group = deployments.group_of(pod_id)
-    turn.publish("group_change_failed", groupId=group, version=versions.stamp(turn.now), reason=refusal.message)
+    turn.publish("group_change_failed", groupId=group, version=versions.stamp(turn.wall), reason=refusal.message)
     _answer(turn, request, refusal)
 
 
@@ -237,10 +242,12 @@ def _deployment(turn: Turn, request: int, deployment_id: str) -> Deployment | No
 def _wrong_with(world: World, pod: Pod | None, asked: PodDefinition) -> Refused | None:
     """What speaks against a definition that is valid in itself."""
     problems = capabilities.problems(world.isolators.values(), asked) + _without_owner(world, asked)
-    if pod is not None:
+    if pod is None:
+        problems += _same_as_a_group(world, asked.id)
+    else:
         problems += tuple((each.path, each.error) for each in broken_update(world.current(pod), asked))
     problems += _wrong_dependencies(world, asked)
-    return Refused("invalid", "Object is not valid", problems) if problems else None
+    return Refused("invalid", _INVALID, problems) if problems else None
 
 
 def _without_owner(world: World, asked: PodDefinition) -> tuple[tuple[str, str], ...]:
@@ -255,6 +262,11 @@ def _without_owner(world: World, asked: PodDefinition) -> tuple[tuple[str, str],
         for index, volume in enumerate(asked.volumes)
         if volume.persistent is not None
     )
+
+
+def _same_as_a_group(world: World, pod_id: str) -> tuple[tuple[str, str], ...]:
+    reason = clash(world, pod_id)
+    return () if reason is None else (("/id", CLASH), ("/id", reason))
 
 
 def _wrong_dependencies(world: World, asked: PodDefinition) -> tuple[tuple[str, str], ...]:

@@ -135,7 +135,7 @@ class Residents:
             self._turn.put(replace(instance, reservation=reservation))
         own = Ledger(on.offer, instance.id)
         demand = replace(demand, roles=frozenset({instance.role}))  # of which it is now
-        around = Surroundings(world.isolators.get(agent.id), world.connection.region, self._turn.now)
+        around = Surroundings(world.isolators.get(agent.id), world.connection.region, self._turn.wall)
         refusals = unsuitable(demand, world.settings, on.offer, own, agent, around) + unfulfilled(placement, agent)
         outcome = match(definition, demand, own, world.random)
         if not isinstance(outcome, Match):
@@ -167,7 +167,7 @@ class Residents:
         world = self._turn.world
         for owner, found in self._kept.items():
             if owner not in world.strangers and not _is_known(world.instances.get(owner), found):
-                world.strangers.add(owner)
+                world.strangers[owner] = found[0][0].agent_id
                 self._turn.note(
                     "warning",
                     "an agent keeps resources for an instance that has none there; they are left alone",

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scheduler.core.conditions import condition, task_state
+from scheduler.core.extras import extras
 from scheduler.core.frame import definition_key
 from scheduler.core.standing import Standing
+from scheduler.core.waiting import as_shown
 from scheduler.core.world import World
 from scheduler.model.definition import Container, Endpoint, ExecutorResources, PodDefinition, Resources, render
 from scheduler.model.json import Json
@@ -24,12 +26,12 @@ _NOT_YET_STARTED = frozenset({Condition.SCHEDULED, Condition.PROVISIONED, Condit
 _WITHOUT_RESOURCES = frozenset({Condition.SCHEDULED, Condition.PROVISIONED})
 
 
-def pod_status(world: World, pod: Pod, now: float) -> Json:
-    """The PodStatus of a pod that exists."""
+def pod_status(world: World, pod: Pod, now: float, *, with_extras: bool = False) -> Json:
+    """The PodStatus of a pod that exists; ``with_extras``: also what Marathon's has no member for."""
     current = world.current(pod)
-    instances = instance_statuses(world, pod)
+    instances = instance_statuses(world, pod, with_extras=with_extras)
     stable = sum(instance["status"] == "STABLE" for instance in instances)
-    changed = max((instance["statusSince"] for instance in instances), default=moment(now))
+    changed = max((instance["statusSince"] for instance in instances), default=moment(world.wall(now)))
     return _present(
         {
             "id": pod.id,
@@ -37,19 +39,21 @@ def pod_status(world: World, pod: Pod, now: float) -> Json:
             "status": "STABLE" if stable >= current.scaling.instances else "DEGRADED",
             "statusSince": changed,
             "instances": instances,
-            "terminationHistory": [_termination(termination) for termination in reversed(pod.terminations)],
-            "lastUpdated": moment(now),
+            "terminationHistory": [_termination(world, termination) for termination in reversed(pod.terminations)],
+            "lastUpdated": moment(world.wall(now)),
             "lastChanged": changed,
         }
     )
 
 
-def instance_statuses(world: World, pod: Pod) -> list[Json]:
+def instance_statuses(world: World, pod: Pod, *, with_extras: bool = False) -> list[Json]:
     """The PodInstanceStatus of each instance that has, or had, a place, unless it was given up there."""
     current = world.current(pod)
     return [
-        _instance_status(instance, world.definitions.get(definition_key(pod.id, instance.version), current))
-        for instance in world.instances_of(pod.id)
+        _instance_status(
+            world, instance, world.definitions.get(definition_key(pod.id, instance.version), current), with_extras
+        )
+        for instance in map(as_shown, world.instances_of(pod.id))
         if _has_place(instance) and not _is_given_up(world, instance)
     ]
 
@@ -71,9 +75,9 @@ def _is_given_up(world: World, instance: Instance) -> bool:
     return instance.goal is Goal.DECOMMISSIONED and world.standing(instance.id) is Standing.AWAY
 
 
-def _instance_status(instance: Instance, definition: PodDefinition) -> Json:
+def _instance_status(world: World, instance: Instance, definition: PodDefinition, with_extras: bool) -> Json:
     containers = [
-        _container_status(instance, task, container)
+        _container_status(world, instance, task, container, with_extras)
         for container in definition.containers
         for task in instance.tasks
         if task.container == container.name
@@ -81,7 +85,7 @@ def _instance_status(instance: Instance, definition: PodDefinition) -> Json:
     unhealthy = any(check["value"] == "false" for container in containers for check in container.get("conditions", ()))
     status, message = _status(instance, unhealthy)
     agent = instance.agent or (instance.reservation and instance.reservation.agent)
-    since = moment(instance.since)
+    since = moment(world.wall(instance.since))
     return _present(
         {
             "id": instance.id,
@@ -93,7 +97,7 @@ def _instance_status(instance: Instance, definition: PodDefinition) -> Json:
             "agentRegion": agent and agent.region,
             "agentZone": agent and agent.zone,
             "resources": _sum(definition.executor_resources, containers),
-            "networks": _networks(instance.tasks),
+            "networks": _networks(task for task in instance.tasks if not task.condition.terminal),
             "containers": containers,
             "localVolumes": _local_volumes(instance),
             "specReference": f"/v2/pods{instance.pod_id}::versions/{instance.version}",
@@ -152,29 +156,29 @@ def _networks(tasks: Iterable[Task]) -> list[Json]:
 # -------------------------------------------------------------------------- containers
 
 
-def _container_status(instance: Instance, task: Task, container: Container) -> Json:
+def _container_status(world: World, instance: Instance, task: Task, container: Container, with_extras: bool) -> Json:
     active = not task.condition.terminal and task.condition is not Condition.UNKNOWN
     holds = instance.reservation is not None or (active and task.condition not in _WITHOUT_RESOURCES)
-    since = moment(task.started_at if task.started_at is not None else task.staged_at)
+    since = moment(world.wall(task.started_at if task.started_at is not None else task.staged_at))
     return _present(
         {
             "name": task.container,
             "status": task_state(task.condition),
             "statusSince": since,
             "message": task.message or None,
-            "conditions": _conditions(task, container),
+            "conditions": _conditions(world, task, container),
             "containerId": task.id if active else None,
             "endpoints": _endpoints(instance, task, container) if active else [],
             "resources": _resources(container.resources) if holds else {},
-            "restarts": task.restarts or None,
             "termination": _exit(task.message) if task.condition.terminal else {},
             "lastUpdated": since,
             "lastChanged": since,
+            **extras(asked=with_extras, restarts=task.restarts or None),
         }
     )
 
 
-def _conditions(task: Task, container: Container) -> list[Json]:
+def _conditions(world: World, task: Task, container: Container) -> list[Json]:
     """Whether the container is healthy, and can be used, once it can be and as far as it is checked at all."""
     if task.condition in _NOT_YET_STARTED or task.condition.terminal:
         return []
@@ -187,8 +191,8 @@ def _conditions(task: Task, container: Container) -> list[Json]:
             "name": name,
             "value": "true" if said else "false",
             "reason": f"{what}-{'unreported' if said is None else 'reported'}-by-mesos",
-            "lastChanged": moment(task.since),
-            "lastUpdated": moment(task.since),
+            "lastChanged": moment(world.wall(task.since)),
+            "lastUpdated": moment(world.wall(task.since)),
         }
         for name, (said, what, is_asked) in asked.items()
         if is_asked
@@ -225,12 +229,12 @@ def _resources(resources: Resources) -> Json:
 # ---------------------------------------------------------------------------- endings
 
 
-def _termination(termination: Termination) -> Json:
+def _termination(world: World, termination: Termination) -> Json:
     return _present(
         {
             "instanceID": termination.instance_id,
-            "startedAt": moment(termination.started_at),
-            "terminatedAt": moment(termination.terminated_at),
+            "startedAt": moment(world.wall(termination.started_at)),
+            "terminatedAt": moment(world.wall(termination.terminated_at)),
             "message": termination.message or None,
             "containers": [
                 _present(

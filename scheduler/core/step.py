@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scheduler.core import (
+    clock,
     deadlines,
     failures,
     flow,
@@ -19,6 +20,8 @@ from scheduler.core import (
 from scheduler.core.events import (
     AgentDescribed,
     AgentLost,
+    AgentsUnlisted,
+    ClockSet,
     DelayReset,
     DeploymentCancelled,
     DeploymentPaused,
@@ -50,6 +53,7 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     Disconnected: subscription.disconnected,
     FrameworkFailed: subscription.failed,
     AgentDescribed: subscription.agent_described,
+    AgentsUnlisted: subscription.agents_unlisted,
     OffersReceived: offers.received,
     OfferRescinded: offers.rescinded,
     StatusUpdated: statuses.updated,
@@ -68,6 +72,7 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     StreamAttached: streams.attached,
     StreamDetached: streams.detached,
     Ticked: deadlines.ticked,
+    ClockSet: clock.was_set,
 }
 
 

@@ -2,7 +2,7 @@
 
 from scheduler.core import reconcile
 from scheduler.core.effects import Stop
-from scheduler.core.events import AgentDescribed, Disconnected, FrameworkFailed, Subscribed
+from scheduler.core.events import AgentDescribed, AgentsUnlisted, Disconnected, FrameworkFailed, Subscribed
 from scheduler.core.turn import Turn
 from scheduler.core.world import Connection, Due
 from scheduler.model.records import Condition, Framework
@@ -60,6 +60,12 @@ def failed(turn: Turn, event: FrameworkFailed) -> None:
 def agent_described(turn: Turn, event: AgentDescribed) -> None:
     """Remember what an agent can do, for placement and for refusing what no agent can."""
     turn.world.isolators[event.agent_id] = event.isolators
+
+
+def agents_unlisted(turn: Turn, event: AgentsUnlisted) -> None:
+    """Forget what these agents could do: what only they can run, nobody can until another one is described."""
+    for agent_id in event.agent_ids:
+        turn.world.forget_agent(agent_id)
 
 
 def _look_at_everything(turn: Turn) -> None:

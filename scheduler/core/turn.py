@@ -16,6 +16,7 @@ class Turn:
     """Gathers what one event causes.
 
     Attributes:
+        now: on the scheduler's own clock.
         instances, pods, deployments: the ids of those that have to be looked at again.
         before: what each changed instance was at the beginning; None: not there.
         demand_grew: whether an offer that was refused may be of use now.
@@ -33,6 +34,11 @@ class Turn:
         self.starts_left = STARTS_PER_TURN
         self._changes: dict[tuple[type[Record], str], Change] = {}
         self._effects: list[Effect] = []
+
+    @property
+    def wall(self) -> float:
+        """The wall time, for what people read."""
+        return self.world.wall(self.now)
 
     def put(self, record: Record) -> None:
         """Store a record and take it into the world."""
@@ -64,7 +70,7 @@ class Turn:
     def publish(self, kind: str, **fields: object) -> None:
         """Tell whoever follows the event stream."""
         content: Json = {"eventType": kind, **fields}
-        self.ask(Publish(kind, content, self.now))
+        self.ask(Publish(kind, content, self.wall))
 
     def frame(self) -> Frame:
         """What this turn came to."""

@@ -12,6 +12,7 @@ from scheduler.core import ids, kills, plans, selection
 from scheduler.core.conditions import Phase, phase
 from scheduler.core.standing import Standing
 from scheduler.core.turn import Turn
+from scheduler.core.waiting import between_launches
 from scheduler.core.world import Due, World
 from scheduler.model.definition import PodDefinition, Upgrade
 from scheduler.model.records import Deployment, Goal, Instance, Pod
@@ -240,20 +241,8 @@ def _wake(turn: Turn, pod: Pod, instance: Instance) -> None:
     if phase(instance) not in (Phase.WAITING, Phase.ENDED):
         kills.restart(turn, replace(instance, goal=Goal.RUNNING))  # it has yet to end
         return
-    turn.put(
-        replace(
-            instance,
-            goal=Goal.RUNNING,
-            version=pod.version,
-            config_version=pod.config_version,
-            since=turn.now,
-            agent=None,
-            executor_id=None,
-            tasks=(),
-            host_ports=(),
-            killing=False,
-        )
-    )
+    woken = replace(instance, goal=Goal.RUNNING)
+    turn.put(between_launches(woken, pod.version, pod.config_version, turn.now))
 
 
 def _create(turn: Turn, pod: Pod, definition: PodDefinition) -> None:

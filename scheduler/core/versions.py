@@ -15,10 +15,10 @@ def stamp(seconds: float, later_than: str | None = None) -> str:
     return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
 
 
-def following(world: World, pod_id: str, now: float) -> str:
-    """The version of a definition that is accepted now."""
+def following(world: World, pod_id: str, wall: float) -> str:
+    """The version of a definition that is accepted at this wall time, later than all before in any case."""
     known = world.versions(pod_id)
-    return stamp(now, known[-1] if known else None)
+    return stamp(wall, known[-1] if known else None)
 
 
 def purge(turn: Turn, pod_id: str) -> None:
@@ -30,7 +30,8 @@ def purge(turn: Turn, pod_id: str) -> None:
     old = known[:-kept] if kept else known
     if not old:
         return
-    used = {instance.version for instance in world.instances_of(pod_id)}
+    instances = world.instances_of(pod_id)
+    used = {each.version for each in instances} | {each.ended.version for each in instances if each.ended}
     deployment = world.deployment_of(pod_id)
     if pod is not None:
         used.add(pod.version)

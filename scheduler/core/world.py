@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from weakref import WeakValueDictionary
 
 from scheduler.core.attempts import Attempt, Round
 from scheduler.core.conditions import UNCHECKED, Checks, checks
@@ -21,7 +22,8 @@ from scheduler.core.settings import Settings
 from scheduler.core.standing import Roster, Standing, standing
 from scheduler.core.taskgroup import Launcher
 from scheduler.model.definition import PodDefinition
-from scheduler.model.records import Agent, Deployment, Framework, Goal, Instance, Pod
+from scheduler.model.ids import groups_of
+from scheduler.model.records import Agent, Clock, Deployment, Framework, Goal, Instance, Pod
 
 
 class Due(StrEnum):
@@ -44,7 +46,7 @@ class Due(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """The launch back-off of one configuration of a pod: the present delay, when it was set and when it has elapsed."""
+    """The launch back-off of one configuration of a pod: the delay, the failure that set it, and its end."""
 
     seconds: float
     since: float
@@ -76,6 +78,7 @@ class World:
         self.settings = settings
         self.random = random.Random(seed)
         self.framework: Framework | None = None
+        self.skew = 0.0  # seconds by which wall time is ahead of the scheduler's own
         self.pods: dict[str, Pod] = {}
         self.definitions: dict[str, PodDefinition] = {}
         self.instances: dict[str, Instance] = {}
@@ -86,6 +89,7 @@ class World:
         self.launchable: dict[str, dict[str, None]] = {}  # role -> the queues without a back-off
         self.placed: dict[str, Counter[str]] = {}  # pod id -> agent id -> instances there
         self.deploying: dict[str, str] = {}  # pod id -> the deployment that changes it
+        self.groups: Counter[str] = Counter()  # id, but for the root's -> pods in it, however deep
         self.freeing: dict[str, str] = {}  # id -> role, of instances whose reservation is to be given back
         self.connection = Connection()
         self.isolators: dict[str, frozenset[str]] = {}  # by agent id
@@ -96,7 +100,8 @@ class World:
         self.kills: dict[str, float] = {}  # instance id -> when its kills go out again
         self.doubts: dict[str, float] = {}  # instance id -> by when what is kept for it is seen, if it is there
         self.given_back: dict[str, float] = {}  # instance id -> when what is kept for it may be given back once more
-        self.strangers: set[str] = set()  # instance ids told of, for which agents keep what nobody here asked for
+        # Instance ids that were logged, for which an agent keeps what nobody here asked for -> the agent's id.
+        self.strangers: dict[str, str] = {}
         self._of_pod: dict[str, dict[str, None]] = {}
         self._versions: dict[str, dict[str, None]] = {}
         self._role_of_pod: dict[str, str] = {}
@@ -109,7 +114,8 @@ class World:
         self._demands: dict[str, Demand] = {}  # by definition
         self._checks: dict[str, Checks] = {}  # by definition
         self._launchers: dict[str, Launcher] = {}  # by definition, once it was launched
-        self._agents: dict[str, Agent] = {}
+        # By id; those where no instance is are forgotten.
+        self._agents: WeakValueDictionary[str, Agent] = WeakValueDictionary()
         self._deadlines: list[tuple[float, int, Due, str]] = []
         self._deadline_count = 0
         for record in sorted(records, key=_order):  # a store gives them in any order
@@ -182,6 +188,10 @@ class World:
         """The pods whose definitions name this one as a dependency."""
         return frozenset(self._dependents.get(pod_id, ()))
 
+    def wall(self, at: float) -> float:
+        """A time of the scheduler's own clock as wall time: what people read, and what others measure time in."""
+        return at + self.skew
+
     def next_deadline(self) -> float | None:
         """When ``Ticked`` should come next; None: never."""
         return self._deadlines[0][0] if self._deadlines else None
@@ -205,6 +215,8 @@ class World:
                 self._put_deployment(record)
             case Framework():
                 self.framework = record
+            case Clock():
+                self.skew = record.skew
 
     def delete(self, kind: type[Record], key: str) -> None:
         """Forget a record that is known."""
@@ -214,6 +226,7 @@ class World:
             gone = self.definitions.pop(key)
             del self._demands[key], self._checks[key]
             self._launchers.pop(key, None)
+            self.forget_delay(key)
             _discard(self._versions, gone.id, gone.version or "")
         elif kind is Pod:
             self._delete_pod(self.pods[key])
@@ -244,6 +257,14 @@ class World:
         """Begin anew, as if nothing had failed."""
         self.delays.pop(queue, None)
         self.release(queue)
+
+    def forget_agent(self, agent_id: str) -> None:
+        """Forget what was learnt of an agent that is gone, or may be. Instances on it are not touched."""
+        self.isolators.pop(agent_id, None)
+        for owner in [owner for owner, agent in self.strangers.items() if agent == agent_id]:
+            del self.strangers[owner]
+        for tried in {id(tried): tried for attempt in self.attempts.values() for tried in attempt.rounds}.values():
+            tried.forget(agent_id)
 
     def waiting_role(self, queue: str) -> str:
         """The role of a queue's instances. They have the same: a change of a pod's role is one of its configuration."""
@@ -353,7 +374,9 @@ class World:
         self.pods[pod.id] = pod
         if old is not None and old.version == pod.version:
             return  # how an instance ended is of no interest to the indexes
-        if old is not None:
+        if old is None:
+            self.groups.update(groups_of(pod.id))
+        else:
             self._forget_dependencies(old)
         for dependency in self.current(pod).dependencies:
             self._dependents.setdefault(dependency, {})[pod.id] = None
@@ -370,6 +393,10 @@ class World:
         self._count_role(self._role_of_pod.pop(pod.id), -1)
         self.forget_delay(queue_of(pod))
         del self.pods[pod.id]
+        for group in groups_of(pod.id):
+            self.groups[group] -= 1
+            if not self.groups[group]:
+                del self.groups[group]
 
     def _forget_dependencies(self, pod: Pod) -> None:
         for dependency in self.current(pod).dependencies:
@@ -395,6 +422,8 @@ class World:
             return record
         if record.agent is not None:
             record = replace(record, agent=self.agent(record.agent))
+        if record.ended is not None and record.ended.agent is not None:
+            record = replace(record, ended=replace(record.ended, agent=self.agent(record.ended.agent)))
         if not record.config_version:
             pod = self.pods.get(record.pod_id)
             is_current = pod is not None and record.version >= pod.config_version
@@ -421,7 +450,7 @@ def _queue(instance: Instance | None) -> str | None:
     return definition_key(instance.pod_id, instance.config_version)
 
 
-_ORDER: dict[type[Record], int] = {PodDefinition: 0, Pod: 1, Framework: 1, Deployment: 1, Instance: 2}
+_ORDER: dict[type[Record], int] = {PodDefinition: 0, Pod: 1, Framework: 1, Clock: 1, Deployment: 1, Instance: 2}
 
 
 def _order(record: Record) -> tuple[int, float]:

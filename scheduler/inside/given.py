@@ -3,7 +3,7 @@
 A command in a terminal may have to be given all of it again. Mesos' launcher dies of any signal that reaches it between
 making the terminal its own and starting the command, and a change of the terminal's size is one (SIGWINCH): the command
 then never started. So no size but the first is sent before the command wrote something, and what was given to one that
-never started is kept for the next.
+never started is kept for the next. What the terminal itself echoes of that, the command did not write.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ class Given:
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue(_AHEAD)
         self._kept: list[bytes] = []
         self._kept_bytes = 0
+        self._echo = b""
 
     @property
     def can_be_repeated(self) -> bool:
@@ -40,6 +41,8 @@ class Given:
 
     async def data(self, data: bytes) -> None:
         """More input; returns when there is room for more."""
+        if self._has_terminal and len(self._echo) < _MOST_KEPT:
+            self._echo += _echoed(data)
         for start in range(0, len(data), _CHUNK):
             await self._waiting.put(_data(data[start : start + _CHUNK]))
 
@@ -54,6 +57,10 @@ class Given:
             await self._waiting.put(_window(size))
         else:
             self._size_waits = True
+
+    def is_echo(self, written: bytes) -> bool:
+        """Whether all that was written so far may be what the terminal echoes of the input."""
+        return self._has_terminal and self._echo.startswith(written)
 
     async def command_wrote(self) -> None:
         """The command has written something: it has started."""
@@ -95,6 +102,17 @@ class Given:
             self._kept_bytes += len(waiting)
             if not self.can_be_repeated:
                 self._kept.clear()
+
+
+def _echoed(data: bytes) -> bytes:
+    """As terminals show what is typed while no program has told them otherwise."""
+    shown = data.replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+    return b"".join(_echoed_key(key) for key in shown)
+
+
+def _echoed_key(key: int) -> bytes:
+    is_control = key < 0x20 and key not in b"\t\r\n"
+    return b"^%c" % (key ^ 0x40) if is_control or key == 0x7F else b"%c" % key
 
 
 def _process_io(process_io: Json) -> bytes:

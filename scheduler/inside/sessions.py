@@ -6,9 +6,11 @@ Two connections a session: what the command writes comes on the one, and ends it
 import asyncio
 import base64
 import contextlib
+import os.path
 import signal
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 
 import orjson
 
@@ -135,10 +137,19 @@ class AgentSession:
 
     async def output(self) -> AsyncIterator[Output]:
         """What the command writes, until it ends."""
+        seen = _Seen()
         while True:
+            written, has_started = b"", False
             async for output in self._written():
-                await self._given.command_wrote()
-                yield output
+                if not has_started:
+                    written += output.data
+                    has_started = not self._given.is_echo(written)
+                    if has_started:
+                        await self._given.command_wrote()
+                    output = replace(output, data=seen.news(output.data))
+                if output.data:
+                    yield output
+            seen.again(written)
             if not await self._never_started():
                 return
             if self._starts == _STARTS or not self._given.can_be_repeated:
@@ -236,6 +247,23 @@ class AgentSession:
             await asyncio.sleep(_END_SHOWS)  # where the command has ended, it is perhaps to be started again
         self._input_failed = failure
         await self._given.refuse()
+
+
+class _Seen:
+    """What terminals echoed at starts that were cut short: it was shown, and is not shown again."""
+
+    def __init__(self) -> None:
+        self._all = self._left = b""
+
+    def again(self, written: bytes) -> None:
+        """It begins anew, after this."""
+        self._all = self._left = max(self._all, written, key=len)
+
+    def news(self, data: bytes) -> bytes:
+        """What of it was not shown."""
+        common = len(os.path.commonprefix((self._left, data)))
+        self._left = self._left[common:] if common == len(data) else b""
+        return data[common:]
 
 
 async def _nothing() -> AsyncIterator[bytes]:

@@ -1,10 +1,12 @@
 """What an agent can do is not in its offers: its flags are asked for, once for each agent, beside the stream.
 
-Agents are known from the master's list, asked for after every subscription, and from offers.
+Agents are known from the master's list, asked for after every subscription and every few minutes, and from offers. The
+list also tells which of them are gone, in case the master was not heard when it said so.
 """
 
 import http.client
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,7 +15,7 @@ from typing import Any
 import orjson
 import structlog
 
-from scheduler.core.events import AgentDescribed
+from scheduler.core.events import AgentDescribed, AgentsUnlisted
 from scheduler.mesos.address import Address, parse_address
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.tls import Tls
@@ -21,53 +23,85 @@ from scheduler.model.json import Json
 
 _TIMEOUT = 3.0
 _AT_ONCE = 4
-_UNREADABLE = (OSError, http.client.HTTPException, LookupError, TypeError, ValueError)
+_LOOK_EVERY = 600.0  # seconds; a list of thousands of agents is long
+_UNREADABLE = (OSError, http.client.HTTPException, AttributeError, LookupError, TypeError, ValueError)
 _log = structlog.get_logger("scheduler.mesos")
 
 
 class AgentProbe:
-    """Submits an AgentDescribed for every agent whose flags can be read. Nothing here waits for an answer."""
+    """Submits an AgentDescribed for every agent whose flags can be read, and AgentsUnlisted for those that are gone.
+
+    Nothing here waits for an answer.
+    """
 
     def __init__(
         self,
-        submit: Callable[[AgentDescribed], None],
+        submit: Callable[[AgentDescribed | AgentsUnlisted], None],
         credentials: Credentials,
         tls: Tls | None,
         timeout: float = _TIMEOUT,
+        look_every: float = _LOOK_EVERY,
     ) -> None:
         """Masters are told the credentials, agents are not: any machine may say that it is one."""
         self._submit = submit
         self._credentials = credentials
         self._tls = tls
         self._timeout = timeout
+        self._look_every = look_every
         self._seen: set[str] = set()
         self._failed: set[str] = set()
+        self._looked: tuple[Address, float] | None = None  # at which master's list, and when
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="mesos-agents")
 
     def look_around(self, master: Address) -> None:
         """Ask the agents that the master has, and those again that did not answer so far."""
         with self._lock:
+            self._looked = (master, time.monotonic())
             self._seen -= self._failed
             self._failed.clear()
-        self._pool.submit(self._ask_master, master)
+            known = frozenset(self._seen)  # one that comes while the list is on its way need not be in it
+        self._pool.submit(self._ask_master, master, known)
+
+    def look_again(self) -> None:
+        """Look around once more where the last time is long ago."""
+        if self._looked is not None and time.monotonic() - self._looked[1] >= self._look_every:
+            self.look_around(self._looked[0])
 
     def look_at(self, offers: Iterable[Json]) -> None:
         """Ask the agents that are new among these offers'."""
         for offer in offers:
             self._ask_once(offer["agent_id"]["value"], partial(_in_offer, offer))
 
+    def forget(self, agent_id: str) -> None:
+        """The agent is gone: if it comes back it is asked again, as it may have been started with other flags."""
+        with self._lock:
+            self._seen.discard(agent_id)
+            self._failed.discard(agent_id)
+
     def stop(self) -> None:
         """Ask no more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _ask_master(self, master: Address) -> None:
+    def _ask_master(self, master: Address, known: frozenset[str]) -> None:
         try:
-            agents = self._get(master, "/slaves", self._credentials.authorization())["slaves"]
-            for agent in agents:
-                self._ask_once(agent["id"], partial(_in_list, agent))
+            listed = self._get(master, "/slaves", self._credentials.authorization())
+            agents = {str(agent["id"]): agent for agent in listed["slaves"]}
+            # After a change of masters the new one waits for these to come back.
+            awaited = {str(agent["id"]) for agent in listed.get("recovered_slaves") or ()}
         except _UNREADABLE as error:
             _log.info("the master's agents cannot be read", master=str(master), error=repr(error))
+            return
+        self._unlisted(known - agents.keys() - awaited)
+        for agent_id, agent in agents.items():
+            self._ask_once(agent_id, partial(_in_list, agent))
+
+    def _unlisted(self, agent_ids: frozenset[str]) -> None:
+        with self._lock:
+            self._seen -= agent_ids
+            self._failed -= agent_ids
+            if agent_ids:
+                self._submit(AgentsUnlisted(agent_ids))
 
     def _ask_once(self, agent_id: str, where: Callable[[], tuple[Address, str]]) -> None:
         with self._lock:
@@ -80,12 +114,15 @@ class AgentProbe:
         try:
             address, prefix = where()
             isolation: str = self._get(address, f"{prefix}/flags")["flags"]["isolation"]
+            isolators = frozenset(name.strip() for name in isolation.split(",") if name.strip())
         except _UNREADABLE as error:
             with self._lock:
                 self._failed.add(agent_id)
             _log.info("the agent's flags cannot be read", agent_id=agent_id, error=repr(error))
             return
-        self._submit(AgentDescribed(agent_id, frozenset(name.strip() for name in isolation.split(",") if name.strip())))
+        with self._lock:
+            if agent_id in self._seen:  # or it was lost while it was asked
+                self._submit(AgentDescribed(agent_id, isolators))
 
     def _get(self, address: Address, path: str, authorization: str | None = None) -> Any:
         connection = self._connection(address)

@@ -70,7 +70,10 @@ class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
         self._messages(message)
 
     def slaveLost(self, driver: Any, slaveId: Json) -> None:  # noqa: N803
-        self._submit(agent_lost(slaveId))
+        lost = agent_lost(slaveId)
+        self._agents.forget(lost.agent_id)
+        self._maintenance.pop(lost.agent_id, None)
+        self._submit(lost)
 
     def executorLost(self, driver: Any, executorId: Json, slaveId: Json, status: int | None) -> None:  # noqa: N803
         self._submit(executor_ended(executorId, slaveId, status))

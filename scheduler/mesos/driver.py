@@ -230,6 +230,10 @@ class Driver(Dispatch):
         else:
             self.sched.registered(self, info["framework_id"], master)
 
+    def on_heartbeat(self) -> None:
+        """The master is there: a time to see whether all its agents are."""
+        self._agents.look_again()
+
     def on_error(self, event: Json) -> None:
         """The master will have nothing more to do with this framework, or with this scheduler: to go on would be a
         loop.

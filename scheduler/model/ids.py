@@ -1,6 +1,7 @@
 """Pod ids: absolute paths of names, as in ``/product/frontend``."""
 
 import re
+from collections.abc import Container
 
 _NAME = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _LABEL = re.compile(_NAME)
@@ -28,3 +29,17 @@ def canonical(text: str) -> str:
 def segments(pod_id: str) -> list[str]:
     """The names an id consists of."""
     return [segment for segment in pod_id.split("/") if segment]
+
+
+def same_as_a_group(pod_id: str, pods: Container[str], groups: Container[str]) -> str | None:
+    """Why no pod can have this id beside these pods and the groups they are in; None: it can."""
+    if pod_id in groups:
+        return f"{pod_id} is a group, which has pods in it: choose another id"
+    taken = next((group for group in groups_of(pod_id) if group in pods), None)
+    return None if taken is None else f"{taken} is a pod, so that no pod can be in it: choose another id"
+
+
+def groups_of(pod_id: str) -> list[str]:
+    """The groups that a pod is in, the outermost first, without the root."""
+    names = segments(pod_id)[:-1]
+    return ["/" + "/".join(names[:depth]) for depth in range(1, len(names) + 1)]

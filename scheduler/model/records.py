@@ -1,7 +1,7 @@
 """The runtime records: what the framework remembers of each pod, instance and task.
 
 Frozen, so that a record handed to the store or to a reader can never change under it; the core replaces records whole.
-Times are seconds since the epoch. Nothing here decides anything.
+Times are seconds since the epoch, on the scheduler's own clock (``core.clock``). Nothing here decides anything.
 """
 
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ class Goal(StrEnum):
     DECOMMISSIONED = "Decommissioned"  # kill it, free its volumes, then forget it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Agent:
     """The agent an instance was placed on, as its offer described it.
 
@@ -142,6 +142,20 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """What the last launch of an instance came to, as long as it waits for the next.
+
+    Attributes:
+        version: of the definition that was launched.
+        agent: None: an operator gave it up.
+    """
+
+    version: str
+    agent: Agent | None
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     """One copy of a pod, kept across relaunches: each launch is a new incarnation with new task and executor ids.
 
@@ -154,6 +168,7 @@ class Instance:
         killing: whether its present incarnation is to end, though the instance is to run on.
         inactive: whether it was out of reach for longer than its definition waits; it is replaced meanwhile.
         reservation: what is kept for it on an agent; it runs there and nowhere else.
+        ended: what its last launch came to; None while it has tasks, and before it ever had.
     """
 
     id: str
@@ -172,6 +187,7 @@ class Instance:
     killing: bool = False
     inactive: bool = False
     reservation: Reservation | None = None
+    ended: Ended | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,3 +283,14 @@ class Framework:
     """The identity Mesos gave this framework. Losing it means losing every running pod."""
 
     id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How the scheduler's own time, in which all records are kept, relates to wall time.
+
+    Attributes:
+        skew: seconds by which wall time is ahead of it.
+    """
+
+    skew: float

@@ -6,7 +6,6 @@ Nothing here knows how metrics are written down.
 
 import bisect
 import math
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -70,7 +69,7 @@ class Durations:
 class Metrics:
     """The loop's meter, and what there is to read."""
 
-    def __init__(self, world: World, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, world: World, clock: Callable[[], float]) -> None:
         self._world = world
         self._clock = clock
         self._begun = clock()

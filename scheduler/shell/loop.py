@@ -20,15 +20,16 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from scheduler.core.effects import Acknowledge, AcknowledgeOperation, Answer, Effect, Note, Publish, Reply, Stop
-from scheduler.core.events import Event, Ticked
+from scheduler.core.events import ClockSet, Event, Ticked
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
 from scheduler.shell.bus import Bus, Told
+from scheduler.shell.clock import Clock
 from scheduler.shell.ports import Acknowledgement, Commits, Deadlines, MesosCall, MesosCalls, Meter, StoreError
 
 WorldT = TypeVar("WorldT", bound=Deadlines)
 
 MAX_BATCH = 1000
-_LONGEST_SLEEP = 60.0  # the wall clock may be set while the loop sleeps
+_LONGEST_SLEEP = 60.0  # the wall clock may be set, or the machine suspended, while the loop sleeps
 _LEVELS = logging.getLevelNamesMapping()
 
 
@@ -87,7 +88,7 @@ class Shell(Generic[WorldT]):
         *,
         bus: Bus | None = None,
         meter: Meter | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Clock | None = None,
         log: FilteringBoundLogger | None = None,
     ) -> None:
         self._world = world
@@ -96,7 +97,7 @@ class Shell(Generic[WorldT]):
         self._calls = calls
         self.bus = bus if bus is not None else Bus()
         self._meter = meter
-        self._clock = clock
+        self._clock = clock if clock is not None else Clock()
         self._log: FilteringBoundLogger = log if log is not None else structlog.get_logger("scheduler")
         self._inbox: deque[Event] = deque()
         self._wake = asyncio.Event()
@@ -175,14 +176,14 @@ class Shell(Generic[WorldT]):
         if self._inbox or self._stopping or self._failure is not None:
             return
         deadline = self._world.next_deadline()
-        pause = _LONGEST_SLEEP if deadline is None else min(deadline - self._clock(), _LONGEST_SLEEP)
+        pause = _LONGEST_SLEEP if deadline is None else min(deadline - self._clock.now(), _LONGEST_SLEEP)
         if pause > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), pause)
 
     def _turn(self) -> None:
         """Step through a batch of what was heard, then commit and perform what it came to."""
-        begun, now = time.perf_counter(), self._clock()
+        begun, now = time.perf_counter(), self._clock.now()
         batch = _Batch()
         heard = []
         for event in self._drain(now):
@@ -200,6 +201,9 @@ class Shell(Generic[WorldT]):
             raise ShellError(batch.stop.message)
 
     def _drain(self, now: float) -> Iterable[Event]:
+        skew = self._clock.was_set()
+        if skew is not None:
+            yield ClockSet(skew)
         for _ in range(min(len(self._inbox), MAX_BATCH)):
             yield self._inbox.popleft()
         deadline = self._world.next_deadline()

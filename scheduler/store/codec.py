@@ -13,7 +13,7 @@ import pydantic
 
 from scheduler.core.frame import Record, key_of
 from scheduler.model.definition import PodDefinition
-from scheduler.model.records import Deployment, Framework, Instance, Pod
+from scheduler.model.records import Clock, Deployment, Framework, Instance, Pod
 from scheduler.store.base import StoreError
 from scheduler.store.reading import Reader, UnreadableError, reader
 
@@ -34,8 +34,9 @@ KINDS: Mapping[type[Record], str] = {
     PodDefinition: "definition",
     Instance: "instance",
     Deployment: "deployment",
+    Clock: "clock",
 }
-VERSIONS: Mapping[str, int] = {"framework": 1, "pod": 1, "definition": 1, "instance": 1, "deployment": 1}
+VERSIONS: Mapping[str, int] = dict.fromkeys(KINDS.values(), 1)
 _TYPES: Mapping[str, type[Record]] = {name: kind for kind, name in KINDS.items()}
 
 

@@ -98,12 +98,18 @@ class NothingInside:
         raise InsideError(Why.AWAY, "there is no agent")
 
 
-def app_over(shell: FakeShell, access: Access = EVERYONE, inside: Any = None, guard: Guard | None = None) -> FastAPI:
+def app_over(
+    shell: FakeShell,
+    access: Access = EVERYONE,
+    inside: Any = None,
+    guard: Guard | None = None,
+    server: ServerInfo = SERVER,
+) -> FastAPI:
     """The app over a fake shell, and whatever is there of agents."""
     return create_app(
         shell,
         shell.world,
-        SERVER,
+        server,
         metrics=shell.metrics,
         inside=inside or NothingInside(),
         guard=guard or Guard(),
@@ -116,8 +122,8 @@ def app_over(shell: FakeShell, access: Access = EVERYONE, inside: Any = None, gu
 class Api:
     """Makes requests to the app, each on a connection of its own."""
 
-    def __init__(self, shell: FakeShell, access: Access = EVERYONE) -> None:
-        self._app = app_over(shell, access)
+    def __init__(self, shell: FakeShell, access: Access = EVERYONE, server: ServerInfo = SERVER) -> None:
+        self._app = app_over(shell, access, server=server)
 
     def __call__(self, method: str, path: str, **more: Any) -> httpx2.Response:
         """The answer to one request."""

@@ -19,6 +19,7 @@ from scheduler.core.step import step
 from scheduler.core.world import World
 from scheduler.observe.metrics import Metrics
 from scheduler.shell.bus import KEPT, Bus
+from scheduler.shell.clock import Clock
 from scheduler.shell.loop import Shell
 from scheduler.store import Store
 from scheduler.store.memory import MemoryStore
@@ -97,11 +98,19 @@ async def live(store: Store | None = None, kept: int = KEPT) -> AsyncIterator[Li
     """An API that is up; its stream keeps so many events."""
     store = store or MemoryStore()
     world = World(SETTINGS, 0, store.load())
-    shell = Shell(world, step, store, RecordedCalls(), bus=Bus(store.tail(), kept))
+    clock = Clock()
+    shell = Shell(world, step, store, RecordedCalls(), bus=Bus(store.tail(), kept), clock=clock)
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         create_app(
-            shell, world, SERVER, metrics=Metrics(world), inside=NothingInside(), guard=Guard(), abdicate=lambda: None
+            shell,
+            world,
+            SERVER,
+            metrics=Metrics(world, clock.now),
+            inside=NothingInside(),
+            guard=Guard(),
+            abdicate=lambda: None,
+            clock=clock.now,
         ),
         log_config=None,
         lifespan="off",

@@ -16,9 +16,10 @@ UNKNOWN = "11111111-2222-3333-4444-555555555555"
 
 def only(api: Api) -> dict[str, Any]:
     """The one deployment there is, as it is shown."""
-    (found,) = api("GET", "/v2/deployments").json()
-    assert problems(found, "Deployment") == []
-    shown: dict[str, Any] = found
+    (plain,) = api("GET", "/v2/deployments").json()
+    (whole,) = api("GET", "/v2/deployments?embed=podexec").json()
+    assert problems(plain, "Deployment") == problems(whole, "Deployment") == []
+    shown: dict[str, Any] = whole
     return shown
 
 
@@ -40,9 +41,9 @@ def test_a_new_pod_is_started_then_scaled(api: Api, shell: FakeShell) -> None:
         "currentActions": [{"action": "ScalePod", "pod": "/product/web", "readinessCheckResults": []}],
         "currentStep": 2,
         "totalSteps": 2,
-        "paused": False,
+        "podexec": {"paused": False},
     }
-    assert api("GET", f"/v2/deployments/{deployment_id}/").json() == only(api)
+    assert api("GET", f"/v2/deployments/{deployment_id}/?embed=podexec").json() == only(api)
     shell.run_all()
     assert api("GET", "/v2/deployments").json() == []
 
@@ -74,7 +75,7 @@ def test_batch_and_deadline_are_shown(api: Api, shell: FakeShell) -> None:
     shell.run_all()
     api("PUT", "/v2/pods/product/web?batchSize=2&deadlineSeconds=90.5", json=CHANGED)
     shown = only(api)
-    assert (shown["batchSize"], shown["deadline"]) == (2, "1970-01-12T13:48:10.500Z")
+    assert (shown["podexec"]["batchSize"], shown["podexec"]["deadline"]) == (2, "1970-01-12T13:48:10.500Z")
 
 
 def test_what_is_not_done_by_its_deadline_is_rolled_back(api: Api, shell: FakeShell) -> None:
@@ -136,7 +137,7 @@ def test_ending_a_deployment_rolls_it_back(api: Api, shell: FakeShell) -> None:
     assert problems(answer.json(), "DeploymentStarted") == []
     assert answer.headers["Marathon-Deployment-Id"] == answer.json()["deploymentId"] != deployment_id
     assert answer.json()["version"] == "1970-01-12T13:47:40.000Z"
-    assert only(api)["reverts"] == deployment_id
+    assert only(api)["podexec"]["reverts"] == deployment_id
     assert api("GET", "/v2/pods/product/web").json() == before
 
 
@@ -167,12 +168,12 @@ def test_a_paused_deployment_stands_still_and_so_does_its_deadline(api: Api, she
     assert (paused.status_code, paused.json()["deploymentId"]) == (200, deployment_id)
     shell.now += 1000
     shell.run_all()
-    assert (only(api)["paused"], only(api)["secondsToDeadline"]) == (True, 100)
+    assert only(api)["podexec"] == {"paused": True, "secondsToDeadline": 100}
     assert shell.world.instances.keys() == running.keys() | started
 
     resumed = api("POST", f"/v2/deployments/{deployment_id}/resume/")
     assert resumed.json() == paused.json()
-    assert (only(api)["paused"], only(api)["deadline"]) == (False, "1970-01-12T14:05:00.000Z")
+    assert only(api)["podexec"] == {"paused": False, "deadline": "1970-01-12T14:05:00.000Z"}
     shell.tell(Condition.KILLED)
     shell.run_all()
     assert api("GET", "/v2/deployments").json() == []
@@ -181,8 +182,9 @@ def test_a_paused_deployment_stands_still_and_so_does_its_deadline(api: Api, she
 def test_what_an_action_waits_for_is_told(api: Api, shell: FakeShell) -> None:
     api("POST", "/v2/pods", json=POD | {"id": "/base"})
     api("POST", "/v2/pods", json=POD | {"dependencies": ["/base"]})
-    waiting = [each for each in api("GET", "/v2/deployments").json() if each["affectedPods"] == ["/product/web"]]
-    assert waiting[0]["currentActions"][0]["waitingFor"] == ["/base"]
+    found = api("GET", "/v2/deployments?embed=podexec").json()
+    waiting = [each for each in found if each["affectedPods"] == ["/product/web"]]
+    assert waiting[0]["currentActions"][0]["podexec"]["waitingFor"] == ["/base"]
     assert problems(waiting[0], "Deployment") == []
 
 

@@ -92,6 +92,18 @@ def test_removing_a_group_removes_all_below_it(api: Api, shell: FakeShell, pods:
     assert deployment["affectedPods"] == ["/shop/back/cache", "/shop/back/db", "/shop/web"]
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize("pod_id", ["/shop", "/top/below", "/top/a/b"])
+def test_a_pod_and_a_group_never_have_one_id(api: Api, pods: None, method: str, pod_id: str) -> None:
+    answer = api(method, "/v2/pods" if method == "POST" else f"/v2/pods{pod_id}", json=POD | {"id": pod_id})
+    assert (answer.status_code, answer.json()["message"]) == (422, "Object is not valid")
+    assert problems(answer.json(), "DefinitionProblems") == []
+    (detail,) = answer.json()["details"]
+    assert detail["path"] == "/id"
+    assert detail["errors"][0] == "Groups and Pods may not have the same identifier."
+    assert pod_id not in [pod["id"] for pod in api("GET", "/v2/pods").json()]
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 @pytest.mark.parametrize("group_id", ["/none", "/shop/web", "/sho"])
 def test_what_is_no_group(api: Api, pods: None, method: str, group_id: str) -> None:

@@ -1,7 +1,9 @@
 """Who answers, for which framework, on which Mesos."""
 
+from dataclasses import replace
+
 from scheduler.core.events import Disconnected, Subscribed
-from tests.api.fakes import Api, FakeShell
+from tests.api.fakes import SERVER, Api, FakeShell
 
 
 def test_info_before_mesos_has_answered(api: Api) -> None:
@@ -15,21 +17,32 @@ def test_info_before_mesos_has_answered(api: Api) -> None:
         "marathon_config": {"mesos_role": "*"},
         "zookeeper_config": {},
         "http_config": {"http_port": 8080},
+    }
+
+
+def test_options_that_marathon_does_not_have_are_shown_to_who_asks(shell: FakeShell) -> None:
+    server = replace(SERVER, config={"mesos_role": "*", "store": "memory:", "zk_max_versions": 50})
+    api = Api(shell, server=server)
+    plain, whole = (api("GET", f"/v2/info{query}").json() for query in ("", "?embed=podexec"))
+    assert plain["marathon_config"] == whole["marathon_config"] == {"mesos_role": "*"}
+    assert whole.pop("podexec") == {
+        "config": {"store": "memory:", "zk_max_versions": 50},
         "mesos": {"version": None, "master": None, "connected": False},
     }
+    assert plain == whole
 
 
 def test_info_names_the_framework_and_mesos(api: Api, shell: FakeShell) -> None:
     shell.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
-    info = api("GET", "/v2/info").json()
+    info = api("GET", "/v2/info?embed=podexec").json()
     assert info["frameworkId"] == "F-1"
-    assert info["mesos"] == {"version": "1.11.0", "master": "10.0.0.1:5050", "connected": True}
+    assert info["podexec"]["mesos"] == {"version": "1.11.0", "master": "10.0.0.1:5050", "connected": True}
 
 
 def test_info_says_when_mesos_is_gone(api: Api, shell: FakeShell) -> None:
     shell.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
     shell.happens(Disconnected())
-    assert api("GET", "/v2/info").json()["mesos"]["connected"] is False
+    assert api("GET", "/v2/info?embed=podexec").json()["podexec"]["mesos"]["connected"] is False
 
 
 def test_ping(api: Api) -> None:

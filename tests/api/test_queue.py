@@ -39,7 +39,7 @@ def test_what_has_seen_no_offer_yet(api: Api, shell: FakeShell) -> None:
     summary = shown["processedOffersSummary"]
     assert (summary["processedOffersCount"], summary["unusedOffersCount"]) == (0, 0)
     assert set(funnel(summary["rejectSummaryLastOffers"]).values()) == {(0, 0)}
-    assert "nearest" not in shown
+    assert "podexec" not in entry(api, "?embed=podexec")
     shell.run_all()
     assert api("GET", "/v2/queue").json() == {"queue": []}
 
@@ -62,7 +62,8 @@ def test_each_offer_falls_to_the_first_reason_and_the_last_of_an_agent_counts(ap
 def test_the_nearest_miss_is_told_for_each_reason(api: Api, shell: FakeShell) -> None:
     api("POST", "/v2/pods", json=POD | {"executorResources": {"cpus": 2}})
     shell.offers(offer("O1", "A1", cpus=1, mem=1), offer("O2", "A2", cpus=1.8))
-    assert entry(api)["nearest"] == [
+    assert "podexec" not in entry(api)
+    assert entry(api, "?embed=podexec")["podexec"]["nearest"] == [
         {"reason": "InsufficientCpus", "asked": "2.1", "offered": "1.8", "agents": 2},
         {"reason": "InsufficientMemory", "asked": "64", "offered": "1", "agents": 1},
     ]

@@ -14,6 +14,7 @@ from scheduler.core.frame import Record
 from scheduler.core.step import step
 from scheduler.core.world import World
 from scheduler.observe.metrics import Metrics
+from scheduler.shell.clock import Clock
 from scheduler.shell.loop import Shell
 from scheduler.shell.ports import MesosCall
 from scheduler.store.memory import MemoryStore
@@ -41,8 +42,9 @@ class WholeApi:
         self.calls = RecordedCalls()
         self._store = MemoryStore()
         # Time stands still: all that happens, happens because of a request.
-        metrics = Metrics(self.world)
-        self._shell = Shell(self.world, step, self._store, self.calls, meter=metrics, clock=lambda: _NOW)
+        clock = Clock(steady=lambda: _NOW, wall=lambda: _NOW)
+        metrics = Metrics(self.world, clock.now)
+        self._shell = Shell(self.world, step, self._store, self.calls, meter=metrics, clock=clock)
         app = create_app(
             self._shell,
             self.world,
@@ -51,6 +53,7 @@ class WholeApi:
             inside=NothingInside(),
             guard=Guard(),
             abdicate=lambda: None,
+            clock=clock.now,
         )
         transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
         self._client = httpx2.AsyncClient(transport=transport, base_url="http://scheduler.test")

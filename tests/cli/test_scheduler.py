@@ -355,9 +355,9 @@ def get(url: str) -> tuple[int, Any]:
 def test_it_serves_without_a_master_and_ends_in_peace(number: int, tmp_path: Path) -> None:
     with scheduler(store=f"sqlite:///{tmp_path}/store.db") as process:
         url = process.event("serving")["url"]
-        status, info = get(f"{url}/v2/info")
+        status, info = get(f"{url}/v2/info?embed=podexec")
         assert status == 200
-        assert info["mesos"]["connected"] is False
+        assert info["podexec"]["mesos"]["connected"] is False
         assert info["marathon_config"]["master"] == NOBODY
         assert process.end(number) == 0, process.seen
 
@@ -441,7 +441,7 @@ def test_a_feature_without_effect_is_told_and_the_source_of_secrets_is_shown_wit
     with scheduler(more=more) as process:
         url = process.event("serving")["url"]
         assert process.event("a feature was enabled that has no effect here")["feature"] == "vips"
-        config = get(f"{url}/v2/info")[1]["marathon_config"]
+        config = get(f"{url}/v2/info?embed=podexec")[1]["podexec"]["config"]
         assert (config["enable_features"], config["secrets_source"]) == ("secrets,vips", "environment")
 
 

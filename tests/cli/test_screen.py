@@ -20,6 +20,7 @@ from scheduler.cli import screen, tables, watch
 from scheduler.cli.inside import top
 from scheduler.cli.main import app
 from scheduler.core.events import PodPosted
+from scheduler.core.extras import KEY
 from scheduler.model.json import Json
 from scheduler.observe.visible import visible
 from tests.api.fakes import FakeShell
@@ -66,18 +67,16 @@ def status(text: str) -> Json:
 
 def deployment(text: str) -> Json:
     """A deployment likewise."""
-    action = {"action": text, "pod": text, "waitingFor": [text]}
+    action = {"action": text, "pod": text, KEY: {"waitingFor": [text]}}
     return {
         "id": text,
         "version": text,
         "affectedPods": [text, text],
-        "reverts": text,
-        "deadline": text,
+        KEY: {"reverts": text, "deadline": text},
         "steps": [{"actions": [action]}],
         "currentActions": [action],
         "currentStep": 1,
         "totalSteps": 1,
-        "paused": False,
     }
 
 
@@ -89,7 +88,7 @@ def everything(text: str) -> list[Any]:
         "since": text,
         "delay": {"timeLeftSeconds": 0},
         "processedOffersSummary": {"processedOffersCount": 1},
-        "nearest": [{"agents": 1, "reason": text, "asked": text, "offered": text}] * 2,
+        KEY: {"nearest": [{"agents": 1, "reason": text, "asked": text, "offered": text}] * 2},
     }
     group = {"id": text, "version": text, "pods": [status(text)], "groups": []}
     used = [{"instance": text, "containers": [{"name": text, "used": {}, "requested": {}}], "message": text}]
@@ -273,8 +272,6 @@ def test_what_the_output_cannot_say_is_no_error() -> None:
     """A terminal of another encoding gets escapes."""
     environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
     command = [sys.executable, "-m", "scheduler.cli.main", "pod", "add", "/nö/漢"]
-    ended = subprocess.run(
-        command, capture_output=True, encoding="latin-1", check=False, env=environment, timeout=60
-    )
+    ended = subprocess.run(command, capture_output=True, encoding="latin-1", check=False, env=environment, timeout=60)
     assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)
     assert "/nö/\\u6f22" in ended.stderr

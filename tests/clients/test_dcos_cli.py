@@ -70,7 +70,7 @@ def test_a_pods_life(scheduler: Scheduler, dcos: DcosCli, tmp_path: Path) -> Non
 def test_a_deployment_that_cannot_go_on_is_listed_explained_and_stopped(scheduler: Scheduler, dcos: DcosCli) -> None:
     deployment_id = created(dcos.good("pod", "add", given=TOO_BIG))
     assert row(dcos.good("deployment", "list"), "-") == ["-", "/dcos/big", "scale", "1/2", deployment_id]
-    scheduler.wait("an offer was refused", lambda: scheduler.client.queue()[0].get("nearest"))
+    scheduler.wait("an offer was refused", lambda: scheduler.client.queue()[0].get("podexec"))
     assert row(dcos.good("debug", "list"), "/dcos/big")[2:4] == ["1", "True"]
     assert row(dcos.good("debug", "summary", "/dcos/big"), "CPUS")[1:4] == ["1000.1", "0", "/"]
     queue = httpx2.get(f"{scheduler.client.url}/v2/queue?embed=lastUnusedOffers", timeout=10).json()["queue"]

@@ -172,3 +172,47 @@ def test_every_status_names_the_nested_container(scheduler: Scheduler) -> None:
     container_id = task["statuses"][-1]["container_status"]["container_id"]
     assert re.match(r"only-[0-9a-f]{8}$", container_id["value"])
     assert container_id["parent"]["value"]
+
+
+BIG = {"resources": {"cpus": 0.9, "mem": 32}}
+
+
+@both_executors
+def test_the_end_of_a_big_container_leaves_its_small_siblings_alone(scheduler: Scheduler, tmp_path: Path) -> None:
+    """Agents lower the pod's CPU quota then, and destroy all of it if the kernel still counts the one that ended."""
+    tmp_path.chmod(0o777)
+    drain = "trap 'sleep 1; touch marks/drained.$MESOS_TASK_ID; exit 0' TERM; touch marks/up.$MESOS_TASK_ID"
+    drains = container(
+        "drains",
+        f"{drain}; while :; do sleep 0.1; done",
+        lifecycle={"killGracePeriodSeconds": 60},
+        volumeMounts=[{"name": "marks", "mountPath": "marks"}],
+    )
+    stopped = {
+        "id": "/unequal/stopped",
+        "scaling": {"kind": "fixed", "instances": 4},
+        "volumes": [{"name": "marks", "host": str(tmp_path)}],
+        "containers": [container("big", "exec sleep 1000", **BIG), drains],
+    }
+    ending = {
+        "id": "/unequal/ending",
+        "scaling": {"kind": "fixed", "instances": 6},
+        "containers": [container("big", "sleep 1", **BIG), container("small", "exec sleep 1000")],
+    }
+
+    def ended() -> bool:
+        instances = scheduler.client.status("/unequal/ending").get("instances", ())
+        states = [{each["name"]: each["status"] for each in found.get("containers", ())} for found in instances]
+        return states == [{"big": "TASK_FINISHED", "small": "TASK_RUNNING"}] * 6
+
+    for pod in (stopped, ending):
+        scheduler.client.add(pod)
+    try:
+        scheduler.wait("all big containers have ended, and no other", ended)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n--- status: {scheduler.client.status('/unequal/ending')}") from None
+    assert "terminationHistory" not in scheduler.client.status("/unequal/ending"), "no instance was lost with them"
+    up = scheduler.wait("all have begun", lambda: (found := sorted(tmp_path.glob("up.*")))[3:] and found)
+    scheduler.remove("/unequal/stopped", "/unequal/ending")
+    drained = sorted(file.name.replace("drained", "up") for file in tmp_path.glob("drained.*"))
+    assert drained == [file.name for file in up], "each had its grace period, though its sibling ended at once"

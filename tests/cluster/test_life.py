@@ -36,6 +36,33 @@ def test_a_container_that_exits_with_1_takes_its_pod_down_and_the_pod_comes_back
     assert states == {"fails": "TASK_FAILED", "sibling": "TASK_KILLED"}
 
 
+def test_where_and_how_it_failed_is_shown_until_it_is_launched_again(scheduler: Scheduler) -> None:
+    """In the status, and in what a kill answers."""
+    status = scheduler.run(
+        {
+            "id": "/doomed",
+            "containers": [container("fails", "sleep 3; exit 7"), container("sibling", "exec sleep 100")],
+            "scheduling": {"backoff": {"backoff": 600, "maxLaunchDelay": 3600}},
+        }
+    )
+
+    (before,) = status["instances"]
+
+    def waiting() -> Json | None:
+        status = scheduler.client.status("/doomed")
+        return status["instances"][0] if "terminationHistory" in status else None
+
+    instance = scheduler.wait("the instance has failed", waiting)
+    assert instance["status"] == "PENDING"
+    fails, sibling = sorted(instance["containers"], key=lambda each: str(each["name"]))
+    assert (fails["status"], fails["termination"]["exitCode"]) == ("TASK_FAILED", 7)
+    assert sibling["status"] == "TASK_KILLED"
+    assert instance["agentHostname"] == before["agentHostname"]
+    assert instance["agentId"] == before["agentId"]
+    (killed,) = scheduler.client.kill("/doomed", [instance["id"]])
+    assert (killed["state"]["condition"], killed["agentInfo"]["agentId"]) == ("Failed", instance["agentId"])
+
+
 @both_executors
 def test_a_container_that_finishes_leaves_its_siblings_running(scheduler: Scheduler) -> None:
     """Exit 0 is no failure of the pod."""

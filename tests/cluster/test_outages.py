@@ -32,7 +32,7 @@ def test_a_new_leading_master_is_followed(elected: Scheduler) -> None:
     elected.cluster.kill_master(leader.id)
     elected.client.add({"id": "/after", "containers": [container("only", "exec sleep 1000")]})
     elected.stable("/after", 120)
-    assert elected.client.info()["mesos"]["master"] != leader.address
+    assert elected.client.info()["podexec"]["mesos"]["master"] != leader.address
     assert _task_ids(elected.stable("/before")) == _task_ids(before)
 
 

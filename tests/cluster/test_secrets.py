@@ -125,7 +125,10 @@ def _traces(scheduler: Scheduler, pod_id: str) -> Iterator[tuple[str, bytes]]:
     """All that the scheduler, the executor and Mesos show or keep, by where it is."""
     cluster: Cluster = scheduler.cluster
     api = scheduler.client.url
-    urls = [f"{api}{path}" for path in ("/v2/pods", f"/v2/pods{pod_id}", f"/v2/pods{pod_id}::status", "/v2/info")]
+    urls = [
+        f"{api}{path}"
+        for path in ("/v2/pods", f"/v2/pods{pod_id}", f"/v2/pods{pod_id}::status", "/v2/info?embed=podexec")
+    ]
     urls += [f"http://{cluster.master}{path}" for path in ("/state", "/tasks")]
     urls += [f"http://{agent.address}{path}" for agent in cluster.agents for path in ("/state", "/containers")]
     for url in urls:

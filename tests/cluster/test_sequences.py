@@ -299,7 +299,7 @@ def test_13_a_pod_that_fits_nowhere_waits_with_a_reason_until_its_deployment_is_
     deployment = user.post(definition)
     waiting = refused_by_all(user, "/thirteen", "InsufficientCpus")
     assert (waiting["count"], waiting["delay"]) == (1, {"timeLeftSeconds": 0, "overdue": True})
-    nearest = only(waiting["nearest"])
+    nearest = only(waiting["podexec"]["nearest"])
     assert (nearest["reason"], nearest["asked"], nearest["agents"]) == ("InsufficientCpus", "1000.1", 3)
     assert 0 < float(nearest["offered"]) < 1000
     shown = only(user.get("/v2/deployments"))
@@ -462,7 +462,8 @@ def refused_by_all(user: User, pod_id: str, reason: str) -> Json:
     """What the queue tells of a pod's instances once every agent has been refused for that reason."""
 
     def find() -> Json | None:
-        entry = next((each for each in user.get("/v2/queue")["queue"] if each["pod"]["id"] == pod_id), None)
+        queue = user.get("/v2/queue?embed=podexec")["queue"]
+        entry = next((each for each in queue if each["pod"]["id"] == pod_id), None)
         funnel = entry["processedOffersSummary"]["rejectSummaryLastOffers"] if entry else ()
         return entry if {"reason": reason, "declined": 3, "processed": 3} in funnel else None
 

@@ -171,6 +171,22 @@ def test_each_volume_lies_on_the_kind_of_disk_it_asks_for(with_disks: Scheduler,
     remove(with_disks, "disks")
     assert list(disks["whole"].iterdir()) == [], "Mesos empties a whole disk, but does not take it away"
 
+    with_disks.client.add(
+        {
+            "id": "/disks/plain",
+            "role": "disks",
+            "containers": [container("only", "exec sleep 1000", volumeMounts=[{"name": "any", "mountPath": "any"}])],
+            "volumes": [{"name": "any", "persistent": {"type": "mount", "size": 8}}],
+        }
+    )
+
+    def refused() -> list[Json] | None:
+        found: list[Json] = with_disks.client.queue()[0].get("podexec", {}).get("nearest")
+        return found
+
+    (nearest,) = with_disks.wait("the disk with a profile is refused to who asks for none", refused)
+    assert (nearest["asked"], nearest["offered"]) == ("volume any: mount of 8", "16 with profile whole")
+
 
 @pytest.fixture
 def clusters() -> Iterator[Callable[..., Cluster]]:

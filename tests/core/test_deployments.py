@@ -808,12 +808,12 @@ class TestSteps:
 class TestGroup:
     def test_every_pod_below_is_removed_and_no_other(self) -> None:
         story = Story()
-        for name in ("/g/a", "/g/h/b", "/gg/c", "/g"):
+        for name in ("/g/a", "/g/h/b", "/gg/c", "/h"):
             story.post(definition(id=name))
         answer = story.reply(story.request(GroupDeleted, "/g", Rollout(force=True)))
 
         assert isinstance(answer, Done)
-        assert set(story.world.pods) == {"/gg/c", "/g"}
+        assert set(story.world.pods) == {"/gg/c", "/h"}
 
     def test_one_without_pods_does_not_exist(self) -> None:
         story = running()

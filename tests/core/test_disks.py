@@ -99,8 +99,27 @@ def test_the_profile_must_be_the_one_asked_for() -> None:
     assert pick(wanted, disk(50, "mount", "/m"), disk(60, "mount", "/f", profile="fast")) == [
         disk(60, "mount", "/f", profile="fast")
     ]
-    assert isinstance(pick(wanted, disk(50, "mount", "/s", profile="slow")), Refusal)
+    assert pick(wanted, disk(50, "mount", "/s", profile="slow"), disk(40, "mount", "/m")) == Refusal(
+        "InsufficientDisk", "volume a: mount of 10 with profile fast", "50 with profile slow"
+    )
+    assert pick(wanted, disk(40, "mount", "/m")) == Refusal(
+        "InsufficientDisk", "volume a: mount of 10 with profile fast", "40 without a profile"
+    )
     assert isinstance(pick(volumes(a={"size": 10, "profileName": "fast"}), scalar("disk", 50)), Refusal)
+
+
+@pytest.mark.parametrize("kind", ["path", "mount"])
+def test_a_disk_with_a_profile_is_for_those_who_ask_for_it(kind: str) -> None:
+    """It is special, and a whole one is used up by one volume."""
+    wanted = volumes(a={"type": kind, "size": 10})
+    special, plain = disk(60, kind, "/f", profile="fast"), disk(50, kind, "/m")
+
+    assert pick(wanted, special) == Refusal("InsufficientDisk", f"volume a: {kind} of 10", "60 with profile fast")
+    assert pick(wanted, special, plain) == [plain if kind == "mount" else disk(10, kind, "/m")]
+    assert pick(volumes(a={"type": kind, "size": 55}), special, plain) == Refusal(
+        "InsufficientDisk", f"volume a: {kind} of 55", "50"
+    )
+    assert isinstance(pick(wanted, disk(60, kind, "/n", profile="")), list), "an empty profile is none"
 
 
 @pytest.mark.parametrize(

@@ -92,11 +92,76 @@ class TestBackoff:
     def test_it_is_the_pods(self) -> None:
         story = running(instances=2, scheduling=self.SCHEDULING)
         story.all_tasks(C.FAILED, story.instances[:1])
-        story.all_tasks(C.FAILED, story.instances[1:])
 
-        assert story.world.delays[queue_of(story.world.pods["/shop/web"])] == Delay(
-            4, since=story.now, until=story.now + 4
-        )
+        assert story.world.delays[queue_of(story.pod)] == Delay(2, since=story.now, until=story.now + 2)
+        assert not story.told(Accept, story.offer())
+
+    @pytest.mark.parametrize("apart", [0.0, 0.03])
+    def test_instances_that_fail_together_count_once(self, apart: float) -> None:
+        story = running(instances=50, scheduling=self.SCHEDULING)
+        for each in list(story.instances):
+            story.wait(apart)
+            story.all_tasks(C.FAILED, [each])
+
+        assert story.world.delays[queue_of(story.pod)].seconds == 2
+        story.wait(1.9)
+        assert not story.told(Accept, story.offer(cpus=100)), "each waits at least as after a first failure"
+        story.wait(0.2)
+        assert len(groups(story.offer(cpus=100))) == 50
+        story.all_tasks(C.FAILED)
+        assert story.world.delays[queue_of(story.pod)].seconds == 4, "those that were launched since count, once"
+
+    def test_one_that_was_launched_before_does_not_count_for_the_delay_of_another(self) -> None:
+        story = running(instances=2, scheduling=self.SCHEDULING)
+        first, second = story.instances
+        for seconds in (2, 4):
+            story.all_tasks(C.FAILED, [story.world.instances[first.id]])
+            story.wait(seconds)
+            assert story.told(Accept, story.offer())
+            story.all_tasks(C.RUNNING)
+        story.all_tasks(C.FAILED, [story.world.instances[second.id]])
+
+        delay = story.world.delays[queue_of(story.pod)]
+        assert (delay.seconds, delay.until) == (4, story.now + 2)
+
+    def test_one_that_ran_for_long_starts_it_over(self) -> None:
+        story = running(scheduling=self.SCHEDULING)
+        assert [fail(story), fail(story), fail(story)] == [2, 4, 8]
+        story.wait(9.9)
+        assert fail(story) == 10, "it failed before it had run for maxLaunchDelay"
+        story.wait(10)
+
+        assert fail(story) == 2
+
+    def test_a_launch_late_after_the_delay_starts_it_over(self) -> None:
+        story = running(scheduling=self.SCHEDULING)
+        assert [fail(story), fail(story)] == [2, 4]
+        story.all_tasks(C.FAILED)
+        story.wait(18)
+        story.offer()
+        story.all_tasks(C.FAILED)
+
+        assert story.world.delays[queue_of(story.pod)].seconds == 2
+
+    def test_a_delay_that_elapsed_holds_back_no_later_scaling(self) -> None:
+        story = running(scheduling=self.SCHEDULING)
+        assert [fail(story) for _ in range(4)] == [2, 4, 8, 10]
+        for instances in (2, 3, 4):
+            story.wait(1)
+            story.put(definition(instances=instances, scheduling=self.SCHEDULING))
+            assert len(groups(story.offer())) == 1, "what is scaled up is launched at once"
+            story.all_tasks(C.RUNNING)
+
+        assert story.world.delays, "and a failure soon after would still count"
+
+    def test_an_old_delay_is_forgotten_by_the_next_launch(self) -> None:
+        story = running(scheduling=self.SCHEDULING)
+        assert [fail(story) for _ in range(4)] == [2, 4, 8, 10]
+        story.wait(10)
+        story.put(definition(instances=2, scheduling=self.SCHEDULING))
+        story.offer()
+
+        assert story.world.delays == {}
 
     def test_it_is_gone_after_a_restart_of_the_scheduler(self) -> None:
         story = running(scheduling=self.SCHEDULING)

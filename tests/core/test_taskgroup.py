@@ -1,5 +1,7 @@
 """From a pod and an offer to the LAUNCH_GROUP that launches it."""
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -446,6 +448,43 @@ class TestHealthCheck:
         task = only_task(container(healthCheck={"exec": {"command": command}}))
 
         assert (task["health_check"]["type"], task["health_check"]["command"]) == ("COMMAND", expected)
+
+
+_AT_PORT: Json = {"http": {"endpoint": "http"}}
+_AT_TCP_PORT: Json = {"tcp": {"endpoint": "http"}}
+_COMMAND: Json = {"exec": {"command": {"shell": "true"}}}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"healthCheck": _AT_PORT},
+        {"healthCheck": _AT_TCP_PORT},
+        {"check": _AT_PORT},
+        {"check": _AT_TCP_PORT},
+        {"healthChecks": [_AT_PORT]},
+        {"healthChecks": [_COMMAND, _AT_PORT]},
+        {"healthChecks": [_COMMAND, _AT_TCP_PORT]},
+        {"readinessCheck": _AT_PORT},
+        {"readinessCheck": _AT_TCP_PORT},
+        {"healthCheck": _COMMAND, "check": _COMMAND, "readinessCheck": _AT_PORT},
+        {"healthCheck": _COMMAND, "check": _AT_PORT, "readinessCheck": _COMMAND},
+        {"healthCheck": _AT_PORT, "check": _COMMAND, "readinessCheck": _COMMAND},
+    ],
+    ids=str,
+)
+def test_whatever_asks_at_a_port_asks_at_the_one_that_each_launch_got(asked: Json) -> None:
+    story = Story(executor=CUSTOM)
+    story.subscribe()
+    web = container(endpoints=[{"name": "http", "hostPort": 0}], **asked)
+    story.post(definition(web, networks=[{"mode": "host"}], instances=2))
+    found = groups(story.offer("A1", ports=((31001, 31001),))) + groups(story.offer("A2", ports=((31002, 31002),)))
+
+    for group, port in zip(found, (31001, 31002), strict=True):
+        (info,) = group["task_group"]["tasks"]
+        told = json.dumps({name: info.get(name) for name in ("health_check", "check")})
+        told += base64.b64decode(info.get("data", "")).decode()
+        assert f'"port": {port}' in told or f'"port":{port}' in told
 
 
 def test_the_version_in_the_environment_is_the_time_of_acceptance() -> None:

@@ -1,8 +1,11 @@
 """The state and its indexes."""
 
+from collections.abc import Sized
+
+from scheduler.core.events import AgentDescribed, AgentLost, InstancesKilled
 from scheduler.core.world import Due, World
 from scheduler.model.records import Condition
-from tests.core.support import container, definition, instance, running, settings, task
+from tests.core.support import Story, container, definition, instance, running, settings, task
 
 
 def test_instances_are_listed_oldest_first_in_whatever_order_a_store_gives_them() -> None:
@@ -54,3 +57,57 @@ def test_a_restarted_scheduler_knows_what_the_former_one_knew() -> None:
     assert again.tasks == story.world.tasks
     assert again.placed == story.world.placed
     assert again.framework == story.world.framework
+
+
+def sizes(world: World) -> dict[str, int]:
+    """How much each part of the world holds, on every level that grows."""
+    found = {name: len(value) for name, value in vars(world).items() if isinstance(value, Sized)}
+    found["connection.unreconciled"] = len(world.connection.unreconciled)
+    return found
+
+
+def live_through(story: Story, number: int) -> None:
+    """A pod comes, is changed again and again, fails, waits for what nobody has, is killed, and goes."""
+    pod_id, agent = f"/pods/p{number}", f"B{number}"
+    story.tell(AgentDescribed(agent, frozenset({"docker/runtime"})))
+    for change in range(4):
+        wanted = container(environment={"CHANGE": str(change)})
+        story.put(definition(wanted, id=pod_id, instances=2, role=f"role{number}", dependencies=["/shop/web"]))
+        story.offer(agent, role=f"role{number}", cpus=1)
+        story.all_tasks(Condition.RUNNING, story.world.instances_of(pod_id))
+        story.all_tasks(Condition.FAILED, story.world.instances_of(pod_id))
+    large = container(resources={"cpus": 100, "mem": 32})
+    story.put(definition(large, id=pod_id, role=f"role{number}"))
+    story.offer(agent, role=f"role{number}")
+    story.request(InstancesKilled, pod_id, tuple(each.id for each in story.world.instances_of(pod_id)), wipe=True)
+    story.remove(pod_id)
+    for _ in range(3):
+        story.all_tasks(Condition.KILLED, story.world.instances_of(pod_id))
+    story.tell(AgentLost(agent))
+
+
+def test_what_is_gone_leaves_nothing_behind() -> None:
+    story = running(settings={"versions_kept": 2})
+    story.wait(3600)
+    before = sizes(story.world)
+    for number in range(20):
+        live_through(story, number)
+        story.frames.clear()
+    story.wait(3600)
+
+    assert [each.pod_id for each in story.instances] == ["/shop/web"]
+    assert sizes(story.world) == before
+
+
+def test_versions_that_are_no_longer_kept_leave_nothing_behind() -> None:
+    story = running(settings={"versions_kept": 2}, scheduling={"backoff": {"backoff": 5}})
+    for change in range(10):
+        story.put(definition(container(environment={"CHANGE": str(change)}), scheduling={"backoff": {"backoff": 5}}))
+        story.go_well(3)
+        story.all_tasks(Condition.FAILED)
+        story.wait(60)
+        story.go_well(3)
+        if change == 4:
+            before = sizes(story.world)
+
+    assert {name: size for name, size in sizes(story.world).items() if size > before[name]} == {}

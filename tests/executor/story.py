@@ -1,4 +1,7 @@
-"""A pod in the machine, and everything it asked of the world; the test moves the clock."""
+"""A pod in the machine, and everything it asked of the world; the test moves the clock.
+
+The kernel lets go of what was removed at once, unless the test says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,13 @@ def after(*names: str, condition: str = "started") -> tuple[Dependency, ...]:
 class Story:
     """A pod and everything that was asked of the world, with a clock that the test moves."""
 
-    def __init__(self, *specs: ev.TaskSpec, kill_states: bool = True, launched: bool = True) -> None:
+    def __init__(
+        self, *specs: ev.TaskSpec, kill_states: bool = True, launched: bool = True, lets_go: bool = True
+    ) -> None:
         self.pod = Pod()
         self.now = 100.0
         self.effects: list[ev.Effect] = []
+        self.lets_go = lets_go
         self.tell(ev.Subscribed(kill_states, partition_aware=True))
         self.tell(ev.GroupReceived(specs or (spec(A), spec(B))))
         if launched:
@@ -47,8 +53,20 @@ class Story:
     def tell(self, event: ev.Event, after: float = 0.0) -> list[ev.Effect]:
         """Returns the effects of this event alone."""
         self.now += after
-        self.pod, effects = step(self.pod, event, self.now)
+        effects = self._step(event)
+        if self.lets_go:
+            effects += [
+                more
+                for effect in effects
+                if isinstance(effect, ev.AwaitLetGo)
+                for more in self._step(ev.LetGo(effect.container_id))
+            ]
+            effects = [effect for effect in effects if not isinstance(effect, ev.AwaitLetGo)]
         self.effects += effects
+        return effects
+
+    def _step(self, event: ev.Event) -> list[ev.Effect]:
+        self.pod, effects = step(self.pod, event, self.now)
         return effects
 
     def reports(self, task: str = "") -> list[str]:

@@ -183,14 +183,14 @@ def test_a_command_runs_inside_the_container_and_its_exit_code_decides(agent: Fa
         task("web", health_check={**FAST, "type": "COMMAND", "command": command, "consecutive_failures": 1})
     )
     assert "the command exited with 1" in agent.wait_state("web", S, R, R, R, K, KILLED)["message"]
-    first, second = agent.called("LAUNCH_NESTED_CONTAINER_SESSION")[:2]
-    call = first["launch_nested_container_session"]
+    sessions = agent.called("LAUNCH_NESTED_CONTAINER_SESSION")
+    call = sessions[0]["launch_nested_container_session"]
     assert call["command"] == command
     assert call["container_id"]["parent"]["value"] == agent.container("web").id
     assert call["container_id"]["value"].startswith("check-")
     removed = [c["remove_container"]["container_id"] for c in agent.called("REMOVE_CONTAINER")]
-    assert call["container_id"] in removed, "at most one dead check container is left behind"
-    assert second["launch_nested_container_session"]["container_id"] not in removed
+    assert call["container_id"] in removed
+    assert len(sessions) - len(removed) <= 1, "at most one dead check container is left behind"
 
 
 def test_a_command_that_takes_too_long_has_failed(agent: FakeAgent, executor: Executor) -> None:

@@ -52,7 +52,7 @@ def test_the_last_end_means_leaving_within_a_minute() -> None:
 def test_a_failed_container_gets_the_others_killed_in_the_same_step(event: ev.Event, state: str) -> None:
     story = Story()
     story.tell(event)
-    assert story.reports() == [state, "TASK_KILLING"]
+    assert story.reports() == ["TASK_KILLING", state]
     assert story.signals() == [(B, SIGTERM)]
 
 

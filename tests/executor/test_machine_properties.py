@@ -16,6 +16,7 @@ from podexec import events as ev
 from podexec.ending import Termination
 from podexec.health import HealthPolicy
 from podexec.kills import SIGKILL, SIGTERM
+from podexec.letgo import LET_GO_WITHIN
 from podexec.machine import next_deadline, step
 from podexec.pod import Condition, Pod
 from podexec.wire import ALWAYS, ON_FAILURE, READY, STARTED, SUCCEEDED, Dependency, Restart
@@ -80,6 +81,8 @@ class PodLife(RuleBasedStateMachine):
         self.launches: Counter[str] = Counter()
         self.words: dict[str, list[tuple[float, float]]] = {each.name: [] for each in containers}  # (when, grace)
         self.left: list[ev.Leave] = []
+        self.removed: dict[str, float] = {}  # when the control group of a container's last run was removed
+        self.held: list[str] = []  # container ids of which word is awaited that the kernel has let go
         self.stop_by: float | None = None
         self.tell(ev.Subscribed(kill_states, partition_aware=True))
         self.tell(ev.GroupReceived(tuple(containers)))
@@ -100,12 +103,32 @@ class PodLife(RuleBasedStateMachine):
                     assert not run.signals
                     run.hook, run.begun = True, self.now
                     self.nobody_needs(run)
+                case ev.AwaitLetGo(container_id):
+                    assert self.runs[container_id].over
+                    self.held.append(container_id)
                 case ev.Report():
+                    if effect.state in TERMINAL:
+                        self.told_in_time(effect)
                     self.reports[effect.task_id].append(effect)
                 case ev.Remove(container_id):
                     assert self.runs[container_id].over, "only what has ended is removed"
                 case ev.Leave():
                     self.left.append(effect)
+
+    def told_in_time(self, report: ev.Report) -> None:
+        """Not while the kernel may still count the container, unless it is the last or the executor has to go."""
+        container = self.pod.by_task(report.task_id)
+        assert container is not None
+        removed = self.removed.get(report.container_id)
+        others = [c for c in self.specs.values() if c.task_id != report.task_id and not self.has_ended(c.task_id)]
+        assert (
+            removed is None or not others or self.stop_by is not None or self.now >= removed + LET_GO_WITHIN - TOLERANCE
+        )
+        assert abs(report.age - (self.now - container.ended_at)) <= TOLERANCE
+        assert report.age <= LET_GO_WITHIN + TOLERANCE
+
+    def has_ended(self, task_id: str) -> bool:
+        return any(r.state in TERMINAL for r in self.reports[task_id])
 
     def launched(self, container_id: str, name: str) -> None:
         assert container_id not in self.runs, "an id is never used twice"
@@ -115,7 +138,10 @@ class PodLife(RuleBasedStateMachine):
             other = self.reports[f"pod.{dependency.container}"]
             assert [r for r in other if r.state in ("TASK_RUNNING", "TASK_FINISHED")], "it starts after the other"
             if dependency.condition == SUCCEEDED:
-                assert other[-1].state == "TASK_FINISHED"
+                ended = self.pod.by_task(f"pod.{dependency.container}")
+                assert ended is not None
+                assert ended.ending is not None
+                assert (ended.alive, ended.ending.state) == (False, "TASK_FINISHED"), "reported or not"
         self.launches[name] += 1
         self.runs[container_id] = Run(name)
 
@@ -151,7 +177,7 @@ class PodLife(RuleBasedStateMachine):
             return
         for other in self.specs.values():
             if any(d.container == run.name for d in other.depends_on):
-                assert self.reports[other.task_id][-1].state in TERMINAL
+                assert not self.pod.containers[other.container_id].alive
 
     # -- what the world does --------------------------------------------------------------------------------------
 
@@ -164,6 +190,7 @@ class PodLife(RuleBasedStateMachine):
         container_id = data.draw(st.sampled_from(self.ids(running=False)))
         run = self.runs[container_id]
         run.running, run.over = succeeds, not succeeds
+        self.removed |= {} if succeeds else {container_id: self.now}
         self.tell(ev.ContainerLaunched(container_id) if succeeds else ev.LaunchFailed(container_id, "no"))
 
     @precondition(lambda self: self.ids(running=True))
@@ -171,7 +198,16 @@ class PodLife(RuleBasedStateMachine):
     def end(self, data: st.DataObject, status: int | None) -> None:
         container_id = data.draw(st.sampled_from(self.ids(running=True)))
         self.runs[container_id].over = True
+        self.removed[container_id] = self.now
         self.tell(ev.ContainerExited(container_id, Termination(status)))
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def let_go(self, data: st.DataObject) -> None:
+        container_id = data.draw(st.sampled_from(self.held))
+        self.held.remove(container_id)
+        self.removed.pop(container_id, None)
+        self.tell(ev.LetGo(container_id))
 
     @precondition(lambda self: any(run.signals for run in self.runs.values()))
     @rule(data=st.data(), accepted=st.booleans())
@@ -237,7 +273,7 @@ class PodLife(RuleBasedStateMachine):
             last = [r.state for r in reports if r.state in TERMINAL]
             container = self.pod.by_task(task_id)
             assert container is not None
-            assert len(last) == (container.condition is Condition.ENDED)
+            assert len(last) == (container.condition is Condition.ENDED and container.last_report is None)
             assert not last or reports[-1].state == last[0], "and nothing after it"
 
     @invariant()
@@ -268,7 +304,8 @@ class PodLife(RuleBasedStateMachine):
     def it_leaves_when_all_is_over_and_every_container_is_reaped(self) -> None:
         if not hasattr(self, "pod"):
             return
-        assert len(self.left) == (not self.pod.alive() or self.pod.leaving)
+        assert len(self.left) == (not (self.pod.alive() or self.pod.untold()) or self.pod.leaving)
+        assert not (self.pod.leaving and self.pod.untold())
         assert len(self.left) <= 1
         if self.left and self.stop_by is None:
             assert all(run.over for run in self.runs.values())

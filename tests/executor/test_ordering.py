@@ -89,8 +89,8 @@ def test_ready_is_what_the_checks_say(fields: dict[str, object], events: list[ev
 def test_who_waits_for_what_can_no_longer_come_fails_with_the_reason() -> None:
     story = Story(spec(A, essential=False, readiness=3), spec(B, depends_on=after("a", condition="ready")))
     story.tell(ev.ContainerExited(A, EXIT_3))
-    told = story.report()
-    assert (told.task_id, told.state, told.reason) == ("pod.b", "TASK_FAILED", "REASON_CONTAINER_LAUNCH_FAILED")
+    (told,) = (e for e in story.effects if isinstance(e, ev.Report) and e.task_id == "pod.b")
+    assert (told.state, told.reason) == ("TASK_FAILED", "REASON_CONTAINER_LAUNCH_FAILED")
     assert told.message == "The container was not launched: it waits for container a to be ready, which has ended"
     assert story.leave() == [60.0]
 

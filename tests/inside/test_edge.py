@@ -363,7 +363,8 @@ def test_a_command_whose_start_a_resize_cut_short_is_started_again(status: int) 
             first = await mesos.session()
             reading = asyncio.create_task(output(session))
             assert [(await first.input.get())["type"] for _ in range(2)] == ["CONTAINER_ID", "PROCESS_IO"]
-            await session.write(b"typed ahead")
+            await session.write(b"typed\x03 ahead\n")
+            first.writes(b"typed^C ")
             await session.resize(Size(30, 90))
             assert (await first.input.get())["process_io"]["type"] == "DATA"
             assert first.input.empty()
@@ -375,14 +376,16 @@ def test_a_command_whose_start_a_resize_cut_short_is_started_again(status: int) 
             assert (await second.input.get())["container_id"] == second.launch["container_id"]
             size, data = [(await second.input.get())["process_io"] for _ in range(2)]
             assert size["control"]["tty_info"] == {"window_size": {"rows": 30, "columns": 90}}
-            assert base64.b64decode(data["data"]["data"]) == b"typed ahead"
+            assert base64.b64decode(data["data"]["data"]) == b"typed\x03 ahead\n"
+            second.writes(b"typed^C ahead\r\n")
             await session.resize(Size(40, 99))
             second.writes(b"$ ")
             size = (await second.input.get())["process_io"]
             assert size["control"]["tty_info"] == {"window_size": {"rows": 40, "columns": 99}}
             mesos.ended[second.launch["container_id"]["value"]] = 3 << 8
             second.output.put_nowait(None)
-            assert await reading == [Output(False, b"$ ")]
+            # The echo is shown once.
+            assert await reading == [Output(False, b"typed^C "), Output(False, b"ahead\r\n"), Output(False, b"$ ")]
             assert await session.exit_code() == 3
         assert len(mesos.removed) == 2
 

@@ -11,11 +11,13 @@ import pytest
 from fake_master import Heard, Server
 from structlog.testing import capture_logs
 
-from scheduler.core.events import AgentDescribed
+from scheduler.core.events import AgentDescribed, AgentsUnlisted
 from scheduler.mesos.address import Address
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.credentials import Credentials
 from scheduler.model.json import Json
+
+AboutAgents = AgentDescribed | AgentsUnlisted
 
 
 class FakeAgent(Server):
@@ -29,6 +31,10 @@ class FakeAgent(Server):
         self.body = json.dumps({"flags": {"isolation": "posix/cpu,filesystem/linux, network/cni"}})
         self.delay = 0.0
         self.listed: list[Json] = []
+        self.recovered: list[Json] = []
+        self.asked = threading.Event()
+        self.answering = threading.Event()
+        self.answering.set()
 
     @property
     def address(self) -> Address:
@@ -48,9 +54,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/slaves":
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(json.dumps({"slaves": agent.listed}).encode())
+            self.wfile.write(json.dumps({"slaves": agent.listed, "recovered_slaves": agent.recovered}).encode())
             return
         agent.paths.add(self.path)
+        agent.asked.set()
+        agent.answering.wait(10)
         time.sleep(agent.delay)
         self.send_response(agent.status)
         self.end_headers()
@@ -70,27 +78,31 @@ def agent() -> Iterator[FakeAgent]:
 
 
 @pytest.fixture
-def described() -> Heard[AgentDescribed]:
+def described() -> Heard[AboutAgents]:
     return Heard()
 
 
 @pytest.fixture
-def probe(described: Heard[AgentDescribed]) -> Iterator[AgentProbe]:
+def probe(described: Heard[AboutAgents]) -> Iterator[AgentProbe]:
     probe = AgentProbe(described.add, Credentials(), None, timeout=0.3)
     yield probe
     probe.stop()
+
+
+def only(events: list[AboutAgents]) -> list[AgentDescribed]:
+    """The descriptions among events."""
+    return [event for event in events if isinstance(event, AgentDescribed)]
 
 
 ISOLATORS = frozenset({"posix/cpu", "filesystem/linux", "network/cni"})
 
 
 def test_an_agent_is_asked_once_however_often_it_is_offered(
-    agent: FakeAgent, probe: AgentProbe, described: Heard[AgentDescribed]
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents]
 ) -> None:
     for _ in range(3):
         probe.look_at([agent.offer(), agent.offer("agent-2")])
-    found = described.wait_for_count(2, "both agents")
-    assert sorted(found, key=lambda event: event.agent_id) == [
+    assert sorted(only(described.wait_for_count(2, "both agents")), key=lambda event: event.agent_id) == [
         AgentDescribed("agent-1", ISOLATORS),
         AgentDescribed("agent-2", ISOLATORS),
     ]
@@ -103,7 +115,7 @@ def test_an_agent_is_asked_once_however_often_it_is_offered(
     ids=["refused", "not JSON", "no flags", "too slow"],
 )
 def test_an_agent_that_does_not_answer_is_noted_and_asked_again_after_the_next_subscription(
-    agent: FakeAgent, probe: AgentProbe, described: Heard[AgentDescribed], status: int, body: str, delay: float
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents], status: int, body: str, delay: float
 ) -> None:
     good = agent.body
     agent.status, agent.body, agent.delay = status, body, delay
@@ -122,11 +134,11 @@ def test_an_agent_that_does_not_answer_is_noted_and_asked_again_after_the_next_s
 
 
 def test_the_agents_on_the_masters_list_are_asked_before_they_offer_anything(
-    agent: FakeAgent, probe: AgentProbe, described: Heard[AgentDescribed]
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents]
 ) -> None:
     agent.listed = [{"id": f"agent-{number}", "pid": f"slave(1)@{agent.address}"} for number in (1, 2)]
     probe.look_around(agent.address)
-    found = described.wait_for_count(2, "both agents")
+    found = only(described.wait_for_count(2, "both agents"))
     probe.look_at([agent.offer()])
     probe.look_around(agent.address)
     assert {event.agent_id: event.isolators for event in found} == {"agent-1": ISOLATORS, "agent-2": ISOLATORS}
@@ -134,7 +146,7 @@ def test_the_agents_on_the_masters_list_are_asked_before_they_offer_anything(
 
 
 def test_masters_are_told_the_credentials_and_agents_are_not(
-    agent: FakeAgent, described: Heard[AgentDescribed], tmp_path: Path
+    agent: FakeAgent, described: Heard[AboutAgents], tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
     token.write_text("abc")
@@ -147,10 +159,81 @@ def test_masters_are_told_the_credentials_and_agents_are_not(
 
 
 def test_an_agent_listed_without_an_address_is_noted(
-    agent: FakeAgent, probe: AgentProbe, described: Heard[AgentDescribed]
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents]
 ) -> None:
     agent.listed = [{"id": "agent-1"}]
     with capture_logs() as logs:
         probe.look_around(agent.address)
         described.wait_for(lambda _: logs, "the note")
     assert logs[0]["event"] == "the agent's flags cannot be read"
+
+
+def listed(agent: FakeAgent, *numbers: int) -> list[Json]:
+    """Agents as the master's list has them."""
+    return [{"id": f"agent-{number}", "pid": f"slave(1)@{agent.address}"} for number in numbers]
+
+
+def test_agents_that_are_no_longer_listed_are_told_and_asked_again_if_they_come_back(
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents]
+) -> None:
+    agent.listed = listed(agent, 1, 2, 3)
+    probe.look_around(agent.address)
+    described.wait_for_count(3, "all agents")
+    agent.listed, agent.recovered = listed(agent, 1), listed(agent, 2)
+    probe.look_around(agent.address)
+
+    assert described.wait_for_count(4, "the agent that is gone")[3:] == [AgentsUnlisted(frozenset({"agent-3"}))]
+    probe.look_at([agent.offer("agent-3"), agent.offer("agent-2")])
+    assert described.wait_for_count(5, "the agent that came back")[4:] == [AgentDescribed("agent-3", ISOLATORS)]
+
+
+def test_a_list_that_cannot_be_read_tells_nothing(
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents]
+) -> None:
+    probe.look_at([agent.offer()])
+    described.wait_for_count(1, "the agent")
+    agent.listed = [{"no": "id"}]
+    with capture_logs() as logs:
+        probe.look_around(agent.address)
+        described.wait_for(lambda _: logs, "the note")
+
+    assert logs[0]["event"] == "the master's agents cannot be read"
+    assert len(described.all()) == 1
+
+
+def test_an_agent_that_is_lost_while_it_is_asked_is_not_described(
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents]
+) -> None:
+    agent.answering.clear()
+    probe.look_at([agent.offer("agent-1")])
+    assert agent.asked.wait(10)
+    probe.forget("agent-1")
+    agent.answering.set()
+    probe.look_at([agent.offer("agent-2")])
+
+    assert described.wait_for_count(1, "the other agent") == [AgentDescribed("agent-2", ISOLATORS)]
+
+
+def test_an_agent_that_was_lost_is_asked_again(
+    agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents]
+) -> None:
+    probe.look_at([agent.offer()])
+    described.wait_for_count(1, "the agent")
+    probe.forget("agent-1")
+    probe.look_at([agent.offer()])
+
+    assert described.wait_for_count(2, "the agent again")[1:] == [AgentDescribed("agent-1", ISOLATORS)]
+
+
+@pytest.mark.parametrize(("look_every", "lists"), [(3600.0, 1), (0.0, 2)])
+def test_the_list_is_read_again_only_after_a_while(
+    agent: FakeAgent, described: Heard[AboutAgents], look_every: float, lists: int
+) -> None:
+    probe = AgentProbe(described.add, Credentials(), None, look_every=look_every)
+    probe.look_again()
+    probe.look_around(agent.address)
+    probe.look_again()
+    probe.stop()
+
+    paths = [path for path, _ in agent.authorizations.wait_for_count(lists, "the list")]
+    assert paths == ["/slaves"] * lists

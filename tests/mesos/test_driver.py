@@ -532,6 +532,29 @@ def test_operations_and_failures_become_events(master: FakeMaster) -> None:
         ]
 
 
+def test_a_lost_agent_is_asked_again_and_its_maintenance_told_again_when_it_comes_back(
+    master: FakeMaster,
+) -> None:
+    agent = {"agent_id": {"value": "a"}}
+    inverse = {"id": {"value": "i"}, **agent, "unavailability": {"start": {"nanoseconds": 1}}}
+    offers = {"type": "OFFERS", "offers": {"offers": [{"id": {"value": "o"}, **agent, "hostname": "h"}]}}
+    with connected(master) as framework, capture_logs() as logs:
+        for event in (offers, {"type": "INVERSE_OFFERS", "inverse_offers": {"inverse_offers": [inverse]}}) * 2:
+            master.send(event)
+        master.send({"type": "FAILURE", "failure": agent})
+        framework.wait_for(AgentLost)
+        master.send(offers)
+        master.send({"type": "INVERSE_OFFERS", "inverse_offers": {"inverse_offers": [inverse]}})
+        master.calls.wait_for(
+            lambda calls: sum(call.type == "ACCEPT_INVERSE_OFFERS" for call in calls) == 3, "the answers"
+        )
+        unreadable = "the agent's flags cannot be read"  # these agents' offers name no address
+        framework.events.wait_for(
+            lambda _: sum(line["event"] == unreadable for line in logs) == 2, "the agent is asked once before and after"
+        )
+    assert sum(line["event"] == "an agent is to be maintained" for line in logs) == 2
+
+
 def test_maintenance_is_agreed_to_and_told_to_the_operator_once(master: FakeMaster) -> None:
     window = {"start": {"nanoseconds": 1}}
     offers = [{"id": {"value": name}, "agent_id": {"value": "a"}, "unavailability": window} for name in ("i1", "i2")]

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from test_agents import ISOLATORS, FakeAgent
 
 from scheduler.core.effects import Revive
-from scheduler.core.events import AgentDescribed, StatusUpdated, Subscribed
+from scheduler.core.events import AgentDescribed, AgentsUnlisted, StatusUpdated, Subscribed
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Timing
@@ -136,7 +136,7 @@ def agent(authority: Authority, server: ssl.SSLContext) -> Iterator[FakeAgent]:
 
 
 def test_agents_are_asked_over_tls(authority: Authority, agent: FakeAgent) -> None:
-    described: Heard[AgentDescribed] = Heard()
+    described: Heard[AgentDescribed | AgentsUnlisted] = Heard()
     probe = AgentProbe(described.add, Credentials(), _trusting(authority))
     agent.listed = [{"id": "agent-1", "pid": f"slave(1)@{agent.address}"}]
     probe.look_around(agent.address)

@@ -122,7 +122,7 @@ def test_an_instance_that_runs_but_is_not_healthy_or_is_ending_still_runs() -> N
         for n, goal in enumerate((Goal.RUNNING, Goal.DECOMMISSIONED))
     ]
     world = World(settings(), 0, [checked, Pod("/shop/web", V, V), *instances])
-    assert gauges(Metrics(world))["instances.running.gauge"] == 2
+    assert gauges(Metrics(world, lambda: 0.0))["instances.running.gauge"] == 2
 
 
 def test_published_events_and_turns_are_counted() -> None:

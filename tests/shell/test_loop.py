@@ -21,10 +21,11 @@ from scheduler.core.effects import (
     Revive,
     Stop,
 )
-from scheduler.core.events import Disconnected, Event, OfferRescinded, PodDeleted, Ticked
+from scheduler.core.events import ClockSet, Disconnected, Event, OfferRescinded, PodDeleted, Ticked
 from scheduler.core.frame import Change, Delete, Frame, Put
 from scheduler.model.records import Framework, Pod
 from scheduler.shell.bus import Told
+from scheduler.shell.clock import Clock
 from scheduler.shell.loop import MAX_BATCH, Shell, ShellError
 from scheduler.shell.ports import MesosCall, StoreError
 
@@ -53,7 +54,9 @@ class Bench:
         self.refuse_commits = False
         self.on_commit: Callable[[], None] = lambda: None
         self.metered: list[object] = []
-        self.shell = Shell(self.world, self._step, self, self, meter=self, clock=virtual_time.now)
+        self.wall_ahead = 0.0
+        clock = Clock(steady=virtual_time.now, wall=lambda: virtual_time.now() + self.wall_ahead)
+        self.shell = Shell(self.world, self._step, self, self, meter=self, clock=clock)
 
     def _step(self, world: FakeWorld, event: Event, now: float) -> Frame:
         world.stepped.append((event, now))
@@ -377,6 +380,44 @@ def test_the_clock_ticks_when_the_next_deadline_has_come_and_not_before() -> Non
         await bench.until(lambda: len(bench.world.stepped) == 2, seconds=8000)
         assert [event for event, _ in bench.world.stepped] == [Ticked(), Ticked()]
         assert [at - start for _, at in bench.world.stepped] == pytest.approx([30.0, 7200.0], abs=0.1)
+
+    virtual_time.run(scenario())
+
+
+@pytest.mark.parametrize("by", [-3600.0, 3600.0, -1e9])
+def test_no_deadline_depends_on_the_system_clock(by: float) -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        start = virtual_time.now()
+        bench.world.deadlines = [start + 30.0, start + 7200.0]
+
+        def set_clock() -> None:
+            bench.wall_ahead = by
+
+        asyncio.get_running_loop().call_later(10, set_clock)
+        await bench.until(lambda: len(bench.world.stepped) == 3, seconds=8000)
+        assert bench.world.stepped == [
+            (ClockSet(pytest.approx(by)), pytest.approx(start + 30.0, abs=0.1)),
+            (Ticked(), pytest.approx(start + 30.0, abs=0.1)),
+            (Ticked(), pytest.approx(start + 7200.0, abs=0.1)),
+        ]
+
+    virtual_time.run(scenario())
+
+
+def test_a_clock_that_was_set_is_noticed_within_a_minute_where_nothing_else_happens() -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        start = virtual_time.now()
+
+        def set_clock() -> None:
+            bench.wall_ahead = -3600.0
+
+        asyncio.get_running_loop().call_later(1, set_clock)
+        await bench.until(lambda: len(bench.world.stepped) == 1, seconds=100)
+        [(event, at)] = bench.world.stepped
+        assert event == ClockSet(pytest.approx(-3600.0))
+        assert at - start <= 61
 
     virtual_time.run(scenario())
 

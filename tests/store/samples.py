@@ -5,8 +5,10 @@ from scheduler.model.definition import PodDefinition
 from scheduler.model.records import (
     Action,
     Agent,
+    Clock,
     Condition,
     Deployment,
+    Ended,
     Framework,
     Goal,
     Instance,
@@ -65,6 +67,7 @@ def instance(name: str = "shop_web.instance-1", pod_id: str = "/shop/web") -> In
         config_version="2026-11-01T00:00:00.000Z",
         killing=True,
         reservation=Reservation(Agent("agent-1", "host-1"), (LocalVolume("data", "shop_web#data#u"),), True, 100.5),
+        ended=Ended("2026-10-31T00:00:00.000Z", Agent("agent-1", "host-1"), (task,)),
     )
 
 
@@ -89,4 +92,4 @@ def deployment() -> Deployment:
 
 
 def all_records() -> list[Record]:
-    return [Framework("framework-1"), pod(), definition(), instance(), deployment()]
+    return [Framework("framework-1"), Clock(-3600.5), pod(), definition(), instance(), deployment()]

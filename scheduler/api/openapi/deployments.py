@@ -9,7 +9,9 @@ from scheduler.api.openapi.parts import (
     MOMENT,
     STOPPING,
     TEXT,
+    WITH_EXTRAS,
     answer,
+    extras,
     in_path,
     in_query,
     list_of,
@@ -42,6 +44,7 @@ PATHS: dict[str, Json] = {
         "get": {
             "operationId": "listDeployments",
             "summary": "The deployments that are under way",
+            "parameters": [WITH_EXTRAS],
             "responses": {"200": answer("The deployments, oldest first.", list_of(reference("Deployment")))},
         },
     },
@@ -50,6 +53,7 @@ PATHS: dict[str, Json] = {
         "get": {
             "operationId": "getDeployment",
             "summary": "One deployment that is under way",
+            "parameters": [WITH_EXTRAS],
             "responses": {"200": answer("The deployment.", reference("Deployment")), **_ABSENT},
         },
         "delete": {
@@ -76,7 +80,11 @@ PATHS: dict[str, Json] = {
             "operationId": "getQueue",
             "summary": "What waits to be launched, and why it still waits",
             "parameters": [
-                in_query("embed", "`lastUnusedOffers` shows the last offers that were not used.", list_of(TEXT))
+                in_query(
+                    "embed",
+                    "`lastUnusedOffers` shows the last offers that were not used, `podexec` how near the best came.",
+                    list_of(TEXT),
+                )
             ],
             "responses": {
                 "200": answer("The queue.", record("The queue.", {"queue": list_of(reference("QueueEntry"))}))
@@ -121,19 +129,27 @@ SCHEMAS: dict[str, Json] = {
                 record(
                     "What is being done now.",
                     _ACTION | {"readinessCheckResults": list_of({}) | {"maxItems": 0}},
-                    {"waitingFor": list_of(TEXT) | {"description": "The pods it depends on that are not ready."}},
+                    extras(
+                        {
+                            "waitingFor": list_of(TEXT) | {"description": "The pods it depends on that are not ready."},
+                            "ending": list_of(record("", {"instance": TEXT}, {"agent": TEXT}))
+                            | {"description": "Instances that are to end and have not yet, of many the first ones."},
+                        }
+                    ),
                 )
             ),
             "currentStep": COUNT | {"description": "Counts from 1."},
             "totalSteps": COUNT,
-            "paused": FLAG,
         },
-        {
-            "deadline": MOMENT | {"description": "When it is rolled back unless it is done."},
-            "secondsToDeadline": AMOUNT | {"description": "While it is paused."},
-            "batchSize": COUNT,
-            "reverts": TEXT | {"description": "The deployment that this one rolls back."},
-        },
+        extras(
+            {
+                "paused": FLAG,
+                "deadline": MOMENT | {"description": "When it is rolled back unless it is done."},
+                "secondsToDeadline": AMOUNT | {"description": "While it is paused."},
+                "batchSize": COUNT,
+                "reverts": TEXT | {"description": "The deployment that this one rolls back."},
+            }
+        ),
     ),
     "QueueEntry": record(
         "What waits of one configuration of a pod.",
@@ -154,13 +170,17 @@ SCHEMAS: dict[str, Json] = {
             ),
             "pod": reference("PodDefinition"),
         },
-        {
-            "nearest": list_of(
-                record(
-                    "By how many agents a reason was given, and what the best of them had.",
-                    {"reason": _REASON, "asked": TEXT, "offered": TEXT, "agents": COUNT},
+        extras(
+            {
+                "nearest": list_of(
+                    record(
+                        "By how many agents a reason was given, and what the best of them had.",
+                        {"reason": _REASON, "asked": TEXT, "offered": TEXT, "agents": COUNT},
+                    )
                 )
-            ),
+            }
+        )
+        | {
             "lastUnusedOffers": list_of(
                 record(
                     "An offer that was not used.",

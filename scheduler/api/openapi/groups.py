@@ -18,6 +18,7 @@ from scheduler.api.openapi.parts import (
     words,
 )
 from scheduler.api.openapi.pods import LOCKED
+from scheduler.core.extras import KEY
 from scheduler.core.groups import PARTS
 from scheduler.model.json import Json
 
@@ -27,7 +28,11 @@ _ID = in_path(
     {"type": "string", "minLength": 1, "pattern": "^[^:]+$"},
     "product",
 )
-_EMBED = in_query("embed", "What to show beside the id; by default all.", list_of(words(*PARTS)))
+_EMBED = in_query(
+    "embed",
+    f"What to show beside the id, by default all; `{KEY}` also shows in each status what Marathon's has not.",
+    list_of(words(*PARTS, KEY)),
+)
 _SHOWN = {"200": answer("The group.", reference("Group"))}
 _ABSENT = {"404": refusal("No pod is below this path.")}
 

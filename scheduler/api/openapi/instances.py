@@ -8,8 +8,10 @@ from scheduler.api.openapi.parts import (
     PORT,
     STOPPING,
     TEXT,
+    WITH_EXTRAS,
     answer,
     body,
+    extras,
     in_path,
     in_query,
     list_of,
@@ -35,6 +37,7 @@ PATHS: dict[str, Json] = {
         "get": {
             "operationId": "listInstances",
             "summary": "The status of a pod's instances",
+            "parameters": [WITH_EXTRAS],
             "responses": {"200": answer("The statuses.", list_of(reference("InstanceStatus"))), **ABSENT},
         },
         "delete": {
@@ -185,9 +188,11 @@ SCHEMAS: dict[str, Json] = {
                 record("A port of the container.", {"name": TEXT}, {"allocatedHostPort": PORT, "healthy": FLAG})
             ),
             "resources": _RESOURCES,
-            "restarts": {"type": "integer", "minimum": 1, "description": "How often its executor started it again."},
             "termination": _TERMINATION,
-        },
+        }
+        | extras(
+            {"restarts": {"type": "integer", "minimum": 1, "description": "How often its executor started it again."}}
+        ),
     ),
     "InstanceTermination": record(
         "How an instance ended.",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from scheduler.core.extras import KEY
 from scheduler.model.json import Json
 
 TEXT: Json = {"type": "string"}
@@ -84,6 +85,14 @@ def in_path(name: str, description: str, schema: Json, example: str) -> Json:
     }
 
 
+def extras(optional: dict[str, Any]) -> Json:
+    """The member of an object that holds what is podexec's own; only who asks for it is shown it."""
+    return {KEY: record(f"What Marathon's have not; shown with `embed={KEY}`.", {}, optional)}
+
+
+WITH_EXTRAS: Json = in_query(
+    "embed", f"`{KEY}` also shows what Marathon's answer has not, under a member of that name.", list_of(TEXT)
+)
 STOPPING: Json = {"503": refusal("The scheduler is stopping.")}
 BAD_QUERY: Json = {"400": refusal("A query parameter has a value that it cannot have.")}
 FORCE: Json = in_query(

@@ -7,6 +7,7 @@ from scheduler.api.openapi.parts import (
     ROLLOUT,
     STOPPING,
     TEXT,
+    WITH_EXTRAS,
     answer,
     body,
     in_path,
@@ -110,6 +111,7 @@ PATHS: dict[str, Json] = {
         "get": {
             "operationId": "listPodStatuses",
             "summary": "Every pod's status",
+            "parameters": [WITH_EXTRAS],
             "responses": {"200": answer("The statuses.", list_of(reference("PodStatus")))},
         },
     },
@@ -118,6 +120,7 @@ PATHS: dict[str, Json] = {
         "get": {
             "operationId": "getPodStatus",
             "summary": "One pod's status",
+            "parameters": [WITH_EXTRAS],
             "responses": {"200": answer("The status.", reference("PodStatus")), **ABSENT},
         },
     },

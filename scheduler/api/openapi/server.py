@@ -6,7 +6,9 @@ from scheduler.api.openapi.parts import (
     FLAG,
     TEXT,
     TEXT_OR_NULL,
+    WITH_EXTRAS,
     answer,
+    extras,
     in_query,
     list_of,
     record,
@@ -49,6 +51,7 @@ PATHS: dict[str, Json] = {
         "get": {
             "operationId": "getInfo",
             "summary": "The scheduler, its framework, its options, its Mesos",
+            "parameters": [WITH_EXTRAS],
             "responses": {"200": answer("The information.", reference("Info"))},
         },
     },
@@ -142,13 +145,18 @@ SCHEMAS: dict[str, Json] = {
             "elected": FLAG,
             "leader": TEXT,
             "frameworkId": TEXT_OR_NULL,
-            "marathon_config": {"type": "object", "description": "The options, under Marathon's names."},
+            "marathon_config": {"type": "object", "description": "The options that Marathon has too, under its names."},
             "buildref": {"type": "null"},
             "zookeeper_config": {"type": "object", "maxProperties": 0},
             "http_config": record("Where the API is served.", {"http_port": COUNT}),
-            "mesos": record(
-                "The master that leads.", {"version": TEXT_OR_NULL, "master": TEXT_OR_NULL, "connected": FLAG}
-            ),
         },
+        extras(
+            {
+                "config": {"type": "object", "description": "The other options."},
+                "mesos": record(
+                    "The master that leads.", {"version": TEXT_OR_NULL, "master": TEXT_OR_NULL, "connected": FLAG}
+                ),
+            }
+        ),
     ),
 }

@@ -1,0 +1,81 @@
+"""Whether the kernel still holds control groups that were removed, in the hierarchy of the CPU quotas (cgroup v1).
+
+Only looks. ``/proc/cgroups`` counts a group until the kernel has freed it, which is a moment after it takes a removed
+child's quota out of account; the directory is gone as soon as the group is removed. So there is none in between if
+there are as many groups as directories.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+_COUNTS: Final = Path("/proc/cgroups")
+_OWN: Final = Path("/proc/self/cgroup")
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+_FIRST_PAUSE: Final = 0.02
+# To count the directories of more would take too much of an executor's little CPU time.
+_MOST_GROUPS: Final = 512
+
+
+def all_removed_let_go(within: float, stop: threading.Event) -> bool:
+    """Wait until no removed group is left; False: that is not seen within so many seconds, or cannot be seen at all.
+
+    On a machine where groups come and go all the time there may always be one.
+    """
+    deadline = time.monotonic() + within
+    pause = _FIRST_PAUSE
+    try:
+        if not _has_quotas():
+            return True
+        root = _root()
+        while root is not None and time.monotonic() < deadline:
+            if _none_removed(root):
+                return True
+            if stop.wait(pause):
+                return False
+            pause *= 2
+    except (OSError, ValueError, LookupError):
+        return False  # a kernel, or a view of it, that is not known here
+    return False
+
+
+def _has_quotas() -> bool:
+    """Whether there is such a hierarchy at all: cgroup v2 takes no removed group into account."""
+    return any("cpu" in line.split(":")[1].split(",") for line in _OWN.read_text().splitlines())
+
+
+def _root() -> str | None:
+    """Where all of the hierarchy is mounted; None: not in this mount namespace."""
+    for line in _MOUNTS.read_text(errors="surrogateescape").splitlines():
+        mount, _, kind = line.partition(" - ")
+        fields, (of_type, _, options) = mount.split(" "), kind.split(" ", 2)
+        if of_type == "cgroup" and "cpu" in options.split(",") and fields[3] == "/":
+            return fields[4]
+    return None
+
+
+def _none_removed(root: str) -> bool:
+    """Counted before and after, as others make and remove groups meanwhile."""
+    count = _count()
+    try:
+        return count <= _MOST_GROUPS and _directories(root) == count == _count()
+    except FileNotFoundError:
+        return False
+
+
+def _count() -> int:
+    """How many groups the kernel has in the hierarchy. ValueError if it does not say."""
+    for line in _COUNTS.read_text().splitlines():
+        if line.startswith("cpu\t"):
+            return int(line.split("\t")[2])
+    raise ValueError("the kernel does not count the groups of the cpu controller")
+
+
+def _directories(path: str) -> int:
+    """The folder and all below it."""
+    with os.scandir(path) as entries:
+        return 1 + sum(_directories(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
