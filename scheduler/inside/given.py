@@ -69,12 +69,15 @@ class Given:
             if self._size_waits and self._size is not None:
                 await self._waiting.put(_window(self._size))
 
-    async def records(self, container_id: Json, *, with_size: bool) -> AsyncIterator[bytes]:
+    def records(self, container_id: Json, *, with_size: bool) -> AsyncIterator[bytes]:
         """All of it from the beginning, for a command that is just being started, and what comes; without end.
 
         ``with_size``: the terminal's size comes first, otherwise once the command has written something.
         """
         self._has_written, self._size_waits = False, not with_size
+        return self._records(container_id, with_size=with_size)
+
+    async def _records(self, container_id: Json, *, with_size: bool) -> AsyncIterator[bytes]:
         attach = {"type": "CONTAINER_ID", "container_id": container_id}
         yield record({"type": "ATTACH_CONTAINER_INPUT", "attach_container_input": attach})
         if self._size is not None and with_size:

@@ -6,11 +6,10 @@ Two connections a session: what the command writes comes on the one, and ends it
 import asyncio
 import base64
 import contextlib
-import os.path
 import signal
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
+from itertools import takewhile
 
 import orjson
 
@@ -141,14 +140,15 @@ class AgentSession:
         while True:
             written, has_started = b"", False
             async for output in self._written():
-                if not has_started:
-                    written += output.data
-                    has_started = not self._given.is_echo(written)
-                    if has_started:
-                        await self._given.command_wrote()
-                    output = replace(output, data=seen.news(output.data))
-                if output.data:
+                if has_started:
                     yield output
+                    continue
+                written += output.data
+                has_started = not self._given.is_echo(written)
+                if has_started:
+                    await self._given.command_wrote()
+                if news := seen.news(output.data):
+                    yield Output(output.is_error, news)
             seen.again(written)
             if not await self._never_started():
                 return
@@ -261,7 +261,8 @@ class _Seen:
 
     def news(self, data: bytes) -> bytes:
         """What of it was not shown."""
-        common = len(os.path.commonprefix((self._left, data)))
+        pairs = zip(self._left, data, strict=False)
+        common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         self._left = self._left[common:] if common == len(data) else b""
         return data[common:]
 
