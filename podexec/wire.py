@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import shlex
 from typing import Any, Final
 
@@ -33,6 +34,9 @@ ALWAYS: Final = "always"
 STARTED: Final = "started"
 READY: Final = "ready"
 SUCCEEDED: Final = "succeeded"
+
+_SHOWN: Final = 200  # characters of what another side said, in a message
+_MOST_DIGITS: Final = 9  # of a number of restarts that is one
 
 LABEL_READY: Final = "ready"
 LABEL_RESTARTS: Final = "restarts"
@@ -221,7 +225,8 @@ class StatusLabels:
         told = {label.get("key"): label.get("value") for label in (labels or {}).get("labels", ())}
         ready = {"true": True, "false": False}.get(told.get(LABEL_READY, ""))
         restarts = told.get(LABEL_RESTARTS, "")
-        return cls(ready, int(restarts) if restarts.isdecimal() else 0)
+        is_count = restarts.isdecimal() and len(restarts) <= _MOST_DIGITS
+        return cls(ready, int(restarts) if is_count else 0)
 
 
 @record
@@ -270,10 +275,21 @@ class UsageAnswer:
         """The inverse of :meth:`encode`. Raises WireError for any other message."""
         said = _decoded(data)
         try:
-            containers = {container: Use(**use) for container, use in said["containers"].items()}
-            return cls(int(said["usage"]), float(said["at"]), containers)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise WireError(f"an executor's message is not understood: {error!r}") from error
+            containers = {container: _use(**use) for container, use in said["containers"].items()}
+            return cls(int(said["usage"]), _finite(said["at"]), containers)
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+            raise WireError(f"an executor's message is not understood: {str(error)[:_SHOWN]!r}") from error
+
+
+def _use(cpu_seconds: object, memory_bytes: object, processes: object) -> Use:
+    return Use(_finite(cpu_seconds), int(_finite(memory_bytes)), int(_finite(processes)))
+
+
+def _finite(value: object) -> float:
+    """A number that JSON can carry on. Raises TypeError or ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError("not a number")
+    return float(value)
 
 
 def _encoded(said: Json) -> str:
@@ -283,8 +299,8 @@ def _encoded(said: Json) -> str:
 def _decoded(data: str) -> Json:
     try:
         said = json.loads(base64.b64decode(data, validate=True))
-    except (binascii.Error, TypeError, ValueError) as error:
-        raise WireError(f"a message is not base64 of a JSON object: {error}") from error
+    except (binascii.Error, RecursionError, TypeError, ValueError) as error:
+        raise WireError(f"a message is not base64 of a JSON object: {str(error)[:_SHOWN]!r}") from error
     if not isinstance(said, dict):
         raise WireError("a message is not a JSON object")
     return said

@@ -36,6 +36,7 @@ class Serving:
         secrets_source: as ``--secrets-source`` has it.
         credentials: what proves the identity to Mesos; None: nothing.
         agent_credentials: what proves to agents that this scheduler may look inside; None: nothing.
+        max_connections: of the API, at a time; None: as many as the limit of open files allows.
         tls: None: Mesos is spoken to without.
     """
 
@@ -51,6 +52,7 @@ class Serving:
     credentials: Credentials | None = None
     agent_credentials: Credentials | None = None
     tls: Tls | None = None
+    max_connections: int | None = None
     log_level: str = "info"
 
 
@@ -74,6 +76,7 @@ def configuration(serving: Serving, identity: FrameworkIdentity) -> dict[str, st
         "webui_url": identity.webui_url,
         "allow_inside": ",".join(sorted(serving.allowed_inside)),
         "access_control_allow_origin": ",".join(serving.access.origins) or None,
+        "max_connections": serving.max_connections,
         "failover_timeout": identity.failover_timeout,
         "checkpoint": True,
         "ha": False,

@@ -68,6 +68,15 @@ def run(
             metavar="NAME,…",
         ),
     ] = "copy,exec,files,logs,usage",
+    max_connections: Annotated[
+        int | None,
+        option(
+            "--max-connections",
+            "How many connections the API accepts at a time.",
+            min=1,
+            show_default="half the limit of open files, at most 10000",
+        ),
+    ] = None,
     store: Annotated[
         str,
         option(
@@ -337,6 +346,7 @@ def run(
                 options=TlsOptions(mesos_ca_file, mesos_cert_file, mesos_key_file, mesos_tls_verify),
             ),
             log_level=log_level,
+            max_connections=max_connections,
         )
     )
 

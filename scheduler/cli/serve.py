@@ -15,14 +15,17 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 
 from scheduler.api.app import create_app
+from scheduler.api.connections import Connections, Limits, protocol
 from scheduler.api.info import ServerInfo
 from scheduler.api.inside.guard import Guard
+from scheduler.cli import files
 from scheduler.cli.configuration import Serving, configuration, without_password
 from scheduler.cli.errors import CommandError
 from scheduler.cli.features import without_effect
@@ -44,26 +47,30 @@ from scheduler.shell.loop import Shell, ShellError
 from scheduler.shell.ports import SecretError, Secrets
 from scheduler.store import Store, StoreError, open_store
 
-_BACKLOG = 2048
 _LARGEST_MESSAGE = 1024 * 1024  # of a WebSocket
 _COLLECTOR_THRESHOLDS = (50_000, 1_000, 1_000)
 _LAST_REQUESTS = 5  # seconds in which requests under way are still answered at the end
+_TELL_EVERY = 60.0
 _ANY_ADDRESS = ("", "0.0.0.0", "::")
 
 
 def serve(serving: Serving) -> None:
     """Run until told to stop. Raises CommandError when it cannot start or go on."""
     logging.configure(serving.log_level)
+    room = files.room(files.raise_limit(), serving.max_connections)
     source = _secrets(serving.secrets_source)
-    with contextlib.closing(_listen(serving.host, serving.port)) as listening:
+    with contextlib.closing(_listen(serving.host, serving.port, room.backlog)) as listening:
         try:
             with contextlib.closing(open_store(serving.store)) as store:
-                asyncio.run(_run(serving, store, source, listening))
+                asyncio.run(_run(serving, store, source, listening, room))
         except (StoreError, ShellError) as error:
             raise CommandError(str(error)) from error
 
 
-async def _run(serving: Serving, store: Store, source: Secrets | None, listening: socket.socket) -> None:
+async def _run(
+    serving: Serving, store: Store, source: Secrets | None, listening: socket.socket, room: files.Room
+) -> None:
+    asyncio.get_running_loop().set_exception_handler(_Complaints().hear)
     world = World(serving.settings, secrets.randbits(64), store.load())
     advertised = _advertised(serving, listening)
     _spare_the_world()
@@ -124,7 +131,7 @@ async def _run(serving: Serving, store: Store, source: Secrets | None, listening
             access=serving.access,
         )
         try:
-            await _until_told(told, shell, driver, _server(app), listening, guard)
+            await _until_told(told, shell, driver, _server(app, room), listening, guard)
         finally:
             await edge.close()
 
@@ -141,10 +148,12 @@ def _edge(serving: Serving, world: World, executors: Executors) -> Edge:
     return Edge(leader, credentials, serving.agent_credentials or Credentials(), serving.tls, executors)
 
 
-def _server(app: FastAPI) -> uvicorn.Server:
+def _server(app: FastAPI, room: files.Room) -> uvicorn.Server:
     return _Server(
         uvicorn.Config(
             app,
+            http=protocol(Connections(Limits(room.connections))),
+            backlog=room.backlog,
             log_config=None,
             lifespan="off",
             ws="websockets-sansio",
@@ -152,7 +161,7 @@ def _server(app: FastAPI) -> uvicorn.Server:
             ws_per_message_deflate=False,
             server_header=False,
             access_log=False,
-            log_level="warning",  # its start and end are told here already
+            log_level="error",  # its start and end are told here already, and what clients do wrong is told to them
             timeout_graceful_shutdown=_LAST_REQUESTS,
         )
     )
@@ -183,6 +192,21 @@ async def _until_told(
         waiting.cancel()
         driver.stop()
         await asyncio.to_thread(driver.join)
+
+
+class _Complaints:
+    """asyncio's complaints, of which it makes one for each connection that it cannot take for want of files."""
+
+    def __init__(self) -> None:
+        self._told_at = float("-inf")
+
+    def hear(self, loop: asyncio.AbstractEventLoop, complaint: dict[str, Any]) -> None:
+        """Pass a complaint on, but of this one only one a minute."""
+        if not str(complaint.get("message")).startswith("socket.accept()"):
+            loop.default_exception_handler(complaint)
+        elif loop.time() - self._told_at >= _TELL_EVERY:
+            self._told_at = loop.time()
+            structlog.get_logger("scheduler").error("no connection can be taken", error=str(complaint.get("exception")))
 
 
 def _spare_the_world() -> None:
@@ -232,12 +256,12 @@ def _secrets(source: str) -> Secrets | None:
         raise CommandError(f"--secrets-source: {error}") from error
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, backlog: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
             0
         ]
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        return socket.create_server(address[:2], family=family, backlog=backlog)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise CommandError(

@@ -46,5 +46,5 @@ def _port_mappings(definition: PodDefinition, network: Network, host_ports: dict
         if host_port is None or elsewhere:
             continue
         mapping = {"host_port": host_port, "container_port": endpoint.container_port or host_port}
-        mappings += [{**mapping, "protocol": protocol} for protocol in endpoint.protocol or ()] or [mapping]
+        mappings += [{**mapping, "protocol": each} for each in endpoint.transports] or [mapping]
     return mappings

@@ -2,9 +2,11 @@
 
 An offer is made to one role, and used only for pods of that role: Mesos refuses others. Only so much is launched in
 one turn, so that a flood of offers and instances holds up nothing else; what is left of the offers is held for the
-next turn, which follows at once. Those that are of no use to anything that waits are declined.
+next turn, which follows at once. Those that are of no use to anything that waits are declined, as are those that cannot
+be read.
 """
 
+from scheduler.core import offershape
 from scheduler.core.attempts import Attempt, Round
 from scheduler.core.demand import Demand
 from scheduler.core.effects import Accept, Decline
@@ -15,6 +17,8 @@ from scheduler.core.residents import Residents
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due, World
 from scheduler.model.definition import PodDefinition
+from scheduler.model.json import Json
+from scheduler.model.shapes import identifier, shown
 
 LAUNCHES_PER_TURN = 200
 
@@ -22,10 +26,30 @@ LAUNCHES_PER_TURN = 200
 def received(turn: Turn, event: OffersReceived) -> None:
     """Launch what fits, give the rest back."""
     world = turn.world
-    for offer in map(OpenOffer.of, event.offers):
-        world.offers[offer.id] = offer
+    for offer in event.offers:
+        complaint = offershape.complaint(offer)
+        if complaint is None:
+            world.offers[offer["id"]["value"]] = OpenOffer.of(offer)
+        else:
+            _refuse_unreadable(turn, offer, complaint)
     world.exhausted.clear()
     place(turn)
+
+
+def _refuse_unreadable(turn: Turn, offer: Json, complaint: str) -> None:
+    """Give an offer back, if it can be told which it is."""
+    refuse = turn.world.settings.decline_offer_duration
+    agent_id = offer.get("agent_id")
+    is_known = identifier(offer.get("id")) is None
+    turn.note(
+        "error",
+        "offer could not be read, declining it" if is_known else "offer could not be read",
+        offer_id=shown(offer["id"]["value"]) if is_known else "",
+        agent_id=shown(agent_id.get("value")) if isinstance(agent_id, dict) else "",
+        error=f"offer{complaint}",
+    )
+    if is_known:
+        turn.ask(Decline((offer["id"]["value"],), refuse))
 
 
 def rescinded(turn: Turn, event: OfferRescinded) -> None:

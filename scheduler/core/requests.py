@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from scheduler.core import backoff, capabilities, deployments, kills, plans, versions
+from scheduler.core import backoff, capabilities, deployments, kills, plans, sizes, versions
 from scheduler.core.effects import Done, Killed, Refused, Reply
 from scheduler.core.events import (
     DelayReset,
@@ -242,6 +242,7 @@ def _deployment(turn: Turn, request: int, deployment_id: str) -> Deployment | No
 def _wrong_with(world: World, pod: Pod | None, asked: PodDefinition) -> Refused | None:
     """What speaks against a definition that is valid in itself."""
     problems = capabilities.problems(world.isolators.values(), asked) + _without_owner(world, asked)
+    problems += sizes.problems(world.settings, asked)
     if pod is None:
         problems += _same_as_a_group(world, asked.id)
     else:

@@ -4,7 +4,7 @@ import base64
 import binascii
 from typing import Any
 
-from scheduler.inside.http import Http, RefusedError
+from scheduler.inside.http import Http, RefusedError, understanding, unknown_form
 from scheduler.mesos.credentials import Credentials
 from scheduler.model.json import Json
 from scheduler.shell.inside import FileInfo, InsideError, Piece, Run, Usage, Why
@@ -29,19 +29,22 @@ class Agents:
         body = {"type": kind, kind.lower(): members}
         answer = await self._http.call(agent_named(run), run.agent_url, body, self.headers(), seconds)
         told: Json = answer.get(kind.lower()) or {}
+        if not isinstance(told, dict):
+            raise unknown_form(agent_named(run))
         return told
 
     async def list_files(self, run: Run, path: str) -> list[FileInfo]:
         """A directory of the sandbox."""
         told = await self._of_file(run, "LIST_FILES", path, {})
-        return [_file_info(each) for each in told.get("file_infos") or ()]
+        with understanding(agent_named(run)):
+            return [_file_info(each) for each in told.get("file_infos") or ()]
 
     async def read_file(self, run: Run, path: str, offset: int, length: int) -> Piece:
         """Part of a file in the sandbox."""
         told = await self._of_file(run, "READ_FILE", path, {"offset": offset, "length": length})
         try:
             return Piece(base64.b64decode(told.get("data") or ""), int(told["size"]))
-        except (binascii.Error, KeyError, ValueError) as error:
+        except (binascii.Error, KeyError, TypeError, ValueError) as error:
             raise InsideError(Why.UNABLE, f"{agent_named(run)} gives a file in a form unknown here") from error
 
     async def usage(self, run: Run) -> dict[str, Usage]:
@@ -52,11 +55,12 @@ class Agents:
             raise refused(run, "does not tell what containers use", error) from error
         pod = run.container_id["parent"]["value"]
         used: dict[str, Usage] = {}
-        for container in told.get("containers") or ():
-            container_id = container["container_status"]["container_id"]
-            name = _name_in(container_id, pod)
-            if name is not None:
-                used[name] = _usage(container.get("resource_statistics") or {})
+        with understanding(agent_named(run)):
+            for container in told.get("containers") or ():
+                container_id = container["container_status"]["container_id"]
+                name = _name_in(container_id, pod)
+                if name is not None:
+                    used[name] = _usage(container.get("resource_statistics") or {})
         return used
 
     async def _of_file(self, run: Run, kind: str, path: str, members: Json) -> Json:

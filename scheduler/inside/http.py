@@ -126,7 +126,23 @@ def _json(who: str, content: bytes) -> Json:
         answer: Json = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise InsideError(Why.AWAY, f"{who} does not answer in JSON") from error
+    if not isinstance(answer, dict):
+        raise unknown_form(who)
     return answer
+
+
+@contextlib.contextmanager
+def understanding(who: str) -> Iterator[None]:
+    """JSON of another shape than is known as what it means."""
+    try:
+        yield
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+        raise unknown_form(who) from error
+
+
+def unknown_form(who: str) -> InsideError:
+    """The error for an answer that cannot be read."""
+    return InsideError(Why.UNABLE, f"{who} answers in a form that this podexec does not know")
 
 
 @contextlib.contextmanager

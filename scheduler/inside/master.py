@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scheduler.inside.http import Http, RefusedError
+from scheduler.inside.http import Http, RefusedError, understanding
 from scheduler.mesos.credentials import Credentials
 from scheduler.model.json import Json
 from scheduler.shell.inside import InsideError, Run, Why
@@ -38,11 +38,9 @@ class Master:
         if leader.address is None or leader.framework_id is None:
             raise InsideError(Why.AWAY, "the scheduler has no Mesos master to ask at the moment")
         query = {"framework_id": leader.framework_id, "task_id": task_id}
-        tasks = (await self._get(leader.address, "/tasks", query)).get("tasks") or ()
-        if not tasks:
-            raise InsideError(Why.ABSENT, f"Mesos knows no task {task_id}, or not any more")
-        task: Json = tasks[0]
-        container_id = _container_id(task)
+        told = await self._get(leader.address, "/tasks", query)
+        with understanding(f"the master {leader.address}"):
+            task, container_id = _task(task_id, told)
         if container_id is None:
             raise InsideError(Why.ABSENT, f"the container of {task_id} has not started: {task['state']}")
         agent, agent_url = await self._agent(leader.address, task["slave_id"])
@@ -59,10 +57,12 @@ class Master:
 
     async def _agent(self, master: str, agent_id: str) -> tuple[str, str]:
         """The agent's name and the URL of its operator API."""
-        for agent in (await self._get(master, "/slaves", {"slave_id": agent_id})).get("slaves") or ():
-            process, _, address = agent["pid"].partition("@")
-            if agent["id"] == agent_id and agent["active"]:
-                return agent["hostname"], f"{self._http.scheme}://{address}/{process}/api/v1"
+        told = await self._get(master, "/slaves", {"slave_id": agent_id})
+        with understanding(f"the master {master}"):
+            for agent in told.get("slaves") or ():
+                process, _, address = agent["pid"].partition("@")
+                if agent["id"] == agent_id and agent["active"]:
+                    return str(agent["hostname"]), f"{self._http.scheme}://{address}/{process}/api/v1"
         raise InsideError(Why.AWAY, f"the agent {agent_id} is not with the master at the moment")
 
     async def _get(self, master: str, path: str, query: dict[str, str]) -> Json:
@@ -72,6 +72,19 @@ class Master:
             return await self._http.get(f"the master {master}", f"{self._http.scheme}://{master}{path}", query, headers)
         except RefusedError as error:
             raise InsideError(Why.UNABLE, f"the master {master} refuses to tell {path}: {error}") from error
+
+
+def _task(task_id: str, told: Json) -> tuple[Json, Json | None]:
+    """The task of the master's answer, with what is looked at in it, and the id of its container."""
+    tasks = told.get("tasks") or ()
+    if not tasks:
+        raise InsideError(Why.ABSENT, f"Mesos knows no task {task_id}, or not any more")
+    task: Json = tasks[0]
+    known = {name: str(task[name]) for name in ("slave_id", "executor_id", "state")}
+    container_id = _container_id(task)
+    if container_id is not None and not isinstance(container_id["value"], str):
+        raise TypeError("a container's id is no string")
+    return known, container_id
 
 
 def _container_id(task: Json) -> Json | None:

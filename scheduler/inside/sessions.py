@@ -15,7 +15,7 @@ import orjson
 
 from scheduler.inside.agent import Agents, agent_named, refused
 from scheduler.inside.given import Given
-from scheduler.inside.http import Http, RefusedError
+from scheduler.inside.http import Http, RefusedError, understanding, unknown_form
 from scheduler.inside.upload import upload
 from scheduler.mesos.recordio import FramingError, Record, RecordReader
 from scheduler.model.json import Json
@@ -81,6 +81,10 @@ class Sessions:
         with contextlib.suppress(RefusedError, InsideError):
             await self._agents.call(run, "WAIT_CONTAINER", {"container_id": container_id}, _REMOVE)
             await self._agents.call(run, "REMOVE_CONTAINER", {"container_id": container_id})
+
+
+def _output(data: Json) -> Output:
+    return Output(data["type"] == "STDERR", base64.b64decode(data["data"]))
 
 
 class AgentSession:
@@ -165,10 +169,10 @@ class AgentSession:
                 told = [orjson.loads(each) for each in records]
             except (FramingError, orjson.JSONDecodeError) as error:
                 raise InsideError(Why.AWAY, f"{agent_named(self._run)} sends what is no session: {error}") from error
-            for message in told:
-                if message["type"] == "DATA":
-                    data = message["data"]
-                    yield Output(data["type"] == "STDERR", base64.b64decode(data["data"]))
+            with understanding(agent_named(self._run)):
+                outputs = [_output(message["data"]) for message in told if message["type"] == "DATA"]
+            for output in outputs:
+                yield output
 
     async def _never_started(self) -> bool:
         """Whether what ended was Mesos' launcher, of a change of the terminal's size."""
@@ -176,7 +180,8 @@ class AgentSession:
             return False
         with contextlib.suppress(RefusedError, InsideError):  # who asks for the exit code is told
             self._end = await self._wait()
-        return self._end is not None and self._end.get("exit_status") in _RESIZED_TOO_EARLY
+        status = None if self._end is None else self._end.get("exit_status")
+        return type(status) is int and status in _RESIZED_TOO_EARLY
 
     async def exit_code(self) -> int:
         """How the command ended."""
@@ -189,6 +194,8 @@ class AgentSession:
         status: int | None = told.get("exit_status")
         if status is None:
             raise self._ended()
+        if type(status) is not int:
+            raise unknown_form(agent_named(self._run))
         if status & 0x7F == signal.SIGKILL and not await self._container_lives():
             raise self._ended()
         if self._has_terminal and status in _KEY_TOO_EARLY:

@@ -1,11 +1,15 @@
 """Where a master is: what users, redirects, ZooKeeper and agents write, as host and port. Pure."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from scheduler.model.json import Json
+from scheduler.model.shapes import shown
 
 DEFAULT_PORT = 5050
+_LAST_PORT = 65535
+_HOST = re.compile(r"[\w.:%-]{1,253}")  # names, those of other alphabets too, and addresses with their zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ def parse_address(text: str) -> Address:
     """``host``, ``host:port``, ``[v6]:port`` or a bare ``v6``. Raises ValueError."""
     text = text.strip()
     if text.count(":") > 1 and not text.startswith("["):
-        return Address(text, DEFAULT_PORT)
+        return _checked(text, DEFAULT_PORT)
     return _of_parts(urlsplit(f"//{text}"), text)
 
 
@@ -45,13 +49,22 @@ def parse_location(location: str, *, tls: bool) -> Address:
 
 def address_of_master_info(info: Json) -> Address:
     """The address in a MasterInfo, as ZooKeeper holds it. Raises ValueError."""
-    address = info.get("address")
+    address = info.get("address") if isinstance(info, dict) else None
     if not isinstance(address, dict) or not (address.get("ip") or address.get("hostname")) or not address.get("port"):
         raise ValueError("the master's record in ZooKeeper holds no address")
-    return Address(str(address.get("ip") or address["hostname"]), int(address["port"]))
+    host, port = address.get("ip") or address["hostname"], address["port"]
+    if not isinstance(host, str) or type(port) is not int or not 0 < port <= _LAST_PORT:
+        raise ValueError("the master's record in ZooKeeper holds no address")
+    return _checked(host, port)
 
 
 def _of_parts(parts: SplitResult, text: str) -> Address:
     if not parts.hostname:
-        raise ValueError(f"{text!r} is not HOST:PORT")
-    return Address(parts.hostname, DEFAULT_PORT if parts.port is None else parts.port)
+        raise ValueError(f"{shown(text)} is not HOST:PORT")
+    return _checked(parts.hostname, DEFAULT_PORT if parts.port is None else parts.port)
+
+
+def _checked(host: str, port: int) -> Address:
+    if not _HOST.fullmatch(host):
+        raise ValueError(f"{shown(host)} is not a host")
+    return Address(host, port)

@@ -20,11 +20,17 @@ from scheduler.mesos.address import Address, parse_address
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.tls import Tls
 from scheduler.model.json import Json
+from scheduler.model.shapes import identifier
 
 _TIMEOUT = 3.0
+_LARGEST_ANSWER = 64 * 1024 * 1024
 _AT_ONCE = 4
+_LONGEST_ERROR = 200
 _LOOK_EVERY = 600.0  # seconds; a list of thousands of agents is long
-_UNREADABLE = (OSError, http.client.HTTPException, AttributeError, LookupError, TypeError, ValueError)
+_UNREADABLE = (
+    *(OSError, http.client.HTTPException),
+    *(AttributeError, LookupError, OverflowError, TypeError, ValueError),  # of JSON of another shape
+)
 _log = structlog.get_logger("scheduler.mesos")
 
 
@@ -71,7 +77,8 @@ class AgentProbe:
     def look_at(self, offers: Iterable[Json]) -> None:
         """Ask the agents that are new among these offers'."""
         for offer in offers:
-            self._ask_once(offer["agent_id"]["value"], partial(_in_offer, offer))
+            if identifier(offer.get("agent_id")) is None:
+                self._ask_once(offer["agent_id"]["value"], partial(_in_offer, offer))
 
     def forget(self, agent_id: str) -> None:
         """The agent is gone: if it comes back it is asked again, as it may have been started with other flags."""
@@ -90,7 +97,7 @@ class AgentProbe:
             # After a change of masters the new one waits for these to come back.
             awaited = {str(agent["id"]) for agent in listed.get("recovered_slaves") or ()}
         except _UNREADABLE as error:
-            _log.info("the master's agents cannot be read", master=str(master), error=repr(error))
+            _log.info("the master's agents cannot be read", master=str(master), error=repr(error)[:_LONGEST_ERROR])
             return
         self._unlisted(known - agents.keys() - awaited)
         for agent_id, agent in agents.items():
@@ -118,7 +125,7 @@ class AgentProbe:
         except _UNREADABLE as error:
             with self._lock:
                 self._failed.add(agent_id)
-            _log.info("the agent's flags cannot be read", agent_id=agent_id, error=repr(error))
+            _log.info("the agent's flags cannot be read", agent_id=agent_id, error=repr(error)[:_LONGEST_ERROR])
             return
         with self._lock:
             if agent_id in self._seen:  # or it was lost while it was asked
@@ -129,7 +136,7 @@ class AgentProbe:
         try:
             connection.request("GET", path, headers={} if authorization is None else {"Authorization": authorization})
             response = connection.getresponse()
-            body = response.read()
+            body = response.read(_LARGEST_ANSWER)
         finally:
             connection.close()
         if response.status != http.client.OK:

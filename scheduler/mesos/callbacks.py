@@ -4,12 +4,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import structlog
 
+from scheduler.core.effects import Reconcile
 from scheduler.core.events import Disconnected, Event, FrameworkFailed, Subscribed
 from scheduler.mesos.address import Address
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.codec import (
+    MalformedError,
     agent_lost,
     executor_ended,
     fault_domain,
@@ -17,12 +20,16 @@ from scheduler.mesos.codec import (
     offer_rescinded,
     offers_received,
     operation_updated,
+    receipt,
     status_updated,
 )
 from scheduler.mesos.library import Scheduler
 from scheduler.model.json import Json
+from scheduler.model.shapes import identifier
 
 _UNTIL_ASKED_AGAIN = 3600.0  # seconds; the master would ask every five
+_LONGEST_WINDOW = 200
+_SHOWN = 3  # of what is wrong with the members of one event
 _log = structlog.get_logger("scheduler.mesos")
 
 
@@ -45,26 +52,36 @@ class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
         self._submit(Disconnected())
 
     def resourceOffers(self, driver: Any, offers: list[Json]) -> None:
-        self._submit(offers_received(offers))
-        self._agents.look_at(offers)
+        received, unknown = offers_received(offers)
+        if received.offers:
+            self._submit(received)
+            self._agents.look_at(received.offers)
+        if unknown:
+            raise MalformedError("; ".join(unknown[:_SHOWN]))
 
     def offerRescinded(self, driver: Any, offerId: Json) -> None:  # noqa: N803
         self._submit(offer_rescinded(offerId))
 
     def statusUpdate(self, driver: Any, status: Json) -> None:
-        self._submit(status_updated(status, time.time()))
+        try:
+            event = status_updated(status, time.time())
+        except MalformedError:
+            self._receipt(driver, status)
+            raise
+        self._submit(event)
 
     def operationStatusUpdate(self, driver: Any, operationStatus: Json) -> None:  # noqa: N803
         self._submit(operation_updated(operationStatus))
 
     def inverseOffers(self, driver: Any, offers: list[Json]) -> None:
         """Agree to every maintenance: the answer binds nobody, and the core plans by ``unavailability`` of offers."""
+        ids, unknown = inverse_offer_ids(offers)
         for offer in offers:
-            agent_id, unavailability = offer.get("agent_id", {}).get("value"), offer.get("unavailability")
-            if self._maintenance.get(agent_id) != unavailability:
-                self._maintenance[agent_id] = unavailability
-                _log.info("an agent is to be maintained", agent_id=agent_id, unavailability=unavailability)
-        driver.acceptInverseOffers(inverse_offer_ids(offers), {"refuse_seconds": _UNTIL_ASKED_AGAIN})
+            self._note_maintenance(offer)
+        if ids:
+            driver.acceptInverseOffers(ids, {"refuse_seconds": _UNTIL_ASKED_AGAIN})
+        if unknown:
+            raise MalformedError("; ".join(unknown[:_SHOWN]))
 
     def frameworkMessage(self, driver: Any, executorId: Json, slaveId: Json, message: str) -> None:  # noqa: N803
         self._messages(message)
@@ -81,7 +98,29 @@ class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
     def error(self, driver: Any, message: str) -> None:
         self._submit(FrameworkFailed(message))
 
+    def _receipt(self, driver: Any, status: Json) -> None:
+        """Acknowledge a status that cannot be read, or its agent would send it for ever and nothing after it; and ask
+        the master, which tells less of the task, for its state.
+        """
+        acknowledge = receipt(status)
+        if acknowledge is not None:
+            asked = Reconcile(((acknowledge.task_id, acknowledge.agent_id),))
+            driver.perform_all((acknowledge, asked))
+
+    def _note_maintenance(self, offer: Json) -> None:
+        if not isinstance(offer, dict) or identifier(offer.get("agent_id")) is not None:
+            return
+        agent_id, unavailability = offer["agent_id"]["value"], offer.get("unavailability")
+        if self._maintenance.get(agent_id) != unavailability:
+            self._maintenance[agent_id] = unavailability
+            _log.info("an agent is to be maintained", agent_id=agent_id, unavailability=_window(unavailability))
+
     def _subscribed(self, driver: Any, master: Json) -> None:
         self._agents.look_around(Address(master["hostname"], master["port"]))
         region, zone = fault_domain(master)
         self._submit(Subscribed(driver.framework_id, driver.master, master.get("version"), region, zone))
+
+
+def _window(unavailability: object) -> str:
+    """An Unavailability, for people."""
+    return str(orjson.dumps(unavailability)[:_LONGEST_WINDOW], "utf-8", "replace")

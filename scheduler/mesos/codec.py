@@ -1,12 +1,15 @@
 """Mesos' v1 JSON as the core's events. Pure."""
 
 import json
+import math
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import orjson
 
 from podexec.wire import StatusLabels
+from scheduler.core.effects import Acknowledge
 from scheduler.core.events import (
     AgentLost,
     ExecutorEnded,
@@ -17,6 +20,7 @@ from scheduler.core.events import (
 )
 from scheduler.model.json import Json
 from scheduler.model.records import Condition, NetworkAddress
+from scheduler.model.shapes import LONGEST_ID, Shape, flag, identifier, number, shown, text
 
 _CONDITIONS: Mapping[str, Condition] = {
     "TASK_STAGING": Condition.STAGING,
@@ -34,6 +38,10 @@ _CONDITIONS: Mapping[str, Condition] = {
     "TASK_UNKNOWN": Condition.UNKNOWN,
 }
 
+_MOST_DIGITS = 20
+_LARGEST_STATUS = 2**31
+_LONGEST_MESSAGE = 64 * 1024  # characters: it is kept with the task
+
 # Masters without PARTITION_AWARE say TASK_LOST for everything; only the reason tells whether the task may come back.
 _LOST_BY_REASON: Mapping[str, Condition] = {
     "REASON_RECONCILIATION": Condition.UNREACHABLE,
@@ -45,35 +53,71 @@ _LOST_BY_REASON: Mapping[str, Condition] = {
 }
 
 
-def parsed(record: bytes | bytearray) -> Json:
-    """An event's JSON. Mesos passes on text that tasks wrote, which need not be UTF-8: what is not becomes a mark.
-    Raises ValueError.
-    """
-    try:
-        event = orjson.loads(record)
-    except orjson.JSONDecodeError:
-        lenient = json.loads(record.decode(errors="replace"))
-        event = orjson.loads(json.dumps(lenient, ensure_ascii=False).encode(errors="replace"))
-    if not isinstance(event, dict):
-        raise ValueError(f"{event!r:.100} is not an object")
-    return event
-
-
 class MalformedError(Exception):
     """An event does not have the shape this program knows; says what is wrong with it."""
 
 
-def offers_received(offers: list[Json]) -> OffersReceived:
-    """Offers stay as Mesos wrote them. Raises MalformedError if one does not say whose it is."""
+def parsed(record: bytes | bytearray) -> Json:
+    """An event's JSON. Mesos passes on text that tasks wrote, which need not be UTF-8: what is not becomes a mark.
+    Numbers that are none, such as NaN, become null. Raises ValueError for what is no event at all, and MalformedError
+    for one that is nested too deeply.
+    """
+    try:
+        event = orjson.loads(record)
+    except orjson.JSONDecodeError:
+        event = _leniently(record)
+    if not isinstance(event, dict):
+        raise ValueError(f"{shown(event)} is not an object")
+    return event
+
+
+def _leniently(record: bytes | bytearray) -> object:
+    try:
+        read = json.loads(
+            record.decode(errors="replace"), parse_constant=lambda _: None, parse_float=_finite, parse_int=_bounded
+        )
+        return orjson.loads(json.dumps(read, ensure_ascii=False).encode(errors="replace"))
+    except (RecursionError, orjson.JSONDecodeError) as error:
+        if isinstance(error, RecursionError) or "depth" in str(error) or "recursion" in str(error).lower():
+            raise MalformedError(f"{shown(record)} is nested too deeply") from None
+        raise
+
+
+def _finite(digits: str) -> float | None:
+    value = float(digits)
+    return value if math.isfinite(value) else None
+
+
+def _bounded(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _MOST_DIGITS else None
+
+
+def offers_received(offers: object) -> tuple[OffersReceived, list[str]]:
+    """Offers as Mesos wrote them, and what is wrong with those that do not even say which they are. Raises
+    MalformedError.
+    """
+    known, unknown = _with_ids(offers, "offer")
+    return OffersReceived(tuple(known)), unknown
+
+
+def inverse_offer_ids(offers: object) -> tuple[list[Json], list[str]]:
+    """The ids of inverse offers, and what is wrong with those that have none. Raises MalformedError."""
+    known, unknown = _with_ids(offers, "inverse offer")
+    return [{"value": offer["id"]["value"]} for offer in known], unknown
+
+
+def _with_ids(offers: object, what: str) -> tuple[list[Json], list[str]]:
+    if not isinstance(offers, list):
+        raise MalformedError(f"{what}s are {shown(offers)}, not a list")
+    known: list[Json] = []
+    unknown: list[str] = []
     for offer in offers:
-        value_of(offer.get("id"), "an offer's id")
-        value_of(offer.get("agent_id"), "an offer's agent_id")
-    return OffersReceived(tuple(offers))
-
-
-def inverse_offer_ids(offers: list[Json]) -> list[Json]:
-    """The ids of inverse offers. Raises MalformedError."""
-    return [{"value": value_of(offer.get("id"), "an inverse offer's id")} for offer in offers]
+        complaint = identifier(offer.get("id")) if isinstance(offer, dict) else f" is {shown(offer)}, not an object"
+        if complaint is None:
+            known.append(offer)
+        else:
+            unknown.append(f"the id of an {what}{complaint}")
+    return known, unknown
 
 
 def offer_rescinded(offer_id: Json) -> OfferRescinded:
@@ -84,22 +128,33 @@ def offer_rescinded(offer_id: Json) -> OfferRescinded:
 def status_updated(status: Json, now: float) -> StatusUpdated:
     """A task's status; ``now`` stands in for a sender's time that is missing. Raises MalformedError."""
     try:
-        reason = status.get("reason")
-        agent_id = status.get("agent_id")
+        reason = _member(status, "reason", text)
         return StatusUpdated(
-            task_id=value_of(status["task_id"], "task_id"),
-            condition=condition_of(status["state"], reason),
-            agent_id=None if agent_id is None else value_of(agent_id, "agent_id"),
-            uuid=status.get("uuid"),
-            timestamp=float(status.get("timestamp", now)),
-            message=str(status.get("message", "")),
+            task_id=value_of(status.get("task_id"), "task_id"),
+            condition=condition_of(status.get("state"), reason),
+            agent_id=_optional(status, "agent_id"),
+            uuid=_member(status, "uuid", text),
+            timestamp=float(_member(status, "timestamp", number, now)),
+            message=_member(status, "message", text, "")[:_LONGEST_MESSAGE],
             reason=reason,
-            healthy=status.get("healthy"),
+            healthy=_member(status, "healthy", flag),
             networks=_networks(status.get("container_status", {})),
             **_told_by_executor(status),
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise MalformedError(f"the status has an unexpected shape: {error!r}") from error
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise MalformedError(f"the status has an unexpected shape: {shown(str(error))}") from error
+
+
+def receipt(status: Json) -> Acknowledge | None:
+    """The acknowledgement of a status of which nothing else need be readable; None: it wants none, or does not say
+    which it is.
+    """
+    try:
+        task_id, agent_id = value_of(status.get("task_id"), "task_id"), value_of(status.get("agent_id"), "agent_id")
+        uuid = _member(status, "uuid", text)
+    except MalformedError:
+        return None
+    return None if uuid is None else Acknowledge(task_id, agent_id, uuid)
 
 
 def _told_by_executor(status: Json) -> Json:
@@ -117,26 +172,26 @@ def _passed(found: Json) -> bool | None:
         return bool(found["command"]["exit_code"] == 0)
     if "status_code" in found.get("http", {}):
         return 200 <= int(found["http"]["status_code"]) < 400
-    succeeded: bool | None = found.get("tcp", {}).get("succeeded")
+    succeeded: bool | None = _member(found.get("tcp", {}), "succeeded", flag)
     return succeeded
 
 
 def operation_updated(status: Json) -> OperationUpdated:
     """The status of an operation. Raises MalformedError."""
-    uuid = status.get("uuid")
     return OperationUpdated(
         operation_id=value_of(status.get("operation_id"), "operation_id"),
-        state=str(status.get("state", "OPERATION_UNKNOWN")),
-        message=str(status.get("message", "")),
+        state=_member(status, "state", text, "OPERATION_UNKNOWN"),
+        message=_member(status, "message", text, "")[:_LONGEST_MESSAGE],
         agent_id=_optional(status, "agent_id"),
-        uuid=None if uuid is None else value_of(uuid, "uuid"),
+        uuid=_optional(status, "uuid"),
         resource_provider_id=_optional(status, "resource_provider_id"),
     )
 
 
-def executor_ended(executor_id: Json, agent_id: Json, status: int | None) -> ExecutorEnded:
-    """The executor that a FAILURE is about. Raises MalformedError."""
-    return ExecutorEnded(value_of(executor_id, "executor_id"), value_of(agent_id, "agent_id"), status)
+def executor_ended(executor_id: Json, agent_id: Json, status: object) -> ExecutorEnded:
+    """The executor that a FAILURE is about; a status that is none is left out. Raises MalformedError."""
+    ended = status if type(status) is int and abs(status) < _LARGEST_STATUS else None
+    return ExecutorEnded(value_of(executor_id, "executor_id"), value_of(agent_id, "agent_id"), ended)
 
 
 def agent_lost(agent_id: Json) -> AgentLost:
@@ -145,20 +200,25 @@ def agent_lost(agent_id: Json) -> AgentLost:
 
 
 def fault_domain(master: Json) -> tuple[str | None, str | None]:
-    """The region and the zone in a MasterInfo."""
-    domain = master.get("domain", {}).get("fault_domain", {})
-    return domain.get("region", {}).get("name"), domain.get("zone", {}).get("name")
+    """The region and the zone in a MasterInfo; None for each that it does not tell in a known form."""
+    domain = _object(_object(master.get("domain")).get("fault_domain"))
+    region, zone = (_object(domain.get(name)).get("name") for name in ("region", "zone"))
+    return (region if isinstance(region, str) else None), (zone if isinstance(zone, str) else None)
 
 
-def condition_of(state: str, reason: str | None) -> Condition:
+def _object(value: object) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def condition_of(state: object, reason: str | None) -> Condition:
     """The condition of a Mesos task state. Raises MalformedError for a state that is not known: to guess could cost
     the task its life.
     """
     if state == "TASK_LOST":
         return _LOST_BY_REASON.get(reason or "", Condition.GONE)
-    condition = _CONDITIONS.get(state)
+    condition = _CONDITIONS.get(state) if isinstance(state, str) else None
     if condition is None:
-        raise MalformedError(f"the task state {state!r} is not known to this podexec")
+        raise MalformedError(f"the task state {shown(state)} is not known to this podexec")
     return condition
 
 
@@ -166,12 +226,25 @@ def value_of(wrapped: object, name: str) -> str:
     """The text in Mesos' wrapper around an id. Raises MalformedError."""
     value = wrapped.get("value") if isinstance(wrapped, dict) else None
     if not isinstance(value, str):
-        raise MalformedError(f"{name} is {wrapped!r}, not an object with a value")
+        raise MalformedError(f"{name} is {shown(wrapped)}, not an object with a value")
+    if len(value) > LONGEST_ID:
+        raise MalformedError(f"{name} is {shown(value)}, which is too long")
     return value
 
 
 def _optional(message: Json, name: str) -> str | None:
     return None if message.get(name) is None else value_of(message[name], name)
+
+
+def _member(message: Json, name: str, shape: Shape, default: Any = None) -> Any:
+    """A member that may be missing. Raises MalformedError if it has another shape."""
+    value = message.get(name)
+    if value is None:
+        return default
+    complaint = shape(value)
+    if complaint is not None:
+        raise MalformedError(f"{name}{complaint}")
+    return value
 
 
 def _networks(container_status: Json) -> tuple[NetworkAddress, ...]:
@@ -181,12 +254,19 @@ def _networks(container_status: Json) -> tuple[NetworkAddress, ...]:
     return tuple(
         [
             _network(
-                info.get("name"),
-                tuple([at["ip_address"] for at in info.get("ip_addresses", ()) if "ip_address" in at]),
+                _member(info, "name", text),
+                tuple([_text(at["ip_address"]) for at in info.get("ip_addresses", ()) if "ip_address" in at]),
             )
             for info in infos
         ]
     )
+
+
+def _text(value: object) -> str:
+    complaint = text(value)
+    if complaint is not None:
+        raise MalformedError(f"ip_address{complaint}")
+    return str(value)
 
 
 @lru_cache(maxsize=65536)

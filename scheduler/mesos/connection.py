@@ -165,7 +165,9 @@ def connection(address: Address, tls: Tls | None, wakeup: Wakeup, seconds: float
         candidates = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     failure = ConnectionEndedError(f"{address.host} has no address")
     for family, kind, protocol, _, sockaddr in candidates:
-        with Connection(socket.socket(family, kind, protocol), wakeup) as made:
+        with _ending("open a socket"):  # also where there are too many open files
+            unconnected = socket.socket(family, kind, protocol)
+        with Connection(unconnected, wakeup) as made:
             try:
                 made.connect(sockaddr, seconds)
                 if tls is not None:
@@ -185,6 +187,8 @@ def _ending(doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise _ended(doing, error) from error
+    except UnicodeError as error:  # a name that no host can have
+        raise ConnectionEndedError(f"cannot {doing}: {error}") from error
 
 
 def _ended(doing: str, error: OSError) -> ConnectionEndedError:

@@ -20,6 +20,7 @@ from scheduler.mesos.threads import guarded
 
 _PREFIX = "json.info_"
 _SESSION_TIMEOUT = 10.0
+_LONGEST_ERROR = 200
 _LOOK_AGAIN = 10.0  # a safety net: watches tell of every change
 _log = structlog.get_logger("scheduler.mesos")
 
@@ -81,7 +82,9 @@ class Detector:
         try:
             leader = self._leader()
         except (KazooException, KazooTimeoutError, ValueError) as error:
-            _log.warning("cannot tell the leading master from ZooKeeper", path=self._path, error=repr(error))
+            _log.warning(
+                "cannot tell the leading master from ZooKeeper", path=self._path, error=repr(error)[:_LONGEST_ERROR]
+            )
             return
         if leader != self._known:
             _log.info("leading master", master=str(leader) if leader else "none")

@@ -11,6 +11,7 @@ import structlog
 from scheduler.mesos.codec import MalformedError
 from scheduler.mesos.library import MesosSchedulerDriver
 from scheduler.model.json import Json
+from scheduler.model.shapes import shown
 
 _log = structlog.get_logger("scheduler.mesos")
 
@@ -27,10 +28,10 @@ class Dispatch(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no typ
             self.on_update(_member(event, "update"))
         elif kind == "HEARTBEAT":
             self.on_heartbeat()
-        elif kind in _KNOWN:
+        elif isinstance(kind, str) and kind in _KNOWN:
             getattr(self, f"on_{kind.lower()}")(_member(event, kind.lower()))
         else:
-            _log.warning("an event of an unknown type was passed over", type=kind)
+            _log.warning("an event of an unknown type was passed over", type=shown(kind))
 
     def on_update(self, event: Json) -> None:
         self.sched.statusUpdate(self, _member(event, "status"))
@@ -56,6 +57,8 @@ class Dispatch(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no typ
 
     def on_message(self, event: Json) -> None:
         data = event.get("data", "")
+        if not isinstance(data, str):
+            raise MalformedError(f"data is {shown(data)}, not a string")
         self.sched.frameworkMessage(self, _member(event, "executor_id"), _member(event, "agent_id"), data)
 
     def on_failure(self, event: Json) -> None:
@@ -85,5 +88,5 @@ _KNOWN = frozenset(
 def _member(message: Json, name: str) -> Json:
     member = message.get(name)
     if not isinstance(member, dict):
-        raise MalformedError(f"{name} is {member!r}, not an object")
+        raise MalformedError(f"{name} is {shown(member)}, not an object")
     return member

@@ -47,12 +47,15 @@ from scheduler.mesos.stream import RedirectedError, RefusedError, Stream
 from scheduler.mesos.threads import run_guarded
 from scheduler.mesos.tls import Tls
 from scheduler.model.json import Json
+from scheduler.model.shapes import amount, shown
 from scheduler.shell.ports import MesosCall, Secrets
 
 _ZOOKEEPER = "zk://"
 _OUR_FAULT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _MAX_REFUSALS = 5
 _JOIN = 5.0
+_LONGEST_HEARTBEAT = 3600.0
+_LONGEST_REASON = 2000
 _log = structlog.get_logger("scheduler.mesos")
 
 
@@ -206,11 +209,13 @@ class Driver(Dispatch):
         """The subscription is granted: calls can be sent, and the back-off starts over."""
         assert self._address is not None
         assert self._stream is not None
-        framework_id = value_of(info.get("framework_id"), "framework_id")
+        try:
+            framework_id = value_of(info.get("framework_id"), "framework_id")
+        except MalformedError as error:  # without it nothing can be done on this stream
+            raise ConnectionEndedError(f"the master granted a subscription that cannot be read: {error}") from error
         is_known = self.framework_id is not None
         self.framework_id = framework_id
-        heartbeat = float(info.get("heartbeat_interval_seconds") or self._timing.heartbeat)
-        self._stream.silence = heartbeat * self._timing.missed_heartbeats
+        self._stream.silence = self._heartbeat(info) * self._timing.missed_heartbeats
         with self._lock:
             self._dialer.subscribed()
             self._subscribed_at = time.monotonic()
@@ -218,9 +223,10 @@ class Driver(Dispatch):
             self._subscription = Subscription(self._address, self.stream_id, framework_id)
             self._sender.subscribed(self._subscription)
         master: Json = {"hostname": self._address.host, "port": self._address.port}
-        master_info: Json = info.get("master_info") or {}
+        told = info.get("master_info")
+        master_info: Json = told if isinstance(told, dict) else {}
         version = master_info.get("version")
-        if version:
+        if version and isinstance(version, str):
             # Not kept in self.version, which pymesos would take apart at every offer.
             master["version"] = version
         if "domain" in master_info:
@@ -229,6 +235,13 @@ class Driver(Dispatch):
             self.sched.reregistered(self, master)
         else:
             self.sched.registered(self, info["framework_id"], master)
+
+    def _heartbeat(self, info: Json) -> float:
+        """How often this master gives a sign of life, in seconds."""
+        told = info.get("heartbeat_interval_seconds")
+        if told and amount(told) is None and told <= _LONGEST_HEARTBEAT:
+            return float(told)
+        return self._timing.heartbeat
 
     def on_heartbeat(self) -> None:
         """The master is there: a time to see whether all its agents are."""
@@ -240,7 +253,8 @@ class Driver(Dispatch):
         """
         with self._lock:
             self._started = False
-        self.sched.error(self, event.get("message", "no reason given"))
+        message = event.get("message", "no reason given")
+        self.sched.error(self, message[:_LONGEST_REASON] if isinstance(message, str) else shown(message))
 
     def _send(self, body: Json, *_: Any, **__: Any) -> Json:
         """pymesos' calls take the same way as ours."""
@@ -313,12 +327,20 @@ class Driver(Dispatch):
     def _hear_one(self, record: Record) -> None:
         try:
             event = parsed(record)
+        except MalformedError as error:
+            _log.error("an event could not be read, skipping it", error=str(error))
+            return
         except ValueError as error:
-            raise ConnectionEndedError(f"the master sent an event that is not JSON: {error}") from error
+            raise ConnectionEndedError(f"the master sent an event that is not JSON: {shown(str(error))}") from error
         try:
             self.process_event(event)
         except MalformedError as error:
-            _log.error("an event was not understood, and not acknowledged", type=event.get("type"), error=str(error))
+            _log.error(
+                "an event could not be read, skipping it",
+                type=event.get("type"),
+                error=str(error),
+                record=shown(record),
+            )
         if not self._started:
             raise InterruptedWaitError
 

@@ -17,6 +17,7 @@ from scheduler.core.effects import Decline
 from scheduler.core.events import Event, StatusUpdated
 from scheduler.model.json import Json
 from scheduler.model.records import Condition
+from scheduler.model.sizes import excess, of_task
 from scheduler.shell.ports import MesosCall, SecretError, Secrets
 
 _REFERENCE = "REFERENCE"
@@ -124,6 +125,12 @@ def _task(task: Json, is_ours: bool, ask: _Ask) -> Json:
     asks: Mapping[str, _Ask] = {"command": lambda source: _text(source, ask(source)), "container": ask}
     valued = {part: _valued(task[part], asks[part]) for part in asks if part in task}
     changed = {part: value for part, value in valued.items() if value != task[part]}
+    fault = excess(of_task({**task, **changed})) if "command" in changed else None
+    if fault is not None:
+        raise SecretError(
+            f"container {task['name']!r} cannot be started: with its command, its environment with the values of "
+            f"its secrets, and its mounts it {fault}"
+        )
     if changed and is_ours:
         said = TaskData.decode(task["data"]) if "data" in task else TaskData()
         return {**task, "data": TaskData(changed, said.behaviour).encode()}

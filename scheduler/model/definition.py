@@ -41,6 +41,8 @@ from scheduler.model.values import (
     WholeSize,
 )
 
+Transport = Literal["tcp", "udp"]
+
 MOST_INSTANCES = 100_000  # more than podexec is built for are a slip of the finger
 
 
@@ -116,6 +118,11 @@ class Endpoint(Model):
     protocol: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     labels: Labels = {}
     network_names: tuple[str, ...] = ()
+
+    @property
+    def transports(self) -> tuple[Transport, ...]:
+        """What its protocols are to a network: ``tcp`` unless they say ``udp``; none where none is said."""
+        return tuple(dict.fromkeys("udp" if each.lower() == "udp" else "tcp" for each in self.protocol or ()))
 
 
 class PullConfig(Model):

@@ -7,7 +7,9 @@ from scheduler.core.frame import Change, Record
 from scheduler.shell.bus import Told
 from scheduler.shell.ports import StoreError
 
-__all__ = ["Store", "StoreError"]
+__all__ = ["DAMAGED", "Store", "StoreError"]
+
+DAMAGED = "if the file is damaged, restore a backup of it"  # the way out, at the end of a message
 
 
 class Store(Protocol):

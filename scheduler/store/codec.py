@@ -1,10 +1,12 @@
 """Records to rows and back.
 
-A row carries its kind, its key, the version of its kind's schema, and JSON. Whatever this program does not know - a
-kind, a version, a field, a value - is refused with an error that names the row: dropping it would lose a running pod.
+A row carries its kind, its key, the version of its kind's schema, and JSON; a checksum covers all four. Whatever this
+program does not know - a kind, a version, a field, a value - is refused with an error that names the row: dropping it
+would lose a running pod.
 A field that is new and has a default needs no new version; older rows simply lack it.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,7 +16,7 @@ import pydantic
 from scheduler.core.frame import Record, key_of
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Clock, Deployment, Framework, Instance, Pod
-from scheduler.store.base import StoreError
+from scheduler.store.base import DAMAGED, StoreError
 from scheduler.store.reading import Reader, UnreadableError, reader
 
 
@@ -48,6 +50,21 @@ def encode(record: Record) -> Row:
     return Row(name, key, VERSIONS[name], data)
 
 
+def checksum(*parts: object) -> bytes:
+    """Eight bytes that tell whether any of these strings, numbers and bytes has changed."""
+    digest = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        data = part if isinstance(part, bytes) else str(part).encode()
+        digest.update(len(data).to_bytes(8))
+        digest.update(data)
+    return digest.digest()
+
+
+def checksum_of(row: Row) -> bytes:
+    """The checksum that is stored beside a row."""
+    return checksum(row.kind, row.key, row.version, row.data)
+
+
 def decode(row: Row) -> Record:
     """The record of a row. Raises StoreError if any part of it is not understood."""
     try:
@@ -57,7 +74,7 @@ def decode(row: Row) -> Record:
     except UnreadableError as error:
         raise StoreError(
             f"cannot read the stored {row.kind} {row.key!r} (schema version {row.version}): {error}. Nothing was "
-            "changed. Run the podexec that wrote it, or a newer one; if the file is damaged, restore a backup of it"
+            f"changed. Run the podexec that wrote it, or a newer one; {DAMAGED}"
         ) from error
     return record
 

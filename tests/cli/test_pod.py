@@ -12,8 +12,7 @@ import pytest
 from scheduler.api.access import Access
 from scheduler.core.events import OffersReceived, StatusUpdated, Subscribed, Ticked
 from scheduler.model.records import Condition, Goal
-from tests.api import fakes
-from tests.api.fakes import SETTINGS, FakeShell, app_over
+from tests.api.fakes import SERVER, SETTINGS, FakeShell, app_over
 from tests.cli.conftest import Run, serving
 
 POD = {
@@ -263,9 +262,7 @@ def test_waiting_for_a_removal_ends_when_the_id_is_free(
     assert run("pod", "add", pod_file).code == 0
 
 
-def test_repeated_keys_are_told_or_refused_as_the_scheduler_wants(
-    run: Run, url: str, pod_file: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_repeated_keys_are_told_or_refused_as_the_scheduler_wants(run: Run, url: str, pod_file: str) -> None:
     """Though what is sent has none any more."""
     text = Path(pod_file).read_text()
     Path(pod_file).write_text(text[:-1] + ', "user": "a", "user": "b"}')
@@ -274,8 +271,8 @@ def test_repeated_keys_are_told_or_refused_as_the_scheduler_wants(
         assert outcome.code == 0
         assert f"{pod_file}:1: warning: /user: is given more than once" in outcome.err
     strict = FakeShell(replace(SETTINGS, strict_definitions=True))
-    monkeypatch.setattr(fakes, "SERVER", replace(fakes.SERVER, config={"strict_definitions": True}))
-    with serving(app_over(strict)) as address:
+    server = replace(SERVER, config={"strict_definitions": True})
+    with serving(app_over(strict, server=server)) as address:
         for verb in ("add", "update"):
             outcome = run("pod", verb, pod_file, "--url", address)
             assert outcome.code == 1

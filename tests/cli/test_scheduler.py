@@ -1,6 +1,8 @@
 """``podexec scheduler``: what is checked before anything is opened, and the running process from start to end."""
 
+import contextlib
 import json
+import resource
 import signal
 import socket
 import subprocess
@@ -258,8 +260,10 @@ def test_a_remote_executor_is_fetched(run: Run, started: list[Serving]) -> None:
 class Process:
     """``podexec scheduler`` as a process of its own. Its log is JSON, a line an event."""
 
-    def __init__(self, master: str, store: str, listen: str, more: tuple[str, ...]) -> None:
-        words = [sys.executable, "-m", "scheduler.cli.main", "scheduler"]
+    def __init__(
+        self, master: str, store: str, listen: str, more: tuple[str, ...], launcher: tuple[str, ...] = ()
+    ) -> None:
+        words = [sys.executable, *launcher, "-m", "scheduler.cli.main", "scheduler"]
         words += ["--master", master, "--listen", listen, "--store", store, *more]
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
         self.seen: list[str] = []
@@ -301,10 +305,14 @@ class Process:
 
 @contextmanager
 def scheduler(
-    master: str = NOBODY, store: str = "memory:", listen: str = "127.0.0.1:0", more: tuple[str, ...] = ()
+    master: str = NOBODY,
+    store: str = "memory:",
+    listen: str = "127.0.0.1:0",
+    more: tuple[str, ...] = (),
+    launcher: tuple[str, ...] = (),
 ) -> Iterator[Process]:
     """A scheduler that is gone afterwards."""
-    process = Process(master, store, listen, more)
+    process = Process(master, store, listen, more, launcher)
     try:
         yield process
     finally:
@@ -490,3 +498,39 @@ def test_what_may_be_done_inside_containers_is_checked(
     outcome = run("scheduler", "--master", "127.0.0.1:1", "--store", "memory:", *given)
     assert outcome.code == 2
     assert error in " ".join(outcome.err.replace("│", " ").split())
+
+
+FLOOD = 1500
+FEW_FILES = (
+    "import os, resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (128, 512)); "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
+
+
+def test_a_flood_of_idle_connections_keeps_nobody_out_and_does_not_fill_the_log() -> None:
+    """With a limit of 512 files, which the soft limit of 128 is raised to."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    with scheduler(launcher=("-c", FEW_FILES)) as process, contextlib.ExitStack() as stack:
+        host, _, port = process.event("serving")["url"].removeprefix("http://").partition(":")
+        address = (host, int(port))
+        stream = stack.enter_context(socket.create_connection(address, DEADLINE))
+        stream.sendall(b"GET /v2/events HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n")
+        assert stream.recv(4096).startswith(b"HTTP/1.1 200")
+        for number in range(FLOOD):
+            stack.enter_context(socket.create_connection(address, DEADLINE))
+            if number % 500 == 499:
+                url = f"http://{host}:{port}/v2/pods"
+                with urllib.request.urlopen(url, timeout=DEADLINE) as answer:
+                    assert answer.status == 200
+        stream.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            assert stream.recv(65536), "the stream of events was ended"
+        process.end(signal.SIGTERM)
+    assert len(process.seen) < 20, process.seen[:40]
+    assert [json.loads(line)["event"] for line in process.seen if "too many connections" in line]
+
+
+def test_more_connections_than_files_are_refused_at_once(run: Run) -> None:
+    result = run("scheduler", "--master", NOBODY, "--store", "memory:", "--max-connections", "100000000")
+    assert result.code == 1
+    assert "--max-connections 100000000 is too much" in result.err

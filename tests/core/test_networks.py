@@ -7,7 +7,7 @@ import pytest
 from scheduler.core import discovery
 from scheduler.core.networks import network_infos
 from scheduler.model.json import Json
-from tests.core.support import container, definition, settings
+from tests.core.support import container, definition, launched, settings
 
 A: Json = {"mode": "container", "name": "a"}
 B: Json = {"mode": "container", "name": "b", "labels": {"k": "v"}}
@@ -115,3 +115,23 @@ def test_the_name_is_the_path_reversed(pod_id: str, name: str) -> None:
 
     found = discovery.info(asked, asked.containers[0], {})
     assert (found["name"], found["visibility"]) == (name, "FRAMEWORK")
+
+
+@pytest.mark.parametrize(
+    ("written", "mapped"),
+    [
+        (["HTTP"], ["tcp"]),
+        (["TCP", "UDP"], ["tcp", "udp"]),
+        (["udp", "HTTP", "tcp"], ["udp", "tcp"]),
+        (["sctp"], ["tcp"]),
+        ([""], ["tcp"]),
+    ],
+)
+def test_protocols_that_port_mappings_do_not_know_are_tcp(written: list[str], mapped: list[str]) -> None:
+    web = container(endpoints=[{"name": "e", "containerPort": 80, "hostPort": 8000, "protocol": written}])
+    group = launched(web, networks=[{"mode": "container/bridge"}])
+    (network,) = group["executor"]["container"]["network_infos"]
+    announced = group["task_group"]["tasks"][0]["discovery"]["ports"]["ports"]
+
+    assert [each["protocol"] for each in network["port_mappings"]] == mapped
+    assert [each["protocol"] for each in announced] == written, "it is told to others as it is written"

@@ -7,6 +7,7 @@ from typing import Any
 
 from podexec.wire import Behaviour, TaskData
 from scheduler.mesos.launches import Undelivered, with_secrets
+from scheduler.model.sizes import LARGEST_LAUNCH
 from scheduler.shell.ports import SecretError
 
 Json = dict[str, Any]
@@ -175,3 +176,10 @@ def test_what_is_sent_is_json() -> None:
     call = accept(launch(task("one", [variable("PW", reference("/pw"))], container=container(reference("/pw"), {}))))
     sent, _ = with_secrets(call, Vault(**{"/pw": "hüsh".encode()}))
     assert json.loads(json.dumps(sent)) == sent
+
+
+def test_a_secret_that_makes_a_container_too_large_fails_the_launch_with_a_clear_word() -> None:
+    for size, words in ((LARGEST_LAUNCH // 2, None), (LARGEST_LAUNCH, "'web' cannot be started: with its command")):
+        call = accept(launch(task("web", [variable("PW", reference("/db"))])))
+        _, undelivered = with_secrets(call, Vault(**{"/db": b"x" * size}))
+        assert [words is not None and words in each.message for each in undelivered] == [True] * (words is not None)

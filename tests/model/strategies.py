@@ -18,6 +18,8 @@ ENV_KEYS = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,8}", fullmatch=True)
 # Whatever Linux can hand to a process: no NUL, no half of a surrogate pair.
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
+# What can be part of a path, of a URI and of a user's name.
+FILES = st.text(st.characters(exclude_characters="/\\':.", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
 LABELS = st.dictionaries(TEXTS, TEXTS, max_size=3)
 SECRET_KEYS = ("db", "registry")
 COMMANDS = st.sampled_from([{"shell": "sleep 3600"}, {"argv": ["sleep", "3600"]}])
@@ -75,7 +77,7 @@ def definitions(draw: st.DrawFn) -> Json:
 def any_valid(draw: st.DrawFn) -> Json:
     """A pod with any field, resident now and then, for ``SITE``."""
     pod = draw(definitions())
-    pod |= _some(draw, user=WORDS, role=st.just("dev"), version=st.just("2026-01-31T12:00:00.000Z"), linuxInfo=_ipc())
+    pod |= _some(draw, user=FILES, role=st.just("dev"), version=st.just("2026-01-31T12:00:00.000Z"), linuxInfo=_ipc())
     pod["secrets"] = {key: {"source": draw(WORDS)} for key in SECRET_KEYS}
     _add_network(draw, pod)
     shared = draw(st.booleans())
@@ -220,7 +222,7 @@ def _add_platform(draw: st.DrawFn, container: Json, shared: bool) -> None:
         optional={"forcePull": st.booleans(), "pullConfig": st.just({"secret": "registry"}), "labels": LABELS},
     )
     artifact = st.fixed_dictionaries(
-        {"uri": WORDS}, optional={"extract": st.booleans(), "cache": st.booleans(), "destPath": WORDS}
+        {"uri": FILES}, optional={"extract": st.booleans(), "cache": st.booleans(), "destPath": FILES}
     )
     seccomp = st.sampled_from([{"unconfined": True}, {"profileName": "p"}, {"profileName": "p", "unconfined": False}])
     limits = st.fixed_dictionaries(
@@ -230,7 +232,7 @@ def _add_platform(draw: st.DrawFn, container: Json, shared: bool) -> None:
         draw,
         image=image,
         artifacts=st.lists(artifact, max_size=2),
-        user=WORDS,
+        user=FILES,
         tty=st.booleans(),
         linuxInfo=st.fixed_dictionaries({}, optional={"seccomp": seccomp}),
     )

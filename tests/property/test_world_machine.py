@@ -38,6 +38,7 @@ from scheduler.core.upgrade import is_replacing
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Condition, Goal, Instance, Pod
+from scheduler.store.references import check_references
 from tests.core import support
 from tests.property.fake_mesos import FakeMesos
 
@@ -355,6 +356,7 @@ class Cluster(RuleBasedStateMachine):
 
     @invariant()
     def indexes_are_those_of_the_records(self) -> None:
+        check_references(list(self.stored.values()))
         rebuilt = World(SETTINGS, 0, self.stored.values())
         for name in (
             "framework",

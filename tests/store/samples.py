@@ -22,8 +22,10 @@ from scheduler.model.records import (
     Termination,
 )
 
+VERSION = "2026-11-01T00:00:00.000Z"
 
-def definition(pod_id: str = "/shop/web", version: str = "2026-11-01T00:00:00.000Z") -> PodDefinition:
+
+def definition(pod_id: str = "/shop/web", version: str = VERSION) -> PodDefinition:
     return PodDefinition.model_validate_json(
         f"""{{
         "id": "{pod_id}", "version": "{version}", "labels": {{"tier": "front", "größe": "∞"}},
@@ -54,7 +56,7 @@ def instance(name: str = "shop_web.instance-1", pod_id: str = "/shop/web") -> In
     return Instance(
         id=name,
         pod_id=pod_id,
-        version="2026-11-01T00:00:00.000Z",
+        version=VERSION,
         goal=Goal.RUNNING,
         incarnation=1,
         created_at=99.0,
@@ -64,7 +66,7 @@ def instance(name: str = "shop_web.instance-1", pod_id: str = "/shop/web") -> In
         executor_id=f"{name}.1",
         tasks=(task,),
         host_ports=(("http", 31000),),
-        config_version="2026-11-01T00:00:00.000Z",
+        config_version=VERSION,
         killing=True,
         reservation=Reservation(Agent("agent-1", "host-1"), (LocalVolume("data", "shop_web#data#u"),), True, 100.5),
         ended=Ended("2026-10-31T00:00:00.000Z", Agent("agent-1", "host-1"), (task,)),
@@ -73,15 +75,15 @@ def instance(name: str = "shop_web.instance-1", pod_id: str = "/shop/web") -> In
 
 def pod(pod_id: str = "/shop/web") -> Pod:
     end = TaskEnd("t", Condition.FAILED, "exit 1")
-    return Pod(pod_id, "v2", "v1", (Termination("i", 1.0, 2.0, "failed", (end,)),))
+    return Pod(pod_id, VERSION, VERSION, (Termination("i", 1.0, 2.0, "failed", (end,)),))
 
 
 def deployment() -> Deployment:
     return Deployment(
         id="d1",
-        version="2026-11-01T00:00:00.000Z",
+        version=VERSION,
         created_at=98.0,
-        changes=(PodChange("/shop/web", ("v1", "v1"), "v2"), PodChange("/shop/db", None, "v2")),
+        changes=(PodChange("/shop/web", (VERSION, VERSION), "v2"), PodChange("/shop/db", None, "v2")),
         steps=(((Action.START, "/shop/db"),), ((Action.RESTART, "/shop/web"), (Action.SCALE, "/shop/db"))),
         step=2,
         released=("/shop/db",),

@@ -11,10 +11,12 @@ from scheduler.model.rules import (
     identity,
     networks,
     own,
+    paths,
     placement,
     resident,
     running,
     secrets,
+    sizes,
     texts,
     volumes,
 )
@@ -29,11 +31,13 @@ _RULES = (
     *running.RULES,
     *own.RULES,
     *volumes.RULES,
+    *paths.RULES,
     *networks.RULES,
     *secrets.RULES,
     *placement.RULES,
     *resident.RULES,
     *texts.RULES,
+    *sizes.RULES,
 )
 
 

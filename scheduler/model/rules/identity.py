@@ -1,5 +1,6 @@
 """Who the pod is: its id, its user, its role, the names of its containers, and the pods it depends on."""
 
+import re
 from collections.abc import Iterator
 
 from scheduler.model.definition import PodDefinition
@@ -11,6 +12,7 @@ from scheduler.model.rules.site import Site, located, repeated
 # name and a counter.
 _LONGEST_NAMES = 255 - len(".instance-") - 36 - len("..999999")
 
+_USER = re.compile(r"[^:\x01-\x1f\x7f]+")
 _RESERVED = frozenset({"restart", "tasks", "versions"})
 
 
@@ -32,11 +34,12 @@ def _id(definition: PodDefinition, site: Site) -> Iterator[Problem]:
 
 
 def _users(definition: PodDefinition, site: Site) -> Iterator[Problem]:
-    if definition.user == "":
-        yield Problem("/user", "must not be empty")
-    for at, container in located(definition):
-        if container.user == "":
+    named = [("", definition.user), *((at, container.user) for at, container in located(definition))]
+    for at, user in named:
+        if user == "":
             yield Problem(f"{at}/user", "must not be empty")
+        elif user is not None and not _USER.fullmatch(user):
+            yield Problem(f"{at}/user", "must not contain colons or control characters: no system has such a user")
 
 
 def _role(definition: PodDefinition, site: Site) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from scheduler.model.definition import Container, PodDefinition
 from scheduler.model.problems import Problem
-from scheduler.model.rules.site import Site, located, repeated
+from scheduler.model.rules.site import Site, commands, located, repeated
 from scheduler.model.running import Check, HealthCheck, ReadinessCheck
 
 
@@ -36,10 +36,27 @@ def _check(at: str, check: HealthCheck | ReadinessCheck | Check, container: Cont
         yield Problem(at, "exactly one of http, tcp and exec is required")
     if check.http is not None and check.http.path is not None and not check.http.path.startswith("/"):
         yield Problem(f"{at}/http/path", f"must start with a slash: /{check.http.path}")
-    endpoints = {endpoint.name for endpoint in container.endpoints}
+    endpoints = {endpoint.name: endpoint for endpoint in container.endpoints}
     for kind, asked in (("http", check.http), ("tcp", check.tcp)):
-        if asked is not None and asked.endpoint not in endpoints:
+        if asked is None:
+            continue
+        endpoint = endpoints.get(asked.endpoint)
+        if endpoint is None:
             yield Problem(f"{at}/{kind}/endpoint", f"container {container.name} has no endpoint {asked.endpoint}")
+        elif endpoint.transports == ("udp",):
+            yield Problem(f"{at}/{kind}/endpoint", f"endpoint {asked.endpoint} is of protocol udp only: use exec")
+
+
+def _programs(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    """What an argument vector begins with is run, unless it is for the entrypoint of an image."""
+    of_entrypoints = {
+        f"{at}/exec/command"
+        for at, container in located(definition)
+        if container.exec is not None and container.image is not None and not container.exec.override_entrypoint
+    }
+    for at, command in commands(definition):
+        if command.shell is None and command.argv and not command.argv[0] and at not in of_entrypoints:
+            yield Problem(f"{at}/argv(0)", "must not be empty: it is the program to run")
 
 
 def _restarts(definition: PodDefinition, site: Site) -> Iterator[Problem]:
@@ -84,4 +101,4 @@ def _circle(waits: dict[str, set[str]]) -> str:
     return " -> ".join(way[way.index(way[-1]) :])
 
 
-RULES = (_checks, _restarts, _essentials, _dependencies, _cycles)
+RULES = (_checks, _programs, _restarts, _essentials, _dependencies, _cycles)

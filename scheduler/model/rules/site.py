@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from scheduler.model.definition import Container, PodDefinition
 from scheduler.model.roles import EnforceRole, allowed_roles, default_role
+from scheduler.model.running import Command
 
 SECRETS = "secrets"
 
@@ -50,6 +51,29 @@ def located(definition: PodDefinition) -> Iterator[tuple[str, Container]]:
     """Each container with its path."""
     for index, container in enumerate(definition.containers):
         yield f"/containers({index})", container
+
+
+def commands(definition: PodDefinition) -> Iterator[tuple[str, Command]]:
+    """Every command of the pod with its path."""
+    for at, container in located(definition):
+        if container.exec is not None:
+            yield f"{at}/exec/command", container.exec.command
+        yield from ((f"{at}/{key}", command) for key, command in inner_commands(container))
+
+
+def inner_commands(container: Container) -> Iterator[tuple[str, Command]]:
+    """What is run inside a container, with its path there: its checks' commands, and the one before its end."""
+    checks = [
+        ("healthCheck", container.health_check),
+        *((f"healthChecks({index})", check) for index, check in enumerate(container.health_checks)),
+        ("check", container.check),
+        ("readinessCheck", container.readiness_check),
+    ]
+    for key, check in checks:
+        if check is not None and check.exec is not None:
+            yield f"{key}/exec/command", check.exec.command
+    if container.lifecycle is not None and container.lifecycle.pre_stop is not None:
+        yield "lifecycle/preStop/command", container.lifecycle.pre_stop.command
 
 
 def repeated(values: Iterable[_T]) -> list[_T]:

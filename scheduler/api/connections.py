@@ -1,0 +1,232 @@
+"""The API's connections: how many there may be, and how long one may keep the server waiting.
+
+At the limit a new connection takes the place of one on which nothing is asked, the one that has been so for longest
+of the address that has most. Where every connection is in use, or an address has its share of them, a new one is
+answered with 503. What is in use - a request being answered, a stream of events, a WebSocket - is never closed here.
+"""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import structlog
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_LOOK_EVERY = 1.0
+_TELL_EVERY = 60.0
+_LARGEST_HEAD = 64 * 1024
+_log = structlog.get_logger("scheduler.api")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Times are seconds.
+
+    Attributes:
+        most: how many connections there may be; one address may have three quarters of them.
+        first: until the first request begins.
+        head: from a request's first byte to the end of its head.
+        body: in which at least ``least`` bytes of a body come, while there is room for it.
+    """
+
+    most: int
+    first: float = 60.0
+    head: float = 30.0
+    body: float = 30.0
+    least: int = 1024
+
+    @property
+    def share(self) -> int:
+        """How many connections one address may have."""
+        return max(1, self.most - self.most // 4)
+
+
+class Connections:
+    """All connections of a server. Belongs to its event loop."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._all: set[Connection] = set()
+        self._addresses: Counter[str] = Counter()
+        self._idle: dict[str, dict[Connection, None]] = {}  # by address; the one that has been so for longest first
+        self._told_at = float("-inf")
+        self._closed = self._refused = 0  # since it was told last
+        self._looking = False
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def admit(self, new: "Connection") -> bool:
+        """Take a connection in, if need be in the place of another; False: there is no room for it."""
+        if not self._has_room(new.address):
+            self._tell(new)
+            return False
+        self._all.add(new)
+        self._addresses[new.address] += 1
+        self.settle(new)
+        if not self._looking:
+            self._looking = True
+            new.loop.call_later(_LOOK_EVERY, self._look, new.loop)
+        return True
+
+    def leave(self, gone: "Connection") -> None:
+        """A connection has ended."""
+        if gone not in self._all:
+            return
+        self._all.discard(gone)
+        self._addresses -= Counter({gone.address: 1})
+        self._is_busy(gone)
+
+    def settle(self, each: "Connection") -> None:
+        """Sort a connection among those that may be closed, or out of them."""
+        if each not in self._all or not each.is_idle:
+            self._is_busy(each)
+        else:
+            self._idle.setdefault(each.address, {}).setdefault(each)
+
+    def _is_busy(self, each: "Connection") -> None:
+        idle = self._idle.get(each.address, {})
+        idle.pop(each, None)
+        if not idle:
+            self._idle.pop(each.address, None)
+
+    def _has_room(self, address: str) -> bool:
+        if self._addresses[address] >= self.limits.share:
+            return self._close_idle([address])
+        return len(self._all) < self.limits.most or self._close_idle(self._idle)
+
+    def _close_idle(self, addresses: "list[str] | dict[str, dict[Connection, None]]") -> bool:
+        """Make room for one connection by closing one of these addresses'."""
+        most = max((each for each in addresses if each in self._idle), key=self._addresses.__getitem__, default=None)
+        if most is None:
+            return False
+        victim = next(iter(self._idle[most]))
+        self._tell(None)
+        self.leave(victim)
+        victim.transport.abort()
+        return True
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End what keeps the server waiting for too long, and forget WebSockets that have ended."""
+        now = loop.time()
+        for each in list(self._all):
+            if each.transport.is_closing():
+                self.leave(each)
+            elif each.is_overdue(now, self.limits):
+                each.time_out()
+        self._looking = bool(self._all)
+        if self._looking:
+            loop.call_later(_LOOK_EVERY, self._look, loop)
+
+    def _tell(self, refused: "Connection | None") -> None:
+        """One line in a while, however many connections come."""
+        if refused is None:
+            self._closed += 1
+        else:
+            self._refused += 1
+        now = asyncio.get_running_loop().time()
+        if now - self._told_at >= _TELL_EVERY:
+            _log.warning(
+                "too many connections: idle ones are closed, and others refused where none is idle",
+                connections=len(self._all),
+                limit=self.limits.most,
+                closed=self._closed,
+                refused=self._refused,
+                most_from=max(self._addresses, key=self._addresses.__getitem__, default=""),
+            )
+            self._told_at, self._closed, self._refused = now, 0, 0
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's protocol, with its place among the server's connections and an eye on what the client leaves open."""
+
+    among: Connections  # of the server; see ``protocol``
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.address = self.client[0] if self.client else ""
+        self._since = self.loop.time()  # it waits for the client
+        self._has_asked = self._is_receiving = self._has_head = self._is_upgraded = False
+        self._received = 0  # bytes, since the request or the look at its body began
+        self._is_in = self.among.admit(self)
+        if not self._is_in:
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again later")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.among.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._is_in or self.transport.is_closing():
+            return
+        self._received += len(data)
+        super().data_received(data)
+        if self._is_receiving and not self._has_head and self._received > _LARGEST_HEAD:
+            self._answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's head is too large")
+        self.among.settle(self)
+
+    def handle_websocket_upgrade(self) -> None:
+        self._is_upgraded = True
+        super().handle_websocket_upgrade()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._has_asked = self._is_receiving = True
+        self._has_head = False
+        self._since, self._received = self.loop.time(), 0
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._has_head = True
+        self._since, self._received = self.loop.time(), 0
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._is_receiving = False
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._since = self.loop.time()
+        self.among.settle(self)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is asked on it, or not yet to the end of a request's head."""
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        return not (self._is_upgraded or is_answering or (self._is_receiving and self._has_head))
+
+    def is_overdue(self, now: float, limits: Limits) -> bool:
+        """Whether the client lets the server wait for too long. A connection kept for later requests uvicorn ends."""
+        if self._is_upgraded or (self._has_asked and not self._is_receiving):
+            return False
+        waits = now - self._since
+        if not self._has_asked:
+            return waits >= limits.first
+        if not self._has_head:
+            return waits >= limits.head
+        if waits < limits.body:
+            return False
+        is_slow = self._received < limits.least and self.transport.is_reading()
+        self._since, self._received = now, 0
+        return is_slow
+
+    def time_out(self) -> None:
+        """End it."""
+        if self._has_asked and (self.cycle is None or self.cycle.response_complete):
+            self._answer(HTTPStatus.REQUEST_TIMEOUT, "the request did not come in time")
+        else:
+            self.transport.abort()
+
+    def _answer(self, status: HTTPStatus, message: str) -> None:
+        body = b'{"message":"%s"}' % message.encode()
+        self.transport.write(
+            b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nretry-after: 1\r\n"
+            b"connection: close\r\n\r\n%s" % (status, status.phrase.encode(), len(body), body)
+        )
+        self.transport.close()
+
+
+def protocol(connections: Connections) -> type[Connection]:
+    """What a uvicorn server speaks HTTP with."""
+    return type("LimitedConnection", (Connection,), {"among": connections})

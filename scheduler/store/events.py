@@ -1,0 +1,32 @@
+"""Events of the stream as the lines of one value: ``KIND JSON``, numbered from the first on. Pure."""
+
+from collections.abc import Sequence
+
+import orjson
+
+from scheduler.shell.bus import Told
+
+
+def events_to_lines(told: Sequence[Told]) -> bytes:
+    """Events with consecutive numbers, a line each."""
+    return b"\n".join([each.kind.encode() + b" " + each.data for each in told])
+
+
+def lines_to_events(first: int, lines: object) -> list[Told] | None:
+    """The inverse; None for anything else."""
+    if not isinstance(lines, bytes):
+        return None
+    told = []
+    for number, line in enumerate(lines.split(b"\n"), first):
+        kind, _, data = line.partition(b" ")
+        if not kind.isascii() or not kind.decode("ascii").isidentifier() or not _is_json(data):
+            return None
+        told.append(Told(number, kind.decode(), data))
+    return told
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(data), dict)
+    except orjson.JSONDecodeError:
+        return False

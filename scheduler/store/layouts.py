@@ -1,0 +1,101 @@
+"""The tables of the file, and what older releases had in their place.
+
+Layout 1 had no events, and rows in the tree of their keys, where each write of one moves its neighbours. Layout 2 had
+no checksums.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+
+from scheduler.shell.bus import Told
+from scheduler.store.base import StoreError
+from scheduler.store.codec import Row, checksum, checksum_of
+from scheduler.store.events import lines_to_events
+
+APPLICATION_ID = 0x706F6465  # "pode", in the file's header
+LAYOUT = 3
+_FIRST_WITH_EVENTS, _FIRST_WITH_CHECKSUMS = 2, 3
+
+CREATE = (
+    """
+    CREATE TABLE records (
+        kind TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, data BLOB NOT NULL, checksum BLOB NOT NULL,
+        PRIMARY KEY (kind, key)
+    ) STRICT
+    """,
+    # Events lie together as they were committed, a line each: a row for every one would cost more than all else.
+    "CREATE TABLE events (first INTEGER PRIMARY KEY, lines BLOB NOT NULL, checksum BLOB NOT NULL) STRICT",
+)
+UPSERT = """
+INSERT INTO records (kind, key, version, data, checksum) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (kind, key) DO UPDATE
+SET version = excluded.version, data = excluded.data, checksum = excluded.checksum
+"""
+DELETE = "DELETE FROM records WHERE kind = ? AND key = ?"
+ADD_EVENTS = "INSERT INTO events (first, lines, checksum) VALUES (?, ?, ?)"
+DROP_EVENTS = "DELETE FROM events WHERE first < ?"
+
+
+def rows(connection: sqlite3.Connection, layout: int = LAYOUT) -> Iterator[Row]:
+    """Every record's row. Raises StoreError for one whose checksum does not fit."""
+    has_checksums = layout >= _FIRST_WITH_CHECKSUMS
+    columns = "kind, key, version, data" + (", checksum" if has_checksums else "")
+    for kind, key, version, data, *expected in connection.execute(f"SELECT {columns} FROM records"):
+        row = Row(kind, key, version, data)
+        if has_checksums and [checksum_of(row)] != expected:
+            raise StoreError(
+                f"the stored {kind} {key!r} is damaged: its checksum does not fit. Nothing was changed. "
+                "Restore a backup of the store"
+            )
+        yield row
+
+
+def events(connection: sqlite3.Connection, layout: int = LAYOUT) -> Iterator[Told]:
+    """The events, oldest first. Raises StoreError for one that cannot be read."""
+    if layout < _FIRST_WITH_EVENTS:
+        return
+    has_checksums = layout >= _FIRST_WITH_CHECKSUMS
+    columns = "first, lines" + (", checksum" if has_checksums else "")
+    follows: int | None = None
+    for first, lines, *expected in connection.execute(f"SELECT {columns} FROM events ORDER BY first"):
+        if has_checksums and [checksum(first, lines)] != expected:
+            raise damaged_events(first, "its checksum does not fit")
+        if follows is not None and first != follows:
+            raise damaged_events(first, f"those from number {follows} on were expected")
+        told = lines_to_events(first, lines)
+        if told is None:
+            raise damaged_events(first, "it holds something else")
+        yield from told
+        follows = first + len(told)
+
+
+def damaged_events(first: int, why: str) -> StoreError:
+    """The row of the table of events that begins with this number is not as it was written."""
+    return StoreError(
+        f"the stored events from number {first} on are damaged: {why}. Nothing was changed. Restore a backup of the "
+        "store; if there is none, and nothing else is damaged, the statement 'DELETE FROM events' of the program "
+        "sqlite3 drops the history of the event stream and nothing else"
+    )
+
+
+def take_over(connection: sqlite3.Connection, layout: int) -> None:
+    """Make an older layout today's, within the transaction that is open; what it holds has been read before."""
+    records, told = list(rows(connection, layout)), _event_rows(connection, layout)
+    for table in ("records", "events"):
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+    for statement in CREATE:
+        connection.execute(statement)
+    connection.executemany(UPSERT, map(stored, records))
+    connection.executemany(ADD_EVENTS, told)
+
+
+def stored(row: Row) -> tuple[object, ...]:
+    """The values of ``UPSERT``."""
+    return row.kind, row.key, row.version, row.data, checksum_of(row)
+
+
+def _event_rows(connection: sqlite3.Connection, layout: int) -> list[tuple[int, bytes, bytes]]:
+    if layout < _FIRST_WITH_EVENTS:
+        return []
+    found = connection.execute("SELECT first, lines FROM events ORDER BY first").fetchall()
+    return [(first, lines, checksum(first, lines)) for first, lines in found]

@@ -1,0 +1,149 @@
+"""What could never start is refused where it is written, and its nearest neighbour that can is not."""
+
+import json
+from typing import Any
+
+import pytest
+
+from scheduler.model.definition import PodDefinition
+from scheduler.model.sizes import LARGEST_LAUNCH, of_task, of_text
+from scheduler.model.validation import parse
+from tests.model.definitions import MINIMAL, SITE, changed, found
+
+C = "containers.0"
+AT = "/containers(0)"
+IMAGE = {"kind": "DOCKER", "id": "busybox"}
+Json = dict[str, Any]
+
+
+def mounting(*paths: str, image: bool = False, **volume: Any) -> Json:
+    """A pod of one container that mounts as many volumes at these paths."""
+    mounts = [{"name": f"v{index}", "mountPath": path} for index, path in enumerate(paths)]
+    volumes = [{"name": f"v{index}", **volume} for index in range(len(paths))]
+    pod = changed(MINIMAL, f"{C}.volumeMounts", mounts) | {"volumes": volumes}
+    return changed(pod, f"{C}.image", IMAGE) if image else pod
+
+
+def fetching(uri: str = "http://x/y", **artifact: Any) -> Json:
+    return changed(MINIMAL, f"{C}.artifacts", [{"uri": uri, **artifact}])
+
+
+def checking(protocol: list[str] | None, kind: str = "http", check: str = "healthCheck") -> Json:
+    endpoint = {"name": "e", "hostPort": 0} | ({} if protocol is None else {"protocol": protocol})
+    pod = changed(MINIMAL, f"{C}.endpoints", [endpoint])
+    asked: Any = {kind: {"endpoint": "e"}}
+    return changed(pod, f"{C}.{check}", [asked] if check == "healthChecks" else asked)
+
+
+def running(**command: Any) -> Json:
+    return changed(MINIMAL, f"{C}.exec", {"command": command})
+
+
+MOUNT, URI, DEST = f"{AT}/volumeMounts(0)/mountPath", f"{AT}/artifacts(0)/uri", f"{AT}/artifacts(0)/destPath"
+SECOND = f"{AT}/volumeMounts(1)/mountPath"
+LONG = "x" * (LARGEST_LAUNCH - 1)
+
+REFUSED = [
+    (mounting("../x"), MOUNT, "out of the sandbox"),
+    (mounting("a/../../x"), MOUNT, "out of the sandbox"),
+    (mounting("/../x", image=True), MOUNT, "out of the container"),
+    (mounting("/a/../../x"), MOUNT, "out of the container"),
+    (mounting("."), MOUNT, "which it is itself"),
+    (mounting("a/.."), MOUNT, "which it is itself"),
+    (mounting("/", image=True), MOUNT, "whose root"),
+    (mounting("stdout"), MOUNT, "output"),
+    (mounting("./stderr/x"), MOUNT, "output"),
+    (mounting("x" * 256), MOUNT, "255"),
+    (mounting("€" * 86), MOUNT, "255"),
+    (mounting("/".join(["€" * 80] * 12)), MOUNT, "2048"),
+    (mounting("a/b", "a//b/"), SECOND, "volume v0"),
+    (mounting("a", "./x/../a"), SECOND, "volume v0"),
+    (mounting("/a", "/a/.", image=True), SECOND, "volume v0"),
+    (mounting("a", "/mnt/mesos/sandbox/a", image=True), SECOND, "volume v0"),
+    (mounting("h", host="etc"), "/volumes(0)/host", "must be absolute"),
+    (mounting("/mnt", host="../etc"), "/volumes(0)/host", "out of the sandbox"),
+    (mounting("h", host="/" + "x" * 256), "/volumes(0)/host", "255"),
+    (fetching(destPath="/tmp/x"), DEST, "relative"),
+    (fetching(destPath="../x"), DEST, "out of the sandbox"),
+    (fetching(destPath="a/../../x"), DEST, "out of the sandbox"),
+    (fetching(destPath="./"), DEST, "which it is itself"),
+    (fetching(destPath="stdout/x"), DEST, "output"),
+    (fetching(destPath="x" * 256), DEST, "255"),
+    (fetching("http://x"), URI, "no path"),
+    (fetching("http://x/it's"), URI, "quote"),
+    (fetching("http://x\\y/z"), URI, "quote"),
+    (fetching("http://x/y/"), URI, "destPath"),
+    *((checking(["udp"], kind, check), None, "udp") for kind in ("http", "tcp") for check in ("healthCheck", "check")),
+    (checking(["UDP"], "tcp", "readinessCheck"), f"{AT}/readinessCheck/tcp/endpoint", "udp"),
+    (checking(["udp"], "tcp", "healthChecks"), f"{AT}/healthChecks(0)/tcp/endpoint", "udp"),
+    (running(argv=[""]), f"{AT}/exec/command/argv(0)", "empty"),
+    (
+        changed(MINIMAL, f"{C}.healthCheck", {"exec": {"command": {"argv": ["", "x"]}}}),
+        f"{AT}/healthCheck/exec/command/argv(0)",
+        "empty",
+    ),
+    (changed(MINIMAL, "user", "a:b"), "/user", "colons"),
+    (changed(MINIMAL, f"{C}.user", "a\nb"), f"{AT}/user", "control"),
+    (running(shell=LONG), f"{AT}/exec/command/shell", "artifacts"),
+    (running(argv=["x", LONG]), f"{AT}/exec/command/argv(1)", "artifacts"),
+    (running(argv=["x"] * 40_000), f"{AT}/exec/command/argv", "artifacts"),
+    (changed(MINIMAL, f"{C}.environment", {"A": LONG}), f"{AT}/environment/A", "artifacts"),
+    (changed(MINIMAL, "environment", {"A": "\n" * 60_000}), "/environment/A", "artifacts"),
+    (changed(MINIMAL, "environment", {f"A{i}": "x" * 1000 for i in range(120)}), "/environment", "artifacts"),
+    (
+        changed(MINIMAL, f"{C}.lifecycle", {"preStop": {"command": {"shell": LONG}}}),
+        f"{AT}/lifecycle/preStop/command/shell",
+        "artifacts",
+    ),
+    (
+        changed(MINIMAL, f"{C}.check", {"exec": {"command": {"shell": LONG}}}),
+        f"{AT}/check/exec/command/shell",
+        "artifacts",
+    ),
+]
+
+ACCEPTED = [
+    *(mounting(path) for path in ("a/../b", "./a", "a//b/", "a..b", "...", "x" * 255, "€" * 85, "stdout2", "a/stdout")),
+    *(mounting(path) for path in ("/mnt", "/mnt/../mnt", "/", "/a/stdout")),
+    *(mounting(path, image=True) for path in ("/a/../b", "/mnt/mesos/sandbox", "/mnt/mesos/sandbox/../x")),
+    mounting("a", "a/b"),
+    mounting("a/b", "a"),
+    mounting("a", "/a"),
+    mounting("a", "/mnt/mesos/sandbox/a"),
+    mounting("h", host="/etc/../etc"),
+    mounting("/mnt", host="etc"),
+    *(fetching(destPath=path) for path in ("a/b/c", "a/b/", "a/../x", "a..b", "stdout", "stdout.txt")),
+    fetching("http://x/y/", destPath="z"),
+    fetching("/etc/hostname"),
+    fetching("etc/hostname"),
+    fetching("hdfs://x/y?z=1/w"),
+    *(checking(protocol) for protocol in (None, ["tcp"], ["TCP", "udp"], ["HTTP"], ["sctp"])),
+    running(argv=["x", ""]),
+    changed(running(argv=[""]), f"{C}.image", IMAGE),
+    running(shell="true", argv=[""]),
+    changed(MINIMAL, "user", "DOMAIN\\some one"),
+    running(shell="x" * (LARGEST_LAUNCH - 2)),
+    changed(MINIMAL, "environment", {"A": "x" * (LARGEST_LAUNCH - 100)}),
+]
+
+
+@pytest.mark.parametrize(("definition", "path", "words"), REFUSED, ids=lambda value: str(value)[-60:])
+def test_what_can_never_start_is_refused_at_its_place(definition: Json, path: str | None, words: str) -> None:
+    problems = found(parse(json.dumps(definition).encode(), SITE))
+
+    ((there, error),) = problems
+    assert path is None or there == path
+    assert words in error
+
+
+@pytest.mark.parametrize("definition", ACCEPTED, ids=lambda value: str(value)[-60:])
+def test_its_neighbour_that_can_start_is_not(definition: Json) -> None:
+    assert isinstance(parse(json.dumps(definition).encode(), SITE), PodDefinition)
+
+
+def test_a_size_is_that_of_the_json() -> None:
+    assert of_text('a"\n\x01é') == len('"a\\"\\n\\u0001é"'.encode())
+    reference = {"name": "S", "type": "SECRET", "secret": {"type": "REFERENCE", "reference": {"name": "x"}}}
+    value = {"name": "S", "type": "SECRET", "secret": {"type": "VALUE", "value": {"data": "eHh4"}}}
+    sizes = [of_task({"command": {"environment": {"variables": [each]}}}) for each in (reference, value)]
+    assert sizes[1] - sizes[0] == len("xxx")

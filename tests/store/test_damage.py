@@ -1,0 +1,315 @@
+"""What is wrong with a store's file is told by name, before a byte of it or of what lies beside it is changed."""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from samples import all_records, definition, deployment, instance, pod
+
+from scheduler.core.frame import Put, Record
+from scheduler.model.records import Framework
+from scheduler.shell.bus import Told
+from scheduler.store import SqliteStore, StoreError
+from scheduler.store import sqlite as module
+from scheduler.store.codec import checksum
+from scheduler.store.layouts import LAYOUT
+
+EVENTS = [Told(1, "a", b'{"n": 1}'), Told(2, "b", b"{}")]
+FILES = Path(__file__).with_name("files")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+@pytest.fixture
+def whole(path: Path) -> Path:
+    """A store that was closed well."""
+    write(path, all_records())
+    return path
+
+
+def write(path: Path, records: list[Record]) -> None:
+    store = SqliteStore(path)
+    store.commit([Put(record) for record in records], EVENTS)
+    store.commit([], [Told(3, "c", b"{}")])
+    store.close()
+
+
+def folder(path: Path) -> dict[str, bytes]:
+    """All that lies there."""
+    return {each.name: each.read_bytes() for each in path.parent.iterdir() if each.is_file()}
+
+
+def refusal(path: Path) -> str:
+    """Why the store is refused; nothing was changed."""
+    before = folder(path)
+    with pytest.raises(StoreError) as caught:
+        SqliteStore(path)
+    assert folder(path) == before
+    assert [each.name for each in path.parent.iterdir()] == [*before], "something was left behind"
+    return str(caught.value)
+
+
+def execute(path: Path, sql: str, values: tuple[object, ...] = ()) -> None:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(sql, values)
+
+
+# ----------------------------------------------------------------------- another's file
+
+
+def test_a_file_that_is_no_database(path: Path) -> None:
+    path.write_text("my diary " * 1000)
+    assert "not a database" in refusal(path)
+
+
+def test_another_programs_database(path: Path) -> None:
+    execute(path, "CREATE TABLE recipes (name TEXT)")
+    assert "another program's database" in refusal(path)
+
+
+def test_a_newer_layout(whole: Path) -> None:
+    execute(whole, f"PRAGMA user_version = {LAYOUT + 1}")
+    assert "newer podexec" in refusal(whole)
+
+
+def test_a_newer_layout_of_a_scheduler_that_was_killed(path: Path) -> None:
+    """What it wrote last lies in the write-ahead log, which SQLite would write back into the file."""
+    leave_a_log(path, "PRAGMA user_version = 99")
+    assert path.with_name("store.db-wal").stat().st_size
+    assert "newer podexec" in refusal(path)
+
+
+def test_a_folder(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(StoreError, match="not a regular file"):
+        SqliteStore(path)
+
+
+def test_a_pipe_is_not_waited_for(path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(StoreError, match="not a regular file"):
+        SqliteStore(path)
+
+
+# ------------------------------------------------------------------------ a store that was lost
+
+
+def test_an_empty_file(path: Path) -> None:
+    path.touch()
+    message = refusal(path)
+    assert "is empty" in message
+    assert "Restore a backup" in message
+    assert "remove the file to begin anew" in message
+
+
+def test_a_database_without_tables(path: Path) -> None:
+    """As an older release left it whose log is lost."""
+    execute(path, "PRAGMA journal_mode = WAL")
+    assert "holds no tables" in refusal(path)
+
+
+def test_a_log_without_its_file(path: Path) -> None:
+    leave_a_log(path, "SELECT 1")
+    path.unlink()
+    message = refusal(path)
+    assert "store.db-wal" in message
+    assert "is missing" in message
+
+
+def test_a_first_start_that_is_cut_short_leaves_no_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE half (a)")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "_fill", cut)
+    with pytest.raises(KeyboardInterrupt):
+        SqliteStore(path)
+    assert list(path.parent.iterdir()) == []
+    monkeypatch.undo()
+    SqliteStore(path).close()
+
+
+def test_a_first_start_works_where_files_cannot_be_linked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    store = SqliteStore(path)
+    store.close()
+    assert [each.name for each in path.parent.iterdir()] == ["store.db"]
+
+
+def test_of_two_first_starts_at_once_one_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    others: list[SqliteStore] = []
+    fill = module._fill
+
+    def beaten(connection: sqlite3.Connection) -> None:
+        fill(connection)
+        monkeypatch.setattr(module, "_fill", fill)
+        others.append(SqliteStore(path))
+
+    monkeypatch.setattr(module, "_fill", beaten)
+    with pytest.raises(StoreError, match="another process has it open"):
+        SqliteStore(path)
+    others[0].close()
+
+
+# ------------------------------------------------------------------- records that do not fit
+
+
+@pytest.mark.parametrize(
+    ("records", "complaint"),
+    [
+        ([pod()], "the pod '/shop/web' refers to version '2026-11-01T00:00:00.000Z'"),
+        ([Framework("f"), instance()], "the instance 'shop_web.instance-1' refers to version"),
+        ([deployment()], "the deployment 'd1' refers to version"),
+        ([definition(), instance()], "the instance 'shop_web.instance-1' was launched, but the framework's id"),
+        ([definition(), pod()], "the pod '/shop/web' was launched, but the framework's id"),
+    ],
+)
+def test_a_record_that_is_missing(path: Path, records: list[Record], complaint: str) -> None:
+    write(path, records)
+    assert complaint in refusal(path)
+
+
+def test_pods_that_were_never_launched_need_no_framework(path: Path) -> None:
+    """They were asked for before a master was there."""
+    waiting = replace(instance(), incarnation=0, agent=None, executor_id=None, tasks=(), reservation=None)
+    records: list[Record] = [definition(), replace(pod(), terminations=()), waiting]
+    write(path, records)
+    store = SqliteStore(path)
+    assert sorted(map(repr, store.load())) == sorted(map(repr, records))
+    store.close()
+
+
+def test_a_pod_whose_definition_was_deleted(whole: Path) -> None:
+    execute(whole, "DELETE FROM records WHERE kind = 'definition'")
+    assert "'/shop/web'" in refusal(whole)
+
+
+# ------------------------------------------------------------------------------- damage
+
+
+@pytest.mark.parametrize(
+    "change", ["key = '/shop/wab'", "version = 2", "data = CAST(replace(data, '01', '02') AS BLOB)", "checksum = x'00'"]
+)
+def test_a_record_that_was_changed_by_something_else(whole: Path, change: str) -> None:
+    execute(whole, f"UPDATE records SET {change} WHERE kind = 'pod'")
+    message = refusal(whole)
+    assert "the stored pod '/shop/w" in message
+    assert "checksum" in message
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        (b"\xff\xfe garbage", "it holds something else"),
+        (b"kind not-json", "it holds something else"),
+        (b"", "it holds something else"),
+    ],
+)
+def test_garbage_in_the_events(whole: Path, lines: bytes, complaint: str) -> None:
+    execute(whole, "UPDATE events SET lines = ?, checksum = ? WHERE first = 3", (lines, checksum(3, lines)))
+    message = refusal(whole)
+    assert "events from number 3 on" in message
+    assert complaint in message
+
+
+def test_garbage_in_the_events_of_an_older_layout(path: Path) -> None:
+    path.write_bytes((FILES / "layout2.db").read_bytes())
+    execute(path, "UPDATE events SET lines = x'fffe00' WHERE first = 3")
+    assert "events from number 3 on" in refusal(path)
+
+
+def test_events_whose_checksum_does_not_fit(whole: Path) -> None:
+    execute(whole, "UPDATE events SET lines = x'612062' WHERE first = 1")
+    assert "events from number 1 on are damaged: its checksum" in refusal(whole)
+
+
+def test_events_of_which_some_are_missing(whole: Path) -> None:
+    execute(whole, "INSERT INTO events VALUES (9, ?, ?)", (b"a {}", checksum(9, b"a {}")))
+    assert "events from number 9 on are damaged: those from number 4 on were expected" in refusal(whole)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.2, 0.5, 0.9, 0.999])
+def test_a_file_that_was_cut(whole: Path, share: float) -> None:
+    data = whole.read_bytes()
+    whole.write_bytes(data[: int(len(data) * share)])
+    assert "Nothing was changed" in refusal(whole)
+
+
+def test_pages_that_were_zeroed(whole: Path) -> None:
+    data = whole.read_bytes()
+    for start in range(4096, len(data), 4096):
+        whole.write_bytes(data[:start] + bytes(4096) + data[start + 4096 :])
+        refusal(whole)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_byte_is_changed_all_is_loaded_or_the_store_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    whole = _once(tmp_path_factory)
+    content = bytearray(whole)
+    content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    path = tmp_path_factory.getbasetemp() / "flipped" / "store.db"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    with contextlib.ExitStack() as stack:
+        try:
+            store = stack.enter_context(contextlib.closing(SqliteStore(path)))
+        except StoreError:
+            assert path.read_bytes() == content
+            return
+        assert sorted(map(repr, store.load())) == sorted(map(repr, all_records()))
+        assert store.tail() == [*EVENTS, Told(3, "c", b"{}")]
+
+
+_WHOLE: list[bytes] = []
+
+
+def _once(factory: pytest.TempPathFactory) -> bytes:
+    if not _WHOLE:
+        path = factory.mktemp("whole") / "store.db"
+        write(path, all_records())
+        _WHOLE.append(path.read_bytes())
+    return _WHOLE[0]
+
+
+def leave_a_log(path: Path, sql: str) -> None:
+    """A store whose scheduler was killed after this statement."""
+    program = textwrap.dedent(
+        """
+        import os, signal, sys
+        from scheduler.core.frame import Put
+        from scheduler.model.records import Framework
+        from scheduler.store import SqliteStore
+        store = SqliteStore(sys.argv[1])
+        store.commit([Put(Framework("f"))])
+        store._connection.execute(sys.argv[2])
+        os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    killed = subprocess.run([sys.executable, "-c", program, str(path), sql], check=False)
+    assert killed.returncode == -signal.SIGKILL
+
+
+def test_what_a_killed_scheduler_committed_is_loaded(path: Path) -> None:
+    leave_a_log(path, "SELECT 1")
+    store = SqliteStore(path)
+    assert store.load() == [Framework("f")]
+    store.close()
+    assert [each.name for each in path.parent.iterdir()] == ["store.db"]
