@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# Python is run with -I, or with -P where variables such as PYTHONPATH may matter: a file of yours beside this one that is
+# named like a module, such as secrets.py, is not imported.
 # What an installation is made from; the sources themselves are used in place.
 INPUTS := setup.cfg pyproject.toml $(wildcard compat/http-parser/*.cfg compat/http-parser/*.toml) \
           $(shell find compat/http-parser -name '*.py' 2>/dev/null)
@@ -24,7 +26,7 @@ test: setup system-tests ## every test, the real Mesos part too (ARGS="tests/cor
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-pythons
-test-pythons: system-tests ## the tests on every CPython 3.11 to 3.13 found, each in a virtual environment of its own
+test-pythons: system-tests ## the tests on every CPython 3.11 to 3.13 found, and on a bare Debian 12 with its own
 	@tools/test-pythons $(ARGS)
 
 .PHONY: lint
@@ -40,7 +42,7 @@ bench: setup ## measurements; docs/performance.md tells what they mean
 
 .PHONY: zipapp
 zipapp: setup ## build/podexec.pyz, the executor in one file
-	$(BIN)/python -m podexec.zipapp --output build/podexec.pyz
+	$(BIN)/python -P -m podexec.zipapp --output build/podexec.pyz
 
 .PHONY: format
 format: setup ## let ruff format the sources
@@ -49,7 +51,7 @@ format: setup ## let ruff format the sources
 
 .PHONY: clean
 clean: ## remove what was built here (the local Mesos in your cache directory stays)
-	rm -rf .venv .venv-3.* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: setup
 setup: $(VENV)/.installed
@@ -57,12 +59,12 @@ setup: $(VENV)/.installed
 # The system's packages come first: without python3-venv there is no virtual environment.
 $(VENV)/.installed: $(INPUTS)
 	@echo "podexec: checking the system's packages"
-	@$(PYTHON) -m localmesos.apt --install
+	@$(PYTHON) -I localmesos/apt.py --install
 	@echo "podexec: installing into $(VENV) (once)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check ./compat/http-parser -e '.[dev]'
+	@test -x $(BIN)/python || $(PYTHON) -I -m venv $(VENV)
+	@$(BIN)/python -I -m pip install --quiet --disable-pip-version-check ./compat/http-parser -e '.[dev]'
 	@touch $@
 
 .PHONY: system-tests
 system-tests:
-	@$(PYTHON) -m localmesos.apt --install --with zookeeper --with openssl
+	@$(PYTHON) -I localmesos/apt.py --install --with zookeeper --with openssl

@@ -88,7 +88,7 @@ class Scheduler(Measured):
 
     def __init__(self, simulator: Simulator, folder: Path) -> None:
         port = _free_port()
-        command = [sys.executable, "-m", "scheduler.cli.main", "scheduler", "--master", simulator.address]
+        command = [sys.executable, "-P", "-m", "scheduler.cli.main", "scheduler", "--master", simulator.address]
         command += ["--listen", f"127.0.0.1:{port}", "--store", f"sqlite:///{folder}/podexec.db"]
         self.started_at = time.monotonic()
         self.api = Loopback(port)

@@ -39,7 +39,7 @@ def agent_size(instances: int, agents: int) -> dict[str, float]:
 
 def operation() -> Json:
     """The LAUNCH_GROUP that podexec sends for an instance, with made-up ids, as ``podexec pod render`` tells it."""
-    command = [sys.executable, "-m", "scheduler.cli.main", "pod", "render", "-"]
+    command = [sys.executable, "-P", "-m", "scheduler.cli.main", "pod", "render", "-"]
     definition = json.dumps(pod("/bench/fill", 1))
     rendered = subprocess.run(command, input=definition, capture_output=True, text=True, check=True)
     found: Json = json.loads(rendered.stdout)

@@ -1,8 +1,8 @@
-"""Which Debian packages a local Mesos lacks on this machine: `python -m localmesos.apt [--install] [--with zookeeper]`.
+"""Which Debian packages a local Mesos lacks here: `python -P -m localmesos.apt [--install] [--with zookeeper]`.
 
-Runs before anything is installed, so it imports the standard library only. Without --install it changes nothing: it
-prints the `apt-get` line and ends with 1 where something that is needed is missing. With --install it runs that line
-where this is Debian and the user is root.
+Runs before anything is installed: it imports the standard library only, and may be run as a file. Without --install it
+changes nothing: it prints the `apt-get` line and ends with 1 where something that is needed is missing. With --install
+it runs that line where this is Debian and the user is root.
 """
 
 from __future__ import annotations

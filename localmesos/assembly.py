@@ -83,7 +83,7 @@ def plan(name: str, prefix: Path, choice: level.Choice, options: Options) -> Clu
 def make(planned: ClusterState, choice: level.Choice, options: Options, progress: package.Progress) -> None:
     """Make the planned cluster, and wait until its members are one cluster."""
     current = state.write(planned)
-    current.images_dir.mkdir(parents=True, exist_ok=True)
+    system.make_folder(current.images_dir)
     if options.default_executor is not None:
         make_launcher_folder(current, options.default_executor)
     if choice.mount_freezer:
@@ -110,7 +110,7 @@ def make(planned: ClusterState, choice: level.Choice, options: Options, progress
 def make_launcher_folder(current: ClusterState, default_executor: Path) -> None:
     """A --launcher_dir for this cluster's agents: the programs of the installation, and a default executor."""
     folder = current.folder / LAUNCHER_FOLDER
-    folder.mkdir()
+    system.make_folder(folder)
     for program in (current.prefix / "libexec").iterdir():
         (folder / program.name).symlink_to(program)
     # A copy, in a folder that tasks' users reach: the agent starts it as the user of its framework.
@@ -160,8 +160,10 @@ def start_agent(current: ClusterState, number: int, resources: str, flags: Flags
 
 def run_member(current: ClusterState, member: Member) -> ClusterState:
     """Start the process of a member, in its namespace where it has one, and write it down."""
-    member.work_dir.mkdir(parents=True, exist_ok=True)
+    system.make_folder(member.work_dir)
     command = member.command
+    if os.geteuid() == 0:  # whatever umask this process has: agents' folders are for tasks of other users too
+        command = ("sh", "-c", 'umask 022; exec "$@"', "sh", *command)
     if (net := network_of(current)) is not None:
         # Not `ip netns exec`: that mounts /sys anew and hides the control groups.
         command = ("nsenter", f"--net={net.namespace(member.id)}", *command)

@@ -7,11 +7,12 @@ remains.py. All that is known of it is in the state (state.py), so that any proc
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from localmesos import assembly, commands, package, processes, remains, watching
+from localmesos import assembly, commands, package, processes, remains, system, watching
 from localmesos import level as levels
 from localmesos import state as states
 from localmesos.assembly import Options
@@ -96,6 +97,8 @@ class Cluster:
             except BaseException:  # also Ctrl-C: half a cluster is of no use to anybody
                 remains.remove(must_read(name))
                 raise
+        if os.geteuid() == 0 and (shut := system.shut_out_at(made.folder)) is not None:
+            progress(f"only root may enter {shut}: pods of other users cannot run; give a PODEXEC_STATE_DIR elsewhere")
         progress(f"Mesos {package.VERSION} is up: {commands.master_value(made)}")
         return cls(name)
 

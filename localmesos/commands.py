@@ -23,6 +23,8 @@ TASK_PORTS = "[31000-32000]"
 TASK_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ZOOKEEPER_JAR = Path("/usr/share/java/zookeeper.jar")
 ZOOKEEPER_MISSING = "several masters need ZooKeeper, which is not installed; on Debian: apt-get install zookeeper"
+# Groups for volumes that containers of several users share; above what systemd and user namespaces take.
+VOLUME_GROUPS = "[1900000000-1900009999]"
 CONTAINER_NETWORK, BRIDGE_NETWORK = "dcos", "mesos-bridge"
 LOG4J = """\
 log4j.rootLogger=INFO, CONSOLE
@@ -104,6 +106,7 @@ def agent(
         "isolation": ",".join(state.isolation),
         "systemd_enable_support": False,
         "switch_user": os.geteuid() == 0,
+        "volume_gid_range": VOLUME_GROUPS if os.geteuid() == 0 else None,
         "registration_backoff_factor": "10ms",
         "executor_reregistration_timeout": "15secs",
         "executor_environment_variables": json.dumps({"PATH": TASK_PATH, "LANG": "C.UTF-8"}),

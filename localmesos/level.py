@@ -157,6 +157,7 @@ def choose(host: Host, forced: str | None = None) -> Choice:
     if level == "posix":
         reason = "by request" if forced else obstacles["linux-v2"]
         left_out = "cpu and memory limits, docker images, container networks, host volumes, secrets as files"
+        left_out += ", users" if os.geteuid() else ""
         return Choice(level, POSIX_ISOLATION, None, False, False, None, f"{left_out} ({reason})")
     return choose_linux(host, level, "by request" if forced else obstacles["linux"])
 

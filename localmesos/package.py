@@ -159,7 +159,8 @@ def download(target: Path) -> None:
 
 def pip_settings() -> dict[str, str]:
     """pip's own index-url and cert, from its configuration files and, winning over them, its environment variables."""
-    pip = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-P", "-m", "pip", "config", "list"]  # -P: nothing is imported from the current folder
+    pip = subprocess.run(command, capture_output=True, text=True, check=False)
     found: dict[str, str] = {}
     for line in pip.stdout.splitlines() if pip.returncode == 0 else []:
         if match := re.fullmatch(r"(?:global|download|:env:)\.(index-url|cert)='(.*)'", line.strip()):

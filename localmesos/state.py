@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from localmesos import system
 from localmesos.errors import ClusterError
 from localmesos.processes import Process
 
@@ -147,7 +148,7 @@ def names() -> list[str]:
 def exclusive(name: str, *, wait: bool = True) -> Iterator[bool]:
     """Hold the lock of a cluster's name; yields False where another process has it and `wait` is off."""
     folder = folder_of(name)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    system.make_folder(folder.parent)
     path = folder.parent / f".{name}.lock"
     while True:
         with path.open("w") as file:
@@ -189,7 +190,7 @@ def read(name: str) -> ClusterState | None:
 
 def write(state: ClusterState) -> ClusterState:
     """Save a state, as a whole or not at all, and return it."""
-    state.folder.mkdir(parents=True, exist_ok=True)
+    system.make_folder(state.folder)
     unfinished = state.folder / f"{FILE}.new"
     unfinished.write_text(json.dumps({"format": FORMAT, **dataclasses.asdict(state)}, default=str, indent=1))
     unfinished.rename(state.folder / FILE)

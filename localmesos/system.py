@@ -7,10 +7,26 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from localmesos.errors import ClusterError
 
 TOOLS = ("ip", "iptables", "nsenter", "tar")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it; as root, ones that every user may enter, as tasks run as any of them."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    if os.geteuid() == 0:  # whatever this process's umask
+        folder.chmod(0o755)
+
+
+def shut_out_at(folder: Path) -> Path | None:
+    """The folder, of this one and those above it, that not every user may enter; None: they may enter all."""
+    return next((each for each in (folder, *folder.parents) if not each.stat().st_mode & 0o001), None)
 
 
 def search_path() -> str:

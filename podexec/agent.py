@@ -146,11 +146,17 @@ class Agent:
         return self._operator(call).status == _OK
 
     def session(
-        self, container_id: Json, command: Json, timeout: float | None, opened: Callable[[Stream], None]
+        self,
+        container_id: Json,
+        command: Json,
+        timeout: float | None,
+        opened: Callable[[Stream], None],
+        wrote: Callable[[bytes], None] | None = None,
     ) -> int | None:
         """Run a command inside a container; its raw wait status, or None if the agent has none.
 
         ``opened`` gets the stream of its output, to interrupt: the agent kills a session whose connection closes.
+        ``wrote`` gets the bytes of the stream, records of what the command wrote.
         Raises SessionRefused when the agent does not start it, and TimeoutError when it takes longer than ``timeout``.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -159,10 +165,13 @@ class Agent:
         stream = self._transport.stream(OPERATOR_API, body, _STREAMED, timeout)
         try:
             if stream.status != _OK:
-                raise SessionRefused(stream.answer().text)
+                answer = stream.answer()
+                away = answer.status == NOT_FOUND and not _unknown(answer, container_id["parent"])
+                raise SessionRefused(answer.text, is_busy=away or answer.status == RECOVERING)
             opened(stream)
-            for _ in stream.pieces(deadline):
-                pass
+            for piece in stream.pieces(deadline):
+                if wrote is not None:
+                    wrote(piece)
         finally:
             stream.close()
         return self.wait(container_id).wait_status
@@ -173,7 +182,11 @@ class Stopped(Exception):  # noqa: N818 - not an error: the executor is leaving
 
 
 class SessionRefused(Exception):  # noqa: N818 - an answer, not a fault
-    """The agent did not start the session."""
+    """The agent did not start the session; ``is_busy``: because it is not ready to."""
+
+    def __init__(self, text: str, *, is_busy: bool) -> None:
+        super().__init__(text)
+        self.is_busy = is_busy
 
 
 def _unknown(answer: Answer, container_id: Json) -> bool:

@@ -20,9 +20,10 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from podexec import log
 from podexec.agent import Agent, SessionRefused, Stopped
-from podexec.record import record
+from podexec.record import record, replace
 from podexec.taskinfo import COMMAND, HTTP, CheckSpec
-from podexec.transport import TRANSPORT_ERRORS, Stream
+from podexec.texts import Output, one_line
+from podexec.transport import TRANSPORT_ERRORS, Interruptible, Stream
 
 if TYPE_CHECKING:
     import ssl
@@ -33,6 +34,8 @@ _PASSING: Final = range(200, 400)
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS: Final = 20
 _CONNECTION_POLL: Final = 1.0
+# However short the interval of a check is.
+_LEAST_INTERVAL: Final = 0.05
 
 
 @record
@@ -63,23 +66,25 @@ class Checker:
         self._report = report
         self._stop = threading.Event()
         self._previous: Json | None = None
-        self._session: Stream | None = None
+        self._under_way: Stream | Interruptible | None = None
         self._log = log.get(**ids)
 
     def start(self) -> None:
         threading.Thread(target=self._run, name=f"check {self._container_id['value']}", daemon=True).start()
 
     def stop(self) -> None:
-        """No more results; a session under way is ended, so that the container's end need not wait for it."""
+        """No more results. What is under way is ended: a container's end need not wait for a session, and a check
+        without a timeout might wait for ever.
+        """
         self._stop.set()
-        session = self._session
-        if session is not None:
-            session.interrupt()
+        under_way = self._under_way
+        if under_way is not None:
+            under_way.interrupt()
 
-    def _opened(self, session: Stream) -> None:
-        self._session = session
+    def _opened(self, under_way: Stream | Interruptible) -> None:
+        self._under_way = under_way
         if self._stop.is_set():
-            session.interrupt()
+            under_way.interrupt()
 
     def _run(self) -> None:
         pause = self._spec.delay
@@ -92,27 +97,28 @@ class Checker:
             except Stopped:
                 return
             if result is not None and not self._stop.is_set():
-                self._report(result)
-            pause = self._spec.interval
+                self._report(replace(result, message=one_line(result.message)))
+            pause = max(_LEAST_INTERVAL, self._spec.interval)
 
     def _once(self) -> Result | None:
         """One run; None if it says nothing about the container."""
         if self._spec.kind == COMMAND:
             return self._command()
-        return probe_http(self._spec) if self._spec.kind == HTTP else probe_tcp(self._spec)
+        return probe_http(self._spec, self._opened) if self._spec.kind == HTTP else probe_tcp(self._spec)
 
     def _command(self) -> Result | None:
         """A session inside the container. The agent's own trouble is not the container's: it is no result."""
         assert self._spec.command is not None
         session = {"value": f"check-{uuid.uuid4().hex[:8]}", "parent": self._container_id}
+        output = Output()
         try:
             if self._previous is not None:
                 self._agent.remove(self._previous)
             self._previous = session
-            status = self._agent.session(session, self._spec.command, self._spec.timeout, self._opened)
+            status = self._agent.session(session, self._spec.command, self._spec.timeout, self._opened, output.feed)
         except TimeoutError:
             self._agent.wait(session)
-            return Result(False, None, f"the command took longer than {self._spec.timeout:g} s")
+            return Result(False, None, _with_output(f"the command took longer than {self._spec.timeout:g} s", output))
         except SessionRefused as error:
             self._log.warning("the agent did not start a check", answer=str(error))
             return None
@@ -122,10 +128,20 @@ class Checker:
         if status is None or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
             return None
         code = os.waitstatus_to_exitcode(status)
-        return Result(code == 0, code, f"the command exited with {code}")
+        said = f"the command exited with {code}"
+        return Result(code == 0, code, said if code == 0 else _with_output(said, output))
 
 
-def probe_http(spec: CheckSpec) -> Result:
+def _with_output(said: str, output: Output) -> str:
+    """Of a command that failed: what it wrote at its end may say why."""
+    wrote = str(output)
+    return f"{said}: {wrote}" if wrote else said
+
+
+Opened = Callable[[Interruptible], None]
+
+
+def probe_http(spec: CheckSpec, opened: Opened) -> Result:
     """GET on the loopback address of the network namespace that executor and containers share; 200 to 399 passes.
 
     Redirects are followed, wherever they lead. Certificates are not verified, as in Mesos' own checks.
@@ -134,18 +150,18 @@ def probe_http(spec: CheckSpec) -> Result:
     deadline = None if spec.timeout is None else time.monotonic() + spec.timeout
     try:
         for _ in range(_MOST_REDIRECTS):
-            code, location = _get(url, deadline)
+            code, location = _get(url, deadline, opened)
             if location is None:
                 return Result(code in _PASSING, code, f"{url}: {code}")
             url = urljoin(url, location)
     except TimeoutError:
         return Result(False, None, f"{url}: no answer within {spec.timeout:g} s")
-    except (ValueError, *TRANSPORT_ERRORS) as error:
-        return Result(False, None, f"{url}: {error}")
+    except (OverflowError, ValueError, *TRANSPORT_ERRORS) as error:
+        return Result(False, None, f"{url}: {_why(error)}")
     return Result(False, None, f"{url}: more than {_MOST_REDIRECTS} redirects")
 
 
-def _get(url: str, deadline: float | None) -> tuple[int, str | None]:
+def _get(url: str, deadline: float | None, opened: Opened) -> tuple[int, str | None]:
     """The status code of the answer, and where it redirects to. ValueError for an URL that is none."""
     parts = urlsplit(url)
     is_tls = parts.scheme == "https"
@@ -156,7 +172,14 @@ def _get(url: str, deadline: float | None) -> tuple[int, str | None]:
     try:
         connection.connect()
         if is_tls:
-            connection.sock = _tls_context().wrap_socket(connection.sock, server_hostname=parts.hostname)
+            tls = _tls_context().wrap_socket(
+                connection.sock, server_hostname=parts.hostname, do_handshake_on_connect=False
+            )
+            connection.sock = tls
+            opened(Interruptible(tls))
+            tls.do_handshake()
+        else:
+            opened(Interruptible(connection.sock))
         path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         connection.request("GET", path, headers={"User-Agent": "podexec-check", "Connection": "close"})
         answer = connection.getresponse()
@@ -172,9 +195,14 @@ def probe_tcp(spec: CheckSpec) -> Result:
         socket.create_connection((_host(spec), spec.port), spec.timeout).close()
     except TimeoutError:
         return Result(False, False, f"{where}: no connection within {spec.timeout:g} s")
-    except OSError as error:
-        return Result(False, False, f"{where}: {error.strerror or error}")
+    except (OSError, OverflowError) as error:
+        return Result(False, False, f"{where}: {_why(error)}")
     return Result(True, True, f"{where}: connected")
+
+
+def _why(error: Exception) -> str:
+    """In words, without the number of an error of the system."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _host(spec: CheckSpec) -> str:

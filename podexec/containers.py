@@ -10,17 +10,22 @@ from typing import Final
 
 from podexec import ending as endings
 from podexec import events as ev
-from podexec import kills
+from podexec import findings, kills
 from podexec.ending import Ending
 from podexec.health import Readiness, Streak, Verdict, judge, together
 from podexec.kills import Cause, Kill
 from podexec.pod import Condition, Container, Pod
 from podexec.record import replace
 from podexec.restarts import Again, again
-from podexec.wire import STARTED
+from podexec.wire import STARTED, Finding
 
 HEALTH_REASON: Final = "REASON_TASK_HEALTH_CHECK_STATUS_UPDATED"
 CHECK_REASON: Final = "REASON_TASK_CHECK_STATUS_UPDATED"
+
+# What its checks are called where people see what they found.
+HEALTH_CHECK: Final = "health check"
+READINESS_CHECK: Final = "readiness check"
+CHECK: Final = "check"
 
 Moved = tuple[Container, list[ev.Effect]]
 
@@ -85,7 +90,14 @@ def report(
         container_id=c.id,
         ready=c.ready,
         restarts=c.run,
+        findings=tuple(each.found for each in c.latests.values()) if c.spec.has_checks else None,
     )
+
+
+def told(c: Container, message: str, now: float, reason: str = CHECK_REASON) -> Moved:
+    """A status that tells what its checks found."""
+    c = replace(c, latests=findings.all_told(c.latests, now))
+    return c, [report(c, "TASK_RUNNING", reason, message)]
 
 
 def _killing(pod: Pod, c: Container, detail: str) -> list[ev.Effect]:
@@ -120,9 +132,10 @@ def _over(pod: Pod, c: Container, last: Ending, now: float) -> Moved:
         healthy=False if c.spec.health else None,
         readiness=Readiness(),
         check=ev.CheckStatus(c.spec.check) if c.spec.check else None,
+        latests={},
     )
     state = "TASK_RUNNING" if STARTED in c.reached else "TASK_STARTING"
-    message = f"{last.message}; it is started again in {next_start.delay:g} s (restart {c.run + 1})"
+    message = last.followed_by(f"it is started again in {next_start.delay:g} s (restart {c.run + 1})")
     return c, [*effects, report(c, state, message=message)]
 
 
@@ -187,13 +200,13 @@ def _health_observed(pod: Pod, c: Container, event: ev.HealthObserved, now: floa
     policy = c.spec.health[event.index]
     streak, verdict = judge(c.streaks[event.index], policy, event.passed, now)
     streaks = (*c.streaks[: event.index], streak, *c.streaks[event.index + 1 :])
-    c = replace(c, streaks=streaks)
+    found = _found(HEALTH_CHECK if not event.index else f"{HEALTH_CHECK} {event.index + 1}", event)
+    c = replace(c, streaks=streaks, latests=findings.with_result(c.latests, found))
     healthy = together(streaks)
     if verdict is Verdict.NOTHING_NEW or healthy is None or (event.passed and not healthy):
         text = f"health check failed within its grace period: {event.message}"
         return c, [] if event.passed else [ev.Note(text, event.container_id)]
-    c = replace(c, healthy=healthy)
-    effects: list[ev.Effect] = [report(c, "TASK_RUNNING", HEALTH_REASON, event.message or None)]
+    c, effects = told(replace(c, healthy=healthy), f"{found.check}: {found.result}", now, HEALTH_REASON)
     if verdict is Verdict.KILL:
         detail = f"its health check failed {streak.failures} times in a row: {event.message}"
         c, more = kill(pod, c, Cause.UNHEALTHY, detail, c.spec.kill_grace, now)
@@ -204,17 +217,20 @@ def _health_observed(pod: Pod, c: Container, event: ev.HealthObserved, now: floa
 def _readiness_observed(pod: Pod, c: Container, event: ev.ReadinessObserved, now: float) -> Moved:
     assert c.spec.readiness is not None
     before = c.readiness.ready
-    c = replace(c, readiness=c.readiness.with_result(event.passed, c.spec.readiness))
-    if c.readiness.ready == before:
-        return c, []
-    return c, [report(c, "TASK_RUNNING", CHECK_REASON, f"readiness check: {event.message}")]
+    found = _found(READINESS_CHECK, event)
+    readiness = c.readiness.with_result(event.passed, c.spec.readiness)
+    c = replace(c, readiness=readiness, latests=findings.with_result(c.latests, found))
+    return (c, []) if c.readiness.ready == before else told(c, f"{found.check}: {found.result}", now)
 
 
 def _check_observed(pod: Pod, c: Container, event: ev.CheckObserved, now: float) -> Moved:
-    if event.status == c.check:
-        return c, []
-    c = replace(c, check=event.status)
-    return c, [report(c, "TASK_RUNNING", CHECK_REASON)]
+    found = Finding(CHECK, event.status.passes, event.message)
+    before, c = c.check, replace(c, check=event.status, latests=findings.with_result(c.latests, found))
+    return (c, []) if event.status == before else told(c, f"{found.check}: {found.result}", now)
+
+
+def _found(check: str, event: ev.HealthObserved | ev.ReadinessObserved) -> Finding:
+    return Finding(check, event.passed, event.message)
 
 
 def _ignore(pod: Pod, c: Container, event: ev.ContainerEvent, now: float) -> Moved:

@@ -41,6 +41,8 @@ _STABLE_AFTER: Final = 1.0
 # try just before the agent is there is followed by another in time.
 _BACKOFF_SHARE: Final = 0.5
 _BUSY_RETRY: Final = 1.0
+# However short the back-off of an agent is: nothing is tried in a loop without a pause.
+_LEAST_PAUSE: Final = 0.05
 _SENDER_WAKES: Final = 60.0
 
 
@@ -126,9 +128,9 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
                 self._give_up(f"the agent did not come back within {self._settings.recovery_timeout:g} s")
                 return
             if busy:
-                self._stopping.wait(min(_BUSY_RETRY, self._settings.backoff_max))
+                self._stopping.wait(max(_LEAST_PAUSE, min(_BUSY_RETRY, self._settings.backoff_max)))
             elif lost != now or now - began < _STABLE_AFTER:
-                self._stopping.wait(random.uniform(0, _BACKOFF_SHARE * self._settings.backoff_max))
+                self._stopping.wait(max(_LEAST_PAUSE, random.uniform(0, _BACKOFF_SHARE * self._settings.backoff_max)))
 
     def _give_up(self, reason: str) -> None:
         self._log.error("giving up on the agent", reason=reason)

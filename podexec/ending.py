@@ -41,6 +41,16 @@ class Ending:
     reason: str | None = None
     limitation: Mapping[str, object] | None = None
 
+    @property
+    def line(self) -> str:
+        """The message without what an agent adds to it in further lines, such as the statistics of a memory limit."""
+        return self.message.partition("\n")[0].rstrip()
+
+    def followed_by(self, what: str) -> str:
+        """The message with what came after the end, which belongs to its first line."""
+        _, newline, rest = self.message.partition("\n")
+        return f"{self.line}; {what}{newline}{rest}"
+
 
 def ending(termination: Termination, kill: Kill | None) -> Ending:
     """The agent's own state and reason win; then a kill of ours; then the exit status."""

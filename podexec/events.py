@@ -12,7 +12,7 @@ from podexec.ending import Termination
 from podexec.health import HealthPolicy
 from podexec.kills import DEFAULT_KILL_GRACE
 from podexec.record import record
-from podexec.wire import Dependency, Restart
+from podexec.wire import Dependency, Finding, Restart
 
 
 @record
@@ -68,10 +68,15 @@ class CheckStatus:
 
 @record
 class Subscribed:
-    """The agent accepted us; what the framework understands comes with it."""
+    """The agent accepted us; what the framework understands comes with it.
+
+    Attributes:
+        wants_findings: whether it wants to hear of results of checks that change nothing.
+    """
 
     kill_states: bool
     partition_aware: bool
+    wants_findings: bool = False
 
 
 @record
@@ -143,6 +148,7 @@ class ReadinessObserved:
 class CheckObserved:
     container_id: str
     status: CheckStatus
+    message: str = ""
 
 
 @record
@@ -235,6 +241,7 @@ class Report:
 
     Attributes:
         age: how many seconds ago it became true.
+        findings: what its checks found last; None: it has none.
     """
 
     task_id: str
@@ -248,6 +255,7 @@ class Report:
     ready: bool | None = None
     restarts: int = 0
     age: float = 0.0
+    findings: tuple[Finding, ...] | None = None
 
 
 @record

@@ -77,4 +77,5 @@ def _told(record: Any) -> dict[str, Any]:
         said["termination"] = {name: value for name, value in fields(record.termination).items() if value is not None}
     if isinstance(record, ev.Report):
         said["check"] = record.check.value if record.check else None
+        said["findings"] = None  # the last is in the message
     return {"what": type(record).__name__} | {name: value for name, value in said.items() if value is not None}

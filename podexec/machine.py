@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from podexec import containers, kills, letgo, ordering
+from podexec import containers, findings, kills, letgo, ordering
 from podexec import ending as endings
 from podexec import events as ev
 from podexec.kills import SIGTERM, Cause, Phase
@@ -30,7 +30,7 @@ def step(pod: Pod, event: ev.Event, now: float) -> Step:
     effects: list[ev.Effect]
     match event:
         case ev.Subscribed():
-            pod, effects = replace(pod, kill_states=event.kill_states, partition_aware=event.partition_aware), []
+            pod, effects = _subscribed(pod, event), []
         case ev.GroupReceived():
             pod, effects = _received(pod, event)
         case ev.KillRequested():
@@ -43,7 +43,7 @@ def step(pod: Pod, event: ev.Event, now: float) -> Step:
             pod, effects = _container_event(pod, event, now)
     followed: list[ev.Effect] = []
     while True:
-        for rule in (_end_overdue, _end_together, _start, _go_on_killing, letgo.tell_endings, _leave):
+        for rule in (_end_overdue, _end_together, _start, _go_on_killing, _tell_findings, letgo.tell_endings, _leave):
             pod, more = rule(pod, now)
             followed += more
         if not followed:
@@ -60,6 +60,7 @@ def next_deadline(pod: Pod) -> float | None:
     times += [c.restart_at for c in pod.alive() if c.condition is Condition.RESTARTING]
     times += [] if pod.leaving else [pod.shutdown_by]
     times += [letgo.tell_by(pod, c) for c in pod.untold()]
+    times += [findings.tell_at(c.latests) for c in _checked(pod)]
     return min((t for t in times if t is not None), default=None)
 
 
@@ -73,7 +74,21 @@ def _container_event(pod: Pod, event: ev.ContainerEvent, now: float) -> Step:
     return pod.put(container), effects
 
 
+def _checked(pod: Pod) -> list[Container]:
+    """Those whose checks are told of, whatever they find."""
+    return [c for c in pod.alive() if pod.wants_findings and c.condition is Condition.RUNNING]
+
+
 # -- requests --------------------------------------------------------------------------------------------------
+
+
+def _subscribed(pod: Pod, event: ev.Subscribed) -> Pod:
+    return replace(
+        pod,
+        kill_states=event.kill_states,
+        partition_aware=event.partition_aware,
+        wants_findings=event.wants_findings,
+    )
 
 
 def _received(pod: Pod, event: ev.GroupReceived) -> Step:
@@ -206,7 +221,7 @@ def _doom(group: list[Container]) -> str:
         if c.kill is not None and c.alive and not c.kill.restart:
             return f"container {c.spec.name} of the pod was killed{': ' * bool(c.kill.detail)}{c.kill.detail}"
         if c.ending is not None and not c.alive and c.ending.state != endings.FINISHED:
-            return f"container {c.spec.name} of the pod ended: {c.ending.message}"
+            return f"container {c.spec.name} of the pod ended: {c.ending.line}"
     if essential and not any(c.alive for c in essential):
         return "all essential containers of the pod have ended"
     return ""
@@ -260,6 +275,18 @@ def _needed(pod: Pod, c: Container) -> bool:
         return False
     needs = {other.spec.name: other.spec.depends_on for other in pod.group(c.group) if other.alive}
     return bool(ordering.needed_by(c.spec.name, needs))
+
+
+def _tell_findings(pod: Pod, now: float) -> Step:
+    """Results of checks that changed nothing else, but are news."""
+    effects: list[ev.Effect] = []
+    for c in _checked(pod):
+        found = findings.news(c.latests, now)
+        if found is not None:
+            moved, more = containers.told(c, f"{found.check}: {found.result}", now)
+            pod = pod.put(moved)
+            effects += more
+    return pod, effects
 
 
 def _leave(pod: Pod, now: float) -> Step:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from podexec import events as ev
 from podexec.ending import FINISHED, Ending
+from podexec.findings import Latest
 from podexec.health import Readiness, Streak
 from podexec.kills import Kill
 from podexec.ordering import Standing
@@ -38,6 +39,7 @@ class Container:
         since: when the present run began; None: it does not run.
         settled: from when on a SIGTERM surely reaches its command.
         ending: how it ended, or the last run did.
+        latests: what its checks found in the present run.
         ended_at: when it ended for good.
         removed_at: when the control group of its last run was removed; None: there was none, or the kernel has let go
             of it.
@@ -59,6 +61,7 @@ class Container:
     healthy: bool | None = None
     readiness: Readiness = Readiness()
     check: ev.CheckStatus | None = None
+    latests: Mapping[str, Latest] = {}
     kill: Kill | None = None
     ending: Ending | None = None
     ended_at: float = 0.0
@@ -117,6 +120,7 @@ class Pod:
     dooms: Mapping[int, str] = {}
     kill_states: bool = False
     partition_aware: bool = False
+    wants_findings: bool = False
     shutdown: str = ""
     shutdown_by: float | None = None
     tell_by: float | None = None

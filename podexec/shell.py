@@ -20,6 +20,7 @@ from podexec.driver import PodDriver
 from podexec.journal import Journal
 from podexec.pod import Pod
 from podexec.settings import Settings
+from podexec.sharing import Sharing
 from podexec.status import task_status
 from podexec.wire import ExecutorData, UsageAnswer, UsageQuestion, WireError
 from podexec.worker import Worker, run_thread
@@ -39,6 +40,7 @@ class Shell:
         self._driver = PodDriver(self, settings, self._agent)
         self._inbox: queue.SimpleQueue[ev.Event] = queue.SimpleQueue()
         self._journal = Journal(Path(settings.sandbox))
+        self._sharing = Sharing(Path(settings.sandbox))
         self._pod = Pod()
         self._root: Json = {}
         self._stands_in = False  # for Mesos' default executor: what any framework writes into `data` is not for us
@@ -93,7 +95,9 @@ class Shell:
         self._read_data(None if self._stands_in else subscribed["executor_info"].get("data"))
         capabilities = {c["type"] for c in subscribed["framework_info"].get("capabilities", ())}
         self._log.info("subscribed", container=self._root["value"], refusal=self._refusal or None)
-        self._inbox.put(ev.Subscribed("TASK_KILLING_STATE" in capabilities, "PARTITION_AWARE" in capabilities))
+        self._inbox.put(
+            ev.Subscribed("TASK_KILLING_STATE" in capabilities, "PARTITION_AWARE" in capabilities, self._labelled)
+        )
 
     def _read_data(self, data: str | None) -> None:
         """What our scheduler wrote into ExecutorInfo; without it (another scheduler's executor) the defaults hold."""
@@ -107,16 +111,18 @@ class Shell:
         self._log.warning("disconnected from the agent")
 
     def group_received(self, tasks: list[Json]) -> None:
-        specs, refusal = [], self._refusal
+        specs, launches, refusal = [], [], self._refusal
         for task in tasks:
             container_id = taskinfo.container_id(task, uuid.uuid4().hex[:8])
             try:
                 read = self._read(task, container_id)
                 self._tasks[container_id] = read
                 specs.append(read.spec)
+                launches.append(read.launch)
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 refusal = refusal or f"the TaskInfo of {task['task_id']['value']} is not understood: {error!r}"
                 specs.append(ev.TaskSpec(task["task_id"]["value"], container_id, name=container_id))
+        self._sharing.open_for(launches)
         self._inbox.put(ev.GroupReceived(tuple(specs), refusal))
 
     def _read(self, task: Json, container_id: str) -> taskinfo.Task:
@@ -210,7 +216,7 @@ class Shell:
             "status",
             state=report.state,
             reason=report.reason,
-            message=report.message,
+            message=report.message and report.message.partition("\n")[0],
             task=report.task_id,
             container=report.container_id,
         )

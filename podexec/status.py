@@ -25,7 +25,7 @@ def task_status(report: Report, container_id: Json | None, labelled: bool) -> Js
         "limitation": report.limitation,
         "check_status": _check_status(report.check) if report.check else None,
         "container_status": {"container_id": container_id} if container_id else None,
-        "labels": StatusLabels(report.ready, report.restarts).encode() if labelled else None,
+        "labels": StatusLabels(report.ready, report.restarts, report.findings).encode() if labelled else None,
     }
     status: Json = {"task_id": {"value": report.task_id}, "state": report.state}
     return status | {field: value for field, value in optional.items() if value is not None}

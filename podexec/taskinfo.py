@@ -91,7 +91,7 @@ def _readiness_observed(container: str, passed: bool, value: Value, message: str
 
 
 def _check_observed(kind: str, container: str, passed: bool, value: Value, message: str) -> Event:
-    return CheckObserved(container, CheckStatus(kind, value))
+    return CheckObserved(container, CheckStatus(kind, value), message)
 
 
 def container_id(task: Json, suffix: str) -> str:

@@ -45,12 +45,24 @@ class Answer:
         return value if isinstance(value, dict) else {}
 
 
-class Stream:
+class Interruptible:
+    """A connection that one thread reads and others may break."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+
+    def interrupt(self) -> None:
+        """End the reading, now or as soon as it begins."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+
+class Stream(Interruptible):
     """An answer that arrives bit by bit. One thread reads and closes it; others may :meth:`interrupt` the reading."""
 
     def __init__(self, connection: http.client.HTTPConnection) -> None:
         # http.client forgets the socket of an answer that ends the connection, while the answer still reads from it.
-        self._socket = connection.sock
+        super().__init__(connection.sock)
         self._connection = connection
         self._response = connection.getresponse()
         self._socket.settimeout(None)
@@ -74,10 +86,6 @@ class Stream:
         decoder = RecordDecoder()
         for piece in self.pieces():
             yield from decoder.feed(piece)
-
-    def interrupt(self) -> None:
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._response.close()

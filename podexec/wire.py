@@ -40,6 +40,10 @@ _MOST_DIGITS: Final = 9  # of a number of restarts that is one
 
 LABEL_READY: Final = "ready"
 LABEL_RESTARTS: Final = "restarts"
+LABEL_CHECKS: Final = "checks"
+
+# What a scheduler takes of an executor that is not its own.
+MOST_FINDINGS: Final = 32
 
 
 class WireError(ValueError):
@@ -201,22 +205,35 @@ class TaskData:
 
 
 @record
+class Finding:
+    """The last result of a check, in words: what answered, or what the command wrote at its end."""
+
+    check: str
+    passed: bool
+    result: str
+
+
+@record
 class StatusLabels:
     """What a status of podexec's executor tells beside Mesos' own fields; it travels in ``TaskStatus.labels``.
 
     Attributes:
         ready: whether the container can be used; None: it has neither a readiness check nor a check.
         restarts: how often it was started again.
+        findings: of its checks, as far as they have found anything; None: it has none.
     """
 
     ready: bool | None = None
     restarts: int = 0
+    findings: tuple[Finding, ...] | None = None
 
     def encode(self) -> Json | None:
         """The Labels message; None if there is nothing to tell."""
         told = {} if self.ready is None else {LABEL_READY: str(self.ready).lower()}
         if self.restarts:
             told[LABEL_RESTARTS] = str(self.restarts)
+        if self.findings is not None:
+            told[LABEL_CHECKS] = json.dumps([fields(each) for each in self.findings], separators=(",", ":"))
         return {"labels": [{"key": key, "value": value} for key, value in told.items()]} if told else None
 
     @classmethod
@@ -226,7 +243,17 @@ class StatusLabels:
         ready = {"true": True, "false": False}.get(told.get(LABEL_READY, ""))
         restarts = told.get(LABEL_RESTARTS, "")
         is_count = restarts.isdecimal() and len(restarts) <= _MOST_DIGITS
-        return cls(ready, int(restarts) if is_count else 0)
+        return cls(ready, int(restarts) if is_count else 0, _findings(told.get(LABEL_CHECKS)))
+
+
+def _findings(text: str | None) -> tuple[Finding, ...] | None:
+    """Of a label; None if it is not there or not ours."""
+    try:
+        found = [Finding(**each) for each in json.loads(text or "")[:MOST_FINDINGS]]
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        return None
+    types = {(type(each.check), type(each.passed), type(each.result)) for each in found}
+    return tuple(found) if types <= {(str, bool, str)} else None
 
 
 @record

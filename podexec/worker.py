@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from podexec import events as ev
 from podexec import log
-from podexec.agent import Agent, SessionRefused, Stopped
+from podexec.agent import RETRY_AFTER, Agent, SessionRefused, Stopped
 from podexec.taskinfo import Meaning, Task
 from podexec.transport import TRANSPORT_ERRORS, Stream
 
@@ -39,6 +39,7 @@ class Worker:
         self._ids = ids
         self._signals: queue.SimpleQueue[int | None] | None = None
         self._checkers: list[Checker] = []
+        self._retired = threading.Event()
         self._log = log.get(**ids)
 
     def perform(self, effect: ev.Signal | ev.RunHook | ev.StartChecks | ev.StopChecks) -> None:
@@ -83,18 +84,26 @@ class Worker:
             self._tell(ev.SignalAnswered(self._id, number, accepted))
 
     def _run_hook(self) -> None:
-        """How the command before the end ends does not matter, but is logged."""
+        """How the command before the end ends does not matter. An agent that is not ready is asked again."""
+        while not self._hook_is_over() and not self._retired.wait(RETRY_AFTER):
+            pass
+        self._tell(ev.HookEnded(self._id))
+
+    def _hook_is_over(self) -> bool:
         assert self.task.hook is not None
         session = {"value": f"hook-{uuid.uuid4().hex[:8]}", "parent": self._container_id}
         try:
             status = self._agent.session(session, self.task.hook, None, _nothing)
             self._log.info("the command before the end has ended", wait_status=status)
         except (SessionRefused, *TRANSPORT_ERRORS) as error:
-            self._log.warning("the command before the end could not be run", error=str(error))
-        self._tell(ev.HookEnded(self._id))
+            is_busy = isinstance(error, ConnectionRefusedError) or (isinstance(error, SessionRefused) and error.is_busy)
+            self._log.warning("the command before the end could not be run", error=str(error), again=is_busy)
+            return not is_busy
+        return True
 
     def retire(self) -> None:
         """It has ended: no more signals and checks."""
+        self._retired.set()
         self._stop_checks()
         if self._signals is not None:
             self._signals.put(None)

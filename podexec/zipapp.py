@@ -1,4 +1,4 @@
-"""Build the executor as one file that an agent can fetch: ``python -m podexec.zipapp --output podexec.pyz``.
+"""Build the executor as one file that an agent can fetch: ``python -P -m podexec.zipapp --output podexec.pyz``.
 
 Owns what goes into the archive: this package and the pure-Python packages it imports, taken from the running
 environment, so no network is needed and an installed podexec can build its own executor. Beside each source
@@ -59,13 +59,14 @@ class BuildError(Exception):
     """The environment lacks something that belongs into the executor."""
 
 
-def build(output: Path, python: str = "python3") -> Path:
+def build(output: Path, python: str = "python3", bytecode_for: str = sys.executable) -> Path:
     """Write the executor to ``output``, replacing it in one move: a reader sees the old file or the new one.
 
-    ``python`` is the interpreter that it runs on when it is started as a program.
+    ``python`` is the interpreter that it runs on when it is started as a program, ``bytecode_for`` the one that starts
+    it fast.
     """
     files = dict(_sources())
-    entries = files | dict(_bytecode(files)) | dict(_licenses())
+    entries = files | dict(_bytecode(files, bytecode_for)) | dict(_licenses())
     output = output.absolute()
     output.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp(prefix=output.name, dir=output.parent)
@@ -120,10 +121,11 @@ def _module(name: str, hint: str) -> Iterator[tuple[str, bytes]]:
             yield inside, file.read_bytes()
 
 
-def _bytecode(files: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
+def _bytecode(files: dict[str, bytes], python: str) -> Iterator[tuple[str, bytes]]:
     """Unchecked: the archive never changes, nothing is compared at start-up. No docstrings or asserts: less to load.
 
-    A fresh interpreter with a fixed hash seed compiles: what this process has done before would show in the bytes.
+    A fresh interpreter with a fixed hash seed compiles: what this process has done before would show in the bytes. It
+    imports the standard library alone, nothing from the current folder.
     """
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
@@ -131,7 +133,8 @@ def _bytecode(files: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text)
         command = [
-            sys.executable,
+            python,
+            "-P",
             "-S",
             "-X",
             "no_debug_ranges",
@@ -146,7 +149,7 @@ def _bytecode(files: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
         ]
         done = subprocess.run(
             [*command, "-s", folder, folder],
-            env={**os.environ, "PYTHONHASHSEED": "0"},
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"PYTHONHASHSEED": "0"},
             capture_output=True,
             text=True,
             check=False,
@@ -175,14 +178,19 @@ def main() -> int:
         default="python3",
         help="what it runs on when it is started as a program, as mesos-default-executor is (default: %(default)s)",
     )
+    parser.add_argument(
+        "--bytecode-for",
+        default=sys.executable,
+        metavar="PYTHON",
+        help="which Python starts it fast (default: the one that builds it)",
+    )
     given = parser.parse_args()
     try:
-        output = build(given.output, given.python)
+        output = build(given.output, given.python, given.bytecode_for)
     except BuildError as error:
         sys.stderr.write(f"podexec: {error}\n")
         return 1
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    sys.stdout.write(f"{output}: {output.stat().st_size} bytes, bytecode for Python {version}\n")
+    sys.stdout.write(f"{output}: {output.stat().st_size} bytes, bytecode for {given.bytecode_for}\n")
     return 0
 
 

@@ -50,9 +50,7 @@ def executor_kind() -> str:
 
 
 @pytest.fixture(scope="session")
-def shared_schedulers(
-    cluster: Cluster, executor: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Schedulers]:
+def shared_schedulers(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Schedulers]:
     """One of each kind, for all tests which do not hurt it; its environment has the secret of the examples."""
     running: dict[str, Scheduler] = {}
     with ExitStack() as stack:
@@ -60,7 +58,9 @@ def shared_schedulers(
         def shared(kind: str) -> Scheduler:
             if kind not in running:
                 folder = tmp_path_factory.mktemp("scheduler")
-                scheduler = Scheduler(cluster, folder, executor if kind == PODEXEC else None, f"shared-{kind}")
+                scheduler = Scheduler(
+                    cluster, folder, cluster.default_executor if kind == PODEXEC else None, f"shared-{kind}"
+                )
                 stack.callback(scheduler.close)
                 with pytest.MonkeyPatch.context() as environment:
                     environment.setenv("PODEXEC_SECRET_FULLY_QUALIFIED_PATH", "a token")
@@ -87,14 +87,14 @@ def user(scheduler: Scheduler) -> Iterator[User]:
 
 
 @pytest.fixture
-def own_schedulers(cluster: Cluster, executor: Path, tmp_path: Path) -> Iterator[Schedulers]:
+def own_schedulers(cluster: Cluster, tmp_path: Path) -> Iterator[Schedulers]:
     """Makes schedulers that the test may kill and start as it likes; their pods are removed with them."""
     made: list[Scheduler] = []
     with ExitStack() as stack:
 
         def make(kind: str) -> Scheduler:
             name = f"own-{tmp_path.name}-{kind}"
-            scheduler = Scheduler(cluster, tmp_path, executor if kind == PODEXEC else None, name)
+            scheduler = Scheduler(cluster, tmp_path, cluster.default_executor if kind == PODEXEC else None, name)
             stack.callback(scheduler.close)
             scheduler.start()
             made.append(scheduler)

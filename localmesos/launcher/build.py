@@ -5,7 +5,7 @@ is package.py). Needs g++ and binutils.
 
     PREFIX/bin/{mesos-master,mesos-agent}
     PREFIX/libexec/{mesos,mesos-containerizer,mesos-io-switchboard}      the program
-    PREFIX/libexec/{mesos-fetcher,mesos-cni-port-mapper,mesos-tcp-connect}  helpers in Python, which libmesos lacks
+    PREFIX/libexec/{mesos-fetcher,mesos-cni-port-mapper,mesos-tcp-connect}  helpers in Python, one file each
     PREFIX/lib                                                           libmesos and the stand-ins of stubs.py
 """
 
@@ -15,6 +15,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,12 +23,14 @@ from localmesos.launcher import stubs
 
 LIBRARY = "libmesos-1.11.0.so"
 SOURCES = Path(__file__).parent
-HELPERS = SOURCES.parent / "libexec"
+PACKAGE = SOURCES.parent
+HELPERS = PACKAGE / "libexec"
 HELPER_NAMES = {
     "fetcher.py": "mesos-fetcher",
     "cni_port_mapper.py": "mesos-cni-port-mapper",
     "tcp_connect.py": "mesos-tcp-connect",
 }
+HELPER_MODULES = ("__init__.py", "libexec/__init__.py", "libexec/unpacking.py")
 # The isolator linux/capabilities refuses a kernel that knows more capabilities than Mesos 1.11.0 does. The library is
 # made to read the last one from a descriptor of its own process, which main.cpp provides: no file on the machine.
 ORIGINAL_PATH = b"/proc/sys/kernel/cap_last_cap"
@@ -113,8 +116,17 @@ def compile_program(prefix: Path) -> None:
 
 
 def install_helpers(folder: Path) -> None:
-    """Copy the helpers under the names that the agent calls, with the interpreter in the first line."""
+    """Install the helpers under the names that the agent calls, each in one file with all that it imports.
+
+    The first line has the interpreter, isolated: no variable and no folder of the user's decides what is imported.
+    """
+    first_line = f"#!{interpreter()} -I\n".encode()
     for source, name in HELPER_NAMES.items():
         target = folder / name
-        target.write_text(f"#!{interpreter()}\n" + (HELPERS / source).read_text())
+        with target.open("wb") as file:
+            file.write(first_line)
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.write(HELPERS / source, "__main__.py")
+                for module in HELPER_MODULES:
+                    archive.write(PACKAGE / module, f"{PACKAGE.name}/{module}")
         target.chmod(0o755)

@@ -1,4 +1,5 @@
 """Programs that the agent starts and that libmesos lacks, installed by launcher/build.py without their package.
 
-Each file stands alone: it imports the standard library only and runs on any CPython 3.7 or newer.
+Each imports the standard library only, and of this package what launcher/build.py installs with it. They run on any
+CPython 3.7 or newer: the agent's machine has one of its own.
 """

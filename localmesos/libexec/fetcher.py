@@ -1,23 +1,24 @@
 """mesos-fetcher: brings the URIs of a command into the sandbox (upstream: src/launcher/fetcher.cpp).
 
 The agent says what to do in MESOS_FETCHER_INFO and keeps the book of the cache itself; this program only downloads,
-copies, unpacks and sets modes. It ends with 1 at the first URI that fails.
+copies, unpacks and sets modes. It ends with 1 at the first URI that fails. Unlike upstream's it writes nothing outside
+of the sandbox, whatever an archive holds.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import pwd
 import shutil
 import sys
-import tarfile
 import urllib.parse
 import urllib.request
-import zipfile
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from localmesos.libexec.unpacking import Folder, UnpackError, components, unpack, unpack_gzip
 
 TAR_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
 ARCHIVE_SUFFIXES = (*TAR_SUFFIXES, ".zip", ".gz")
@@ -47,14 +48,17 @@ def base_name(uri: str) -> str:
     return name
 
 
-def download(uri: str, target: Path, frameworks_home: Path | None, stall_seconds: float) -> None:
-    """Bring one URI to the file `target`."""
+def download(uri: str, file: IO[bytes], frameworks_home: Path | None, stall_seconds: float) -> None:
+    """Bring one URI into a file."""
     uri = uri.lstrip()
     scheme, separator, rest = uri.partition("://")
     if separator and scheme in NETWORK_SCHEMES:
-        log(f"Downloading resource from '{uri}' to '{target}'")
-        with urllib.request.urlopen(uri, timeout=stall_seconds) as source, target.open("wb") as file:
+        log(f"Downloading resource from '{uri}'")
+        with urllib.request.urlopen(uri, timeout=stall_seconds) as source:
             shutil.copyfileobj(source, file)
+            missing = getattr(source, "length", None)  # http.client itself takes an early end for the end
+            if missing:
+                raise FetchError(f"the connection ended {missing} bytes before the end of the file")
         return
     if separator and scheme != "file":
         raise FetchError(f"no way to fetch '{uri}': the scheme {scheme} is not supported")
@@ -63,68 +67,47 @@ def download(uri: str, target: Path, frameworks_home: Path | None, stall_seconds
         if not frameworks_home:
             raise FetchError(f"'{uri}' is a relative path, but the agent has no --frameworks_home")
         path = frameworks_home / path
-    log(f"Copying resource from '{path}' to '{target}'")
-    shutil.copyfile(path, target)
+    log(f"Copying resource from '{path}'")
+    if path.exists() and not path.is_file():
+        raise FetchError(f"'{path}' is not a file")
+    with path.open("rb") as source:
+        shutil.copyfileobj(source, file)
 
 
-def unpack_zip(archive: Path, folder: Path) -> None:
-    """Unpack with the modes that were stored, which zipfile itself leaves out."""
-    with zipfile.ZipFile(archive) as source:
-        for info in source.infolist():
-            target = Path(source.extract(info, folder))
-            mode = info.external_attr >> 16
-            if mode and not info.is_dir():
-                target.chmod(mode & 0o777)
-
-
-def unpack_tar(archive: Path, folder: Path) -> None:
-    """Unpack, refusing an archive with a file that would land outside of the folder."""
-    with tarfile.open(archive) as source:
-        if hasattr(tarfile, "tar_filter"):
-            source.extractall(folder, filter="tar")
-            return
-        for member in source.getmembers():  # a Python before 3.11.4
-            if member.name.startswith("/") or ".." in Path(member.name).parts:
-                raise FetchError(f"{archive} has a file outside of its folder: {member.name}")
-        source.extractall(folder)
-
-
-def unpack(archive: Path, folder: Path) -> bool:
-    """Unpack by the suffix of the name; False where it is none of an archive."""
-    if archive.name.endswith(".zip"):
-        unpack_zip(archive, folder)
-    elif archive.name.endswith(TAR_SUFFIXES):
-        unpack_tar(archive, folder)
+def extract(archive: Path, sandbox: Folder) -> bool:
+    """Unpack an archive, told by the suffix of its name; False if it is none."""
+    if archive.name.endswith((*TAR_SUFFIXES, ".zip")):
+        unpack(archive, sandbox)
     elif archive.name.endswith(".gz"):
-        target = folder / archive.stem
-        with gzip.open(archive) as source, target.open("wb") as file:
-            shutil.copyfileobj(source, file)
+        unpack_gzip(archive, sandbox, archive.stem)
     else:
         return False
-    log(f"Extracted '{archive}' into '{folder}'")
+    log(f"Extracted '{archive}' into the sandbox")
     return True
 
 
-def fetch(item: dict[str, Any], info: dict[str, Any], stall_seconds: float) -> None:
+def fetch(item: dict[str, Any], info: dict[str, Any], sandbox: Folder, stall_seconds: float) -> None:
     """Do one item: from its URI or from the cache into the sandbox."""
-    uri, sandbox = item["uri"], Path(info["sandbox_directory"])
+    uri = item["uri"]
     home = Path(info["frameworks_home"]) if info.get("frameworks_home") else None
-    target = sandbox / (uri.get("output_file") or base_name(uri["value"]))
-    target.parent.mkdir(parents=True, exist_ok=True)
+    name = uri.get("output_file") or base_name(uri["value"])
+    target = Path(info["sandbox_directory"], *components(name))
     executable = bool(uri.get("executable"))
-    extract = uri.get("extract", True) and not executable
+    wants_extract = uri.get("extract", True) and not executable
+    mode = 0o777 if executable else 0o666
     source = target
     if item["action"] == "BYPASS_CACHE":
-        download(uri["value"], target, home, stall_seconds)
+        with sandbox.file(name, mode) as file:
+            download(uri["value"], file, home, stall_seconds)
     else:
         source = Path(info["cache_directory"], item["cache_filename"])
         if item["action"] == "DOWNLOAD_AND_CACHE" and not source.exists():
-            download(uri["value"], source, home, stall_seconds)
-        if not (extract and source.name.endswith(ARCHIVE_SUFFIXES)):  # an archive is unpacked right out of the cache
-            shutil.copyfile(source, target)
-    if executable:
-        target.chmod(0o755)
-    elif extract and not unpack(source, sandbox):
+            with source.open("wb") as file:
+                download(uri["value"], file, home, stall_seconds)
+        if not (wants_extract and source.name.endswith(ARCHIVE_SUFFIXES)):  # an archive is unpacked out of the cache
+            with source.open("rb") as cached, sandbox.file(name, mode) as file:
+                shutil.copyfileobj(cached, file)
+    if wants_extract and not extract(source, sandbox):
         log(f"'{uri['value']}' does not seem to be an archive: it is copied, not extracted")
     log(f"Fetched '{uri['value']}' to '{target}'")
 
@@ -161,9 +144,11 @@ def main() -> None:
     become(info.get("user"))
     for item in info.get("items", []):
         try:
-            fetch(item, info, stall_seconds)
-        except (FetchError, OSError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
-            sys.exit(f"Failed to fetch '{item['uri']['value']}': {error}")
+            # Each time anew: directories get the modes of their archive when all of it is unpacked.
+            with Folder(Path(info["sandbox_directory"])) as sandbox:
+                fetch(item, info, sandbox, stall_seconds)
+        except (FetchError, UnpackError, OSError, HTTPException, ValueError) as error:
+            sys.exit(f"Failed to fetch '{item['uri']['value']}': {error or type(error).__name__}")
     log(f"Successfully fetched all URIs into '{info['sandbox_directory']}'")
 
 

@@ -1,15 +1,16 @@
 """``/v2/groups``: pods by their paths, and removing all of a path. Groups themselves are neither made nor changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from fastapi import APIRouter, Request, Response
 
 from scheduler.api.deployments import started
 from scheduler.api.errors import ApiError, json_response
 from scheduler.api.requests import READING, Requests, accepted, embedded, id_in_path, origin, rollout, wants_extras
+from scheduler.api.versions import canonical_version
 from scheduler.core.events import GroupDeleted
 from scheduler.core.extras import KEY
-from scheduler.core.groups import PARTS, group_view
+from scheduler.core.groups import PARTS, group_versions, group_view
 from scheduler.core.world import World
 
 
@@ -25,6 +26,12 @@ class Groups:
         """The routes."""
         router = APIRouter(include_in_schema=False)
         router.add_api_route("/v2/groups", self.root, methods=READING)
+        for slash in ("", "/"):
+            router.add_api_route(f"/v2/groups/versions{slash}", self.root_versions, methods=READING)
+            router.add_api_route(f"/v2/groups/versions/{{version}}{slash}", self.root_version, methods=READING)
+            path = "/v2/groups/{group_id:path}/versions"
+            router.add_api_route(f"{path}{slash}", self.versions, methods=READING)
+            router.add_api_route(f"{path}/{{version}}{slash}", self.version, methods=READING)
         router.add_api_route("/v2/groups/{group_id:path}", self.show, methods=READING)
         router.add_api_route("/v2/groups/{group_id:path}", self.delete, methods=["DELETE"])
         return router
@@ -36,10 +43,35 @@ class Groups:
     async def show(self, group_id: str, request: Request) -> Response:
         """One group with its pods and the groups in it; ``embed`` names what to show, by default all."""
         asked_for = id_in_path(group_id, "groups")
-        parts = [each for each in embedded(request) if each != KEY] or PARTS
+        parts = _parts(request)
         view = group_view(self._world, asked_for, self._clock(), parts, with_extras=wants_extras(request))
         if view is None:
-            raise ApiError(404, {"message": f"Group '{asked_for}' does not exist", "details": []})
+            raise _absent(asked_for)
+        return json_response(view)
+
+    async def root_versions(self) -> Response:
+        """The kept versions of the group that holds all others."""
+        return await self.versions("/")
+
+    async def root_version(self, version: str, request: Request) -> Response:
+        """The group that holds all others with the pods it had."""
+        return await self.version("/", version, request)
+
+    async def versions(self, group_id: str) -> Response:
+        """The kept versions of a group."""
+        asked_for = id_in_path(group_id, "groups")
+        found = group_versions(self._world, asked_for)
+        if not found:
+            raise _absent(asked_for)
+        return json_response(found)
+
+    async def version(self, group_id: str, version: str, request: Request) -> Response:
+        """A group with those of its pods that were there, as they are now."""
+        asked_for, at = id_in_path(group_id, "groups"), canonical_version(version)
+        parts = _parts(request)
+        view = group_view(self._world, asked_for, self._clock(), parts, at=at, with_extras=wants_extras(request))
+        if at not in group_versions(self._world, "/") or view is None:
+            raise ApiError(404, {"message": f"Group '{asked_for}' in version {at} does not exist", "details": []})
         return json_response(view)
 
     async def delete(self, group_id: str, request: Request) -> Response:
@@ -49,3 +81,11 @@ class Groups:
             message = "Not every pod there is can be removed at once: name a group, /v2/groups/ID"
             raise ApiError(405, {"message": message})
         return started(await accepted(self._requests, lambda number: GroupDeleted(number, asked_for, how, whence)))
+
+
+def _absent(group_id: str) -> ApiError:
+    return ApiError(404, {"message": f"Group '{group_id}' does not exist", "details": []})
+
+
+def _parts(request: Request) -> Collection[str]:
+    return [each for each in embedded(request) if each != KEY] or PARTS

@@ -71,6 +71,8 @@ def router(info: ServerInfo, world: World) -> APIRouter:
             "master": connection.master,
             "connected": connection.subscribed,
         }
+        # Frameworks of the same name whose tasks run, though this store was new: one of them may have had it before.
+        namesakes = [{"id": each.id, "connected": each.connected} for each in world.namesakes] or None
         content = {
             "name": info.name,
             "version": info.version,
@@ -81,7 +83,7 @@ def router(info: ServerInfo, world: World) -> APIRouter:
             "marathon_config": marathons,
             "zookeeper_config": {},
             "http_config": {"http_port": int(info.leader.rpartition(":")[2])},
-            **extras(asked=wants_extras(request), config=others, mesos=mesos),
+            **extras(asked=wants_extras(request), config=others, mesos=mesos, namesakes=namesakes),
         }
         return json_response(content)
 

@@ -48,7 +48,7 @@ class Instances:
     async def kill_one(self, pod_id: str, instance_id: str, request: Request) -> Response:
         """Kill an instance."""
         if not INSTANCE_ID.fullmatch(instance_id):
-            raise ApiError(422, {"message": f"'{instance_id}' is no instance id: {_FORM}"})
+            raise ApiError(422, {"message": f"'{_in_short(instance_id)}' is no instance id: {_FORM}"})
         found = await self._kill(pod_id, (instance_id,), request)
         if not found:
             message = f"Instance '{instance_id}' of pod '{id_in_path(pod_id)}' does not exist"
@@ -68,6 +68,7 @@ class Instances:
         return [instance_view(self._world, instance) for instance in answer.instances]
 
 
+_LONGEST_SHOWN = 100
 _FORM = "it must be like product_web.instance-5a0b3ee1-8a2b-4b7c-9d0e-1f2a3b4c5d6e"
 
 
@@ -79,11 +80,19 @@ def _instance_ids(body: bytes) -> tuple[str, ...]:
         raise unacceptable(Problems(Stage.SYNTAX, (Problem("/", str(error)),))) from None
     if not isinstance(value, list):
         raise unacceptable(Problems(Stage.SCHEMA, (Problem("/", "error.expected.jsarray"),)))
-    problems = tuple(
-        Problem(f"/({index})", "error.expected.jsstring" if not isinstance(each, str) else f"no instance id: {_FORM}")
+    no_texts = [index for index, each in enumerate(value) if not isinstance(each, str)]
+    if no_texts:
+        problems = (Problem(f"/({index})", "error.expected.jsstring") for index in no_texts)
+        raise unacceptable(Problems(Stage.SCHEMA, tuple(problems)))
+    wrong = tuple(
+        Problem(f"/({index})", f"'{_in_short(each)}' is no instance id: {_FORM}")
         for index, each in enumerate(value)
-        if not isinstance(each, str) or not INSTANCE_ID.fullmatch(each)
+        if not INSTANCE_ID.fullmatch(each)
     )
-    if problems:
-        raise unacceptable(Problems(Stage.SCHEMA, problems))
+    if wrong:
+        raise unacceptable(Problems(Stage.RULES, wrong))
     return tuple(value)
+
+
+def _in_short(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

@@ -21,7 +21,7 @@ def router(world: World) -> APIRouter:
         return json_response(world.versions(pod.id))
 
     async def show(pod_id: str, version: str) -> Response:
-        canonical = _canonical(version)
+        canonical = canonical_version(version)
         pod = present_pod(world, pod_id)
         definition = world.definitions.get(definition_key(pod.id, canonical))
         if definition is None:
@@ -35,7 +35,7 @@ def router(world: World) -> APIRouter:
     return routes
 
 
-def _canonical(text: str) -> str:
+def canonical_version(text: str) -> str:
     """A time in whatever zone and precision as versions are written."""
     try:
         moment = datetime.fromisoformat(text)

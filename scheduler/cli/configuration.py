@@ -17,6 +17,7 @@ _IN_MILLISECONDS = (
     "task_launch_timeout",
     "task_reservation_timeout",
     "kill_retry_timeout",
+    "abandoned_launch_timeout",
     "reconciliation_initial_delay",
     "reconciliation_interval",
 )
@@ -97,5 +98,7 @@ def configuration(serving: Serving, identity: FrameworkIdentity) -> dict[str, st
         "max_instances_per_offer": settings.max_instances_per_offer,
         "max_running_deployments": settings.max_running_deployments,
         "zk_max_versions": settings.versions_kept,
+        "kills_before_shutdown": settings.kills_before_shutdown,
+        "adopt_cluster": settings.adopt_cluster,
         **{name: round(1000 * values[name]) for name in _IN_MILLISECONDS},
     }

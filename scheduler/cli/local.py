@@ -14,18 +14,22 @@ from localmesos import Cluster
 from localmesos.processes import Process, start
 from scheduler.cli.client import Client
 from scheduler.cli.errors import CommandError
+from scheduler.cli.pythons import executor_python
 
 _START_SECONDS = 30.0
 _END_SECONDS = 20.0
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 30
-# Agents start executors with a system PATH, in which this Python need not be, and nothing of a virtual environment.
-_EXECUTOR_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
+# Runs a module of this installation, whatever lies in the current folder. Not -I: that would also leave out what
+# PYTHONPATH names and what is installed for one user only, and this process may itself have been imported from there.
+_RUN_MODULE = (sys.executable, "-P", "-m")
 
 
 def build_executor(output: Path) -> Path:
     """Make the executor's zipapp out of this installation."""
-    command = [sys.executable, "-m", "podexec.zipapp", "--output", str(output), "--python", _EXECUTOR_PYTHON]
+    python = executor_python()
+    command = [*_RUN_MODULE, "podexec.zipapp", "--output", str(output), "--python", python]
+    command += ["--bytecode-for", python]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode:
         raise CommandError(f"the executor could not be built: {built.stderr.strip()}")
@@ -58,14 +62,14 @@ class LocalScheduler:
             "--listen": listen,
             "--store": f"sqlite:///{folder}/{name}.db",
             "--executor": "default" if executor is None else str(executor),
-            "--executor-python": _EXECUTOR_PYTHON,
+            "--executor-python": executor_python(),
             "--framework-name": name,
             "--mesos-authentication-principal": name,  # whose the volumes are; a local Mesos lets everybody in
         }
         if cluster.networks:
             options |= {"--default-network-name": cluster.networks[0], "--networks": ",".join(cluster.networks)}
         words = (word for pair in options.items() for word in pair)
-        self._command = (sys.executable, "-m", "scheduler.cli.main", "scheduler", *words)
+        self._command = (*_RUN_MODULE, "scheduler.cli.main", "scheduler", *words)
         self._process: Process | None = None
 
     @property

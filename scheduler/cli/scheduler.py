@@ -3,6 +3,7 @@
 An option that Marathon has keeps Marathon's name, unit and meaning.
 """
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
@@ -100,7 +101,7 @@ def run(
     new_group_enforce_role: Annotated[
         EnforceRole, option("--new-group-enforce-role", "Whether pods in groups must have their group's role.")
     ] = EnforceRole.OFF,
-    mesos_user: Annotated[str, option("--mesos-user", "As whom containers run that name no user.")] = "root",
+    mesos_user: Annotated[str, option("--mesos-user", "Default user for containers.")] = "root",
     mesos_authentication_principal: Annotated[
         str | None,
         option(
@@ -257,6 +258,14 @@ def run(
     kill_retry_timeout: Annotated[
         int, option("--kill-retry-timeout", "An unconfirmed kill is repeated after this, in milliseconds.", min=1)
     ] = 10_000,
+    kills_before_shutdown: Annotated[
+        int,
+        option("--kills-before-shutdown", "Shut down an executor that does not act on this many kills.", min=1),
+    ] = 5,
+    abandoned_launch_timeout: Annotated[
+        int,
+        option("--abandoned-launch-timeout", "Kill a launch that turns up this long after, in milliseconds.", min=1),
+    ] = 604_800_000,
     reconciliation_initial_delay: Annotated[
         int,
         option("--reconciliation-initial-delay", "Before the first reconciliation with Mesos, in milliseconds.", min=0),
@@ -264,6 +273,13 @@ def run(
     reconciliation_interval: Annotated[
         int, option("--reconciliation-interval", "Between two reconciliations with Mesos, in milliseconds.", min=1)
     ] = 600_000,
+    adopt_cluster: Annotated[
+        bool,
+        option(
+            "--adopt-cluster",
+            "Accept a cluster of whose agents the store knows none, and launch all pods there.",
+        ),
+    ] = False,
     log_level: Annotated[str, option("--log-level", "debug, info, warning, error or critical.")] = "info",
 ) -> None:
     """Run the scheduler until it is told to stop. Pods run on when it stops.
@@ -309,8 +325,11 @@ def run(
         task_launch_timeout=task_launch_timeout / 1000,
         task_reservation_timeout=task_reservation_timeout / 1000,
         kill_retry_timeout=kill_retry_timeout / 1000,
+        kills_before_shutdown=kills_before_shutdown,
+        abandoned_launch_timeout=abandoned_launch_timeout / 1000,
         reconciliation_initial_delay=reconciliation_initial_delay / 1000,
         reconciliation_interval=reconciliation_interval / 1000,
+        adopt_cluster=adopt_cluster,
     )
     identity = FrameworkIdentity(
         name=framework_name,
@@ -411,10 +430,8 @@ def executor_for(executor: str, python: str, log_level: str) -> "ExecutorCommand
     else:
         path = Path(executor).absolute()
         if not path.is_file():
-            raise typer.BadParameter(
-                f"there is no file {path}; build it with 'python -m podexec.zipapp --output {path}'",
-                param_hint="--executor",
-            )
+            build = f"python -P -m podexec.zipapp --output {shlex.quote(str(path))}"
+            raise typer.BadParameter(f"there is no file {path}; build it with: {build}", param_hint="--executor")
         command["value"] = executor_command(python, str(path))
     level = log_level if log_level in LOG_LEVELS else "error"
     return ExecutorCommand(command=command, data=ExecutorData(log_level=level).encode())

@@ -35,6 +35,7 @@ from scheduler.core.step import step
 from scheduler.core.world import World
 from scheduler.inside import Edge
 from scheduler.inside.executors import Executors
+from scheduler.inside.inspector import Inspector
 from scheduler.inside.master import Leader
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Driver
@@ -84,6 +85,9 @@ async def _run(
     def heard(message: str) -> None:
         executors.heard(message)
 
+    def found(event: Event) -> None:
+        shell.submit(event)
+
     identity = serving.identity
     host = advertised.rpartition(":")[0]
     identity = replace(
@@ -107,7 +111,9 @@ async def _run(
     executors = Executors(driver.tell_executor)
     clock = Clock(core_clock.start(world, time.time()), world.skew)
     metrics = Metrics(world, clock.now)
-    shell = Shell(world, step, store, driver, bus=Bus(store.tail()), meter=metrics, clock=clock)
+    edge = _edge(serving, world, executors)
+    inspector = Inspector(edge.last_lines, found)
+    shell = Shell(world, step, store, driver, bus=Bus(store.tail()), meter=metrics, inspector=inspector, clock=clock)
     metrics.watch("podexec.loop.inbox.gauge", "Events that wait for the loop", lambda: shell.waiting)
     info = ServerInfo(identity.name, version("podexec"), advertised, configuration(serving, identity))
     master = without_password(serving.master)
@@ -118,7 +124,6 @@ async def _run(
         structlog.get_logger("scheduler").info("a feature was enabled that has no effect here", feature=feature)
     with _told_to_stop() as told:
         guard = Guard(serving.allowed_inside)
-        edge = _edge(serving, world, executors)
         app = create_app(
             shell,
             world,
@@ -133,6 +138,7 @@ async def _run(
         try:
             await _until_told(told, shell, driver, _server(app, room), listening, guard)
         finally:
+            await inspector.close()
             await edge.close()
 
 

@@ -91,9 +91,13 @@ def _extras(of: Json) -> Json:
 
 
 def _waiting(action: Json) -> str:
-    """What an action waits for before it begins; empty: nothing."""
-    needed = _extras(action).get("waitingFor")
-    return f"waits for {', '.join(needed)}" if needed else ""
+    """What an action waits for, before it begins or is done; empty: nothing out of the ordinary."""
+    extras = _extras(action)
+    needed = extras.get("waitingFor")
+    if needed:
+        return f"waits for {', '.join(needed)}"
+    stuck = [f"{each['id']} ({each['message']})" for each in extras.get("notEnding", ())]
+    return f"waits for the end of {', '.join(stuck)}" if stuck else ""
 
 
 def step(of: Json) -> str:
@@ -164,9 +168,25 @@ def _instances(status: Json) -> Grid:
                 _addresses(instance),
                 _endpoints(container),
                 container["statusSince"],
-                container.get("message", ""),
+                "\n".join(_said(container)),
             )
     return table
+
+
+def _said(container: Json) -> list[str]:
+    """Its message, and what its failing checks found, unless the message is about that."""
+    message = container.get("message", "")
+    return [message, *(each for each in _failing(container) if each != message)]
+
+
+def failing(status: Json) -> list[str]:
+    """What the failing checks of a pod found, each once, with the container's name."""
+    containers = [each for instance in status.get("instances", ()) for each in instance.get("containers", ())]
+    return list(dict.fromkeys(f"{each['name']}: {found}" for each in containers for found in _failing(each)))
+
+
+def _failing(container: Json) -> list[str]:
+    return [f"{each['check']}: {each['result']}" for each in _extras(container).get("checks", ()) if not each["passed"]]
 
 
 def _addresses(instance: Json) -> str:

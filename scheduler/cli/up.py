@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
 
 _STABLE_SECONDS = 120.0
 _POLL_SECONDS = 0.1
+# Where this is a clone; a wheel has no examples.
+_EXAMPLE = Path(__file__).parents[2] / "examples" / "shared-volume.json"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -46,6 +47,7 @@ def up(
 ) -> None:
     """Start a local Mesos, the scheduler and an example pod, and show them until Ctrl-C takes everything down."""
     from scheduler.cli.local import LocalScheduler, default_executor
+    from scheduler.cli.pythons import users_left_out
 
     _require_free(listen)
     with _interrupts_as_exceptions(), local_cluster(name) as cluster:
@@ -64,13 +66,15 @@ def up(
         kept = False
         try:
             folder = cluster.state.folder / "scheduler"  # taken away with the cluster
+            if (missing := users_left_out()) is not None:
+                screen.tell(missing)
             screen.tell("starting the scheduler")
             scheduler = LocalScheduler(cluster, folder, cluster.default_executor, listen)
             scheduler.start()
             with scheduler.client as client:
                 info = client.info()
-                mesos = f"Mesos {info['mesos']['version']}"
-                screen.tell(f"framework {info['frameworkId']} on {mesos}; the API is {client.url}")
+                mesos = info[KEY]["mesos"]["version"]
+                screen.tell(f"framework {info['frameworkId']} on Mesos {mesos}; the API is {client.url}")
                 _show_pod(client, scheduler.log)
                 if detach:
                     cluster.release()
@@ -128,7 +132,7 @@ def _require_free(listen: str) -> None:
 
 
 def _show_pod(client: "Client", log: Path) -> None:
-    definition = json.loads(files("scheduler.cli").joinpath("hello.json").read_text())
+    definition = json.loads(_definition().read_text())
     pod_id = definition["id"]
     client.add(definition)
     screen.tell(f"the pod {pod_id} is accepted")
@@ -168,17 +172,35 @@ def _how_to(client: "Client", status: Json) -> list[str]:
         for endpoint in container.get("endpoints", ())
         if "allocatedHostPort" in endpoint
     ]
-    beside = Path(sys.executable).with_name("podexec")
-    podexec = "podexec" if shutil.which("podexec") else shlex.quote(os.path.relpath(beside))
+    podexec = _own_command()
     url = "" if client.url == DEFAULT_URL else f" --url {client.url}"
     rows = [
         ("its page", ", ".join(pages)),
         ("see it", f"{podexec} pod show {pod_id}{url}"),
-        ("change it", f"edit a copy of examples{pod_id}.json, then: {podexec} pod update FILE{url}"),
+        ("change it", f"edit a copy of {_short(_definition())}, then: {podexec} pod update FILE{url}"),
         ("remove it", f"{podexec} pod remove {pod_id}{url}"),
         ("all pods", f"{podexec} pod list{url}"),
-        ("one more", f"{podexec} pod add examples/shared-volume.json{url}"),
+        ("one more", f"{podexec} pod add {_short(_EXAMPLE)}{url}" if _EXAMPLE.is_file() else ""),
         ("its Mesos", f"{podexec} cluster status"),
     ]
     lines = [f"{pod_id} is STABLE: {len(status['spec']['containers'])} containers on a real Mesos {version}."]
     return lines + [f"  {label:<12} {text}" for label, text in rows if text]
+
+
+def _definition() -> Path:
+    """The example pod's definition, in the package."""
+    return Path(__file__).with_name("hello.json")
+
+
+def _own_command() -> str:
+    """What a shell takes for this installation's command; the one on the PATH may be another's."""
+    own = Path(sys.executable).with_name("podexec")
+    on_path = shutil.which("podexec")
+    if not own.exists() or (on_path is not None and own.samefile(on_path)):
+        return "podexec"
+    return _short(own)
+
+
+def _short(path: Path) -> str:
+    """A path as a word of a shell command, relative where that is shorter."""
+    return shlex.quote(min(str(path), os.path.relpath(path), key=len))

@@ -165,7 +165,8 @@ def _pod_line(status: Json, *, with_past: bool = False) -> str:
     line = f"{status['id']}: {status['status']}, {tables.counts(status)} instances stable"
     history = status.get("terminationHistory", ()) if with_past else ()
     causes = [ending["message"] for ending in history if "message" in ending]
-    return f"{line} (the last ended: {causes[0]})" if causes else line
+    line = f"{line} (the last ended: {causes[0]})" if causes else line
+    return "; ".join([line, *tables.failing(status)])
 
 
 def _restarts(status: Json) -> int:
@@ -185,12 +186,14 @@ def _deployment_line(client: "Client", deployment: Json) -> str:
     from scheduler.cli import tables
 
     line = f"{tables.step(deployment)}: {tables.actions(deployment)}"
-    statuses = [_status(client, action["pod"]) for action in deployment["currentActions"]]
-    counts = [f"{status['id']} {tables.counts(status)} stable" for status in statuses if status is not None]
-    counts += [
-        _ending(each) for action in deployment["currentActions"] for each in action.get(KEY, {}).get("ending", ())
-    ]
-    return f"{line} ({', '.join(counts)})" if counts else line
+    found = [_status(client, action["pod"]) for action in deployment["currentActions"]]
+    statuses = [status for status in found if status is not None]
+    counts = [f"{status['id']} {tables.counts(status)} stable" for status in statuses]
+    extras = [action.get(KEY, {}) for action in deployment["currentActions"]]
+    counts += [_ending(each) for extra in extras for each in extra.get("ending", ())]
+    line = f"{line} ({', '.join(counts)})" if counts else line
+    hanging = [f"{each['id']}: {each['message']}" for extra in extras for each in extra.get("notEnding", ())]
+    return "; ".join([line, *hanging, *(each for status in statuses for each in tables.failing(status))])
 
 
 def _ending(instance: Json) -> str:

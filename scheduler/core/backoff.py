@@ -9,6 +9,7 @@ Kept in memory only: after a restart of the scheduler everything is launchable a
 
 from dataclasses import replace
 
+from scheduler.core.conditions import RETURNED
 from scheduler.core.frame import definition_key
 from scheduler.core.turn import Turn
 from scheduler.core.world import Delay
@@ -16,17 +17,6 @@ from scheduler.model.definition import Backoff
 from scheduler.model.records import Condition, Instance, Task
 
 DRAINING = "REASON_AGENT_DRAINING"
-# Mesos gave the launch back, through no fault of the pod.
-_RETURNED = frozenset(
-    {
-        "REASON_INVALID_OFFERS",
-        "REASON_AGENT_REMOVED",
-        "REASON_AGENT_DISCONNECTED",
-        "REASON_SLAVE_REMOVED",
-        "REASON_SLAVE_DISCONNECTED",
-        DRAINING,
-    }
-)
 _FAILURES = frozenset({Condition.ERROR, Condition.FAILED, Condition.GONE, Condition.DROPPED, Condition.FINISHED})
 
 
@@ -108,7 +98,7 @@ def _policy(turn: Turn, instance: Instance) -> Backoff:
 
 
 def _is_failure(task: Task) -> bool:
-    if task.condition is Condition.DROPPED and task.reason in _RETURNED:
+    if task.condition is Condition.DROPPED and (task.reason in RETURNED or task.reason == DRAINING):
         return False
     if not task.essential:
         return False

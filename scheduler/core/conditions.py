@@ -106,6 +106,36 @@ def _passes(task: Task, asked: Checks) -> bool:
     return task.container not in asked.readiness or task.ready is True
 
 
+# Mesos gave the launch back, through no fault of the pod: no agent ever had it.
+RETURNED = frozenset(
+    {
+        "REASON_INVALID_OFFERS",
+        "REASON_AGENT_REMOVED",
+        "REASON_AGENT_DISCONNECTED",
+        "REASON_SLAVE_REMOVED",
+        "REASON_SLAVE_DISCONNECTED",
+    }
+)
+_ENDED_ITSELF = frozenset({Condition.FINISHED, Condition.FAILED, Condition.KILLED, Condition.ERROR})
+
+
+def is_certain_end(of: Condition, by_agent: bool) -> bool:
+    """Whether a terminal status says for certain that its task does not run, and will not.
+
+    That its executor or agent had it and lost it does; that the master, or the agent, knows no such task does not: the
+    launch may have yet to reach the agent. ``by_agent``: the status is the agent's, not the master's.
+    """
+    return of in _ENDED_ITSELF or (of is Condition.GONE and by_agent)
+
+
+def may_turn_up(task: Task) -> bool:
+    """Whether an ended task may run all the same, or come to."""
+    if not task.condition.terminal:
+        return True
+    is_returned = task.condition is Condition.DROPPED and task.reason in RETURNED
+    return not is_returned and not is_certain_end(task.condition, by_agent=False)
+
+
 def task_state(of: Condition) -> str:
     """Mesos' name for where a task stands; one of which nothing was heard yet is being staged."""
     return _STATES[of]

@@ -2,7 +2,19 @@
 
 from collections.abc import Callable
 
-from scheduler.core import backoff, deployments, kills, offers, reconcile, residents, statuses, unreachable
+from scheduler.core import (
+    abandoned,
+    arrival,
+    backoff,
+    deployments,
+    inspections,
+    kills,
+    offers,
+    reconcile,
+    residents,
+    statuses,
+    unreachable,
+)
 from scheduler.core.events import Ticked
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due
@@ -27,14 +39,18 @@ _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
     Due.PLACE: _place,
     Due.REVIVE: _revive,
     Due.KILL: kills.repeat,
+    Due.KILL_ABANDONED: abandoned.repeat,
+    Due.EXPIRE: abandoned.expire,
     Due.CONFIRM: statuses.unheard,
     Due.BEGIN: statuses.not_begun,
     Due.GIVE_UP: statuses.give_up,
     Due.REPLACE: unreachable.again,
     Due.RESERVE: residents.overdue,
     Due.DEPLOY: deployments.overdue,
+    Due.INSPECT: inspections.inspect,
     Due.RECONCILE: reconcile.remaining,
     Due.RECONCILE_ALL: reconcile.everything,
+    Due.ARRIVE: arrival.again,
 }
 
 

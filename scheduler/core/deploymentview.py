@@ -5,7 +5,7 @@ from itertools import islice
 from scheduler.core import plans
 from scheduler.core.deployments import waits_for
 from scheduler.core.extras import extras
-from scheduler.core.rollup import moment
+from scheduler.core.rollup import ending_message, moment
 from scheduler.core.world import World
 from scheduler.model.json import Json
 from scheduler.model.records import Deployment, Goal
@@ -42,8 +42,13 @@ def _current_actions(world: World, deployment: Deployment, with_extras: bool) ->
     for action, pod_id in plans.present_step(deployment):
         shown: Json = {"action": action.value, "pod": pod_id, "readinessCheckResults": []}
         needed = () if pod_id in deployment.released else waits_for(world, deployment, action, pod_id)
-        ending = _ending(world, pod_id) if with_extras else []
-        actions.append(shown | extras(asked=with_extras, waitingFor=list(needed) or None, ending=ending or None))
+        more = extras(
+            asked=with_extras,
+            waitingFor=list(needed) or None,
+            ending=_ending(world, pod_id) or None,
+            notEnding=_not_ending(world, pod_id) or None,
+        )
+        actions.append(shown | more)
     return actions
 
 
@@ -54,3 +59,14 @@ def _ending(world: World, pod_id: str) -> list[Json]:
         {"instance": each.id} | ({} if each.agent is None else {"agent": each.agent.hostname})
         for each in islice(ending, _MOST_ENDING)
     ]
+
+
+def _not_ending(world: World, pod_id: str) -> list[Json]:
+    """The pod's instances that were killed in vain so far."""
+    killed = [world.instances[key] for key in world.kills if key in world.instances]
+    told = [
+        (each.id, ending_message(world, each, world.definition(pod_id, each.version)))
+        for each in killed
+        if each.pod_id == pod_id
+    ]
+    return [{"id": instance_id, "message": message} for instance_id, message in told if message is not None]

@@ -70,10 +70,34 @@ class Shutdown:
 
 
 @dataclass(frozen=True, slots=True)
+class InspectExecutor:
+    """Find out what an executor that failed wrote last; answered by ``ExecutorInspected``, if at all.
+
+    Attributes:
+        tasks: the ids of those that ended by that.
+    """
+
+    pod_id: str
+    executor_id: str
+    agent_id: str
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Reconcile:
     """Ask the master for the state of these (task id, agent id); empty: of all it knows."""
 
     tasks: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListAgents:
+    """Ask the master which agents it has: ``AgentsListed`` is the answer, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListFrameworks:
+    """Ask the master for other frameworks of the same name: ``FrameworksListed`` is the answer, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +206,10 @@ Effect = (
     | SetRoles
     | Kill
     | Shutdown
+    | InspectExecutor
     | Reconcile
+    | ListAgents
+    | ListFrameworks
     | Acknowledge
     | AcknowledgeOperation
     | Reply

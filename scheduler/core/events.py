@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
-from scheduler.model.records import Condition, NetworkAddress
+from scheduler.model.records import Agent, CheckResult, Condition, NetworkAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ class StatusUpdated:
         timestamp: when the sender made it, seconds since the epoch.
         ready: whether the container can be used; None: the status does not say.
         restarts: how often its executor started the container again.
+        checks: what its checks found last; None: the status does not tell.
+        source: whose words these are, e.g. ``SOURCE_EXECUTOR``; empty: it is not said.
     """
 
     task_id: str
@@ -71,6 +73,8 @@ class StatusUpdated:
     networks: tuple[NetworkAddress, ...] = ()
     ready: bool | None = None
     restarts: int = 0
+    checks: tuple[CheckResult, ...] | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +109,56 @@ class ExecutorEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ExecutorInspected:
+    """What an executor that failed left behind, as ``InspectExecutor`` asked.
+
+    Attributes:
+        tasks: the ids of those that ended by that.
+        lines: the last that it wrote, plain text without control characters; none where that cannot be had.
+    """
+
+    pod_id: str
+    executor_id: str
+    tasks: tuple[str, ...]
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AgentLost:
     """The master removed an agent. A hint, as ``ExecutorEnded``."""
 
     agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentsListed:
+    """The agents that the master has, and those that it knows from its predecessor and waits for.
+
+    Attributes:
+        agents: None: the master does not let this framework see them.
+    """
+
+    agents: tuple[Agent, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Namesake:
+    """Another framework of the same name, with running tasks.
+
+    Attributes:
+        connected: whether a scheduler of it is connected.
+    """
+
+    id: str
+    name: str
+    connected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FrameworksListed:
+    """The frameworks of this one's name that have running tasks."""
+
+    frameworks: tuple[Namesake, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,8 +333,11 @@ Event = (
     | StatusUpdated
     | OperationUpdated
     | ExecutorEnded
+    | ExecutorInspected
     | AgentLost
     | AgentDescribed
+    | AgentsListed
+    | FrameworksListed
     | AgentsUnlisted
     | PodPosted
     | PodPut

@@ -17,10 +17,21 @@ def executor(settings: Settings, definition: PodDefinition) -> Json:
         "shutdown_grace_period": messages.duration(seconds_to_stop(definition) + _SHUTDOWN_MARGIN),
     }
     if settings.executor.is_own:
-        info |= {"type": "CUSTOM", "command": settings.executor.command, "name": "podexec"}
+        info |= {"type": "CUSTOM", "command": _command(settings, definition), "name": "podexec"}
     if settings.executor.data is not None:
         info["data"] = settings.executor.data
     return info
+
+
+def _command(settings: Settings, definition: PodDefinition) -> Json:
+    """How it is started, and as whom: what it owns, its sandbox and the pod's volumes, belongs to that user.
+
+    That is the user of all containers where they have the same one; else the pod's, and the executor lets others in.
+    """
+    command = dict(settings.executor.command or {})
+    users = {container.user or definition.user for container in definition.containers}
+    user = users.pop() if len(users) == 1 else definition.user
+    return command | ({"user": user} if user else {})
 
 
 def container(settings: Settings, definition: PodDefinition, host_ports: dict[str, int]) -> Json:

@@ -6,6 +6,7 @@ tasks' state at once, instead of at the next reconciliation.
 
 from collections.abc import Iterable
 
+from scheduler.core import inspections
 from scheduler.core.effects import Reconcile
 from scheduler.core.events import AgentLost, ExecutorEnded
 from scheduler.core.turn import Turn
@@ -14,6 +15,7 @@ from scheduler.model.records import Instance
 
 def executor_ended(turn: Turn, event: ExecutorEnded) -> None:
     """Ask for the tasks of the executor."""
+    inspections.exited(turn, event)
     there = _on_agent(turn, event.agent_id)
     _reconcile(turn, (instance for instance in there if instance.executor_id == event.executor_id))
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from scheduler.core.effects import Effect
 from scheduler.model.definition import PodDefinition
-from scheduler.model.records import Clock, Deployment, Framework, Instance, Pod
+from scheduler.model.records import Abandoned, Clock, Cluster, Deployment, Framework, Instance, Pod
 
-Record = Framework | Clock | Pod | PodDefinition | Instance | Deployment
+Record = Framework | Clock | Cluster | Pod | PodDefinition | Instance | Deployment | Abandoned
 
 
 def key_of(record: Record) -> tuple[type[Record], str]:
     """The kind and the key under which a record is stored: its id, for a definition also its version."""
-    if isinstance(record, Framework | Clock):
+    if isinstance(record, Framework | Clock | Cluster):
         return type(record), ""
     if isinstance(record, PodDefinition):
         return PodDefinition, definition_key(record.id, record.version or "")

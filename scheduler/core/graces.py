@@ -2,13 +2,13 @@
 
 from scheduler.model.definition import Container, PodDefinition
 
-_DEFAULT_GRACE = 3.0  # Mesos' own, for a container that does not say
+DEFAULT_GRACE = 3.0  # Mesos' own, for a container that does not say
 
 
 def kill_grace(container: Container) -> float:
     """Seconds from the beginning of a container's kill to SIGKILL."""
     seconds = container.lifecycle.kill_grace_period_seconds if container.lifecycle else None
-    return _DEFAULT_GRACE if seconds is None else seconds
+    return DEFAULT_GRACE if seconds is None else seconds
 
 
 def seconds_to_stop(definition: PodDefinition) -> float:

@@ -18,19 +18,49 @@ def group_ids(world: World) -> set[str]:
     return {"/", *world.groups}
 
 
+def group_versions(world: World, group_id: str) -> list[str]:
+    """The kept versions of a group, oldest first: those of the pods in it. Empty: there is no such group."""
+    found = {version for pod_id in _below(world, group_id) for version in world.versions(pod_id)}
+    return sorted(found) or ([_NEVER] if group_id == "/" else [])
+
+
 def group_view(
-    world: World, group_id: str, now: float, parts: Collection[str] = PARTS, *, with_extras: bool = False
+    world: World,
+    group_id: str,
+    now: float,
+    parts: Collection[str] = PARTS,
+    *,
+    at: str | None = None,
+    with_extras: bool = False,
 ) -> Json | None:
-    """The JSON of a group with these parts, and of those in it; None: there is none."""
-    below = group_id.rstrip("/") + "/"
-    pod_ids = [pod_id for pod_id in world.pods if pod_id.startswith(below)]
+    """The JSON of a group with these parts, and of those in it; None: there is none.
+
+    ``at``: a version; of pods that are newer nothing is shown, and of the others how they are now.
+    """
+    pod_ids = [each for each in _below(world, group_id) if at is None or world.versions(each)[0] <= at]
     if not pod_ids and group_id != "/":
         return None
-    return _view(world, group_id, pod_ids, now, parts, with_extras)
+    return _view(world, group_id, pod_ids, now, parts, at, with_extras)
+
+
+def _below(world: World, group_id: str) -> list[str]:
+    below = group_id.rstrip("/") + "/"
+    return [pod_id for pod_id in world.pods if pod_id.startswith(below)]
+
+
+def _version(world: World, pod_id: str, at: str | None) -> str:
+    """The pod's version, or the one it had at that time."""
+    return world.pods[pod_id].version if at is None else max(each for each in world.versions(pod_id) if each <= at)
 
 
 def _view(
-    world: World, group_id: str, pod_ids: list[str], now: float, parts: Collection[str], with_extras: bool
+    world: World,
+    group_id: str,
+    pod_ids: list[str],
+    now: float,
+    parts: Collection[str],
+    at: str | None,
+    with_extras: bool,
 ) -> Json:
     """``pod_ids``: of all pods below the group, however deep."""
     depth = len(segments(group_id))
@@ -45,7 +75,7 @@ def _view(
     view: Json = {
         "id": group_id,
         "dependencies": [],
-        "version": max((world.pods[pod_id].version for pod_id in pod_ids), default=_NEVER),
+        "version": max((_version(world, pod_id, at) for pod_id in pod_ids), default=_NEVER),
         "enforceRole": depth == 1 and world.settings.new_group_enforce_role is EnforceRole.TOP,
     }
     if "group.apps" in parts:
@@ -53,5 +83,5 @@ def _view(
     if "group.pods" in parts:
         view["pods"] = [pod_status(world, world.pods[pod_id], now, with_extras=with_extras) for pod_id in own]
     if "group.groups" in parts:
-        view["groups"] = [_view(world, each, below, now, parts, with_extras) for each, below in inner.items()]
+        view["groups"] = [_view(world, each, below, now, parts, at, with_extras) for each, below in inner.items()]
     return view

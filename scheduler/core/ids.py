@@ -3,6 +3,8 @@
 Marathon's forms, so that existing tools can read them.
 """
 
+_MOST_DIGITS = 10
+
 
 def safe_id(pod_id: str) -> str:
     """The pod's id with its segments joined by ``_``, as Mesos ids may not hold a slash."""
@@ -33,6 +35,12 @@ def task_id(instance: str, container: str, incarnation: int) -> str:
 def instance_of(task: str) -> str:
     """The instance that a task id names, whether it exists or not."""
     return task.rsplit(".", 2)[0]
+
+
+def incarnation_of(task: str) -> int | None:
+    """The incarnation that a task id names; None: it names none."""
+    number = task.rpartition(".")[2]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < _MOST_DIGITS else None
 
 
 def pod_of(instance: str) -> str:

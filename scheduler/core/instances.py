@@ -100,7 +100,7 @@ def _remember(turn: Turn, pod: Pod, instance: Instance) -> Pod:
         started_at=min(task.started_at or task.staged_at for task in instance.tasks),
         terminated_at=max(task.since for task in instance.tasks),
         message=cause.message,
-        tasks=tuple(TaskEnd(task.id, task.condition, task.message) for task in instance.tasks),
+        tasks=tuple(TaskEnd(task.id, task.condition, task.message, task.detail) for task in instance.tasks),
     )
     kept = turn.world.settings.terminations_kept
     pod = replace(pod, terminations=(*pod.terminations, termination)[-kept:])

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import replace
 
-from scheduler.core import backoff, constraints, ids
+from scheduler.core import arrival, backoff, constraints, ids
 from scheduler.core.attempts import Refusal, Round
 from scheduler.core.constraints import Placement
 from scheduler.core.demand import Demand
@@ -102,6 +102,9 @@ class Queue:
     def _launch_one(self, waiting: Instance, on: OpenOffer, taken: Match) -> Json:
         """Record the launch and give its operation."""
         turn, world = self._turn, self._turn.world
+        if waiting.id in world.aged:
+            world.aged.discard(waiting.id)
+            waiting = replace(waiting, incarnation=waiting.incarnation + arrival.LEAP)
         instance = placed(waiting, self._definition, world.agent(on.agent), taken, turn.now)
         turn.put(instance)
         backoff.began(turn, instance)

@@ -6,7 +6,7 @@ next turn, which follows at once. Those that are of no use to anything that wait
 be read.
 """
 
-from scheduler.core import offershape
+from scheduler.core import arrival, offershape
 from scheduler.core.attempts import Attempt, Round
 from scheduler.core.demand import Demand
 from scheduler.core.effects import Accept, Decline
@@ -26,6 +26,10 @@ LAUNCHES_PER_TURN = 200
 def received(turn: Turn, event: OffersReceived) -> None:
     """Launch what fits, give the rest back."""
     world = turn.world
+    if not arrival.is_over(turn):  # none were asked for
+        known = tuple(offer["id"]["value"] for offer in event.offers if identifier(offer.get("id")) is None)
+        turn.ask(Decline(known, world.settings.decline_offer_duration))
+        return
     for offer in event.offers:
         complaint = offershape.complaint(offer)
         if complaint is None:

@@ -2,6 +2,7 @@
 
 from scheduler.core.effects import AcknowledgeOperation
 from scheduler.core.events import OperationUpdated
+from scheduler.core.texts import line_and_detail
 from scheduler.core.turn import Turn
 
 
@@ -12,7 +13,7 @@ def updated(turn: Turn, event: OperationUpdated) -> None:
         "operation updated",
         operation_id=event.operation_id,
         state=event.state,
-        message=event.message,
+        message=line_and_detail(event.message)[0],
         agent_id=event.agent_id or "",
     )
     if event.uuid is not None and event.agent_id is not None:

@@ -12,6 +12,7 @@ from typing import Any
 from scheduler.core.conditions import condition, task_state
 from scheduler.core.extras import extras
 from scheduler.core.frame import definition_key
+from scheduler.core.graces import seconds_to_stop
 from scheduler.core.standing import Standing
 from scheduler.core.waiting import as_shown
 from scheduler.core.world import World
@@ -39,7 +40,9 @@ def pod_status(world: World, pod: Pod, now: float, *, with_extras: bool = False)
             "status": "STABLE" if stable >= current.scaling.instances else "DEGRADED",
             "statusSince": changed,
             "instances": instances,
-            "terminationHistory": [_termination(world, termination) for termination in reversed(pod.terminations)],
+            "terminationHistory": [
+                _termination(world, termination, with_extras) for termination in reversed(pod.terminations)
+            ],
             "lastUpdated": moment(world.wall(now)),
             "lastChanged": changed,
         }
@@ -83,7 +86,7 @@ def _instance_status(world: World, instance: Instance, definition: PodDefinition
         if task.container == container.name
     ]
     unhealthy = any(check["value"] == "false" for container in containers for check in container.get("conditions", ()))
-    status, message = _status(instance, unhealthy)
+    status, message = _status(instance, unhealthy, ending_message(world, instance, definition))
     agent = instance.agent or (instance.reservation and instance.reservation.agent)
     since = moment(world.wall(instance.since))
     return _present(
@@ -108,18 +111,32 @@ def _instance_status(world: World, instance: Instance, definition: PodDefinition
     )
 
 
-def _status(instance: Instance, unhealthy: bool) -> tuple[str, str | None]:
+def ending_message(world: World, instance: Instance, definition: PodDefinition) -> str | None:
+    """What is being done to end an instance that does not end; None: nothing out of the ordinary."""
+    kills = world.kills.get(instance.id)
+    if kills is None or kills.sent < 2:
+        return None
+    text = f"kill sent {kills.sent} times since {moment(world.wall(kills.since))}"
+    if kills.shutdowns:
+        times = "once" if kills.shutdowns == 1 else f"{kills.shutdowns} times"
+        return f"{text}; the executor does not respond, its agent was told {times} to shut it down"
+    return f"{text}; containers have {seconds_to_stop(definition):g} s to stop"
+
+
+def _status(instance: Instance, unhealthy: bool, ending: str | None) -> tuple[str, str | None]:
     """The word for an instance, and what there is to say about it."""
     overall = condition(instance)
+    if overall is Condition.RUNNING and ending is not None:
+        return "TERMINAL", ending
     if overall is Condition.RUNNING:
         return ("DEGRADED", "at least one container is not healthy, or not ready") if unhealthy else ("STABLE", None)
     if overall in (Condition.UNREACHABLE, Condition.UNREACHABLE_INACTIVE):
         return "DEGRADED", "the agent of this instance is unreachable"
     if overall is Condition.KILLING:
-        return "TERMINAL", None
+        return "TERMINAL", ending
     if overall in (Condition.STAGING, Condition.STARTING):
-        return "STAGING", None
-    return ("PENDING" if instance.goal is Goal.RUNNING else "TERMINAL"), None
+        return "STAGING", ending
+    return ("PENDING" if instance.goal is Goal.RUNNING else "TERMINAL"), ending
 
 
 def _sum(executor: ExecutorResources, containers: Iterable[Json]) -> Json:
@@ -173,7 +190,9 @@ def _container_status(world: World, instance: Instance, task: Task, container: C
             "termination": _exit(task.message) if task.condition.terminal else {},
             "lastUpdated": since,
             "lastChanged": since,
-            **extras(asked=with_extras, restarts=task.restarts or None),
+            **extras(
+                asked=with_extras, restarts=task.restarts or None, detail=task.detail or None, checks=_checks(task)
+            ),
         }
     )
 
@@ -197,6 +216,11 @@ def _conditions(world: World, task: Task, container: Container) -> list[Json]:
         for name, (said, what, is_asked) in asked.items()
         if is_asked
     ]
+
+
+def _checks(task: Task) -> list[Json] | None:
+    """What its checks found last."""
+    return [{"check": each.check, "passed": each.passed, "result": each.result} for each in task.checks] or None
 
 
 def _endpoints(instance: Instance, task: Task, container: Container) -> list[Json]:
@@ -229,7 +253,7 @@ def _resources(resources: Resources) -> Json:
 # ---------------------------------------------------------------------------- endings
 
 
-def _termination(world: World, termination: Termination) -> Json:
+def _termination(world: World, termination: Termination, with_extras: bool) -> Json:
     return _present(
         {
             "instanceID": termination.instance_id,
@@ -242,6 +266,7 @@ def _termination(world: World, termination: Termination) -> Json:
                         "containerId": task.task_id,
                         "lastKnownState": task_state(task.condition),
                         "termination": _exit(task.message),
+                        **extras(asked=with_extras, detail=task.detail or None),
                     }
                 )
                 for task in termination.tasks

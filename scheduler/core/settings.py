@@ -83,9 +83,12 @@ class Settings:
         task_launch_timeout: so is one whose executor has not begun after this.
         task_reservation_timeout: a reservation not seen by then is given up.
         kill_retry_timeout: an unconfirmed kill is repeated after this.
+        kills_before_shutdown: an executor is shut down that has not acted on this many kills, nor within its grace.
+        abandoned_launch_timeout: a launch that was given up is killed should it turn up within this.
         reconciliation_initial_delay: from a subscription to the first question for all tasks the master knows.
         reconciliation_interval: between such questions.
         unknown_timeout: a task the master does not know is given up after this.
+        adopt_cluster: whether a cluster without any agent that the store knows is taken for its own.
         terminations_kept: ended incarnations remembered per pod.
     """
 
@@ -113,7 +116,10 @@ class Settings:
     task_launch_timeout: float = 300.0
     task_reservation_timeout: float = 20.0
     kill_retry_timeout: float = 10.0
+    kills_before_shutdown: int = 5
+    abandoned_launch_timeout: float = 604800.0
     reconciliation_initial_delay: float = 15.0
     reconciliation_interval: float = 600.0
     unknown_timeout: float = 75.0
+    adopt_cluster: bool = False
     terminations_kept: int = 5

@@ -5,11 +5,12 @@ Every status with a uuid is acknowledged, whatever it says, or its agent would h
 
 from dataclasses import replace
 
-from scheduler.core import backoff, ids
-from scheduler.core.conditions import condition, task_state
-from scheduler.core.effects import Acknowledge, Kill
+from scheduler.core import abandoned, arrival, backoff, ids, inspections, kills
+from scheduler.core.conditions import condition, may_turn_up, task_state
+from scheduler.core.effects import Acknowledge
 from scheduler.core.events import StatusUpdated
 from scheduler.core.news import in_words
+from scheduler.core.texts import line_and_detail
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due
 from scheduler.model.records import Condition, Instance, NetworkAddress, Task
@@ -20,18 +21,26 @@ _RECONCILIATION = "REASON_RECONCILIATION"
 def updated(turn: Turn, event: StatusUpdated) -> None:
     """Take a status in."""
     world = turn.world
+    if event.task_id == arrival.LAST_TASK:
+        arrival.answered(turn)
+        return
     world.connection.unreconciled.discard(event.task_id)
     instance_id = world.tasks.get(event.task_id)
-    if instance_id is None:
-        _unexpected(turn, event)
-    else:
+    if event.task_id in world.abandoned_tasks:
+        abandoned.updated(turn, event)
+    elif instance_id is not None:
         _take_in(turn, world.instances[instance_id], event)
+    else:
+        _unexpected(turn, event)
     if event.uuid is not None and event.agent_id is not None:
         turn.ask(Acknowledge(event.task_id, event.agent_id, event.uuid))
 
 
 def _take_in(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
     task = next(task for task in instance.tasks if task.id == event.task_id)
+    if task.condition.terminal and may_turn_up(task) and event.condition in _ALIVE:
+        abandoned.found_of(turn, event, instance)
+        return
     changed = _apply(instance, task, event, turn.now)
     if changed != task:
         moved = changed.condition is not task.condition or changed.healthy is not task.healthy
@@ -42,6 +51,8 @@ def _take_in(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
         )
         turn.put(after)
         _tell(turn, after, task, changed)
+        if changed.condition.terminal:
+            inspections.failed(turn, after, event)
         if changed.condition in _STEPS_FORWARD and condition(after) is not condition(instance):
             backoff.began(turn, after)
         if changed.condition is Condition.STAGING:
@@ -51,6 +62,7 @@ def _take_in(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
 
 
 _STEPS_FORWARD = (Condition.STAGING, Condition.STARTING, Condition.RUNNING)
+_ALIVE = (*_STEPS_FORWARD, Condition.KILLING)
 
 
 def give_up(turn: Turn, task_id: str) -> None:
@@ -63,38 +75,37 @@ def give_up(turn: Turn, task_id: str) -> None:
     overdue = task.since + turn.world.settings.unknown_timeout <= turn.now
     if task.condition is Condition.UNKNOWN and overdue:
         message = f"not known to the master for {turn.world.settings.unknown_timeout:g} s"
-        gone = replace(task, condition=Condition.GONE, since=turn.now, message=message)
+        gone = replace(task, condition=Condition.GONE, since=turn.now, message=message, detail="")
         turn.put(
             replace(instance, since=turn.now, tasks=tuple(gone if each is task else each for each in instance.tasks))
         )
 
 
 def unheard(turn: Turn, task_id: str) -> None:
-    """Nothing was heard of a launch for too long: kill it, which also makes the master say what it knows."""
-    _kill_overdue(turn, task_id, (Condition.PROVISIONED,), "launch not confirmed, killing it", Due.CONFIRM)
+    """Nothing was heard of a launch for too long: end it, which also makes the master say what it knows."""
+    _kill_overdue(turn, task_id, (Condition.PROVISIONED,), "launch not confirmed, killing tasks")
 
 
 def not_begun(turn: Turn, task_id: str) -> None:
     """An executor did not begin its work in time: end it, and try again."""
-    _kill_overdue(turn, task_id, (Condition.STAGING,), "executor not begun, killing it", Due.BEGIN)
+    _kill_overdue(turn, task_id, (Condition.STAGING,), "executor did not start, killing tasks")
 
 
-def _kill_overdue(turn: Turn, task_id: str, stuck: tuple[Condition, ...], text: str, due: Due) -> None:
+def _kill_overdue(turn: Turn, task_id: str, stuck: tuple[Condition, ...], text: str) -> None:
     instance_id = turn.world.tasks.get(task_id)
     if instance_id is None:
         return
     instance = turn.world.instances[instance_id]
     if any(task.condition in stuck for task in instance.tasks):
         turn.note("warning", text, instance_id=instance.id, task_id=task_id)
-        for task in instance.tasks:
-            turn.ask(Kill(task.id, instance.agent.id if instance.agent else None))
-        turn.world.at(turn.now + turn.world.settings.kill_retry_timeout, due, task_id)
+        kills.kill(turn, instance)
 
 
 def _apply(instance: Instance, task: Task, event: StatusUpdated, now: float) -> Task:
     if task.condition.terminal:
         return task
     same = event.condition is task.condition
+    message, detail = line_and_detail(event.message)
     told_again = same and event.reason == _RECONCILIATION  # such an answer lacks the message of the update it repeats
     return replace(
         task,
@@ -102,11 +113,13 @@ def _apply(instance: Instance, task: Task, event: StatusUpdated, now: float) -> 
         since=task.since if same else now,
         started_at=now if task.started_at is None and event.condition is Condition.RUNNING else task.started_at,
         healthy=task.healthy if event.healthy is None else event.healthy,
-        message=task.message if told_again else event.message,
+        message=task.message if told_again else message,
+        detail=task.detail if told_again else detail,
         reason=task.reason if told_again else event.reason,
         networks=_shared(instance, event.networks) or task.networks,
         ready=task.ready if event.ready is None else event.ready,
         restarts=max(task.restarts, event.restarts),
+        checks=task.checks if event.checks is None else event.checks,
     )
 
 
@@ -122,19 +135,22 @@ def _unexpected(turn: Turn, event: StatusUpdated) -> None:
     strange: killing what a restored or mistaken store does not know has cost users their work elsewhere.
     """
     instance_id = ids.instance_of(event.task_id)
-    if event.condition.terminal and instance_id not in turn.world.instances:
+    known = turn.world.instances.get(instance_id)
+    if known is not None and arrival.adopt(turn, known, event):
+        return
+    if event.condition.terminal and known is None:
         turn.publish(
             "unknown_instance_terminated_event",
             instanceId=instance_id,
             runSpecId=ids.pod_of(instance_id),
             condition=in_words(event.condition),
         )
-    if event.condition.terminal or event.condition in (Condition.UNKNOWN, Condition.UNREACHABLE):
+    if event.condition not in _ALIVE:
         return
-    if instance_id in turn.world.instances:
-        turn.note("warning", "killing a task of an earlier incarnation", task_id=event.task_id, instance_id=instance_id)
-        turn.ask(Kill(event.task_id, event.agent_id))
+    if known is not None:
+        abandoned.found_of(turn, event, known)
     else:
+        turn.world.arrival.is_old = True
         turn.note(
             "warning",
             "an unknown task is running; it is left alone",

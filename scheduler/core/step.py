@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from scheduler.core import (
+    arrival,
     clock,
     deadlines,
     failures,
     flow,
+    inspections,
     instances,
     news,
     offers,
@@ -20,6 +22,7 @@ from scheduler.core import (
 from scheduler.core.events import (
     AgentDescribed,
     AgentLost,
+    AgentsListed,
     AgentsUnlisted,
     ClockSet,
     DelayReset,
@@ -29,7 +32,9 @@ from scheduler.core.events import (
     Disconnected,
     Event,
     ExecutorEnded,
+    ExecutorInspected,
     FrameworkFailed,
+    FrameworksListed,
     GroupDeleted,
     InstancesKilled,
     OfferRescinded,
@@ -53,12 +58,15 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     Disconnected: subscription.disconnected,
     FrameworkFailed: subscription.failed,
     AgentDescribed: subscription.agent_described,
+    AgentsListed: arrival.listed,
+    FrameworksListed: arrival.namesakes,
     AgentsUnlisted: subscription.agents_unlisted,
     OffersReceived: offers.received,
     OfferRescinded: offers.rescinded,
     StatusUpdated: statuses.updated,
     OperationUpdated: operations.updated,
     ExecutorEnded: failures.executor_ended,
+    ExecutorInspected: inspections.inspected,
     AgentLost: failures.agent_lost,
     PodPosted: requests.posted,
     PodPut: requests.put,
@@ -81,11 +89,14 @@ def step(world: World, event: Event, now: float) -> Frame:
 
     The handler does what the event says; then all that it touched is brought nearer to what is wanted of it, the demand
     for offers is told to the master, and the changes to whoever follows. The same world, event and time always give the
-    same frame.
+    same frame. Before enough is known of what runs, nothing is decided.
     """
     turn = Turn(world, now)
     _HANDLERS[type(event)](turn, event)
-    instances.converge(turn)
-    flow.settle(turn)
+    if arrival.conclude(turn):
+        subscription.resume(turn)
+    if arrival.is_over(turn):
+        instances.converge(turn)
+        flow.settle(turn)
     news.tell(turn)
     return turn.frame()

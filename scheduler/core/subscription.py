@@ -1,6 +1,6 @@
 """The stream from the master: its beginning, its end, and what is learnt of agents beside it."""
 
-from scheduler.core import reconcile
+from scheduler.core import abandoned, arrival, kills, reconcile
 from scheduler.core.effects import Stop
 from scheduler.core.events import AgentDescribed, AgentsUnlisted, Disconnected, FrameworkFailed, Subscribed
 from scheduler.core.turn import Turn
@@ -22,6 +22,7 @@ def subscribed(turn: Turn, event: Subscribed) -> None:
     if world.framework is None:
         turn.put(Framework(event.framework_id))
         turn.publish("scheduler_registered_event", frameworkId=event.framework_id, master=event.master)
+        arrival.look_for_namesakes(turn)
     else:
         turn.publish("scheduler_reregistered_event", master=event.master)
     world.connection = Connection(
@@ -34,6 +35,13 @@ def subscribed(turn: Turn, event: Subscribed) -> None:
     world.offers.clear()
     world.exhausted.clear()
     turn.note("info", "subscribed", framework_id=event.framework_id, master=event.master)
+    arrival.begin(turn)
+    if world.arrival.over:
+        resume(turn)
+
+
+def resume(turn: Turn) -> None:
+    """Ask for the state of every task, and take up what was decided before."""
     reconcile.begin(turn)
     _look_at_everything(turn)
 
@@ -74,6 +82,8 @@ def _look_at_everything(turn: Turn) -> None:
     turn.pods.update(dict.fromkeys(sorted(world.pod_ids())))
     turn.instances.update(dict.fromkeys(world.instances))
     turn.deployments.update(dict.fromkeys(world.deployments))
+    kills.resume(turn)
+    abandoned.resume(turn)
     for instance in world.instances.values():
         for task in instance.tasks:
             if task.condition is Condition.PROVISIONED:

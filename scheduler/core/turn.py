@@ -3,13 +3,16 @@
 Every change of a record goes through here, so that the world and what is stored never differ.
 """
 
+from scheduler.core.conditions import may_turn_up
 from scheduler.core.effects import Effect, Note, Publish
-from scheduler.core.frame import Change, Delete, Frame, Put, Record, key_of
+from scheduler.core.frame import Change, Delete, Frame, Put, Record, definition_key, key_of
+from scheduler.core.graces import DEFAULT_GRACE, seconds_to_stop
 from scheduler.core.world import World
 from scheduler.model.json import Json
-from scheduler.model.records import Deployment, Instance
+from scheduler.model.records import Abandoned, Deployment, Instance
 
 STARTS_PER_TURN = 1000
+_ABANDONED_KEPT = 10_000
 
 
 class Turn:
@@ -55,6 +58,7 @@ class Turn:
         if isinstance(record, Instance):
             self.before.setdefault(record.id, record)
             self.pods[record.pod_id] = None
+            self._leave(record)
         kind, key = key_of(record)
         self.world.delete(kind, key)
         self._changes[kind, key] = Delete(kind, key)
@@ -86,7 +90,38 @@ class Turn:
             world.put(instance)
             self.pods[instance.pod_id] = None
         else:
+            if not instance.tasks:
+                self._leave(old)
             standing = world.standing(instance.id)
             world.put(instance)
             if world.standing(instance.id) is not standing or old.config_version != instance.config_version:
                 self.pods[instance.pod_id] = None
+
+    def _leave(self, ended: Instance) -> None:
+        """Keep an incarnation on record that is forgotten though it may yet turn up."""
+        tasks = tuple(task.id for task in ended.tasks if may_turn_up(task))
+        if not tasks or ended.executor_id is None or ended.agent is None:
+            return
+        definition = self.world.definitions.get(definition_key(ended.pod_id, ended.version))
+        known = self.world.abandoned.get(ended.executor_id)
+        self.put(
+            Abandoned(
+                id=ended.executor_id,
+                instance_id=ended.id,
+                pod_id=ended.pod_id,
+                tasks=tasks,
+                agent_id=ended.agent.id,
+                since=self.now,
+                grace=DEFAULT_GRACE if definition is None else seconds_to_stop(definition),
+                found=known is not None and known.found,
+            )
+        )
+        self.note(
+            "info",
+            "a launch was given up: should it turn up, it is killed",
+            pod_id=ended.pod_id,
+            instance_id=ended.id,
+            agent_id=ended.agent.id,
+        )
+        if len(self.world.abandoned) > _ABANDONED_KEPT:
+            self.delete(next(iter(self.world.abandoned.values())))

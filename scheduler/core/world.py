@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 from scheduler.core.attempts import Attempt, Round
 from scheduler.core.conditions import UNCHECKED, Checks, checks
 from scheduler.core.demand import Demand, demand
+from scheduler.core.events import Namesake
 from scheduler.core.frame import Record, definition_key, key_of
 from scheduler.core.openoffers import OpenOffer
 from scheduler.core.settings import Settings
@@ -23,7 +24,7 @@ from scheduler.core.standing import Roster, Standing, standing
 from scheduler.core.taskgroup import Launcher
 from scheduler.model.definition import PodDefinition
 from scheduler.model.ids import groups_of
-from scheduler.model.records import Agent, Clock, Deployment, Framework, Goal, Instance, Pod
+from scheduler.model.records import Abandoned, Agent, Clock, Cluster, Deployment, Framework, Goal, Instance, Pod
 
 
 class Due(StrEnum):
@@ -34,14 +35,30 @@ class Due(StrEnum):
     PLACE = "place"  # offers are held that were not tried to the end
     REVIVE = "revive"
     KILL = "kill"  # key: instance id; repeat its kills
+    KILL_ABANDONED = "kill-abandoned"  # key: executor id; repeat the kills of a launch that was given up and turned up
+    EXPIRE = "expire"  # key: executor id; a launch that was given up can no longer turn up
     CONFIRM = "confirm"  # key: task id; the launch should have been heard of by now
     BEGIN = "begin"  # key: task id; its executor should have begun by now
     GIVE_UP = "give-up"  # key: task id; the master has not known it for too long
     REPLACE = "replace"  # key: instance id; it is out of reach for long enough to be replaced, or given up
     RESERVE = "reserve"  # key: instance id; what is kept for it should have been seen by now
     DEPLOY = "deploy"  # key: deployment id; it should be done by now
+    INSPECT = "inspect"  # key: pod id; what its executors that failed wrote is looked at
     RECONCILE = "reconcile"  # key: stream; ask again for the tasks that nobody answered for
     RECONCILE_ALL = "reconcile-all"  # key: stream
+    ARRIVE = "arrive"  # key: stream; ask again what must be known before anything is done
+
+
+@dataclass(slots=True)
+class Failure:
+    """An executor that failed.
+
+    Attributes:
+        tasks: the ids of those that ended by that.
+    """
+
+    agent_id: str
+    tasks: dict[str, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +68,48 @@ class Delay:
     seconds: float
     since: float
     until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Kills:
+    """What was done so far to end an instance, or what else runs under one executor.
+
+    Attributes:
+        sent: how many times its tasks were killed.
+        since: when they were first, or when it was expected to begin to end by itself.
+        again_at: when they are killed again.
+        shutdowns: how many times its agent was told to shut its executor down.
+    """
+
+    sent: int
+    since: float
+    again_at: float
+    shutdowns: int = 0
+
+
+@dataclass(slots=True)
+class Arrival:
+    """What is known of the cluster at the first subscription, until the scheduler may act: see ``core.arrival``.
+
+    Attributes:
+        over: whether it may.
+        since: when the first subscription began.
+        confirmed: whether this is the cluster of the store.
+        answered: whether the master has told of every task.
+        listed: its agents; None: they are not known.
+        unlistable: whether it does not tell them.
+        told: whether it was logged that it has none that is known.
+        is_old: whether tasks run of which the store knows nothing.
+    """
+
+    over: bool
+    since: float | None = None
+    confirmed: bool = False
+    answered: bool = False
+    listed: tuple[Agent, ...] | None = None
+    unlistable: bool = False
+    told: bool = False
+    is_old: bool = False
 
 
 @dataclass(slots=True)
@@ -78,6 +137,7 @@ class World:
         self.settings = settings
         self.random = random.Random(seed)
         self.framework: Framework | None = None
+        self.cluster: Cluster | None = None
         self.skew = 0.0  # seconds by which wall time is ahead of the scheduler's own
         self.pods: dict[str, Pod] = {}
         self.definitions: dict[str, PodDefinition] = {}
@@ -88,6 +148,8 @@ class World:
         self.waiting: dict[str, dict[str, None]] = {}
         self.launchable: dict[str, dict[str, None]] = {}  # role -> the queues without a back-off
         self.placed: dict[str, Counter[str]] = {}  # pod id -> agent id -> instances there
+        self.abandoned: dict[str, Abandoned] = {}  # by executor id, oldest first
+        self.abandoned_tasks: dict[str, str] = {}  # task id -> executor id
         self.deploying: dict[str, str] = {}  # pod id -> the deployment that changes it
         self.groups: Counter[str] = Counter()  # id, but for the root's -> pods in it, however deep
         self.freeing: dict[str, str] = {}  # id -> role, of instances whose reservation is to be given back
@@ -97,11 +159,15 @@ class World:
         self.exhausted: dict[Demand | str, Round] = {}  # what none of the held offers fits: a demand, or a queue
         self.delays: dict[str, Delay] = {}  # by queue
         self.attempts: dict[str, Attempt] = {}  # by queue: what became of the offers it was tried on
-        self.kills: dict[str, float] = {}  # instance id -> when its kills go out again
+        self.kills: dict[str, Kills] = {}  # by instance id, or the id of an abandoned executor
+        self.aged: set[str] = set()  # ids of instances of which the store may not know the last incarnations
+        self.namesakes: tuple[Namesake, ...] = ()  # told of by the master when this framework was new
         self.doubts: dict[str, float] = {}  # instance id -> by when what is kept for it is seen, if it is there
         self.given_back: dict[str, float] = {}  # instance id -> when what is kept for it may be given back once more
         # Instance ids that were logged, for which an agent keeps what nobody here asked for -> the agent's id.
         self.strangers: dict[str, str] = {}
+        self.failed_executors: dict[str, dict[str, Failure]] = {}  # pod id -> executor id, until they are looked at
+        self.executor_exits: dict[str, int] = {}  # executor id -> the raw wait status of some that ended lately
         self._of_pod: dict[str, dict[str, None]] = {}
         self._versions: dict[str, dict[str, None]] = {}
         self._role_of_pod: dict[str, str] = {}
@@ -120,6 +186,7 @@ class World:
         self._deadline_count = 0
         for record in sorted(records, key=_order):  # a store gives them in any order
             self.put(self._of_today(record))
+        self.arrival = Arrival(over=not self.instances and self.cluster is None)
 
     # ------------------------------------------------------------------ reading
 
@@ -215,8 +282,12 @@ class World:
                 self._put_deployment(record)
             case Framework():
                 self.framework = record
+            case Cluster():
+                self.cluster = record
             case Clock():
                 self.skew = record.skew
+            case Abandoned():
+                self._put_abandoned(record)
 
     def delete(self, kind: type[Record], key: str) -> None:
         """Forget a record that is known."""
@@ -234,6 +305,9 @@ class World:
             for change in self.deployments.pop(key).changes:
                 if self.deploying.get(change.pod_id) == key:
                     del self.deploying[change.pod_id]
+        elif kind is Abandoned:
+            for task_id in self.abandoned.pop(key).tasks:
+                del self.abandoned_tasks[task_id]
         else:
             self.framework = None
 
@@ -307,7 +381,7 @@ class World:
         self._index_standing(old, None)
 
     def _index_tasks(self, old: Instance | None, new: Instance | None) -> None:
-        if old and new and old.incarnation == new.incarnation and bool(old.tasks) == bool(new.tasks):
+        if old and new and old.incarnation == new.incarnation and len(old.tasks) == len(new.tasks):
             return
         for task in old.tasks if old else ():
             del self.tasks[task.id]
@@ -409,6 +483,14 @@ class World:
         if deployment.deadline is not None:
             self.at(deployment.deadline, Due.DEPLOY, deployment.id)
 
+    def _put_abandoned(self, new: Abandoned) -> None:
+        old = self.abandoned.pop(new.id, None)
+        self.abandoned[new.id] = new
+        for task_id in old.tasks if old else ():
+            del self.abandoned_tasks[task_id]
+        self.abandoned_tasks.update(dict.fromkeys(new.tasks, new.id))
+        self.at(new.since + self.settings.abandoned_launch_timeout, Due.EXPIRE, new.id)
+
     def _count_role(self, role: str, by: int) -> None:
         self._roles[role] += by
         if self._roles[role] in (0, by):  # one that went or came
@@ -450,12 +532,22 @@ def _queue(instance: Instance | None) -> str | None:
     return definition_key(instance.pod_id, instance.config_version)
 
 
-_ORDER: dict[type[Record], int] = {PodDefinition: 0, Pod: 1, Framework: 1, Clock: 1, Deployment: 1, Instance: 2}
+_ORDER: dict[type[Record], int] = {
+    PodDefinition: 0,
+    Pod: 1,
+    Framework: 1,
+    Clock: 1,
+    Cluster: 1,
+    Deployment: 1,
+    Instance: 2,
+    Abandoned: 2,
+}
 
 
 def _order(record: Record) -> tuple[int, float]:
     """Definitions first, for pods refer to them; instances last, by age."""
-    return _ORDER[type(record)], record.created_at if isinstance(record, Instance) else 0.0
+    age = record.created_at if isinstance(record, Instance) else 0.0
+    return _ORDER[type(record)], record.since if isinstance(record, Abandoned) else age
 
 
 def _discard(index: dict[str, dict[str, None]], key: str, member: str) -> None:

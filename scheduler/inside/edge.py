@@ -10,6 +10,7 @@ from scheduler.inside.executors import Executors
 from scheduler.inside.http import Http
 from scheduler.inside.master import Leader, Master
 from scheduler.inside.sessions import Sessions
+from scheduler.inside.words import last_lines
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.tls import Tls
 from scheduler.shell.inside import FileInfo, Piece, Run, Session, Size, Usage
@@ -38,6 +39,14 @@ class Edge:
     async def run_of(self, task_id: str) -> Run:
         """The present or last run of a task's container."""
         return await self._master.run_of(task_id)
+
+    async def executor_of(self, task_id: str) -> Run:
+        """The executor of a task, whose sandbox it is."""
+        return await self._master.executor_of(task_id)
+
+    async def last_lines(self, agent_id: str, executor_id: str) -> tuple[str, ...]:
+        """What an executor wrote last, as plain text."""
+        return await last_lines(self, await self._master.executor_on(agent_id, executor_id))
 
     def run_before(self, run: Run, restarts: int) -> Run | None:
         """The run before this one of the same task."""

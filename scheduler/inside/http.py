@@ -15,6 +15,7 @@ from scheduler.shell.inside import InsideError, Why
 _CONNECT, _ANSWER = 5.0, 10.0
 _SILENCE = 90.0  # agents give a sign of life every 30 seconds
 _LONGEST_REASON = 500
+_LARGEST_ANSWER = 64 * 1024 * 1024
 _STREAMED = {"Accept": "application/recordio", "Message-Accept": "application/json"}
 
 
@@ -44,16 +45,21 @@ class Http:
 
     async def get(self, who: str, url: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Json:
         """A JSON object."""
+        client = self._present_client()
         with _answering(who):
-            response = await self._present_client().get(url, params=query, headers=headers, follow_redirects=True)
-        return _json(who, _good(who, response))
+            request = client.build_request("GET", url, params=query, headers=headers)
+            response = await client.send(request, stream=True, follow_redirects=True)
+            content = await _content(who, response)
+        return _json(who, _good(who, response, content))
 
     async def call(self, who: str, url: str, body: Json, headers: Mapping[str, str], seconds: float = _ANSWER) -> Json:
         """The answer to an operator call; empty if it says nothing but yes."""
         timeout = httpx2.Timeout(seconds, connect=_CONNECT)
+        client = self._present_client()
         with _answering(who):
-            response = await self._present_client().post(url, json=body, headers=headers, timeout=timeout)
-        content = _good(who, response)
+            request = client.build_request("POST", url, json=body, headers=headers, timeout=timeout)
+            content = await _content(who, response := await client.send(request, stream=True))
+        _good(who, response, content)
         return _json(who, content) if content else {}
 
     @contextlib.asynccontextmanager
@@ -70,8 +76,8 @@ class Http:
         try:
             if response.status_code != HTTPStatus.OK:
                 with _answering(who):
-                    await response.aread()
-                _good(who, response)
+                    content = await _content(who, response)
+                _good(who, response, content)
             yield _pieces(who, response)
         finally:
             await response.aclose()
@@ -113,12 +119,26 @@ async def _pieces(who: str, response: httpx2.Response) -> AsyncIterator[bytes]:
             yield piece
 
 
-def _good(who: str, response: httpx2.Response) -> bytes:
+async def _content(who: str, response: httpx2.Response) -> bytes:
+    """All of an answer, and its end. One that is larger than any true one could be is not read."""
+    content = bytearray()
+    try:
+        async for piece in response.aiter_bytes():
+            content += piece
+            if len(content) > _LARGEST_ANSWER:
+                raise InsideError(Why.UNABLE, f"{who} answers with more than {_LARGEST_ANSWER >> 20} MiB")
+    finally:
+        await response.aclose()
+    return bytes(content)
+
+
+def _good(who: str, response: httpx2.Response, content: bytes) -> bytes:
+    if response.status_code == HTTPStatus.OK:
+        return content
+    text = content.decode(errors="replace")
     if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
-        raise InsideError(Why.AWAY, f"{who} is not ready: {response.text.strip()[:_LONGEST_REASON]}")
-    if response.status_code != HTTPStatus.OK:
-        raise RefusedError(response.status_code, response.text)
-    return response.content
+        raise InsideError(Why.AWAY, f"{who} is not ready: {text.strip()[:_LONGEST_REASON]}")
+    raise RefusedError(response.status_code, text)
 
 
 def _json(who: str, content: bytes) -> Json:

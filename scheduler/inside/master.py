@@ -1,7 +1,7 @@
 """What the master knows of a task: where it runs, or ran, and in which container."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scheduler.inside.http import Http, RefusedError, understanding
 from scheduler.mesos.credentials import Credentials
@@ -34,26 +34,50 @@ class Master:
 
     async def run_of(self, task_id: str) -> Run:
         """The present or last run of a task's container. Raises InsideError."""
+        task, container_id = await self._task(task_id)
+        if container_id is None:
+            message = f"the container of {task_id} has not started: {task['state']}"
+            raise InsideError(Why.ABSENT, f"{message}; the executor's output may say why (--executor, executor=true)")
+        executor = await self.executor_on(task["slave_id"], task["executor_id"])
+        return replace(
+            executor,
+            container_id=container_id,
+            sandbox=f"{executor.sandbox}/containers/{container_id['value']}",
+            ended=task["state"] in _ENDED,
+        )
+
+    async def executor_of(self, task_id: str) -> Run:
+        """The executor of a task. Raises InsideError."""
+        task, _ = await self._task(task_id)
+        executor = await self.executor_on(task["slave_id"], task["executor_id"])
+        return replace(executor, ended=task["state"] in _ENDED)
+
+    async def executor_on(self, agent_id: str, executor_id: str) -> Run:
+        """The last run of an executor. Raises InsideError."""
+        address, framework_id = self._present_leader()
+        agent, agent_url = await self._agent(address, agent_id)
+        return Run(
+            agent=agent,
+            agent_id=agent_id,
+            agent_url=agent_url,
+            executor_id=executor_id,
+            container_id={},
+            sandbox=f"/frameworks/{framework_id}/executors/{executor_id}/runs/latest",
+            ended=True,
+        )
+
+    def _present_leader(self) -> tuple[str, str]:
         leader = self._leader()
         if leader.address is None or leader.framework_id is None:
             raise InsideError(Why.AWAY, "the scheduler has no Mesos master to ask at the moment")
-        query = {"framework_id": leader.framework_id, "task_id": task_id}
-        told = await self._get(leader.address, "/tasks", query)
-        with understanding(f"the master {leader.address}"):
-            task, container_id = _task(task_id, told)
-        if container_id is None:
-            raise InsideError(Why.ABSENT, f"the container of {task_id} has not started: {task['state']}")
-        agent, agent_url = await self._agent(leader.address, task["slave_id"])
-        executor = f"/frameworks/{leader.framework_id}/executors/{task['executor_id']}/runs/latest"
-        return Run(
-            agent=agent,
-            agent_id=task["slave_id"],
-            agent_url=agent_url,
-            executor_id=task["executor_id"],
-            container_id=container_id,
-            sandbox=f"{executor}/containers/{container_id['value']}",
-            ended=task["state"] in _ENDED,
-        )
+        return leader.address, leader.framework_id
+
+    async def _task(self, task_id: str) -> tuple[Json, Json | None]:
+        """What is looked at in a task, and the id of its container."""
+        address, framework_id = self._present_leader()
+        told = await self._get(address, "/tasks", {"framework_id": framework_id, "task_id": task_id})
+        with understanding(f"the master {address}"):
+            return _task(task_id, told)
 
     async def _agent(self, master: str, agent_id: str) -> tuple[str, str]:
         """The agent's name and the URL of its operator API."""

@@ -7,7 +7,7 @@ list also tells which of them are gone, in case the master was not heard when it
 import http.client
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -15,23 +15,30 @@ from typing import Any
 import orjson
 import structlog
 
-from scheduler.core.events import AgentDescribed, AgentsUnlisted
+from scheduler.core.events import AgentDescribed, AgentsListed, AgentsUnlisted, FrameworksListed, Namesake
 from scheduler.mesos.address import Address, parse_address
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.tls import Tls
 from scheduler.model.json import Json
+from scheduler.model.records import Agent
 from scheduler.model.shapes import identifier
 
 _TIMEOUT = 3.0
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _AT_ONCE = 4
 _LONGEST_ERROR = 200
+_REFUSALS = (http.client.UNAUTHORIZED, http.client.FORBIDDEN)
+_JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 _LOOK_EVERY = 600.0  # seconds; a list of thousands of agents is long
 _UNREADABLE = (
     *(OSError, http.client.HTTPException),
     *(AttributeError, LookupError, OverflowError, TypeError, ValueError),  # of JSON of another shape
 )
 _log = structlog.get_logger("scheduler.mesos")
+
+
+class RefusedError(ValueError):
+    """The other side does not tell, and will not."""
 
 
 class AgentProbe:
@@ -47,9 +54,14 @@ class AgentProbe:
         tls: Tls | None,
         timeout: float = _TIMEOUT,
         look_every: float = _LOOK_EVERY,
+        answer: Callable[[AgentsListed | FrameworksListed], None] = lambda _: None,
     ) -> None:
-        """Masters are told the credentials, agents are not: any machine may say that it is one."""
+        """``answer`` gets what masters say of all their agents, and of other frameworks.
+
+        Masters are told the credentials, agents are not: any machine may say that it is one.
+        """
         self._submit = submit
+        self._answer = answer
         self._credentials = credentials
         self._tls = tls
         self._timeout = timeout
@@ -86,6 +98,10 @@ class AgentProbe:
             self._seen.discard(agent_id)
             self._failed.discard(agent_id)
 
+    def look_for_namesakes(self, master: Address, name: str, framework_id: str) -> None:
+        """Ask for frameworks of that name with running tasks, other than the one with this id."""
+        self._pool.submit(self._ask_for_namesakes, master, name, framework_id)
+
     def stop(self) -> None:
         """Ask no more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -95,13 +111,31 @@ class AgentProbe:
             listed = self._get(master, "/slaves", self._credentials.authorization())
             agents = {str(agent["id"]): agent for agent in listed["slaves"]}
             # After a change of masters the new one waits for these to come back.
-            awaited = {str(agent["id"]) for agent in listed.get("recovered_slaves") or ()}
+            awaited = {str(agent["id"]): agent for agent in listed.get("recovered_slaves") or ()}
+            named = tuple(
+                Agent(agent_id, str(agent.get("hostname", agent_id))) for agent_id, agent in (awaited | agents).items()
+            )
+        except RefusedError as refusal:
+            _log.warning("the master does not list its agents", master=str(master), error=str(refusal))
+            self._answer(AgentsListed(None))
+            return
         except _UNREADABLE as error:
             _log.info("the master's agents cannot be read", master=str(master), error=repr(error)[:_LONGEST_ERROR])
             return
-        self._unlisted(known - agents.keys() - awaited)
+        self._answer(AgentsListed(named))
+        self._unlisted(known - agents.keys() - awaited.keys())
         for agent_id, agent in agents.items():
             self._ask_once(agent_id, partial(_in_list, agent))
+
+    def _ask_for_namesakes(self, master: Address, name: str, framework_id: str) -> None:
+        try:
+            call: Json = {"type": "GET_FRAMEWORKS"}
+            told = self._get(master, "/api/v1", self._credentials.authorization(), call)
+            found = tuple(_namesakes(told["get_frameworks"].get("frameworks") or (), name, framework_id))
+        except _UNREADABLE as error:
+            _log.info("the master's frameworks cannot be read", master=str(master), error=repr(error)[:_LONGEST_ERROR])
+            return
+        self._answer(FrameworksListed(found))
 
     def _unlisted(self, agent_ids: frozenset[str]) -> None:
         with self._lock:
@@ -131,14 +165,20 @@ class AgentProbe:
             if agent_id in self._seen:  # or it was lost while it was asked
                 self._submit(AgentDescribed(agent_id, isolators))
 
-    def _get(self, address: Address, path: str, authorization: str | None = None) -> Any:
+    def _get(self, address: Address, path: str, authorization: str | None = None, call: Json | None = None) -> Any:
         connection = self._connection(address)
         try:
-            connection.request("GET", path, headers={} if authorization is None else {"Authorization": authorization})
+            headers = {} if authorization is None else {"Authorization": authorization}
+            if call is None:
+                connection.request("GET", path, headers=headers)
+            else:
+                connection.request("POST", path, orjson.dumps(call), {**headers, **_JSON})
             response = connection.getresponse()
             body = response.read(_LARGEST_ANSWER)
         finally:
             connection.close()
+        if response.status in _REFUSALS:
+            raise RefusedError(f"HTTP {response.status}")
         if response.status != http.client.OK:
             raise ValueError(f"HTTP {response.status}")
         return orjson.loads(body)
@@ -149,6 +189,14 @@ class AgentProbe:
         return http.client.HTTPSConnection(
             address.host, address.port, timeout=self._timeout, context=self._tls.context()
         )
+
+
+def _namesakes(frameworks: Iterable[Json], name: str, framework_id: str) -> Iterator[Namesake]:
+    for each in frameworks:
+        info = each["framework_info"]
+        # Where something is allocated, executors run.
+        if info["name"] == name and info["id"]["value"] != framework_id and each.get("allocated_resources"):
+            yield Namesake(str(info["id"]["value"]), name, bool(each.get("connected")))
 
 
 def _in_offer(offer: Json) -> tuple[Address, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from podexec.wire import StatusLabels
+from podexec.wire import Finding, StatusLabels
 from scheduler.core.effects import Acknowledge
 from scheduler.core.events import (
     AgentLost,
@@ -18,8 +18,9 @@ from scheduler.core.events import (
     OperationUpdated,
     StatusUpdated,
 )
+from scheduler.core.texts import line_and_detail
 from scheduler.model.json import Json
-from scheduler.model.records import Condition, NetworkAddress
+from scheduler.model.records import CheckResult, Condition, NetworkAddress
 from scheduler.model.shapes import LONGEST_ID, Shape, flag, identifier, number, shown, text
 
 _CONDITIONS: Mapping[str, Condition] = {
@@ -137,6 +138,7 @@ def status_updated(status: Json, now: float) -> StatusUpdated:
             timestamp=float(_member(status, "timestamp", number, now)),
             message=_member(status, "message", text, "")[:_LONGEST_MESSAGE],
             reason=reason,
+            source=_member(status, "source", text, ""),
             healthy=_member(status, "healthy", flag),
             networks=_networks(status.get("container_status", {})),
             **_told_by_executor(status),
@@ -163,7 +165,30 @@ def _told_by_executor(status: Json) -> Json:
     if labels is None and found is None:
         return {}
     told = StatusLabels.decode(labels)
-    return {"ready": _passed(found or {}) if told.ready is None else told.ready, "restarts": told.restarts}
+    passed = _passed(found or {})
+    return {
+        "ready": passed if told.ready is None else told.ready,
+        "restarts": told.restarts,
+        "checks": _checks(told.findings, found or {}, passed),
+    }
+
+
+def _checks(findings: tuple[Finding, ...] | None, found: Json, passed: bool | None) -> tuple[CheckResult, ...] | None:
+    """What podexec's executor says its checks found; of another, what Mesos tells of its check."""
+    if findings is not None:
+        return tuple([CheckResult(_line(each.check), each.passed, _line(each.result)) for each in findings])
+    if passed is None:
+        return None
+    if "succeeded" in found.get("tcp", {}):
+        result = "connected" if passed else "not connected"
+    else:
+        code = found.get("command", {}).get("exit_code")
+        result = f"HTTP {found['http']['status_code']}" if code is None else f"the command exited with {code}"
+    return (CheckResult("check", passed, result),)
+
+
+def _line(of: str) -> str:
+    return line_and_detail(of)[0]
 
 
 def _passed(found: Json) -> bool | None:

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 import structlog
 
-from scheduler.core.effects import Revive, SetRoles, Suppress
+from scheduler.core.effects import ListAgents, ListFrameworks, Revive, SetRoles, Suppress
 from scheduler.core.events import Event
 from scheduler.mesos.address import Address, parse_address, parse_masters
 from scheduler.mesos.agents import AgentProbe
@@ -48,7 +48,7 @@ from scheduler.mesos.threads import run_guarded
 from scheduler.mesos.tls import Tls
 from scheduler.model.json import Json
 from scheduler.model.shapes import amount, shown
-from scheduler.shell.ports import MesosCall, Secrets
+from scheduler.shell.ports import MesosCall, Question, Secrets
 
 _ZOOKEEPER = "zk://"
 _OUR_FAULT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -113,7 +113,11 @@ class Driver(Dispatch):
     ) -> None:
         self._credentials = credentials or Credentials()
         self._tls = tls
-        self._agents = AgentProbe(lambda event: submit((event,)), self._credentials, tls)
+
+        def heard(event: Event) -> None:
+            submit((event,))
+
+        self._agents = AgentProbe(heard, self._credentials, tls, answer=heard)
         self._heard: list[Event] = []  # on the driver's thread, and not yet submitted
         info = identity.info()
         if framework_id is not None:
@@ -397,11 +401,24 @@ class Driver(Dispatch):
         """What to send for an effect, if anything. Under the lock."""
         if isinstance(effect, SetRoles):
             return self._set_roles(list(effect.roles))
+        if isinstance(effect, ListAgents | ListFrameworks):
+            self._ask_master(effect)
+            return None
         if isinstance(effect, Revive):
             self._wanting_offers.update(effect.roles)
         elif isinstance(effect, Suppress):
             self._wanting_offers.difference_update(effect.roles)
         return effect
+
+    def _ask_master(self, question: Question) -> None:
+        """Beside the stream. Under the lock."""
+        if self._subscription is None:
+            return
+        master = self._subscription.master
+        if isinstance(question, ListAgents):
+            self._agents.look_around(master)
+        else:
+            self._agents.look_for_namesakes(master, str(self._framework["name"]), self._subscription.framework_id)
 
     def _set_roles(self, roles: list[str]) -> Call | None:
         """Change the roles of every subscription from now on, and of the present one unless it has them."""

@@ -41,7 +41,11 @@ DESCRIPTIONS: dict[str, dict[str, Description]] = {
             "/product/frontend",
         ),
         "version": _of("Given by the server; ignored on input.", "2026-01-31T12:00:00.000Z", "the time of acceptance"),
-        "user": _of("As whom the containers run; not empty.", "nobody", "the scheduler's `--mesos-user`"),
+        "user": _of(
+            "User the containers run as: a name that agents know.",
+            "nobody",
+            "the scheduler's `--mesos-user`",
+        ),
         "labels": _of("For people and tools; each container sees them as `MARATHON_APP_LABEL_*`.", _LABELS),
         "environment": _of("Variables of all containers: texts, or secrets by their key in `secrets`.", _ENVIRONMENT),
         "containers": _of(
@@ -93,7 +97,7 @@ DESCRIPTIONS: dict[str, dict[str, Description]] = {
         "endpoints": _of("Its ports. Names and fixed ports are unique in the pod.", [{"name": "http", "hostPort": 0}]),
         "image": _of("What it is unpacked from.", {"kind": "DOCKER", "id": "nginx:1"}, "the agent's own files"),
         "environment": _of("Variables, on top of the pod's.", _ENVIRONMENT),
-        "user": _of("As whom it runs; not empty.", "nobody", "the pod's `user`"),
+        "user": _of("User the container runs as: a name that agents know.", "nobody", "the pod's `user`"),
         "healthCheck": _of("Ends the pod's instance when it fails.", {"tcp": {"endpoint": "http"}}),
         "healthChecks": _of(
             "More health checks, each judged by itself; the container is healthy if all are.",

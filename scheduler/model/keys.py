@@ -16,6 +16,12 @@ from scheduler.model.problems import Problem, Steps, path_of
 
 UnknownKey = tuple[tuple[*Steps, str], Mapping[str, Any]]  # where it stands, and the keys that are known there
 
+# Keys that Marathon's schema and documentation, or tools of DC/OS, have in a definition, though nothing came of them.
+_WITHOUT_EFFECT = {
+    ("scaling", "maxInstances"): "has no effect: instances says how many run; leave it out",
+    ("fetch",): "has no effect: files are fetched for a container, by its artifacts",
+    ("containers", "fetch"): "has no effect: name what is to be fetched in artifacts",
+}
 _MOST_SUGGESTIONS = 20  # looking for resemblance takes time, and a body may hold many keys
 
 
@@ -28,6 +34,10 @@ def cleaned(document: Any, model: type[BaseModel]) -> tuple[Any, list[UnknownKey
 def told(unknown: Iterable[UnknownKey]) -> Iterator[Problem]:
     """The unknown keys as problems; the first of them with the known one they resemble."""
     for number, (steps, known) in enumerate(unknown):
+        without_effect = _WITHOUT_EFFECT.get(_names(steps))
+        if without_effect is not None:
+            yield Problem(path_of(steps), without_effect)
+            continue
         close = get_close_matches(steps[-1], known, n=1) if number < _MOST_SUGGESTIONS else []
         yield Problem(path_of(steps), "is not a known key" + "".join(f"; did you mean {key}?" for key in close))
 
@@ -61,10 +71,16 @@ def _clean(value: Any, options: Options, steps: Steps, unknown: list[UnknownKey]
     kept = {}
     for key, member in value.items():
         if key not in members:
-            unknown.append(((*steps, key), members))
+            if member is not None or _names((*steps, key)) not in _WITHOUT_EFFECT:
+                unknown.append(((*steps, key), members))
         elif members[key].required or member is not None:
             kept[key] = _clean(member, members[key].options, (*steps, key), unknown)
     return kept
+
+
+def _names(steps: Steps) -> tuple[str, ...]:
+    """A path without its list indexes."""
+    return tuple(step for step in steps if isinstance(step, str))
 
 
 @cache

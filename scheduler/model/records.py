@@ -84,6 +84,15 @@ class NetworkAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a check of a container found last, in words."""
+
+    check: str
+    passed: bool
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One container of one incarnation of an instance: a Mesos task.
 
@@ -95,7 +104,10 @@ class Task:
         ready: what its readiness check, or its check, last said; None before it spoke.
         restarts: how often its executor started the container again.
         essential: whether its end is that of the instance.
+        message: one line of the last update.
+        detail: all of that update's message, if it has more than the line.
         reason: Mesos' reason of the last update.
+        checks: what its checks found last, as far as its executor tells.
     """
 
     id: str
@@ -111,6 +123,8 @@ class Task:
     ready: bool | None = None
     restarts: int = 0
     essential: bool = True
+    detail: str = ""
+    checks: tuple[CheckResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +206,12 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class TaskEnd:
-    """How one container of an ended incarnation ended."""
+    """How one container of an ended incarnation ended; ``message`` and ``detail`` are its task's."""
 
     task_id: str
     condition: Condition
     message: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +301,17 @@ class Framework:
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """What the cluster of the framework is known by: agents keep their ids over changes of masters.
+
+    Attributes:
+        agents: the ids of some that were there at the last subscription, sorted.
+    """
+
+    agents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Clock:
     """How the scheduler's own time, in which all records are kept, relates to wall time.
 
@@ -294,3 +320,26 @@ class Clock:
     """
 
     skew: float
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """An incarnation that was given up though it may still start, or run. Should it turn up, it is killed.
+
+    Attributes:
+        id: of its executor.
+        tasks: the ids of those that nobody said for certain have ended.
+        agent_id: where it was launched, or turned up.
+        since: when it was given up, or turned up.
+        grace: seconds its containers may take to stop.
+        found: whether it turned up, and nobody said since then that all of it has ended.
+    """
+
+    id: str
+    instance_id: str
+    pod_id: str
+    tasks: tuple[str, ...]
+    agent_id: str
+    since: float
+    grace: float
+    found: bool = False

@@ -33,7 +33,7 @@ class Run:
         agent: its name, for people.
         agent_id: Mesos' id of it.
         agent_url: where the agent's operator API is.
-        container_id: Mesos' ContainerID, with its parents.
+        container_id: Mesos' ContainerID, with its parents; empty: an executor's own, which has files only.
         sandbox: the directory it works in, as the agent's files are named.
         ended: whether its task is over.
     """
@@ -134,6 +134,9 @@ class Inside(Protocol):
 
     async def run_of(self, task_id: str) -> Run:
         """The present or last run of a task's container."""
+
+    async def executor_of(self, task_id: str) -> Run:
+        """The executor of a task: only its files can be looked at."""
 
     def run_before(self, run: Run, restarts: int) -> Run | None:
         """The run before this one of the same task, which was started again so often; None: there was none."""

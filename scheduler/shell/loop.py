@@ -19,16 +19,36 @@ from typing import Generic, TypeVar
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from scheduler.core.effects import Acknowledge, AcknowledgeOperation, Answer, Effect, Note, Publish, Reply, Stop
-from scheduler.core.events import ClockSet, Event, Ticked
+from scheduler.core.effects import (
+    Acknowledge,
+    AcknowledgeOperation,
+    Answer,
+    Effect,
+    InspectExecutor,
+    Note,
+    Publish,
+    Reply,
+    Stop,
+)
+from scheduler.core.events import ClockSet, Event, OffersReceived, Ticked
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
 from scheduler.shell.bus import Bus, Told
 from scheduler.shell.clock import Clock
-from scheduler.shell.ports import Acknowledgement, Commits, Deadlines, MesosCall, MesosCalls, Meter, StoreError
+from scheduler.shell.ports import (
+    Acknowledgement,
+    Commits,
+    Deadlines,
+    Inspections,
+    MesosCall,
+    MesosCalls,
+    Meter,
+    StoreError,
+)
 
 WorldT = TypeVar("WorldT", bound=Deadlines)
 
-MAX_BATCH = 1000
+MAX_BATCH = 1000  # events in a turn, and as many requests
+MAX_OFFERS = 1000  # in a turn, or those of one event: they take longest
 _LONGEST_SLEEP = 60.0  # the wall clock may be set, or the machine suspended, while the loop sleeps
 _LEVELS = logging.getLevelNamesMapping()
 
@@ -46,6 +66,7 @@ class _Batch:
     replies: list[Reply] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     published: list[Publish] = field(default_factory=list)
+    inspections: list[InspectExecutor] = field(default_factory=list)
     acknowledgements: list[Acknowledgement] = field(default_factory=list)
     stop: Stop | None = None
 
@@ -68,6 +89,8 @@ class _Batch:
                 self.published.append(effect)
             case Acknowledge() | AcknowledgeOperation():
                 self.acknowledgements.append(effect)
+            case InspectExecutor():
+                self.inspections.append(effect)
             case Stop():
                 self.stop = self.stop or effect
             case _:
@@ -88,6 +111,7 @@ class Shell(Generic[WorldT]):
         *,
         bus: Bus | None = None,
         meter: Meter | None = None,
+        inspector: Inspections | None = None,
         clock: Clock | None = None,
         log: FilteringBoundLogger | None = None,
     ) -> None:
@@ -97,9 +121,11 @@ class Shell(Generic[WorldT]):
         self._calls = calls
         self.bus = bus if bus is not None else Bus()
         self._meter = meter
+        self._inspector = inspector
         self._clock = clock if clock is not None else Clock()
         self._log: FilteringBoundLogger = log if log is not None else structlog.get_logger("scheduler")
         self._inbox: deque[Event] = deque()
+        self._asked: deque[Event] = deque()  # requests, which do not wait behind what Mesos says
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._numbers = itertools.count(1)
@@ -110,7 +136,7 @@ class Shell(Generic[WorldT]):
     @property
     def waiting(self) -> int:
         """How many events wait in the inbox."""
-        return len(self._inbox)
+        return len(self._inbox) + len(self._asked)
 
     # ------------------------------------------------------------------ for the edges
 
@@ -142,7 +168,8 @@ class Shell(Generic[WorldT]):
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._requests[number] = answer
         try:
-            self.submit(make_event(number))
+            self._asked.append(make_event(number))
+            self._wake.set()
             return await answer
         finally:
             self._requests.pop(number, None)
@@ -173,7 +200,7 @@ class Shell(Generic[WorldT]):
     async def _something_to_do(self) -> None:
         """Return when there is an event, when a deadline has come, or when the loop is to end."""
         self._wake.clear()
-        if self._inbox or self._stopping or self._failure is not None:
+        if self._inbox or self._asked or self._stopping or self._failure is not None:
             return
         deadline = self._world.next_deadline()
         pause = _LONGEST_SLEEP if deadline is None else min(deadline - self._clock.now(), _LONGEST_SLEEP)
@@ -204,8 +231,15 @@ class Shell(Generic[WorldT]):
         skew = self._clock.was_set()
         if skew is not None:
             yield ClockSet(skew)
+        for _ in range(min(len(self._asked), MAX_BATCH)):
+            yield self._asked.popleft()
+        offers = 0
         for _ in range(min(len(self._inbox), MAX_BATCH)):
-            yield self._inbox.popleft()
+            event = self._inbox.popleft()
+            yield event
+            offers += len(event.offers) if isinstance(event, OffersReceived) else 0
+            if offers >= MAX_OFFERS:
+                break
         deadline = self._world.next_deadline()
         if deadline is not None and deadline <= now:
             yield Ticked()
@@ -231,6 +265,9 @@ class Shell(Generic[WorldT]):
         self.bus.tell(told)
         for note in batch.notes:
             self._log.log(_LEVELS[note.level.upper()], note.text, **dict(note.fields))
+        if self._inspector is not None:
+            for asked in batch.inspections:
+                self._inspector.inspect(asked)
         if batch.acknowledgements:
             self._calls.perform_all(batch.acknowledgements)
 

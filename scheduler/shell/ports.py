@@ -8,7 +8,10 @@ from scheduler.core.effects import (
     Acknowledge,
     AcknowledgeOperation,
     Decline,
+    InspectExecutor,
     Kill,
+    ListAgents,
+    ListFrameworks,
     Publish,
     Reconcile,
     Reply,
@@ -22,7 +25,8 @@ from scheduler.core.frame import Change
 from scheduler.shell.bus import Told
 
 Acknowledgement = Acknowledge | AcknowledgeOperation
-MesosCall = Accept | Decline | Revive | Suppress | SetRoles | Kill | Shutdown | Reconcile | Acknowledgement
+Question = ListAgents | ListFrameworks
+MesosCall = Accept | Decline | Revive | Suppress | SetRoles | Kill | Shutdown | Reconcile | Question | Acknowledgement
 
 
 class StoreError(Exception):
@@ -47,6 +51,13 @@ class MesosCalls(Protocol):
         """Send the calls in this order, after all earlier ones, without waiting for them. Dropped while there is no
         subscription.
         """
+
+
+class Inspections(Protocol):
+    """The way to what executors left behind."""
+
+    def inspect(self, asked: InspectExecutor) -> None:
+        """Have it looked at, without waiting for that; the answer is an event."""
 
 
 class Commits(Protocol):

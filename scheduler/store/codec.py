@@ -15,7 +15,7 @@ import pydantic
 
 from scheduler.core.frame import Record, key_of
 from scheduler.model.definition import PodDefinition
-from scheduler.model.records import Clock, Deployment, Framework, Instance, Pod
+from scheduler.model.records import Abandoned, Clock, Cluster, Deployment, Framework, Instance, Pod
 from scheduler.store.base import DAMAGED, StoreError
 from scheduler.store.reading import Reader, UnreadableError, reader
 
@@ -37,6 +37,8 @@ KINDS: Mapping[type[Record], str] = {
     Instance: "instance",
     Deployment: "deployment",
     Clock: "clock",
+    Cluster: "cluster",
+    Abandoned: "abandoned",
 }
 VERSIONS: Mapping[str, int] = dict.fromkeys(KINDS.values(), 1)
 _TYPES: Mapping[str, type[Record]] = {name: kind for kind, name in KINDS.items()}

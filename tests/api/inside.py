@@ -99,6 +99,11 @@ class FakeInside:
             raise found
         return found
 
+    async def executor_of(self, task_id: str) -> Run:
+        await self.run_of(task_id)
+        executor = task_id.rpartition("instance-")[2]
+        return replace(run_of(executor), container_id={}, sandbox=f"/executor/{executor}")
+
     def run_before(self, run: Run, restarts: int) -> Run | None:
         value = f"{run.container_id['value']}-before-{restarts}"
         return replace(run_of(value, ended=True)) if f"/sandbox/{value}/stdout" in self.files else None

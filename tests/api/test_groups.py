@@ -112,6 +112,61 @@ def test_what_is_no_group(api: Api, pods: None, method: str, group_id: str) -> N
     assert answer.json() == {"message": f"Group '{group_id}' does not exist", "details": []}
 
 
+@pytest.fixture
+def history(api: Api, shell: FakeShell) -> list[str]:
+    """Two groups over time: what was accepted, in order."""
+    accepted = []
+    for pod_id, instances in (("/a/one", 1), ("/b/two", 1), ("/a/one", 2), ("/a/c/three", 1)):
+        shell.now += 60
+        pod = POD | {"id": pod_id, "scaling": {"instances": instances}}
+        accepted.append(api("PUT", f"/v2/pods{pod_id}?force=true", json=pod).json()["version"])
+    return accepted
+
+
+def test_the_versions_of_a_group_are_those_of_its_pods(api: Api, history: list[str]) -> None:
+    first, second, third, fourth = history
+    for path in ("/v2/groups/versions", "/v2/groups/versions/", "/v2/groups//versions"):
+        assert api("GET", path).json() == history
+    assert api("GET", "/v2/groups/a/versions").json() == [first, third, fourth]
+    assert api("GET", "/v2/groups//b/versions/").json() == [second]
+    assert api("GET", "/v2/groups/a/c/versions").json() == [fourth]
+    assert api("GET", "/v2/groups/none/versions").status_code == 404
+    assert api("GET", "/v2/groups/a/one/versions").status_code == 404, "a pod is no group"
+
+
+def test_a_group_as_it_was_has_the_pods_of_that_time(api: Api, history: list[str]) -> None:
+    first, second, third, fourth = history
+    shown = [api("GET", f"/v2/groups/versions/{version}").json() for version in history]
+    assert [each["version"] for each in shown] == history
+    assert [len(each["groups"]) for each in shown] == [1, 2, 2, 2]
+    assert all(problems(each, "Group") == [] for each in shown)
+    assert shown[-1] == api("GET", "/v2/groups").json()
+
+    at_third = api("GET", f"/v2/groups/a/versions/{third}/").json()
+    assert (at_third["id"], at_third["version"], at_third["groups"]) == ("/a", third, [])
+    assert [each["id"] for each in at_third["pods"]] == ["/a/one"]
+    assert api("GET", f"/v2/groups/a/versions/{second}").json()["version"] == first
+    assert "pods" not in api("GET", f"/v2/groups/a/versions/{fourth}?embed=group.groups").json()
+    assert api("GET", f"/v2/groups/b/versions/{first}").status_code == 404
+    assert api("GET", f"/v2/groups/a/c/versions/{third}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [("1999-01-01T00:00:00.000Z", 404), ("1970-01-12T13:46:40.000Z", 404), ("newest", 422), ("2026-01-01", 422)],
+)
+@pytest.mark.parametrize("group", ["", "/a"])
+def test_what_is_no_version_of_a_group(api: Api, history: list[str], group: str, version: str, status: int) -> None:
+    answer = api("GET", f"/v2/groups{group}/versions/{version}")
+    assert answer.status_code == status
+    assert problems(answer.json(), "Message") == []
+
+
+def test_without_pods_the_root_has_the_version_it_shows(api: Api) -> None:
+    (version,) = api("GET", "/v2/groups/versions").json()
+    assert api("GET", f"/v2/groups/versions/{version}").json() == api("GET", "/v2/groups").json()
+
+
 @pytest.mark.parametrize("path", ["/v2/groups", "/v2/groups/", "/v2/groups//"])
 def test_all_at_once_cannot_be_removed(api: Api, pods: None, path: str) -> None:
     assert api("DELETE", f"{path}?force=true").status_code == 405

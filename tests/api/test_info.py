@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from scheduler.core.events import Disconnected, Subscribed
+from scheduler.core.events import Disconnected, FrameworksListed, Namesake, Subscribed
 from tests.api.fakes import SERVER, Api, FakeShell
 
 
@@ -57,3 +57,9 @@ def test_the_leader_is_named_and_can_be_asked_to_give_up(api: Api, shell: FakeSh
     answer = api("DELETE", "/v2/leader/")
     assert (answer.status_code, answer.json()) == (200, {"message": "Leadership abdicated"})
     assert shell.abdicated
+
+
+def test_frameworks_that_may_have_lost_their_store_to_this_one_are_named(api: Api, shell: FakeShell) -> None:
+    shell.happens(FrameworksListed((Namesake("old", "podexec", connected=False),)))
+    info = api("GET", "/v2/info?embed=podexec").json()
+    assert info["podexec"]["namesakes"] == [{"id": "old", "connected": False}]

@@ -9,12 +9,14 @@ from typing import Any
 import httpx2
 import pytest
 import structlog
+from fastapi import Request
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from scheduler.api.access import Access
 from scheduler.api.inside import execution
 from scheduler.api.inside.guard import Permission
+from scheduler.api.inside.streams import BYTES, TAR, media_type
 from scheduler.model.records import Condition
 from scheduler.shell.inside import InsideError, Size, Usage, Why
 from tests.api.inside import DEADLINE, FakeSession, LiveInside, definition, live_inside, run_of
@@ -558,3 +560,21 @@ def test_a_copy_whose_client_leaves_ends_its_command() -> None:
                     await asyncio.sleep(0.01)
 
     run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ({}, "application/x-tar"),
+        ({"accept": "*/*"}, "application/x-tar"),
+        ({"accept": "application/octet-stream"}, "application/octet-stream"),
+        ({"accept": "Application/Octet-Stream;q=0.5, text/html"}, "application/octet-stream"),
+        ({"accept": "application/octet-stream, application/x-tar"}, "application/x-tar"),
+        ({"accept": "text/html"}, "application/x-tar"),
+    ],
+)
+def test_an_answer_has_a_general_name_for_who_accepts_no_other(accept: dict[str, str], expected: str) -> None:
+    """Generators of clients know the general ones only."""
+    headers = [(name.encode(), value.encode()) for name, value in accept.items()]
+    request = Request({"type": "http", "headers": headers})
+    assert media_type(request, TAR, BYTES) == expected

@@ -367,3 +367,50 @@ def test_a_pod_that_never_ran_has_no_logs_yet_and_too_many_containers_are_refuse
             assert (answer.status_code, "name an instance" in answer.json()["message"]) == (400, True)
 
     run(scenario)
+
+
+def executor_of(task_id: str) -> str:
+    """Where the fake has its sandbox."""
+    return f"/executor/{task_id.rpartition('instance-')[2]}"
+
+
+def test_the_executors_own_output_is_read_as_containers_is() -> None:
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            first, _ = await pod(api, client, "a", "b")
+            api.inside.files[f"{executor_of(first)}/stderr"] = b"first word\n"
+            answer = await client.get("/v2/pods/web::logs?executor=true")
+            (record,) = [json.loads(line) for line in answer.text.splitlines() if line]
+            assert record == {
+                "instance": first.rpartition(".a.")[0],
+                "executor": True,
+                "stream": "stderr",
+                "line": "first word",
+            }
+            async with reading(client, "executor=true&follow=true") as reader:
+                assert await reader.next() == "first word"
+                api.inside.files[f"{executor_of(first)}/stderr"] += b"last word\n"
+                assert await reader.next() == "last word"
+                for task_id in list(api.shell.world.tasks):
+                    api.shell.submit(StatusUpdated(task_id, Condition.FAILED, "A1", None, 1.0))
+                told = await reader.next()
+                assert told == ("ended", "its instance ended")
+                api.shell.submit(Ticked())
+            previous = await client.get("/v2/pods/web::logs?executor=true&previous=true")
+            assert "there is no run before this one" in previous.text
+
+    run(scenario)
+
+
+def test_the_executor_has_no_containers_name() -> None:
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            await pod(api, client, "a")
+            for route in ("logs", "files"):
+                answer = await client.get(f"/v2/pods/web::{route}?executor=true&container=a")
+                assert (answer.status_code, answer.json()["message"]) == (
+                    400,
+                    "executor and container cannot be combined",
+                )
+
+    run(scenario)

@@ -146,8 +146,19 @@ def test_what_is_no_instance_id(api: Api, ids: list[str], instance_id: str) -> N
     assert one.status_code == 422
     assert instance_id in one.json()["message"]
     many = api("DELETE", "/v2/pods/product/web::instances", json=[ids[0], instance_id])
-    assert many.status_code == 422
-    assert [detail["path"] for detail in many.json()["details"]] == ["/(1)"]
+    assert (many.status_code, many.json()["message"]) == (422, "Object is not valid")
+    assert problems(many.json(), "DefinitionProblems") == []
+    (detail,) = many.json()["details"]
+    assert detail["path"] == "/(1)"
+    (error,) = detail["errors"]
+    assert error.startswith(f"'{instance_id}' is no instance id: it must be like product_web.instance-")
+
+
+def test_every_wrong_one_of_a_list_is_named_in_short(api: Api, shell: FakeShell, ids: list[str]) -> None:
+    answer = api("DELETE", "/v2/pods/product/web::instances", json=["one", ids[0], "x" * 130_000])
+    assert [each["path"] for each in answer.json()["details"]] == ["/(0)", "/(2)"]
+    assert len(answer.content) < 1000
+    assert not any(instance.killing for instance in shell.world.instances.values())
 
 
 @pytest.mark.parametrize(
@@ -157,6 +168,7 @@ def test_what_is_no_instance_id(api: Api, ids: list[str], instance_id: str) -> N
         (b"[", 400, "Invalid JSON"),
         (b"{}", 422, "Invalid JSON"),
         (b"[1]", 422, "Invalid JSON"),
+        (b'["no id", 1]', 422, "Invalid JSON"),
     ],
 )
 def test_bodies_that_are_no_list_of_ids(api: Api, ids: list[str], body: bytes, status: int, message: str) -> None:

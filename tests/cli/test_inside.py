@@ -1,12 +1,13 @@
 """`podexec pod logs`, `exec`, `top`, `cp` and `files` against an API whose agents are fakes."""
 
 import asyncio
+import io
 import os
 import pty
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def stage(shell: FakeShell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
 def podexec(*words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """A command in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "scheduler.cli.main", *words],
+        [sys.executable, "-P", "-m", "scheduler.cli.main", *words],
         input=given,
         capture_output=True,
         timeout=DEADLINE,
@@ -151,7 +152,7 @@ def test_a_terminal_is_joined_to_the_command(stage: Stage) -> None:
             session.writes(f"{data!r} {session.sizes[-1]} {session.term}|".encode())
 
     stage.inside.program = tells_its_size
-    words = [sys.executable, "-m", "scheduler.cli.main", "pod", "exec", "-it", "web", "-c", "one", "--", "sh"]
+    words = [sys.executable, "-P", "-m", "scheduler.cli.main", "pod", "exec", "-it", "web", "-c", "one", "--", "sh"]
     process, outer = pty.fork()
     if process == 0:
         os.execve(words[0], words, os.environ | {"TERM": "vt220"})
@@ -266,20 +267,79 @@ def test_what_cannot_be_copied_is_told(stage: Stage, run: Run, tmp_path: Path) -
         assert error in outcome.err
 
 
-def test_nothing_is_written_outside_of_the_place(stage: Stage, run: Run, tmp_path: Path) -> None:
-    """Whatever a container calls its files."""
-    evil = tmp_path / "evil.tar"
-    with tarfile.open(evil, "w") as archive:
-        archive.addfile(tarfile.TarInfo("x/../../escaped"))
+def entry(name: str, kind: bytes = tarfile.REGTYPE, target: str = "", mode: int = 0o644) -> tarfile.TarInfo:
+    """An empty member of an archive."""
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname, made.mode = kind, target, mode
+    return made
 
-    async def sends(session: FakeSession) -> None:
-        session.writes(evil.read_bytes())
+
+def sends(*members: tarfile.TarInfo, cut: int | None = None) -> Callable[[FakeSession], Awaitable[None]]:
+    """A container whose tar writes what it likes."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for member in members:
+            archive.addfile(member)
+
+    async def program(session: FakeSession) -> None:
+        session.writes(buffer.getvalue()[:cut])
         session.ends()
 
-    stage.inside.program = sends
+    return program
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        (entry("x/../../escaped"),),
+        (entry("xescaped"),),
+        (entry("escaped"),),
+        (entry("x/lnk", tarfile.SYMTYPE, "../.."), entry("x/lnk/escaped")),
+        (entry("x", tarfile.SYMTYPE, ".."), entry("x/escaped")),
+        (entry("x/lnk", tarfile.SYMTYPE, "../../escaped"),),
+        (entry("x/lnk", tarfile.SYMTYPE, "/etc/passwd"),),
+        (entry("x/hard", tarfile.LNKTYPE, "evidence"),),
+        (entry("x/hard", tarfile.LNKTYPE, "x/../../evidence"),),
+        (entry("x/pipe", tarfile.FIFOTYPE),),
+    ],
+    ids=lambda members: members[-1].name,
+)
+def test_nothing_is_written_outside_of_the_place(
+    stage: Stage, run: Run, tmp_path: Path, members: tuple[tarfile.TarInfo, ...]
+) -> None:
+    """Whatever a container calls its files: neither beside the place nor beside what was asked for in it."""
+    stage.inside.program = sends(*members)
+    (tmp_path / "evidence").write_text("untouched")
     (tmp_path / "place").mkdir()
+    (tmp_path / "place" / "evidence").write_text("untouched")
     outcome = run("pod", "cp", "-c", "one", "web:x", str(tmp_path / "place"))
-    assert (outcome.code, list(tmp_path.rglob("escaped*"))) == (1, [])
+    assert (outcome.code, list(tmp_path.rglob("*escaped*"))) == (1, [])
+    assert outcome.err.startswith(f"podexec: cannot write {tmp_path / 'place'}: ")
+    assert "Traceback" not in outcome.err
+    assert {path.read_text() for path in tmp_path.rglob("evidence")} == {"untouched"}
+
+
+def test_a_copy_that_breaks_off_has_failed(stage: Stage, run: Run, tmp_path: Path) -> None:
+    """Also where tar ends well: half a file, half a header."""
+    half = entry("x")
+    half.size = 3000
+    for member, cut in ((half, 1024), (entry("x"), 300)):
+        stage.inside.program = sends(member, cut=cut)
+        outcome = run("pod", "cp", "-c", "one", "web:x", str(tmp_path / "x"))
+        assert (outcome.code, "cannot write" in outcome.err) == (1, True)
+
+
+def test_a_whole_container_is_copied_into_a_folder_of_its_own(stage: Stage, run: Run, tmp_path: Path) -> None:
+    """A new one, or one that is there; nothing lands beside it. A folder to read only is filled first."""
+    members = entry("./", tarfile.DIRTYPE, mode=0o555), entry("./etc", tarfile.DIRTYPE, mode=0o555), entry("./etc/x")
+    stage.inside.program = sends(*members)
+    new = tmp_path / "new"
+    for _ in range(2):
+        assert run("pod", "cp", "-c", "one", "web:/", str(new)).code == 0
+        assert sorted(tmp_path.rglob("*")) == [new, new / "etc", new / "etc" / "x"]
+        assert (new / "etc").stat().st_mode & 0o777 == 0o555
+        for folder in (new, new / "etc"):
+            folder.chmod(0o755)
 
 
 @pytest.mark.parametrize(

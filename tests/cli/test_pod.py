@@ -11,7 +11,7 @@ import pytest
 
 from scheduler.api.access import Access
 from scheduler.core.events import OffersReceived, StatusUpdated, Subscribed, Ticked
-from scheduler.model.records import Condition, Goal
+from scheduler.model.records import CheckResult, Condition, Goal
 from tests.api.fakes import SERVER, SETTINGS, FakeShell, app_over
 from tests.cli.conftest import Run, serving
 
@@ -288,6 +288,24 @@ def test_waiting_gives_up_with_the_last_cause(run: Run, url: str, shell: FakeShe
     assert outcome.code == 1
     assert "gave up waiting for /web: DEGRADED, 0/1 instances stable" in outcome.err
     assert "Command exited with status 3" in outcome.err
+
+
+def test_why_a_container_is_not_healthy_is_shown_to_whoever_looks_or_waits(
+    run: Run, url: str, shell: FakeShell, pod_file: str
+) -> None:
+    run("pod", "add", pod_file)
+    launch(shell, Condition.STARTING)
+    [task_id] = shell.world.tasks
+    found = (CheckResult("health check", False, "http://127.0.0.1:80/w: 404"), CheckResult("check", True, "HTTP 200"))
+    shell.happens(
+        StatusUpdated(task_id, Condition.STARTING, "A-1", None, 1_000_000.0, message="waits for db", checks=found)
+    )
+    shown = run("pod", "show", "/web").out
+    assert "waits for db" in shown
+    assert "health check: http://127.0.0.1:80/w: 404" in shown
+    assert "HTTP 200" not in shown, "only what fails"
+    outcome = run("pod", "update", pod_file, "--wait", "--timeout", "0")
+    assert "one: health check: http://127.0.0.1:80/w: 404" in outcome.err
 
 
 def test_waiting_for_an_update_does_not_end_with_the_old_instances(

@@ -159,7 +159,8 @@ def test_how_pods_are_placed_and_how_long_things_may_take_is_set_and_shown(run: 
         f"--master {NOBODY} --placement pack --max_instances_per_offer 5 --gpu_scheduling_behavior unrestricted "
         "--accepted_resource_roles_default_behavior unreserved --draining_seconds 60 --disable_maintenance_mode "
         "--max_running_deployments 7 --zk_max_versions 9 --task_launch_timeout 1500 --task_reservation_timeout 2500 "
-        "--reconciliation_initial_delay 3500 --mesos-authentication-principal p"
+        "--reconciliation_initial_delay 3500 --mesos-authentication-principal p "
+        "--kills-before-shutdown 3 --abandoned-launch-timeout 60000"
     )
     assert run("scheduler", *words.split()).code == 0
     settings = started[0].settings
@@ -170,6 +171,7 @@ def test_how_pods_are_placed_and_how_long_things_may_take_is_set_and_shown(run: 
     assert (settings.max_instances_per_offer, settings.max_running_deployments, settings.versions_kept) == (5, 7, 9)
     assert (settings.task_launch_timeout, settings.task_reservation_timeout) == (1.5, 2.5)
     assert (settings.reconciliation_initial_delay, settings.principal) == (3.5, "p")
+    assert (settings.kills_before_shutdown, settings.abandoned_launch_timeout) == (3, 60.0)
     shown = configuration(started[0], started[0].identity)
     for name, value in (
         ("placement", "pack"),
@@ -183,6 +185,8 @@ def test_how_pods_are_placed_and_how_long_things_may_take_is_set_and_shown(run: 
         ("task_launch_timeout", 1500),
         ("task_reservation_timeout", 2500),
         ("reconciliation_initial_delay", 3500),
+        ("kills_before_shutdown", 3),
+        ("abandoned_launch_timeout", 60_000),
     ):
         assert shown[name] == value, name
 
@@ -263,7 +267,7 @@ class Process:
     def __init__(
         self, master: str, store: str, listen: str, more: tuple[str, ...], launcher: tuple[str, ...] = ()
     ) -> None:
-        words = [sys.executable, *launcher, "-m", "scheduler.cli.main", "scheduler"]
+        words = [sys.executable, *launcher, "-P", "-m", "scheduler.cli.main", "scheduler"]
         words += ["--master", master, "--listen", listen, "--store", store, *more]
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
         self.seen: list[str] = []

@@ -55,6 +55,13 @@ class Scheduler(LocalScheduler):
         """On a port of its own; nothing is started yet."""
         super().__init__(cluster, folder, executor, f"127.0.0.1:{free_port()}", name)
 
+    def use_executor(self, executor: str, python: str) -> None:
+        """Before it is started: have agents start that one, a path or a URI, with that Python."""
+        words = list(self._command)
+        words[words.index("--executor") + 1] = executor
+        words[words.index("--executor-python") + 1] = python
+        self._command = tuple(words)
+
     def wait(self, what: str, probe: Callable[[], T | None], deadline: float = DEADLINE_SECONDS) -> T:
         """As ``wait_for``, with the log's end in the message."""
         try:

@@ -16,7 +16,7 @@ NAME = f"verbs-{os.getpid()}"
 def podexec(*arguments: str, code: int = 0) -> str:
     """What the command printed on stdout, or on stderr where it is to fail."""
     done = subprocess.run(
-        [sys.executable, "-m", "scheduler.cli.main", "cluster", *arguments, "--name", NAME],
+        [sys.executable, "-P", "-m", "scheduler.cli.main", "cluster", *arguments, "--name", NAME],
         capture_output=True,
         text=True,
         timeout=120,

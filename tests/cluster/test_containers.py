@@ -1,12 +1,14 @@
 """What containers of a pod see and share, on real Mesos."""
 
 import re
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
 
-from tests.cluster.support import Scheduler, both_executors, container
+from tests.cluster.support import DEFAULT, Scheduler, both_executors, container
 
 
 def test_a_host_volume_is_visible_and_read_only_where_asked(scheduler: Scheduler, tmp_path: Path) -> None:
@@ -216,3 +218,65 @@ def test_the_end_of_a_big_container_leaves_its_small_siblings_alone(scheduler: S
     scheduler.remove("/unequal/stopped", "/unequal/ending")
     drained = sorted(file.name.replace("drained", "up") for file in tmp_path.glob("drained.*"))
     assert drained == [file.name for file in up], "each had its grace period, though its sibling ended at once"
+
+
+def check_results(scheduler: Scheduler, pod_id: str) -> list[dict[str, str]]:
+    """What the checks of the first container of the first instance found last."""
+    for instance in scheduler.client.status(pod_id).get("instances", ()):
+        for shown in instance.get("containers", ()):
+            found: list[dict[str, str]] = shown.get("podexec", {}).get("checks", [])
+            return found
+    return []
+
+
+def test_why_a_container_is_not_healthy_is_told_within_the_grace_period(scheduler: Scheduler) -> None:
+    """HTTP, TCP and a command, as health checks, readiness check and check."""
+    often = {"intervalSeconds": 6, "timeoutSeconds": 5, "delaySeconds": 0}
+    complains = "printf 'cannot\\tread \\377\\n' >&2; exit 3"
+    web = container(
+        "web",
+        "mkdir www && cd www && exec busybox httpd -f -p $ENDPOINT_HTTP",
+        endpoints=[{"name": "http", "hostPort": 0}, {"name": "closed", "hostPort": 0}],
+        healthCheck={"http": {"endpoint": "http", "path": "/wrong"}, **often},
+        healthChecks=[{"tcp": {"endpoint": "closed"}, **often}],
+        readinessCheck={"exec": {"command": {"shell": "sleep 60"}}, **often, "timeoutSeconds": 1},
+        check={"exec": {"command": {"shell": complains}}, **often},
+    )
+    pod = {"id": "/why", "networks": [{"mode": "host"}], "containers": [web]}
+    scheduler.client.add(pod)
+
+    def found() -> dict[str, str] | None:
+        results = {each["check"]: each["result"] for each in check_results(scheduler, "/why")}
+        return results if len(results) == 4 and results["health check"].endswith("/wrong: 404") else None
+
+    results = scheduler.wait("all checks have found something, and the server has begun", found)
+    assert results["health check 2"].endswith("Connection refused")
+    assert results["readiness check"] == "the command took longer than 1 s"
+    assert results["check"] == "the command exited with 3: cannot read \N{REPLACEMENT CHARACTER}"
+
+
+def test_what_mesos_tells_of_a_check_is_told_with_its_own_executor(shared_schedulers: Callable[..., Scheduler]) -> None:
+    scheduler = shared_schedulers(DEFAULT)
+    check = {"exec": {"command": {"shell": "exit 3"}}, "intervalSeconds": 1, "delaySeconds": 0}
+    scheduler.client.add({"id": "/told", "containers": [container("main", "exec sleep 1000", check=check)]})
+    try:
+        shown = scheduler.wait("the result of the check", lambda: check_results(scheduler, "/told"))
+        assert shown == [{"check": "check", "passed": False, "result": "the command exited with 3"}]
+    finally:
+        scheduler.remove("/told")
+
+
+def test_a_memory_limit_is_one_line_with_the_statistics_as_its_detail(scheduler: Scheduler) -> None:
+    hog = f"sleep 1; exec {sys.executable} -c 'bytearray(256 << 20)'"
+    calm = container("calm", "exec sleep 1000")
+    scheduler.client.add({"id": "/hog", "containers": [container("hog", hog), calm]})
+    history = scheduler.wait(
+        "the pod's end", lambda: scheduler.client.status("/hog").get("terminationHistory"), deadline=90
+    )
+    ended = {each["containerId"].split(".")[-2]: each for each in history[-1]["containers"]}
+    messages = [history[-1]["message"], *(each["termination"]["message"] for each in ended.values())]
+    assert [message for message in messages if "\n" in message or "STATISTICS" in message] == []
+    assert "Memory limit exceeded" in ended["hog"]["termination"]["message"]
+    assert "Memory limit exceeded" in ended["calm"]["termination"]["message"]
+    assert "MEMORY STATISTICS" in ended["hog"]["podexec"]["detail"]
+    assert "podexec" not in ended["calm"]

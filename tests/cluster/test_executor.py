@@ -1,6 +1,7 @@
 """podexec's executor on real Mesos where the agent takes part: restarts, an agent that stays away, ends by force."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -162,7 +163,7 @@ def test_an_executor_whose_memory_runs_out_is_told_as_such(alone: Scheduler) -> 
     lines = Path(f"/proc/{process.pid}/cgroup").read_text().splitlines()
     (group,) = [line.split(":")[2] for line in lines if ":memory:" in line]
     join = f"echo $$ > /sys/fs/cgroup/memory{group}/cgroup.procs"
-    hog = f"{join} && exec {sys.executable} -c 'bytearray(512 << 20)'"
+    hog = f"{join} && exec {shlex.quote(sys.executable)} -c 'bytearray(512 << 20)'"
     subprocess.run(["/bin/sh", "-c", hog], timeout=60, check=False, capture_output=True)
     (last,) = alone.wait("the pod's end is told", lambda: history(alone, "/starved"))
     assert last["containers"][0]["lastKnownState"] == "TASK_FAILED"

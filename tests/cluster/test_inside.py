@@ -87,7 +87,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Command]]:
 
 def command(*words: str) -> list[str]:
     """The words of a `podexec pod` command."""
-    return [sys.executable, "-m", "scheduler.cli.main", "pod", *words]
+    return [sys.executable, "-P", "-m", "scheduler.cli.main", "pod", *words]
 
 
 def environment(scheduler: Scheduler) -> dict[str, str]:

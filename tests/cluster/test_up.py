@@ -16,7 +16,7 @@ from localmesos.remains import listing
 from localmesos.state import ClusterState
 from tests.cluster.support import environment_without_podexec, free_port, wait_for
 
-PODEXEC = [sys.executable, "-m", "scheduler.cli.main"]
+PODEXEC = [sys.executable, "-P", "-m", "scheduler.cli.main"]
 
 
 def _name() -> str:

@@ -42,10 +42,10 @@ class Account:
             is_whole = resource.get("disk", {}).get("source", {}).get("type") == "MOUNT" or volume_of(resource)
             there, taken = self._scalars[kind], _amount(resource)
             if there < taken or (is_whole and there != taken):
-                raise RefusedError(f"{resource} is not in {self.resources()}")
+                raise RefusedError(f"not in what the agent has: {resource}; it has {self.resources()}")
             self._scalars[kind] -= taken
         elif not _ports(resource) <= self._ports.get(kind, set()):
-            raise RefusedError(f"{resource} is not in {self.resources()}")
+            raise RefusedError(f"not in what the agent has: {resource}; it has {self.resources()}")
         else:
             self._ports[kind] -= _ports(resource)
 

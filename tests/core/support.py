@@ -7,8 +7,10 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from scheduler.core.arrival import LAST_TASK, known_agents
 from scheduler.core.effects import Accept, Effect, Publish, Reply
 from scheduler.core.events import (
+    AgentsListed,
     Event,
     OffersReceived,
     PodDeleted,
@@ -168,8 +170,18 @@ class Story:
         return frame
 
     def subscribe(self, framework_id: str = FRAMEWORK, **fields: Any) -> Frame:
-        """The master accepts the subscription."""
-        return self.tell(Subscribed(framework_id, "master:5050", "1.11.0", **fields))
+        """The master accepts the subscription, and answers what a scheduler that was restarted asks first."""
+        first = len(self.frames)
+        frame = self.tell(Subscribed(framework_id, "master:5050", "1.11.0", **fields))
+        if self.world.arrival.over or not self.world.connection.subscribed:
+            return frame
+        self.list_agents(*known_agents(self.world))
+        self.answer(LAST_TASK, Condition.UNKNOWN)
+        return self._together(first)
+
+    def list_agents(self, *agent_ids: str) -> Frame:
+        """The master names its agents."""
+        return self.tell(AgentsListed(tuple(Agent(each, f"{each.lower()}.example") for each in agent_ids)))
 
     def post(self, asked: PodDefinition, **rollout: Any) -> Frame:
         """A user creates a pod, whatever deployment is on its way."""

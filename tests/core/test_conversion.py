@@ -63,6 +63,7 @@ NET: Json = {"networks": [{"mode": "container", "name": "net"}]}
 TWO_NETS: Json = {"networks": [{"mode": "container", "name": "net"}, {"mode": "container", "name": "back"}]}
 BRIDGE: Json = {"networks": [{"mode": "container/bridge"}]}
 HOST: Json = {"networks": [{"mode": "host"}]}
+OWN: Json = {"executor": CUSTOM}
 SECRETS: Json = {"secrets": {"pw": {"source": "/db/password"}, "key": {"source": "tls/key"}}}
 NGINX: Json = {"kind": "DOCKER", "id": "nginx:1"}
 HTTP: Json = {"name": "http", "containerPort": 80, "hostPort": 8000, "protocol": ["tcp"]}
@@ -76,6 +77,7 @@ LINUX = "tasks.0.container.linux_info"
 VOLUMES = "tasks.0.container.volumes"
 COMMAND = "tasks.0.command"
 CHECK = "tasks.0.check"
+EXECUTOR = "executor.command"
 NETWORKS = "executor.container.network_infos"
 PORTS = "tasks.0.discovery.ports.ports"
 
@@ -222,6 +224,13 @@ ROWS = (
     ),
     Row("no user", {f"{COMMAND}.user": None}),
     Row("the pod's user", {f"{COMMAND}.user": "www"}, pod={"user": "www"}),
+    Row("the executor runs as the framework's user", {f"{EXECUTOR}.user": None}, settings=OWN),
+    Row("as the pod's user", {f"{EXECUTOR}.user": "www"}, pod={"user": "www"}, settings=OWN),
+    Row("as that of its containers", {f"{EXECUTOR}.user": "nobody"}, ({"user": "nobody"},), {"user": "www"}, OWN),
+    Row(
+        "as the pod's if containers differ", {f"{EXECUTOR}.user": "www"}, ({"user": "nobody"}, {}), {"user": "www"}, OWN
+    ),
+    Row("as the framework's if some name none", {f"{EXECUTOR}.user": None}, ({"user": "nobody"}, {}), settings=OWN),
     Row("the container's user", {f"{COMMAND}.user": "nobody"}, ({"user": "nobody"},), {"user": "www"}),
     Row("no artifacts", {f"{COMMAND}.uris": None}),
     Row(
@@ -575,7 +584,9 @@ def test_both_executors_get_the_same_group(row: Row) -> None:
     )
 
     assert default["task_group"] == custom["task_group"]
-    its_own = {"type": "CUSTOM", "command": CUSTOM.command, "name": "podexec", "data": CUSTOM.data}
+    user = custom["executor"]["command"].get("user")
+    command = {**(CUSTOM.command or {}), **({"user": user} if user else {})}
+    its_own = {"type": "CUSTOM", "command": command, "name": "podexec", "data": CUSTOM.data}
     assert {**default["executor"], **its_own} == custom["executor"]
 
 

@@ -1,16 +1,22 @@
 """Ending instances: on request, to be launched again or for good, and making sure that it happens."""
 
+from collections.abc import Callable
+from typing import Any, ClassVar
+
 import pytest
 
-from scheduler.core.effects import Accept, Kill, Killed, Refused
-from scheduler.core.events import InstancesKilled
+from scheduler.core.deploymentview import deployment_view
+from scheduler.core.effects import Accept, Kill, Killed, Refused, Shutdown
+from scheduler.core.events import Disconnected, InstancesKilled
 from scheduler.core.frame import Frame
+from scheduler.core.rollup import moment, pod_status
 from scheduler.core.standing import Standing
 from scheduler.model.records import Condition, Goal
-from tests.core.support import Story, container, definition, running
+from tests.core.support import NOON, Story, container, definition, published, running
 
 C = Condition
 PAIR = [container("one"), container("two")]
+IMPATIENT = {"upgrade": {"minimumHealthCapacity": 0, "maximumOverCapacity": 0}}
 
 
 def kill(story: Story, *instance_ids: str, wipe: bool = False, pod_id: str = "/shop/web") -> Frame:
@@ -233,3 +239,154 @@ class TestCertainty:
         story = story.restart()
 
         assert story.told(Kill, story.subscribe()) == [Kill(story.only.tasks[0].id, "A1")]
+
+
+def graceful(seconds: float) -> dict[str, Any]:
+    return {"lifecycle": {"killGracePeriodSeconds": seconds}}
+
+
+SHUTDOWN_AFTER = 50.0  # five kills, ten seconds apart
+
+
+class TestHungExecutor:
+    """It takes every kill and ends nothing: its agent is told to shut it down."""
+
+    ENDINGS: ClassVar[dict[str, Callable[[Story], object]]] = {
+        "killed": kill,
+        "wiped": lambda story: kill(story, wipe=True),
+        "removed": lambda story: story.remove(),
+        "updated": lambda story: story.put(definition(environment={"VERSION": "2"}, scheduling=IMPATIENT)),
+        "scaled down": lambda story: story.put(definition(instances=0)),
+        "a container failed": lambda story: story.update(story.only.tasks[0].id, C.FAILED),
+    }
+
+    @pytest.mark.parametrize("ending", ENDINGS)
+    def test_it_is_shut_down_again_and_again_until_its_tasks_have_ended(self, ending: str) -> None:
+        story = running(containers=PAIR) if ending == "a container failed" else running(scheduling=IMPATIENT)
+        (first, *_) = story.instances
+        self.ENDINGS[ending](story)
+        story.wait(SHUTDOWN_AFTER + 30)
+        asked = story.ever(Shutdown)
+        assert len(asked) >= 2, ending
+        assert set(asked) == {Shutdown(str(first.executor_id), "A1")}
+
+        story.all_tasks(C.FAILED, [story.world.instances[first.id]])
+        seen = len(story.ever(Shutdown))
+        story.wait(100)
+        assert len(story.ever(Shutdown)) == seen
+
+    def test_not_before_its_kills(self) -> None:
+        story = running()
+        kill(story)
+        assert not story.told(Shutdown, story.wait(SHUTDOWN_AFTER - 1))
+        assert story.told(Shutdown, story.wait(2))
+
+    def test_as_many_kills_as_the_operator_says(self) -> None:
+        story = running(settings={"kills_before_shutdown": 2})
+        kill(story)
+        assert not story.told(Shutdown, story.wait(19))
+        assert story.told(Shutdown, story.wait(2))
+
+    def test_never_within_its_grace_which_adds_up_along_dependencies(self) -> None:
+        story = running(
+            containers=[
+                container("one", **graceful(100)),
+                container("two", **graceful(200), dependsOn=[{"container": "one"}]),
+                container("three", **graceful(1)),
+            ]
+        )
+        kill(story)
+        assert not story.told(Shutdown, story.wait(309))
+        assert story.told(Shutdown, story.wait(20))
+
+    def test_one_that_says_it_is_killing_has_its_grace_from_then_on(self) -> None:
+        story = running(containers=[container("one", **graceful(60))])
+        kill(story)
+        story.wait(55)
+        story.all_tasks(C.KILLING)
+        assert not story.told(Shutdown, story.wait(69))
+        assert story.told(Shutdown, story.wait(20))
+
+    def test_asking_again_spares_it_nothing(self) -> None:
+        story = running()
+        for _ in range(8):
+            kill(story)
+            story.wait(9)
+        assert story.ever(Shutdown)
+
+    def test_nothing_is_held_against_one_on_an_agent_out_of_reach(self) -> None:
+        story = running(scheduling={"unreachableStrategy": "disabled"})
+        kill(story)
+        story.wait(SHUTDOWN_AFTER - 5)
+        story.all_tasks(C.UNREACHABLE)
+        assert not story.told(Shutdown, story.wait(500))
+        story.all_tasks(C.RUNNING)
+        assert not story.told(Shutdown, story.wait(SHUTDOWN_AFTER - 1)), "once it is back it is counted anew"
+        assert story.told(Shutdown, story.wait(2))
+
+    def test_nor_what_was_sent_on_a_stream_that_broke(self) -> None:
+        story = running()
+        kill(story)
+        story.wait(SHUTDOWN_AFTER - 5)
+        story.tell(Disconnected())
+        assert not story.told(Shutdown, story.wait(500))
+        assert len(story.told(Kill, story.subscribe())) == 1, "at once"
+        frame = story.wait(SHUTDOWN_AFTER - 1)
+        assert (len(story.told(Kill, frame)), story.told(Shutdown, frame)) == (4, [])
+        assert story.told(Shutdown, story.wait(2))
+
+    def test_nor_a_task_that_the_master_does_not_know(self) -> None:
+        story = running(settings={"unknown_timeout": 1000})
+        kill(story)
+        story.answer(story.only.tasks[0].id, C.UNKNOWN)
+        assert not story.told(Shutdown, story.wait(500))
+
+    def test_it_ends_after_a_restart_too(self) -> None:
+        story = running()
+        kill(story)
+        story.wait(SHUTDOWN_AFTER - 5)
+        story = story.restart()
+        story.subscribe()
+        assert story.told(Shutdown, story.wait(SHUTDOWN_AFTER + 1))
+
+    @pytest.mark.parametrize("stuck", [C.PROVISIONED, C.STAGING])
+    def test_one_that_never_begins(self, stuck: Condition) -> None:
+        story = Story()
+        story.subscribe()
+        story.post(definition())
+        story.offer()
+        if stuck is C.STAGING:
+            story.all_tasks(C.STAGING)
+        story.wait(299)
+        assert not story.ever(Kill)
+        frame = story.wait(100)
+        assert len(story.told(Kill, frame)) == 10
+        assert bool(story.told(Shutdown, frame)) is (stuck is C.STAGING)
+
+    def test_the_status_says_so(self) -> None:
+        story = running(containers=[container("one", **graceful(20))])
+        kill(story)
+        [shown] = pod_status(story.world, story.pod, story.now)["instances"]
+        assert (shown["status"], shown.get("message")) == ("STABLE", None), "as Marathon has it, while nothing is odd"
+        story.wait(10)
+        [shown] = pod_status(story.world, story.pod, story.now)["instances"]
+        assert shown["status"] == "TERMINAL"
+        assert shown["message"] == f"kill sent 2 times since {moment(NOON)}; containers have 20 s to stop"
+        frame = story.wait(50)
+        status = pod_status(story.world, story.pod, story.now)
+        assert (status["status"], status["instances"][0]["status"]) == ("DEGRADED", "TERMINAL")
+        assert status["instances"][0]["message"] == (
+            f"kill sent 7 times since {moment(NOON)}; "
+            "the executor does not respond, its agent was told 2 times to shut it down"
+        )
+        assert [each["killsSent"] for each in published(frame, "executor_unresponsive_event")] == [5], "said once"
+
+    def test_a_deployment_that_removes_its_pod_says_so(self) -> None:
+        story = running()
+        story.remove()
+        assert "podexec" not in deployment_view(story.world, story.deployment, with_extras=True)["currentActions"][0]
+        story.wait(60)
+        [action] = deployment_view(story.world, story.deployment, with_extras=True)["currentActions"]
+        [told] = action["podexec"]["notEnding"]
+        assert told["id"] == story.only.id
+        assert "the executor does not respond" in told["message"]

@@ -60,7 +60,7 @@ def test_the_same_status_again_changes_nothing_and_is_acknowledged_again() -> No
     assert frame.effects == (Acknowledge(task.id, "A1", "again"),)
 
 
-@pytest.mark.parametrize("end", [C.FAILED, C.FINISHED, C.KILLED, C.ERROR, C.GONE, C.DROPPED])
+@pytest.mark.parametrize("end", [C.FAILED, C.FINISHED, C.KILLED, C.ERROR])
 def test_what_has_ended_stays_ended(end: Condition) -> None:
     story = launched(containers=[container("one"), container("two")])
     one, _ = story.only.tasks
@@ -69,6 +69,18 @@ def test_what_has_ended_stays_ended(end: Condition) -> None:
 
     assert frame.changes == ()
     assert (story.only.tasks[0].condition, story.only.tasks[0].message) == (end, "the end")
+    assert len(story.told(Acknowledge, frame)) == 1
+
+
+@pytest.mark.parametrize("end", [C.GONE, C.DROPPED])
+def test_what_was_said_to_be_gone_stays_ended_and_is_killed_where_it_runs(end: Condition) -> None:
+    story = launched(containers=[container("one"), container("two")])
+    one, _ = story.only.tasks
+    story.answer(one.id, end)
+    frame = story.update(one.id, C.RUNNING, message="alive after all")
+
+    assert story.only.tasks[0].condition is end
+    assert story.told(Kill, frame) == [Kill(one.id, "A1")]
     assert len(story.told(Acknowledge, frame)) == 1
 
 

@@ -88,6 +88,16 @@ def test_without_old_instances_it_is_scaling(there: int, expected: tuple[int, in
     assert plan(4, Upgrade(), counts(new=there)) == Plan(start, 0, end_new)
 
 
+@pytest.mark.parametrize(
+    ("new_ready", "end_old"),
+    [(0, 0), (1, 0), (2, 0), (3, 1), (4, 2)],
+)
+def test_an_update_that_also_scales_up_ends_old_ones_above_the_minimum_only(new_ready: int, end_old: int) -> None:
+    """Of 2 to 4, all of which are to be ready: Marathon ends an old one for each new one that is."""
+    there = counts(new=4, new_ready=new_ready, old=2)
+    assert plan(4, policy(1, 1), there).end_old == end_old
+
+
 def test_an_old_instance_that_is_not_ready_still_takes_its_place_until_it_has_ended() -> None:
     assert plan(2, policy(0.5, 0), counts(old=2, old_ready=0)).start == 0
     assert plan(2, policy(0.5, 0), counts(ending=2)).start == 0

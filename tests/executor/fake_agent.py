@@ -68,6 +68,8 @@ class FakeAgent:
         self.executor: Json = {"type": "CUSTOM"}  # what SUBSCRIBED says of the ExecutorInfo
         self.acknowledge = True
         self.recovering = False  # subscribing works; updates and the operator API answer 503
+        self.routes = True  # without, everything is answered with a 404 that is about no container
+        self.end_streams = False  # every subscription ends as soon as it is accepted
         self.refuse_subscribe: int | None = None  # the status to answer SUBSCRIBE with
         self.refuse_updates: list[tuple[int, str]] = []  # answers for the next updates
         self.held: set[str] = set()  # names whose launch is not answered until released
@@ -253,7 +255,7 @@ class _Handler(BaseHTTPRequestHandler):
             fake.changed.notify_all()
         if fake.token is not None and self.headers["Authorization"] != f"Bearer {fake.token}":
             self.answer(401, "no token, no service")
-        elif self.path not in (f"{PREFIX}/api/v1", f"{PREFIX}/api/v1/executor"):
+        elif not fake.routes or self.path not in (f"{PREFIX}/api/v1", f"{PREFIX}/api/v1/executor"):
             self.answer(404, "404 Not Found.")
         elif kind == "SUBSCRIBE":
             self.subscribe(call)
@@ -287,10 +289,12 @@ class _Handler(BaseHTTPRequestHandler):
         events.put({"type": "SUBSCRIBED", "subscribed": subscribed})
         with fake.changed:
             fake.subscriptions.append(call["subscribe"])
-            fake._stream = events
+            fake._stream = None if fake.end_streams else events
             for update in call["subscribe"]["unacknowledged_updates"]:
                 self.accept_update(update["status"])
             fake.changed.notify_all()
+        if fake.end_streams:
+            events.put(None)
         while (event := events.get()) is not None:
             text = json.dumps(event).encode()
             data = b"%d\n%s" % (len(text), text)

@@ -31,13 +31,18 @@ class Story:
     """A pod and everything that was asked of the world, with a clock that the test moves."""
 
     def __init__(
-        self, *specs: ev.TaskSpec, kill_states: bool = True, launched: bool = True, lets_go: bool = True
+        self,
+        *specs: ev.TaskSpec,
+        kill_states: bool = True,
+        launched: bool = True,
+        lets_go: bool = True,
+        wants_findings: bool = False,
     ) -> None:
         self.pod = Pod()
         self.now = 100.0
         self.effects: list[ev.Effect] = []
         self.lets_go = lets_go
-        self.tell(ev.Subscribed(kill_states, partition_aware=True))
+        self.tell(ev.Subscribed(kill_states, partition_aware=True, wants_findings=wants_findings))
         self.tell(ev.GroupReceived(specs or (spec(A), spec(B))))
         if launched:
             self.launched()

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from pathlib import Path
 
+import pytest
+
+from podexec.wire import Behaviour, TaskData
 from tests.executor.conftest import Executor, StartExecutor
 from tests.executor.fake_agent import FakeAgent, task, wait_until
 
@@ -95,6 +100,87 @@ def test_a_stream_that_ends_is_replaced_at_once(agent: FakeAgent, executor: Exec
     agent.wait_subscribed(2)
     agent.kill("web")
     agent.wait_state("web", S, R, K, KILLED)
+
+
+@pytest.mark.parametrize("longest", ["0ns", "200ms"])
+def test_a_stream_that_ends_at_once_is_replaced_after_a_pause(
+    agent: FakeAgent, start: StartExecutor, longest: str
+) -> None:
+    agent.end_streams = True
+    start(MESOS_SUBSCRIPTION_BACKOFF_MAX=longest)
+    agent.wait(lambda: bool(agent.subscriptions), "the first subscription")
+    began = time.monotonic()
+    agent.wait(lambda: len(agent.subscriptions) >= 21, "twenty more")
+    assert time.monotonic() - began >= 20 * 0.05
+    agent.end_streams = False
+    agent.wait_subscribed(22)
+
+
+def test_an_agent_that_refuses_every_subscription_is_not_asked_without_a_pause(
+    agent: FakeAgent, start: StartExecutor
+) -> None:
+    agent.refuse_subscribe = 503
+    start(MESOS_SUBSCRIPTION_BACKOFF_MAX="0ns")
+    agent.wait(lambda: bool(agent.called("SUBSCRIBE")), "the first try")
+    began = time.monotonic()
+    agent.wait(lambda: len(agent.called("SUBSCRIBE")) >= 21, "twenty more")
+    assert time.monotonic() - began >= 20 * 0.05
+
+
+def test_an_agent_without_routes_has_not_forgotten_the_container(agent: FakeAgent, executor: Executor) -> None:
+    """It answers 404 until it has begun; so it does of a container that it does not know, and then names it."""
+    agent.launch_group(task("web"))
+    agent.wait_state("web", S, R)
+    agent.stop()
+    agent.routes = False
+    agent.start()
+    waits = len(agent.called("WAIT_CONTAINER"))
+    agent.wait(lambda: len(agent.called("WAIT_CONTAINER")) >= waits + 2, "WAIT to be tried again")
+    agent.routes = True
+    agent.wait_subscribed(2)
+    agent.exit("web", 0)
+    agent.wait_state("web", S, R, FINISHED)
+
+
+def test_a_command_before_the_end_waits_for_an_agent_that_is_not_ready(agent: FakeAgent, executor: Executor) -> None:
+    """Otherwise SIGTERM would follow though the command never ran."""
+    behaviour = Behaviour(pre_stop={"shell": True, "value": "drain"})
+    agent.launch_group(task("web", grace=60.0, data=TaskData({}, behaviour).encode()))
+    agent.wait_state("web", S, R)
+    agent.recovering = True
+    agent.kill("web")
+    agent.wait(lambda: len(agent.called("LAUNCH_NESTED_CONTAINER_SESSION")) >= 2, "the command to be tried twice")
+    assert agent.called("KILL_CONTAINER") == []
+    agent.recovering = False
+    agent.wait_state("web", S, R, K, KILLED)
+    kinds = [kind for kind, _ in agent.calls]
+    tries = [index for index, kind in enumerate(kinds) if kind == "LAUNCH_NESTED_CONTAINER_SESSION"]
+    assert tries[-1] < kinds.index("KILL_CONTAINER")
+
+
+def test_no_thread_of_an_ended_container_stays(agent: FakeAgent, executor: Executor) -> None:
+    """Of its wait, its signals, its command before the end, and checks of which nobody answers one."""
+
+    def threads() -> int:
+        return len(list(Path(f"/proc/{executor.process.pid}/task").iterdir()))
+
+    agent.launch_group(task("stays"))
+    agent.wait_state("stays", S, R)
+    wait_until(lambda: "TASK_RUNNING" in executor.log, "the log to be under way")
+    before = threads()
+    silent = socket.create_server(("127.0.0.1", 0))
+    behaviour = Behaviour(pre_stop={"shell": True, "value": "drain"})
+    often = {"delay_seconds": 0, "interval_seconds": 0.1, "timeout_seconds": 0, "grace_period_seconds": 300}
+    http = {"type": "HTTP", "http": {"port": silent.getsockname()[1]}, **often}
+    agent.launch_group(task("web", health_check=http, data=TaskData({}, behaviour).encode()))
+    agent.wait_state("web", S, R)
+    asked, _ = silent.accept()
+    assert threads() > before
+    agent.kill("web")
+    agent.wait_state("web", S, R, K, KILLED)
+    wait_until(lambda: threads() <= before, "its threads to end")
+    asked.close()
+    silent.close()
 
 
 def test_a_launch_whose_answer_was_lost_is_not_run_twice(agent: FakeAgent, executor: Executor) -> None:

@@ -56,6 +56,28 @@ def test_a_failed_container_gets_the_others_killed_in_the_same_step(event: ev.Ev
     assert story.signals() == [(B, SIGTERM)]
 
 
+OOM = Termination(9, "TASK_FAILED", message="Memory limit exceeded: Requested: 32MB\n\nMEMORY STATISTICS:\ncache 8192")
+
+
+def test_what_an_agent_adds_in_further_lines_is_told_of_the_container_alone() -> None:
+    story = Story()
+    story.tell(ev.ContainerExited(A, OOM))
+    story.tell(ev.ContainerExited(B, BY_SIGTERM))
+    told = {e.state: e.message or "" for e in story.effects if isinstance(e, ev.Report)}
+    line = "Command terminated with signal SIGKILL: Memory limit exceeded: Requested: 32MB"
+    assert told["TASK_FAILED"] == f"{line}\n\nMEMORY STATISTICS:\ncache 8192"
+    assert told["TASK_KILLING"] == f"container a of the pod ended: {line}"
+    assert told["TASK_KILLED"] == f"Command terminated with signal SIGTERM; container a of the pod ended: {line}"
+
+
+def test_the_first_line_says_that_a_container_is_started_again() -> None:
+    story = Story(spec(A, restart=Restart(ON_FAILURE, 1, 5.0, 1.0, 5.0, 600.0)))
+    story.tell(ev.ContainerExited(A, OOM))
+    first, *rest = (story.report().message or "").splitlines()
+    assert first.endswith("Requested: 32MB; it is started again in 5 s (restart 1)")
+    assert rest == ["", "MEMORY STATISTICS:", "cache 8192"]
+
+
 def test_a_killed_container_is_killed_even_if_it_exits_0() -> None:
     story = Story(spec(A))
     story.tell(ev.KillRequested("pod.a"))

@@ -3,15 +3,19 @@
 import asyncio
 import base64
 import contextlib
+import json
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 
 from podexec.wire import UsageAnswer, UsageQuestion, Use
-from scheduler.inside import Edge, executors, given, http
+from scheduler.core.effects import InspectExecutor
+from scheduler.core.events import Event, ExecutorInspected
+from scheduler.inside import Edge, executors, given, http, inspector
 from scheduler.inside.executors import Executors
 from scheduler.inside.master import Leader
 from scheduler.mesos.credentials import Credentials
@@ -502,5 +506,151 @@ def test_input_that_is_refused_is_told_to_who_writes() -> None:
                     async with asyncio.timeout(DEADLINE):
                         while True:
                             await session.write(b"x" * 100_000)
+
+    run(scenario)
+
+
+# ------------------------------------------------------------------- executors that failed
+
+EXECUTOR = f"/frameworks/{FRAMEWORK}/executors/E-1/runs/latest"
+
+
+def test_an_executors_sandbox_is_found_by_its_task_though_no_container_ever_started() -> None:
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            mesos.tasks["T-1"] = task_with(told_by(None), state="TASK_FAILED")
+            with refusing(Why.ABSENT, "has not started", "--executor"):
+                await edge.run_of("T-1")
+            executor = await edge.executor_of("T-1")
+            assert (executor.sandbox, executor.agent, executor.ended) == (EXECUTOR, "host-1", True)
+
+    run(scenario)
+
+
+def test_what_an_executor_wrote_last_is_plain_text() -> None:
+    """The noise that all have, what a terminal would obey and passwords are left out."""
+    noise = b"Marked '/' as rslave\nlevel=info event=subscribed\n"
+    said = b"\x1b[31mred\x1b[0m \x07\xff\nFailed to fetch 'http://me:secret@host/x.pyz': 404\n\n"
+
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            assert await edge.last_lines(AGENT, "E-1") == ()
+            mesos.files[f"{EXECUTOR}/stdout"] = b"only here\n"
+            assert await edge.last_lines(AGENT, "E-1") == ("only here",)
+            mesos.files[f"{EXECUTOR}/stderr"] = noise + said + noise
+            expected = ("red  \ufffd", "Failed to fetch 'http://…@host/x.pyz': 404")
+            assert await edge.last_lines(AGENT, "E-1") == expected
+            mesos.files[f"{EXECUTOR}/stderr"] = b"x" * 1_000_000 + b"\n" + b"line\n" * 100 + b"y" * 5000
+            lines = await edge.last_lines(AGENT, "E-1")
+            assert (len(lines), lines[0], lines[-1]) == (20, "line", "y" * 1000)
+
+    run(scenario)
+
+
+class Looks:
+    """What an inspector is to look at, and what it told."""
+
+    def __init__(self) -> None:
+        self.told: list[ExecutorInspected] = []
+        self.going_on = 0
+        self.most = 0
+        self.may_end = asyncio.Event()
+
+    async def look(self, agent_id: str, executor_id: str) -> tuple[str, ...]:
+        self.going_on += 1
+        self.most = max(self.most, self.going_on)
+        try:
+            if executor_id == "slow":
+                await self.may_end.wait()
+            if executor_id == "away":
+                raise InsideError(Why.AWAY, "the agent does not answer")
+            if executor_id == "hostile":
+                raise KeyError("size")
+            return (executor_id,)
+        finally:
+            self.going_on -= 1
+
+    def submit(self, event: Event) -> None:
+        assert isinstance(event, ExecutorInspected)
+        self.told.append(event)
+
+    async def wait(self, count: int) -> None:
+        async with asyncio.timeout(DEADLINE):
+            while len(self.told) < count:
+                await asyncio.sleep(0.01)
+
+
+def asked(executor_id: str) -> InspectExecutor:
+    return InspectExecutor("/web", executor_id, AGENT, ("T-1",))
+
+
+def test_every_look_is_answered_whatever_the_agent_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspector, "_PATIENCE", 0.2)
+
+    async def scenario() -> None:
+        looks = Looks()
+        looking = inspector.Inspector(looks.look, looks.submit)
+        for name in ("fine", "away", "hostile", "slow"):
+            looking.inspect(asked(name))
+        await looks.wait(4)
+        assert {(each.executor_id, each.lines) for each in looks.told} == {
+            ("fine", ("fine",)),
+            ("away", ()),
+            ("hostile", ()),
+            ("slow", ()),
+        }
+        assert {(each.pod_id, each.tasks) for each in looks.told} == {("/web", ("T-1",))}
+
+    run(scenario)
+
+
+def test_looks_are_few_at_a_time_and_bounded() -> None:
+    async def scenario() -> None:
+        looks = Looks()
+        looking = inspector.Inspector(looks.look, looks.submit)
+        for _ in range(1000):
+            looking.inspect(asked("slow"))
+        assert len(looks.told) == 800, "what does not fit is answered at once"
+        await asyncio.sleep(0)
+        looks.may_end.set()
+        await looks.wait(1000)
+        assert looks.most == 8
+        looks.may_end.clear()
+        looking.inspect(asked("slow"))
+        await looking.close()
+        assert len(looks.told) == 1000
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    "answer", [[], {"read_file": []}, {"read_file": {"size": None, "data": 5}}, {"read_file": {"data": "%"}}, "x", 1]
+)
+def test_agents_that_answer_nonsense_are_refused(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+
+            async def nonsense(*_: object) -> Response:
+                return Response(json.dumps(answer))
+
+            monkeypatch.setattr(mesos, "_read", nonsense)
+            with pytest.raises(InsideError):
+                await edge.last_lines(AGENT, "E-1")
+
+    run(scenario)
+
+
+def test_an_answer_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_LARGEST_ANSWER", 1024 * 1024)
+
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+
+            async def large(*_: object) -> Response:
+                return Response(b" " * 5 * 1024 * 1024)
+
+            monkeypatch.setattr(mesos, "_read", large)
+            with refusing(Why.UNABLE, "more than 1 MiB"):
+                await edge.last_lines(AGENT, "E-1")
 
     run(scenario)

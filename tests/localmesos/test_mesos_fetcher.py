@@ -8,9 +8,11 @@ import json
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import sys
 import tarfile
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,8 @@ from typing import Any
 import pytest
 
 from localmesos.launcher import build
-from localmesos.libexec import fetcher
 
 from .conftest import WebServer
-
-PROGRAM = Path(fetcher.__file__)
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def item(value: str, action: str = "BYPASS_CACHE", **uri: Any) -> dict[str, Any]
 def run(sandbox: Path, *items: dict[str, Any], **info: Any) -> subprocess.CompletedProcess[str]:
     """Start the program with nothing but the agent's one variable."""
     text = json.dumps({"sandbox_directory": str(sandbox), "items": list(items), **info})
-    command = [sys.executable, str(PROGRAM)]
+    command = [sys.executable, "-P", "-m", "localmesos.libexec.fetcher"]
     return subprocess.run(command, env={"MESOS_FETCHER_INFO": text}, capture_output=True, text=True, check=False)
 
 
@@ -124,6 +123,67 @@ def test_an_archive_can_not_write_outside_of_the_sandbox(sandbox: Path, web: Web
     assert not (sandbox.parent / "escaped").exists()
 
 
+@pytest.mark.parametrize(
+    "second",
+    [
+        {"output_file": "lnk/escaped"},
+        {"output_file": "../outside/escaped"},
+        {"value": "a.tar.gz"},
+        {"value": "file.gz", "output_file": "lnk/file.gz"},
+    ],
+)
+def test_nothing_is_written_through_what_an_earlier_archive_has_left(
+    second: dict[str, Any], sandbox: Path, tmp_path: Path, web: WebServer
+) -> None:
+    """Neither a file that is fetched nor one that is unpacked."""
+    (tmp_path / "outside").mkdir()
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        link = tarfile.TarInfo("lnk")
+        link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path / "outside")
+        archive.addfile(link)
+    web.files |= {"/link.tar": buffer.getvalue(), "/a.tar.gz": tar_gz("lnk/escaped", b"data", 0o644)}
+    web.files |= {"/file": b"text", "/file.gz": gzip.compress(b"text")}
+    name = second.pop("value", "file")
+    done = run(sandbox, item(f"{web.url}/link.tar"), item(f"{web.url}/{name}", **second))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"Failed to fetch '{web.url}/{name}': ")
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.tar.gz", "a.tar", "a.zip", "a.gz", "a.txz"])
+def test_a_damaged_archive_is_told_in_one_line(name: str, sandbox: Path, web: WebServer) -> None:
+    web.files[f"/{name}"] = tar_gz("x", os.urandom(5000), 0o644)[:-2000]
+    done = run(sandbox, item(f"{web.url}/{name}"))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"Failed to fetch '{web.url}/{name}': the archive is damaged: ")
+
+
+def test_a_download_that_ends_early_has_failed(sandbox: Path) -> None:
+    """Half a file is not taken for a file."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        uri = f"http://127.0.0.1:{server.getsockname()[1]}/file"
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        done = run(sandbox, item(uri))
+        thread.join()
+    assert done.returncode == 1
+    assert "the connection ended 6 bytes before the end of the file" in done.stderr
+
+
+def test_a_folder_or_a_device_is_no_file_to_fetch(sandbox: Path, tmp_path: Path) -> None:
+    for path in (tmp_path, Path("/dev/zero")):
+        done = run(sandbox, item(str(path), output_file="x"))
+        assert (done.returncode, "is not a file" in done.stderr) == (1, True)
+
+
 def test_the_cache_is_filled_once_and_used_again(sandbox: Path, tmp_path: Path, web: WebServer) -> None:
     web.files["/file"] = b"text"
     web.files["/a.zip"] = zip_archive("tool", b"data", 0o755)
@@ -151,7 +211,11 @@ def test_a_uri_that_can_not_be_fetched_is_named(uri: str, said: str, sandbox: Pa
     assert said in done.stderr
 
 
-def test_root_fetches_as_the_user_of_the_task(sandbox: Path, web: WebServer) -> None:
+def test_as_it_is_installed_root_fetches_as_the_user_of_the_task(sandbox: Path, tmp_path: Path, web: WebServer) -> None:
+    """From one file that imports nothing else: not what lies in the current folder, nor what variables name."""
+    build.install_helpers(tmp_path)
+    for module in ("json.py", "localmesos.py", "sitecustomize.py"):
+        (tmp_path / module).write_text("raise SystemExit('imported')")
     user = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     for folder in (sandbox, *sandbox.parents[:3]):  # the folders of pytest are closed to others
         if folder.stat().st_uid == os.geteuid() and folder != Path("/tmp"):
@@ -160,8 +224,9 @@ def test_root_fetches_as_the_user_of_the_task(sandbox: Path, web: WebServer) -> 
     web.files["/file"] = b"text"
     text = json.dumps({"sandbox_directory": str(sandbox), "items": [item(f"{web.url}/file")], "user": user.pw_name})
     done = subprocess.run(
-        [build.interpreter(), str(PROGRAM)],
-        env={"MESOS_FETCHER_INFO": text},
+        [str(tmp_path / "mesos-fetcher")],
+        cwd=tmp_path,
+        env={"MESOS_FETCHER_INFO": text, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ RESULT = {
     "ips": [{"version": "4", "address": "10.78.1.2/24", "gateway": "10.78.1.1", "interface": 2}],
     "dns": {"nameservers": ["192.0.2.53"]},
 }
-FAKE = """#!{python}
+FAKE = """
 import json, os, pathlib, sys
 config = json.load(sys.stdin)
 with open({calls!r}, "a") as file:
@@ -39,7 +40,9 @@ class Plugins:
         """A plugin that gives an answer."""
         calls = str(self.folder / "calls")
         path = self.folder / name
-        path.write_text(FAKE.format(python=sys.executable, calls=calls, answer=answer, status=status))
+        program = FAKE.format(calls=calls, answer=answer, status=status)
+        # A first line takes no spaces, which the path of a clone may have.
+        path.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -c {shlex.quote(program)}\n")
         path.chmod(0o755)
 
     def calls(self) -> list[Any]:

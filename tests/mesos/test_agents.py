@@ -11,13 +11,15 @@ import pytest
 from fake_master import Heard, Server
 from structlog.testing import capture_logs
 
-from scheduler.core.events import AgentDescribed, AgentsUnlisted
+from scheduler.core.events import AgentDescribed, AgentsListed, AgentsUnlisted, FrameworksListed, Namesake
 from scheduler.mesos.address import Address
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.credentials import Credentials
 from scheduler.model.json import Json
+from scheduler.model.records import Agent
 
 AboutAgents = AgentDescribed | AgentsUnlisted
+Answer = AgentsListed | FrameworksListed
 
 
 class FakeAgent(Server):
@@ -32,6 +34,8 @@ class FakeAgent(Server):
         self.delay = 0.0
         self.listed: list[Json] = []
         self.recovered: list[Json] = []
+        self.frameworks: list[Json] = []
+        self.list_status = 200
         self.asked = threading.Event()
         self.answering = threading.Event()
         self.answering.set()
@@ -52,7 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
         assert isinstance(agent, FakeAgent)
         agent.authorizations.add((self.path, self.headers.get("Authorization")))
         if self.path == "/slaves":
-            self.send_response(200)
+            self.send_response(agent.list_status)
             self.end_headers()
             self.wfile.write(json.dumps({"slaves": agent.listed, "recovered_slaves": agent.recovered}).encode())
             return
@@ -63,6 +67,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(agent.status)
         self.end_headers()
         self.wfile.write(agent.body.encode())
+
+    def do_POST(self) -> None:
+        agent = self.server
+        assert isinstance(agent, FakeAgent)
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert (self.path, asked) == ("/api/v1", {"type": "GET_FRAMEWORKS"})
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"get_frameworks": {"frameworks": agent.frameworks}}).encode())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """The test says what it saw."""
@@ -83,8 +96,13 @@ def described() -> Heard[AboutAgents]:
 
 
 @pytest.fixture
-def probe(described: Heard[AboutAgents]) -> Iterator[AgentProbe]:
-    probe = AgentProbe(described.add, Credentials(), None, timeout=0.3)
+def answers() -> Heard[Answer]:
+    return Heard()
+
+
+@pytest.fixture
+def probe(described: Heard[AboutAgents], answers: Heard[Answer]) -> Iterator[AgentProbe]:
+    probe = AgentProbe(described.add, Credentials(), None, timeout=0.3, answer=answers.add)
     yield probe
     probe.stop()
 
@@ -237,3 +255,50 @@ def test_the_list_is_read_again_only_after_a_while(
 
     paths = [path for path, _ in agent.authorizations.wait_for_count(lists, "the list")]
     assert paths == ["/slaves"] * lists
+
+
+def test_the_masters_agents_are_named_and_those_it_waits_for(
+    agent: FakeAgent, probe: AgentProbe, answers: Heard[Answer]
+) -> None:
+    agent.listed = [{"id": "a1", "hostname": "h1", "pid": "slave(1)@127.0.0.1:1"}, {"id": "a2"}]
+    agent.recovered = [{"id": "a3", "hostname": "h3"}]
+    probe.look_around(agent.address)
+    named = answers.wait_for(lambda events: [each for each in events if isinstance(each, AgentsListed)], "the list")
+    assert named[0] == AgentsListed((Agent("a3", "h3"), Agent("a1", "h1"), Agent("a2", "a2")))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_master_that_does_not_list_its_agents_is_told_of(
+    agent: FakeAgent, probe: AgentProbe, answers: Heard[Answer], status: int
+) -> None:
+    agent.list_status = status
+    with capture_logs():
+        probe.look_around(agent.address)
+        assert answers.wait_for_count(1, "the refusal") == [AgentsListed(None)]
+
+
+@pytest.mark.parametrize("listed", [[5], [{"id": "a"}, {}], [{"id": ["a"], "hostname": {}}], {"a": 1}, None, "x"])
+def test_any_list_does_no_harm(agent: FakeAgent, probe: AgentProbe, answers: Heard[Answer], listed: list[Json]) -> None:
+    agent.listed = listed
+    with capture_logs():
+        probe.look_around(agent.address)
+        agent.authorizations.wait_for_count(1, "the first question")
+        agent.listed = []
+        probe.look_around(agent.address)
+        answers.wait_for(lambda events: AgentsListed(()) in events, "the list after it")
+
+
+def test_frameworks_of_the_same_name_with_tasks_are_told_of(
+    agent: FakeAgent, probe: AgentProbe, answers: Heard[Answer]
+) -> None:
+    allocated = {"allocated_resources": [{"name": "cpus"}], "connected": True}
+    for id_, name, more in [
+        ("me", "pods", allocated),
+        ("old", "pods", {**allocated, "connected": False}),
+        ("idle", "pods", {}),
+        ("other", "marathon", allocated),
+    ]:
+        agent.frameworks.append({"framework_info": {"id": {"value": id_}, "name": name}, **more})
+    probe.look_for_namesakes(agent.address, "pods", "me")
+    told = answers.wait_for_count(1, "the answer")
+    assert told == [FrameworksListed((Namesake("old", "pods", connected=False),))]

@@ -1,7 +1,10 @@
 """Mesos' words and the core's."""
 
+from typing import Any
+
 import pytest
 
+from podexec.wire import Finding, StatusLabels
 from scheduler.core.events import StatusUpdated
 from scheduler.mesos.codec import MalformedError, condition_of, status_updated
 from scheduler.model.json import Json
@@ -128,3 +131,29 @@ def test_whether_a_container_can_be_used_is_what_its_executor_or_its_check_says(
     event = status_updated(status, 0.0)
 
     assert (event.ready, event.restarts) == (ready, restarts)
+
+
+@pytest.mark.parametrize(
+    ("status", "checks"),
+    [
+        ({}, None),
+        ({"check_status": {"type": "COMMAND", "command": {}}}, None),
+        (
+            {"check_status": {"type": "COMMAND", "command": {"exit_code": 3}}},
+            [("check", False, "the command exited with 3")],
+        ),
+        ({"check_status": {"type": "HTTP", "http": {"status_code": 404}}}, [("check", False, "HTTP 404")]),
+        ({"check_status": {"type": "TCP", "tcp": {"succeeded": False}}}, [("check", False, "not connected")]),
+        ({"check_status": {"type": "TCP", "tcp": {"succeeded": True}}}, [("check", True, "connected")]),
+        (StatusLabels(findings=()), []),
+        (
+            StatusLabels(findings=(Finding("health check", False, "a\x1b[2J\nb"),)),
+            [("health check", False, "a\ufffd[2J")],
+        ),
+    ],
+)
+def test_what_checks_found(status: Any, checks: list[tuple[str, bool, str]] | None) -> None:
+    told = {"labels": status.encode()} if isinstance(status, StatusLabels) else status
+    event = status_updated({"task_id": {"value": "t"}, "state": "TASK_RUNNING", **told}, 0.0)
+    found = None if event.checks is None else [(each.check, each.passed, each.result) for each in event.checks]
+    assert found == checks

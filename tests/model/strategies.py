@@ -17,6 +17,7 @@ NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,6}[a-z0-9])?", fullmatch=True)
 ENV_KEYS = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,8}", fullmatch=True)
 # Whatever Linux can hand to a process: no NUL, no half of a surrogate pair.
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
+USERS = st.from_regex(r"[a-z_][a-zA-Z0-9_.@\\-]{0,30}\$?", fullmatch=True)
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
 # What can be part of a path, of a URI and of a user's name.
 FILES = st.text(st.characters(exclude_characters="/\\':.", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
@@ -77,7 +78,7 @@ def definitions(draw: st.DrawFn) -> Json:
 def any_valid(draw: st.DrawFn) -> Json:
     """A pod with any field, resident now and then, for ``SITE``."""
     pod = draw(definitions())
-    pod |= _some(draw, user=FILES, role=st.just("dev"), version=st.just("2026-01-31T12:00:00.000Z"), linuxInfo=_ipc())
+    pod |= _some(draw, user=USERS, role=st.just("dev"), version=st.just("2026-01-31T12:00:00.000Z"), linuxInfo=_ipc())
     pod["secrets"] = {key: {"source": draw(WORDS)} for key in SECRET_KEYS}
     _add_network(draw, pod)
     shared = draw(st.booleans())
@@ -232,7 +233,7 @@ def _add_platform(draw: st.DrawFn, container: Json, shared: bool) -> None:
         draw,
         image=image,
         artifacts=st.lists(artifact, max_size=2),
-        user=FILES,
+        user=USERS,
         tty=st.booleans(),
         linuxInfo=st.fixed_dictionaries({}, optional={"seccomp": seccomp}),
     )

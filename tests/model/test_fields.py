@@ -499,5 +499,24 @@ def test_with_strict_definitions_an_unknown_key_is_a_problem_at_its_path() -> No
     }
 
 
+def test_keys_that_never_had_an_effect_are_told_as_such() -> None:
+    """Marathon's schema, its documentation and tools of DC/OS have them; null is as good as absent."""
+    definition = container(fetch=[{"uri": "http://x/y"}]) | {
+        "scaling": {"instances": 1, "maxInstances": 3},
+        "fetch": [],
+    }
+    judged = parse(json.dumps(definition).encode(), Site(role="*", strict=True))
+    assert isinstance(judged, Problems)
+    assert {problem.path: problem.error for problem in judged.items} == {
+        f"{AT}/fetch": "has no effect: name what is to be fetched in artifacts",
+        "/scaling/maxInstances": "has no effect: instances says how many run; leave it out",
+        "/fetch": "has no effect: files are fetched for a container, by its artifacts",
+    }
+    nothing = container(fetch=None) | {"scaling": {"instances": 1, "maxInstances": None}}
+    for strict in (True, False):
+        assert isinstance(parse(json.dumps(nothing).encode(), Site(role="*", strict=strict)), PodDefinition)
+    assert isinstance(parse(json.dumps(definition).encode(), SITE), PodDefinition)
+
+
 def test_without_strict_definitions_unknown_keys_are_ignored() -> None:
     assert isinstance(parse(json.dumps(container(enviroment={})).encode(), SITE), PodDefinition)

@@ -38,6 +38,11 @@ BROKEN = [
     ("a reserved last name", changed(MINIMAL, "id", "/a/versions"), "/id", "must not end in"),
     ("an id too long for Mesos", changed(MINIMAL, "id", "/" + "a" * 199), "/id", "too long"),
     ("an empty user", changed(MINIMAL, "user", ""), "/user", "empty"),
+    *(
+        (f"a user such as {user!r}", changed(MINIMAL, f"{C}.user", user), "/containers(0)/user", "name of a user:")
+        for user in (" a", "a:b", "a/b", "-a", "a\n", "\x1b[2J", "a\u202eb", "u" * 256)
+    ),
+    ("a pod's user with a space at its end", changed(MINIMAL, "user", "a "), "/user", "name of a user:"),
     ("an empty user of a container", changed(MINIMAL, f"{C}.user", ""), "/containers(0)/user", "empty"),
     ("a role of others", changed(MINIMAL, "role", "dev"), "/role", "one of *, not dev"),
     (

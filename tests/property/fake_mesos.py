@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from scheduler.core.effects import Accept, Acknowledge, Effect, Kill, Reconcile, Revive, SetRoles, Suppress
+from scheduler.core.effects import Accept, Acknowledge, Effect, Kill, Reconcile, Revive, SetRoles, Shutdown, Suppress
 from scheduler.core.events import StatusUpdated
 from scheduler.core.ids import instance_of
 from scheduler.core.reservations import kept_for, volume_of
@@ -56,6 +56,8 @@ class FakeMesos:
         self.roles: set[str] = set()  # of the framework, as it told on this stream
         self.offering_to: set[str] = set()  # those of them that are not suppressed
         self.lost_accepts = 0  # so many next ACCEPT calls never arrive
+        self.delays_launches = False  # those on resources of everyone reach their agents late
+        self.late: deque[tuple[FakeAgent, Json]] = deque()  # launches that the master has forgotten, agent by agent
         self._uuids = 0
 
     # ----------------------------------------------------------------- what is asked of it
@@ -68,8 +70,8 @@ class FakeMesos:
             match effect:
                 case Accept(offer_id=offer_id, operations=operations):
                     self._accept(self.agents[self.offered.pop(offer_id)], operations, now)
-                case Kill(task_id=task_id):
-                    self._kill(task_id, now)
+                case Kill() | Shutdown():
+                    self._end(effect, now)
                 case Reconcile(tasks=tasks):
                     self._reconcile(tasks, now)
                 case Acknowledge(task_id=task_id, uuid=uuid):
@@ -92,6 +94,9 @@ class FakeMesos:
             return
         for operation in operations:
             group = operation.get("launch_group")
+            if group and self.delays_launches and not _is_kept(group):
+                self.late.append((agent, operation))
+                continue
             try:
                 agent.apply(operation)
             except RefusedError as error:
@@ -100,6 +105,12 @@ class FakeMesos:
             else:
                 if group:
                     self._launch(agent, group)
+
+    def arrive(self) -> None:
+        """The launch that is late the longest reaches its agent."""
+        agent, operation = self.late.popleft()
+        agent.apply(operation)
+        self._launch(agent, operation["launch_group"])
 
     def _launch(self, agent: FakeAgent, group: Json) -> None:
         executor_id = group["executor"]["executor_id"]["value"]
@@ -117,6 +128,12 @@ class FakeMesos:
     def _volumes_of(self, executor_id: str, agent: FakeAgent) -> frozenset[str]:
         return frozenset(volume.persistence_id for volume in map(volume_of, agent.used[executor_id]) if volume)
 
+    def _end(self, effect: Kill | Shutdown, now: float) -> None:
+        if isinstance(effect, Kill):
+            self._kill(effect.task_id, now)
+        else:
+            self._shut_down(effect.executor_id)
+
     def _kill(self, task_id: str, now: float) -> None:
         task = self.tasks.get(task_id)
         if task is None:
@@ -124,10 +141,18 @@ class FakeMesos:
         elif task.agent_id not in self.unreachable:
             self.end(task.group, C.KILLED)
 
+    def _shut_down(self, executor_id: str) -> None:
+        for task in self.groups().get(executor_id, ()):
+            if task.agent_id not in self.unreachable:
+                self._becomes(task, C.FAILED)
+
     def _reconcile(self, tasks: tuple[tuple[str, str | None], ...], now: float) -> None:
         for task_id in [task_id for task_id, _ in tasks] or list(self.tasks):
             task = self.tasks.get(task_id)
             agent_id = task.agent_id if task else dict(tasks)[task_id]
+            if agent_id is None:  # nor is there a task: the last question of a scheduler that was restarted
+                self._answer(task_id, None, C.UNKNOWN, now)
+                continue
             if agent_id in self.unreachable:
                 if task:
                     self._answer(task_id, agent_id, C.UNREACHABLE, now)
@@ -253,3 +278,8 @@ class FakeMesos:
 def _plenty() -> list[Json]:
     """As much as nothing here ever uses up."""
     return [*(support.scalar(name, 1_000_000) for name in ("cpus", "mem", "disk")), support.port_ranges((31000, 31999))]
+
+
+def _is_kept(group: Json) -> bool:
+    """Whether a launch uses what is kept for an instance."""
+    return any(kept_for(each) for each in group["executor"]["resources"])

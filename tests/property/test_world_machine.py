@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from scheduler.core.conditions import UNCHECKED, condition
 from scheduler.core.events import (
+    AgentsListed,
     DelayReset,
     DeploymentCancelled,
     DeploymentPaused,
@@ -37,7 +38,7 @@ from scheduler.core.step import step
 from scheduler.core.upgrade import is_replacing
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
-from scheduler.model.records import Condition, Goal, Instance, Pod
+from scheduler.model.records import Agent, Condition, Goal, Instance, Pod
 from scheduler.store.references import check_references
 from tests.core import support
 from tests.property.fake_mesos import FakeMesos
@@ -190,6 +191,7 @@ class Cluster(RuleBasedStateMachine):
     def connect(self) -> None:
         self.mesos.connect()
         self.tell(Subscribed(support.FRAMEWORK, "master:5050", "1.11.0"))
+        self.tell(AgentsListed(tuple(Agent(each, each) for each in AGENTS)))
 
     @precondition(lambda self: self.mesos.connected)
     @rule()
@@ -265,16 +267,24 @@ class Cluster(RuleBasedStateMachine):
         cpus=st.sampled_from([0.1, 0.5, 8.0]),
         role=st.sampled_from(ROLES),
         crash=st.integers(0, 9),
-        lost=st.integers(0, 9),
+        fate=st.integers(0, 9),
     )
-    def offer(self, agents: list[str], cpus: float = 8.0, role: str = "*", crash: int = 1, lost: int = 1) -> None:
+    def offer(self, agents: list[str], cpus: float = 8.0, role: str = "*", crash: int = 1, fate: int = 9) -> None:
         offers = []
         for agent in agents:
             if agent not in self.mesos.unreachable:
                 self.offers += 1
                 offers.append(self.mesos.offer(f"O{self.offers}", agent, role, cpus))
-        self.mesos.lost_accepts = int(lost == 0)
+        self.mesos.lost_accepts = int(fate == 0)
+        self.mesos.delays_launches = fate in (1, 2)
         self.tell(OffersReceived(tuple(offers)), crash=crash == 0)
+        self.mesos.delays_launches = False
+
+    @precondition(lambda self: self.mesos.late and self.mesos.late[0][0].id not in self.mesos.unreachable)
+    @rule()
+    def a_launch_arrives_late(self) -> None:
+        """Whatever was made of its instance meanwhile."""
+        self.mesos.arrive()
 
     @rule(agent=st.sampled_from(AGENTS), kind=st.sampled_from(["RESERVE", "CREATE", "DESTROY", "UNRESERVE"]))
     def forbid(self, agent: str, kind: str) -> None:
@@ -368,6 +378,8 @@ class Cluster(RuleBasedStateMachine):
             "placed",
             "deploying",
             "freeing",
+            "abandoned",
+            "abandoned_tasks",
         ):
             assert getattr(rebuilt, name) == getattr(self.world, name), name
         assert _sets(rebuilt.waiting) == _sets(self.world.waiting)
@@ -381,19 +393,23 @@ class Cluster(RuleBasedStateMachine):
     def no_instance_runs_twice(self) -> None:
         running: dict[str, set[str]] = {}
         for group, tasks in self.mesos.groups().items():
-            running.setdefault(instance_of(tasks[0].id), set()).add(group)
+            if tasks[0].id not in self.world.abandoned_tasks:
+                running.setdefault(instance_of(tasks[0].id), set()).add(group)
         assert {key: groups for key, groups in running.items() if len(groups) > 1} == {}
 
     @invariant()
     def everything_that_runs_is_known(self) -> None:
         for tasks in self.mesos.groups().values():
             for task in tasks:
-                assert task.id in self.world.tasks, f"{task} runs and nobody knows"
+                known = task.id in self.world.tasks or task.id in self.world.abandoned_tasks
+                assert known, f"{task} runs and nobody knows"
 
     @invariant()
     def everything_runs_in_its_own_role_which_the_framework_has(self) -> None:
         for tasks in self.mesos.groups().values():
             for task in tasks:
+                if task.id in self.world.abandoned_tasks:
+                    continue
                 assert task.role == self.world.instances[self.world.tasks[task.id]].role
                 assert not self.mesos.roles or task.role in self.mesos.roles
 
@@ -519,12 +535,14 @@ class Cluster(RuleBasedStateMachine):
             self.mesos.heal(agent, self.now)
         for agent in self.mesos.agents.values():
             agent.refuses.clear()
+        while self.mesos.late:
+            self.mesos.arrive()
         self.users_want_it_done()
         for _ in range(60):
             self.users_want_it_done()
             self.go_well()
             self.wait(20.0)
-            if self.is_as_asked() and not self.mesos.sendable():
+            if self.is_as_asked() and not self.mesos.sendable() and not self.abandoned_run():
                 break
         assert self.is_as_asked(), (
             f"still not as asked: {self.world.pods} {self.world.deployments} {self.world.instances}"
@@ -535,6 +553,10 @@ class Cluster(RuleBasedStateMachine):
         assert sorted(self.mesos.tasks) == sorted(task.id for task in tasks if not task.condition.terminal)
         for process in self.processes:
             process.assert_replays()
+
+    def abandoned_run(self) -> bool:
+        """Whether something still runs that was given up."""
+        return any(task.id in self.world.abandoned_tasks for tasks in self.mesos.groups().values() for task in tasks)
 
     def users_want_it_done(self) -> None:
         """Nothing is held any more, nothing is missed, and what was left half done is asked for again."""

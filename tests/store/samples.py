@@ -3,6 +3,7 @@
 from scheduler.core.frame import Record
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import (
+    Abandoned,
     Action,
     Agent,
     Clock,
@@ -93,5 +94,11 @@ def deployment() -> Deployment:
     )
 
 
+def abandoned() -> Abandoned:
+    return Abandoned(
+        "instance-shop_web.1", "shop_web.instance-1", "/shop/web", ("t1", "t2"), "agent-1", 97.5, 3.5, True
+    )
+
+
 def all_records() -> list[Record]:
-    return [Framework("framework-1"), Clock(-3600.5), pod(), definition(), instance(), deployment()]
+    return [Framework("framework-1"), Clock(-3600.5), pod(), definition(), instance(), deployment(), abandoned()]

@@ -14,7 +14,7 @@ from scheduler.api.errors import ApiError
 from scheduler.api.inside import queries
 from scheduler.api.inside.guard import Guard, Permission, StoppingError
 from scheduler.api.inside.joined import joined
-from scheduler.api.inside.streams import TAR, begun
+from scheduler.api.inside.streams import BYTES, TAR, begun, media_type
 from scheduler.api.inside.targets import running_target
 from scheduler.api.pods import present_pod
 from scheduler.core.world import World
@@ -46,7 +46,8 @@ class Archive:
         run = await self._run(pod_id, request, path, "out of")
         where, name = posixpath.split(path.rstrip("/") or "/")
         # Of a name like an option tar would make one.
-        return await begun(self._packed(run, where or ".", f"./{name}"), TAR)
+        packed = self._packed(run, where or ".", f"./{name}")
+        return await begun(packed, media_type(request, TAR, BYTES))
 
     async def write(self, pod_id: str, request: Request) -> Response:
         """Unpack the body in a directory of the container."""

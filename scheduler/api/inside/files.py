@@ -1,4 +1,4 @@
-"""``/v2/pods/ID::files``: the sandbox of a container, as its agent keeps it, also after the container's end."""
+"""``/v2/pods/ID::files``: the sandbox of a container, or of the executor, as its agent keeps it, also after the end."""
 
 import stat
 from collections.abc import AsyncGenerator
@@ -10,7 +10,7 @@ from scheduler.api.inside import queries
 from scheduler.api.inside.guard import Guard, Permission
 from scheduler.api.inside.streams import BYTES, begun
 from scheduler.api.inside.tails import PIECE
-from scheduler.api.inside.targets import one_target
+from scheduler.api.inside.targets import one_executor, one_target
 from scheduler.api.pods import present_pod
 from scheduler.core.rollup import moment
 from scheduler.core.world import World
@@ -52,11 +52,13 @@ class Files:
 
     async def _run(self, pod_id: str, request: Request, path: str) -> Run:
         pod = present_pod(self._world, pod_id)
-        target = one_target(self._world, pod, queries.text(request, "instance"), queries.text(request, "container"))
-        self._guard.permit(
-            request, Permission.FILES, pod.id, instance=target.instance_id, container=target.container, path=path
-        )
-        return await self._inside.run_of(target.task_id)
+        instance = queries.text(request, "instance")
+        if queries.executor(request):
+            target = one_executor(self._world, pod, instance)
+        else:
+            target = one_target(self._world, pod, instance, queries.text(request, "container"))
+        self._guard.permit(request, Permission.FILES, pod.id, instance=target.instance_id, path=path, **target.whose)
+        return await target.run(self._inside)
 
     async def _pieces(self, run: Run, path: str, offset: int, length: int | None) -> AsyncGenerator[bytes]:
         """The file up to where it ended when this began; what grows meanwhile does not keep this going."""

@@ -48,7 +48,7 @@ class Output:
                 async for chunk in self._follow():
                     yield chunk
             else:
-                run = await self._inside.run_of(self._target.task_id)
+                run = await self._target.run(self._inside)
                 async for chunk in self._of_run(run):
                     yield chunk
         except InsideError as error:
@@ -65,13 +65,13 @@ class Output:
     async def _run_before(self) -> Run:
         restarts = stand(self._world, self._target).restarts
         if restarts:
-            run = self._inside.run_before(await self._inside.run_of(self._target.task_id), restarts)
+            run = self._inside.run_before(await self._target.run(self._inside), restarts)
             if run is None:
                 raise InsideError(Why.ABSENT, "the container is just being started again; ask once more")
             return run
         if self._target.before is None:
             raise InsideError(Why.ABSENT, "there is no run before this one")
-        return await self._inside.run_of(self._target.before.task_id)
+        return await self._target.before.run(self._inside)
 
     async def _of_run(self, run: Run) -> AsyncIterator[bytes]:
         files = _Files(self._inside, run, self._wanted.streams, self._wanted.lines)
@@ -101,7 +101,7 @@ class Output:
         while True:
             now = stand(self._world, self._target)
             try:
-                return now.restarts, await self._inside.run_of(self._target.task_id)
+                return now.restarts, await self._target.run(self._inside)
             except InsideError as error:
                 if error.why is not Why.ABSENT:
                     raise
@@ -144,8 +144,8 @@ class Output:
         return self._record({"event": event, "message": message})
 
     def _record(self, members: Json) -> bytes:
-        whose: Json = {"instance": self._target.instance_id, "container": self._target.container}
-        return orjson.dumps(whose | members, option=orjson.OPT_APPEND_NEWLINE)
+        whose: Json = {"instance": self._target.instance_id}
+        return orjson.dumps(whose | self._target.whose | members, option=orjson.OPT_APPEND_NEWLINE)
 
 
 class _Files:

@@ -1,13 +1,13 @@
 """``/v2/pods/ID::logs``: what a pod's containers wrote, merged; with ``follow`` also what they write.
 
-One JSON object a line. ``instance`` and ``container`` say whose it is; ``stream`` and ``line`` are something written;
-``event`` and ``message`` tell what became of the container. Containers launched later are followed too.
+One JSON object a line. ``instance`` and ``container``, or ``executor``, say whose it is; ``stream`` and ``line`` are
+something written; ``event`` and ``message`` tell what became of it. Containers launched later are followed too.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import orjson
 import structlog
@@ -17,8 +17,8 @@ from scheduler.api.errors import ApiError
 from scheduler.api.inside import queries
 from scheduler.api.inside.following import STREAMS, Output, Wanted
 from scheduler.api.inside.guard import Guard, Permission, StoppingError
-from scheduler.api.inside.streams import NDJSON, begun
-from scheduler.api.inside.targets import Target, targets
+from scheduler.api.inside.streams import NDJSON, PLAIN, begun, media_type
+from scheduler.api.inside.targets import Target, executors, targets
 from scheduler.api.pods import present_pod
 from scheduler.api.requests import flag
 from scheduler.core.world import World
@@ -50,14 +50,18 @@ class Logs:
         """The lines."""
         pod = present_pod(self._world, pod_id)
         instance, container = queries.text(request, "instance"), queries.text(request, "container")
+        of_executor = queries.executor(request)
         previous = flag(request, "previous")
         wanted = Wanted(_streams(request), queries.number(request, "tail", _MOST_LINES), flag(request, "follow"))
         if previous and wanted.follow:
             raise ApiError(400, {"message": "What ran before does not go on: previous and follow exclude each other"})
-        self._guard.permit(request, Permission.LOGS, pod.id, instance=instance, container=container)
-        merged = _Merged(self._world, self._inside, pod, (instance, container), wanted)
+        self._guard.permit(
+            request, Permission.LOGS, pod.id, instance=instance, container=container, executor=of_executor
+        )
+        which = _Which(instance, container, of_executor)
+        merged = _Merged(self._world, self._inside, pod, which, wanted)
         merged.begin(previous=previous)
-        return await begun(_guarded(self._guard, merged), NDJSON)
+        return await begun(_guarded(self._guard, merged), media_type(request, NDJSON, PLAIN))
 
 
 def _streams(request: Request) -> tuple[str, ...]:
@@ -82,12 +86,31 @@ def _failed(message: str) -> bytes:
     return orjson.dumps({"event": "failed", "message": message}, option=orjson.OPT_APPEND_NEWLINE)
 
 
+@dataclass(frozen=True, slots=True)
+class _Which:
+    """What of a pod is read.
+
+    Attributes:
+        instance: None: all.
+        container: None: all.
+        of_executor: whether that of executors, and not of containers.
+    """
+
+    instance: str | None
+    container: str | None
+    of_executor: bool
+
+    def targets(self, world: World, pod: Pod) -> list[Target]:
+        """The present, or last, launches. Raises ApiError."""
+        if self.of_executor:
+            return executors(world, pod, self.instance)
+        return targets(world, pod, self.instance, self.container)
+
+
 class _Merged:
     """The output of many containers as it comes. The client's slowness holds all of them up, and nothing else."""
 
-    def __init__(
-        self, world: World, inside: Inside, pod: Pod, which: tuple[str | None, str | None], wanted: Wanted
-    ) -> None:
+    def __init__(self, world: World, inside: Inside, pod: Pod, which: _Which, wanted: Wanted) -> None:
         self._world = world
         self._inside = inside
         self._pod = pod
@@ -101,7 +124,7 @@ class _Merged:
 
     def begin(self, *, previous: bool) -> None:
         """Choose the containers. Raises ApiError."""
-        chosen = targets(self._world, self._pod, *self._which)
+        chosen = self._which.targets(self._world, self._pod)
         if len(chosen) > MOST_CONTAINERS:
             message = f"These are {len(chosen)} containers, and at most {MOST_CONTAINERS} are read at a time"
             raise ApiError(400, {"message": f"{message}: name an instance or a container"})
@@ -176,13 +199,13 @@ class _Merged:
         present = self._present()
         instances = {target.instance_id for target in present}
         if not instances:
-            return self._which[0] is None and self._world.current(pod).scaling.instances > 0
+            return self._which.instance is None and self._world.current(pod).scaling.instances > 0
         return any(_is_relaunched(self._world.instances[instance_id]) for instance_id in instances)
 
     def _present(self) -> list[Target]:
         pod = self._world.pods.get(self._pod.id)
         try:
-            return [] if pod is None else targets(self._world, pod, *self._which)
+            return [] if pod is None else self._which.targets(self._world, pod)
         except ApiError:  # the instance that was named is gone
             return []
 

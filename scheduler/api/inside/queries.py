@@ -3,11 +3,20 @@
 from starlette.requests import HTTPConnection, Request
 
 from scheduler.api.errors import ApiError
+from scheduler.api.requests import flag
 
 
 def text(request: HTTPConnection, name: str) -> str | None:
     """A parameter; None: it is not given."""
     return request.query_params.get(name)
+
+
+def executor(request: Request) -> bool:
+    """Whether the executor's own sandbox is meant, and not a container's."""
+    given = flag(request, "executor")
+    if given and text(request, "container") is not None:
+        raise ApiError(400, {"message": "executor and container cannot be combined"})
+    return given
 
 
 def number(request: Request, name: str, largest: int) -> int | None:

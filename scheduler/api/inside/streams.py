@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 
 import structlog
+from fastapi import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -10,8 +11,15 @@ from scheduler.api.errors import ApiError
 from scheduler.api.inside.guard import StoppingError
 from scheduler.shell.inside import InsideError
 
-NDJSON, TAR, BYTES = "application/x-ndjson", "application/x-tar", "application/octet-stream"
+BYTES, PLAIN = "application/octet-stream", "text/plain"
+NDJSON, TAR = "application/x-ndjson", "application/x-tar"
 _log = structlog.get_logger("scheduler.api")
+
+
+def media_type(request: Request, usual: str, general: str) -> str:
+    """What the answer is called: as usual, or by a more general name for a client that accepts but that."""
+    accepted = [each.partition(";")[0].strip().lower() for each in request.headers.get("accept", "*/*").split(",")]
+    return general if general in accepted and usual not in accepted else usual
 
 
 async def begun(

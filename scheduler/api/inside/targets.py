@@ -1,26 +1,31 @@
 """Which containers a request means, and how they stand now."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scheduler.api.errors import ApiError
 from scheduler.core.conditions import task_state
 from scheduler.core.frame import definition_key
 from scheduler.core.ids import task_id
 from scheduler.core.world import World
+from scheduler.model.json import Json
 from scheduler.model.records import Condition, Instance, Pod
+from scheduler.shell.inside import Inside, Run
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One launch of one container; its executor may start it again and again.
+    """One launch of one container, which its executor may start again and again; or of the executor itself.
 
     Attributes:
+        container: its name; of an executor, that of one of its containers.
         incarnation: the number of the launch.
+        is_executor: whether the executor is meant.
     """
 
     instance_id: str
     container: str
     incarnation: int
+    is_executor: bool = False
 
     @property
     def task_id(self) -> str:
@@ -31,7 +36,16 @@ class Target:
     def before(self) -> "Target | None":
         """The launch before."""
         earlier = self.incarnation - 1
-        return Target(self.instance_id, self.container, earlier) if earlier else None
+        return replace(self, incarnation=earlier) if earlier else None
+
+    @property
+    def whose(self) -> Json:
+        """What tells it from others, as records of logs and the audit have it."""
+        return {"executor": True} if self.is_executor else {"container": self.container}
+
+    async def run(self, inside: Inside) -> Run:
+        """Where Mesos has its present or last run. Raises InsideError."""
+        return await (inside.executor_of if self.is_executor else inside.run_of)(self.task_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,9 @@ def stand(world: World, target: Target) -> Stand:
     task = next((each for each in instance.tasks if each.id == target.task_id), None)
     if task is None:
         return Stand(True, 0, "its instance ended")
+    if target.is_executor:
+        over = all(each.condition.terminal for each in instance.tasks)
+        return Stand(over, 0, "its containers have ended" if over else "it runs")
     over = task.condition.terminal
     how = f"{task_state(task.condition)}: {task.message}" if task.message else task_state(task.condition)
     return Stand(over, task.restarts, how)
@@ -78,6 +95,23 @@ def targets(world: World, pod: Pod, instance: str | None, container: str | None)
         names = ", ".join(sorted({name for each in instances for name in _containers(world, pod, each)}))
         raise ApiError(404, {"message": f"Pod '{pod.id}' has no container '{container}'; it has {names}"})
     return found
+
+
+def executors(world: World, pod: Pod, instance: str | None) -> list[Target]:
+    """The executors of the present, or last, launches of the instances that the request means. Raises ApiError."""
+    return [
+        Target(each.id, _containers(world, pod, each)[0], each.incarnation, is_executor=True)
+        for each in _instances(world, pod, instance)
+        if each.incarnation
+    ]
+
+
+def one_executor(world: World, pod: Pod, instance: str | None) -> Target:
+    """The one that a request means: of the instances that run, the first. Raises ApiError."""
+    found = executors(world, pod, instance)
+    if not found:
+        raise ApiError(404, {"message": f"Pod '{pod.id}' has no instance that was ever launched"})
+    return next((each for each in found if not stand(world, each).over), found[0])
 
 
 def one_target(world: World, pod: Pod, instance: str | None, container: str | None) -> Target:

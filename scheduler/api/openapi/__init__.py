@@ -15,6 +15,8 @@ _CHAPTERS = (pods, instances, deployments, groups, server)
 _PATHS = {path: operations for chapter in _CHAPTERS for path, operations in chapter.PATHS.items()}
 _SCHEMAS = {name: schema for chapter in (parts, *_CHAPTERS, inside) for name, schema in chapter.SCHEMAS.items()}
 
+_ELSEWHERE = frozenset({"$ref", "oneOf", "anyOf"})  # where a schema says its type by others
+
 
 @cache
 def document(version: str) -> Json:
@@ -29,23 +31,39 @@ def document(version: str) -> Json:
 
 def _definition_components() -> dict[str, Json]:
     """The definition's schema with its inner definitions beside it, where OpenAPI's tools look for them."""
-    schema = _moved(definition_schema())
-    inner: dict[str, Json] = schema.pop("$defs", {})
-    schema.pop("$schema", None)
-    schema.pop("$id", None)
-    return inner | {"PodDefinition": schema}
+    schema = definition_schema()
+    inner = schema.pop("$defs")
+    del schema["$schema"]
+    return {name: _component(each) for name, each in {**inner, "PodDefinition": schema}.items()}
+
+
+def _component(schema: Json) -> Json:
+    """A part of the definition's schema as generators of clients can make a type of it, named as the component is.
+
+    What cannot be said of a type alone, the description says.
+    """
+    told: Json = {key: member for key, member in _moved(schema).items() if key not in ("title", "anyOf")}
+    return told
 
 
 def _moved(value: Any) -> Any:
-    """The schema with its inner references pointing at the components."""
+    """The same with its inner references pointing at the components.
+
+    And without defaults beside a choice or a reference: where a generator cannot make a value of them, it drops the
+    whole schema, and with it all that refers to it.
+    """
     if isinstance(value, list):
         return [_moved(item) for item in value]
     if not isinstance(value, dict):
         return value
-    return {
+    moved = {
         key: member.replace("#/$defs/", "#/components/schemas/") if key == "$ref" else _moved(member)
         for key, member in value.items()
+        if key != "default" or _ELSEWHERE.isdisjoint(value)
     }
+    for pattern, member in moved.pop("patternProperties", {}).items():  # there is but one where there is one
+        moved |= {"propertyNames": {"pattern": pattern}, "additionalProperties": member}
+    return moved
 
 
 def _with_head(operations: Json) -> Json:

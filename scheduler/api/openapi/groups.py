@@ -34,6 +34,11 @@ _EMBED = in_query(
     list_of(words(*PARTS, KEY)),
 )
 _SHOWN = {"200": answer("The group.", reference("Group"))}
+_VERSION = in_path("version", "One of the versions that the root group has.", MOMENT, "2026-01-31T12:00:00.000Z")
+_NO_VERSION = {
+    "404": refusal("There is no such version, or no pod was below this path."),
+    "422": refusal("The version is no time."),
+}
 _ABSENT = {"404": refusal("No pod is below this path.")}
 
 PATHS: dict[str, Json] = {
@@ -43,6 +48,39 @@ PATHS: dict[str, Json] = {
             "summary": "All pods by their paths",
             "parameters": [_EMBED],
             "responses": _SHOWN,
+        },
+    },
+    "/v2/groups/versions": {
+        "get": {
+            "operationId": "listRootGroupVersions",
+            "summary": "The kept versions of all pods",
+            "responses": {"200": answer("The versions, oldest first.", list_of(MOMENT))},
+        },
+    },
+    "/v2/groups/versions/{version}": {
+        "parameters": [_VERSION],
+        "get": {
+            "operationId": "getRootGroupVersion",
+            "summary": "The pods that were there at a time, by their paths; as they are now",
+            "parameters": [_EMBED],
+            "responses": _SHOWN | _NO_VERSION,
+        },
+    },
+    "/v2/groups/{group_id}/versions": {
+        "parameters": [_ID],
+        "get": {
+            "operationId": "listGroupVersions",
+            "summary": "The kept versions of the pods below a path",
+            "responses": {"200": answer("The versions, oldest first.", list_of(MOMENT)), **_ABSENT},
+        },
+    },
+    "/v2/groups/{group_id}/versions/{version}": {
+        "parameters": [_ID, _VERSION],
+        "get": {
+            "operationId": "getGroupVersion",
+            "summary": "The pods below a path that were there at a time; as they are now",
+            "parameters": [_EMBED],
+            "responses": _SHOWN | _NO_VERSION,
         },
     },
     "/v2/groups/{group_id}": {

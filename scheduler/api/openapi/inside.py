@@ -19,6 +19,7 @@ from scheduler.model.json import Json
 
 _INSTANCE = in_query("instance", "An instance's id, or the beginning of what follows `instance-` in it.", TEXT)
 _CONTAINER = in_query("container", "The container's name; it may be left out where there is one only.", TEXT)
+_EXECUTOR = in_query("executor", "Whether the executor is meant instead of a container.", FLAG | {"default": False})
 _REFUSALS: Json = {
     "400": refusal("A query parameter has a value that it cannot have, or more has to be named."),
     "403": refusal("The scheduler's `--allow-inside` does not allow this."),
@@ -28,11 +29,11 @@ _REFUSALS: Json = {
     "503": refusal("Too much is open already, or the scheduler is stopping."),
 }
 _SANDBOX_PATH = "In the container's sandbox; relative, without `..`."
-_BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
+_BINARY = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
 
 
-def _streamed(description: str, media_type: str, schema: Json) -> Json:
-    return answer(description, schema, media_types=(media_type,))
+def _streamed(description: str, schema: Json, *media_types: str) -> Json:
+    return answer(description, schema, media_types=media_types)
 
 
 PATHS: dict[str, Json] = {
@@ -44,6 +45,7 @@ PATHS: dict[str, Json] = {
             "parameters": [
                 _INSTANCE,
                 in_query("container", "Only the containers of this name.", TEXT),
+                _EXECUTOR,
                 in_query("stream", "What of it.", words("stdout", "stderr", "both") | {"default": "both"}),
                 in_query(
                     "tail", "At most so many lines of what each container wrote.", COUNT | {"maximum": 1_000_000_000}
@@ -57,7 +59,10 @@ PATHS: dict[str, Json] = {
             ],
             "responses": {
                 "200": _streamed(
-                    "One LogRecord a line; empty lines are signs of life.", "application/x-ndjson", {"type": "string"}
+                    "One LogRecord a line; empty lines are signs of life. By default `application/x-ndjson`.",
+                    {"type": "string"},
+                    "application/x-ndjson",
+                    "text/plain",
                 ),
                 **_REFUSALS,
             },
@@ -68,7 +73,7 @@ PATHS: dict[str, Json] = {
         "get": {
             "operationId": "listFiles",
             "summary": "A directory of a container's sandbox",
-            "parameters": [_INSTANCE, _CONTAINER, in_query("path", _SANDBOX_PATH, TEXT)],
+            "parameters": [_INSTANCE, _CONTAINER, _EXECUTOR, in_query("path", _SANDBOX_PATH, TEXT)],
             "responses": {"200": answer("Its entries.", list_of(reference("SandboxFile"))), **_REFUSALS},
         },
     },
@@ -80,11 +85,12 @@ PATHS: dict[str, Json] = {
             "parameters": [
                 _INSTANCE,
                 _CONTAINER,
+                _EXECUTOR,
                 in_query("path", _SANDBOX_PATH, TEXT),
                 in_query("offset", "Where to begin, in bytes.", COUNT),
                 in_query("length", "At most so many bytes.", COUNT),
             ],
-            "responses": {"200": _streamed("What it holds.", "application/octet-stream", _BINARY), **_REFUSALS},
+            "responses": {"200": _streamed("What it holds.", _BINARY, "application/octet-stream"), **_REFUSALS},
         },
     },
     "/v2/pods/{pod_id}::archive": {
@@ -97,12 +103,24 @@ PATHS: dict[str, Json] = {
         "get": {
             "operationId": "copyOut",
             "summary": "A file or directory of a running container, packed by its own tar",
-            "responses": {"200": _streamed("A tar archive.", "application/x-tar", _BINARY), **_REFUSALS},
+            "responses": {
+                "200": _streamed(
+                    "A tar archive, by default as `application/x-tar`.",
+                    _BINARY,
+                    "application/x-tar",
+                    "application/octet-stream",
+                ),
+                **_REFUSALS,
+            },
         },
         "put": {
             "operationId": "copyIn",
             "summary": "Unpack an archive in a directory of a running container, by its own tar",
-            "requestBody": {"description": "A tar archive.", "content": {"application/x-tar": {"schema": _BINARY}}},
+            "requestBody": {
+                "required": True,
+                "description": "A tar archive, under whatever media type.",
+                "content": {"application/octet-stream": {"schema": _BINARY}},
+            },
             "responses": {"204": answer("It is unpacked.", None), **_REFUSALS},
         },
     },
@@ -137,6 +155,7 @@ SCHEMAS: dict[str, Json] = {
         {
             "instance": TEXT,
             "container": TEXT,
+            "executor": FLAG,
             "stream": words("stdout", "stderr"),
             "line": TEXT,
             "event": words("restarted", "ended", "failed"),

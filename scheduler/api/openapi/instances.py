@@ -104,6 +104,7 @@ _CONDITIONS = words(
 _TERMINATION = record(
     "How a container ended, as far as Mesos told it.", {}, {"exitCode": {"type": "integer"}, "message": TEXT}
 )
+_DETAIL: Json = {"type": "string", "description": "All of the message, where `message` is only its first line."}
 _RESOURCES = record("Sizes in MiB.", {}, {"cpus": AMOUNT, "mem": AMOUNT, "disk": AMOUNT, "gpus": AMOUNT})
 
 SCHEMAS: dict[str, Json] = {
@@ -191,7 +192,20 @@ SCHEMAS: dict[str, Json] = {
             "termination": _TERMINATION,
         }
         | extras(
-            {"restarts": {"type": "integer", "minimum": 1, "description": "How often its executor started it again."}}
+            {
+                "restarts": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "description": "How often its executor started it again.",
+                },
+                "detail": _DETAIL,
+                "checks": list_of(
+                    record(
+                        "What a check of the container found last.",
+                        {"check": TEXT, "passed": FLAG, "result": TEXT},
+                    )
+                ),
+            }
         ),
     ),
     "InstanceTermination": record(
@@ -203,7 +217,7 @@ SCHEMAS: dict[str, Json] = {
                 record(
                     "How one of its containers ended.",
                     {"containerId": TEXT, "lastKnownState": _TASK_STATES},
-                    {"termination": _TERMINATION},
+                    {"termination": _TERMINATION} | extras({"detail": _DETAIL}),
                 )
             ),
         },

@@ -20,11 +20,16 @@ InstanceId = Annotated[
     str | None, typer.Option("--instance", help="An instance's id, or the beginning of its number.", metavar="ID")
 ]
 
+Executor = Annotated[
+    bool, typer.Option("--executor", help="The pod's executor, which runs the containers, instead of a container.")
+]
+
 
 def logs(
     pod_id: PodId,
     container: Container = None,
     instance: InstanceId = None,
+    executor: Executor = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
     previous: Annotated[
         bool, typer.Option("--previous", "-p", help="The run before the present one, or before the last.")
@@ -37,10 +42,10 @@ def logs(
     as_json: Json = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Print what the containers of a pod wrote, of all instances merged."""
+    """Print what the containers of a pod, or its executors, wrote, of all instances merged."""
     from scheduler.cli.inside.lines import print_logs
 
-    query = _query(container, instance) | {"stream": stream}
+    query = _query(container, instance, executor=executor) | {"stream": stream}
     query |= {name: "true" for name, given in (("follow", follow), ("previous", previous)) if given}
     query |= {} if tail is None else {"tail": str(tail)}
     with _client(url) as client:
@@ -117,12 +122,13 @@ def files(
     path: Annotated[str, typer.Argument(metavar="[PATH]", help="In the sandbox.")] = "",
     container: Container = None,
     instance: InstanceId = None,
+    executor: Executor = False,
     read: Annotated[bool, typer.Option("--read", help="Print the file instead of listing a directory.")] = False,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """List the files of a container's sandbox, or print one; also after the container's end."""
-    query = _query(container, instance) | {"path": path}
+    """List the files of a container's or executor's sandbox, or print one; also after its end."""
+    query = _query(container, instance, executor=executor) | {"path": path}
     with _client(url) as client:
         if read:
             if not path:
@@ -154,6 +160,8 @@ def _client(url: str) -> "InsideClient":
     return InsideClient(url)
 
 
-def _query(container: str | None, instance: str | None) -> dict[str, str]:
-    given = {"container": container, "instance": instance}
+def _query(container: str | None, instance: str | None, *, executor: bool = False) -> dict[str, str]:
+    if executor and container is not None:
+        raise CommandError("--executor and --container cannot be combined", code=2)
+    given = {"container": container, "instance": instance, "executor": "true" if executor else None}
     return {name: value for name, value in given.items() if value is not None}

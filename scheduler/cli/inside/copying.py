@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from localmesos.libexec.unpacking import Folder, UnpackError, components, shown, unpack_tar
 from scheduler.cli.errors import CommandError
 from scheduler.cli.inside.client import InsideClient, Query
 from scheduler.model.ids import is_path
@@ -47,26 +48,27 @@ def copy(client: InsideClient, source: str, target: str, query: Query) -> None:
 
 
 def _fetch(client: InsideClient, source: Remote, target: Path, query: Query) -> None:
-    """What is copied into a directory keeps its name."""
+    """Copy out of the container. What is copied into a directory keeps its name."""
     stream = _Readable(client.packed(source.pod_id, {**query, "path": source.path}))
     name = posixpath.basename(source.path.rstrip("/")) or "."
-    where, new_name = (target, name) if target.is_dir() else (target.parent, target.name)
+    is_into = target.is_dir()
+    where = target if is_into else target.parent
+    top = ([] if name == "." else [name]) if is_into else [target.name]
+
+    def renamed(member: str) -> str:
+        parts = components(member)
+        if name != ".":
+            if parts[:1] != [name]:
+                raise UnpackError(f"the container sent {shown(member)}, which is no part of {source.path}")
+            del parts[0]
+        return "/".join([*top, *parts])
+
     try:
-        with contextlib.closing(stream), tarfile.open(fileobj=stream, mode="r|") as archive:
-            for member in archive:
-                member.name = _renamed(member.name, name, new_name)
-                if member.islnk():
-                    member.linkname = _renamed(member.linkname, name, new_name)
-                archive.extract(member, where, filter="data")
+        with contextlib.closing(stream), Folder(where, links_stay=True) as folder:
+            unpack_tar(io.BufferedReader(stream), folder, renamed)
             stream.drain()  # that the scheduler broke off shows at the end only
-    except (OSError, tarfile.TarError) as error:
+    except (OSError, UnpackError) as error:
         raise CommandError(f"cannot write {target}: {error}") from error
-
-
-def _renamed(member: str, name: str, new_name: str) -> str:
-    if name == ".":
-        return member
-    return new_name + member.removeprefix("./").removeprefix(name)
 
 
 def _put(client: InsideClient, source: Path, target: Remote, query: Query) -> None:

@@ -27,4 +27,4 @@ def short(instance_id: str) -> str:
 
 def _whose(record: dict[str, Any]) -> str:
     """The beginning of the instance's number, and the container."""
-    return f"{short(record['instance'])} {record['container']}"
+    return f"{short(record['instance'])} {record.get('container', '(executor)')}"

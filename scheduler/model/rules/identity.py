@@ -1,6 +1,5 @@
 """Who the pod is: its id, its user, its role, the names of its containers, and the pods it depends on."""
 
-import re
 from collections.abc import Iterator
 
 from scheduler.model.definition import PodDefinition
@@ -12,7 +11,9 @@ from scheduler.model.rules.site import Site, located, repeated
 # name and a counter.
 _LONGEST_NAMES = 255 - len(".instance-") - 36 - len("..999999")
 
-_USER = re.compile(r"[^:\x01-\x1f\x7f]+")
+_IN_NO_USER = frozenset(":/")
+_LONGEST_USER = 255
+
 _RESERVED = frozenset({"restart", "tasks", "versions"})
 
 
@@ -34,12 +35,20 @@ def _id(definition: PodDefinition, site: Site) -> Iterator[Problem]:
 
 
 def _users(definition: PodDefinition, site: Site) -> Iterator[Problem]:
-    named = [("", definition.user), *((at, container.user) for at, container in located(definition))]
-    for at, user in named:
+    for path, user in (("", definition.user), *((at, container.user) for at, container in located(definition))):
         if user == "":
-            yield Problem(f"{at}/user", "must not be empty")
-        elif user is not None and not _USER.fullmatch(user):
-            yield Problem(f"{at}/user", "must not contain colons or control characters: no system has such a user")
+            yield Problem(f"{path}/user", "must not be empty")
+        elif user is not None and not _can_be_a_user(user):
+            yield Problem(
+                f"{path}/user",
+                "must be the name of a user: no colons, slashes or control characters, at most 255 characters",
+            )
+
+
+def _can_be_a_user(name: str) -> bool:
+    """Whether a system could have such a user: names of directories (DOMAIN\\user, user@domain) are fine."""
+    is_plain = name.isprintable() and not set(name) & _IN_NO_USER and not name.startswith("-") and name == name.strip()
+    return is_plain and len(name) <= _LONGEST_USER
 
 
 def _role(definition: PodDefinition, site: Site) -> Iterator[Problem]:

@@ -1,0 +1,256 @@
+"""The first subscription of a process whose store remembers something: nothing is launched, killed or given up before
+it is known that this is the cluster of the store, and what of its pods runs there.
+
+A master takes any framework id, also one of another cluster. There its pods would all be missing, and launched anew;
+and a store that is older than what runs, a backup that was restored, would have its instances launched under ids that
+are in use. So the master is asked for its agents, some of which the store must know, for the state of every task, and
+last for that of one that cannot be: its answer follows all others, and the master withholds it while agents that it
+knows from its predecessor have yet to come back.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from scheduler.core import ids
+from scheduler.core.effects import ListAgents, ListFrameworks, Reconcile, Stop
+from scheduler.core.events import AgentsListed, FrameworksListed, StatusUpdated
+from scheduler.core.turn import Turn
+from scheduler.core.world import Due, World
+from scheduler.model.records import Agent, Cluster, Condition, Instance, Task
+
+LAST_TASK = "podexec.last-to-be-answered"
+LEAP = 1000  # incarnations of which an old store may know nothing
+TIMEOUT = 75.0  # seconds in which agents have come back to a master that is new to them
+_ASK_AGAIN = 5.0
+_AGENTS_KEPT, _AGENTS_SHOWN = 256, 3
+
+
+def begin(turn: Turn) -> None:
+    """A new stream: ask, unless it is over. A store without a framework asks whether another was lost."""
+    arrival = turn.world.arrival
+    if arrival.over:
+        return
+    if arrival.since is None:
+        arrival.since = turn.now
+    arrival.answered = not turn.world.instances
+    _ask_for_tasks(turn)  # agents are listed after each subscription anyhow
+    turn.world.at(turn.now + _ASK_AGAIN, Due.ARRIVE, str(turn.world.connection.stream))
+
+
+def look_for_namesakes(turn: Turn) -> None:
+    """This framework is new: perhaps it is only its store that is."""
+    turn.ask(ListFrameworks())
+
+
+def again(turn: Turn, stream: str) -> None:
+    """A deadline to ask again has come."""
+    world = turn.world
+    if not world.arrival.over and world.connection.subscribed and str(world.connection.stream) == stream:
+        if not world.arrival.confirmed:
+            turn.ask(ListAgents())
+        _ask_for_tasks(turn)
+        world.at(turn.now + _ASK_AGAIN, Due.ARRIVE, stream)
+
+
+def listed(turn: Turn, event: AgentsListed) -> None:
+    """The master named its agents."""
+    world = turn.world
+    world.arrival.listed = event.agents
+    if event.agents is None:
+        world.arrival.unlistable = True
+    elif world.arrival.over:
+        _remember(turn)
+
+
+def answered(turn: Turn) -> None:
+    """The last question was answered, and so were all before it."""
+    turn.world.arrival.answered = True
+
+
+def namesakes(turn: Turn, event: FrameworksListed) -> None:
+    """Tell of frameworks of the same name with running tasks: their pods may be those of a store that was lost."""
+    turn.world.namesakes = event.frameworks
+    for each in event.frameworks:
+        turn.note(
+            "error",
+            "a framework of the same name has running tasks, but this store is new: was its store lost? Its pods are "
+            "unknown here and run on. Stop this scheduler and restore a backup of that store; or keep both; or end all "
+            "tasks of the old one with a POST of frameworkId=ID to the master's /teardown",
+            name=each.name,
+            old_framework_id=each.id,
+            connected="yes" if each.connected else "no",
+        )
+
+
+def is_over(turn: Turn) -> bool:
+    """Whether the scheduler may decide and act. True once and then always; before the first subscription as well, when
+    nothing reaches Mesos.
+    """
+    world = turn.world
+    arrival = world.arrival
+    return arrival.over or arrival.since is None
+
+
+def conclude(turn: Turn) -> bool:
+    """Whether enough is known now, for the first time. Asks for a stop where this is another cluster."""
+    world = turn.world
+    arrival = world.arrival
+    if arrival.over or arrival.since is None or not world.connection.subscribed:
+        return False
+    is_late = turn.now >= arrival.since + TIMEOUT
+    if not arrival.confirmed:
+        arrival.confirmed = _is_the_same(turn, is_late=is_late)
+    if not arrival.confirmed or not (arrival.answered or is_late):
+        return False
+    arrival.over = True
+    if not arrival.answered:
+        turn.note("warning", "some agents have not come back yet; their tasks may not all be known")
+    if arrival.is_old or not arrival.answered:
+        world.aged = set(world.instances)
+    _remember(turn)
+    return True
+
+
+def adopt(turn: Turn, instance: Instance, event: StatusUpdated) -> bool:
+    """Take in a task of an instance that is on record, of an incarnation that is not: the store is older than it.
+    False: the incarnation is an earlier one.
+    """
+    number = ids.incarnation_of(event.task_id)
+    known = ids.incarnation_of(instance.tasks[0].id) if instance.tasks else None
+    if number is None or number < instance.incarnation or (number == instance.incarnation and number != known):
+        return False
+    world = turn.world
+    world.arrival.is_old = True
+    if event.condition.terminal or event.condition is Condition.UNKNOWN or event.agent_id is None:
+        if known is None:
+            turn.put(replace(instance, incarnation=number))
+        else:
+            world.aged.add(instance.id)
+        return True
+    task = _task(turn, instance, event)
+    if number == known:
+        turn.put(replace(instance, since=turn.now, tasks=(*instance.tasks, task)))
+        return True
+    turn.note(
+        "warning",
+        "a later incarnation than the store knows is running, adopting it: is the store an old copy?",
+        instance_id=instance.id,
+        task_id=event.task_id,
+        agent_id=event.agent_id,
+    )
+    turn.put(
+        replace(
+            instance,
+            incarnation=number,
+            since=turn.now,
+            agent=world.agent(_agent(world, event.agent_id)),
+            executor_id=ids.executor_id(instance.id, number),
+            tasks=(task,),
+            host_ports=(),
+            killing=False,
+            inactive=False,
+        )
+    )
+    return True
+
+
+# ---------------------------------------------------------------------------- helpers
+
+
+def _ask_for_tasks(turn: Turn) -> None:
+    if not turn.world.arrival.answered:
+        turn.ask(Reconcile(()))
+        turn.ask(Reconcile(((LAST_TASK, None),)))
+
+
+def _is_the_same(turn: Turn, *, is_late: bool) -> bool:
+    """Whether the master's agents show that this is the cluster of the store, or nothing can show it."""
+    world, arrival = turn.world, turn.world.arrival
+    known = known_agents(world)
+    if not known or (arrival.listed is not None and any(agent.id in known for agent in arrival.listed)):
+        return True
+    if arrival.unlistable or (is_late and arrival.listed is None):
+        turn.note(
+            "warning", "the master does not list its agents: whether it is the cluster of this store is not known"
+        )
+        return True
+    if not arrival.listed:
+        return False
+    if world.settings.adopt_cluster:
+        turn.note("warning", "none of the master's agents is known to this store; the cluster is adopted as asked")
+        return True
+    if is_late:
+        turn.ask(Stop(_refusal(world, known, arrival.listed)))
+    elif not arrival.told:
+        arrival.told = True
+        turn.note(
+            "warning",
+            "none of the master's agents is known to this store, waiting for others before anything is launched",
+            seconds=f"{TIMEOUT:g}",
+            there=_some(agent.id for agent in arrival.listed),
+            known=_some(known),
+        )
+    return False
+
+
+def _refusal(world: World, known: frozenset[str], there: tuple[Agent, ...]) -> str:
+    return (
+        f"the master {world.connection.master} has the agents {_some(agent.id for agent in there)}, none of which this "
+        f"store knows; it knows {_some(known)}. Is --master another cluster than the one this store was made with? "
+        "Nothing was launched or killed. Give the --master of the store's cluster, or --store another file; if all "
+        "agents of the cluster were replaced, give --adopt-cluster, and all pods are launched there"
+    )
+
+
+def _some(agent_ids: Iterable[str]) -> str:
+    listed = sorted(agent_ids)
+    more = f" and {len(listed) - _AGENTS_SHOWN} more" if len(listed) > _AGENTS_SHOWN else ""
+    return ", ".join(listed[:_AGENTS_SHOWN]) + more
+
+
+def known_agents(world: World) -> frozenset[str]:
+    """The agents by which the store knows its cluster: those remembered, and those with instances."""
+    known = set(world.cluster.agents if world.cluster is not None else ())
+    for instance in world.instances.values():
+        if instance.agent is not None:
+            known.add(instance.agent.id)
+        if instance.reservation is not None:
+            known.add(instance.reservation.agent.id)
+    return frozenset(known)
+
+
+def _remember(turn: Turn) -> None:
+    """Keep some of the agents that are there, rather those that are on record already."""
+    world = turn.world
+    there = {agent.id for agent in world.arrival.listed or ()}
+    if not there:
+        return
+    before = set(world.cluster.agents) if world.cluster is not None else set()
+    kept = [*sorted(there & before), *sorted(there - before)][:_AGENTS_KEPT]
+    if set(kept) != before:
+        turn.put(Cluster(tuple(sorted(kept))))
+
+
+def _agent(world: World, agent_id: str) -> Agent:
+    return next((agent for agent in world.arrival.listed or () if agent.id == agent_id), Agent(agent_id, agent_id))
+
+
+def _task(turn: Turn, instance: Instance, event: StatusUpdated) -> Task:
+    container = event.task_id.rsplit(".", 2)[1]
+    definition = turn.world.definition(instance.pod_id, instance.version)
+    essential = next((each.essential for each in definition.containers if each.name == container), None)
+    return Task(
+        id=event.task_id,
+        container=container,
+        condition=event.condition,
+        staged_at=turn.now,
+        since=turn.now,
+        started_at=turn.now if event.condition is Condition.RUNNING else None,
+        healthy=event.healthy,
+        message=event.message,
+        reason=event.reason,
+        networks=event.networks,
+        ready=event.ready,
+        restarts=event.restarts,
+        essential=essential is not False,
+    )

@@ -1,0 +1,36 @@
+"""What Mesos, an executor or a container wrote, as this program keeps it: one line for people, the whole as its detail.
+
+Whatever is kept is bounded and has no control characters: it is stored, logged, and shown on terminals.
+"""
+
+LONGEST_LINE = 1000
+LONGEST_DETAIL = 4000
+_LEFT_OUT = "…"
+
+
+def line_and_detail(text: str) -> tuple[str, str]:
+    """The first line that says something, and all of the text if there is more to it; otherwise an empty detail.
+
+    Mesos adds 36 lines of statistics to what it says of a container that ran out of memory.
+    """
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    line = _printable(_cut(first.strip(), LONGEST_LINE, _LEFT_OUT))
+    lines = [_printable(each) for each in _cut(text, LONGEST_DETAIL, f"\n{_LEFT_OUT}\n").splitlines()]
+    whole = "\n".join(lines).strip("\n")
+    return line, "" if whole == line else whole
+
+
+def _printable(line: str) -> str:
+    """The line without what a terminal would obey."""
+    line = line.replace("\t", " ").strip()
+    if line.isprintable():
+        return line
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)
+
+
+def _cut(text: str, longest: int, between: str) -> str:
+    """Its beginning and its end, if it is too long: both may hold the reason."""
+    if len(text) <= longest:
+        return text
+    each = (longest - len(between)) // 2
+    return f"{text[:each]}{between}{text[-each:]}"

@@ -1,0 +1,46 @@
+"""The last lines that an executor wrote, of what its agent keeps of its output, as plain text."""
+
+import re
+
+from scheduler.shell.inside import Inside, InsideError, Run, Why
+
+_FILES = ("stderr", "stdout")  # the second only if there is nothing in the first
+_LENGTH = 16 * 1024  # bytes from a file's end
+_MOST_LINES = 20
+_LONGEST_LINE = 1000
+# Of every executor, or of one that does well: they explain no failure.
+_NOISE = re.compile(r"^Marked '.*' as rslave$|(^| )level=(debug|info)( |$)")
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]+:[^/@\s]*(?=@)")
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+
+
+async def last_lines(inside: Inside, run: Run) -> tuple[str, ...]:
+    """The last of an executor's run; none if it wrote nothing. Raises InsideError."""
+    for file in _FILES:
+        lines = plain_lines(await _end(inside, run, file))
+        if lines:
+            return lines
+    return ()
+
+
+def plain_lines(data: bytes) -> tuple[str, ...]:
+    """The last lines that explain something, without what a terminal would obey, and without passwords of URIs."""
+    plain = (_plain(line) for line in data.decode(errors="replace").splitlines())
+    return tuple(line for line in plain if line and not _NOISE.search(line))[-_MOST_LINES:]
+
+
+def _plain(line: str) -> str:
+    shown = "".join(each if each.isprintable() else " " for each in _ESCAPE.sub("", line))
+    return _PASSWORD.sub("…", shown.strip())[:_LONGEST_LINE]
+
+
+async def _end(inside: Inside, run: Run, file: str) -> bytes:
+    try:
+        piece = await inside.read_file(run, file, 0, _LENGTH)
+        if piece.size > len(piece.data):
+            piece = await inside.read_file(run, file, max(0, piece.size - _LENGTH), _LENGTH)
+    except InsideError as error:
+        if error.why is Why.ABSENT:
+            return b""
+        raise
+    return piece.data[-_LENGTH:]

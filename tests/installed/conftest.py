@@ -1,0 +1,102 @@
+"""podexec as others have it: an archive of the sources, the wheel that is built from it, and that installed."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# A folder that shells, first lines of scripts and patterns have to be careful with.
+AWKWARD = (
+    "a folder [with] spaces & ümlauts, and a name that is longer than the kernel reads of a script's first line" * 2
+)
+MARK = "IMPORTED"
+
+
+@dataclass(frozen=True)
+class Built:
+    """What `python -m build` has made, the wheel out of the archive of the sources; and http-parser's wheel."""
+
+    sdist: Path
+    wheel: Path
+    http_parser: Path
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A virtual environment that has the wheel and what it requires, and nothing else of ours."""
+
+    folder: Path
+
+    def run(self, *words: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """A program of the environment, in a current folder; without this process's variables for Python."""
+        done = subprocess.run(
+            [self.folder / "bin" / words[0], *words[1:]],
+            cwd=cwd,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=150,
+            check=False,
+        )
+        assert done.returncode == code, f"{words}: {done.stdout}{done.stderr}"
+        return done
+
+
+def environment() -> dict[str, str]:
+    """The variables of somebody who has never seen this clone."""
+    own = ("PYTHON", "VIRTUAL_ENV", "PODEXEC_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(own)}
+
+
+def call(*words: str | Path, cwd: Path) -> None:
+    """Run a program that has to succeed."""
+    done = subprocess.run(words, cwd=cwd, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Built from a copy of the tree: builds leave things behind, and take what earlier ones have left."""
+    folder = tmp_path_factory.mktemp("built")
+    ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT, folder / "tree", ignore=ignored)
+    build = (sys.executable, "-P", "-m", "build", "--no-isolation", "--outdir", folder / "dist")
+    call(*build, folder / "tree", cwd=folder)
+    call(*build, "--wheel", folder / "tree" / "compat" / "http-parser", cwd=folder)
+    (sdist,) = (folder / "dist").glob("*.tar.gz")
+    (wheel,) = (folder / "dist").glob("podexec-*.whl")
+    (http_parser,) = (folder / "dist").glob("http_parser-*.whl")
+    return Built(sdist, wheel, http_parser)
+
+
+@pytest.fixture(scope="session")
+def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """In an awkward folder."""
+    folder = tmp_path_factory.mktemp("installed") / AWKWARD / "venv"
+    call(sys.executable, "-I", "-m", "venv", folder, cwd=folder.parents[1])
+    pip: Sequence[str | Path] = (folder / "bin" / "python", "-I", "-m", "pip", "install", "--quiet")
+    call(*pip, built.http_parser, built.wheel, cwd=folder)
+    return Installed(folder)
+
+
+@pytest.fixture
+def trap(tmp_path: Path) -> Path:
+    """A current folder in which whatever is imported leaves a mark: modules of Python's library and ours."""
+    folder = tmp_path / 'trap [it\'s "here"]'
+    folder.mkdir()
+    mark = (
+        f"open({str(folder / MARK)!r}, 'a').write(__name__ + ' ')\nraise SystemExit('imported from the current folder')"
+    )
+    for name in ("secrets", "random", "json", "typing", "argparse", "sitecustomize", "usercustomize"):
+        (folder / f"{name}.py").write_text(mark)
+    for name in ("scheduler", "localmesos", "pip", "compileall"):
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text(mark)
+    (folder / "podexec").mkdir()  # as the folder above a clone has it: no package
+    return folder
