@@ -168,7 +168,7 @@ def _instances(status: Json) -> Grid:
                 _addresses(instance),
                 _endpoints(container),
                 container["statusSince"],
-                "\n".join(_said(container)),
+                _said(container),
             )
     return table
 
