@@ -1,9 +1,11 @@
 """Everything the API says no with, in Marathon's bodies: a ``message``, and ``details`` by path where there are any.
 
 Messages are for people: what is wrong, and where it helps, what to do. Tools look at the status and the paths.
+Both quote what was sent, and end up on terminals: control characters in them are escaped.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -12,6 +14,7 @@ from starlette.exceptions import HTTPException
 from scheduler.core.effects import Refused
 from scheduler.model.json import Json
 from scheduler.model.problems import Problem, Problems, Stage
+from scheduler.observe.visible import visible
 from scheduler.shell.inside import InsideError, Why
 from scheduler.shell.loop import ShellError
 
@@ -77,16 +80,16 @@ def _by_path(problems: Iterable[Problem]) -> list[Json]:
 
 async def _api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return json_response(error.body, error.status)
+    return _refusal(error.body, error.status)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    return json_response({"message": str(error)}, 503)
+    return _refusal({"message": str(error)}, 503)
 
 
 async def _inside_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, InsideError)
-    return json_response({"message": str(error), "details": []}, _INSIDE[error.why])
+    return _refusal({"message": str(error), "details": []}, _INSIDE[error.why])
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -96,9 +99,26 @@ async def _http_error(request: Request, error: Exception) -> Response:
         405: f"Method {request.method} is not allowed for {request.url.path}",
     }
     message = texts.get(error.status_code, error.detail)
-    return json_response({"message": message}, error.status_code, dict(error.headers or {}))
+    return _refusal({"message": message}, error.status_code, dict(error.headers or {}))
 
 
 async def _fault(request: Request, error: Exception) -> Response:
     """A fault of ours. It is told without its insides; the server logs the traceback."""
-    return json_response({"message": "The scheduler failed to answer this request; its log says why."}, 500)
+    return _refusal({"message": "The scheduler failed to answer this request; its log says why."}, 500)
+
+
+def _refusal(body: Json, status: int, headers: dict[str, str] | None = None) -> Response:
+    return json_response(_visible(body), status, headers)
+
+
+def _visible(value: Any) -> Any:
+    """The same with every text in it as people may be shown it."""
+    match value:
+        case str():
+            return visible(value, lines=True)
+        case list():
+            return [_visible(each) for each in value]
+        case dict():
+            return {key: _visible(each) for key, each in value.items()}
+        case _:
+            return value

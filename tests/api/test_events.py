@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from scheduler.api import events
+from scheduler.core.effects import Publish
 from scheduler.core.events import StreamAttached
 from scheduler.store import SqliteStore
 from tests.api.live import Live, live
@@ -59,6 +60,30 @@ def test_only_the_kinds_asked_for_are_told() -> None:
             await api.client.post("/v2/pods", json=POD | {"id": "/second"})
             told = [each.kind for each in await reader.some(3)]
         assert told == ["pod_created_event", "deployment_info", "deployment_info"]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("query", "kinds"),
+    [
+        ("", ["event_stream_attached", "pod_created_event"]),
+        ("?event_type=ours_event&event_type=pod_created_event", ["ours_event", "pod_created_event"]),
+        ("?embed=podexec", ["event_stream_attached", "ours_event", "pod_created_event"]),
+        ("?embed=podexec&event_type=pod_created_event", ["pod_created_event"]),
+        ("?embed=other", ["event_stream_attached", "pod_created_event"]),
+    ],
+)
+def test_types_that_marathon_has_not_are_for_who_asks(query: str, kinds: list[str]) -> None:
+    """Libraries raise an error at a type they do not know, and lose the stream."""
+
+    async def scenario() -> None:
+        async with live() as api, api.events(query) as reader:
+            while not api.shell.bus.last:  # that it came is itself an event
+                await asyncio.sleep(0)
+            api.shell.bus.tell(api.shell.bus.number([Publish("ours_event", {}, 0.0)]))
+            await api.client.post("/v2/pods", json=POD)
+            assert [each.kind for each in await reader.until("pod_created_event")] == kinds
 
     run(scenario)
 

@@ -90,6 +90,26 @@ def test_putting_what_get_shows_changes_nothing(api: Api) -> None:
     assert api("PUT", "/v2/pods/product/web", json=shown).json() == shown
 
 
+def test_whatever_shows_a_definition_it_can_be_sent_back_where_unknown_keys_are_refused() -> None:
+    """Tools read a definition, change a member, and send all of it."""
+    shell = FakeShell(replace(SETTINGS, strict_definitions=True))
+    api = Api(shell)
+    sent = POD | {"user": "nobody", "environment": {"A": "b"}, "scheduling": {"placement": {"constraints": []}}}
+    first = api("POST", "/v2/pods", json=sent).json()
+    shell.run_all()
+    path = "/v2/pods/product/web"
+    definitions = [
+        api("GET", "/v2/pods").json()[0],
+        api("GET", path).json(),
+        api("GET", f"{path}::versions/{first['version']}").json(),
+        api("GET", f"{path}::status?embed=podexec").json()["spec"],
+        api("GET", "/v2/groups/product").json()["pods"][0]["spec"],
+    ]
+    for shown in definitions:
+        answer = api("PUT", f"{path}?force=true", json=shown)
+        assert (answer.status_code, answer.json()) == (200, first)
+
+
 def test_a_pod_in_a_group_may_have_the_groups_role(api: Api) -> None:
     assert api("POST", "/v2/pods", json=POD | {"role": "product"}).json()["role"] == "product"
     refused = api("PUT", "/v2/pods/product/web", json=POD | {"role": "web"})
@@ -281,6 +301,29 @@ def test_paths_that_do_not_exist(api: Api, path: str) -> None:
     answer = api("GET", path)
     assert answer.status_code == 404
     assert answer.json() == {"message": f"URI not found: {path}"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/v2/pods/%1B%5B31m", None),
+        ("GET", "/v2/none/%C2%9B31m", None),
+        ("GET", "/v2/groups/%E2%80%AE", None),
+        ("GET", "/v2/groups/versions/%1B%5B31m", None),
+        ("GET", "/v2/pods/web::versions/%07", None),
+        ("DELETE", "/v2/pods/web?force=%1B%5B31m", None),
+        ("DELETE", "/v2/pods/web::instances", ["\x1b[31m"]),
+        ("POST", "/v2/pods", POD | {"networks": [{"mode": "container", "name": "\x1b[31m"}], "\x1b]0;": 1}),
+    ],
+)
+def test_what_a_refusal_quotes_obeys_no_terminal(method: str, path: str, body: Any) -> None:
+    api = Api(FakeShell(replace(SETTINGS, strict_definitions=True)))
+    answer = api(method, path, json=body) if body is not None else api(method, path)
+    assert answer.status_code >= 400
+    said = json.dumps(answer.json(), ensure_ascii=False)
+    assert not set("\x1b\x07\x9b\u202e") & set(answer.text), answer.text
+    assert "\\u00" not in said, "not even in the decoded text"
+    assert "\\\\x" in said or "\\\\u202e" in said
 
 
 def test_a_scheduler_that_is_stopping_says_so(api: Api, shell: FakeShell) -> None:

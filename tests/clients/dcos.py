@@ -1,24 +1,22 @@
-"""The real ``dcos`` command line, in a virtual environment of its own, which is made once and kept in the user's cache.
+"""The real ``dcos`` command line, in a virtual environment of its own.
 
 Its last release on the package index is of 2018 and pins what no longer installs: it is installed without its
 requirements, and those beside it in their present releases. What it misses of today's Python, a starter gives it back.
 """
 
-import fcntl
-import hashlib
 import json
 import os
-import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.clients.environment import environment
+
 RELEASE = ("dcoscli==0.6.1", "dcos==0.6.1")
 NEEDS = (
     *("docopt<1", "toml", "six", "requests", "prettytable<1", "jsonschema<3", "pager", "pygments", "PyJWT"),
-    *("cryptography", "pkginfo", "sseclient", "retrying", "setuptools<81"),
+    *("cryptography", "pkginfo", "sseclient", "retrying"),
 )
 STARTER = """
 import collections, collections.abc, sys
@@ -27,7 +25,6 @@ for name in collections.abc.__all__:
 from dcoscli.main import main
 sys.exit(main())
 """
-_INSTALL_SECONDS = 300
 _RUN_SECONDS = 60
 
 
@@ -45,7 +42,7 @@ class DcosCli:
 
     def __init__(self, folder: Path, url: str) -> None:
         """Install it unless it is there. Fails if it cannot be installed."""
-        self._python = _installed() / "bin" / "python"
+        self._python = environment("dcos", ("--no-deps", *RELEASE), NEEDS)
         self._starter = folder / "starter.py"
         self._starter.write_text(STARTER)
         config = folder / "dcos.toml"
@@ -81,31 +78,3 @@ class DcosCli:
     def json(self, *words: str) -> Any:
         """The JSON that a command prints."""
         return json.loads(self.good(*words))
-
-
-def _installed() -> Path:
-    """The virtual environment, made under a lock by the first that wants it."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    key = hashlib.sha256("\n".join((sys.version, *RELEASE, *NEEDS)).encode()).hexdigest()[:12]
-    cache = (Path(base) if base else Path.home() / ".cache") / "podexec"
-    cache.mkdir(parents=True, exist_ok=True)
-    environment = cache / f"dcos-cli-{key}"
-    complete = environment / "complete"
-    with (cache / f"dcos-cli-{key}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not complete.exists():
-            shutil.rmtree(environment, ignore_errors=True)
-            _run(sys.executable, "-m", "venv", str(environment))
-            pip = (str(environment / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check")
-            _run(*pip, "--no-deps", *RELEASE)
-            _run(*pip, *NEEDS)
-            complete.touch()
-    return environment
-
-
-def _run(*command: str) -> None:
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False)
-    if ran.returncode:
-        raise AssertionError(
-            f"the dcos command line cannot be installed: {' '.join(command)}\n{ran.stdout}{ran.stderr}"
-        )

@@ -10,6 +10,8 @@ import pytest
 from tests.clients.dcos import DcosCli
 from tests.cluster.support import Json, Scheduler, container
 
+pytestmark = pytest.mark.timeout(400)  # the first one makes the environment
+
 POD = {"id": "/dcos/web", "containers": [container("one", "exec sleep 1000")]}
 TOO_BIG = {"id": "/dcos/big", "containers": [container("one", "exec sleep 1000", resources={"cpus": 1000, "mem": 32})]}
 

@@ -1,22 +1,19 @@
 """A client that openapi-python-client makes of /openapi.json: all of it, and it works.
 
-The generator needs an older typer than podexec may have, so it has a virtual environment of its own, kept in the
-user's cache directory.
+The generator needs an older typer than podexec may have, so it has a virtual environment of its own.
 """
 
 import asyncio
-import fcntl
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from localmesos.package import cache_folder
 from scheduler.api.openapi import document
 from tests.api.live import live
+from tests.clients.environment import environment
 
 GENERATOR = "openapi-python-client==0.29.1"
 PACKAGE = "podexec_client"
@@ -35,21 +32,6 @@ async def run(*words: str | Path) -> str:
     return output.decode()
 
 
-async def interpreter() -> Path:
-    """The Python that has the generator, and what generated clients import."""
-    name = f"{GENERATOR.replace('==', '-')}-{sys.version_info.major}.{sys.version_info.minor}"
-    folder = cache_folder().parent / "tests" / name
-    python, done = folder / "venv/bin/python", folder / "installed"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
-        if not done.exists():
-            await run(sys.executable, "-m", "venv", "--clear", folder / "venv")
-            await run(python, "-m", "pip", "install", "--quiet", GENERATOR)
-            done.touch()
-    return python
-
-
 async def generated(python: Path, url: str, folder: Path) -> str:
     """The client that is made of what a scheduler serves, and what the generator said."""
     config = folder / "config.json"
@@ -62,7 +44,7 @@ async def generated(python: Path, url: str, folder: Path) -> str:
 
 async def story(folder: Path) -> tuple[str, dict[str, Any]]:
     """What the generator said, and what somebody who uses its client was told."""
-    python = await interpreter()
+    python = await asyncio.to_thread(environment, "generator", (GENERATOR,))
     async with live() as api:
         url = str(api.client.base_url)
         said = await generated(python, url, folder)
