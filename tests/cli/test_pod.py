@@ -4,6 +4,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -214,18 +215,18 @@ def test_a_pod_that_ends_right_after_each_start_is_not_stable(
 ) -> None:
     """However often it is seen running: that it keeps ending is told, how, and when it is tried again."""
 
-    def ends_at_every_second_look(_: float) -> None:
+    def ends_at_every_fifth_look(_: float) -> None:
         shell.now += 100
         shell.happens(Ticked())
         shell.run_all()
         looks.append(1)
-        if len(looks) % 2 == 0 and len(endings) < 10:
+        if len(looks) % 5 == 0 and len(endings) < 10:
             endings.append(1)
             shell.tell(Condition.FAILED)
 
     looks: list[int] = []
     endings: list[int] = []
-    monkeypatch.setattr("scheduler.cli.waiting.time.sleep", ends_at_every_second_look)
+    monkeypatch.setattr("scheduler.cli.waiting.time.sleep", ends_at_every_fifth_look)
     outcome = run("pod", "add", pod_file, "--wait")
     assert outcome.code == 0
     assert len(endings) == 10
@@ -312,7 +313,7 @@ def test_waiting_for_an_update_does_not_end_with_the_old_instances(
     launch(shell, Condition.RUNNING)
     (old,) = shell.world.instances
     Path(pod_file).write_text(json.dumps(POD | {"labels": {"changed": "yes"}}))
-    moves = iter([shell.run_all, lambda: shell.tell(Condition.KILLED, only=old), lambda: None])
+    moves = chain([shell.run_all, lambda: shell.tell(Condition.KILLED, only=old)], repeat(lambda: None))
     monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: next(moves)())
     assert run("pod", "update", pod_file, "--wait").code == 0
     assert old not in shell.world.instances
