@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _POLL = 0.5
 _SUCCESS, _FAILURE = "deployment_success", "deployment_failed"
 _OUTCOME_SECONDS = 5.0  # in which the stream should have told how a deployment ended
-_STEADY, _STEADY_AFTER_AN_END = 2, 12  # looks in a row at a pod that is stable, before it is believed
+_STEADY, _STEADY_AFTER_AN_END = 7, 21  # looks in a row at a pod that is stable, before it is believed: 3 s, 10 s
 
 
 class _Progress:
