@@ -84,7 +84,9 @@ def router(info: ServerInfo, world: World) -> APIRouter:
             "marathon_config": marathons,
             "zookeeper_config": {},
             "http_config": {"http_port": int(info.leader.rpartition(":")[2])},
-            **extras(asked=wants_extras(request), config=others, mesos=mesos, namesakes=namesakes, onHold=on_hold(world)),
+            **extras(
+                asked=wants_extras(request), config=others, mesos=mesos, namesakes=namesakes, onHold=on_hold(world)
+            ),
         }
         return json_response(content)
 

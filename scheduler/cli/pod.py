@@ -96,7 +96,7 @@ def list_pods(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
         for old in info.get(KEY, {}).get("namesakes", ()):
             screen.tell(
                 f"But the framework {old['id']} of the same name has running tasks, which this scheduler's store does "
-                "not know. If the store was lost, stop the scheduler and restore a backup; its log has the other options."
+                "not know. If the store was lost, stop the scheduler and restore a backup; its log has other ways."
             )
     else:
         from scheduler.cli import tables

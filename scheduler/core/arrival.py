@@ -29,7 +29,7 @@ def begin(turn: Turn) -> None:
     arrival = turn.world.arrival
     if arrival.over:
         return
-    # Another master may lead now, to which the agents come back from here on: what was seen of the last one says nothing.
+    # Another master may lead now, to which agents come back from here on: the last one's list says nothing of it.
     arrival.since, arrival.listed, arrival.told = turn.now, None, False
     arrival.answered = not turn.world.instances
     _ask_for_tasks(turn)  # agents are listed after each subscription anyhow
