@@ -5,9 +5,10 @@ Validates and normalises; whether a change is made the core decides.
 Ids in paths may begin with one or two slashes and end in one, and stand before ``::status`` with or without it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import structlog
 from fastapi import APIRouter, Request, Response
 
 from scheduler.api.errors import ApiError, absent, json_response, unacceptable
@@ -17,12 +18,17 @@ from scheduler.core.events import PodDeleted, PodPosted, PodPut
 from scheduler.core.rollup import pod_status
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition, render
+from scheduler.model.duplicates import duplicate_keys
 from scheduler.model.ids import canonical
 from scheduler.model.normalisation import normalise
-from scheduler.model.problems import Problems
+from scheduler.model.problems import Problem, Problems
 from scheduler.model.records import Pod
 from scheduler.model.rules import Site
 from scheduler.model.validation import parse
+from scheduler.observe.visible import visible
+
+_log = structlog.get_logger("scheduler.api")
+_MOST_WARNINGS, _LONGEST_WARNING = 10, 1000
 
 
 def present_pod(world: World, text: str) -> Pod:
@@ -93,9 +99,10 @@ class Pods:
     async def create(self, request: Request) -> Response:
         """Create a pod; 409 if its id is taken."""
         how, whence = rollout(request), origin(request)
-        definition = normalise(await self._definition(request, self._site), self._site)
+        parsed, warnings = await self._definition(request, self._site)
+        definition = normalise(parsed, self._site)
         done = await accepted(self._requests, lambda number: PodPosted(number, definition, how, whence))
-        return _shown(done, 201, {"Location": f"/v2/pods{definition.id}"})
+        return _shown(done, 201, warnings | {"Location": f"/v2/pods{definition.id}"})
 
     async def update(self, pod_id: str, request: Request) -> Response:
         """Change a pod, or create it."""
@@ -104,12 +111,13 @@ class Pods:
         site = self._site
         if present is not None:
             site = replace(site, present_role=self._world.current(present).role)
-        definition = await self._definition(request, site)
+        definition, warnings = await self._definition(request, site)
         if canonical(definition.id) != asked_for:
             message = f"The path is that of pod '{asked_for}', the definition that of pod '{canonical(definition.id)}'"
             raise ApiError(400, {"message": message})
         definition = normalise(definition, site)
-        return _shown(await accepted(self._requests, lambda number: PodPut(number, definition, how, whence)), 200, {})
+        done = await accepted(self._requests, lambda number: PodPut(number, definition, how, whence))
+        return _shown(done, 200, warnings)
 
     async def delete(self, pod_id: str, request: Request) -> Response:
         """Remove a pod; its instances end in the background."""
@@ -118,11 +126,24 @@ class Pods:
         headers = {"Marathon-Deployment-Id": done.deployment_id, "Location": done.deployment_id}
         return Response(status_code=202, headers=headers)
 
-    async def _definition(self, request: Request, site: Site) -> PodDefinition:
-        parsed = parse(await json_body(request, "the pod definition"), site)
+    async def _definition(self, request: Request, site: Site) -> tuple[PodDefinition, dict[str, str]]:
+        """It, and headers that say what is not as whoever wrote it may have meant."""
+        body = await json_body(request, "the pod definition")
+        parsed = parse(body, site)
         if isinstance(parsed, Problems):
             raise unacceptable(parsed)
-        return parsed
+        repeated = duplicate_keys(body)
+        if not repeated:
+            return parsed, {}
+        _log.warning("a definition gives keys more than once", pod_id=parsed.id, keys=[each.path for each in repeated])
+        return parsed, {"Warning": _warning(repeated)}
+
+
+def _warning(problems: Sequence[Problem]) -> str:
+    """The header's value: a code that means any, who warns, and a quoted text."""
+    text = "; ".join(f"{each.path}: {each.error}" for each in problems[:_MOST_WARNINGS])
+    quoted = visible(text).replace("\\", "\\\\").replace('"', '\\"').encode("ascii", "replace").decode()
+    return f'299 podexec "{quoted[:_LONGEST_WARNING]}"'
 
 
 def _shown(done: Done, status: int, headers: dict[str, str]) -> Response:

@@ -107,6 +107,10 @@ class Client:
         info: Json = self._decode(self._ask("GET", "/v2/info", query=_WHOLE))
         return info
 
+    def is_strict(self) -> bool:
+        """Whether the scheduler refuses definitions with keys that mean nothing."""
+        return self.info().get(KEY, {}).get("config", {}).get("strict_definitions") is True
+
     # ------------------------------------------------------------------------ pods
 
     def statuses(self) -> list[Json]:

@@ -1,7 +1,6 @@
 """`podexec cluster`: a real Mesos on this machine, one verb for each thing that can happen to a cluster."""
 
 import dataclasses
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.cli import screen
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import Json, option
 
@@ -37,11 +37,6 @@ def local_cluster(name: str) -> Iterator["Cluster"]:
         yield Cluster(name)
     except ClusterError as error:
         raise CommandError(str(error)) from error
-
-
-def say(line: str) -> None:
-    """Progress goes to stderr, line by line."""
-    typer.echo(line, err=True)
 
 
 @app.command()
@@ -74,9 +69,9 @@ def up(
             zookeeper=zookeeper,
             level=level,
             default_executor=program,
-            progress=say,
+            progress=screen.tell,
         )
-        typer.echo(cluster.master)
+        screen.say(cluster.master)
 
 
 @app.command()
@@ -85,7 +80,7 @@ def status(name: Name = DEFAULT_NAME, as_json: Json = False) -> None:
     with local_cluster(name) as cluster:
         found = cluster.status()
     if as_json:
-        typer.echo(json.dumps(_as_json(found), indent=2))
+        screen.print_json(_as_json(found))
     else:
         _print(found)
 
@@ -98,7 +93,9 @@ def logs(
 ) -> None:
     """Show what a member wrote last."""
     with local_cluster(name) as cluster:
-        typer.echo(cluster.logs(member, lines))
+        shown = screen.LogLines()
+        for line in cluster.logs(member, lines).split("\n"):
+            shown.print(line)
 
 
 @app.command("add-agent")
@@ -109,7 +106,7 @@ def add_agent(
 ) -> None:
     """Start one more agent."""
     with local_cluster(name) as cluster:
-        typer.echo(cluster.add_agent(resources=resources, attributes=attributes).id)
+        screen.say(cluster.add_agent(resources=resources, attributes=attributes).id)
 
 
 @app.command("kill-agent")
@@ -144,7 +141,7 @@ def restart_master(member: MasterId, name: Name = DEFAULT_NAME) -> None:
 def down(name: Name = DEFAULT_NAME) -> None:
     """End the cluster and everything that runs on it, and leave nothing behind."""
     with local_cluster(name) as cluster:
-        cluster.down(say)
+        cluster.down(screen.tell)
 
 
 def _as_json(found: "Status") -> dict[str, object]:
@@ -157,22 +154,13 @@ def _as_json(found: "Status") -> dict[str, object]:
 
 
 def _print(found: "Status") -> None:
-    from rich.table import Table
-
-    from scheduler.cli import tables
-
-    table = Table(box=None, header_style="bold")
-    for column in ("ID", "ADDRESS", "PID", "STATE", "LOG"):
-        table.add_column(column, overflow="fold")
+    table = screen.Grid(("ID", "ADDRESS", "PID", "STATE"), ruled=False)
     for member in found.members:
         state = "down"
         if member.alive:
             state = "leading" if member.id == found.leader else "registered" if member.id in found.registered else "up"
-        table.add_row(member.id, member.address, str(member.pid or "-"), state, str(member.log))
-    console = tables.console()
-    console.print(
-        f"{found.name}: Mesos {found.version or 'not answering'}, --master {found.master}, level {found.level}"
-    )
+        table.add(member.id, member.address, str(member.pid or "-"), state)
+    lines = [f"{found.name}: Mesos {found.version or 'not answering'}, --master {found.master}, level {found.level}"]
     if found.left_out:
-        console.print(f"left out: {found.left_out}")
-    console.print(table)
+        lines.append(f"left out: {found.left_out}")
+    screen.show(*lines, table, *(f"{member.id} writes to {member.log}" for member in found.members))

@@ -6,14 +6,19 @@ Whoever only wants the documents calls ``read``; ``read_located`` knows the line
 import json
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from scheduler.cli import screen
 from scheduler.cli.errors import CommandError
-from scheduler.cli.lines import lines_of, nearest
+from scheduler.cli.lines import Places, TooMuchError, nearest, places_of, roots_of
+from scheduler.model.duplicates import MEANING, duplicate_keys
+
+_DEEPEST = 200  # lists and objects in each other; a definition has ten
 
 
 class _Loader(yaml.SafeLoader):
@@ -28,64 +33,134 @@ _Loader.yaml_implicit_resolvers = {
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A decoded document, and the lines of its members by their paths; none where they are not known."""
+    """A decoded document, and the lines of its members by their paths; none where they are not known.
+
+    Attributes:
+        repeated: the paths of keys that an object has more than once.
+    """
 
     document: Any
     lines: dict[str, int] = field(default_factory=dict)
+    repeated: tuple[str, ...] = ()
 
     def line(self, path: str) -> int | None:
-        """The line of a member, or of what should hold it."""
+        """The line of a member, or of what should hold it; the last of those that are repeated."""
         return nearest(self.lines, path)
 
 
-def read(file: str) -> list[Any]:
-    """Every definition in a file, as it will be sent; the scheduler judges what it says."""
-    return _documents(file, _text(file))
+def read(file: str, is_strict: Callable[[], bool] = lambda: False) -> list[Any]:
+    """Every definition in a file, as it will be sent; the scheduler judges what it says.
+
+    But it does not see repeated keys any more: if ``is_strict``, they are refused here, else told on standard error.
+    """
+    found = read_located(file)
+    repeated = [
+        (_place(file, located.line(path)), f"{path}: {MEANING}") for located in found for path in located.repeated
+    ]
+    if repeated and is_strict():
+        raise CommandError(
+            "the scheduler is strict about definitions: see --strict-definitions",
+            details=tuple(f"{place}: {text}" for place, text in repeated),
+        )
+    for place, text in repeated:
+        screen.tell(f"{place}: warning: {text}")
+    return [located.document for located in found]
 
 
 def read_located(file: str) -> list[Located]:
     """Every definition in a file with its lines."""
-    text = _text(file)
-    documents = _documents(file, text)
-    places = lines_of(text, flat=_is_json(file, text))
-    if len(places) != len(documents):
-        places = [{} for _ in documents]
-    return [Located(document, lines) for document, lines in zip(documents, places, strict=True)]
-
-
-def _documents(file: str, text: str) -> list[Any]:
     name = "standard input" if file == "-" else file
-    documents = _json(text, name) if _is_json(file, text) else _yaml(text, name)
+    text = _text(file, name)
+    is_json = _is_json(file, text)
+    documents = _json(text, name) if is_json else _yaml(text, name)
     if not documents:
         raise CommandError(f"{name} holds no pod definition", code=2)
-    return documents
+    _require_json(documents, name)
+    places = places_of(text, flat=is_json)
+    if len(places) != len(documents):
+        places = [Places() for _ in documents]
+    repeated = _repeated_in_json(text, documents) if is_json else [tuple(each.repeated) for each in places]
+    return [Located(*each) for each in zip(documents, (each.lines for each in places), repeated, strict=True)]
+
+
+def _place(file: str, line: int | None) -> str:
+    return f"{file}:{line}" if line else file
+
+
+def _repeated_in_json(text: str, documents: list[Any]) -> list[tuple[str, ...]]:
+    """The paths for each document; those of a list of documents begin with its place in it."""
+    paths = [problem.path for problem in duplicate_keys(text.encode())]
+    if not text.lstrip().startswith("["):
+        return [tuple(paths)]
+    starts = [f"({index})" for index in range(len(documents))]
+    return [tuple(path.removeprefix(start) for path in paths if path.startswith(start)) for start in starts]
 
 
 def _is_json(file: str, text: str) -> bool:
     return not file.endswith((".yaml", ".yml")) and re.match(r"\s*[\[{]", text) is not None
 
 
-def _text(file: str) -> str:
+def _text(file: str, name: str) -> str:
+    """In the UTF that the text itself shows, of which UTF-8 is the one that all write."""
     try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"cannot read {file}: {error}", code=2) from error
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
+    except OSError as error:
+        raise CommandError(f"cannot read {name}: {error.strerror or error}", code=2) from error
+    except ValueError as error:
+        raise CommandError(f"cannot read {name}: it is no text in UTF-8: {error}", code=2) from error
 
 
 def _json(text: str, name: str) -> list[Any]:
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        document = json.loads(text, parse_constant=_no_json)
+    except ValueError as error:
         raise CommandError(f"{name} is not JSON: {error}", code=2) from error
+    except RecursionError as error:
+        raise _too_deep(name) from error
     return document if isinstance(document, list) else [document]
+
+
+def _no_json(constant: str) -> None:
+    raise ValueError(f"{constant} is not a number there")
 
 
 def _yaml(text: str, name: str) -> list[Any]:
     try:
-        documents = [document for document in yaml.load_all(text, _Loader) if document is not None]
-        json.dumps(documents, allow_nan=False)
+        roots_of(text)  # before anything is made of what its aliases stand for
+        return [document for document in yaml.load_all(text, _Loader) if document is not None]
     except yaml.YAMLError as error:
         raise CommandError(f"{name} is not YAML: {error}", code=2) from error
-    except (TypeError, ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise _too_deep(name) from error
+    except TooMuchError as error:
+        raise CommandError(f"{name} cannot be read: {error}", code=2) from error
+    except (TypeError, ValueError, LookupError, AttributeError) as error:  # of a value that is not of the tag it has
         raise CommandError(f"{name} says what JSON cannot say: {error}", code=2) from error
-    return documents
+
+
+def _require_json(documents: list[Any], name: str) -> None:
+    """That it can be sent."""
+    _require_shallow(documents, name)
+    try:
+        json.dumps(documents, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        raise CommandError(f"{name} says what JSON cannot say: {error}", code=2) from error
+
+
+def _require_shallow(documents: list[Any], name: str) -> None:
+    level: list[Any] = documents
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return
+    raise _too_deep(name)
+
+
+def _too_deep(name: str) -> CommandError:
+    return CommandError(f"{name} is nested more than {_DEEPEST} deep", code=2)

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
+from scheduler.cli import screen
 from scheduler.cli.options import DEFAULT_URL, Json, Timeout, Url
-from scheduler.cli.output import client_of, print_json
+from scheduler.cli.output import client_of
 
 app = typer.Typer(name="deployment", help="Look at changes that are under way, and end them.", no_args_is_help=True)
 
@@ -18,13 +19,13 @@ def list_deployments(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
     with client_of(url) as client:
         deployments = client.deployments()
     if as_json:
-        print_json(deployments)
+        screen.print_json(deployments)
     elif not deployments:
-        typer.echo("No deployment is under way.")
+        screen.say("No deployment is under way.")
     else:
         from scheduler.cli import tables
 
-        tables.console().print(tables.deployments(deployments))
+        screen.show(tables.deployments(deployments))
 
 
 @app.command()
@@ -33,11 +34,11 @@ def show(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = Fa
     with client_of(url) as client:
         deployment = client.deployment(deployment_id)
     if as_json:
-        print_json(deployment)
+        screen.print_json(deployment)
         return
     from scheduler.cli import tables
 
-    tables.console().print(*tables.deployment(deployment), sep="\n")
+    screen.show(*tables.deployment(deployment))
 
 
 @app.command()
@@ -46,9 +47,9 @@ def stop(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = Fa
     with client_of(url) as client:
         client.stop(deployment_id)
     if as_json:
-        print_json({"deploymentId": deployment_id})
+        screen.print_json({"deploymentId": deployment_id})
     else:
-        typer.echo(f"Deployment {deployment_id} is stopped; all stays as far as it has come.")
+        screen.say(f"Deployment {deployment_id} is stopped; all stays as far as it has come.")
 
 
 @app.command()
@@ -57,9 +58,9 @@ def rollback(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json 
     with client_of(url) as client:
         started = client.roll_back(deployment_id)
     if as_json:
-        print_json(started)
+        screen.print_json(started)
     else:
-        typer.echo(f"Deployment {deployment_id} is rolled back (deployment {started['deploymentId']}).")
+        screen.say(f"Deployment {deployment_id} is rolled back (deployment {started['deploymentId']}).")
 
 
 @app.command()
@@ -68,9 +69,9 @@ def pause(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = F
     with client_of(url) as client:
         paused = client.pause(deployment_id)
     if as_json:
-        print_json(paused)
+        screen.print_json(paused)
     else:
-        typer.echo(f"Deployment {deployment_id} is paused. Go on with: podexec deployment resume {deployment_id}")
+        screen.say(f"Deployment {deployment_id} is paused. Go on with: podexec deployment resume {deployment_id}")
 
 
 @app.command()
@@ -79,9 +80,9 @@ def resume(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = 
     with client_of(url) as client:
         resumed = client.resume(deployment_id)
     if as_json:
-        print_json(resumed)
+        screen.print_json(resumed)
     else:
-        typer.echo(f"Deployment {deployment_id} goes on.")
+        screen.say(f"Deployment {deployment_id} goes on.")
 
 
 @app.command()
@@ -92,6 +93,6 @@ def watch(deployment_id: DeploymentId, timeout: Timeout = 300.0, url: Url = DEFA
     with client_of(url) as client:
         end = waiting.for_deployment(client, deployment_id, timeout)
     if as_json:
-        print_json(end.data)
+        screen.print_json(end.data)
     else:
-        typer.echo(f"Deployment {deployment_id} is done.")
+        screen.say(f"Deployment {deployment_id} is done.")

@@ -1,5 +1,12 @@
 """How a command ends badly: what happened, why if known, and what to do next."""
 
+from typing import Any
+
+import typer
+
+# Typer does not export it, and the library it is from depends on Typer's version.
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
 
 class CommandError(Exception):
     """Ends the command with a message on standard error.
@@ -22,3 +29,15 @@ class CommandError(Exception):
         """What to print."""
         lines = [f"podexec: {self}", *(f"  {detail}" for detail in self.details)]
         return [*lines, f"  {self.advice}"] if self.advice else lines
+
+
+def wrong_usage(error: Any) -> list[str]:
+    """What to print about a ``UsageError``: what is wrong, and how the command is used. No line is wrapped."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return []  # to make it has printed the help
+    context = error.ctx
+    lines = [f"podexec: {error.format_message()}"]
+    if context is not None:
+        usage = " ".join((context.command_path, *context.command.collect_usage_pieces(context)))
+        lines += [f"  Usage: {usage}", f"  Try: {context.command_path} --help"]
+    return lines

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.cli import screen
 from scheduler.cli.options import DEFAULT_URL, Json, Url
 from scheduler.cli.output import client_of
 
@@ -32,7 +33,10 @@ def events(
     try:
         with client_of(url) as client:
             for event in _follow(client, kinds or (), since):
-                typer.echo(_json(event) if as_json else _line(event))
+                if as_json:
+                    screen.data(_json(event))
+                else:
+                    screen.say(_line(event))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
@@ -55,7 +59,7 @@ def _follow(client: "Client", kinds: Sequence[str], since: int | None) -> "Itera
             if not connected:
                 raise
         if not lost:
-            typer.echo("the stream ended; trying again", err=True)
+            screen.tell("the stream ended; trying again")
             lost = True
         time.sleep(_RETRY)
 

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from scheduler.cli.options import DEFAULT_URL, Deadline, Force, Json, Url, Yes
-from scheduler.cli.output import client_of, make_sure, print_json
+from scheduler.cli import screen
+from scheduler.cli.options import DEFAULT_URL, Deadline, Force, Json, Timeout, Url, WaitForEnd, Yes
+from scheduler.cli.output import client_of, make_sure
 
 app = typer.Typer(name="group", help="See and remove pods by their paths.", no_args_is_help=True)
 
@@ -22,17 +23,19 @@ def list_groups(
     with client_of(url) as client:
         group = client.group(group_id)
     if as_json:
-        print_json(group)
+        screen.print_json(group)
     else:
         from scheduler.cli import tables
 
-        tables.console().print(tables.group(group))
+        screen.show(tables.group(group))
 
 
 @app.command()
 def remove(
     group_id: GroupId,
     yes: Yes = False,
+    wait: WaitForEnd = False,
+    timeout: Timeout = 300.0,
     force: Force = False,
     deadline: Deadline = None,
     url: Url = DEFAULT_URL,
@@ -44,7 +47,11 @@ def remove(
     make_sure(yes, f"remove all of {group_id}", f"Remove every pod below {group_id} and end its instances?")
     with client_of(url) as client:
         accepted = client.remove_group(group_id, Rollout(force=force, deadline=deadline))
-    if as_json:
-        print_json({"deploymentId": accepted.deployment_id})
-    else:
-        typer.echo(f"Group {group_id} is removed; its pods are ending (deployment {accepted.deployment_id}).")
+        if as_json:
+            screen.print_json({"deploymentId": accepted.deployment_id})
+        else:
+            screen.say(f"Group {group_id} is removed; its pods are ending (deployment {accepted.deployment_id}).")
+        if wait:
+            from scheduler.cli import waiting
+
+            waiting.for_end(client, accepted.deployment_id, timeout)

@@ -1,6 +1,7 @@
-"""The line on which each member of a JSON or YAML text stands, by its path as the API writes paths."""
+"""Where each member of a JSON or YAML text stands, by its path as the API writes paths; and which stand there twice."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import yaml
 
@@ -10,20 +11,44 @@ _ELSEWHERE = {
     "/upgrade/maximumOverCapacity": "/scheduling/upgrade/maximumOverCapacity",
 }
 _NULL = "tag:yaml.org,2002:null"
+_MERGE = "tag:yaml.org,2002:merge"
+_BOOLEAN = "tag:yaml.org,2002:bool"
+_TRUE = ("yes", "true", "on")
+_MOST_NODES = 200_000  # with what aliases stand for; a definition has some hundreds
 
 
-def lines_of(text: str, flat: bool = False) -> list[dict[str, int]]:
-    """For each document, path and line; ``flat``: a list stands for its items. Nothing for what is no YAML.
+class TooMuchError(Exception):
+    """A text whose aliases stand for more than can be looked at, or for themselves."""
+
+
+@dataclass(slots=True)
+class Places:
+    """Of one document: the line of each path, and that of each that an object has again."""
+
+    lines: dict[str, int] = field(default_factory=dict)
+    repeated: dict[str, int] = field(default_factory=dict)
+
+
+def roots_of(text: str) -> list[yaml.Node]:
+    """The documents of a YAML text. Raises yaml.YAMLError, RecursionError and TooMuchError."""
+    roots = [root for root in yaml.compose_all(text, yaml.SafeLoader) if root.tag != _NULL]
+    for root in roots:
+        _require_few_nodes(root)
+    return roots
+
+
+def places_of(text: str, flat: bool = False) -> list[Places]:
+    """For each document; ``flat``: a list stands for its items. Nothing for what is no YAML.
 
     JSON is YAML but for tabs, which a JSON text has between its tokens only.
     """
     try:
-        roots = [root for root in yaml.compose_all(text.replace("\t", " "), yaml.SafeLoader) if _says_something(root)]
-        if flat and len(roots) == 1 and isinstance(roots[0], yaml.SequenceNode):
-            roots = roots[0].value
-        return [{"/": root.start_mark.line + 1, **dict(_members(root, ""))} for root in roots]
-    except (yaml.YAMLError, RecursionError):
+        roots = roots_of(text.replace("\t", " ") if flat else text)
+    except (yaml.YAMLError, RecursionError, TooMuchError):
         return []
+    if flat and len(roots) == 1 and isinstance(roots[0], yaml.SequenceNode):
+        roots = roots[0].value
+    return [_places(root) for root in roots]
 
 
 def nearest(lines: dict[str, int], path: str) -> int | None:
@@ -34,18 +59,63 @@ def nearest(lines: dict[str, int], path: str) -> int | None:
     return lines.get(path or "/")
 
 
-def _says_something(root: yaml.Node) -> bool:
-    return root.tag != _NULL
+def _require_few_nodes(root: yaml.Node) -> None:
+    """Counts as often as they are meant, by looking at each once."""
+    sizes: dict[int, int] = {}
+    entered: set[int] = set()
+    waiting: list[tuple[yaml.Node, bool]] = [(root, False)]
+    while waiting:
+        node, left = waiting.pop()
+        inner = list(_inner(node))
+        if left:
+            entered.discard(id(node))
+            sizes[id(node)] = size = 1 + sum(sizes[id(each)] for each in inner)
+            if size > _MOST_NODES:
+                raise TooMuchError(f"its aliases stand for more than {_MOST_NODES} values")
+        elif id(node) in entered:
+            raise TooMuchError(f"an alias in line {node.start_mark.line + 1} stands for what it is in")
+        elif id(node) not in sizes:
+            entered.add(id(node))
+            waiting.append((node, True))
+            waiting += [(each, False) for each in inner]
+
+
+def _inner(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        for pair in node.value:
+            yield from pair
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
+
+
+def _places(root: yaml.Node) -> Places:
+    places = Places({"/": root.start_mark.line + 1})
+    for path, line in _members(root, ""):
+        if path in places.lines:
+            places.repeated[path] = line
+        places.lines[path] = line
+    return places
 
 
 def _members(node: yaml.Node, at: str) -> Iterator[tuple[str, int]]:
     if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            path = f"{at}/{key.value}"
-            yield path, key.start_mark.line + 1
-            yield from _members(value, path)
+        members = {_key(key): (key, value) for key, value in node.value}
+        for key, _ in node.value:
+            if key.tag != _MERGE:
+                yield f"{at}/{_key(key)}", key.start_mark.line + 1
+        for name, (key, value) in members.items():
+            if key.tag != _MERGE:
+                yield from _members(value, f"{at}/{name}")
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             path = f"{at}({index})"
             yield path, item.start_mark.line + 1
             yield from _members(item, path)
+
+
+def _key(key: yaml.Node) -> str:
+    """As JSON will call it, where all keys are strings: ``1`` and ``"1"`` are one key, ``yes`` and ``true`` too."""
+    text = str(key.value)
+    if key.tag == _BOOLEAN:
+        return "true" if text.lower() in _TRUE else "false"
+    return "null" if key.tag == _NULL else text

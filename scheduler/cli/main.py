@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from scheduler.cli import cluster, deployment, events, group, pod, queue, scheduler, up
-from scheduler.cli.errors import CommandError
+from scheduler.cli import cluster, deployment, events, group, pod, queue, scheduler, screen, up
+from scheduler.cli.errors import CommandError, UsageError, wrong_usage
 
 
 def _with_dashes(name: str) -> str:
@@ -37,7 +37,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"podexec {version('podexec')}")
+        screen.say(f"podexec {version('podexec')}")
         raise typer.Exit
 
 
@@ -52,12 +52,19 @@ def _root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted."""
+    screen.prepare()
     try:
-        app(None if arguments is None else list(arguments), prog_name="podexec")
+        code = app(None if arguments is None else list(arguments), prog_name="podexec", standalone_mode=False)
     except CommandError as error:
-        for line in error.lines():
-            typer.echo(line, err=True)
+        screen.tell_lines(error.lines())
         sys.exit(error.code)
+    except typer.Abort:
+        screen.tell("podexec: not confirmed, nothing was done")
+        sys.exit(1)
+    except UsageError as error:
+        screen.tell_lines(wrong_usage(error))
+        sys.exit(2)
+    sys.exit(code or 0)
 
 
 if __name__ == "__main__":

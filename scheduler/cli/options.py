@@ -28,5 +28,8 @@ Deadline = Annotated[
     typer.Option("--deadline", help="Have it rolled back unless it is done after so many seconds.", metavar="SECONDS"),
 ]
 Yes = Annotated[bool, option("--yes", "Do not ask.")]
+WaitForEnd = Annotated[
+    bool, option("--wait/--no-wait", "Return when all instances have ended and the id is free again.")
+]
 Timeout = Annotated[float, option("--timeout", "How long to wait, in seconds.", min=0)]
 PodId = Annotated[str, typer.Argument(metavar="ID", help="The pod's id, with or without the first slash.")]

@@ -1,11 +1,9 @@
-"""What the commands that talk to the API have in common: the client, JSON, and asking whether one is sure."""
+"""What the commands that talk to the API have in common: the client, and asking whether one is sure."""
 
-import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import typer
-
+from scheduler.cli import screen
 from scheduler.cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -19,15 +17,10 @@ def client_of(url: str) -> "Client":
     return Client(url)
 
 
-def print_json(value: Any) -> None:
-    """As the API gave it, for people's eyes too."""
-    typer.echo(json.dumps(value, indent=2))
-
-
 def make_sure(yes: bool, deed: str, question: str) -> None:
     """Ask, or where nobody can be asked, refuse. Raises CommandError."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise CommandError(f"will not {deed} without being sure", advice="Give --yes.", code=2)
-    typer.confirm(question, abort=True, err=True)
+        raise CommandError(f"cannot {deed} without confirmation", advice="Pass --yes to confirm.", code=2)
+    screen.confirm(question)

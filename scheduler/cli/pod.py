@@ -5,11 +5,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scheduler.cli import render, validate
+from scheduler.cli import render, screen, validate
 from scheduler.cli.errors import CommandError
 from scheduler.cli.inside import commands as inside
-from scheduler.cli.options import DEFAULT_URL, BatchSize, Deadline, Force, Json, PodId, Timeout, Url, Yes, option
-from scheduler.cli.output import client_of, make_sure, print_json
+from scheduler.cli.options import (
+    DEFAULT_URL,
+    BatchSize,
+    Deadline,
+    Force,
+    Json,
+    PodId,
+    Timeout,
+    Url,
+    WaitForEnd,
+    Yes,
+    option,
+)
+from scheduler.cli.output import client_of, make_sure
 
 if TYPE_CHECKING:
     from scheduler.cli.client import Accepted, Client
@@ -36,11 +48,13 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Add pods from a file."""
+    from scheduler.cli import definitions
     from scheduler.cli.client import Rollout
 
     how = Rollout(force, batch_size, deadline)
     with client_of(url) as client:
-        accepted = _submit(file, lambda document: client.add(document, how), "added", as_json)
+        documents = definitions.read(file, client.is_strict)
+        accepted = _submit(documents, lambda document: client.add(document, how), "added", as_json)
         if wait:
             _wait(client, accepted, timeout)
 
@@ -57,11 +71,13 @@ def update(
     as_json: Json = False,
 ) -> None:
     """Change pods, or add those that do not exist, to be as a file says."""
+    from scheduler.cli import definitions
     from scheduler.cli.client import Rollout
 
     how = Rollout(force, batch_size, deadline)
     with client_of(url) as client:
-        accepted = _submit(file, lambda document: client.update(document, how), "updated", as_json)
+        documents = definitions.read(file, client.is_strict)
+        accepted = _submit(documents, lambda document: client.update(document, how), "updated", as_json)
         if wait:
             _wait(client, accepted, timeout)
 
@@ -72,13 +88,13 @@ def list_pods(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
     with client_of(url) as client:
         statuses = client.statuses()
     if as_json:
-        print_json(statuses)
+        screen.print_json(statuses)
     elif not statuses:
-        typer.echo("There are no pods. Add one with 'podexec pod add FILE'.")
+        screen.say("There are no pods. Add one with 'podexec pod add FILE'.")
     else:
         from scheduler.cli import tables
 
-        tables.console().print(tables.pods(statuses))
+        screen.show(tables.pods(statuses))
 
 
 @app.command()
@@ -87,11 +103,11 @@ def show(pod_id: PodId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
     with client_of(url) as client:
         status = client.status(pod_id)
     if as_json:
-        print_json(status)
+        screen.print_json(status)
         return
     from scheduler.cli import tables
 
-    tables.console().print(*tables.pod(status), sep="\n")
+    screen.show(*tables.pod(status))
 
 
 @app.command()
@@ -104,16 +120,16 @@ def versions(
     """List the kept versions of a pod and how many instances are of each, or print the definition of one."""
     with client_of(url) as client:
         if version is not None:
-            print_json(client.version(pod_id, version))
+            screen.print_json(client.version(pod_id, version))
             return
         kept = client.versions(pod_id)
         status = client.status(pod_id)
     if as_json:
-        print_json(kept)
+        screen.print_json(kept)
         return
     from scheduler.cli import tables
 
-    tables.console().print(tables.versions(kept, status))
+    screen.show(tables.versions(kept, status))
 
 
 @app.command()
@@ -138,10 +154,10 @@ def kill(
             make_sure(yes, f"kill all instances of {pod_id}", f"Kill all {len(asked)} instances of {pod_id}?")
         killed = client.kill(pod_id, asked, wipe)
     if as_json:
-        print_json(killed)
+        screen.print_json(killed)
     else:
         for instance in killed:
-            typer.echo(f"Instance {instance['instanceId']} is being killed.")
+            screen.say(f"Instance {instance['instanceId']} is being killed.")
     missing = set(asked) - {instance["instanceId"] for instance in killed}
     if missing:
         raise CommandError(f"{pod_id} has no such instances", details=tuple(sorted(missing)))
@@ -151,6 +167,8 @@ def kill(
 def remove(
     pod_id: PodId,
     yes: Yes = False,
+    wait: WaitForEnd = False,
+    timeout: Timeout = 300.0,
     force: Force = False,
     deadline: Deadline = None,
     url: Url = DEFAULT_URL,
@@ -162,26 +180,28 @@ def remove(
     make_sure(yes, f"remove {pod_id}", f"Remove pod {pod_id} and end its instances?")
     with client_of(url) as client:
         accepted = client.remove(pod_id, Rollout(force=force, deadline=deadline))
-    if as_json:
-        print_json({"deploymentId": accepted.deployment_id})
-    else:
-        typer.echo(f"Pod {pod_id} is removed; its instances are ending (deployment {accepted.deployment_id}).")
+        if as_json:
+            screen.print_json({"deploymentId": accepted.deployment_id})
+        else:
+            screen.say(f"Pod {pod_id} is removed; its instances are ending (deployment {accepted.deployment_id}).")
+        if wait:
+            from scheduler.cli import waiting
+
+            waiting.for_end(client, accepted.deployment_id, timeout)
 
 
-def _submit(file: str, change: Callable[[Any], "Accepted"], done: str, as_json: bool) -> list["Accepted"]:
-    """Send every definition of a file; gives what became of them."""
-    from scheduler.cli import definitions
-
+def _submit(documents: list[Any], change: Callable[[Any], "Accepted"], done: str, as_json: bool) -> list["Accepted"]:
+    """Send every definition; gives what became of them."""
     all_accepted = []
-    for document in definitions.read(file):
+    for document in documents:
         accepted = change(document)
         all_accepted.append(accepted)
         if as_json:
-            print_json(accepted.pod)
+            screen.print_json(accepted.pod)
         else:
             pod_id = accepted.pod["id"]
-            typer.echo(f"Pod {pod_id} is {done} (deployment {accepted.deployment_id}).")
-            typer.echo(f"See it with: podexec pod show {pod_id}", err=True)
+            screen.say(f"Pod {pod_id} is {done} (deployment {accepted.deployment_id}).")
+            screen.tell(f"See it with: podexec pod show {pod_id}")
     return all_accepted
 
 

@@ -2,8 +2,9 @@
 
 import typer
 
+from scheduler.cli import screen
 from scheduler.cli.options import DEFAULT_URL, Json, PodId, Url
-from scheduler.cli.output import client_of, print_json
+from scheduler.cli.output import client_of
 
 app = typer.Typer(name="queue", help="See what waits to be launched, and why.", no_args_is_help=True)
 
@@ -14,13 +15,13 @@ def list_queue(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
     with client_of(url) as client:
         queue = client.queue()
     if as_json:
-        print_json(queue)
+        screen.print_json(queue)
     elif not queue:
-        typer.echo("Nothing waits.")
+        screen.say("Nothing waits.")
     else:
         from scheduler.cli import tables
 
-        tables.console().print(tables.queue(queue))
+        screen.show(tables.queue(queue))
 
 
 @app.command(name="reset-delay")
@@ -29,6 +30,6 @@ def reset_delay(pod_id: PodId, url: Url = DEFAULT_URL, as_json: Json = False) ->
     with client_of(url) as client:
         client.reset_delay(pod_id)
     if as_json:
-        print_json({"id": pod_id})
+        screen.print_json({"id": pod_id})
     else:
-        typer.echo(f"Pod {pod_id} is launched as soon as an offer fits.")
+        screen.say(f"Pod {pod_id} is launched as soon as an offer fits.")

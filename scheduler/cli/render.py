@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scheduler.cli import screen
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import option
 from scheduler.model.json import Json
@@ -70,7 +71,7 @@ def render(
     )
     given = None if offer is None else _read_offer(offer)
     for document in definitions.read(file):
-        typer.echo(json.dumps(launch_group(settings, _definition(document, settings), given), indent=2))
+        screen.print_json(launch_group(settings, _definition(document, settings), given))
 
 
 def launch_group(settings: "Settings", definition: "PodDefinition", given: Json | None) -> Json:

@@ -1,13 +1,9 @@
-"""What people read: tables and lines about pods. Colours only on a terminal, and not with NO_COLOR."""
+"""What people read about pods: tables and lines."""
 
 from collections import Counter
 from collections.abc import Iterator
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
+from scheduler.cli.screen import Cell, Grid, Word
 from scheduler.core.extras import KEY
 from scheduler.model.json import Json
 
@@ -15,19 +11,13 @@ _COLOURS = {"STABLE": "green", "DEGRADED": "red", "TERMINAL": "dim", "STAGING": 
 _ENDED = ("TASK_FAILED", "TASK_ERROR", "TASK_GONE", "TASK_DROPPED")
 
 
-def console() -> Console:
-    """Standard output. As wide as the terminal, or as its lines need where there is none."""
-    plain = Console(highlight=False)
-    return plain if plain.is_terminal else Console(highlight=False, width=200)
-
-
-def pods(statuses: list[Json]) -> Table:
+def pods(statuses: list[Json]) -> Grid:
     """One row for each pod."""
-    table = _table("POD", "STATUS", "INSTANCES", "CONTAINERS", "VERSION", "SINCE")
+    table = Grid(("POD", "STATUS", "INSTANCES", "CONTAINERS", "VERSION", "SINCE"))
     for status in sorted(statuses, key=lambda status: str(status["id"])):
         names = ", ".join(container["name"] for container in status["spec"]["containers"])
         since = status["statusSince"]
-        table.add_row(status["id"], _word(status["status"]), counts(status), names, status["spec"]["version"], since)
+        table.add(status["id"], word(status["status"]), counts(status), names, status["spec"]["version"], since)
     return table
 
 
@@ -37,9 +27,9 @@ def counts(status: Json) -> str:
     return f"{stable}/{status['spec']['scaling']['instances']}"
 
 
-def pod(status: Json) -> Iterator[Table | Text | str]:
+def pod(status: Json) -> Iterator[str | Grid | tuple[Cell, ...]]:
     """One pod with its instances, their containers, and how the last ones ended."""
-    yield Text.assemble(status["id"], "  ", _word(status["status"]), f"  {counts(status)} instances stable")
+    yield status["id"], "  ", word(status["status"]), f"  {counts(status)} instances stable"
     yield f"version {status['spec']['version']}, role {status['spec']['role']}"
     if status.get("instances"):
         yield _instances(status)
@@ -49,24 +39,24 @@ def pod(status: Json) -> Iterator[Table | Text | str]:
         yield _endings(status)
 
 
-def versions(kept: list[str], status: Json) -> Table:
+def versions(kept: list[str], status: Json) -> Grid:
     """One row for each kept version of a pod, newest first."""
-    table = _table("VERSION", "INSTANCES", "")
+    table = Grid(("VERSION", "INSTANCES", ""))
     of_version = Counter(instance["specReference"].rpartition("/")[2] for instance in status.get("instances", ()))
     for version in reversed(kept):
-        table.add_row(version, str(of_version[version]), "current" if version == status["spec"]["version"] else "")
+        table.add(version, str(of_version[version]), "current" if version == status["spec"]["version"] else "")
     return table
 
 
-def deployments(found: list[Json]) -> Table:
+def deployments(found: list[Json]) -> Grid:
     """One row for each deployment."""
-    table = _table("DEPLOYMENT", "PODS", "STEP", "NOW", "SINCE")
+    table = Grid(("DEPLOYMENT", "PODS", "STEP", "NOW", "SINCE"))
     for each in found:
-        table.add_row(each["id"], "\n".join(each["affectedPods"]), step(each), actions(each), each["version"])
+        table.add(each["id"], each["affectedPods"], step(each), actions(each), each["version"])
     return table
 
 
-def deployment(found: Json) -> Iterator[Table | Text | str]:
+def deployment(found: Json) -> Iterator[str | Grid | tuple[Cell, ...]]:
     """One deployment with its steps."""
     yield f"{found['id']}  since {found['version']}, {step(found)}"
     extras = _extras(found)
@@ -78,10 +68,10 @@ def deployment(found: Json) -> Iterator[Table | Text | str]:
         yield f"is rolled back unless it is done by {extras['deadline']}"
     if "secondsToDeadline" in extras:
         yield f"once it is resumed, is rolled back unless it is done within {extras['secondsToDeadline']:g} s"
-    table = _table("STEP", "ACTION", "POD", "")
+    table = Grid(("STEP", "ACTION", "POD", ""))
     for number, each in enumerate(found["steps"], 1):
         for action in each["actions"]:
-            table.add_row(str(number), action["action"], action["pod"], _progress(found, number, action))
+            table.add(str(number), action["action"], action["pod"], _progress(found, number, action))
     yield table
 
 
@@ -124,19 +114,19 @@ def actions(of: Json) -> str:
     )
 
 
-def queue(entries: list[Json]) -> Table:
+def queue(entries: list[Json]) -> Grid:
     """One row for each pod that waits, with every reason why."""
-    table = _table("POD", "WAITING", "SINCE", "NEXT TRY", "OFFERS", "WHY")
+    table = Grid(("POD", "WAITING", "SINCE", "NEXT TRY", "OFFERS", "WHY"))
     for entry in sorted(entries, key=lambda entry: str(entry["pod"]["id"])):
         left = entry["delay"]["timeLeftSeconds"]
         offers = entry["processedOffersSummary"]["processedOffersCount"]
-        table.add_row(
+        table.add(
             entry["pod"]["id"],
             str(entry["count"]),
             entry["since"],
             f"in {left} s" if left else "with the next offer",
             str(offers),
-            "\n".join(map(_reason, _extras(entry).get("nearest", ()))) or ("" if left else "no offer has come yet"),
+            [_reason(each) for each in _extras(entry).get("nearest", ())] or ("" if left else "no offer has come yet"),
         )
     return table
 
@@ -146,14 +136,14 @@ def _reason(nearest: Json) -> str:
     return f"{nearest['reason']}: wants {nearest['asked']}; {agents} had {nearest['offered']}"
 
 
-def group(found: Json) -> Table:
+def group(found: Json) -> Grid:
     """One row for each group and pod below a path."""
-    table = _table("GROUP OR POD", "STATUS", "INSTANCES", "VERSION")
+    table = Grid(("GROUP OR POD", "STATUS", "INSTANCES", "VERSION"))
     for each in _below(found):
         if "spec" in each:
-            table.add_row(each["id"], _word(each["status"]), counts(each), each["spec"]["version"])
+            table.add(each["id"], word(each["status"]), counts(each), each["spec"]["version"])
         else:
-            table.add_row(f"{each['id'].rstrip('/')}/", "", "", each["version"])
+            table.add(f"{each['id'].rstrip('/')}/", "", "", each["version"])
     return table
 
 
@@ -164,21 +154,21 @@ def _below(found: Json) -> Iterator[Json]:
         yield from _below(each)
 
 
-def _instances(status: Json) -> Table:
-    table = _table("INSTANCE", "CONTAINER", "STATUS", "WHERE", "ENDPOINTS", "SINCE", "MESSAGE")
+def _instances(status: Json) -> Grid:
+    table = Grid(("INSTANCE", "CONTAINER", "STATUS", "WHERE", "ENDPOINTS", "SINCE", "MESSAGE"))
     for instance in status["instances"]:
         where = instance.get("agentHostname", "-")
         message = instance.get("message", "")
-        table.add_row(instance["id"], "", _word(instance["status"]), where, "", instance["statusSince"], message)
+        table.add(instance["id"], "", word(instance["status"]), where, "", instance["statusSince"], message)
         for container in instance.get("containers", ()):
-            table.add_row(
+            table.add(
                 "",
                 container["name"],
-                _word(container["status"]),
+                word(container["status"]),
                 _addresses(instance),
                 _endpoints(container),
                 container["statusSince"],
-                "\n".join(_said(container)),
+                _said(container),
             )
     return table
 
@@ -212,23 +202,16 @@ def _endpoints(container: Json) -> str:
     return ", ".join(told)
 
 
-def _endings(status: Json) -> Table:
-    table = _table("ENDED", "CONTAINER", "HOW", "MESSAGE", title="How the last instances ended")
+def _endings(status: Json) -> Grid:
+    table = Grid(("ENDED", "CONTAINER", "HOW", "MESSAGE"), title="How the last instances ended")
     for ending in status["terminationHistory"]:
-        table.add_row(ending["terminatedAt"], "", "", ending.get("message", ""))
+        table.add(ending["terminatedAt"], "", "", ending.get("message", ""))
         for container in ending.get("containers", ()):
             message = container.get("termination", {}).get("message", "")
-            table.add_row("", container["containerId"], _word(container["lastKnownState"]), message)
+            table.add("", container["containerId"], word(container["lastKnownState"]), message)
     return table
 
 
-def _word(status: str) -> Text:
-    colour = "red" if status in _ENDED else _COLOURS.get(status, "")
-    return Text(status, style=colour)
-
-
-def _table(*columns: str, title: str | None = None) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def word(status: str) -> Word:
+    """A status in its colour."""
+    return Word(status, "red" if status in _ENDED else _COLOURS.get(status, ""))

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scheduler.cli.cluster import DEFAULT_NAME, Agents, Level, Name, local_cluster, say
+from scheduler.cli import screen
+from scheduler.cli.cluster import DEFAULT_NAME, Agents, Level, Name, local_cluster
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import DEFAULT_URL, option
 from scheduler.core.extras import KEY
@@ -58,7 +59,7 @@ def up(
                     level=level,
                     default_executor=program,
                     owner_pid=os.getpid(),
-                    progress=say,
+                    progress=screen.tell,
                 )
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
@@ -66,19 +67,20 @@ def up(
         try:
             folder = cluster.state.folder / "scheduler"  # taken away with the cluster
             if (missing := users_left_out()) is not None:
-                say(missing)
-            say("starting the scheduler")
+                screen.tell(missing)
+            screen.tell("starting the scheduler")
             scheduler = LocalScheduler(cluster, folder, cluster.default_executor, listen)
             scheduler.start()
             with scheduler.client as client:
                 info = client.info()
                 mesos = info[KEY]["mesos"]["version"]
-                say(f"framework {info['frameworkId']} on Mesos {mesos}; the API is {client.url}")
+                screen.tell(f"framework {info['frameworkId']} on Mesos {mesos}; the API is {client.url}")
                 _show_pod(client, scheduler.log)
                 if detach:
                     cluster.release()
                     kept = True
-                    say("it runs on; end it with: podexec down" + ("" if name == DEFAULT_NAME else f" --name {name}"))
+                    named = "" if name == DEFAULT_NAME else f" --name {name}"
+                    screen.tell(f"it runs on; end it with: podexec down{named}")
                 else:
                     from scheduler.cli.watch import watch
 
@@ -93,7 +95,7 @@ def up(
 def down(name: Name = DEFAULT_NAME) -> None:
     """End what 'podexec up' started: the scheduler, its pods and the local Mesos."""
     with local_cluster(name) as cluster:
-        cluster.down(say)
+        cluster.down(screen.tell)
 
 
 @contextmanager
@@ -115,7 +117,7 @@ def _take_down(cluster: "Cluster") -> None:
     """Not to be interrupted: half a cluster left behind is worse than a moment's wait."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    cluster.down(say)
+    cluster.down(screen.tell)
 
 
 def _require_free(listen: str) -> None:
@@ -133,19 +135,20 @@ def _show_pod(client: "Client", log: Path) -> None:
     definition = json.loads(_definition().read_text())
     pod_id = definition["id"]
     client.add(definition)
-    say(f"the pod {pod_id} is accepted")
+    screen.tell(f"the pod {pod_id} is accepted")
     told_last = ""
     deadline = time.monotonic() + _STABLE_SECONDS
     while (status := client.status(pod_id))["status"] != "STABLE":
         line = _describe(status)
         if line != told_last:
-            say(f"  {line}")
+            screen.tell(f"  {line}")
             told_last = line
         if time.monotonic() > deadline:
             raise CommandError(f"the pod {pod_id} is not STABLE after {_STABLE_SECONDS:g} s ({line}); see {log}")
         time.sleep(_POLL_SECONDS)
-    say(f"  {_describe(status)}")
-    typer.echo(_how_to(client, status))
+    screen.tell(f"  {_describe(status)}")
+    for line in _how_to(client, status):
+        screen.say(line)
 
 
 def _describe(status: Json) -> str:
@@ -158,7 +161,7 @@ def _describe(status: Json) -> str:
     return f"{status['id']} {status['status']}" + (f": {', '.join(parts)}" if parts else "")
 
 
-def _how_to(client: "Client", status: Json) -> str:
+def _how_to(client: "Client", status: Json) -> list[str]:
     """What a newcomer wants to know next."""
     pod_id = status["id"]
     version = client.info()[KEY]["mesos"]["version"]
@@ -181,8 +184,7 @@ def _how_to(client: "Client", status: Json) -> str:
         ("its Mesos", f"{podexec} cluster status"),
     ]
     lines = [f"{pod_id} is STABLE: {len(status['spec']['containers'])} containers on a real Mesos {version}."]
-    lines += [f"  {label:<12} {text}" for label, text in rows if text]
-    return "\n".join(lines)
+    return lines + [f"  {label:<12} {text}" for label, text in rows if text]
 
 
 def _definition() -> Path:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.cli import screen
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import option
 from scheduler.model.roles import EnforceRole
@@ -55,11 +56,11 @@ def schema(
     if markdown:
         from scheduler.model.reference import reference
 
-        typer.echo(reference(), nl=False)
+        screen.data(reference(), end="")
     else:
         from scheduler.model.jsonschema import definition_schema
 
-        typer.echo(json.dumps(definition_schema(), indent=2))
+        screen.print_json(definition_schema())
 
 
 def _is_valid(file: str, site: "Site", ids: set[str]) -> bool:
@@ -72,18 +73,18 @@ def _is_valid(file: str, site: "Site", ids: set[str]) -> bool:
     try:
         found = definitions.read_located(file)
     except CommandError as error:
-        typer.echo(f"{file}: {error}")
+        screen.say(f"{file}: {error}")
         return False
     valid = True
     for located in found:
         errors = [*_errors(located, site), *_same_as_a_group(located, ids)]
-        warnings = [] if site.strict else list(_unknown(located))
+        warnings = [] if site.strict else list(_without_effect(located))
         for line, text in sorted([*errors, *((line, f"warning: {text}") for line, text in warnings)]):
-            typer.echo(f"{file}:{line}: {text}" if line else f"{file}: {text}")
+            screen.say(f"{file}:{line}: {text}" if line else f"{file}: {text}")
         if errors:
             valid = False
         else:
-            typer.echo(f"{file}: {located.document['id']} is valid")
+            screen.say(f"{file}: {located.document['id']} is valid")
     return valid
 
 
@@ -99,7 +100,7 @@ def _errors(located: "Located", site: "Site") -> Iterator[tuple[int, str]]:
     for problem in judged.items if isinstance(judged, Problems) else ():
         yield located.line(problem.path) or 0, f"{problem.path}: {in_words(problem.error)}"
     if site.strict:
-        yield from _unknown(located)
+        yield from _without_effect(located)
 
 
 def _same_as_a_group(located: "Located", ids: set[str]) -> Iterator[tuple[int, str]]:
@@ -115,8 +116,12 @@ def _same_as_a_group(located: "Located", ids: set[str]) -> Iterator[tuple[int, s
             yield located.line("/id") or 0, f"/id: {reason}"
 
 
-def _unknown(located: "Located") -> Iterator[tuple[int, str]]:
+def _without_effect(located: "Located") -> Iterator[tuple[int, str]]:
+    """What a definition says in vain."""
+    from scheduler.model.duplicates import MEANING
     from scheduler.model.schema import unknown_keys
 
+    for path in located.repeated:
+        yield located.line(path) or 0, f"{path}: {MEANING}"
     for problem in unknown_keys(located.document):
         yield located.line(problem.path) or 0, f"{problem.path}: {problem.error}"

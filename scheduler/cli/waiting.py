@@ -3,9 +3,9 @@
 import time
 from typing import TYPE_CHECKING
 
-import typer
-
+from scheduler.cli import screen
 from scheduler.cli.errors import CommandError
+from scheduler.core.extras import KEY
 from scheduler.model.json import Json
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _POLL = 0.5
 _SUCCESS, _FAILURE = "deployment_success", "deployment_failed"
 _OUTCOME_SECONDS = 5.0  # in which the stream should have told how a deployment ended
+_STEADY, _STEADY_AFTER_AN_END = 7, 21  # looks in a row at a pod that is stable, before it is believed: 3 s, 10 s
 
 
 class _Progress:
@@ -28,22 +29,57 @@ class _Progress:
     def tell(self, line: str) -> None:
         """How far it is now."""
         if line != self._told:
-            typer.echo(line, err=True)
+            screen.tell(line)
             self._told = line
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no time for another look."""
+        return time.monotonic() + _POLL > self._deadline
 
     def pause(self) -> None:
         """Wait a moment. Raises CommandError when that would be too long."""
-        if time.monotonic() + _POLL > self._deadline:
+        if self.is_over:
             raise CommandError(f"gave up waiting for {self._told}", advice=self._advice)
         time.sleep(_POLL)
 
 
+class _Endings:
+    """Whether instances end that were started since a change: launched again and again, or restarted in place."""
+
+    def __init__(self, client: "Client", pod_id: str, version: str) -> None:
+        self._client = client
+        self._pod_id = pod_id
+        self._version = version
+        self._seen: tuple[str, int] | None = None
+        self.text = ""
+
+    def look(self, status: Json) -> bool:
+        """Whether one ended since the last look; ``text`` then tells how, and when it is tried again."""
+        ended = [each for each in status.get("terminationHistory", ()) if each["startedAt"] >= self._version]
+        restarts = _restarts(status)
+        seen = (ended[0]["terminatedAt"] if ended else "", restarts)
+        before, self._seen = self._seen or ("", restarts), seen
+        if seen == before:
+            return False
+        if ended:
+            self.text = f"; it keeps ending: {_cause(ended[0])}{self._next_try()}"
+        else:
+            self.text = f"; it keeps ending: its containers were restarted {restarts} times"
+        return True
+
+    def _next_try(self) -> str:
+        left = [each["delay"]["timeLeftSeconds"] for each in self._client.queue() if each["pod"]["id"] == self._pod_id]
+        return f"; tried again in {left[0]} s" if left and left[0] else ""
+
+
 def for_pod(client: "Client", pod_id: str, version: str, deployment_id: str, timeout: float) -> None:
-    """Return when the deployment that makes a pod be of this version is done and the pod is stable.
+    """Return when the deployment that makes a pod be of this version is done, and the pod is stable and stays so.
 
     Raises CommandError where it was rolled back or overtaken, or is not done in time.
     """
     progress = _Progress(timeout, f"It goes on: podexec pod show {pod_id}")
+    endings, looks = _Endings(client, pod_id, version), 0
     while True:
         under_way = find(client, deployment_id) is not None  # before the status, which must be newer
         status = _status(client, pod_id)
@@ -52,19 +88,32 @@ def for_pod(client: "Client", pod_id: str, version: str, deployment_id: str, tim
                 f"{pod_id} is not as asked for any more: it was rolled back, or changed by another",
                 advice="How it ended is told by: podexec events --since 0 --type deployment_failed",
             )
-        progress.tell(_pod_line(status))
-        if not under_way and status["status"] == "STABLE":
+        has_ended = endings.look(status)
+        progress.tell(f"{_pod_line(status)}{endings.text}" if endings.text else _pod_line(status, with_past=True))
+        is_stable = not under_way and status["status"] == "STABLE"
+        looks = looks + 1 if is_stable and not has_ended else 0
+        if looks >= (_STEADY_AFTER_AN_END if endings.text else _STEADY):
+            return
+        if is_stable and not endings.text and progress.is_over:
             return
         progress.pause()
 
 
-def for_deployment(client: "Client", deployment_id: str, timeout: float) -> "Event":
-    """Return how a deployment that is under way ended, when it is done.
+def for_end(client: "Client", deployment_id: str, timeout: float) -> None:
+    """Return when a deployment that removes pods is done: their instances have ended, and their ids are free.
+
+    Raises CommandError where it failed, or is not done in time.
+    """
+    for_deployment(client, deployment_id, timeout, must_exist=False)
+
+
+def for_deployment(client: "Client", deployment_id: str, timeout: float, *, must_exist: bool = True) -> "Event":
+    """Return how a deployment ended, when it is done. ``must_exist``: it is under way now.
 
     Raises CommandError where it failed, or is not done in time.
     """
     progress = _Progress(timeout, f"It goes on: podexec deployment show {deployment_id}")
-    deployment: Json | None = client.deployment(deployment_id)
+    deployment = client.deployment(deployment_id) if must_exist else find(client, deployment_id)
     while deployment is not None:
         progress.tell(_deployment_line(client, deployment))
         progress.pause()
@@ -109,14 +158,27 @@ def _outcome(client: "Client", deployment_id: str) -> "Event":
     )
 
 
-def _pod_line(status: Json) -> str:
-    """How far a pod is, and why not further if that is known."""
+def _pod_line(status: Json, *, with_past: bool = False) -> str:
+    """How far a pod is; and how an instance ended before, if one did."""
     from scheduler.cli import tables
 
     line = f"{status['id']}: {status['status']}, {tables.counts(status)} instances stable"
-    causes = [ending["message"] for ending in status.get("terminationHistory", ()) if "message" in ending]
+    history = status.get("terminationHistory", ()) if with_past else ()
+    causes = [ending["message"] for ending in history if "message" in ending]
     line = f"{line} (the last ended: {causes[0]})" if causes else line
     return "; ".join([line, *tables.failing(status)])
+
+
+def _restarts(status: Json) -> int:
+    """How often containers of its instances were restarted in place."""
+    containers = [each for instance in status.get("instances", ()) for each in instance.get("containers", ())]
+    return sum(each.get(KEY, {}).get("restarts", 0) for each in containers)
+
+
+def _cause(ending: Json) -> str:
+    """How an instance ended."""
+    told = [each.get("termination", {}).get("message") for each in ending.get("containers", ())]
+    return ending.get("message") or "; ".join(dict.fromkeys(filter(None, told))) or "no reason is known"
 
 
 def _deployment_line(client: "Client", deployment: Json) -> str:
@@ -127,5 +189,13 @@ def _deployment_line(client: "Client", deployment: Json) -> str:
     found = [_status(client, action["pod"]) for action in deployment["currentActions"]]
     statuses = [status for status in found if status is not None]
     counts = [f"{status['id']} {tables.counts(status)} stable" for status in statuses]
+    extras = [action.get(KEY, {}) for action in deployment["currentActions"]]
+    counts += [_ending(each) for extra in extras for each in extra.get("ending", ())]
     line = f"{line} ({', '.join(counts)})" if counts else line
-    return "; ".join([line, *(each for status in statuses for each in tables.failing(status))])
+    hanging = [f"{each['id']}: {each['message']}" for extra in extras for each in extra.get("notEnding", ())]
+    return "; ".join([line, *hanging, *(each for status in statuses for each in tables.failing(status))])
+
+
+def _ending(instance: Json) -> str:
+    where = f" on {instance['agent']}" if "agent" in instance else ""
+    return f"{instance['instance']}{where} has not ended yet"

@@ -2,38 +2,32 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-
+from scheduler.cli import screen
 from scheduler.cli.client import Client
 from scheduler.cli.errors import CommandError
+from scheduler.cli.tables import word
+from scheduler.model.json import Json
 
 _REFRESH_SECONDS = 0.5
-_COLOURS = {"STABLE": "green", "DEGRADED": "red", "TERMINAL": "red", "STAGING": "yellow", "PENDING": "yellow"}
+_COLUMNS = ("POD", "INSTANCE", "STATUS", "CONTAINERS", "AGENT", "ENDPOINTS")
 
 
 def watch(client: Client) -> None:
     """Show all pods until the user interrupts."""
-    console = Console(highlight=False)
-    if console.is_terminal:
-        with Live(console=console, auto_refresh=False) as live:
-            for statuses, trouble in _polls(client):
-                live.update(table(statuses, trouble), refresh=True)
-    else:
-        last: dict[str, str] = {}
-        for statuses, trouble in _polls(client):
-            present = {each["id"]: each["status"] for each in statuses} if not trouble else {"": trouble}
-            for pod_id in [key for key, value in present.items() if last.get(key) != value]:
-                print(pod_id, present[pod_id], flush=True)  # noqa: T201 - this is the command's output
-            last = present
+    if screen.is_terminal():
+        screen.redraw(table(statuses, trouble) for statuses, trouble in _polls(client))
+    last: dict[str, str] = {}
+    for statuses, trouble in _polls(client):
+        present = {each["id"]: each["status"] for each in statuses} if not trouble else {"": trouble}
+        for pod_id in [key for key, value in present.items() if last.get(key) != value]:
+            screen.say(f"{pod_id} {present[pod_id]}")
+        last = present
 
 
-def _polls(client: Client) -> Iterator[tuple[list[dict[str, Any]], str]]:
+def _polls(client: Client) -> Iterator[tuple[list[Json], str]]:
     """Every pod's status, again and again; and what kept it from being read."""
-    statuses: list[dict[str, Any]] = []
+    statuses: list[Json] = []
     while True:
         trouble = ""
         try:
@@ -44,22 +38,18 @@ def _polls(client: Client) -> Iterator[tuple[list[dict[str, Any]], str]]:
         time.sleep(_REFRESH_SECONDS)
 
 
-def table(statuses: list[dict[str, Any]], trouble: str) -> Table:
+def table(statuses: list[Json], trouble: str) -> screen.Grid:
     """One row an instance."""
-    shown = Table(
-        box=None, header_style="bold", caption=trouble or "Ctrl-C takes everything down", caption_justify="left"
-    )
-    for column in ("POD", "INSTANCE", "STATUS", "CONTAINERS", "AGENT", "ENDPOINTS"):
-        shown.add_column(column, overflow="fold")
+    shown = screen.Grid(_COLUMNS, note=trouble or "Ctrl-C takes everything down", ruled=False)
     for pod in statuses:
         instances = pod.get("instances", ())
         if not instances:
-            shown.add_row(pod["id"], "-", _coloured(pod["status"]), "", "", "")
+            shown.add(pod["id"], "-", word(pod["status"]), "", "", "")
         for instance in instances:
-            shown.add_row(
+            shown.add(
                 pod["id"],
                 instance["id"].rpartition("instance-")[2][:8],
-                _coloured(instance["status"]),
+                word(instance["status"]),
                 " ".join(_container(each) for each in instance.get("containers", ())),
                 instance.get("agentHostname", "-"),
                 " ".join(_endpoints(instance)),
@@ -67,15 +57,11 @@ def table(statuses: list[dict[str, Any]], trouble: str) -> Table:
     return shown
 
 
-def _coloured(status: str) -> str:
-    return f"[{_COLOURS.get(status, 'white')}]{status}[/]"
-
-
-def _container(container: dict[str, Any]) -> str:
+def _container(container: Json) -> str:
     return f"{container['name']}:{container['status'].removeprefix('TASK_').lower()}"
 
 
-def _endpoints(instance: dict[str, Any]) -> Iterator[str]:
+def _endpoints(instance: Json) -> Iterator[str]:
     for container in instance.get("containers", ()):
         for endpoint in container.get("endpoints", ()):
             if "allocatedHostPort" in endpoint:

@@ -1,12 +1,16 @@
 """A deployment as the API shows it."""
 
+from itertools import islice
+
 from scheduler.core import plans
 from scheduler.core.deployments import waits_for
 from scheduler.core.extras import extras
 from scheduler.core.rollup import ending_message, moment
 from scheduler.core.world import World
 from scheduler.model.json import Json
-from scheduler.model.records import Deployment
+from scheduler.model.records import Deployment, Goal
+
+_MOST_ENDING = 20  # that are told of; which of thousands matters little
 
 
 def deployment_view(world: World, deployment: Deployment, *, with_extras: bool = False) -> Json:
@@ -38,9 +42,23 @@ def _current_actions(world: World, deployment: Deployment, with_extras: bool) ->
     for action, pod_id in plans.present_step(deployment):
         shown: Json = {"action": action.value, "pod": pod_id, "readinessCheckResults": []}
         needed = () if pod_id in deployment.released else waits_for(world, deployment, action, pod_id)
-        more = extras(asked=with_extras, waitingFor=list(needed) or None, notEnding=_not_ending(world, pod_id) or None)
+        more = extras(
+            asked=with_extras,
+            waitingFor=list(needed) or None,
+            ending=_ending(world, pod_id) or None,
+            notEnding=_not_ending(world, pod_id) or None,
+        )
         actions.append(shown | more)
     return actions
+
+
+def _ending(world: World, pod_id: str) -> list[Json]:
+    """The instances of a pod that are to end and have not yet; of many the first ones."""
+    ending = (each for each in world.instances_of(pod_id) if each.goal is Goal.DECOMMISSIONED)
+    return [
+        {"instance": each.id} | ({} if each.agent is None else {"agent": each.agent.hostname})
+        for each in islice(ending, _MOST_ENDING)
+    ]
 
 
 def _not_ending(world: World, pod_id: str) -> list[Json]:

@@ -8,6 +8,7 @@ import orjson
 
 from scheduler.model import schema
 from scheduler.model.definition import PodDefinition
+from scheduler.model.duplicates import duplicate_keys
 from scheduler.model.problems import Problem, Problems, Stage
 from scheduler.model.rules import Site, broken
 
@@ -18,6 +19,9 @@ def parse(body: bytes, site: Site) -> PodDefinition | Problems:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         return Problems(Stage.SYNTAX, (Problem("/", str(error)),))
+    repeated = duplicate_keys(body) if site.strict else ()
+    if repeated:
+        return Problems(Stage.SCHEMA, repeated)
     definition = schema.check(document, site.strict)
     if isinstance(definition, Problems):
         return definition

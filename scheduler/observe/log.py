@@ -3,15 +3,20 @@
 What libraries say through the standard library's logging comes out in the same form.
 """
 
+import io
+import json
 import logging
 import sys
 from typing import Any, TextIO
 
 import orjson
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
+
+from scheduler.observe.visible import visible
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
+_SEVERAL_LINES = ("exception", "stack")
 _CHATTY = ("kazoo", "uvicorn.access", "httpx2", "httpcore2")  # what they say at info belongs to debug
 
 
@@ -53,8 +58,24 @@ def _rendering(stream: TextIO, as_json: bool | None) -> list[Processor]:
         as_json = not stream.isatty()
     if as_json:
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dump)]
-    # Plain tracebacks: the pretty ones show variables, which may hold secrets.
-    return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    return [_made_visible, structlog.dev.ConsoleRenderer(exception_formatter=_plain_traceback)]
+
+
+def _made_visible(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """What Mesos, clients and containers say shall not steer the terminal of whoever watches."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = visible(value, lines=name in _SEVERAL_LINES)
+        elif name != "exc_info" and not repr(value).isprintable():
+            event[name] = visible(repr(value))
+    return event
+
+
+def _plain_traceback(stream: TextIO, error: ExcInfo) -> None:
+    """The pretty ones show variables, which may hold secrets."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, error)
+    stream.write(visible(text.getvalue(), lines=True))
 
 
 def _tame_libraries(level: int) -> None:
@@ -68,4 +89,8 @@ def _tame_libraries(level: int) -> None:
 
 
 def _dump(event: Any, **options: Any) -> str:
-    return orjson.dumps(event, default=options.get("default", str), option=orjson.OPT_NON_STR_KEYS).decode()
+    default = options.get("default", str)
+    try:
+        return orjson.dumps(event, default=default, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # a text with half of a surrogate pair, or a number above 64 bits
+        return json.dumps(event, default=default)

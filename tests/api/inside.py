@@ -10,6 +10,7 @@ import httpx2
 
 from scheduler.api.access import EVERYONE, Access
 from scheduler.api.inside.guard import EVERYTHING, MOST_STREAMS, Guard, Permission
+from scheduler.cli.files import Room
 from scheduler.cli.serve import _server
 from scheduler.model.json import Json
 from scheduler.shell.inside import FileInfo, InsideError, Output, Piece, Run, Session, Size, Usage, Why
@@ -173,7 +174,7 @@ async def live_inside(
     live = LiveInside(access, allowed)
     live.guard._most_streams = places
     listening = socket.create_server(("127.0.0.1", 0))
-    server = _server(live.app)
+    server = _server(live.app, Room(connections=100, backlog=100))
     serving = asyncio.create_task(server.serve([listening]))
     live.address = f"127.0.0.1:{listening.getsockname()[1]}"
     try:

@@ -1,9 +1,11 @@
 """``/v2/pods`` as Marathon's clients know it: paths, statuses, bodies and headers."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog
 
 from scheduler.api.requests import LARGEST_BODY
 from scheduler.core.events import AgentDescribed
@@ -188,6 +190,24 @@ def test_unknown_keys_are_ignored_and_refused_where_the_operator_wants_that() ->
     assert answer.status_code == 422
     assert [detail["path"] for detail in answer.json()["details"]] == ["/instances"]
     assert strict.world.pods == {}
+
+
+def test_repeated_keys_are_told_and_refused_where_the_operator_wants_that() -> None:
+    """Told in a header and in the log; at every depth, and however the key is spelled."""
+    twice = r', "user": "a", "us\u0065r": "root", "labels": {"b\u202e\"": "", "b\u202e\"": ""}}'
+    body = json.dumps(POD)[:-1] + twice
+    for method, path in (("POST", "/v2/pods"), ("PUT", f"/v2/pods{POD['id']}")):
+        with structlog.testing.capture_logs() as logged:
+            answer = Api(FakeShell())(method, path, content=body)
+        assert answer.status_code in (200, 201), answer.text
+        assert answer.headers["Warning"].startswith('299 podexec "/user: is given more than once; only the last one')
+        assert [each["keys"][0] for each in logged if "keys" in each] == ["/user"]
+        strict = FakeShell(replace(SETTINGS, strict_definitions=True))
+        answer = Api(strict)(method, path, content=body)
+        assert answer.status_code == 422
+        assert "/user" in [detail["path"] for detail in answer.json()["details"]]
+        assert strict.world.pods == {}
+    assert "Warning" not in Api(FakeShell())("POST", "/v2/pods", json=POD).headers
 
 
 def test_secrets_are_refused_where_the_operator_has_turned_them_off() -> None:

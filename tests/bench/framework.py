@@ -37,13 +37,13 @@ class Framework:
         self._calls.close()
 
     def hear(self, kind: str) -> dict[str, Any]:
-        """The next event but heartbeats, which must be of that kind."""
+        """The next event, which must be of that kind; but for heartbeats, and for offers, which come when they will."""
         while True:
             length = b""
             while not length.endswith(b"\n"):
                 length += self._stream.read(1)
             event: dict[str, Any] = json.loads(self._stream.read(int(length)))
-            if event["type"] != "HEARTBEAT":
+            if event["type"] == kind or event["type"] not in {"HEARTBEAT", "OFFERS"}:
                 assert event["type"] == kind, event
                 return event
 

@@ -15,12 +15,12 @@ from typing import Any
 import httpx2
 import pytest
 import structlog
-from rich.console import Console
 
 from scheduler.api.inside.guard import Guard
 from scheduler.cli.errors import CommandError
 from scheduler.cli.inside.copying import Remote, place
 from scheduler.cli.inside.top import table
+from scheduler.cli.screen import Grid, Word
 from scheduler.shell.inside import InsideError, Size, Why
 from tests.api.fakes import FakeShell, app_over
 from tests.api.inside import FakeInside, FakeSession, definition, run_of
@@ -250,10 +250,9 @@ def test_use_is_what_was_used_between_two_measurements() -> None:
     assert _rows(table(measured(10.0, 100.0), measured(1.0, 102.0)))[1][2:5] == ["-", "0.5", "-"]
 
 
-def _rows(shown: Any) -> list[list[str]]:
-    console = Console(width=200, record=True, file=io.StringIO())
-    console.print(shown)
-    return [line.split() for line in console.export_text().splitlines()[2:]]
+def _rows(shown: Grid) -> list[list[str]]:
+    cells = [[each.text if isinstance(each, Word) else str(each) for each in row] for row in shown.rows]
+    return [" ".join(row).split() for row in cells]
 
 
 # -------------------------------------------------------------------------- cp and files

@@ -30,7 +30,8 @@ def test_version(run: Run) -> None:
 def test_wrong_usage_ends_with_2(run: Run, words: tuple[str, ...]) -> None:
     outcome = run(*words)
     assert outcome.code == 2
-    assert "Error" in outcome.err
+    assert outcome.err.startswith("podexec: ")
+    assert f"Try: podexec{' pod' if words[0] == 'pod' else ''}" in outcome.err
 
 
 def test_underscores_stand_for_dashes(run: Run) -> None:

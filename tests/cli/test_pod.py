@@ -3,6 +3,8 @@
 import io
 import json
 import re
+from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from scheduler.api.access import Access
 from scheduler.core.events import OffersReceived, StatusUpdated, Subscribed, Ticked
 from scheduler.model.records import CheckResult, Condition, Goal
-from tests.api.fakes import FakeShell, app_over
+from tests.api.fakes import SERVER, SETTINGS, FakeShell, app_over
 from tests.cli.conftest import Run, serving
 
 POD = {
@@ -121,7 +123,7 @@ def test_yaml_may_hold_several_pods(run: Run, url: str, shell: FakeShell, tmp_pa
 
 
 def test_standard_input(run: Run, url: str, shell: FakeShell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps([POD, POD | {"id": "/second"}])))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps([POD, POD | {"id": "/second"}]).encode())))
     assert run("pod", "add", "-").code == 0
     assert sorted(shell.world.pods) == ["/second", "/web"]
 
@@ -208,6 +210,75 @@ def test_waiting_ends_when_the_pod_is_stable(
     ]
 
 
+def test_a_pod_that_ends_right_after_each_start_is_not_stable(
+    run: Run, url: str, shell: FakeShell, pod_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it is seen running: that it keeps ending is told, how, and when it is tried again."""
+
+    def ends_at_every_fifth_look(_: float) -> None:
+        shell.now += 100
+        shell.happens(Ticked())
+        shell.run_all()
+        looks.append(1)
+        if len(looks) % 5 == 0 and len(endings) < 10:
+            endings.append(1)
+            shell.tell(Condition.FAILED)
+
+    looks: list[int] = []
+    endings: list[int] = []
+    monkeypatch.setattr("scheduler.cli.waiting.time.sleep", ends_at_every_fifth_look)
+    outcome = run("pod", "add", pod_file, "--wait")
+    assert outcome.code == 0
+    assert len(endings) == 10
+    assert "/web: STABLE, 1/1 instances stable; it keeps ending: " in outcome.err
+    assert re.search(r"/web: DEGRADED, 0/1 instances stable; it keeps ending: .*; tried again in \d+ s", outcome.err)
+
+
+def test_waiting_for_a_removal_ends_when_the_id_is_free(
+    run: Run, url: str, shell: FakeShell, pod_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("pod", "add", pod_file)
+    launch(shell, Condition.RUNNING)
+    hanging = run("pod", "remove", "/web", "--yes", "--wait", "--timeout", "0")
+    assert hanging.code == 1
+    (instance,) = shell.world.instances
+    assert f"{instance} on node1 has not ended yet" in hanging.err
+    assert "It goes on: podexec deployment show" in hanging.err
+    assert run("pod", "add", pod_file).code == 1
+
+    monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: shell.tell(Condition.KILLED))
+    (deployment,) = shell.world.deployments
+    assert run("deployment", "watch", deployment).code == 0
+    run("pod", "add", pod_file)
+    shell.run_all()
+    assert run("pod", "remove", "/web", "--yes", "--wait").code == 0
+    assert run("pod", "add", pod_file).code == 0
+    Path(pod_file).write_text(json.dumps(POD | {"id": "/shop/web"}))
+    assert run("pod", "add", pod_file).code == 0
+    shell.run_all()
+    assert run("group", "remove", "/shop", "--yes", "--wait").code == 0
+    assert run("pod", "add", pod_file).code == 0
+
+
+def test_repeated_keys_are_told_or_refused_as_the_scheduler_wants(run: Run, url: str, pod_file: str) -> None:
+    """Though what is sent has none any more."""
+    text = Path(pod_file).read_text()
+    Path(pod_file).write_text(text[:-1] + ', "user": "a", "user": "b"}')
+    for verb in ("add", "update"):
+        outcome = run("pod", verb, pod_file)
+        assert outcome.code == 0
+        assert f"{pod_file}:1: warning: /user: is given more than once" in outcome.err
+    strict = FakeShell(replace(SETTINGS, strict_definitions=True))
+    server = replace(SERVER, config={"strict_definitions": True})
+    with serving(app_over(strict, server=server)) as address:
+        for verb in ("add", "update"):
+            outcome = run("pod", verb, pod_file, "--url", address)
+            assert outcome.code == 1
+            assert f"  {pod_file}:1: /user: is given more than once" in outcome.err
+        strict.bus.close()
+    assert strict.world.pods == {}
+
+
 def test_waiting_gives_up_with_the_last_cause(run: Run, url: str, shell: FakeShell, pod_file: str) -> None:
     run("pod", "add", pod_file)
     launch(shell, Condition.RUNNING, Condition.FAILED)
@@ -242,7 +313,7 @@ def test_waiting_for_an_update_does_not_end_with_the_old_instances(
     launch(shell, Condition.RUNNING)
     (old,) = shell.world.instances
     Path(pod_file).write_text(json.dumps(POD | {"labels": {"changed": "yes"}}))
-    moves = iter([shell.run_all, lambda: shell.tell(Condition.KILLED, only=old)])
+    moves = chain([shell.run_all, lambda: shell.tell(Condition.KILLED, only=old)], repeat(lambda: None))
     monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: next(moves)())
     assert run("pod", "update", pod_file, "--wait").code == 0
     assert old not in shell.world.instances

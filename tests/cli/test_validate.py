@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
+import yaml
 
 from tests.cli.conftest import Run
 
@@ -123,7 +124,7 @@ def test_networks_and_features_are_the_schedulers(run: Run, folder: Path) -> Non
 def test_what_is_no_definition_is_told_and_no_fault(
     run: Run, folder: Path, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     outcome = run("pod", "validate", "-")
     assert outcome.code == 1
     assert outcome.out.startswith("-:")
@@ -144,3 +145,103 @@ def test_the_schema_is_printed(run: Run) -> None:
 
 def test_the_reference_is_printed(run: Run) -> None:
     assert run("pod", "schema", "--markdown").out.startswith("# The pod definition\n")
+
+
+# ------------------------------------------------------------------ keys that are repeated
+
+TWICE = """\
+id: /good
+containers:
+  - name: one
+    resources: {cpus: 0.1, mem: 32, cpus: 0.2}
+    exec: {command: {shell: sleep 9}}
+labels:
+  A: a
+  1: b
+  "1": c
+user: nobody
+user: root
+"""
+
+
+def test_keys_that_are_repeated_warn_and_are_errors_when_strict(run: Run, folder: Path) -> None:
+    """Each with its path and line; also where YAML's keys become one in JSON only."""
+    meaning = "is given more than once; only the last one counts"
+    paths = {4: "/containers(0)/resources/cpus", 9: "/labels/1", 11: "/user"}
+    (folder / "pod.yaml").write_text(TWICE)
+    lenient = run("pod", "validate", "pod.yaml")
+    assert lenient.code == 0
+    assert lenient.out.splitlines()[:-1] == [f"pod.yaml:{n}: warning: {path}: {meaning}" for n, path in paths.items()]
+    strict = run("pod", "validate", "pod.yaml", "--strict")
+    assert strict.code == 1
+    assert strict.out.splitlines() == [f"pod.yaml:{n}: {path}: {meaning}" for n, path in paths.items()]
+
+
+@pytest.mark.parametrize("brackets", ["{}", "[{}]", "[{}, {}]"])
+def test_so_are_those_of_json(run: Run, folder: Path, brackets: str) -> None:
+    one = '{"id": "/good", "id": "/fine", "containers": [{"name": "one", "resources": {"cpus": 0.1, "mem": 32},\n'
+    one += '"exec": {"command": {"shell": "a", "sh\\u0065ll": "b"}}}]}'
+    (folder / "pod.json").write_text(brackets.replace("{}", one))
+    strict = run("pod", "validate", "pod.json", "--strict")
+    assert strict.code == 1
+    for path in ("/id: ", "/containers(0)/exec/command/shell: "):
+        assert strict.out.count(f": {path}is given more than once") == brackets.count("{}")
+
+
+def test_merged_keys_are_not_repeated(run: Run, folder: Path) -> None:
+    """Nor what an alias stands for again."""
+    text = """\
+id: /good
+containers:
+  - &one
+    name: one
+    resources: &res {cpus: 0.1, mem: 32}
+    exec: {command: {shell: sleep 9}}
+  - <<: *one
+    name: two
+    resources: {<<: *res, cpus: 0.2}
+"""
+    (folder / "pod.yaml").write_text(f"{text}---\n{text.replace('/good', '/fine')}")
+    outcome = run("pod", "validate", "pod.yaml", "--strict")
+    assert (outcome.code, outcome.out) == (0, "pod.yaml: /good is valid\npod.yaml: /fine is valid\n")
+
+
+LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("deep.json", b"[" * 100_000, "is nested more than 200 deep"),
+        ("deep2.json", b'{"a":' * 500 + b"1" + b"}" * 500, "is nested more than 200 deep"),
+        ("deep.yaml", b"[" * 100_000, "is nested more than 200 deep"),
+        ("laughs.yaml", LAUGHS.encode(), "aliases stand for more than"),
+        ("circle.yaml", b"a: &a [*a]", "an alias in line 1 stands for what it is in"),
+        ("nan.json", b'{"id": NaN}', "is not JSON: NaN"),
+        ("inf.json", b'{"id": 1e999}', "says what JSON cannot say"),
+        ("nan.yaml", b"id: .nan", "says what JSON cannot say"),
+        ("half.json", b'{"id": "\\ud800"}', "says what JSON cannot say"),
+        ("python.yaml", b"id: !!python/object/apply:os.system [ls]", "is not YAML: could not determine a constructor"),
+        ("binary.yaml", b"id: !!binary aGk=", "says what JSON cannot say"),
+        ("set.yaml", b"id: !!set {a, b}", "says what JSON cannot say"),
+        ("int.yaml", b"id: !!int ''", "says what JSON cannot say"),
+        ("tab.yaml", b"id:\n\t- a", "is not YAML"),
+        ("latin.yaml", "id: /größe".encode("latin-1"), "it is no text in UTF-8"),
+        ("control.yaml", b"id: '\x07'", "is not YAML"),
+    ],
+)
+def test_what_is_no_definition_is_told_in_a_line(run: Run, folder: Path, name: str, content: bytes, told: str) -> None:
+    (folder / name).write_bytes(content)
+    outcome = run("pod", "validate", name)
+    assert (outcome.code, outcome.out.startswith(f"{name}: ")) == (1, True)
+    assert told in outcome.out
+    assert run("pod", "render", name).code == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("name", ["pod.yaml", "pod.json"])
+def test_a_byte_order_mark_says_how_a_text_is_to_be_read(run: Run, folder: Path, encoding: str, name: str) -> None:
+    (folder / "good.yaml").write_text(GOOD)
+    text = GOOD if name == "pod.yaml" else json.dumps(yaml.safe_load(GOOD), ensure_ascii=False)
+    (folder / name).write_bytes(text.encode(encoding))
+    assert run("pod", "validate", name).out == f"{name}: /good is valid\n"

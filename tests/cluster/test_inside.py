@@ -9,6 +9,7 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -140,8 +141,10 @@ def test_a_shell_runs_in_a_window_that_resizes(looked_at: Scheduler) -> None:
         assert "33 101" in shell.shown
         set_size(terminal, 44, 122)  # the kernel tells the process
         shell.types("echo changed; until stty size | grep '44 122'; do sleep 0.1; done\n", until="\n44 122")
-        shell.types("sleep 1000; echo interrupted-$?\n", until="interrupted-$?")
-        shell.types("\x03", until="^C")
+        # Shells lose a Ctrl-C that comes while they start a program, with or without Mesos: wait until it runs.
+        waits = """sh -c 'trap "exit 9" INT; echo ru""nning; while :; do sleep 0.1; done'; echo interrupted-$?"""
+        shell.types(f"{waits}\n", until="running")
+        shell.types("\x03", until="interrupted-9")
         shell.types("exit 5\n", until="exit 5")
         _, status = os.waitpid(process, 0)
         process = 0
@@ -151,6 +154,44 @@ def test_a_shell_runs_in_a_window_that_resizes(looked_at: Scheduler) -> None:
             os.kill(process, signal.SIGKILL)
             os.waitpid(process, 0)
         os.close(terminal)
+
+
+def test_a_terminal_resizes_while_its_command_starts(looked_at: Scheduler) -> None:
+    """Mesos' launcher dies of a change of the size that comes too early; what was typed ahead is not lost by that."""
+    for _ in range(3):
+        process, terminal = pty.fork()
+        if process == 0:
+            words = command("exec", "-it", POD["id"], "-c", "talks", "--", "sh")
+            os.execve(words[0], words, environment(looked_at))
+        resizing = threading.Event()
+        storm = threading.Thread(target=resized_until, args=(terminal, resizing))
+        storm.start()
+        try:
+            shell = Terminal(terminal)
+            shell.types("echo under''way\n", until="underway")
+            resizing.set()
+            storm.join()
+            set_size(terminal, 55, 133)
+            shell.types("echo; until stty size | grep '55 133'; do sleep 0.1; done\n", until="\n55 133")
+            shell.types("exit 6\n", until="exit 6")
+            _, status = os.waitpid(process, 0)
+            process = 0
+            assert os.waitstatus_to_exitcode(status) == 6
+        finally:
+            resizing.set()
+            storm.join()
+            if process:
+                os.kill(process, signal.SIGKILL)
+                os.waitpid(process, 0)
+            os.close(terminal)
+
+
+def resized_until(terminal: int, over: threading.Event) -> None:
+    """Give it another size again and again."""
+    columns = 80
+    while not over.wait(0.005):
+        columns = columns % 200 + 1
+        set_size(terminal, 24, columns)
 
 
 def test_top_shows_a_busy_container(looked_at: Scheduler) -> None:

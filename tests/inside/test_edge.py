@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
@@ -15,13 +16,23 @@ from starlette.responses import Response
 from podexec.wire import UsageAnswer, UsageQuestion, Use
 from scheduler.core.effects import InspectExecutor
 from scheduler.core.events import Event, ExecutorInspected
-from scheduler.inside import Edge, executors, http, inspector, sessions
+from scheduler.inside import Edge, executors, given, http, inspector
 from scheduler.inside.executors import Executors
 from scheduler.inside.master import Leader
 from scheduler.inside.words import plain_lines
 from scheduler.mesos.credentials import Credentials
 from scheduler.shell.inside import FileInfo, InsideError, Output, Run, Session, Size, Usage, Why
-from tests.inside.fake_mesos import AGENT, CONTAINER, DEADLINE, FRAMEWORK, FakeMesos, container_id, fake_mesos, framed
+from tests.inside.fake_mesos import (
+    AGENT,
+    CONTAINER,
+    DEADLINE,
+    FRAMEWORK,
+    FakeMesos,
+    FakeSession,
+    container_id,
+    fake_mesos,
+    framed,
+)
 from tests.inside.fake_mesos import status as told_by
 from tests.inside.fake_mesos import task as task_with
 
@@ -296,7 +307,7 @@ def test_a_command_is_run_and_its_end_told(status: int, code: int) -> None:
 
 def test_input_the_size_of_the_terminal_and_signs_of_life_reach_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """First the size, which agents forget of the launch."""
-    monkeypatch.setattr(sessions, "_HEARTBEAT", 0.2)
+    monkeypatch.setattr(given, "_HEARTBEAT", 0.2)
 
     async def scenario() -> None:
         async with (
@@ -336,6 +347,99 @@ def test_the_end_of_input_without_a_terminal_is_empty_data() -> None:
 
 def _data(message: dict[str, Any]) -> bytes:
     return base64.b64decode(message["process_io"]["data"]["data"])
+
+
+async def second_session(mesos: FakeMesos) -> FakeSession:
+    """The one that takes the place of the first."""
+    async with asyncio.timeout(DEADLINE):
+        while len(mesos.sessions) < 2:
+            await asyncio.sleep(0.01)
+    return mesos.sessions[1]
+
+
+@pytest.mark.parametrize("status", [28, 2828, 28256])
+def test_a_command_whose_start_a_resize_cut_short_is_started_again(status: int) -> None:
+    """With the present size, and with all that was typed ahead; further sizes wait until it wrote something."""
+
+    async def scenario() -> None:
+        async with (
+            inside() as (mesos, edge),
+            edge.session(await edge.run_of("T-1"), ("sh",), Size(20, 80), "vt100") as session,
+        ):
+            first = await mesos.session()
+            reading = asyncio.create_task(output(session))
+            assert [(await first.input.get())["type"] for _ in range(2)] == ["CONTAINER_ID", "PROCESS_IO"]
+            await session.write(b"typed\x03 ahead\n")
+            first.writes(b"typed^C ")
+            await session.resize(Size(30, 90))
+            assert (await first.input.get())["process_io"]["type"] == "DATA"
+            assert first.input.empty()
+            mesos.ended[first.launch["container_id"]["value"]] = status
+            first.output.put_nowait(None)
+
+            second = await second_session(mesos)
+            assert second.launch["container_id"] != first.launch["container_id"]
+            assert (await second.input.get())["container_id"] == second.launch["container_id"]
+            size, data = [(await second.input.get())["process_io"] for _ in range(2)]
+            assert size["control"]["tty_info"] == {"window_size": {"rows": 30, "columns": 90}}
+            assert base64.b64decode(data["data"]["data"]) == b"typed\x03 ahead\n"
+            second.writes(b"typed^C ahead\r\n")
+            await session.resize(Size(40, 99))
+            second.writes(b"$ ")
+            size = (await second.input.get())["process_io"]
+            assert size["control"]["tty_info"] == {"window_size": {"rows": 40, "columns": 99}}
+            mesos.ended[second.launch["container_id"]["value"]] = 3 << 8
+            second.output.put_nowait(None)
+            # The echo is shown once.
+            assert await reading == [Output(False, b"typed^C "), Output(False, b"ahead\r\n"), Output(False, b"$ ")]
+            assert await session.exit_code() == 3
+        assert len(mesos.removed) == 2
+
+    run(scenario)
+
+
+def test_a_command_that_cannot_be_started_again_is_an_error() -> None:
+    """As not all that it was given is kept; and what ends of such a status outside of a terminal has ended."""
+
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            found = await edge.run_of("T-1")
+            async with edge.session(found, ("sh",), Size(20, 80), "vt100") as session:
+                there = await mesos.session()
+                await session.write(b"a" * 100_000)
+                async with asyncio.timeout(DEADLINE):
+                    for _ in ("attach", "size", "data", "data"):
+                        await there.input.get()
+                mesos.ended[there.launch["container_id"]["value"]] = 2828
+                there.output.put_nowait(None)
+                with refusing(Why.UNABLE, "could not start the command"):
+                    await output(session)
+            mesos.begun.clear()
+            async with edge.session(found, ("sh",), None, "") as session:
+                there = await mesos.session()
+                mesos.ended[there.launch["container_id"]["value"]] = signal.SIGWINCH
+                there.output.put_nowait(None)
+                assert await output(session) == []
+                assert await session.exit_code() == 128 + signal.SIGWINCH
+
+    run(scenario)
+
+
+def test_ctrl_c_before_the_commands_start_ends_it() -> None:
+    """With the exit code that a shell has for it."""
+
+    async def scenario() -> None:
+        async with (
+            inside() as (mesos, edge),
+            edge.session(await edge.run_of("T-1"), ("sh",), Size(20, 80), "vt100") as session,
+        ):
+            there = await mesos.session()
+            mesos.ended[there.launch["container_id"]["value"]] = 2256
+            there.output.put_nowait(None)
+            assert await output(session) == []
+            assert await session.exit_code() == 130
+
+    run(scenario)
 
 
 def test_leaving_a_session_ends_and_removes_it() -> None:

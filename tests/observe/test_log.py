@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -54,6 +55,29 @@ def test_lines_are_text_on_a_terminal_and_tracebacks_show_no_variables() -> None
     assert "failed" in text
     assert "KeyError: 6" in text
     assert "s3cret" not in text
+
+
+def test_nothing_in_a_line_steers_the_terminal() -> None:
+    """Wherever it stands: in an event, a field, a list, an exception's message."""
+    stream = Terminal()
+    configure("info", stream)
+    hostile = "\x1b]0;t\x07\u202e\n\x9b2J"
+    try:
+        raise ValueError(hostile)
+    except ValueError as error:
+        structlog.get_logger("scheduler").exception(hostile, text=hostile, many=[hostile], error=error)
+    logging.getLogger("kazoo").warning("%s", hostile)
+    shown = stream.getvalue()
+    assert shown.count("\\x1b]0;t") >= 5
+    assert not {"\x07", "\u202e", "\x9b"} & set(shown)
+    assert set(re.findall(r"\x1b(.)", shown)) == {"["}  # our own colours
+
+
+def test_half_of_a_surrogate_pair_is_logged() -> None:
+    stream = io.StringIO()
+    configure("info", stream)
+    structlog.get_logger("scheduler").warning("from outside", text="\ud800", big=1 << 70)
+    assert json.loads(stream.getvalue())["text"] == "\ud800"
 
 
 def test_the_level_holds_for_us_and_for_libraries() -> None:

@@ -132,6 +132,8 @@ SCHEMAS: dict[str, Json] = {
                     extras(
                         {
                             "waitingFor": list_of(TEXT) | {"description": "The pods it depends on that are not ready."},
+                            "ending": list_of(record("", {"instance": TEXT}, {"agent": TEXT}))
+                            | {"description": "Instances that are to end and have not yet, of many the first ones."},
                             "notEnding": list_of(
                                 record("An instance that was killed in vain so far.", {"id": TEXT, "message": TEXT})
                             ),

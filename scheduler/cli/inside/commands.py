@@ -1,14 +1,14 @@
 """The commands and their options."""
 
-import sys
+import json
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.cli import screen
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import DEFAULT_URL, Json, PodId, Url
-from scheduler.cli.output import print_json
 
 if TYPE_CHECKING:
     from scheduler.cli.inside.client import InsideClient
@@ -53,7 +53,7 @@ def logs(
         if as_json:
             failed = False
             for record in records:
-                typer.echo(_line(record))
+                screen.data(json.dumps(record))
                 failed = failed or record.get("event") == "failed"
         else:
             failed = not print_logs(records, prefixed=not plain)
@@ -86,20 +86,18 @@ def top(
 ) -> None:
     """Show what the containers of a pod use of CPU and memory, beside what they asked for."""
     from scheduler.cli.inside.top import table
-    from scheduler.cli.tables import console
 
     with _client(url) as client:
         before = client.usage(pod_id)
         if as_json:
-            print_json(before)
+            screen.print_json(before)
             return
-        shown = console()
         while True:
             time.sleep(_INTERVAL)
             now = client.usage(pod_id)
-            if watch and shown.is_terminal:
-                shown.clear()
-            shown.print(table(before, now))
+            if watch:
+                screen.clear()
+            screen.show(table(before, now))
             if not watch:
                 return
             before = now
@@ -135,18 +133,16 @@ def files(
         if read:
             if not path:
                 raise CommandError("--read needs the PATH of a file", code=2)
-            for chunk in client.read_file(pod_id, query):
-                sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
+            screen.pass_on(client.read_file(pod_id, query))
             return
         found = client.files(pod_id, query)
     if as_json:
-        print_json(found)
+        screen.print_json(found)
         return
     for each in found:
         mark = "/" if each["kind"] == "directory" else ""
         who = f"{each['user']}:{each['group']}"
-        typer.echo(f"{each['mode']} {who:<16} {each['size']:>12} {each['modified']} {each['name']}{mark}")
+        screen.say(f"{each['mode']} {who:<16} {each['size']:>12} {each['modified']} {each['name']}{mark}")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -169,9 +165,3 @@ def _query(container: str | None, instance: str | None, *, executor: bool = Fals
         raise CommandError("--executor and --container cannot be combined", code=2)
     given = {"container": container, "instance": instance, "executor": "true" if executor else None}
     return {name: value for name, value in given.items() if value is not None}
-
-
-def _line(record: object) -> str:
-    import json
-
-    return json.dumps(record)

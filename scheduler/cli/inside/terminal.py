@@ -90,7 +90,8 @@ class _Execution:
             if self._interactive:
                 threading.Thread(target=_read, args=(socket, loop), daemon=True).start()
             else:
-                await _tell(socket, {"end": True})
+                with contextlib.suppress(ConnectionClosed):  # the command may have ended, and the rest say how
+                    await _tell(socket, {"end": True})
             try:
                 yield
             finally:

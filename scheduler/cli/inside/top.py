@@ -2,29 +2,25 @@
 
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
 from scheduler.cli.inside.lines import short
+from scheduler.cli.screen import Grid, Word
 from scheduler.model.json import Json
 
+_WHOSE = ("INSTANCE", "CONTAINER")
+_NUMBERS = ("CPUS", "OF", "CPU%", "MEMORY MIB", "OF", "MEM%", "PROCESSES")
 _MIB = 1024 * 1024
 _UNKNOWN = "-"
 
 
-def table(before: list[Json], now: list[Json]) -> Table:
+def table(before: list[Json], now: list[Json]) -> Grid:
     """One row a container, from what was measured before and now."""
-    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    for column in ("INSTANCE", "CONTAINER"):
-        shown.add_column(column, overflow="fold")
-    for column in ("CPUS", "OF", "CPU%", "MEMORY MIB", "OF", "MEM%", "PROCESSES"):
-        shown.add_column(column, justify="right")
+    shown = Grid((*_WHOSE, *_NUMBERS), numbers=frozenset(_NUMBERS))
     earlier = {key: used for instance in before for key, used, _ in _measured(instance)}
     for instance in now:
         for key, used, requested in _measured(instance):
-            shown.add_row(short(key[0]), key[1] or "(pod)", *_cells(earlier.get(key, {}), used, requested))
+            shown.add(short(key[0]), key[1] or "(pod)", *_cells(earlier.get(key, {}), used, requested))
         if "message" in instance:
-            shown.add_row(short(instance["instance"]), f"[red]{instance['message']}[/]")
+            shown.add(short(instance["instance"]), Word(instance["message"], "red"))
     return shown
 
 

@@ -1,0 +1,47 @@
+"""Keys that an object of a JSON text has more than once. Decoders keep the last one and say nothing."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from scheduler.model.problems import Problem
+
+MEANING = "is given more than once; only the last one counts"
+
+
+class _Object(dict[str, Any]):
+    """A decoded object that knows which of its keys were there before."""
+
+    repeated: tuple[str, ...] = ()
+
+
+def duplicate_keys(text: bytes) -> tuple[Problem, ...]:
+    """The places of keys that are there more than once in a text that is JSON.
+
+    Values that are dropped are not looked into, and what is nested too deeply to be looked through has none.
+    """
+    try:
+        document = json.loads(text, object_pairs_hook=_object)
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(Problem(path, MEANING) for path in _repeated(document))
+
+
+def _object(pairs: list[tuple[str, Any]]) -> _Object:
+    made = _Object(pairs)
+    if len(made) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        made.repeated = tuple(key for key, count in counts.items() if count > 1)
+    return made
+
+
+def _repeated(document: Any) -> Iterator[str]:
+    waiting = [("", document)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, _Object):
+            yield from (f"{path}/{key}" for key in value.repeated)
+            waiting += [(f"{path}/{key}", each) for key, each in value.items()]
+        elif isinstance(value, list):
+            waiting += [(f"{path}({index})", each) for index, each in enumerate(value)]
