@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from scheduler.api.errors import json_response
 from scheduler.api.requests import wants_extras
+from scheduler.core.arrival import on_hold
 from scheduler.core.extras import extras
 from scheduler.core.world import World
 
@@ -83,7 +84,9 @@ def router(info: ServerInfo, world: World) -> APIRouter:
             "marathon_config": marathons,
             "zookeeper_config": {},
             "http_config": {"http_port": int(info.leader.rpartition(":")[2])},
-            **extras(asked=wants_extras(request), config=others, mesos=mesos, namesakes=namesakes),
+            **extras(
+                asked=wants_extras(request), config=others, mesos=mesos, namesakes=namesakes, onHold=on_hold(world)
+            ),
         }
         return json_response(content)
 

@@ -18,6 +18,7 @@ _IN_MILLISECONDS = (
     "task_reservation_timeout",
     "kill_retry_timeout",
     "abandoned_launch_timeout",
+    "agent_return_timeout",
     "reconciliation_initial_delay",
     "reconciliation_interval",
 )

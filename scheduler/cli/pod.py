@@ -22,6 +22,7 @@ from scheduler.cli.options import (
     option,
 )
 from scheduler.cli.output import client_of, make_sure
+from scheduler.core.extras import KEY
 
 if TYPE_CHECKING:
     from scheduler.cli.client import Accepted, Client
@@ -87,10 +88,16 @@ def list_pods(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
     """List the pods with their state."""
     with client_of(url) as client:
         statuses = client.statuses()
+        info = {} if statuses else client.info()
     if as_json:
         screen.print_json(statuses)
     elif not statuses:
         screen.say("There are no pods. Add one with 'podexec pod add FILE'.")
+        for old in info.get(KEY, {}).get("namesakes", ()):
+            screen.tell(
+                f"But the framework {old['id']} of the same name has running tasks, which this scheduler's store does "
+                "not know. If the store was lost, stop the scheduler and restore a backup; its log has other ways."
+            )
     else:
         from scheduler.cli import tables
 

@@ -5,6 +5,7 @@ import typer
 from scheduler.cli import screen
 from scheduler.cli.options import DEFAULT_URL, Json, PodId, Url
 from scheduler.cli.output import client_of
+from scheduler.core.extras import KEY
 
 app = typer.Typer(name="queue", help="See what waits to be launched, and why.", no_args_is_help=True)
 
@@ -13,9 +14,11 @@ app = typer.Typer(name="queue", help="See what waits to be launched, and why.", 
 def list_queue(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
     """List what waits for an offer, why it still waits, and how near the best agent came."""
     with client_of(url) as client:
-        queue = client.queue()
+        queue, reason = client.queue(), client.info().get(KEY, {}).get("onHold")
     if as_json:
         screen.print_json(queue)
+    elif reason is not None:
+        screen.say(f"Nothing is launched yet: {reason}.")
     elif not queue:
         screen.say("Nothing waits.")
     else:

@@ -273,6 +273,10 @@ def run(
     reconciliation_interval: Annotated[
         int, option("--reconciliation-interval", "Between two reconciliations with Mesos, in milliseconds.", min=1)
     ] = 600_000,
+    agent_return_timeout: Annotated[
+        int,
+        option("--agent-return-timeout", "After a restart, wait this long for known agents, in milliseconds.", min=1),
+    ] = 75_000,
     adopt_cluster: Annotated[
         bool,
         option(
@@ -329,6 +333,7 @@ def run(
         abandoned_launch_timeout=abandoned_launch_timeout / 1000,
         reconciliation_initial_delay=reconciliation_initial_delay / 1000,
         reconciliation_interval=reconciliation_interval / 1000,
+        agent_return_timeout=agent_return_timeout / 1000,
         adopt_cluster=adopt_cluster,
     )
     identity = FrameworkIdentity(

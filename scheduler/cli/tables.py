@@ -21,6 +21,12 @@ def pods(statuses: list[Json]) -> Grid:
     return table
 
 
+def on_hold(status: Json) -> list[str]:
+    """Why nothing is done for a pod yet, if so."""
+    reason = _extras(status).get("onHold")
+    return [] if reason is None else [f"on hold: {reason}"]
+
+
 def counts(status: Json) -> str:
     """How many instances are stable, of how many that are wanted."""
     stable = sum(instance["status"] == "STABLE" for instance in status.get("instances", ()))
@@ -31,6 +37,7 @@ def pod(status: Json) -> Iterator[str | Grid | tuple[Cell, ...]]:
     """One pod with its instances, their containers, and how the last ones ended."""
     yield status["id"], "  ", word(status["status"]), f"  {counts(status)} instances stable"
     yield f"version {status['spec']['version']}, role {status['spec']['role']}"
+    yield from on_hold(status)
     if status.get("instances"):
         yield _instances(status)
     else:

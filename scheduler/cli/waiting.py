@@ -166,7 +166,7 @@ def _pod_line(status: Json, *, with_past: bool = False) -> str:
     history = status.get("terminationHistory", ()) if with_past else ()
     causes = [ending["message"] for ending in history if "message" in ending]
     line = f"{line} (the last ended: {causes[0]})" if causes else line
-    return "; ".join([line, *tables.failing(status)])
+    return "; ".join([line, *tables.on_hold(status), *tables.failing(status)])
 
 
 def _restarts(status: Json) -> int:
@@ -193,7 +193,8 @@ def _deployment_line(client: "Client", deployment: Json) -> str:
     counts += [_ending(each) for extra in extras for each in extra.get("ending", ())]
     line = f"{line} ({', '.join(counts)})" if counts else line
     hanging = [f"{each['id']}: {each['message']}" for extra in extras for each in extra.get("notEnding", ())]
-    return "; ".join([line, *hanging, *(each for status in statuses for each in tables.failing(status))])
+    held = dict.fromkeys(each for status in statuses for each in tables.on_hold(status))
+    return "; ".join([line, *held, *hanging, *(each for status in statuses for each in tables.failing(status))])
 
 
 def _ending(instance: Json) -> str:

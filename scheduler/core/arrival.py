@@ -20,7 +20,6 @@ from scheduler.model.records import Agent, Cluster, Condition, Instance, Task
 
 LAST_TASK = "podexec.last-to-be-answered"
 LEAP = 1000  # incarnations of which an old store may know nothing
-TIMEOUT = 75.0  # seconds in which agents have come back to a master that is new to them
 _ASK_AGAIN = 5.0
 _AGENTS_KEPT, _AGENTS_SHOWN = 256, 3
 
@@ -30,8 +29,8 @@ def begin(turn: Turn) -> None:
     arrival = turn.world.arrival
     if arrival.over:
         return
-    if arrival.since is None:
-        arrival.since = turn.now
+    # Another master may lead now, to which agents come back from here on: the last one's list says nothing of it.
+    arrival.since, arrival.listed, arrival.told = turn.now, None, False
     arrival.answered = not turn.world.instances
     _ask_for_tasks(turn)  # agents are listed after each subscription anyhow
     turn.world.at(turn.now + _ASK_AGAIN, Due.ARRIVE, str(turn.world.connection.stream))
@@ -82,13 +81,28 @@ def namesakes(turn: Turn, event: FrameworksListed) -> None:
         )
 
 
-def is_over(turn: Turn) -> bool:
+def is_over(world: World) -> bool:
     """Whether the scheduler may decide and act. True once and then always; before the first subscription as well, when
     nothing reaches Mesos.
     """
-    world = turn.world
-    arrival = world.arrival
-    return arrival.over or arrival.since is None
+    return world.arrival.over or world.arrival.since is None
+
+
+def on_hold(world: World) -> str | None:
+    """Why nothing is launched or killed yet, for people; None: it is."""
+    connection, arrival = world.connection, world.arrival
+    if is_over(world):
+        return None
+    if not connection.subscribed:
+        return "the scheduler was restarted and is waiting for a connection to a Mesos master"
+    if arrival.confirmed:
+        return "the scheduler was restarted and is waiting for the master to report the tasks of its pods"
+    if not arrival.listed:
+        return f"the scheduler was restarted and is waiting for agents to register with the master {connection.master}"
+    return (
+        "the scheduler was restarted and is waiting for an agent that its store knows: the master "
+        f"{connection.master} has only others ({_some(agent.id for agent in arrival.listed)})"
+    )
 
 
 def conclude(turn: Turn) -> bool:
@@ -97,7 +111,7 @@ def conclude(turn: Turn) -> bool:
     arrival = world.arrival
     if arrival.over or arrival.since is None or not world.connection.subscribed:
         return False
-    is_late = turn.now >= arrival.since + TIMEOUT
+    is_late = turn.now >= arrival.since + world.settings.agent_return_timeout
     if not arrival.confirmed:
         arrival.confirmed = _is_the_same(turn, is_late=is_late)
     if not arrival.confirmed or not (arrival.answered or is_late):
@@ -186,7 +200,7 @@ def _is_the_same(turn: Turn, *, is_late: bool) -> bool:
         turn.note(
             "warning",
             "none of the master's agents is known to this store, waiting for others before anything is launched",
-            seconds=f"{TIMEOUT:g}",
+            seconds=f"{world.settings.agent_return_timeout:g}",
             there=_some(agent.id for agent in arrival.listed),
             known=_some(known),
         )

@@ -115,7 +115,7 @@ def send(turn: Turn, target: Target, due: Due, *, pause: float | None = None) ->
     for task_id in target.tasks:
         turn.ask(Kill(task_id, target.agent_id))
     is_hung = _is_hung(turn, target, last)
-    if last.sent or last.since < turn.now:  # the first ones are as it should be
+    if last.sent == 1 or (not last.sent and last.since < turn.now):  # the first ones are as it should be
         turn.note("warning", "killing what has not ended", **dict(target.about), kills_sent=str(last.sent))
     if is_hung and target.executor_id is not None and target.agent_id is not None:
         shut_down(turn, target.executor_id, target.agent_id)

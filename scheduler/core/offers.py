@@ -26,7 +26,7 @@ LAUNCHES_PER_TURN = 200
 def received(turn: Turn, event: OffersReceived) -> None:
     """Launch what fits, give the rest back."""
     world = turn.world
-    if not arrival.is_over(turn):  # none were asked for
+    if not arrival.is_over(turn.world):  # none were asked for
         known = tuple(offer["id"]["value"] for offer in event.offers if identifier(offer.get("id")) is None)
         turn.ask(Decline(known, world.settings.decline_offer_duration))
         return

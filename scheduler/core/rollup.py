@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from scheduler.core.arrival import on_hold
 from scheduler.core.conditions import condition, task_state
 from scheduler.core.extras import extras
 from scheduler.core.frame import definition_key
@@ -45,6 +46,7 @@ def pod_status(world: World, pod: Pod, now: float, *, with_extras: bool = False)
             ],
             "lastUpdated": moment(world.wall(now)),
             "lastChanged": changed,
+            **extras(asked=with_extras, onHold=on_hold(world)),
         }
     )
 

@@ -88,6 +88,7 @@ class Settings:
         reconciliation_initial_delay: from a subscription to the first question for all tasks the master knows.
         reconciliation_interval: between such questions.
         unknown_timeout: a task the master does not know is given up after this.
+        agent_return_timeout: a restarted scheduler waits this long for agents that its store knows, and their tasks.
         adopt_cluster: whether a cluster without any agent that the store knows is taken for its own.
         terminations_kept: ended incarnations remembered per pod.
     """
@@ -121,5 +122,6 @@ class Settings:
     reconciliation_initial_delay: float = 15.0
     reconciliation_interval: float = 600.0
     unknown_timeout: float = 75.0
+    agent_return_timeout: float = 75.0
     adopt_cluster: bool = False
     terminations_kept: int = 5

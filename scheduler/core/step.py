@@ -95,7 +95,7 @@ def step(world: World, event: Event, now: float) -> Frame:
     _HANDLERS[type(event)](turn, event)
     if arrival.conclude(turn):
         subscription.resume(turn)
-    if arrival.is_over(turn):
+    if arrival.is_over(turn.world):
         instances.converge(turn)
         flow.settle(turn)
     news.tell(turn)

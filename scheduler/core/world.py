@@ -93,7 +93,7 @@ class Arrival:
 
     Attributes:
         over: whether it may.
-        since: when the first subscription began.
+        since: when the current stream began; None: there was none yet.
         confirmed: whether this is the cluster of the store.
         answered: whether the master has told of every task.
         listed: its agents; None: they are not known.

@@ -23,11 +23,13 @@ from scheduler.shell.bus import Told
 from scheduler.store import layouts
 from scheduler.store.base import DAMAGED, StoreError
 from scheduler.store.codec import decode
+from scheduler.store.cutoff import commits_cut_off
 from scheduler.store.references import check_references
 
 LOCK_WAIT = 1.0  # seconds: a predecessor that is just ending
 _LOCK_POLL = 0.05
-_BESIDE = ("-wal", "-journal")
+_LOG = "-wal"
+_BESIDE = (_LOG, "-journal")
 # Where SQLite locks its files: the byte of those who wait to write, that of the one who writes, and those of readers.
 _LOCKED_FROM, _LOCKED_BYTES = 0x40000000, 2 + 510
 
@@ -126,7 +128,25 @@ def _unchanging(path: Path) -> Iterator[sqlite3.Connection]:
             shutil.copyfile(each, Path(folder, each.name))
         with contextlib.closing(sqlite3.connect(Path(folder, path.name), isolation_level=None)) as connection:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            _check_log(path, connection)
             yield connection
+
+
+def _check_log(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise StoreError if the log holds commits that cannot be read any more. ``connection``: to the copy."""
+    log = path.with_name(f"{path.name}{_LOG}")
+    if log not in _beside(path):
+        return
+    [page_size], _, [_, read, _] = (
+        connection.execute(query).fetchone()
+        for query in ("PRAGMA page_size", "SELECT count(*) FROM sqlite_master", "PRAGMA wal_checkpoint")
+    )
+    lost = commits_cut_off(log, page_size, max(0, read))
+    if lost:
+        raise StoreError(
+            f"the store {path} is damaged: of its log {log.name} at least {lost} of the last commits cannot be read. "
+            "Nothing was changed. Restore a backup of the store and its log"
+        )
 
 
 def _beside(path: Path) -> list[Path]:
@@ -160,8 +180,9 @@ def _layout(path: Path, connection: sqlite3.Connection) -> int:
             f"{path} was written by a newer podexec (layout {layout}, this one knows {layouts.LAYOUT}); it was not "
             "changed. Run that podexec, or give --store another file"
         )
-    if layout < 1:
+    if layout < 1 or not layouts.fits(connection, layout):
         raise StoreError(
-            f"the store {path} is damaged: it has no layout {layout}. Nothing was changed. Restore a backup of it"
+            f"the store {path} is damaged: it does not have layout {layout}, as it says. Nothing was changed. "
+            "Restore a backup of it"
         )
     return int(layout)

@@ -36,6 +36,15 @@ ADD_EVENTS = "INSERT INTO events (first, lines, checksum) VALUES (?, ?, ?)"
 DROP_EVENTS = "DELETE FROM events WHERE first < ?"
 
 
+def fits(connection: sqlite3.Connection, layout: int) -> bool:
+    """Whether the tables are those of this layout: its number in the file's header has no checksum."""
+    [has_events], [has_checksums] = (
+        connection.execute(f"SELECT count(*) FROM pragma_table_info('{table}') WHERE name = '{column}'").fetchone()
+        for table, column in (("events", "lines"), ("records", "checksum"))
+    )
+    return (bool(has_events), bool(has_checksums)) == (layout >= _FIRST_WITH_EVENTS, layout >= _FIRST_WITH_CHECKSUMS)
+
+
 def rows(connection: sqlite3.Connection, layout: int = LAYOUT) -> Iterator[Row]:
     """Every record's row. Raises StoreError for one whose checksum does not fit."""
     has_checksums = layout >= _FIRST_WITH_CHECKSUMS

@@ -104,6 +104,7 @@ class SqliteStore:
         execute("PRAGMA locking_mode = EXCLUSIVE")
         execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA synchronous = FULL")
+        execute("PRAGMA wal_checkpoint(TRUNCATE)")  # no log has the traces of more than one crash
         execute(f"PRAGMA wal_autocheckpoint = {_PAGES_BETWEEN_CHECKPOINTS}")
         with self._transaction():  # also takes the write lock, which the exclusive mode then keeps
             if layout < layouts.LAYOUT:

@@ -187,6 +187,7 @@ def test_how_pods_are_placed_and_how_long_things_may_take_is_set_and_shown(run: 
         ("reconciliation_initial_delay", 3500),
         ("kills_before_shutdown", 3),
         ("abandoned_launch_timeout", 60_000),
+        ("agent_return_timeout", 75_000),
     ):
         assert shown[name] == value, name
 

@@ -62,6 +62,10 @@ class Scheduler(LocalScheduler):
         words[words.index("--executor-python") + 1] = python
         self._command = tuple(words)
 
+    def add_options(self, *words: str) -> None:
+        """Before it is started: options of ``podexec scheduler``."""
+        self._command = (*self._command, *words)
+
     def wait(self, what: str, probe: Callable[[], T | None], deadline: float = DEADLINE_SECONDS) -> T:
         """As ``wait_for``, with the log's end in the message."""
         try:

@@ -93,6 +93,7 @@ def test_a_store_is_refused_on_another_cluster_and_nothing_happens_there(
     here = _task(own_scheduler.run(POD))
     own_scheduler.end(signal.SIGTERM)
     mistaken = Scheduler(other, tmp_path, executor, own_scheduler.log.stem)
+    mistaken.add_options("--agent-return-timeout", "3000")
     try:
         mistaken.start()
         own_scheduler.wait("it is refused", lambda: not mistaken.is_alive, 150)

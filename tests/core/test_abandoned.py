@@ -15,10 +15,10 @@ from dataclasses import replace
 import pytest
 
 from scheduler.core.effects import Kill, Note, Shutdown
-from scheduler.core.events import Disconnected
+from scheduler.core.events import Disconnected, Subscribed
 from scheduler.model.records import Abandoned, Agent, Condition, Goal, Instance, LocalVolume, Pod, Reservation
 from tests.core import support
-from tests.core.support import NOON, Story, container, definition, published
+from tests.core.support import FRAMEWORK, NOON, Story, container, definition, published
 
 C = Condition
 A1 = Agent("A1", "a1.example")
@@ -218,6 +218,18 @@ class TestTurningUp:
         turn_up(story, instance)
         story = story.restart()
         assert story.told(Kill, story.subscribe()) == kills_of(instance)
+
+    def test_but_not_before_it_knows_that_this_is_its_cluster(self) -> None:
+        story, instance = given_up()
+        story.put(definition(*PAIR, instances=0))
+        story.list_agents("A1")
+        story = story.restart()
+        story.tell(Subscribed(FRAMEWORK, "master:5050", "1.11.0"))
+        turn_up(story, instance)
+        assert not story.ever(Kill)
+        assert not story.ever(Shutdown)
+
+        assert story.told(Kill, story.list_agents("A1")) == kills_of(instance)
 
     def test_so_does_one_that_lost_its_master(self) -> None:
         story, instance = given_up()

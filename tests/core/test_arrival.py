@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.core.arrival import LAST_TASK, LEAP, TIMEOUT
+from scheduler.core.arrival import LAST_TASK, LEAP, on_hold
 from scheduler.core.effects import (
     Accept,
     Decline,
@@ -17,12 +17,13 @@ from scheduler.core.effects import (
     Shutdown,
     Stop,
 )
-from scheduler.core.events import AgentsListed, FrameworksListed, Namesake, StatusUpdated, Subscribed
+from scheduler.core.events import AgentsListed, Disconnected, FrameworksListed, Namesake, StatusUpdated, Subscribed
 from scheduler.core.frame import Frame
 from scheduler.model.records import Cluster, Condition
 from tests.core.support import FRAMEWORK, Story, container, definition, running
 
 C = Condition
+TIMEOUT = 75.0
 HARM = (Accept, Kill, Shutdown, Revive)
 
 
@@ -112,6 +113,39 @@ class TestCluster:
 
         assert story.world.arrival.over
         assert not story.ever(Stop)
+
+    def test_so_do_those_that_come_back_to_another_master_that_leads_from_then_on(self) -> None:
+        story = arriving(running())
+        story.list_agents("A0")
+        story.wait(TIMEOUT - 1)
+        story.tell(Disconnected())
+        story.tell(Subscribed(FRAMEWORK, "second:5050", "1.11.0"))
+        story.list_agents("N1")
+        story.answer(LAST_TASK, C.UNKNOWN)
+        story.wait(50)
+        assert not acted(story)
+        assert not story.ever(Stop)
+
+        story.list_agents("N1", "A1")
+        story.answer(LAST_TASK, C.UNKNOWN)
+        assert story.world.arrival.over
+        assert not story.ever(Stop)
+
+    def test_what_it_waits_for_is_told(self) -> None:
+        story = running()
+        assert on_hold(story.world) is None
+        story = arriving(story.restart())
+        assert "waiting for agents to register with the master master:5050" in str(on_hold(story.world))
+        story.list_agents("B1")
+        assert "an agent that its store knows: the master master:5050 has only others (B1)" in str(on_hold(story.world))
+        story.list_agents("B1", "A1")
+        assert "waiting for the master to report the tasks" in str(on_hold(story.world))
+        story.tell(Disconnected())
+        assert "waiting for a connection" in str(on_hold(story.world))
+        story.tell(Subscribed(FRAMEWORK, "master:5050", "1.11.0"))
+        story.list_agents("A1")
+        story.answer(LAST_TASK, C.UNKNOWN)
+        assert on_hold(story.world) is None
 
     def test_without_any_agent_it_waits_and_does_nothing(self) -> None:
         story = arriving(running())

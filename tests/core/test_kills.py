@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pytest
 
 from scheduler.core.deploymentview import deployment_view
-from scheduler.core.effects import Accept, Kill, Killed, Refused, Shutdown
+from scheduler.core.effects import Accept, Kill, Killed, Note, Refused, Shutdown
 from scheduler.core.events import Disconnected, InstancesKilled
 from scheduler.core.frame import Frame
 from scheduler.core.rollup import moment, pod_status
@@ -275,6 +275,34 @@ class TestHungExecutor:
         story.wait(100)
         assert len(story.ever(Shutdown)) == seen
 
+    def test_of_many_the_log_has_a_few_lines_however_long_it_takes(self) -> None:
+        story = running(instances=20)
+        story.put(definition(instances=0))
+        story.wait(3600)
+        assert len(story.ever(Kill)) > 20 * 300
+        assert len([note for note in story.ever(Note) if note.level == "warning"]) == 2 * 20
+
+    def test_one_whose_pod_is_updated_removed_and_added_again(self) -> None:
+        story = running(scheduling=IMPATIENT)
+        hung = story.only
+        story.put(definition(environment={"VERSION": "2"}, scheduling=IMPATIENT))
+        story.wait(5)
+        story.remove(force=True)
+        story.wait(5)
+        story.wait(SHUTDOWN_AFTER)
+        assert story.ever(Shutdown)
+        assert set(story.ever(Shutdown)) == {Shutdown(str(hung.executor_id), "A1")}
+
+        story.update(hung.tasks[0].id, C.KILLED)
+        story.post(definition())
+        (new,) = story.instances
+        assert new.id != hung.id
+        story.offer("A1")
+        story.update(story.only.tasks[0].id, C.RUNNING)
+        frame = story.wait(100)
+        assert not story.told(Kill, frame)
+        assert not story.told(Shutdown, frame)
+
     def test_not_before_its_kills(self) -> None:
         story = running()
         kill(story)
@@ -384,7 +412,8 @@ class TestHungExecutor:
     def test_a_deployment_that_removes_its_pod_says_so(self) -> None:
         story = running()
         story.remove()
-        assert "podexec" not in deployment_view(story.world, story.deployment, with_extras=True)["currentActions"][0]
+        [action] = deployment_view(story.world, story.deployment, with_extras=True)["currentActions"]
+        assert "notEnding" not in action["podexec"]
         story.wait(60)
         [action] = deployment_view(story.world, story.deployment, with_extras=True)["currentActions"]
         [told] = action["podexec"]["notEnding"]

@@ -307,6 +307,49 @@ def leave_a_log(path: Path, sql: str) -> None:
     assert killed.returncode == -signal.SIGKILL
 
 
+@pytest.mark.parametrize("layout", [1, 2])
+def test_a_layout_that_the_tables_do_not_have(whole: Path, layout: int) -> None:
+    """As one flipped bit makes it; a migration would drop what the other layout has."""
+    execute(whole, f"PRAGMA user_version = {layout}")
+    assert f"it does not have layout {layout}" in refusal(whole)
+
+
+def leave_commits(path: Path) -> None:
+    """A store whose scheduler was killed after a commit for each record."""
+    child = os.fork()
+    if not child:
+        store = SqliteStore(path)
+        for record in all_records():
+            store.commit([Put(record)])
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+@pytest.mark.parametrize("at", [0, 9, 13, 18, 22, 27, 33, 37, 41, 46, 50, 60, 9000])
+def test_a_log_that_is_damaged_before_its_last_commits(path: Path, at: int) -> None:
+    """SQLite takes the first frame that does not fit for the end of the log, and would load an older state."""
+    leave_commits(path)
+    log = path.with_name("store.db-wal")
+    content = bytearray(log.read_bytes())
+    content[at] ^= 1
+    log.write_bytes(content)
+    assert "of the last commits cannot be read" in refusal(path)
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_a_commit_that_a_crash_cut_short_is_as_if_it_had_not_been(path: Path, rounds: int) -> None:
+    """Also if it happens again and again."""
+    log = path.with_name("store.db-wal")
+    for _ in range(rounds):
+        leave_commits(path)
+        content = bytearray(log.read_bytes())
+        content[-3] ^= 1
+        log.write_bytes(content)
+    store = SqliteStore(path)
+    assert len(store.load()) >= len(all_records()) - 1
+    store.close()
+
+
 def test_what_a_killed_scheduler_committed_is_loaded(path: Path) -> None:
     leave_a_log(path, "SELECT 1")
     store = SqliteStore(path)

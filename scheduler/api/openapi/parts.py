@@ -90,6 +90,7 @@ def extras(optional: dict[str, Any]) -> Json:
     return {KEY: record(f"What Marathon's have not; shown with `embed={KEY}`.", {}, optional)}
 
 
+ON_HOLD: Json = TEXT | {"description": "Why the scheduler launches and kills nothing yet."}
 WITH_EXTRAS: Json = in_query(
     "embed", f"`{KEY}` also shows what Marathon's answer has not, under a member of that name.", list_of(TEXT)
 )

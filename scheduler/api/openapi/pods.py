@@ -4,12 +4,14 @@ from scheduler.api.openapi.parts import (
     BAD_QUERY,
     DEPLOYMENT_ID,
     MOMENT,
+    ON_HOLD,
     ROLLOUT,
     STOPPING,
     TEXT,
     WITH_EXTRAS,
     answer,
     body,
+    extras,
     in_path,
     list_of,
     record,
@@ -163,7 +165,8 @@ SCHEMAS: dict[str, Json] = {
         {
             "instances": list_of(reference("InstanceStatus")),
             "terminationHistory": list_of(reference("InstanceTermination")),
-        },
+        }
+        | extras({"onHold": ON_HOLD}),
     ),
     "DefinitionProblems": record(
         "Everything that is wrong with what was sent, by path.",

@@ -4,6 +4,7 @@ from scheduler.api.openapi.parts import (
     AMOUNT,
     COUNT,
     FLAG,
+    ON_HOLD,
     TEXT,
     TEXT_OR_NULL,
     WITH_EXTRAS,
@@ -156,6 +157,13 @@ SCHEMAS: dict[str, Json] = {
                 "mesos": record(
                     "The master that leads.", {"version": TEXT_OR_NULL, "master": TEXT_OR_NULL, "connected": FLAG}
                 ),
+                "namesakes": list_of(
+                    record(
+                        "A framework of the same name with running tasks, found when this one was new.",
+                        {"id": TEXT, "connected": FLAG},
+                    )
+                ),
+                "onHold": ON_HOLD,
             }
         ),
     ),
