@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from scheduler.core.demand import Demand
 from scheduler.model.json import Json
 
 # In the order in which Marathon asks them.
@@ -41,26 +42,31 @@ class Refusal:
 
 @dataclass(slots=True)
 class Round:
-    """One try of a demand on all offers at hand.
+    """One try of a demand on all offers at hand, also where those come in several events.
 
     Attributes:
-        at: when.
+        at: when it began.
+        batch: the number of the last offers that it was tried on to the end; 0: none.
         offers: how many it was tried on.
         launches: how many instances were launched on some of them.
         refusals: by agent id, why the others were not used.
         samples: some of those, whole.
+        declined: by reason, how many offers it took out of the funnel: an offer falls to the first reason against it.
     """
 
     at: float
+    batch: int = 0
     offers: int = 0
     launches: int = 0
     refusals: dict[str, tuple[Refusal, ...]] = field(default_factory=dict)
     samples: dict[str, Json] = field(default_factory=dict)
+    declined: Counter[str] = field(default_factory=Counter)
 
     def refused(self, agent_id: str, offer: Json, refusals: Sequence[Refusal]) -> None:
         """An offer did not fit."""
         self.offers += 1
         self.refusals[agent_id] = tuple(refusals)
+        self.declined[min((refusal.reason for refusal in refusals), key=FUNNEL.index)] += 1
         if len(self.samples) < _OFFERS_KEPT:
             self.samples[agent_id] = offer
 
@@ -74,10 +80,23 @@ class Round:
         self.refusals.pop(agent_id, None)
         self.samples.pop(agent_id, None)
 
-    def declined(self) -> Counter[str]:
-        """By reason, how many offers it took out of the funnel: an offer falls to the first reason against it."""
-        return Counter(
-            min((refusal.reason for refusal in refusals), key=FUNNEL.index) for refusals in self.refusals.values()
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What rounds come to together."""
+
+    offers: int = 0
+    last_used_at: float | None = None
+    last_unused_at: float | None = None
+    declined: Counter[str] = field(default_factory=Counter)
+
+    def plus(self, tried: Round) -> "_Sums":
+        """With one more."""
+        return _Sums(
+            self.offers + tried.offers,
+            tried.at if tried.launches else self.last_used_at,
+            tried.at if tried.refusals else self.last_unused_at,
+            self.declined + tried.declined,
         )
 
 
@@ -87,25 +106,57 @@ class Attempt:
 
     Attributes:
         since: when it did.
-        declined: by reason, how many offers it took out of the funnel.
-        rounds: the last ones, newest last.
+        rounds: the last ones in which an offer was refused, newest last.
     """
 
     since: float
-    offers: int = 0
-    last_used_at: float | None = None
-    last_unused_at: float | None = None
-    declined: Counter[str] = field(default_factory=Counter)
     rounds: deque[Round] = field(default_factory=lambda: deque(maxlen=_ROUNDS_KEPT))
+    _last: Round | None = None  # more offers may yet come into it
+    _before: _Sums = field(default_factory=_Sums)  # of all others
 
     def add(self, tried: Round) -> None:
-        """One more try. The same one counts once."""
-        if self.rounds and self.rounds[-1] is tried:
-            return
-        self.offers += tried.offers
-        if tried.launches:
-            self.last_used_at = tried.at
-        if tried.refusals:
-            self.last_unused_at = tried.at
-            self.declined.update(tried.declined())
+        """One more try. The same one counts once, however often it is added."""
+        if tried is not self._last:
+            self._before = self._sums
+            self._last = tried
+        if tried.refusals and not (self.rounds and self.rounds[-1] is tried):
             self.rounds.append(tried)
+
+    @property
+    def offers(self) -> int:
+        """How many it was tried on."""
+        return self._sums.offers
+
+    @property
+    def declined(self) -> Counter[str]:
+        """By reason, how many offers it took out of the funnel."""
+        return self._sums.declined
+
+    @property
+    def last_used_at(self) -> float | None:
+        """When an offer was used last."""
+        return self._sums.last_used_at
+
+    @property
+    def last_unused_at(self) -> float | None:
+        """When an offer was refused last."""
+        return self._sums.last_unused_at
+
+    @property
+    def _sums(self) -> _Sums:
+        return self._before if self._last is None else self._before.plus(self._last)
+
+
+@dataclass(slots=True)
+class Tries:
+    """How far the offers that are held were tried.
+
+    Attributes:
+        exhausted: by demand, or by queue where its demand is like no other: the round in which none of them fitted.
+        batch: the number of the event that the last of them came in.
+        more: how many follow at once.
+    """
+
+    exhausted: dict[Demand | str, Round] = field(default_factory=dict)
+    batch: int = 0
+    more: int = 0

@@ -60,6 +60,7 @@ class Placement:
     def __init__(self, definition: PodDefinition, placed: Iterable[Agent], offered: Iterable[Agent]) -> None:
         """``offered``: the agents of this round."""
         self._constraints = definition.scheduling.placement.constraints
+        self._may_relent = may_relent(definition)
         self._spreads = [_Spread(definition.scaling.instances) for _ in self._constraints]
         if self._constraints:
             choices = list(offered)
@@ -72,7 +73,7 @@ class Placement:
     @property
     def may_relent(self) -> bool:
         """Whether an agent refused now may be taken once another instance of the round is placed elsewhere."""
-        return any(constraint.operator == "GROUP_BY" for constraint in self._constraints)
+        return self._may_relent
 
     def add(self, agent: Agent) -> None:
         """One more instance is placed there."""
@@ -88,6 +89,11 @@ class Placement:
 
     def _each(self) -> Iterator[tuple[Constraint, _Spread]]:
         return zip(self._constraints, self._spreads, strict=True)
+
+
+def may_relent(definition: PodDefinition) -> bool:
+    """Whether an agent refused for its constraints may be taken once another instance is placed elsewhere."""
+    return any(constraint.operator == "GROUP_BY" for constraint in definition.scheduling.placement.constraints)
 
 
 def placed(world: World, pod_id: str, config_version: str, but: str | None = None) -> Iterator[Agent]:

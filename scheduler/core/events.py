@@ -37,9 +37,13 @@ class FrameworkFailed:
 
 @dataclass(frozen=True, slots=True)
 class OffersReceived:
-    """Offers, as Mesos' v1 JSON."""
+    """Offers, as Mesos' v1 JSON.
+
+    ``more``: how many others are there already and follow in events of their own.
+    """
 
     offers: tuple[Json, ...]
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)

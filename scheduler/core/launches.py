@@ -46,11 +46,11 @@ class Queue:
         )
 
     def launch(self, most: int) -> None:
-        """Launch as many as fit, up to a number."""
+        """Launch as many as fit, until so many were launched in this round."""
         share = self._candidates.share(len(self._waiting))
         set_aside: list[tuple[int, int, OpenOffer, list[Refusal]]] = []
         while self._waiting and self._tried.launches < most:
-            if self._candidates.share(len(self._waiting)) == 1:
+            if self._candidates.take_more and self._candidates.share(len(self._waiting)) == 1:
                 share = 1  # the last ones go one by one, or some agent would get two shares
             candidate = self._line.next()
             if candidate is None:
@@ -63,7 +63,8 @@ class Queue:
                 for aside in set_aside:  # where instances are is no longer what it was
                     self._line.back(aside[0], aside[1])
                 set_aside.clear()
-                self._line.back(there + launched, place)
+                if self._candidates.take_more:
+                    self._line.back(there + launched, place)
             elif self._placement.may_relent and _is_of_constraints(refusals):
                 set_aside.append((there, place, each, refusals))
             else:

@@ -2,11 +2,11 @@
 
 An offer is made to one role, and used only for pods of that role: Mesos refuses others. Only so much is launched in
 one turn, so that a flood of offers and instances holds up nothing else; what is left of the offers is held for the
-next turn, which follows at once. Those that are of no use to anything that waits are declined, as are those that cannot
-be read.
+next turn, which follows at once. So are the offers themselves taken where very many come, and nothing is tried on one
+twice. Those that are of no use to anything that waits are declined, as are those that cannot be read.
 """
 
-from scheduler.core import arrival, offershape
+from scheduler.core import arrival, constraints, offershape
 from scheduler.core.attempts import Attempt, Round
 from scheduler.core.demand import Demand
 from scheduler.core.effects import Accept, Decline
@@ -30,13 +30,14 @@ def received(turn: Turn, event: OffersReceived) -> None:
         known = tuple(offer["id"]["value"] for offer in event.offers if identifier(offer.get("id")) is None)
         turn.ask(Decline(known, world.settings.decline_offer_duration))
         return
+    world.tries.batch += 1
+    world.tries.more = event.more
     for offer in event.offers:
         complaint = offershape.complaint(offer)
         if complaint is None:
-            world.offers[offer["id"]["value"]] = OpenOffer.of(offer)
+            world.offers[offer["id"]["value"]] = OpenOffer.of(offer, world.tries.batch)
         else:
             _refuse_unreadable(turn, offer, complaint)
-    world.exhausted.clear()
     place(turn)
 
 
@@ -85,7 +86,11 @@ class _Placing:
             self.residents.free()
         launchable = self._world.launchable
         for role in list(launchable):
-            mine = Candidates([each for each in self._offers if each.role == role], self._world.settings.placement)
+            mine = Candidates(
+                [each for each in self._offers if each.role == role],
+                self._world.settings.placement,
+                self._world.tries.more,
+            )
             for queue in list(launchable.get(role, ())) if mine else ():
                 if self._left <= 0:
                     break
@@ -99,13 +104,17 @@ class _Placing:
         definition = _definition_of(world, queue)
         demand = world.demand(definition)
         kind = queue if demand.constraints or demand.volumes else demand
-        tried = world.exhausted.get(kind)
-        if tried is None:
+        tried = world.tries.exhausted.get(kind)
+        if tried is None or (tried.batch < world.tries.batch and constraints.may_relent(definition)):
             tried = Round(self._turn.now)
-            self._queue(queue, definition, demand, candidates, tried).launch(self._left)
-            self._left -= tried.launches
+        new = candidates.since(tried.batch)
+        if new:
+            before = tried.launches
+            self._queue(queue, definition, demand, new, tried).launch(before + self._left)
+            self._left -= tried.launches - before
             if queue in world.waiting and self._left > 0:
-                world.exhausted[kind] = tried
+                tried.batch = world.tries.batch
+                world.tries.exhausted[kind] = tried
         if queue in world.waiting:
             world.attempts.setdefault(queue, Attempt(self._turn.now)).add(tried)
 
@@ -137,7 +146,8 @@ class _Placing:
         if world.offers:
             turn.ask(Decline(tuple(world.offers), refuse))
             world.offers.clear()
-        world.exhausted.clear()  # it was about these offers
+        if not world.tries.more:
+            world.tries.exhausted.clear()  # it was about these offers
 
 
 def _definition_of(world: World, queue: str) -> PodDefinition:

@@ -18,21 +18,25 @@ from scheduler.model.records import Agent
 
 @dataclass(slots=True, eq=False)
 class OpenOffer:
-    """An offer that is held, and what it is used for so far. Its contents are read when they are first asked for."""
+    """An offer that is held, and what it is used for so far. Its contents are read when they are first asked for.
+
+    ``batch``: the number of the event that it came in.
+    """
 
     id: str
     offer: Json
     role: str
     agent_id: str
+    batch: int
     operations: list[Json] = field(default_factory=list)
     disks: Disks | None = None  # what is left of them, once volumes were made
     _agent: Agent | None = None
     _ledger: Ledger | None = None
 
     @classmethod
-    def of(cls, offer: Json) -> "OpenOffer":
+    def of(cls, offer: Json, batch: int = 0) -> "OpenOffer":
         """An offer as Mesos wrote it."""
-        return cls(offer["id"]["value"], offer, offer["allocation_info"]["role"], offer["agent_id"]["value"])
+        return cls(offer["id"]["value"], offer, offer["allocation_info"]["role"], offer["agent_id"]["value"], batch)
 
     @property
     def ledger(self) -> Ledger:
@@ -55,12 +59,18 @@ class OpenOffer:
 
 
 class Candidates:
-    """The open offers of a role, in the order in which agents are to be considered."""
+    """The open offers of a role, in the order in which agents are to be considered.
 
-    def __init__(self, offers: list[OpenOffer], policy: PlacementPolicy) -> None:
+    ``more``: how many follow at once. Until they are there each offer takes its share and no more, or those that came
+    first would take what is to be spread over all.
+    """
+
+    def __init__(self, offers: list[OpenOffer], policy: PlacementPolicy, more: int = 0) -> None:
         self.offers = offers
         self._packs = policy is PlacementPolicy.PACK
+        self._more = more
         self._first = 0
+        self._since: dict[int, Candidates] = {}
         if self._packs:
             self.offers.sort(key=lambda each: each.ledger.most("cpus"))
 
@@ -73,7 +83,21 @@ class Candidates:
 
     def share(self, waiting: int) -> int:
         """How many of so many instances an offer should take in one go."""
-        return waiting if self._packs else max(1, waiting // len(self.offers))
+        return waiting if self._packs else max(1, waiting // (len(self.offers) + self._more))
+
+    @property
+    def take_more(self) -> bool:
+        """Whether an offer that took its share may take another."""
+        return self._packs or not self._more
+
+    def since(self, batch: int) -> "Candidates":
+        """Those that came after a batch."""
+        if not batch:
+            return self
+        if batch not in self._since:
+            policy = PlacementPolicy.PACK if self._packs else PlacementPolicy.SPREAD
+            self._since[batch] = Candidates([each for each in self.offers if each.batch > batch], policy, self._more)
+        return self._since[batch]
 
     def used(self, each: OpenOffer) -> None:
         """The next pod begins with the next agent."""

@@ -33,7 +33,8 @@ def subscribed(turn: Turn, event: Subscribed) -> None:
         region=event.region,
     )
     world.offers.clear()
-    world.exhausted.clear()
+    world.tries.exhausted.clear()
+    world.tries.more = 0
     turn.note("info", "subscribed", framework_id=event.framework_id, master=event.master)
     arrival.begin(turn)
     if world.arrival.over:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from weakref import WeakValueDictionary
 
-from scheduler.core.attempts import Attempt, Round
+from scheduler.core.attempts import Attempt, Tries
 from scheduler.core.conditions import UNCHECKED, Checks, checks
 from scheduler.core.demand import Demand, demand
 from scheduler.core.events import Namesake
@@ -156,7 +156,7 @@ class World:
         self.connection = Connection()
         self.isolators: dict[str, frozenset[str]] = {}  # by agent id
         self.offers: dict[str, OpenOffer] = {}  # held until they are tried to the end
-        self.exhausted: dict[Demand | str, Round] = {}  # what none of the held offers fits: a demand, or a queue
+        self.tries = Tries()
         self.delays: dict[str, Delay] = {}  # by queue
         self.attempts: dict[str, Attempt] = {}  # by queue: what became of the offers it was tried on
         self.kills: dict[str, Kills] = {}  # by instance id, or the id of an abandoned executor

@@ -8,7 +8,7 @@ import orjson
 import structlog
 
 from scheduler.core.effects import Reconcile
-from scheduler.core.events import Disconnected, Event, FrameworkFailed, OffersReceived, Subscribed
+from scheduler.core.events import Disconnected, Event, FrameworkFailed, Subscribed
 from scheduler.mesos.address import Address
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.codec import (
@@ -27,9 +27,6 @@ from scheduler.mesos.library import Scheduler
 from scheduler.model.json import Json
 from scheduler.model.shapes import identifier
 
-# In one event: what an event takes is done in one go, and everything else waits for it. Attempts keep their last 20
-# rounds, one for each event, so that why something waits is told of 20,000 agents.
-OFFERS_AT_ONCE = 1000
 _UNTIL_ASKED_AGAIN = 3600.0  # seconds; the master would ask every five
 _LONGEST_WINDOW = 200
 _SHOWN = 3  # of what is wrong with the members of one event
@@ -56,8 +53,8 @@ class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
 
     def resourceOffers(self, driver: Any, offers: list[Json]) -> None:
         received, unknown = offers_received(offers)
-        for first in range(0, len(received.offers), OFFERS_AT_ONCE):
-            self._submit(OffersReceived(received.offers[first : first + OFFERS_AT_ONCE]))
+        if received.offers:
+            self._submit(received)
         self._agents.look_at(received.offers)
         if unknown:
             raise MalformedError("; ".join(unknown[:_SHOWN]))

@@ -30,10 +30,11 @@ from scheduler.core.effects import (
     Reply,
     Stop,
 )
-from scheduler.core.events import ClockSet, Event, OffersReceived, Ticked
+from scheduler.core.events import ClockSet, Disconnected, Event, OfferRescinded, OffersReceived, Ticked
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
 from scheduler.shell.bus import Bus, Told
 from scheduler.shell.clock import Clock
+from scheduler.shell.flood import Flood
 from scheduler.shell.ports import (
     Acknowledgement,
     Commits,
@@ -48,7 +49,6 @@ from scheduler.shell.ports import (
 WorldT = TypeVar("WorldT", bound=Deadlines)
 
 MAX_BATCH = 1000  # events in a turn, and as many requests
-MAX_OFFERS = 1000  # in a turn, or those of one event: they take longest
 _LONGEST_SLEEP = 60.0  # the wall clock may be set, or the machine suspended, while the loop sleeps
 _LEVELS = logging.getLevelNamesMapping()
 
@@ -126,6 +126,7 @@ class Shell(Generic[WorldT]):
         self._log: FilteringBoundLogger = log if log is not None else structlog.get_logger("scheduler")
         self._inbox: deque[Event] = deque()
         self._asked: deque[Event] = deque()  # requests, which do not wait behind what Mesos says
+        self._flood = Flood()  # offers, behind which nothing waits
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._numbers = itertools.count(1)
@@ -136,7 +137,7 @@ class Shell(Generic[WorldT]):
     @property
     def waiting(self) -> int:
         """How many events wait in the inbox."""
-        return len(self._inbox) + len(self._asked)
+        return len(self._inbox) + len(self._asked) + len(self._flood)
 
     # ------------------------------------------------------------------ for the edges
 
@@ -200,7 +201,7 @@ class Shell(Generic[WorldT]):
     async def _something_to_do(self) -> None:
         """Return when there is an event, when a deadline has come, or when the loop is to end."""
         self._wake.clear()
-        if self._inbox or self._asked or self._stopping or self._failure is not None:
+        if self.waiting or self._stopping or self._failure is not None:
             return
         deadline = self._world.next_deadline()
         pause = _LONGEST_SLEEP if deadline is None else min(deadline - self._clock.now(), _LONGEST_SLEEP)
@@ -222,6 +223,7 @@ class Shell(Generic[WorldT]):
         if batch.changes or told:
             self._commit(tuple(batch.changes.values()), told)
         self._perform(batch, told)
+        self._flood.turned(self._clock.now() - now)
         if self._meter is not None:
             self._meter.turned(heard, batch.calls, batch.replies, batch.published, time.perf_counter() - begun)
         if batch.stop is not None:
@@ -233,13 +235,15 @@ class Shell(Generic[WorldT]):
             yield ClockSet(skew)
         for _ in range(min(len(self._asked), MAX_BATCH)):
             yield self._asked.popleft()
-        offers = 0
         for _ in range(min(len(self._inbox), MAX_BATCH)):
             event = self._inbox.popleft()
+            if isinstance(event, OffersReceived | OfferRescinded):
+                self._flood.add(event)
+                continue
+            if isinstance(event, Disconnected):
+                self._flood.clear()
             yield event
-            offers += len(event.offers) if isinstance(event, OffersReceived) else 0
-            if offers >= MAX_OFFERS:
-                break
+        yield from self._flood.take()
         deadline = self._world.next_deadline()
         if deadline is not None and deadline <= now:
             yield Ticked()

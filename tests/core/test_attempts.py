@@ -35,7 +35,7 @@ def test_an_offer_falls_to_the_first_reason_against_it() -> None:
     tried.refused("A2", {}, [refusal("AgentMaintenance"), refusal("UnfulfilledRole")])
     tried.refused("A3", {}, [refusal("InsufficientCpus")])
 
-    assert tried.declined() == {"InsufficientCpus": 2, "UnfulfilledRole": 1}
+    assert tried.declined == {"InsufficientCpus": 2, "UnfulfilledRole": 1}
 
 
 def test_every_reason_has_its_place_in_the_funnel() -> None:

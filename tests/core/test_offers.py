@@ -336,3 +336,73 @@ def test_constraints_are_judged_also_where_quantities_are_missing() -> None:
     (tried,) = next(iter(story.world.attempts.values())).rounds
 
     assert [each.reason for each in tried.refusals["A1"]] == ["UnfulfilledConstraint", "InsufficientCpus"]
+
+
+# ------------------------------------------------------------------- offers of which more follow at once
+
+
+def flood(story: Story, agents: int, turn: int, **fields: Any) -> list[str]:
+    """Offers of many agents, some in each event; the agents that instances went to."""
+    for first in range(0, agents, turn):
+        last = min(first + turn, agents)
+        batch = tuple(offer(f"O{number}", f"A{number}", **fields) for number in range(first, last))
+        story.tell(OffersReceived(batch, more=agents - last))
+    while story.world.offers:
+        story.tell(Ticked())
+    return [each.agent.id for each in story.instances if each.agent is not None]
+
+
+@pytest.mark.parametrize("turn", [3, 10, 30])
+def test_instances_are_spread_over_offers_that_are_yet_to_come(turn: int) -> None:
+    used = Counter(flood(waiting(instances=90), 30, turn))
+
+    assert len(used) == 30
+    assert set(used.values()) == {3}
+
+
+def test_instances_are_packed_on_the_offers_that_are_there() -> None:
+    story = Story(placement=PlacementPolicy.PACK)
+    story.subscribe()
+    story.post(definition(instances=10))
+
+    assert set(flood(story, 30, 10)) == {"A0"}
+
+
+def test_a_flood_is_one_round_and_each_offer_is_tried_once() -> None:
+    """Also where so much is launched that offers are held from turn to turn."""
+    story = Story(max_instances_per_offer=1000)
+    story.subscribe()
+    story.post(definition(container(resources={"cpus": 100, "mem": 32}), id="/large"))
+    story.post(definition(instances=3 * LAUNCHES_PER_TURN))
+    flood(story, 30, 3, cpus=20)
+    queue = next(each for each in story.world.attempts if each.startswith("/large"))
+    attempt = story.world.attempts[queue]
+
+    (tried,) = attempt.rounds
+    assert (attempt.offers, len(tried.refusals)) == (30, 30)
+    assert attempt.declined == {"InsufficientCpus": 30}
+
+
+def test_what_an_instance_elsewhere_makes_possible_is_tried_again_on_offers_that_are_held() -> None:
+    constraints = [{"fieldName": "rack", "operator": "GROUP_BY", "value": "2"}]
+    story = waiting(instances=2, scheduling={"placement": {"constraints": constraints}})
+    story.post(definition(id="/many", instances=3 * LAUNCHES_PER_TURN))
+
+    def rack(name: str) -> list[dict[str, Any]]:
+        return [{"name": "rack", "type": "TEXT", "text": {"value": name}}]
+
+    story.tell(OffersReceived((offer("O1", "A1", attributes=rack("a")),), more=1))
+    story.tell(OffersReceived((offer("O2", "A2", attributes=rack("b")),)))
+
+    assert {each.agent.id for each in story.instances if each.pod_id == "/shop/web" and each.agent} == {"A1", "A2"}
+
+
+def test_the_next_offers_are_tried_whatever_was_promised_on_the_last_connection() -> None:
+    story = waiting(containers=[container(resources={"cpus": 100, "mem": 32})])
+    story.tell(OffersReceived((offer("O1"),), more=5))
+    story.tell(Disconnected())
+    story.subscribe()
+    story.tell(OffersReceived((offer("O2", cpus=200),)))
+
+    assert story.only.tasks
+    assert not story.world.tries.exhausted

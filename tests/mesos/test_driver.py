@@ -32,7 +32,6 @@ from scheduler.core.events import (
     StatusUpdated,
     Subscribed,
 )
-from scheduler.mesos.callbacks import OFFERS_AT_ONCE
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Timing
 from scheduler.model.records import Condition
@@ -514,20 +513,6 @@ def test_offers_and_statuses_become_events(master: FakeMaster) -> None:
         master.send(status("t", uuid="dXVpZA=="))
         assert framework.wait_for(OffersReceived) == [OffersReceived((offer,))]
         assert framework.wait_for(StatusUpdated) == [StatusUpdated("t", Condition.RUNNING, "a", "dXVpZA==", 1.5)]
-
-
-def test_very_many_offers_become_several_events_in_their_order(master: FakeMaster) -> None:
-    offers = [{"id": {"value": f"o{number}"}, "agent_id": {"value": "a"}} for number in range(2 * OFFERS_AT_ONCE + 1)]
-    with connected(master) as framework:
-        master.send({"type": "OFFERS", "offers": {"offers": offers}})
-        framework.events.wait_for(
-            lambda events: sum(len(each.offers) for each in events if isinstance(each, OffersReceived)) == len(offers),
-            "all offers",
-        )
-        received = framework.wait_for(OffersReceived)
-
-    assert [len(event.offers) for event in received] == [OFFERS_AT_ONCE, OFFERS_AT_ONCE, 1]
-    assert [offer for event in received for offer in event.offers] == offers
 
 
 def test_operations_and_failures_become_events(master: FakeMaster) -> None:

@@ -102,7 +102,16 @@ REFUSED = [
     ),
 ]
 
+REFUSED += [
+    (changed(MINIMAL, f"{C}.{part}.{key}", amount), f"{AT}/{part}/{key}", "no agent")
+    for part, keys in (("resources", ("cpus", "mem", "disk")), ("resourceLimits", ("cpus", "mem")))
+    for key in keys
+    for amount in (1e13, 1e308)
+]
+REFUSED.append((MINIMAL | {"executorResources": {"mem": 1e308}}, "/executorResources/mem", "no agent"))
+
 ACCEPTED = [
+    changed(MINIMAL, f"{C}.resources.mem", 1e12),
     *(mounting(path) for path in ("a/../b", "./a", "a//b/", "a..b", "...", "x" * 255, "€" * 85, "stdout2", "a/stdout")),
     *(mounting(path) for path in ("/mnt", "/mnt/../mnt", "/", "/a/stdout")),
     *(mounting(path, image=True) for path in ("/a/../b", "/mnt/mesos/sandbox", "/mnt/mesos/sandbox/../x")),

@@ -21,12 +21,12 @@ from scheduler.core.effects import (
     Revive,
     Stop,
 )
-from scheduler.core.events import ClockSet, Disconnected, Event, OfferRescinded, OffersReceived, PodDeleted, Ticked
+from scheduler.core.events import ClockSet, Disconnected, Event, OfferRescinded, PodDeleted, Ticked
 from scheduler.core.frame import Change, Delete, Frame, Put
 from scheduler.model.records import Framework, Pod
 from scheduler.shell.bus import Told
 from scheduler.shell.clock import Clock
-from scheduler.shell.loop import MAX_BATCH, MAX_OFFERS, Shell, ShellError
+from scheduler.shell.loop import MAX_BATCH, Shell, ShellError
 from scheduler.shell.ports import MesosCall, StoreError
 
 ACK = Acknowledge("task", "agent", "uuid")
@@ -106,49 +106,6 @@ class Bench:
 
 def _event(name: str) -> Event:
     return OfferRescinded(name)
-
-
-def test_a_request_waits_for_some_of_the_offers_and_not_for_all() -> None:
-    """20,000 offers that came at once: what is asked meanwhile is answered while most of them are still waiting."""
-    pending = [OffersReceived(tuple({"id": {"value": f"{part}-{each}"}} for each in range(1000))) for part in range(20)]
-    seen: list[int] = []
-
-    def frames(event: Event) -> Frame:
-        if isinstance(event, PodDeleted):
-            return Frame(effects=(Reply(event.request, Done("d")),))
-        return Frame()
-
-    async def story() -> None:
-        bench = Bench(frames)
-        running = asyncio.create_task(bench.shell.run())
-        bench.shell.submit_all_threadsafe(pending)
-        while not bench.world.stepped:
-            await asyncio.sleep(0)
-        for _ in range(3):
-            await bench.shell.request(lambda number: PodDeleted(number, "/pod"))
-            seen.append(len(bench.world.stepped))
-        while bench.shell.waiting:
-            await asyncio.sleep(0)
-        offers = [event for event, _ in bench.world.stepped if isinstance(event, OffersReceived)]
-        assert offers == pending, "in their order"
-        turns = [sum(isinstance(each, OffersReceived) for each in turn) for turn in bench.turns]
-        assert max(turns) == 1
-        bench.shell.stop()
-        await running
-
-    virtual_time.run(story())
-    assert seen[0] <= 4
-    assert seen[2] < 12
-
-
-def test_a_turn_takes_small_offers_up_to_a_number() -> None:
-    async def story() -> None:
-        bench = Bench()
-        bench.shell.submit_all_threadsafe([OffersReceived(({"id": {"value": "x"}},) * 2)] * (MAX_OFFERS // 2 + 1))
-        await bench.until(lambda: not bench.shell.waiting)
-        assert [len(turn) for turn in bench.turns] == [MAX_OFFERS // 2, 1]
-
-    virtual_time.run(story())
 
 
 def _name(event: Event) -> str:

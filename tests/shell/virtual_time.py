@@ -33,6 +33,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return float(self._jumping.now)
 
+    def let_pass(self, seconds: float) -> None:
+        """Move on, as if something had taken this long."""
+        self._jumping.now += seconds
+
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run in virtual time."""
@@ -43,3 +47,10 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 def now() -> float:
     """The running loop's time."""
     return asyncio.get_running_loop().time()
+
+
+def let_pass(seconds: float) -> None:
+    """What is being done takes this long."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.let_pass(seconds)

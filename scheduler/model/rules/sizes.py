@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from scheduler.model.definition import Environment, PodDefinition
 from scheduler.model.problems import Problem
-from scheduler.model.rules.site import Site, commands
+from scheduler.model.rules.site import Site, commands, located
 from scheduler.model.sizes import excess, of_command, of_text, of_variables
+
+_LARGEST_AMOUNT = 1e12
 
 
 def _commands(definition: PodDefinition, site: Site) -> Iterator[Problem]:
@@ -45,4 +47,16 @@ def _problem(path: str, size: int) -> Iterator[Problem]:
         yield Problem(path, fault)
 
 
-RULES = (_commands, _environments)
+def _amounts(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    """Of resources: Mesos counts them in thousandths, with 64 bits."""
+    parts: list[tuple[str, object]] = [("/executorResources", definition.executor_resources)]
+    for at, container in located(definition):
+        parts += [(f"{at}/resources", container.resources), (f"{at}/resourceLimits", container.resource_limits)]
+    for at, part in parts:
+        for key in ("cpus", "mem", "disk"):
+            amount = getattr(part, key, None)
+            if isinstance(amount, float) and amount > _LARGEST_AMOUNT:
+                yield Problem(f"{at}/{key}", f"must be at most {_LARGEST_AMOUNT:g}: no agent has that much")
+
+
+RULES = (_commands, _environments, _amounts)
