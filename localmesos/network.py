@@ -3,6 +3,9 @@
 Owns everything of the machine's network that a cluster makes: bridge, namespaces, the rules for the way out, the
 entries in /etc/hosts. All of it bears the cluster's tag ("podexec-" and its key), and is found and removed by the tag
 alone. Containers' networks (CNI) live inside an agent's namespace and vanish with it.
+
+Clusters come and go at the same time. A subnet is claimed by making its bridge; everything else has names of one
+cluster only, as the kernel takes its time over what is in a removed namespace. Changes wait for each other.
 """
 
 from __future__ import annotations
@@ -12,7 +15,8 @@ import ipaddress
 import json
 import os
 import shlex
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +28,10 @@ IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 IP_FORWARD_BEFORE = Path("/run/podexec/ip_forward")  # the machine's own setting while clusters change it
 NAMESPACES = Path("/run/netns")
 CLUSTER_RANGE = ipaddress.ip_network("10.77.0.0/16")
+TAG_PREFIX = "podexec-"
 BRIDGE_PREFIX = "podexec"
+LINK_PREFIX = "px"  # with a cluster's key and a member's number no longer than the 15 characters of a link's name
+LOCK = Path("/run/podexec/network.lock")
 COARSEST_CONFLICT = 12  # a wider route (a VPN's, the default) gives way to a more specific one
 
 
@@ -56,15 +63,16 @@ class Network:
     def attach(self, member: str, number: int) -> None:
         """Make the namespace of a member, with its address and the way out."""
         namespace = self.namespace(member).name
-        outside = f"px{self.index}-{number}"
-        run("ip", "netns", "add", namespace)
-        run(
-            "ip",
-            "-batch",
-            "-",
-            given=f"link add {outside} type veth peer name eth0 netns {namespace}\n"
-            f"link set {outside} master {self.bridge} up\n",
-        )
+        outside = f"{_link_prefix(self.tag)}{number}"
+        with _one_at_a_time():
+            run("ip", "netns", "add", namespace)
+            run(
+                "ip",
+                "-batch",
+                "-",
+                given=f"link add {outside} type veth peer name eth0 netns {namespace}\n"
+                f"link set {outside} master {self.bridge} up\n",
+            )
         run(
             "ip",
             "-netns",
@@ -79,26 +87,39 @@ class Network:
 
 def create(tag: str) -> Network:
     """Claim a free subnet with its bridge, and open the way out."""
+    with _one_at_a_time():
+        network = _claim(tag)
+        run(
+            "ip",
+            "-batch",
+            "-",
+            given=f"link set {network.bridge} alias {tag}\n"
+            f"addr add {network.address(1)}/24 dev {network.bridge}\nlink set {network.bridge} up\n",
+        )
+        open_way_out(network)
+    return network
+
+
+def _claim(tag: str) -> Network:
     for index in range(256):
         network = Network(tag, index)
         if not is_free(network.subnet, networks_in_use()):
             continue
         added = attempt(("ip", "link", "add", network.bridge, "type", "bridge"))
         if added.returncode == 0:
-            break
-        if "File exists" not in added.stderr:  # otherwise another cluster was faster
+            return network
+        if "File exists" not in added.stderr:  # a bridge that has no address yet, or no longer
             raise ClusterError(f"a network bridge could not be made: {added.stderr.strip()}")
-    else:
-        raise ClusterError(f"no /24 of {CLUSTER_RANGE} is free for the cluster's network")
-    run(
-        "ip",
-        "-batch",
-        "-",
-        given=f"link set {network.bridge} alias {tag}\n"
-        f"addr add {network.address(1)}/24 dev {network.bridge}\nlink set {network.bridge} up\n",
-    )
-    open_way_out(network)
-    return network
+    raise ClusterError(f"no /24 of {CLUSTER_RANGE} is free for the cluster's network")
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Only one process changes the machine's network: the last cluster's end must not undo the next one's start."""
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with LOCK.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def networks_in_use() -> list[str]:
@@ -137,9 +158,15 @@ def rules(tag: str) -> list[tuple[str, list[str]]]:
 
 
 def links(tag: str) -> list[str]:
-    """The cluster's bridge."""
-    listing = json.loads(run("ip", "-json", "link", "show", "type", "bridge") or "[]")
-    return [link["ifname"] for link in listing if link.get("ifalias") == tag]
+    """The cluster's bridge, and the outer ends of its members' links, which go before it."""
+    listing = json.loads(run("ip", "-json", "link", "show") or "[]")
+    names = [link["ifname"] for link in listing]
+    bridges = [link["ifname"] for link in listing if link.get("ifalias") == tag]
+    return [*(name for name in names if name.startswith(_link_prefix(tag))), *bridges]
+
+
+def _link_prefix(tag: str) -> str:
+    return f"{LINK_PREFIX}{tag.removeprefix(TAG_PREFIX)}-"
 
 
 def namespaces(tag: str) -> list[Path]:
@@ -177,7 +204,7 @@ def listing(tag: str, tools: Collection[str]) -> list[str]:
     """Everything that bears the tag, in words."""
     return [
         *(f"network namespace {path.name}" for path in namespaces(tag)),
-        *(f"bridge {link}" for link in (links(tag) if "ip" in tools else ())),
+        *(f"network link {link}" for link in (links(tag) if "ip" in tools else ())),
         *(f"iptables rule {shlex.join(words)}" for _, words in (rules(tag) if "iptables" in tools else ())),
         *(f"{HOSTS}: {line}" for line in hosts_entries(tag)),
     ]
@@ -189,13 +216,21 @@ def remove(tag: str, tools: Collection[str]) -> None:
         for table, words in rules(tag):
             run("iptables", "-w", "-t", table, "-D", *words[1:])
     if "ip" in tools:
-        for namespace in namespaces(tag):
-            run("ip", "netns", "del", namespace.name)
-        for link in links(tag):
-            run("ip", "link", "del", link)
-        restore_ip_forward()
+        with _one_at_a_time():
+            for link in links(tag):  # with their inner ends, which a removed namespace may hold for a while
+                remove_link(link)
+            for namespace in namespaces(tag):
+                run("ip", "netns", "del", namespace.name)
+            restore_ip_forward()
     if hosts_entries(tag):
         edit_hosts(lambda lines: [line for line in lines if not line.endswith(f"# {tag}")])
+
+
+def remove_link(link: str) -> None:
+    """Remove it, unless the kernel has: it does once nothing is left in the namespace of the other end."""
+    done = attempt(("ip", "link", "del", link))
+    if done.returncode != 0 and "Cannot find device" not in done.stderr:
+        raise ClusterError(f"the network link {link} could not be removed: {done.stderr.strip()}")
 
 
 def restore_ip_forward() -> None:
@@ -203,6 +238,6 @@ def restore_ip_forward() -> None:
     if not IP_FORWARD_BEFORE.exists():
         return
     bridges = json.loads(run("ip", "-json", "link", "show", "type", "bridge") or "[]")
-    if not any(link.get("ifalias", "").startswith("podexec-") for link in bridges):
+    if not any(link.get("ifalias", "").startswith(TAG_PREFIX) for link in bridges):
         IP_FORWARD.write_text(IP_FORWARD_BEFORE.read_text())
         IP_FORWARD_BEFORE.unlink()

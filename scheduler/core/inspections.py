@@ -1,17 +1,20 @@
 """Why an executor failed.
 
-Mesos says no more than that it is gone. What it wrote last is in its sandbox: that is asked for, and comes into the
-messages of its tasks. A series of failures of a pod costs one look at its last few, however many instances fail.
+Mesos says no more than that it is gone. What it wrote last is in its sandbox: that is asked for. The last line of it
+comes into the messages of its tasks, all of it into their details. A series of failures of a pod costs one look at its
+last few, however many instances fail.
 """
 
 import signal
 from dataclasses import replace
+from typing import TypeVar
 
 from scheduler.core.effects import InspectExecutor
 from scheduler.core.events import ExecutorEnded, ExecutorInspected, StatusUpdated
+from scheduler.core.texts import whole_of
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due, Failure
-from scheduler.model.records import Instance, Pod, TaskEnd
+from scheduler.model.records import Instance, Pod, Task, TaskEnd
 
 # From the first failure of a series to the look. By then the launches that failed with it are known.
 PATIENCE = 0.5
@@ -26,6 +29,7 @@ _GONE = frozenset(
 _NOT_LAUNCHED = "REASON_CONTAINER_LAUNCH_FAILED"
 _EXECUTOR = "SOURCE_EXECUTOR"
 _EXITS_KEPT = 1000
+_End = TypeVar("_End", Task, TaskEnd)
 _LONGEST = 300  # characters of what it wrote, in a message
 
 
@@ -75,29 +79,30 @@ def inspected(turn: Turn, event: ExecutorInspected) -> None:
     for instance_id in dict.fromkeys(turn.world.tasks.get(task_id) for task_id in event.tasks):
         if instance_id is not None:
             instance = turn.world.instances[instance_id]
-            told = (
-                replace(task, message=_with(task.message, words)) if task.id in tasks else task
-                for task in instance.tasks
-            )
+            told = (_told(task, words, event.lines) if task.id in tasks else task for task in instance.tasks)
             turn.put(replace(instance, tasks=tuple(told)))
     pod = turn.world.pods.get(event.pod_id)
     if pod is not None:
-        _tell_in_history(turn, pod, tasks, words)
+        _tell_in_history(turn, pod, tasks, words, event.lines)
 
 
-def _tell_in_history(turn: Turn, pod: Pod, tasks: frozenset[str], words: str) -> None:
+def _tell_in_history(turn: Turn, pod: Pod, tasks: frozenset[str], words: str, lines: tuple[str, ...]) -> None:
     terminations = []
     for termination in pod.terminations:
         messages = {end.message for end in termination.tasks if end.task_id in tasks}
-        ends = tuple(_told(end, words) if end.task_id in tasks else end for end in termination.tasks)
+        ends = tuple(_told(end, words, lines) if end.task_id in tasks else end for end in termination.tasks)
         message = _with(termination.message, words) if termination.message in messages else termination.message
         terminations.append(replace(termination, message=message, tasks=ends))
     if tuple(terminations) != pod.terminations:
         turn.put(replace(pod, terminations=tuple(terminations)))
 
 
-def _told(end: TaskEnd, words: str) -> TaskEnd:
-    return replace(end, message=_with(end.message, words))
+def _told(of: _End, words: str, lines: tuple[str, ...]) -> _End:
+    """With one line for people in the message, and in the detail all that the executor wrote if that is more."""
+    message = _with(of.message, words)
+    if not lines or (len(lines) == 1 and message.endswith(lines[0])):
+        return replace(of, message=message)
+    return replace(of, message=message, detail=whole_of("\n".join((message, *of.detail.splitlines(), *lines))))
 
 
 def _with(message: str, words: str) -> str:

@@ -15,9 +15,14 @@ def line_and_detail(text: str) -> tuple[str, str]:
     """
     first = next((line for line in text.splitlines() if line.strip()), "")
     line = _printable(_cut(first.strip(), LONGEST_LINE, _LEFT_OUT))
-    lines = [_printable(each) for each in _cut(text, LONGEST_DETAIL, f"\n{_LEFT_OUT}\n").splitlines()]
-    whole = "\n".join(lines).strip("\n")
+    whole = whole_of(text)
     return line, "" if whole == line else whole
+
+
+def whole_of(text: str) -> str:
+    """All of the text as a detail, or its beginning and its end if it is too long."""
+    lines = [_printable(each) for each in _cut(text, LONGEST_DETAIL, f"\n{_LEFT_OUT}\n").splitlines()]
+    return "\n".join(lines).strip("\n")
 
 
 def _printable(line: str) -> str:

@@ -10,7 +10,7 @@ _MOST_LINES = 20
 _LONGEST_LINE = 1000
 # Of every executor, or of one that does well: they explain no failure.
 _NOISE = re.compile(r"^Marked '.*' as rslave$|(^| )level=(debug|info)( |$)")
-_PASSWORD = re.compile(r"(?<=://)[^/@\s]+:[^/@\s]*(?=@)")
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
@@ -24,14 +24,14 @@ async def last_lines(inside: Inside, run: Run) -> tuple[str, ...]:
 
 
 def plain_lines(data: bytes) -> tuple[str, ...]:
-    """The last lines that explain something, without what a terminal would obey, and without passwords of URIs."""
+    """The last lines that explain something, without what a terminal would obey, and without credentials in URIs."""
     plain = (_plain(line) for line in data.decode(errors="replace").splitlines())
     return tuple(line for line in plain if line and not _NOISE.search(line))[-_MOST_LINES:]
 
 
 def _plain(line: str) -> str:
     shown = "".join(each if each.isprintable() else " " for each in _ESCAPE.sub("", line))
-    return _PASSWORD.sub("…", shown.strip())[:_LONGEST_LINE]
+    return _CREDENTIALS.sub("…", shown.strip())[:_LONGEST_LINE]
 
 
 async def _end(inside: Inside, run: Run, file: str) -> bytes:
@@ -43,4 +43,6 @@ async def _end(inside: Inside, run: Run, file: str) -> bytes:
         if error.why is Why.ABSENT:
             return b""
         raise
-    return piece.data[-_LENGTH:]
+    data = piece.data[-_LENGTH:]
+    # Of a line that is cut nobody could tell that it begins in a password.
+    return data if piece.size <= len(data) else data.partition(b"\n")[2] or data

@@ -87,6 +87,48 @@ def test_lines_are_printed_with_whose_they_are(stage: Stage, run: Run) -> None:
     assert outcome.out.splitlines()[0].startswith('{"instance": "web.instance-')
 
 
+def executor_files(stage: Stage) -> Callable[[str, bytes], None]:
+    """Puts files into the sandbox of the pod's executor."""
+    sandbox = f"/executor/{stage.tasks[0].rpartition('instance-')[2]}"
+
+    def put(name: str, data: bytes) -> None:
+        stage.inside.files[f"{sandbox}/{name}"] = data
+
+    return put
+
+
+@pytest.mark.parametrize("form", [(), ("--stream", "stderr"), ("--tail", "1"), ("--plain",)])
+def test_lines_of_the_executor_are_printed(stage: Stage, run: Run, form: tuple[str, ...]) -> None:
+    executor_files(stage)("stderr", b"sh: 1: exec: /no/such/python: not found\n")
+    stage.inside.write(stage.inside.runs[stage.tasks[0]], b"of a container\n")
+    outcome = run("pod", "logs", "web", "--executor", *form)
+    assert (outcome.code, outcome.err) == (0, "")
+    (line,) = outcome.out.splitlines()
+    assert line.endswith("sh: 1: exec: /no/such/python: not found")
+    assert line.startswith(f"{stage.short} (executor) | ") is ("--plain" not in form)
+
+
+def test_files_of_the_executor_are_listed_and_read(stage: Stage, run: Run) -> None:
+    put = executor_files(stage)
+    put("stderr", b"why\n")
+    put("journal", b"\x00\x01")
+    outcome = run("pod", "files", "web", "--executor")
+    assert [line.split()[-1] for line in outcome.out.splitlines()] == ["journal", "stderr"]
+    outcome = run("pod", "files", "web", "stderr", "--executor", "--read")
+    assert (outcome.code, outcome.out) == (0, "why\n")
+
+
+@pytest.mark.parametrize("command", ["logs", "files"])
+def test_an_executor_is_no_container(stage: Stage, run: Run, command: str) -> None:
+    outcome = run("pod", command, "web", "--executor", "-c", "one")
+    assert (outcome.code, "--executor and --container cannot be combined" in outcome.err) == (2, True)
+    stage.inside.runs[stage.tasks[0]] = InsideError(Why.AWAY, "the agent went away")
+    stage.inside.runs[stage.tasks[1]] = InsideError(Why.AWAY, "the agent went away")
+    outcome = run("pod", command, "web", "--executor")
+    assert outcome.code == 1
+    assert "the agent went away" in outcome.err
+
+
 @pytest.mark.parametrize("form", ["--plain", "--json"])
 def test_what_could_not_be_read_is_told_and_is_the_exit_code(stage: Stage, run: Run, form: str) -> None:
     stage.inside.runs[stage.tasks[0]] = InsideError(Why.AWAY, "the agent went away")

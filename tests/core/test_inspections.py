@@ -9,6 +9,7 @@ from scheduler.core.effects import InspectExecutor, Note
 from scheduler.core.events import ExecutorEnded, ExecutorInspected
 from scheduler.core.inspections import PATIENCE
 from scheduler.core.rollup import pod_status
+from scheduler.core.texts import LONGEST_DETAIL
 from scheduler.model.records import Condition
 from tests.core.support import Story, container, definition, running
 
@@ -45,6 +46,47 @@ def test_its_last_line_comes_into_the_messages_of_its_tasks() -> None:
     assert pod_status(story.world, story.pod, story.now)["terminationHistory"][0]["message"] == expected
     (note,) = story.told(Note)
     assert dict(note.fields)["stderr"] == f"an earlier line\n{WORD}"
+
+
+def test_all_that_it_wrote_comes_into_the_details() -> None:
+    story = running()
+    (asked,) = failed(story)
+    found(story, asked, "Traceback", "File x", WORD)
+
+    status = pod_status(story.world, story.pod, story.now, with_extras=True)
+    ends = [each for ending in status["terminationHistory"] for each in ending["containers"]]
+    expected = f"Executor terminated: its executor's stderr ends with: {WORD}\nTraceback\nFile x\n{WORD}"
+    assert {each["podexec"]["detail"] for each in ends} == {expected}
+    assert "Traceback" not in str(pod_status(story.world, story.pod, story.now))
+
+
+@pytest.mark.parametrize(
+    ("lines", "begin", "end"),
+    [
+        ((WORD,), "", ""),
+        (("x" * 1000,), "Executor terminated: ", "x" * 1000),
+        (("begin", *["x" * 1000] * 18, "the end"), "Executor terminated: ", "\nthe end"),
+    ],
+)
+def test_a_detail_is_there_if_it_has_more_and_is_bounded(lines: tuple[str, ...], begin: str, end: str) -> None:
+    story = running()
+    (asked,) = failed(story)
+    found(story, asked, *lines)
+
+    (detail,) = {task.detail for task in story.pod.terminations[-1].tasks}
+    assert bool(detail) is bool(begin)
+    assert detail.startswith(begin)
+    assert detail.endswith(end)
+    assert len(detail) <= LONGEST_DETAIL
+
+
+def test_what_mesos_said_in_full_stays_in_the_detail() -> None:
+    story = running()
+    (asked,) = failed(story, message="Executor terminated\nstatistic_1 1")
+    found(story, asked, "a", "b")
+
+    (detail,) = {task.detail for task in story.pod.terminations[-1].tasks}
+    assert detail.splitlines()[1:] == ["Executor terminated", "statistic_1 1", "a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from scheduler.core.events import Event, ExecutorInspected
 from scheduler.inside import Edge, executors, given, http, inspector
 from scheduler.inside.executors import Executors
 from scheduler.inside.master import Leader
+from scheduler.inside.words import plain_lines
 from scheduler.mesos.credentials import Credentials
 from scheduler.shell.inside import FileInfo, InsideError, Output, Run, Session, Size, Usage, Why
 from tests.inside.fake_mesos import (
@@ -543,8 +545,20 @@ def test_what_an_executor_wrote_last_is_plain_text() -> None:
             mesos.files[f"{EXECUTOR}/stderr"] = b"x" * 1_000_000 + b"\n" + b"line\n" * 100 + b"y" * 5000
             lines = await edge.last_lines(AGENT, "E-1")
             assert (len(lines), lines[0], lines[-1]) == (20, "line", "y" * 1000)
+            rest = b"\nlast" + b"\n" * (16 * 1024 - 20)
+            mesos.files[f"{EXECUTOR}/stderr"] = b"x" * 1_000_000 + b"http://me:secret@host/x.pyz" + rest
+            assert await edge.last_lines(AGENT, "E-1") == ("last",), "a line that is cut may begin in a password"
 
     run(scenario)
+
+
+def test_what_an_executor_wrote_is_plain_at_once_whatever_it_is() -> None:
+    """The event loop waits meanwhile."""
+    began = time.process_time()
+    for piece in (b"a:", b"@:", b"://", b"://a", b"\x1b[", b"\x1b[;", b" level=", b"Marked '", b"\xff", b"\r"):
+        lines = plain_lines(b"://" + piece * (16 * 1024 // len(piece)))
+        assert "".join(lines).isprintable()
+    assert time.process_time() - began < 1
 
 
 class Looks:

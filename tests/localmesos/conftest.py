@@ -9,9 +9,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from localmesos.level import Choice, choose, probe
 from localmesos.testing import mesos_cluster, module_mesos_cluster
 
 __all__ = ["WebServer", "mesos_cluster", "module_mesos_cluster", "web"]
+
+
+@pytest.fixture(scope="module")
+def here() -> Choice:
+    """What this machine can run."""
+    return choose(probe())
 
 
 @dataclass

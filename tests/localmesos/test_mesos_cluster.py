@@ -18,7 +18,7 @@ import pytest
 
 from localmesos import Cluster, ClusterError, package, remains
 from localmesos.images import make_busybox_image
-from localmesos.level import Choice, choose, probe
+from localmesos.level import Choice
 from localmesos.testing import ClusterFactory
 
 from . import agentapi, frameworkapi
@@ -30,12 +30,6 @@ Cluster.up(sys.argv[1], agents=1, owner_pid=os.getpid(), progress=lambda line: p
 print("ready", flush=True)
 time.sleep(600)
 """
-
-
-@pytest.fixture(scope="module")
-def here() -> Choice:
-    """What this machine can run."""
-    return choose(probe())
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +92,7 @@ def test_nothing_is_left_after_down(mesos_cluster: ClusterFactory, here: Choice)
     state = cluster.state
     made = " ".join(remains.listing(state))
     kinds = ["process", *([] if here.level == "posix" else ["mount", "cgroup"])]
-    kinds += ["network namespace", "bridge", "iptables rule", "/etc/hosts"] if here.namespaces else []
+    kinds += ["network namespace", "network link", "iptables rule", "/etc/hosts"] if here.namespaces else []
     assert [kind for kind in kinds if kind not in made] == []
     cluster.down()
     assert remains.listing(state) == []

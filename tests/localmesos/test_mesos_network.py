@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from localmesos import network
+from localmesos import network, system
+from localmesos.level import Choice
 
 
 @pytest.mark.parametrize(
@@ -35,3 +40,44 @@ def test_entries_in_etc_hosts_come_and_go_with_their_tag(tmp_path: Path, monkeyp
     network.remove("podexec-aa", ())
     assert hosts.read_text() == "127.0.0.1 localhost\n10.77.1.2 master-1.podexec-bb # podexec-bb\n"
     assert hosts.stat().st_ino == inode, "the file must be changed in place: it may be a mount"
+
+
+@pytest.fixture
+def tag() -> Iterator[str]:
+    made = f"podexec-{secrets.token_hex(3)}"
+    yield made
+    if os.geteuid() == 0:
+        network.remove(made, system.tools())
+
+
+def test_a_network_is_gone_with_its_links_even_if_a_process_holds_a_namespace(tag: str, here: Choice) -> None:
+    """Its subnet may be another cluster's the moment after."""
+    if not here.namespaces:
+        assert "container networks" in here.left_out
+        return
+    first = network.create(tag)
+    first.attach("agent-1", 11)
+    with first.namespace("agent-1").open("rb"):
+        network.remove(tag, system.tools())
+        assert network.listing(tag, system.tools()) == []
+        second = network.create(tag)
+        second.attach("agent-1", 11)
+
+
+def test_networks_come_and_go_at_the_same_time(here: Choice) -> None:
+    if not here.namespaces:
+        assert "container networks" in here.left_out
+        return
+
+    def lives(tag: str) -> None:
+        made = network.create(tag)
+        try:
+            for number in (2, 11):
+                made.attach(f"member-{number}", number)
+        finally:
+            network.remove(tag, system.tools())
+
+    tags = [f"podexec-{secrets.token_hex(3)}" for _ in range(6)]
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lives, tags))
+    assert [line for tag in tags for line in network.listing(tag, system.tools())] == []
