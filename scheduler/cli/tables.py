@@ -21,9 +21,9 @@ def pods(statuses: list[Json]) -> Grid:
     return table
 
 
-def on_hold(status: Json) -> list[str]:
-    """Why nothing is done for a pod yet, if so."""
-    reason = _extras(status).get("onHold")
+def on_hold(found: Json) -> list[str]:
+    """Why nothing is done yet, if so; of a pod's status, or the scheduler's own."""
+    reason = _extras(found).get("onHold")
     return [] if reason is None else [f"on hold: {reason}"]
 
 

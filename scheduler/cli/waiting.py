@@ -193,7 +193,7 @@ def _deployment_line(client: "Client", deployment: Json) -> str:
     counts += [_ending(each) for extra in extras for each in extra.get("ending", ())]
     line = f"{line} ({', '.join(counts)})" if counts else line
     hanging = [f"{each['id']}: {each['message']}" for extra in extras for each in extra.get("notEnding", ())]
-    held = dict.fromkeys(each for status in statuses for each in tables.on_hold(status))
+    held = tables.on_hold(client.info())  # a pod that is being removed has no status
     return "; ".join([line, *held, *hanging, *(each for status in statuses for each in tables.failing(status))])
 
 

@@ -10,7 +10,7 @@ import pytest
 from scheduler.cli import events as command
 from scheduler.cli import stream
 from scheduler.cli.client import ApiError, Client
-from scheduler.core.events import PodPosted, StreamAttached
+from scheduler.core.events import FrameworksListed, Namesake, PodPosted, StreamAttached, Subscribed
 from scheduler.model.records import Condition
 from tests.api.fakes import FakeShell
 from tests.cli.conftest import Run
@@ -31,6 +31,27 @@ def test_what_waits_is_told_with_every_reason_and_the_nearest_miss(run: Run, url
     assert re.search(r"/big +3 .* 2 +InsufficientCpus: wants 2.1; the best of 2 agents had 1.8", listed)
     assert "InsufficientMemory: wants 132; 1 agent had 1" in listed
     assert [each["count"] for each in json.loads(run("queue", "list", "--json").out)] == [3]
+
+
+def test_a_scheduler_that_waits_to_know_its_cluster_says_so(run: Run, url: str, shell: FakeShell) -> None:
+    shell.happens(PodPosted(1, definition(id="/web")))
+    shell.world.arrival.over, shell.world.arrival.since = False, shell.now
+    shell.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
+    why = "the scheduler was restarted and is waiting for the master to report the tasks of its pods"
+    assert run("queue", "list").out == f"Nothing is launched yet: {why}.\n"
+    assert f"on hold: {why}" in run("pod", "show", "web").out
+    waited = run("pod", "remove", "web", "--yes", "--force", "--wait", "--timeout", "1")
+    assert waited.code == 1
+    assert f"on hold: {why}" in waited.err
+
+
+def test_frameworks_that_a_lost_store_may_have_had_are_told_where_there_are_no_pods(
+    run: Run, url: str, shell: FakeShell
+) -> None:
+    shell.happens(FrameworksListed((Namesake("old-1", "podexec", connected=False),)))
+    listed = run("pod", "list")
+    assert "There are no pods." in listed.out
+    assert "the framework old-1 of the same name has running tasks" in listed.err
 
 
 def test_a_delay_is_told_and_can_be_reset(run: Run, url: str, shell: FakeShell) -> None:
