@@ -75,11 +75,11 @@ def up(
                 info = client.info()
                 mesos = info[KEY]["mesos"]["version"]
                 screen.tell(f"framework {info['frameworkId']} on Mesos {mesos}; the API is {client.url}")
-                _show_pod(client, scheduler.log)
+                named = "" if name == DEFAULT_NAME else f" --name {name}"
+                _show_pod(client, scheduler.log, named)
                 if detach:
                     cluster.release()
                     kept = True
-                    named = "" if name == DEFAULT_NAME else f" --name {name}"
                     screen.tell(f"it runs on; end it with: podexec down{named}")
                 else:
                     from scheduler.cli.watch import watch
@@ -131,7 +131,7 @@ def _require_free(listen: str) -> None:
         ) from None
 
 
-def _show_pod(client: "Client", log: Path) -> None:
+def _show_pod(client: "Client", log: Path, named: str) -> None:
     definition = json.loads(_definition().read_text())
     pod_id = definition["id"]
     client.add(definition)
@@ -147,7 +147,7 @@ def _show_pod(client: "Client", log: Path) -> None:
             raise CommandError(f"the pod {pod_id} is not STABLE after {_STABLE_SECONDS:g} s ({line}); see {log}")
         time.sleep(_POLL_SECONDS)
     screen.tell(f"  {_describe(status)}")
-    for line in _how_to(client, status):
+    for line in _how_to(client, status, named):
         screen.say(line)
 
 
@@ -161,8 +161,8 @@ def _describe(status: Json) -> str:
     return f"{status['id']} {status['status']}" + (f": {', '.join(parts)}" if parts else "")
 
 
-def _how_to(client: "Client", status: Json) -> list[str]:
-    """What a newcomer wants to know next."""
+def _how_to(client: "Client", status: Json, named: str) -> list[str]:
+    """What a newcomer wants to know next. ``named``: the option by which commands find this cluster, if they need it."""
     pod_id = status["id"]
     version = client.info()[KEY]["mesos"]["version"]
     pages = [
@@ -181,7 +181,7 @@ def _how_to(client: "Client", status: Json) -> list[str]:
         ("remove it", f"{podexec} pod remove {pod_id}{url}"),
         ("all pods", f"{podexec} pod list{url}"),
         ("one more", f"{podexec} pod add {_short(_EXAMPLE)}{url}" if _EXAMPLE.is_file() else ""),
-        ("its Mesos", f"{podexec} cluster status"),
+        ("its Mesos", f"{podexec} cluster status{named}"),
     ]
     lines = [f"{pod_id} is STABLE: {len(status['spec']['containers'])} containers on a real Mesos {version}."]
     return lines + [f"  {label:<12} {text}" for label, text in rows if text]

@@ -51,8 +51,8 @@ def test_up_shows_a_stable_pod_and_an_interrupt_takes_everything_down(tmp_path: 
         state = Cluster(_name()).state
         text = output.read_text()
         assert "on a real Mesos 1.11.0" in text
-        for command in ("podexec pod show /hello", "podexec pod update", "podexec pod remove /hello"):
-            assert command in text
+        for command in ("pod show /hello", "pod update", "pod remove /hello", f"cluster status --name {_name()}"):
+            assert f"podexec {command}" in text
         listed = _run("pod", "list", "--json", "--url", f"http://127.0.0.1:{port}")
         assert [each["id"] for each in json.loads(listed.stdout)] == ["/hello"]
     finally:
