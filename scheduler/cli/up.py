@@ -162,7 +162,7 @@ def _describe(status: Json) -> str:
 
 
 def _how_to(client: "Client", status: Json, named: str) -> list[str]:
-    """What a newcomer wants to know next. ``named``: the option by which commands find this cluster, if they need it."""
+    """What a newcomer wants to know next; ``named`` is the option by which commands find this cluster, if needed."""
     pod_id = status["id"]
     version = client.info()[KEY]["mesos"]["version"]
     pages = [
