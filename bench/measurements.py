@@ -238,6 +238,20 @@ def wait(
     return stats
 
 
+def answer_times(scheduler: Scheduler, meanwhile: Callable[[], None]) -> list[float]:
+    """Seconds that requests took, one after the other, until ``meanwhile`` returned."""
+    waiting = threading.Thread(target=meanwhile)
+    waiting.start()
+    times = []
+    while waiting.is_alive():
+        began = time.perf_counter()
+        scheduler.api.ask("GET", "/v2/pods")
+        times.append(time.perf_counter() - began)
+        time.sleep(_FINE_POLL_SECONDS)
+    waiting.join()
+    return times
+
+
 def milliseconds(latencies: Latencies) -> str:
     """For people."""
     if not latencies.count:

@@ -17,6 +17,7 @@ from statistics import median
 from bench.measurements import (
     Fill,
     Updates,
+    answer_times,
     fill,
     megabytes,
     milliseconds,
@@ -38,6 +39,7 @@ _RATE, _TIMES_BARE, _TIMES_CAPACITY = 2000.0, 2.0, 5.0
 _ACCEPT_SECONDS = 0.050
 _GIGABYTE = 1 << 30
 _FLAT = 1.3
+_DEMANDS, _ALONE_SECONDS = 5, 3.0  # of the flood
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Plan:
         updates: how many at each size, ``window`` at a time, and a tenth of them one at a time.
         paced: pods one after the other, on the agents of the first fill.
         pods: of one instance each, whose status is asked for.
+        flood: agents whose offers come in one event.
         patience: seconds for each measurement.
     """
 
@@ -60,11 +63,20 @@ class Plan:
     window: int = 1_000
     paced: int = 300
     pods: int = 10_000
+    flood: int = 20_000
     patience: float = 900.0
 
 
 _QUICK = Plan(
-    fills=((100, 1_000),), sizes=(100, 1_000), agents=100, updates=2_000, window=100, paced=30, pods=200, patience=120.0
+    fills=((100, 1_000),),
+    sizes=(100, 1_000),
+    agents=100,
+    updates=2_000,
+    window=100,
+    paced=30,
+    pods=200,
+    flood=2_000,
+    patience=120.0,
 )
 
 
@@ -74,7 +86,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="small numbers: a minute instead of an hour")
     parser.add_argument("--fill", action="append", type=_pair, metavar="AGENTSxINSTANCES", help="fill as many")
     parser.add_argument("--sizes", type=_numbers, metavar="N,…", help="instances at which updates cost and memory show")
-    for name in ("agents", "updates", "window", "paced", "pods"):
+    for name in ("agents", "updates", "window", "paced", "pods", "flood"):
         parser.add_argument(f"--{name}", type=int, metavar="N")
     parser.add_argument("--patience", type=float, metavar="SECONDS", help="for each measurement")
     parser.add_argument("--folder", type=Path, help="for stores and logs, which are kept; a temporary one by default")
@@ -186,8 +198,26 @@ def status(plan: Plan, folder: Path, report: Report) -> None:
         report.say(f"GET ::status of {count:,} pods: {1000 * median_seconds:,.0f} ms, {megabytes(size)}")
 
 
+def flood(plan: Plan, folder: Path, report: Report) -> None:
+    """How long requests wait while the offers of very many agents come in one event, and fit nothing that waits."""
+    with Simulator(plan.flood) as simulator, _scheduler(simulator, folder, "flood") as scheduler:
+        scheduler.wait_until_subscribed()
+        scheduler.wait_until_quiet()
+        alone = answer_times(scheduler, partial(time.sleep, _ALONE_SECONDS))
+        for number in range(_DEMANDS):
+            scheduler.post({**pod(f"/large-{number}", 1), "executorResources": {"cpus": 1000 + number, "mem": 32}})
+        beside = answer_times(scheduler, scheduler.wait_until_quiet)
+        declined = simulator.stats().offers["declined"]
+    for where, times in (
+        ("alone", alone),
+        (f"beside {plan.flood:,} offers in one event and {_DEMANDS} pods that fit none of them", beside),
+    ):
+        report.say(f"requests {where}: median {1000 * median(times):,.1f} ms, most {1000 * max(times):,.1f} ms")
+    report.say(f"{declined:,} offers were declined meanwhile")
+
+
 _PARTS: dict[str, Callable[[Plan, Path, Report], None]] = {
-    each.__name__: each for each in (capacity, fills, latency, growth, status)
+    each.__name__: each for each in (capacity, fills, latency, growth, status, flood)
 }
 
 

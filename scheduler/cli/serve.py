@@ -267,13 +267,17 @@ def _listen(host: str, port: int, backlog: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
             0
         ]
-        return socket.create_server(address[:2], family=family, backlog=backlog)
+        listening = socket.create_server(address[:2], family=family, backlog=backlog)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise CommandError(
             f"cannot listen on {host}:{port}: {reason}",
             advice="Another scheduler may be running there; give another --listen HOST:PORT.",
         ) from error
+    # Connections inherit it. An answer is written in parts, and on a connection that is kept the second would wait for
+    # the client's delayed acknowledgement of the first, 40 ms; asyncio sets it only for sockets that name a protocol.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def _advertised(serving: Serving, listening: socket.socket) -> str:

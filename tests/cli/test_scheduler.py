@@ -233,6 +233,15 @@ def test_features_are_a_list_and_an_empty_one_turns_all_off(run: Run, started: l
     assert started[1].secrets_source == "directory:/x"
 
 
+def test_answers_on_a_kept_connection_are_not_held_back() -> None:
+    with (
+        contextlib.closing(serving._listen("127.0.0.1", 0, 1)) as listening,
+        socket.create_connection(listening.getsockname()),
+        contextlib.closing(listening.accept()[0]) as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_http_port_is_the_port_of_listen(run: Run, started: list[Serving]) -> None:
     run("scheduler", "--master", NOBODY, "--listen", "0.0.0.0:8080", "--http-port", "9999")
     assert (started[0].host, started[0].port) == ("0.0.0.0", 9999)

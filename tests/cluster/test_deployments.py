@@ -23,7 +23,7 @@ def test_an_update_goes_in_batches_and_stands_still_while_it_is_paused(user: Use
     deployment, new = answer.headers["Marathon-Deployment-Id"], answer.json()["version"]
     user.hears("instance_changed_event", condition="Running", runSpecVersion=new)
     user.ask("POST", f"/v2/deployments/{deployment}/pause", 200)
-    held = user.get(f"/v2/deployments/{deployment}?embed=podexec")
+    held = user.get(f"/v2/deployments/{deployment}", embed="podexec")
     assert held["podexec"] == {"paused": True, "batchSize": 1}
 
     def nothing_begun() -> list[str] | None:
@@ -61,7 +61,7 @@ def test_what_is_not_done_by_its_deadline_is_rolled_back(user: User) -> None:
     """What ran before runs on untouched, and is current again."""
     before = user.run(pod("/late"))
     deployment = user.put(pod("/late", cpus=1000), deadlineSeconds="2")
-    assert "deadline" in user.get(f"/v2/deployments/{deployment}?embed=podexec")["podexec"]
+    assert "deadline" in user.get(f"/v2/deployments/{deployment}", embed="podexec")["podexec"]
     failed = user.hears("deployment_failed", id=deployment)
     assert "deadline" in failed.content["reason"]
     user.hears("deployment_success", after=failed.number)
@@ -74,7 +74,7 @@ def test_what_is_not_done_by_its_deadline_is_rolled_back(user: User) -> None:
 def test_pods_start_after_what_they_depend_on_and_a_group_ends_the_other_way_round(user: User) -> None:
     db = user.post(pod("/chain/db"))
     web = user.post(pod("/chain/web", dependencies=["/chain/db"]))
-    waiting = user.get(f"/v2/deployments/{web}?embed=podexec")["currentActions"]
+    waiting = user.get(f"/v2/deployments/{web}", embed="podexec")["currentActions"]
     assert [(each["pod"], each["podexec"]) for each in waiting] == [("/chain/web", {"waitingFor": ["/chain/db"]})]
     user.done(db)
     user.done(web)

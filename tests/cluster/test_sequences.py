@@ -462,7 +462,7 @@ def refused_by_all(user: User, pod_id: str, reason: str) -> Json:
     """What the queue tells of a pod's instances once every agent has been refused for that reason."""
 
     def find() -> Json | None:
-        queue = user.get("/v2/queue?embed=podexec")["queue"]
+        queue = user.get("/v2/queue", embed="podexec")["queue"]
         entry = next((each for each in queue if each["pod"]["id"] == pod_id), None)
         funnel = entry["processedOffersSummary"]["rejectSummaryLastOffers"] if entry else ()
         return entry if {"reason": reason, "declined": 3, "processed": 3} in funnel else None

@@ -54,9 +54,9 @@ class User:
         assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, **query: str) -> Any:
         """What is at a path."""
-        return self.ask("GET", path, 200).json()
+        return self.ask("GET", path, 200, **query).json()
 
     def status(self, pod_id: str) -> Json:
         """A pod's status."""
