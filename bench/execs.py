@@ -1,4 +1,7 @@
-"""When programs are started: the kernel tells of every exec, by netlink's process connector. Needs root."""
+"""When programs are started: the kernel tells of every exec, by netlink's process connector. Needs root.
+
+It tells nobody in a PID namespace of a container; there, ``/proc`` is looked through every few milliseconds.
+"""
 
 import os
 import socket
@@ -17,6 +20,8 @@ _MESSAGE = struct.Struct("=IIQII")  # what, CPU, nanoseconds of the monotonic cl
 _HEAD = 16 + 20  # nlmsghdr and cn_msg
 _BUFFER = 1 << 20
 _TIMEOUT_SECONDS = 0.5
+_FIRST_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO
+_LOOK_EVERY_SECONDS = 0.002
 
 
 class Execs:
@@ -26,7 +31,9 @@ class Execs:
         self._text = text.encode()
         self._seen: list[tuple[float, list[str]]] = []
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="execs", daemon=True)
+        is_told = Path("/proc/self/ns/pid").readlink() == Path(_FIRST_NAMESPACE)
+        run = self._listen if is_told else self._look_around
+        self._thread = threading.Thread(target=run, name="execs", daemon=True)
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _CONNECTOR)
 
     def __enter__(self) -> "Execs":
@@ -47,7 +54,7 @@ class Execs:
         """When (seconds since the epoch) and with which words programs were started."""
         return [each for each in list(self._seen) if begin <= each[0] <= end]
 
-    def _run(self) -> None:
+    def _listen(self) -> None:
         offset = time.time() - time.monotonic()
         while not self._stop.is_set():
             try:
@@ -56,12 +63,26 @@ class Execs:
                 continue
             what, _, nanoseconds, pid, _ = _MESSAGE.unpack_from(data, _HEAD)
             if what == _EXEC:
-                self._look_at(pid, offset + nanoseconds / 1e9)
+                self._note(_command(pid), offset + nanoseconds / 1e9)
 
-    def _look_at(self, pid: int, at: float) -> None:
-        try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            return  # it has ended already
+    def _look_around(self) -> None:
+        known: dict[int, bytes] = {}
+        while not self._stop.wait(_LOOK_EVERY_SECONDS):
+            numbers = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit()]
+            present = {pid: _command(pid) for pid in numbers}
+            for pid, command in present.items():
+                if known.get(pid) != command:
+                    self._note(command, time.time())
+            known = present
+
+    def _note(self, command: bytes, at: float) -> None:
         if self._text in command:
             self._seen.append((at, command.decode(errors="replace").rstrip("\0").split("\0")))
+
+
+def _command(pid: int) -> bytes:
+    """Its words, each ended by NUL; none of a process that has ended already."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""

@@ -91,7 +91,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
 
 def measure(scheduler: LocalScheduler, runs: int) -> list[Launch]:
     """So many pods, one after the other, each gone before the next."""
-    with Execs("podexec.pyz") as execs:
+    with Execs(str(scheduler.executor)) as execs:
         return [_launch_one(scheduler, f"/latency/{number}", execs) for number in range(runs)]
 
 

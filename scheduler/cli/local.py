@@ -55,6 +55,7 @@ class LocalScheduler:
         """Nothing is started yet. Without an executor of its own its pods run on the agents' default executor."""
         folder.mkdir(parents=True, exist_ok=True)
         self.cluster = cluster
+        self.executor = executor
         self.log = folder / f"{name}.log"
         self.client = Client(f"http://{listen}")
         options = {

@@ -321,7 +321,7 @@ def sends(*members: tarfile.TarInfo, cut: int | None = None) -> Callable[[FakeSe
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for member in members:
-            archive.addfile(member)
+            archive.addfile(member, io.BytesIO(bytes(member.size)))
 
     async def program(session: FakeSession) -> None:
         session.writes(buffer.getvalue()[:cut])

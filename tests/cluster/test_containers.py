@@ -1,6 +1,7 @@
 """What containers of a pod see and share, on real Mesos."""
 
 import re
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -267,7 +268,7 @@ def test_what_mesos_tells_of_a_check_is_told_with_its_own_executor(shared_schedu
 
 
 def test_a_memory_limit_is_one_line_with_the_statistics_as_its_detail(scheduler: Scheduler) -> None:
-    hog = f"sleep 1; exec {sys.executable} -c 'bytearray(256 << 20)'"
+    hog = f"sleep 1; exec {shlex.quote(sys.executable)} -c 'bytearray(256 << 20)'"
     calm = container("calm", "exec sleep 1000")
     scheduler.client.add({"id": "/hog", "containers": [container("hog", hog), calm]})
     history = scheduler.wait(

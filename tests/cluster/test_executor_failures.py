@@ -44,6 +44,15 @@ def why(scheduler: Scheduler, *words: str) -> str:
     return scheduler.wait(f"an end with {words}", probe)
 
 
+def wait_for_output_before(scheduler: Scheduler, client: InsideClient, text: str) -> None:
+    """Wait until the executor of the launch before is seen to have written the text; first there has to be another."""
+    before = {"executor": "true", "previous": "true"}
+    scheduler.wait(
+        f"{text} in what the executor of the launch before wrote",
+        lambda: any(text in each.get("line", "") for each in client.logs("/web", before)),
+    )
+
+
 def test_why_an_executor_does_not_start_is_told(started: Refused, cluster: Cluster, tmp_path: Path) -> None:
     program = str(cluster.default_executor)
     corrupt = tmp_path / "corrupt.pyz"
@@ -63,8 +72,7 @@ def test_why_an_executor_does_not_start_is_told(started: Refused, cluster: Clust
             names = {each["name"] for each in client.files("/web", {"executor": "true"})}
             assert {"stdout", "stderr"} <= names
             if python == "/no/such/python":
-                lines = [each.get("line", "") for each in client.logs("/web", {"executor": "true", "previous": "true"})]
-                assert [line for line in lines if "/no/such/python" in line]
+                wait_for_output_before(scheduler, client, "/no/such/python")
         scheduler.remove("/web")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -145,12 +146,13 @@ def test_readiness_is_a_label_of_the_status(agent: FakeAgent, executor: Executor
         behaving("db", Behaviour(readiness=readiness)),
         behaving("web", Behaviour(depends_on=(Dependency("db", READY),))),
     )
-    agent.wait(lambda: len(agent.states("db")) >= 4, "it is ready, and then not")
+    agent.wait(lambda: len(agent.states("db")) >= 5, "its first result, that it is ready, and then not")
     told = [StatusLabels.decode(s.get("labels")).ready for s in agent.statuses("db")]
-    assert told[:4] == [False, False, True, False]
-    statuses = agent.statuses("db")
-    assert statuses[2]["reason"] == "REASON_TASK_CHECK_STATUS_UPDATED"
-    assert "exited with 1" in statuses[3]["message"]
+    assert told[:5] == [False, False, False, True, False]
+    first, ready, not_ready = agent.statuses("db")[2:5]
+    assert ready["reason"] == "REASON_TASK_CHECK_STATUS_UPDATED"
+    assert "exited with 1" in first["message"]
+    assert "exited with 1" in not_ready["message"]
     agent.wait_state("web", S, R)
     assert [StatusLabels.decode(s.get("labels")).ready for s in agent.statuses("web")] == [None, None]
 
@@ -172,7 +174,9 @@ def test_each_of_several_health_checks_can_kill(agent: FakeAgent, executor: Exec
     slow = command_check(consecutive_failures=1000)
     with_port = {**FAST, "type": "TCP", "tcp": {"port": 1}, "consecutive_failures": 3}
     agent.launch_group(behaving("web", Behaviour(health_checks=(with_port,)), health_check=slow))
-    last = agent.wait_state("web", S, R, R, R, R, K, KILLED)
+    agent.wait(lambda: agent.states("web")[-1:] == [KILLED], "its end")
+    assert [state for state, _ in groupby(agent.states("web"))] == [S, R, K, KILLED]
+    last = agent.statuses("web")[-1]
     assert "127.0.0.1:1: Connection refused" in last["message"]
     assert "failed 3 times in a row" in last["message"]
 

@@ -192,11 +192,13 @@ class _Merged:
         return not (self._wanted.follow and self._is_more_to_come())
 
     def _is_more_to_come(self) -> bool:
-        """Whether something will be launched again. An agent that went away is not waited for."""
+        """Whether something was, or will be, launched again. An agent that went away is not waited for."""
         pod = self._world.pods.get(self._pod.id)
         if pod is None:
             return False
         present = self._present()
+        if not self._known.issuperset(present):
+            return True
         instances = {target.instance_id for target in present}
         if not instances:
             return self._which.instance is None and self._world.current(pod).scaling.instances > 0
