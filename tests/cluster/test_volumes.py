@@ -79,6 +79,8 @@ def test_several_instances_have_their_own_and_go_back_to_them(own_scheduler: Sch
     before = {each["id"]: each for each in own_scheduler.stable("/several/db")["instances"]}
     homes = {key: volume_of(own_scheduler, each) for key, each in before.items()}
     assert len(set(homes.values())) == 3, status
+    for key, home in homes.items():  # it has to have begun before it is killed
+        assert lines(own_scheduler, home, 1) == [task_of(before[key])]
     for each in before.values():
         kill(own_scheduler, each)
 

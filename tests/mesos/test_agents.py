@@ -251,6 +251,7 @@ def test_the_list_is_read_again_only_after_a_while(
     probe.look_again()
     probe.look_around(agent.address)
     probe.look_again()
+    agent.authorizations.wait_for_count(lists, "the list")
     probe.stop()
 
     paths = [path for path, _ in agent.authorizations.wait_for_count(lists, "the list")]

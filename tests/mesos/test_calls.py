@@ -265,7 +265,7 @@ def test_an_offer_that_cannot_be_declined_is_given_back_by_a_new_subscription(ma
 
 def test_a_master_that_takes_no_calls_is_not_subscribed_to_without_pauses(master: FakeMaster) -> None:
     timing = Timing(first_pause=0.1, longest_pause=60)
-    with connecting(master, timing) as framework, capture_logs():
+    with capture_logs(), connecting(master, timing) as framework:
         for count in range(1, 5):
             framework.wait_for(Subscribed, count)
             master.answers.append(Answer(503, "not leading"))
@@ -287,7 +287,7 @@ def test_where_calls_cannot_be_sent_the_subscription_is_given_up(master: FakeMas
 
 def test_dropped_calls_are_told(master: FakeMaster) -> None:
     master.refusals.extend([Answer(503)] * 1000)
-    with connecting(master) as framework, capture_logs() as logs:
+    with capture_logs() as logs, connecting(master) as framework:
         framework.driver.perform_all([Kill("1", None), Kill("2", None)])
     assert [(line["event"], line["calls"]) for line in logs if "calls" in line] == [
         ("no subscription: calls dropped", 2)

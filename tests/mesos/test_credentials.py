@@ -87,7 +87,7 @@ def test_a_subscription_that_is_denied_is_tried_again_with_what_the_file_holds_t
 ) -> None:
     master.refusals.extend([Answer(401, "who?")] * 2)
     timing = Timing(first_pause=0.2, longest_pause=0.5)
-    with connecting(master, timing, credentials=Credentials.bearer(token)) as framework, capture_logs():
+    with capture_logs(), connecting(master, timing, credentials=Credentials.bearer(token)) as framework:
         master.subscribes.wait_for_count(1, "the first try")
         _replace(token, "second")
         framework.wait_for(Subscribed)
@@ -125,7 +125,7 @@ def test_a_secret_is_encoded_with_its_principal(token: Path) -> None:
 
 def test_a_refusal_for_want_of_proof_is_final_after_some_tries(master: FakeMaster) -> None:
     master.refusals.extend([Answer(401, "who are you?")] * 100)
-    with connecting(master, FAST) as framework, capture_logs():
+    with capture_logs(), connecting(master, FAST) as framework:
         framework.wait_for(FrameworkFailed)
         framework.driver.join()
     assert len(master.subscribes.all()) == 5

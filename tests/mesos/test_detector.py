@@ -124,7 +124,7 @@ def test_a_path_that_does_not_exist_yet_is_waited_for() -> None:
 def test_a_zookeeper_that_fails_is_asked_again_and_its_last_word_holds_meanwhile() -> None:
     zookeeper = FakeZooKeeper()
     zookeeper.nodes = {"json.info_0000000000": _info("10.0.0.1")}
-    with _detecting(zookeeper) as found, capture_logs() as logs:
+    with capture_logs() as logs, _detecting(zookeeper) as found:  # its thread logs
         found.wait_for_count(1, "the leader")
         zookeeper.failing = True
         zookeeper.fire()

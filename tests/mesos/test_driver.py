@@ -187,7 +187,7 @@ def test_a_master_that_is_not_ready_is_asked_again_after_a_pause(master: FakeMas
 def test_a_master_that_is_not_there_yet_is_waited_for_without_haste(master: FakeMaster) -> None:
     with masters() as (gone,):
         address = gone.address
-    with connecting(address) as framework, capture_logs() as logs:
+    with capture_logs() as logs, connecting(address) as framework:
         framework.events.wait_for(lambda _: len(logs) >= 4, "four refused connections")
         assert framework.events.all() == []
     assert {line["event"] for line in logs} == {"not connected to the master"}

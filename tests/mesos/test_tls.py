@@ -72,7 +72,7 @@ def test_who_is_not_certified_by_whom_is_trusted_is_not_told_anything(tmp_path: 
 def test_the_name_is_compared_where_that_is_asked_for(authority: Authority, verify: Verify, is_let_in: bool) -> None:
     server = authority.server(authority.certify("elsewhere", "DNS:elsewhere.test"))
     tls = Tls(TlsOptions(ca_file=authority.file, verify=verify))
-    with masters(tls=server) as (master,), connecting(master, tls=tls) as framework, capture_logs() as logs:
+    with masters(tls=server) as (master,), capture_logs() as logs, connecting(master, tls=tls) as framework:
         framework.events.wait_for(lambda events: events or "mismatch" in str(logs), "a subscription, or why not")
         assert bool(framework.events.all()) is is_let_in
 
@@ -92,7 +92,7 @@ def test_this_side_proves_itself_where_it_is_asked_to(authority: Authority) -> N
             framework.wait_for(Subscribed)
             framework.driver.perform(Revive(("web",)))
             master.calls.wait_for_count(1, "the call")
-        with connecting(master, tls=_trusting(authority)) as framework, capture_logs() as logs:
+        with capture_logs() as logs, connecting(master, tls=_trusting(authority)) as framework:
             framework.events.wait_for(lambda _: len(logs) >= 2, "two refusals")
             assert framework.events.all() == []
 
