@@ -73,7 +73,7 @@ def require_platform() -> None:
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         raise PackageError(
             f"a local Mesos runs on Linux x86_64 only, and this is {sys.platform} {platform.machine()}. "
-            "Use an existing cluster (--master HOST:PORT or --master zk://...), or the virtual machines of vagrant/."
+            "Use an existing cluster (--master HOST:PORT or --master zk://...)."
         )
 
 
