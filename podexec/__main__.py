@@ -13,12 +13,12 @@ import threading
 from typing import NoReturn
 
 from podexec import __version__
-from podexec.lean import without
 from podexec.settings import Settings, SettingsError
+from podexec.slim_imports import without
 
 with without("ssl", hollow=("pymesos.scheduler", "pymesos.operator_v1")):
     from podexec import log
-    from podexec.shell import Shell
+    from podexec.loop import Shell
 
 # Shallow threads, most of them asleep in a read.
 _STACK_SIZE = 256 * 1024

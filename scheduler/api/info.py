@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request, Response
 
 from scheduler.api.errors import json_response
 from scheduler.api.requests import wants_extras
-from scheduler.core.arrival import on_hold
-from scheduler.core.extras import extras
+from scheduler.core.lifecycle.arrival import on_hold
+from scheduler.core.views.extras import extras
 from scheduler.core.world import World
 
 

@@ -9,10 +9,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import httpx2
 
 from scheduler.cli import stream
+from scheduler.cli.error_texts import in_words
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import DEFAULT_URL
-from scheduler.cli.words import in_words
-from scheduler.core.extras import KEY
+from scheduler.core.views.extras import KEY
 from scheduler.model.json import Json
 
 _TIMEOUT = 30.0

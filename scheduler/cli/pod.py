@@ -22,7 +22,7 @@ from scheduler.cli.options import (
     option,
 )
 from scheduler.cli.output import client_of, make_sure
-from scheduler.core.extras import KEY
+from scheduler.core.views.extras import KEY
 
 if TYPE_CHECKING:
     from scheduler.cli.client import Accepted, Client

@@ -37,15 +37,15 @@ from scheduler.inside import Edge
 from scheduler.inside.executors import Executors
 from scheduler.inside.inspector import Inspector
 from scheduler.inside.master import Leader
+from scheduler.loop.bus import Bus
+from scheduler.loop.clock import Clock
+from scheduler.loop.event_loop import Shell, ShellError
+from scheduler.loop.ports import SecretError, Secrets
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Driver
 from scheduler.observe import log as logging
 from scheduler.observe.metrics import Metrics
 from scheduler.secrets import open_source
-from scheduler.shell.bus import Bus
-from scheduler.shell.clock import Clock
-from scheduler.shell.loop import Shell, ShellError
-from scheduler.shell.ports import SecretError, Secrets
 from scheduler.store import Store, StoreError, open_store
 
 _LARGEST_MESSAGE = 1024 * 1024  # of a WebSocket

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from scheduler.cli import screen
 from scheduler.cli.errors import CommandError
-from scheduler.core.extras import KEY
+from scheduler.core.views.extras import KEY
 from scheduler.model.json import Json
 
 if TYPE_CHECKING:

@@ -2,20 +2,10 @@
 
 from collections.abc import Callable
 
-from scheduler.core import (
-    abandoned,
-    arrival,
-    backoff,
-    deployments,
-    inspections,
-    kills,
-    offers,
-    reconcile,
-    residents,
-    statuses,
-    unreachable,
-)
 from scheduler.core.events import Ticked
+from scheduler.core.lifecycle import abandoned, arrival, backoff, inspections, kills, reconcile, statuses, unreachable
+from scheduler.core.placement import offers, residents
+from scheduler.core.rollout import deployments
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due
 

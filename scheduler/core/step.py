@@ -3,22 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from scheduler.core import (
-    arrival,
-    clock,
-    deadlines,
-    failures,
-    flow,
-    inspections,
-    instances,
-    news,
-    offers,
-    operations,
-    requests,
-    statuses,
-    streams,
-    subscription,
-)
+from scheduler.core import clock, deadlines, streams, subscription
 from scheduler.core.events import (
     AgentDescribed,
     AgentLost,
@@ -50,6 +35,9 @@ from scheduler.core.events import (
     Ticked,
 )
 from scheduler.core.frame import Frame
+from scheduler.core.lifecycle import arrival, failures, inspections, instance_events, instances, statuses
+from scheduler.core.placement import offers, operations, revive
+from scheduler.core.rollout import requests
 from scheduler.core.turn import Turn
 from scheduler.core.world import World
 
@@ -97,6 +85,6 @@ def step(world: World, event: Event, now: float) -> Frame:
         subscription.resume(turn)
     if arrival.is_over(turn.world):
         instances.converge(turn)
-        flow.settle(turn)
-    news.tell(turn)
+        revive.settle(turn)
+    instance_events.tell(turn)
     return turn.frame()

@@ -3,10 +3,10 @@
 Every change of a record goes through here, so that the world and what is stored never differ.
 """
 
-from scheduler.core.conditions import may_turn_up
 from scheduler.core.effects import Effect, Note, Publish
+from scheduler.core.facts.conditions import may_turn_up
 from scheduler.core.frame import Change, Delete, Frame, Put, Record, definition_key, key_of
-from scheduler.core.graces import DEFAULT_GRACE, seconds_to_stop
+from scheduler.core.launch.grace_periods import DEFAULT_GRACE, seconds_to_stop
 from scheduler.core.world import World
 from scheduler.model.json import Json
 from scheduler.model.records import Abandoned, Deployment, Instance

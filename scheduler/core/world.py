@@ -13,15 +13,15 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from weakref import WeakValueDictionary
 
-from scheduler.core.attempts import Attempt, Tries
-from scheduler.core.conditions import UNCHECKED, Checks, checks
-from scheduler.core.demand import Demand, demand
 from scheduler.core.events import Namesake
+from scheduler.core.facts.conditions import UNCHECKED, Checks, checks
+from scheduler.core.facts.roster import Roster, Standing, standing
 from scheduler.core.frame import Record, definition_key, key_of
-from scheduler.core.openoffers import OpenOffer
+from scheduler.core.launch.taskgroup import Launcher
+from scheduler.core.offer.demand import Demand, demand
+from scheduler.core.offer.openoffers import OpenOffer
+from scheduler.core.offer.refusals import Attempt, Tries
 from scheduler.core.settings import Settings
-from scheduler.core.standing import Roster, Standing, standing
-from scheduler.core.taskgroup import Launcher
 from scheduler.model.definition import PodDefinition
 from scheduler.model.ids import groups_of
 from scheduler.model.records import Abandoned, Agent, Clock, Cluster, Deployment, Framework, Goal, Instance, Pod

@@ -5,9 +5,9 @@ import binascii
 from typing import Any
 
 from scheduler.inside.http import Http, RefusedError, understanding, unknown_form
+from scheduler.loop.inside import FileInfo, InsideError, Piece, Run, Usage, Why
 from scheduler.mesos.credentials import Credentials
 from scheduler.model.json import Json
-from scheduler.shell.inside import FileInfo, InsideError, Piece, Run, Usage, Why
 
 _NOT_FOUND, _FORBIDDEN, _UNAUTHORIZED = 404, 403, 401
 

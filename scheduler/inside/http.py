@@ -8,9 +8,9 @@ from http import HTTPStatus
 import httpx2
 import orjson
 
+from scheduler.loop.inside import InsideError, Why
 from scheduler.mesos.tls import Tls
 from scheduler.model.json import Json
-from scheduler.shell.inside import InsideError, Why
 
 _CONNECT, _ANSWER = 5.0, 10.0
 _SILENCE = 90.0  # agents give a sign of life every 30 seconds

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from scheduler.inside.http import Http, RefusedError, understanding
+from scheduler.loop.inside import InsideError, Run, Why
 from scheduler.mesos.credentials import Credentials
 from scheduler.model.json import Json
-from scheduler.shell.inside import InsideError, Run, Why
 
 _ENDED = ("TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_GONE", "TASK_GONE_BY_OPERATOR")
 

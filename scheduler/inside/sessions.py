@@ -17,9 +17,9 @@ from scheduler.inside.agent import Agents, agent_named, refused
 from scheduler.inside.given import Given
 from scheduler.inside.http import Http, RefusedError, understanding, unknown_form
 from scheduler.inside.upload import upload
+from scheduler.loop.inside import InsideError, Output, Run, Size, Why
 from scheduler.mesos.recordio import FramingError, Record, RecordReader
 from scheduler.model.json import Json
-from scheduler.shell.inside import InsideError, Output, Run, Size, Why
 
 _LARGEST_RECORD = 16 * 1024 * 1024
 _WAIT, _STILL_THERE, _REMOVE, _CLOSE = 30.0, 1.0, 15.0, 3.0

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from scheduler.inside.http import RefusedError
-from scheduler.shell.inside import InsideError, Why
+from scheduler.loop.inside import InsideError, Why
 
 _CONNECT = 5.0
 _LARGEST_ANSWER = 64 * 1024

@@ -20,6 +20,7 @@ import structlog
 
 from scheduler.core.effects import ListAgents, ListFrameworks, Revive, SetRoles, Suppress
 from scheduler.core.events import Event
+from scheduler.loop.ports import MesosCall, Question, Secrets
 from scheduler.mesos.address import Address, parse_address, parse_masters
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.callbacks import Callbacks
@@ -38,17 +39,16 @@ from scheduler.mesos.detector import Detector
 from scheduler.mesos.dialer import Dialer
 from scheduler.mesos.dispatch import Dispatch
 from scheduler.mesos.framework import FrameworkIdentity
-from scheduler.mesos.launches import Launches
 from scheduler.mesos.library import MesosSchedulerDriver
 from scheduler.mesos.recordio import Record
 from scheduler.mesos.requests import Call, head, request
+from scheduler.mesos.secrets import Launches
 from scheduler.mesos.sender import Sender
 from scheduler.mesos.stream import RedirectedError, RefusedError, Stream
 from scheduler.mesos.threads import run_guarded
 from scheduler.mesos.tls import Tls
 from scheduler.model.json import Json
 from scheduler.model.shapes import amount, shown
-from scheduler.shell.ports import MesosCall, Question, Secrets
 
 _ZOOKEEPER = "zk://"
 _OUR_FAULT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})

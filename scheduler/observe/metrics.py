@@ -10,15 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from scheduler.core.conditions import condition, task_state
 from scheduler.core.effects import Accept, Decline, Publish, Refused, Reply, Revive, Suppress
 from scheduler.core.events import Event, OffersReceived, StatusUpdated, StreamAttached, StreamDetached
-from scheduler.core.groups import group_ids
-from scheduler.core.standing import Standing
+from scheduler.core.facts.conditions import condition, task_state
+from scheduler.core.facts.roster import Standing
+from scheduler.core.views.groups import group_ids
 from scheduler.core.world import World
+from scheduler.loop.ports import MesosCall
 from scheduler.model.json import Json
 from scheduler.model.records import Condition
-from scheduler.shell.ports import MesosCall
 
 _BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _OUT_OF_MEMORY = "REASON_CONTAINER_LIMITATION_MEMORY"

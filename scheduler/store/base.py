@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from scheduler.core.frame import Change, Record
-from scheduler.shell.bus import Told
-from scheduler.shell.ports import StoreError
+from scheduler.loop.bus import Told
+from scheduler.loop.ports import StoreError
 
 __all__ = ["DAMAGED", "Store", "StoreError"]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from scheduler.shell.bus import Told
+from scheduler.loop.bus import Told
 
 
 def events_to_lines(told: Sequence[Told]) -> bytes:

@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from scheduler.core.frame import Record
-from scheduler.shell.bus import Told
+from scheduler.loop.bus import Told
 from scheduler.store import layouts
 from scheduler.store.base import DAMAGED, StoreError
 from scheduler.store.codec import decode

@@ -7,7 +7,7 @@ no checksums.
 import sqlite3
 from collections.abc import Iterator
 
-from scheduler.shell.bus import Told
+from scheduler.loop.bus import Told
 from scheduler.store.base import StoreError
 from scheduler.store.codec import Row, checksum, checksum_of
 from scheduler.store.events import lines_to_events

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from scheduler.core.frame import Change, Put, Record, key_of
-from scheduler.shell.bus import KEPT, Told
+from scheduler.loop.bus import KEPT, Told
 
 
 class MemoryStore:

@@ -14,7 +14,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from scheduler.core.frame import Change, Put, Record
-from scheduler.shell.bus import KEPT, Told
+from scheduler.loop.bus import KEPT, Told
 from scheduler.store import layouts
 from scheduler.store.base import StoreError
 from scheduler.store.codec import KINDS, checksum, decode, encode

@@ -17,10 +17,10 @@ from scheduler.api.inside.guard import Guard
 from scheduler.cli.serve import _Server
 from scheduler.core.step import step
 from scheduler.core.world import World
+from scheduler.loop.bus import KEPT, Bus
+from scheduler.loop.clock import Clock
+from scheduler.loop.event_loop import Shell
 from scheduler.observe.metrics import Metrics
-from scheduler.shell.bus import KEPT, Bus
-from scheduler.shell.clock import Clock
-from scheduler.shell.loop import Shell
 from scheduler.store import Store
 from scheduler.store.memory import MemoryStore
 from tests.api.fakes import SERVER, SETTINGS, NothingInside

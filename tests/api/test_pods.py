@@ -9,8 +9,8 @@ import structlog
 
 from scheduler.api.requests import LARGEST_BODY
 from scheduler.core.events import AgentDescribed
+from scheduler.loop.event_loop import ShellError
 from scheduler.model.roles import EnforceRole
-from scheduler.shell.loop import ShellError
 from tests.api.fakes import SETTINGS, Api, FakeShell
 
 POD: dict[str, Any] = {

@@ -13,10 +13,10 @@ from scheduler.core.events import Subscribed
 from scheduler.core.frame import Record
 from scheduler.core.step import step
 from scheduler.core.world import World
+from scheduler.loop.clock import Clock
+from scheduler.loop.event_loop import Shell
+from scheduler.loop.ports import MesosCall
 from scheduler.observe.metrics import Metrics
-from scheduler.shell.clock import Clock
-from scheduler.shell.loop import Shell
-from scheduler.shell.ports import MesosCall
 from scheduler.store.memory import MemoryStore
 from tests.api.fakes import SERVER, SETTINGS, NothingInside
 

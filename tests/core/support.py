@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from scheduler.core.arrival import LAST_TASK, known_agents
 from scheduler.core.effects import Accept, Effect, Publish, Reply
 from scheduler.core.events import (
     AgentsListed,
@@ -22,6 +21,7 @@ from scheduler.core.events import (
     Ticked,
 )
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
+from scheduler.core.lifecycle.arrival import LAST_TASK, known_agents
 from scheduler.core.settings import ExecutorCommand, GpuScheduling, Settings
 from scheduler.core.step import step
 from scheduler.core.world import World

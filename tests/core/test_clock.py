@@ -3,10 +3,10 @@
 import pytest
 
 from scheduler.core import clock
-from scheduler.core.conditions import condition
 from scheduler.core.effects import Note, Publish
 from scheduler.core.events import ClockSet
-from scheduler.core.rollup import moment, pod_status
+from scheduler.core.facts.conditions import condition
+from scheduler.core.views.pod_status import moment, pod_status
 from scheduler.model.records import Clock, Condition
 from tests.core.support import NOON, Story, definition, running
 

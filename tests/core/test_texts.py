@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.core.effects import Note
-from scheduler.core.rollup import pod_status
 from scheduler.core.texts import LONGEST_DETAIL, LONGEST_LINE, line_and_detail
+from scheduler.core.views.pod_status import pod_status
 from scheduler.model.records import Condition
 from tests.core.support import Story, container, published, running
 

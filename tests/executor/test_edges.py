@@ -12,10 +12,10 @@ import pytest
 
 from podexec import taskinfo
 from podexec.health import HealthPolicy
-from podexec.lean import without
 from podexec.outbox import Outbox
 from podexec.recordio import FramingError, RecordDecoder
 from podexec.settings import Settings, SettingsError, parse_duration, parse_endpoint
+from podexec.slim_imports import without
 from podexec.wire import (
     EXECUTOR_ENVIRONMENT,
     ON_FAILURE,
@@ -367,7 +367,7 @@ def test_acknowledgements_of_strangers_are_ignored() -> None:
 
 def test_modules_kept_out_can_be_imported_afterwards() -> None:
     program = """
-from podexec.lean import without
+from podexec.slim_imports import without
 with without("ssl", empty=("asyncio",)):
     import asyncio
     assert not hasattr(asyncio, "run")
@@ -386,7 +386,7 @@ assert asyncio.run and ssl.create_default_context
 def test_a_hollow_module_gives_nothing_and_is_gone_afterwards() -> None:
     program = """
 import sys
-from podexec.lean import without
+from podexec.slim_imports import without
 with without(hollow=("graphlib",)):
     from graphlib import TopologicalSorter
     assert TopologicalSorter is None

@@ -20,9 +20,9 @@ from scheduler.core.effects import (
     Suppress,
 )
 from scheduler.core.events import Disconnected, StatusUpdated, Subscribed
+from scheduler.loop.ports import MesosCall
 from scheduler.mesos.driver import Timing
 from scheduler.model.records import Condition
-from scheduler.shell.ports import MesosCall
 
 
 def test_calls_arrive_in_order_with_the_stream_and_the_framework(master: FakeMaster) -> None:

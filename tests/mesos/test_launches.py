@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from podexec.wire import Behaviour, TaskData
-from scheduler.mesos.launches import Undelivered, with_secrets
+from scheduler.loop.ports import SecretError
+from scheduler.mesos.secrets import Undelivered, with_secrets
 from scheduler.model.sizes import LARGEST_LAUNCH
-from scheduler.shell.ports import SecretError
 
 Json = dict[str, Any]
 

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from scheduler.core.conditions import UNCHECKED, condition
 from scheduler.core.events import (
     AgentsListed,
     DelayReset,
@@ -31,11 +30,12 @@ from scheduler.core.events import (
     Subscribed,
     Ticked,
 )
+from scheduler.core.facts.conditions import UNCHECKED, condition
+from scheduler.core.facts.roster import Standing, standing
 from scheduler.core.frame import Frame, Record
 from scheduler.core.ids import instance_of
-from scheduler.core.standing import Standing, standing
+from scheduler.core.rollout.upgrade import is_replacing
 from scheduler.core.step import step
-from scheduler.core.upgrade import is_replacing
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Agent, Condition, Goal, Instance, Pod

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from samples import all_records, definition, deployment, instance, pod
 
 from scheduler.core.frame import Put, Record
+from scheduler.loop.bus import Told
 from scheduler.model.records import Framework
-from scheduler.shell.bus import Told
 from scheduler.store import SqliteStore, StoreError
 from scheduler.store import sqlite as module
 from scheduler.store.codec import checksum

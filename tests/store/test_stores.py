@@ -16,9 +16,9 @@ import pytest
 from samples import all_records, definition, instance, pod
 
 from scheduler.core.frame import Delete, Put
+from scheduler.loop.bus import KEPT, Told
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Framework, Instance, Pod
-from scheduler.shell.bus import KEPT, Told
 from scheduler.store import MemoryStore, SqliteStore, Store, StoreError, open_store
 from scheduler.store.codec import Row, decode, encode
 from scheduler.store.layouts import UPSERT, stored

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from itertools import product
 
-from scheduler.core import backoff, constraints, statuses
-from scheduler.core.conditions import RANK, UNCHECKED, Phase, phase, task_state
 from scheduler.core.events import StatusUpdated
-from scheduler.core.instances import _ACTIONS
-from scheduler.core.standing import Standing, standing
+from scheduler.core.facts.conditions import RANK, UNCHECKED, Phase, phase, task_state
+from scheduler.core.facts.roster import Standing, standing
+from scheduler.core.lifecycle import backoff, statuses
+from scheduler.core.lifecycle.instances import _ACTIONS
+from scheduler.core.placement import constraints
 from scheduler.model.records import Condition, Goal, Instance, Task
 from tools.states.text import diagram, meanings, table, words
 
@@ -33,7 +34,7 @@ def page() -> Iterator[str]:
     yield "## What is done about it"
     yield (
         "By what is wanted of the instance, and its phase; asked whenever something of it changes. These are functions "
-        "of `scheduler/core/instances.py`, or of the module that is named."
+        "of `scheduler/core/lifecycle/instances.py`, or of the module that is named."
     )
     yield table(("goal", *(f"`{each.name}`" for each in Phase)), _actions())
     yield "## What an instance counts as"
