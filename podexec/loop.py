@@ -30,7 +30,7 @@ Json = dict[str, Any]
 _LOG_AFTER: Final = 0.5
 
 
-class Shell:
+class EventLoop:
     """One pod instance, from the first LAUNCH_GROUP to the last acknowledgement. It is the driver's ``Callbacks``."""
 
     def __init__(self, settings: Settings) -> None:

@@ -79,13 +79,13 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
 
     CommandError: every reason why the offer does not fit.
     """
-    from scheduler.core.launch.taskgroup import Launcher
+    from scheduler.core.launch.taskgroup import TaskGroupTemplate
     from scheduler.core.offer import agents
     from scheduler.core.offer.demand import demand
     from scheduler.core.offer.match import Match
     from scheduler.core.offer.refusals import Refusal
     from scheduler.core.offer.resources import Ledger
-    from scheduler.core.placement.constraints import Placement
+    from scheduler.core.placement.constraints import ConstraintState
     from scheduler.core.placement.matching import Surroundings, match, unfulfilled, unsuitable
     from scheduler.core.placement.queue import placed
 
@@ -98,7 +98,7 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
         raise CommandError(f"the offer is not one in Mesos' v1 JSON: {error!r}", code=2) from error
     against = unsuitable(asked, settings, offer, ledger, agent, Surroundings(None, agent.region, _TIME))
     if given is not None:
-        against += unfulfilled(Placement(definition, [], [agent]), agent)
+        against += unfulfilled(ConstraintState(definition, [], [agent]), agent)
     if role != definition.role:
         against.insert(0, Refusal("UnfulfilledRole", definition.role or "*", str(role)))
     waiting = _waiting(definition)
@@ -112,7 +112,7 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
             details=tuple(f"{each.reason}: wanted {each.asked}; offered {each.offered}" for each in refusals),
         )
     instance = placed(waiting, definition, agent, outcome, _TIME)
-    return Launcher(settings, definition).launch_group(instance, offer, outcome)
+    return TaskGroupTemplate(settings, definition).launch_group(instance, offer, outcome)
 
 
 def _settle(

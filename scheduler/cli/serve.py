@@ -39,7 +39,7 @@ from scheduler.inside.inspector import Inspector
 from scheduler.inside.master import Leader
 from scheduler.loop.bus import Bus
 from scheduler.loop.clock import Clock
-from scheduler.loop.event_loop import Shell, ShellError
+from scheduler.loop.event_loop import EventLoop, ShellError
 from scheduler.loop.ports import SecretError, Secrets
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Driver
@@ -113,7 +113,9 @@ async def _run(
     metrics = Metrics(world, clock.now)
     edge = _edge(serving, world, executors)
     inspector = Inspector(edge.last_lines, found)
-    shell = Shell(world, step, store, driver, bus=Bus(store.tail()), meter=metrics, inspector=inspector, clock=clock)
+    shell = EventLoop(
+        world, step, store, driver, bus=Bus(store.tail()), meter=metrics, inspector=inspector, clock=clock
+    )
     metrics.watch("podexec.loop.inbox.gauge", "Events that wait for the loop", lambda: shell.waiting)
     info = ServerInfo(identity.name, version("podexec"), advertised, configuration(serving, identity))
     master = without_password(serving.master)
@@ -175,7 +177,7 @@ def _server(app: FastAPI, room: files.Room) -> uvicorn.Server:
 
 async def _until_told(
     told: asyncio.Event,
-    shell: Shell[World],
+    shell: EventLoop[World],
     driver: Driver,
     server: uvicorn.Server,
     listening: socket.socket,

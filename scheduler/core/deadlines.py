@@ -24,27 +24,27 @@ def _revive(turn: Turn, _key: str) -> None:
 
 
 _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
-    Due.LAUNCHABLE: backoff.elapsed,
+    Due.LAUNCHABLE: backoff.on_elapsed,
     Due.ADVANCE: _advance,
     Due.PLACE: _place,
     Due.REVIVE: _revive,
     Due.KILL: kills.repeat,
     Due.KILL_ABANDONED: abandoned.repeat,
     Due.EXPIRE: abandoned.expire,
-    Due.CONFIRM: statuses.unheard,
-    Due.BEGIN: statuses.not_begun,
-    Due.GIVE_UP: statuses.give_up,
-    Due.REPLACE: unreachable.again,
-    Due.RESERVE: residents.overdue,
-    Due.DEPLOY: deployments.overdue,
+    Due.CONFIRM: statuses.on_launch_unconfirmed,
+    Due.BEGIN: statuses.on_executor_not_started,
+    Due.GIVE_UP: statuses.on_task_unknown,
+    Due.REPLACE: unreachable.on_due,
+    Due.RESERVE: residents.on_overdue,
+    Due.DEPLOY: deployments.on_overdue,
     Due.INSPECT: inspections.inspect,
     Due.RECONCILE: reconcile.remaining,
     Due.RECONCILE_ALL: reconcile.everything,
-    Due.ARRIVE: arrival.again,
+    Due.ARRIVE: arrival.ask_again,
 }
 
 
-def ticked(turn: Turn, _event: Ticked) -> None:
+def on_ticked(turn: Turn, _event: Ticked) -> None:
     """Handle every deadline that has come."""
     for due, key in list(turn.world.overdue(turn.now)):
         _HANDLERS[due](turn, key)

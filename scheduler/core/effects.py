@@ -183,7 +183,7 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Log:
     """Something an operator should find in the log; ``fields`` carry the ids that explain it."""
 
     level: str
@@ -214,6 +214,6 @@ Effect = (
     | AcknowledgeOperation
     | Reply
     | Publish
-    | Note
+    | Log
     | Stop
 )

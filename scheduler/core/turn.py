@@ -3,7 +3,7 @@
 Every change of a record goes through here, so that the world and what is stored never differ.
 """
 
-from scheduler.core.effects import Effect, Note, Publish
+from scheduler.core.effects import Effect, Log, Publish
 from scheduler.core.facts.conditions import may_turn_up
 from scheduler.core.frame import Change, Delete, Frame, Put, Record, definition_key, key_of
 from scheduler.core.launch.grace_periods import DEFAULT_GRACE, seconds_to_stop
@@ -63,18 +63,18 @@ class Turn:
         self.world.delete(kind, key)
         self._changes[kind, key] = Delete(kind, key)
 
-    def ask(self, effect: Effect) -> None:
+    def emit(self, effect: Effect) -> None:
         """Have an effect performed after the changes are durable."""
         self._effects.append(effect)
 
-    def note(self, level: str, text: str, **ids: str) -> None:
+    def log(self, level: str, text: str, **ids: str) -> None:
         """Tell the operator's log."""
-        self.ask(Note(level, text, tuple(ids.items())))
+        self.emit(Log(level, text, tuple(ids.items())))
 
     def publish(self, kind: str, **fields: object) -> None:
         """Tell whoever follows the event stream."""
         content: Json = {"eventType": kind, **fields}
-        self.ask(Publish(kind, content, self.wall))
+        self.emit(Publish(kind, content, self.wall))
 
     def frame(self) -> Frame:
         """What this turn came to."""
@@ -92,9 +92,9 @@ class Turn:
         else:
             if not instance.tasks:
                 self._leave(old)
-            standing = world.standing(instance.id)
+            bucket = world.bucket(instance.id)
             world.put(instance)
-            if world.standing(instance.id) is not standing or old.config_version != instance.config_version:
+            if world.bucket(instance.id) is not bucket or old.config_version != instance.config_version:
                 self.pods[instance.pod_id] = None
 
     def _leave(self, ended: Instance) -> None:
@@ -116,7 +116,7 @@ class Turn:
                 found=known is not None and known.found,
             )
         )
-        self.note(
+        self.log(
             "info",
             "a launch was given up: should it turn up, it is killed",
             pod_id=ended.pod_id,

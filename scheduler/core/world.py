@@ -15,12 +15,12 @@ from weakref import WeakValueDictionary
 
 from scheduler.core.events import Namesake
 from scheduler.core.facts.conditions import UNCHECKED, Checks, checks
-from scheduler.core.facts.roster import Roster, Standing, standing
+from scheduler.core.facts.roster import Bucket, Roster, bucket_of
 from scheduler.core.frame import Record, definition_key, key_of
-from scheduler.core.launch.taskgroup import Launcher
+from scheduler.core.launch.taskgroup import TaskGroupTemplate
 from scheduler.core.offer.demand import Demand, demand
 from scheduler.core.offer.openoffers import OpenOffer
-from scheduler.core.offer.refusals import Attempt, Tries
+from scheduler.core.offer.refusals import MatchProgress, QueueHistory
 from scheduler.core.settings import Settings
 from scheduler.model.definition import PodDefinition
 from scheduler.model.ids import groups_of
@@ -113,7 +113,7 @@ class Arrival:
 
 
 @dataclass(slots=True)
-class Connection:
+class MasterConnection:
     """What is known of the master on the present stream, and what it has been told."""
 
     stream: int = 0  # counts subscriptions; deadlines of an older stream do not apply
@@ -153,12 +153,12 @@ class World:
         self.deploying: dict[str, str] = {}  # pod id -> the deployment that changes it
         self.groups: Counter[str] = Counter()  # id, but for the root's -> pods in it, however deep
         self.freeing: dict[str, str] = {}  # id -> role, of instances whose reservation is to be given back
-        self.connection = Connection()
+        self.connection = MasterConnection()
         self.isolators: dict[str, frozenset[str]] = {}  # by agent id
         self.offers: dict[str, OpenOffer] = {}  # held until they are tried to the end
-        self.tries = Tries()
+        self.match_progress = MatchProgress()
         self.delays: dict[str, Delay] = {}  # by queue
-        self.attempts: dict[str, Attempt] = {}  # by queue: what became of the offers it was tried on
+        self.queue_histories: dict[str, QueueHistory] = {}  # by queue: what became of the offers it was tried on
         self.kills: dict[str, Kills] = {}  # by instance id, or the id of an abandoned executor
         self.aged: set[str] = set()  # ids of instances of which the store may not know the last incarnations
         self.namesakes: tuple[Namesake, ...] = ()  # told of by the master when this framework was new
@@ -176,10 +176,10 @@ class World:
         self._sorted_roles: tuple[str, ...] | None = None
         self._blocked: set[str] = set()  # queues whose back-off has not elapsed
         self._rosters: dict[str, Roster] = {}
-        self._standings: dict[str, Standing] = {}
+        self._buckets: dict[str, Bucket] = {}
         self._demands: dict[str, Demand] = {}  # by definition
         self._checks: dict[str, Checks] = {}  # by definition
-        self._launchers: dict[str, Launcher] = {}  # by definition, once it was launched
+        self._task_group_templates: dict[str, TaskGroupTemplate] = {}  # by definition, once it was launched
         # By id; those where no instance is are forgotten.
         self._agents: WeakValueDictionary[str, Agent] = WeakValueDictionary()
         self._deadlines: list[tuple[float, int, Due, str]] = []
@@ -210,9 +210,9 @@ class World:
         """What the instances of a pod count as."""
         return self._rosters.get(pod_id) or Roster()
 
-    def standing(self, instance_id: str) -> Standing:
+    def bucket(self, instance_id: str) -> Bucket:
         """What an instance counts as."""
-        return self._standings[instance_id]
+        return self._buckets[instance_id]
 
     def pod_ids(self) -> set[str]:
         """Every pod there is, and deleted ones with instances that are still ending."""
@@ -232,12 +232,12 @@ class World:
         """What an instance of a kept definition asks for."""
         return self._demands[key_of(definition)[1]]
 
-    def launcher(self, definition: PodDefinition) -> Launcher:
+    def task_group_template(self, definition: PodDefinition) -> TaskGroupTemplate:
         """What launches instances of a kept definition."""
         key = key_of(definition)[1]
-        if key not in self._launchers:
-            self._launchers[key] = Launcher(self.settings, definition)
-        return self._launchers[key]
+        if key not in self._task_group_templates:
+            self._task_group_templates[key] = TaskGroupTemplate(self.settings, definition)
+        return self._task_group_templates[key]
 
     def agent(self, agent: Agent) -> Agent:
         """The one record of what an agent says of itself: its instances share it."""
@@ -296,7 +296,7 @@ class World:
         elif kind is PodDefinition:
             gone = self.definitions.pop(key)
             del self._demands[key], self._checks[key]
-            self._launchers.pop(key, None)
+            self._task_group_templates.pop(key, None)
             self.forget_delay(key)
             _discard(self._versions, gone.id, gone.version or "")
         elif kind is Pod:
@@ -337,7 +337,9 @@ class World:
         self.isolators.pop(agent_id, None)
         for owner in [owner for owner, agent in self.strangers.items() if agent == agent_id]:
             del self.strangers[owner]
-        for tried in {id(tried): tried for attempt in self.attempts.values() for tried in attempt.rounds}.values():
+        for tried in {
+            id(tried): tried for attempt in self.queue_histories.values() for tried in attempt.rounds
+        }.values():
             tried.forget(agent_id)
 
     def waiting_role(self, queue: str) -> str:
@@ -370,7 +372,7 @@ class World:
         self._index_tasks(old, new)
         self._index_agent(old, new)
         self._index_wish(old, new)
-        self._index_standing(old, new)
+        self._index_bucket(old, new)
 
     def _delete_instance(self, old: Instance) -> None:
         _discard(self._of_pod, old.pod_id, old.id)
@@ -378,7 +380,7 @@ class World:
         self._index_tasks(old, None)
         self._index_agent(old, None)
         self._index_wish(old, None)
-        self._index_standing(old, None)
+        self._index_bucket(old, None)
 
     def _index_tasks(self, old: Instance | None, new: Instance | None) -> None:
         if old and new and old.incarnation == new.incarnation and len(old.tasks) == len(new.tasks):
@@ -409,7 +411,7 @@ class World:
             if old and before:
                 _discard(self.waiting, before, old.id)
                 if before not in self.waiting:
-                    self.attempts.pop(before, None)
+                    self.queue_histories.pop(before, None)
                     self._hold_back(before, old.role)
             if new and after:
                 self.waiting.setdefault(after, {})[new.id] = None
@@ -420,18 +422,18 @@ class World:
         elif old:
             self.freeing.pop(old.id, None)
 
-    def _index_standing(self, old: Instance | None, new: Instance | None) -> None:
-        before = self._standings.get(old.id) if old else None
-        after = standing(new, self._checks_of(new)) if new else None
+    def _index_bucket(self, old: Instance | None, new: Instance | None) -> None:
+        before = self._buckets.get(old.id) if old else None
+        after = bucket_of(new, self._checks_of(new)) if new else None
         if old and new and before is after and old.config_version == new.config_version:
             return
         if old and before:
             self._rosters[old.pod_id].leave(old.config_version, before, old.id)
-            del self._standings[old.id]
+            del self._buckets[old.id]
             if old.pod_id not in self._of_pod:
                 del self._rosters[old.pod_id]
         if new and after:
-            self._standings[new.id] = after
+            self._buckets[new.id] = after
             self._rosters.setdefault(new.pod_id, Roster()).enter(new.config_version, after, new.id)
 
     def _hold_back(self, queue: str, role: str) -> None:

@@ -21,7 +21,7 @@ _AT_ONCE = 100  # what a reader takes of the tail at a time: all that a slow one
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StreamEvent:
     """An event of the stream.
 
     Attributes:
@@ -37,7 +37,7 @@ class Told:
 class Bus:
     """The tail of the stream. Belongs to the one loop."""
 
-    def __init__(self, tail: Iterable[Told] = (), kept: int = KEPT) -> None:
+    def __init__(self, tail: Iterable[StreamEvent] = (), kept: int = KEPT) -> None:
         self._tail = deque(tail, maxlen=kept)
         self._last = self._tail[-1].number if self._tail else 0
         self._news = asyncio.Event()
@@ -53,15 +53,15 @@ class Bus:
         """The number of the newest event; 0: there was none."""
         return self._last
 
-    def number(self, published: Sequence[Publish]) -> tuple[Told, ...]:
+    def number(self, published: Sequence[Publish]) -> tuple[StreamEvent, ...]:
         """The events as they will be told once they are durable."""
         times = {at: moment(at) for at in {each.at for each in published}}
         return tuple(
-            Told(number, each.kind, _kept(orjson.dumps({**each.content, "timestamp": times[each.at]})))
+            StreamEvent(number, each.kind, _kept(orjson.dumps({**each.content, "timestamp": times[each.at]})))
             for number, each in enumerate(published, self._last + 1)
         )
 
-    def tell(self, events: Sequence[Told]) -> None:
+    def tell(self, events: Sequence[StreamEvent]) -> None:
         """Let readers have events that are durable."""
         if events:
             self._tail.extend(events)
@@ -74,7 +74,7 @@ class Bus:
         self._closed = True
         self._news.set()
 
-    async def after(self, number: int, patience: float | None = None) -> Sequence[Told]:
+    async def after(self, number: int, patience: float | None = None) -> Sequence[StreamEvent]:
         """The next events after that number which are still there, as soon as there are any.
 
         None if none came within ``patience`` seconds, or the bus is closed.
@@ -87,7 +87,7 @@ class Bus:
         missing = min(self._last - number, len(self._tail))
         return [self._tail[index] for index in range(-missing, min(0, _AT_ONCE - missing))]
 
-    async def follow(self, after: int) -> AsyncIterator[Told]:
+    async def follow(self, after: int) -> AsyncIterator[StreamEvent]:
         """Every event after that number that is still there, then each as it comes, until the bus is closed."""
         while not self._closed:
             for each in await self.after(after):

@@ -25,14 +25,14 @@ from scheduler.core.effects import (
     Answer,
     Effect,
     InspectExecutor,
-    Note,
+    Log,
     Publish,
     Reply,
     Stop,
 )
 from scheduler.core.events import ClockSet, Disconnected, Event, OfferRescinded, OffersReceived, Ticked
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
-from scheduler.loop.bus import Bus, Told
+from scheduler.loop.bus import Bus, StreamEvent
 from scheduler.loop.clock import Clock
 from scheduler.loop.flood import Flood
 from scheduler.loop.ports import (
@@ -64,7 +64,7 @@ class _Batch:
     changes: dict[tuple[type[Record], str], Change] = field(default_factory=dict)
     calls: list[MesosCall] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
+    notes: list[Log] = field(default_factory=list)
     published: list[Publish] = field(default_factory=list)
     inspections: list[InspectExecutor] = field(default_factory=list)
     acknowledgements: list[Acknowledgement] = field(default_factory=list)
@@ -83,7 +83,7 @@ class _Batch:
         match effect:
             case Reply():
                 self.replies.append(effect)
-            case Note():
+            case Log():
                 self.notes.append(effect)
             case Publish():
                 self.published.append(effect)
@@ -97,7 +97,7 @@ class _Batch:
                 self.calls.append(effect)
 
 
-class Shell(Generic[WorldT]):
+class EventLoop(Generic[WorldT]):
     """Runs ``step`` over everything that happens. Only the methods named ``…_threadsafe`` may be called by other
     threads.
     """
@@ -248,7 +248,7 @@ class Shell(Generic[WorldT]):
         if deadline is not None and deadline <= now:
             yield Ticked()
 
-    def _commit(self, changes: tuple[Change, ...], told: tuple[Told, ...]) -> None:
+    def _commit(self, changes: tuple[Change, ...], told: tuple[StreamEvent, ...]) -> None:
         """On this thread, and not beside it: readers of the world never see what is not durable."""
         begun = time.perf_counter()
         try:
@@ -259,7 +259,7 @@ class Shell(Generic[WorldT]):
         if self._meter is not None:
             self._meter.committed(time.perf_counter() - begun)
 
-    def _perform(self, batch: _Batch, told: tuple[Told, ...]) -> None:
+    def _perform(self, batch: _Batch, told: tuple[StreamEvent, ...]) -> None:
         if batch.calls:
             self._calls.perform_all(batch.calls)
         for reply in batch.replies:

@@ -22,7 +22,7 @@ from scheduler.core.effects import (
 )
 from scheduler.core.events import Event
 from scheduler.core.frame import Change
-from scheduler.loop.bus import Told
+from scheduler.loop.bus import StreamEvent
 
 Acknowledgement = Acknowledge | AcknowledgeOperation
 Question = ListAgents | ListFrameworks
@@ -63,7 +63,7 @@ class Inspections(Protocol):
 class Commits(Protocol):
     """The way to the disk."""
 
-    def commit(self, changes: Sequence[Change], told: Sequence[Told] = ()) -> None:
+    def commit(self, changes: Sequence[Change], told: Sequence[StreamEvent] = ()) -> None:
         """Make all of the changes and events durable, or none of them and raise StoreError."""
 
 

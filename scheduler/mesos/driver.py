@@ -44,7 +44,7 @@ from scheduler.mesos.recordio import Record
 from scheduler.mesos.requests import Call, head, request
 from scheduler.mesos.secrets import Launches
 from scheduler.mesos.sender import Sender
-from scheduler.mesos.stream import RedirectedError, RefusedError, Stream
+from scheduler.mesos.stream import RedirectedError, Stream, SubscriptionRefusedError
 from scheduler.mesos.threads import run_guarded
 from scheduler.mesos.tls import Tls
 from scheduler.model.json import Json
@@ -310,7 +310,7 @@ class Driver(Dispatch):
             _log.info("redirected", master=self._master, to=str(redirect.address))
             with self._lock:
                 return self._dialer.redirected(redirect.address)
-        except RefusedError as refusal:
+        except SubscriptionRefusedError as refusal:
             return self._refused(refusal)
         except ConnectionEndedError as end:
             return self._again(str(end))
@@ -385,7 +385,7 @@ class Driver(Dispatch):
         _log.warning("not connected to the master", master=self._master, reason=why, again_in=round(pause, 1))
         return pause
 
-    def _refused(self, refusal: RefusedError) -> float:
+    def _refused(self, refusal: SubscriptionRefusedError) -> float:
         if refusal.status in _OUR_FAULT:
             self._refusals += 1
             if self._refusals >= _MAX_REFUSALS:

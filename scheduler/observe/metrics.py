@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from scheduler.core.effects import Accept, Decline, Publish, Refused, Reply, Revive, Suppress
 from scheduler.core.events import Event, OffersReceived, StatusUpdated, StreamAttached, StreamDetached
 from scheduler.core.facts.conditions import condition, task_state
-from scheduler.core.facts.roster import Standing
+from scheduler.core.facts.roster import Bucket
 from scheduler.core.views.groups import group_ids
 from scheduler.core.world import World
 from scheduler.loop.ports import MesosCall
@@ -189,8 +189,8 @@ class Metrics:
         unheard_since = self._clock() - world.settings.task_launch_confirm_timeout
         for pod_id in world.pod_ids():
             roster = world.roster(pod_id)
-            running += roster.everyone(Standing.READY)
-            for instance_id in roster.ids("", Standing.UNREADY, Standing.ENDING, outdated=True):  # of any configuration
+            running += roster.everyone(Bucket.READY)
+            for instance_id in roster.ids("", Bucket.UNREADY, Bucket.ENDING, outdated=True):  # of any configuration
                 instance = world.instances[instance_id]
                 found = condition(instance)
                 running += found is Condition.RUNNING

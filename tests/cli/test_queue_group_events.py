@@ -9,7 +9,7 @@ import pytest
 
 from scheduler.cli import events as command
 from scheduler.cli import stream
-from scheduler.cli.client import ApiError, Client
+from scheduler.cli.client import Client, ClientError
 from scheduler.core.events import FrameworksListed, Namesake, PodPosted, StreamAttached, Subscribed
 from scheduler.model.records import Condition
 from tests.api.fakes import FakeShell
@@ -148,7 +148,7 @@ def test_it_goes_on_where_it_was_when_the_scheduler_comes_back(
     def events(_: Client, kinds: Any, since: int | None) -> Iterator[stream.Event]:
         asked.append(since)
         if len(asked) == 2:
-            raise ApiError("no scheduler answers")
+            raise ClientError("no scheduler answers")
         for number in (1, 2):
             yield stream.Event((since or 0) + number, "a", {})
 

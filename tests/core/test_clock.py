@@ -3,7 +3,7 @@
 import pytest
 
 from scheduler.core import clock
-from scheduler.core.effects import Note, Publish
+from scheduler.core.effects import Log, Publish
 from scheduler.core.events import ClockSet
 from scheduler.core.facts.conditions import condition
 from scheduler.core.views.pod_status import moment, pod_status
@@ -42,7 +42,7 @@ class TestWhatPeopleRead:
     def test_that_it_was_set_is_logged(self) -> None:
         story = Story()
         set_by(story, -HOUR)
-        [note] = story.told(Note)
+        [note] = story.told(Log)
         assert (note.level, dict(note.fields)) == ("warning", {"seconds": "3600.0"})
         assert "set back" in note.text
 

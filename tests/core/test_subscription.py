@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduler.core.effects import Accept, Kill, Note, Reconcile, Revive, SetRoles, Stop, Suppress
+from scheduler.core.effects import Accept, Kill, Log, Reconcile, Revive, SetRoles, Stop, Suppress
 from scheduler.core.events import Disconnected, FrameworkFailed
 from scheduler.core.frame import Put
 from scheduler.model.records import Condition, Framework
@@ -299,5 +299,5 @@ def test_what_was_decided_before_a_restart_is_taken_up_again() -> None:
 def test_disconnecting_twice_is_told_once() -> None:
     story = running()
 
-    assert len(story.told(Note, story.tell(Disconnected()))) == 1
+    assert len(story.told(Log, story.tell(Disconnected()))) == 1
     assert story.tell(Disconnected()).effects == ()

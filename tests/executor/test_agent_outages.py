@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from podexec.wire import Behaviour, TaskData
+from podexec.wire import ContainerOptions, TaskData
 from tests.executor.conftest import Executor, StartExecutor
 from tests.executor.fake_agent import FakeAgent, task, wait_until
 
@@ -144,7 +144,7 @@ def test_an_agent_without_routes_has_not_forgotten_the_container(agent: FakeAgen
 
 def test_a_command_before_the_end_waits_for_an_agent_that_is_not_ready(agent: FakeAgent, executor: Executor) -> None:
     """Otherwise SIGTERM would follow though the command never ran."""
-    behaviour = Behaviour(pre_stop={"shell": True, "value": "drain"})
+    behaviour = ContainerOptions(pre_stop={"shell": True, "value": "drain"})
     agent.launch_group(task("web", grace=60.0, data=TaskData({}, behaviour).encode()))
     agent.wait_state("web", S, R)
     agent.recovering = True
@@ -169,7 +169,7 @@ def test_no_thread_of_an_ended_container_stays(agent: FakeAgent, executor: Execu
     wait_until(lambda: "TASK_RUNNING" in executor.log, "the log to be under way")
     before = threads()
     silent = socket.create_server(("127.0.0.1", 0))
-    behaviour = Behaviour(pre_stop={"shell": True, "value": "drain"})
+    behaviour = ContainerOptions(pre_stop={"shell": True, "value": "drain"})
     often = {"delay_seconds": 0, "interval_seconds": 0.1, "timeout_seconds": 0, "grace_period_seconds": 300}
     http = {"type": "HTTP", "http": {"port": silent.getsockname()[1]}, **often}
     agent.launch_group(task("web", health_check=http, data=TaskData({}, behaviour).encode()))

@@ -21,7 +21,7 @@ from podexec.wire import (
     ON_FAILURE,
     READY,
     WIRE_VERSION,
-    Behaviour,
+    ContainerOptions,
     Dependency,
     ExecutorData,
     Restart,
@@ -67,7 +67,7 @@ def test_a_tasks_secrets_arrive() -> None:
     assert TaskData.decode(data.encode()) == data
 
 
-BEHAVIOUR = Behaviour(
+BEHAVIOUR = ContainerOptions(
     restart=Restart(ON_FAILURE, 3, 0.5, 2.0, 60.0, 600.0),
     essential=False,
     depends_on=(Dependency("db", READY),),
@@ -77,8 +77,8 @@ BEHAVIOUR = Behaviour(
 )
 
 
-@pytest.mark.parametrize("behaviour", [BEHAVIOUR, Behaviour(), Behaviour(essential=False)])
-def test_a_tasks_behaviour_arrives(behaviour: Behaviour) -> None:
+@pytest.mark.parametrize("behaviour", [BEHAVIOUR, ContainerOptions(), ContainerOptions(essential=False)])
+def test_a_tasks_behaviour_arrives(behaviour: ContainerOptions) -> None:
     data = TaskData({"command": {}}, behaviour)
     assert TaskData.decode(data.encode()) == data
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from scheduler.core.effects import Publish
-from scheduler.loop.bus import Bus, Told
+from scheduler.loop.bus import Bus, StreamEvent
 
 
 def published(bus: Bus, *kinds: str) -> None:
@@ -23,7 +23,7 @@ async def first(bus: Bus, count: int, after: int = 0) -> list[tuple[int, str]]:
 
 def test_numbers_go_on_where_the_stored_tail_ends() -> None:
     async def scenario() -> None:
-        bus = Bus([Told(7, "a", b"{}"), Told(8, "b", b"{}")])
+        bus = Bus([StreamEvent(7, "a", b"{}"), StreamEvent(8, "b", b"{}")])
         published(bus, "c", "d")
 
         assert bus.last == 10

@@ -11,7 +11,7 @@ from scheduler.core.effects import Done, Publish, Reply
 from scheduler.core.events import AgentLost, Disconnected, Event, OfferRescinded, OffersReceived, PodDeleted
 from scheduler.core.frame import Change, Frame
 from scheduler.loop.clock import Clock
-from scheduler.loop.event_loop import Shell
+from scheduler.loop.event_loop import EventLoop
 from scheduler.loop.flood import FEWEST, FIRST, MOST, TURN_SECONDS, Flood
 from scheduler.loop.ports import MesosCall
 from scheduler.model.json import Json
@@ -32,7 +32,7 @@ class Slow:
         self._begun: float | None = None
         self._heard: list[Event] = []
         clock = Clock(steady=virtual_time.now, wall=virtual_time.now)
-        self.shell = Shell(self, self._step, self, self, meter=self, clock=clock)
+        self.shell = EventLoop(self, self._step, self, self, meter=self, clock=clock)
 
     def next_deadline(self) -> float | None:
         return None

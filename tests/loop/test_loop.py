@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Sequence
 
 import pytest
-import virtual_time
 from structlog.testing import capture_logs
 
 from scheduler.core.effects import (
@@ -14,7 +13,7 @@ from scheduler.core.effects import (
     Done,
     Effect,
     Kill,
-    Note,
+    Log,
     Publish,
     Refused,
     Reply,
@@ -23,11 +22,12 @@ from scheduler.core.effects import (
 )
 from scheduler.core.events import ClockSet, Disconnected, Event, OfferRescinded, PodDeleted, Ticked
 from scheduler.core.frame import Change, Delete, Frame, Put
-from scheduler.loop.bus import Told
+from scheduler.loop.bus import StreamEvent
 from scheduler.loop.clock import Clock
-from scheduler.loop.event_loop import MAX_BATCH, Shell, ShellError
+from scheduler.loop.event_loop import MAX_BATCH, EventLoop, ShellError
 from scheduler.loop.ports import MesosCall, StoreError
 from scheduler.model.records import Framework, Pod
+from tests.loop import virtual_time
 
 ACK = Acknowledge("task", "agent", "uuid")
 
@@ -57,7 +57,7 @@ class Bench:
         self.turns: list[tuple[Event, ...]] = []
         self.wall_ahead = 0.0
         clock = Clock(steady=virtual_time.now, wall=lambda: virtual_time.now() + self.wall_ahead)
-        self.shell = Shell(self.world, self._step, self, self, meter=self, clock=clock)
+        self.shell = EventLoop(self.world, self._step, self, self, meter=self, clock=clock)
 
     def _step(self, world: FakeWorld, event: Event, now: float) -> Frame:
         world.stepped.append((event, now))
@@ -65,7 +65,7 @@ class Bench:
             world.deadlines = [at for at in world.deadlines if at > now]
         return self.frames(event)
 
-    def commit(self, changes: Sequence[Change], told: Sequence[Told] = ()) -> None:
+    def commit(self, changes: Sequence[Change], told: Sequence[StreamEvent] = ()) -> None:
         if self.refuse_commits:
             raise StoreError("disk full")
         self.on_commit()
@@ -121,7 +121,7 @@ def test_changes_are_durable_before_anything_is_done_and_acknowledgements_come_l
         change = Put(Framework("f"))
         effects: tuple[Effect, ...] = (
             ACK,
-            Note("info", "launched"),
+            Log("info", "launched"),
             Reply(1, Done("d")),
             Kill("t", None),
             Revive(("*",)),
@@ -173,7 +173,7 @@ def test_what_is_published_is_durable_with_the_changes_and_told_after_the_calls(
         change = Put(Framework("f"))
         effects: tuple[Effect, ...] = (Publish("news", {"a": 1}, 0.0), Kill("t", None), Publish("more", {}, 0.5))
         bench = Bench(lambda _: Frame((change,), effects))
-        heard: list[Told] = []
+        heard: list[StreamEvent] = []
 
         async def follow() -> None:
             async for each in bench.shell.bus.follow(0):

@@ -4,8 +4,6 @@ import itertools
 import time
 
 import pytest
-from fake_master import Answer, FakeMaster, status
-from running import ACCEPT, connected, connecting
 from structlog.testing import capture_logs
 
 from scheduler.core.effects import (
@@ -23,6 +21,8 @@ from scheduler.core.events import Disconnected, StatusUpdated, Subscribed
 from scheduler.loop.ports import MesosCall
 from scheduler.mesos.driver import Timing
 from scheduler.model.records import Condition
+from tests.mesos.fake_master import Answer, FakeMaster, status
+from tests.mesos.running import ACCEPT, connected, connecting
 
 
 def test_calls_arrive_in_order_with_the_stream_and_the_framework(master: FakeMaster) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fake_master import FakeMaster, Heard, masters
 from structlog.testing import capture_logs
 
 from podexec.wire import TaskData
@@ -15,6 +14,7 @@ from scheduler.loop.ports import SecretError, Secrets
 from scheduler.mesos.driver import Driver
 from scheduler.mesos.framework import FrameworkIdentity
 from scheduler.model.records import Condition
+from tests.mesos.fake_master import FakeMaster, Heard, masters
 
 
 class Vault:

@@ -31,7 +31,7 @@ from scheduler.core.events import (
     Ticked,
 )
 from scheduler.core.facts.conditions import UNCHECKED, condition
-from scheduler.core.facts.roster import Standing, standing
+from scheduler.core.facts.roster import Bucket, bucket_of
 from scheduler.core.frame import Frame, Record
 from scheduler.core.ids import instance_of
 from scheduler.core.rollout.upgrade import is_replacing
@@ -112,7 +112,7 @@ residents = st.builds(
 definitions = st.one_of(volatile, residents)
 
 
-OUT_OF_SIGHT = (Standing.AWAY, Standing.INACTIVE)
+OUT_OF_SIGHT = (Bucket.RELEASED, Bucket.INACTIVE)
 
 
 class Process:
@@ -428,7 +428,7 @@ class Cluster(RuleBasedStateMachine):
         for pod_id in rebuilt.pod_ids():
             for pod in (rebuilt.pods.get(pod_id),):
                 config = pod.config_version if pod else ""
-                for each in Standing:
+                for each in Bucket:
                     assert rebuilt.roster(pod_id).current(config, each) == self.world.roster(pod_id).current(
                         config, each
                     )
@@ -451,9 +451,7 @@ class Cluster(RuleBasedStateMachine):
             wanted, policy = definition.scaling.instances, definition.scheduling.upgrade
             fewest = ceil(wanted * policy.minimum_health_capacity)
             capacity = floor(wanted * (1 + policy.maximum_over_capacity))
-            there = [
-                each for each in self.world.instances_of(pod.id) if self.world.standing(each.id) not in OUT_OF_SIGHT
-            ]
+            there = [each for each in self.world.instances_of(pod.id) if self.world.bucket(each.id) not in OUT_OF_SIGHT]
             outdated = [each for each in there if each.config_version != pod.config_version]
             current = [
                 each for each in there if each.config_version == pod.config_version and each.goal is Goal.RUNNING
@@ -507,14 +505,14 @@ class Cluster(RuleBasedStateMachine):
 
     def is_ready(self, instance: Instance) -> bool:
         """Whether it serves."""
-        return self.world.standing(instance.id) is Standing.READY
+        return self.world.bucket(instance.id) is Bucket.READY
 
     @staticmethod
     def was_ready(ended: Instance, before: dict[str, Instance]) -> bool:
         """Whether it served until it was ended: not one that came to an end by itself."""
         as_it_was = before[ended.id]
         return all(
-            standing(replace(as_it_was, tasks=tasks), UNCHECKED) is Standing.READY
+            bucket_of(replace(as_it_was, tasks=tasks), UNCHECKED) is Bucket.READY
             for tasks in (as_it_was.tasks, ended.tasks)
         )
 
@@ -581,7 +579,7 @@ class Cluster(RuleBasedStateMachine):
 
     def rests(self, instance: Instance) -> bool:
         """Whether it is stopped and kept with its volumes."""
-        return self.world.standing(instance.id) is Standing.STOPPED and instance.pod_id in self.world.pods
+        return self.world.bucket(instance.id) is Bucket.STOPPED and instance.pod_id in self.world.pods
 
 
 def _sets(index: dict[str, dict[str, None]]) -> dict[str, set[str]]:

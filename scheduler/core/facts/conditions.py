@@ -155,7 +155,7 @@ class Phase(Enum):
 
     WAITING = auto()  # not launched
     ALIVE = auto()  # its containers run, are about to, or have finished; those that are not essential, in whatever way
-    AWAY = auto()  # out of reach of the master: perhaps alive
+    UNREACHABLE = auto()  # out of reach of the master: perhaps alive
     ENDING = auto()  # a container failed or was killed; its executor is ending the others
     ENDED = auto()  # all its containers have ended
 
@@ -164,15 +164,15 @@ def phase(instance: Instance) -> Phase:
     """How far the present incarnation is."""
     if not instance.tasks:
         return Phase.WAITING
-    ended = failed = away = 0
+    ended = failed = unreachable = 0
     for task in instance.tasks:
         if task.condition.terminal:
             ended += 1
             failed += task.essential and task.condition is not Condition.FINISHED
         elif task.condition is Condition.UNREACHABLE:
-            away += 1
+            unreachable += 1
     if ended == len(instance.tasks):
         return Phase.ENDED
-    if away:
-        return Phase.AWAY
+    if unreachable:
+        return Phase.UNREACHABLE
     return Phase.ENDING if failed else Phase.ALIVE

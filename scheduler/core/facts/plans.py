@@ -60,7 +60,7 @@ def circle(pod_id: str, dependencies: Iterable[str], others: Mapping[str, Sequen
     return ()
 
 
-def present_step(deployment: Deployment) -> tuple[tuple[Action, str], ...]:
+def current_step(deployment: Deployment) -> tuple[tuple[Action, str], ...]:
     """The actions that are to be done now."""
     return deployment.steps[deployment.step - 1] if deployment.step <= len(deployment.steps) else ()
 
@@ -69,7 +69,7 @@ def acts_on(deployment: Deployment, pod_id: str) -> bool:
     """Whether the deployment moves the pod's instances now: its turn has come, and nothing holds it up."""
     if deployment.paused or pod_id not in deployment.released:
         return False
-    return any(pod == pod_id and action is not Action.START for action, pod in present_step(deployment))
+    return any(pod == pod_id and action is not Action.START for action, pod in current_step(deployment))
 
 
 def describe(deployment: Deployment, version: str | None = None) -> Json:

@@ -1,6 +1,6 @@
 """What podexec's executor is told about a container beyond its TaskInfo."""
 
-from podexec.wire import ALWAYS, ON_FAILURE, Behaviour, Dependency, Restart
+from podexec.wire import ALWAYS, ON_FAILURE, ContainerOptions, Dependency, Restart
 from scheduler.core.launch import healthchecks
 from scheduler.model.definition import Container, PodDefinition
 from scheduler.model.running import Restarts
@@ -8,13 +8,13 @@ from scheduler.model.running import Restarts
 _POLICIES = {"onFailure": ON_FAILURE, "always": ALWAYS}
 
 
-def behaviour(definition: PodDefinition, container: Container, ports: dict[str, int]) -> Behaviour:
+def container_options(definition: PodDefinition, container: Container, ports: dict[str, int]) -> ContainerOptions:
     """All of it. ``ports``: the allocated host ports by endpoint."""
     # The TaskInfo has room for one health check.
     further = container.every_health_check[1:]
     readiness = container.readiness_check
     pre_stop = container.lifecycle.pre_stop if container.lifecycle else None
-    return Behaviour(
+    return ContainerOptions(
         restart=_restart(container),
         essential=container.essential is not False,
         depends_on=tuple(Dependency(each.container, each.condition) for each in container.depends_on),

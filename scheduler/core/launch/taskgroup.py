@@ -4,10 +4,10 @@ A pod is launched many times, and most of the group is the same each time: that 
 launches. Nobody changes what is in an operation.
 """
 
-from podexec.wire import Behaviour, TaskData
+from podexec.wire import ContainerOptions, TaskData
 from scheduler.core import messages
 from scheduler.core.launch import commands, containers, discovery, environment, executorinfo, healthchecks
-from scheduler.core.launch.executor_options import behaviour
+from scheduler.core.launch.executor_options import container_options
 from scheduler.core.offer.match import Match
 from scheduler.core.settings import Settings
 from scheduler.model.definition import Container, PodDefinition, ResourceLimits
@@ -15,7 +15,7 @@ from scheduler.model.json import Json
 from scheduler.model.records import Instance
 
 
-class Launcher:
+class TaskGroupTemplate:
     """The launches of one definition."""
 
     def __init__(self, settings: Settings, definition: PodDefinition) -> None:
@@ -120,8 +120,8 @@ def _asked(settings: Settings, definition: PodDefinition, container: Container, 
         info["health_check"] = healthchecks.health_check(definition, container, health, host_ports)
     if container.check:
         info["check"] = healthchecks.check(definition, container, container.check, host_ports)
-    beyond = behaviour(definition, container, host_ports)
-    if settings.executor.is_own and beyond != Behaviour():
+    beyond = container_options(definition, container, host_ports)
+    if settings.executor.is_own and beyond != ContainerOptions():
         info["data"] = TaskData(behaviour=beyond).encode()
     return info
 

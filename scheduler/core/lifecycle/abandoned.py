@@ -25,7 +25,7 @@ _ENOUGH = 10  # kills, each with a shutdown of the executor: then a master that 
 _LONGEST_PAUSE = 600.0
 
 
-def updated(turn: Turn, event: StatusUpdated) -> None:
+def on_status_updated(turn: Turn, event: StatusUpdated) -> None:
     """A task of an abandoned launch is heard of."""
     world = turn.world
     record = world.abandoned[world.abandoned_tasks[event.task_id]]
@@ -87,7 +87,7 @@ def _found(turn: Turn, record: Abandoned, event: StatusUpdated) -> None:
     if not record.found or record.agent_id != agent_id:
         record = replace(record, found=True, agent_id=agent_id, since=turn.now)
         turn.put(record)
-        turn.note(
+        turn.log(
             "warning",
             "a launch that was given up is running, killing it",
             pod_id=record.pod_id,
@@ -139,7 +139,7 @@ def _ended(turn: Turn, record: Abandoned, event: StatusUpdated) -> None:
         return
     _forget(turn, record)
     if record.found:
-        turn.note("info", "a launch that was given up has ended", instance_id=record.instance_id, pod_id=record.pod_id)
+        turn.log("info", "a launch that was given up has ended", instance_id=record.instance_id, pod_id=record.pod_id)
     turn.publish(
         "unknown_instance_terminated_event",
         instanceId=record.instance_id,

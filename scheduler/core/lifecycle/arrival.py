@@ -38,20 +38,20 @@ def begin(turn: Turn) -> None:
 
 def look_for_namesakes(turn: Turn) -> None:
     """This framework is new: perhaps it is only its store that is."""
-    turn.ask(ListFrameworks())
+    turn.emit(ListFrameworks())
 
 
-def again(turn: Turn, stream: str) -> None:
+def ask_again(turn: Turn, stream: str) -> None:
     """A deadline to ask again has come."""
     world = turn.world
     if not world.arrival.over and world.connection.subscribed and str(world.connection.stream) == stream:
         if not world.arrival.confirmed:
-            turn.ask(ListAgents())
+            turn.emit(ListAgents())
         _ask_for_tasks(turn)
         world.at(turn.now + _ASK_AGAIN, Due.ARRIVE, stream)
 
 
-def listed(turn: Turn, event: AgentsListed) -> None:
+def on_agents_listed(turn: Turn, event: AgentsListed) -> None:
     """The master named its agents."""
     world = turn.world
     world.arrival.listed = event.agents
@@ -61,16 +61,16 @@ def listed(turn: Turn, event: AgentsListed) -> None:
         _remember(turn)
 
 
-def answered(turn: Turn) -> None:
+def on_tasks_answered(turn: Turn) -> None:
     """The last question was answered, and so were all before it."""
     turn.world.arrival.answered = True
 
 
-def namesakes(turn: Turn, event: FrameworksListed) -> None:
+def on_frameworks_listed(turn: Turn, event: FrameworksListed) -> None:
     """Tell of frameworks of the same name with running tasks: their pods may be those of a store that was lost."""
     turn.world.namesakes = event.frameworks
     for each in event.frameworks:
-        turn.note(
+        turn.log(
             "error",
             "a framework of the same name has running tasks, but this store is new: was its store lost? Its pods are "
             "unknown here and run on. Stop this scheduler and restore a backup of that store; or keep both; or end all "
@@ -118,7 +118,7 @@ def conclude(turn: Turn) -> bool:
         return False
     arrival.over = True
     if not arrival.answered:
-        turn.note("warning", "some agents have not come back yet; their tasks may not all be known")
+        turn.log("warning", "some agents have not come back yet; their tasks may not all be known")
     if arrival.is_old or not arrival.answered:
         world.aged = set(world.instances)
     _remember(turn)
@@ -145,7 +145,7 @@ def adopt(turn: Turn, instance: Instance, event: StatusUpdated) -> bool:
     if number == known:
         turn.put(replace(instance, since=turn.now, tasks=(*instance.tasks, task)))
         return True
-    turn.note(
+    turn.log(
         "warning",
         "a later incarnation than the store knows is running, adopting it: is the store an old copy?",
         instance_id=instance.id,
@@ -173,8 +173,8 @@ def adopt(turn: Turn, instance: Instance, event: StatusUpdated) -> bool:
 
 def _ask_for_tasks(turn: Turn) -> None:
     if not turn.world.arrival.answered:
-        turn.ask(Reconcile(()))
-        turn.ask(Reconcile(((LAST_TASK, None),)))
+        turn.emit(Reconcile(()))
+        turn.emit(Reconcile(((LAST_TASK, None),)))
 
 
 def _is_the_same(turn: Turn, *, is_late: bool) -> bool:
@@ -184,20 +184,18 @@ def _is_the_same(turn: Turn, *, is_late: bool) -> bool:
     if not known or (arrival.listed is not None and any(agent.id in known for agent in arrival.listed)):
         return True
     if arrival.unlistable or (is_late and arrival.listed is None):
-        turn.note(
-            "warning", "the master does not list its agents: whether it is the cluster of this store is not known"
-        )
+        turn.log("warning", "the master does not list its agents: whether it is the cluster of this store is not known")
         return True
     if not arrival.listed:
         return False
     if world.settings.adopt_cluster:
-        turn.note("warning", "none of the master's agents is known to this store; the cluster is adopted as asked")
+        turn.log("warning", "none of the master's agents is known to this store; the cluster is adopted as asked")
         return True
     if is_late:
-        turn.ask(Stop(_refusal(world, known, arrival.listed)))
+        turn.emit(Stop(_refusal(world, known, arrival.listed)))
     elif not arrival.told:
         arrival.told = True
-        turn.note(
+        turn.log(
             "warning",
             "none of the master's agents is known to this store, waiting for others before anything is launched",
             seconds=f"{world.settings.agent_return_timeout:g}",

@@ -20,7 +20,7 @@ DRAINING = "REASON_AGENT_DRAINING"
 _FAILURES = frozenset({Condition.ERROR, Condition.FAILED, Condition.GONE, Condition.DROPPED, Condition.FINISHED})
 
 
-def ended(turn: Turn, instance: Instance) -> None:
+def on_end(turn: Turn, instance: Instance) -> None:
     """An incarnation ended: lengthen the delay of its configuration if it should have run on."""
     if any(task.reason == DRAINING for task in instance.tasks):
         turn.world.forget_delay(_queue(instance))
@@ -28,7 +28,7 @@ def ended(turn: Turn, instance: Instance) -> None:
         _lengthen(turn, instance)
 
 
-def began(turn: Turn, instance: Instance) -> None:
+def on_progress(turn: Turn, instance: Instance) -> None:
     """An incarnation was launched, or came a step further: a delay that has not elapsed starts again from now.
 
     One that has elapsed holds back nothing more, and is forgotten when it is old.
@@ -43,7 +43,7 @@ def began(turn: Turn, instance: Instance) -> None:
         turn.world.forget_delay(queue)
 
 
-def elapsed(turn: Turn, queue: str) -> None:
+def on_elapsed(turn: Turn, queue: str) -> None:
     """A delay's time has come; a later one may have taken its place."""
     delay = turn.world.delays.get(queue)
     if delay is not None and delay.until <= turn.now:

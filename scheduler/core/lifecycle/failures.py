@@ -13,16 +13,16 @@ from scheduler.core.turn import Turn
 from scheduler.model.records import Instance
 
 
-def executor_ended(turn: Turn, event: ExecutorEnded) -> None:
+def on_executor_ended(turn: Turn, event: ExecutorEnded) -> None:
     """Ask for the tasks of the executor."""
-    inspections.exited(turn, event)
+    inspections.on_executor_ended(turn, event)
     there = _on_agent(turn, event.agent_id)
     _reconcile(turn, (instance for instance in there if instance.executor_id == event.executor_id))
 
 
-def agent_lost(turn: Turn, event: AgentLost) -> None:
+def on_agent_lost(turn: Turn, event: AgentLost) -> None:
     """Ask for the tasks of the agent, and forget what it could do: if it comes back it is described again."""
-    turn.note("warning", "agent lost", agent_id=event.agent_id)
+    turn.log("warning", "agent lost", agent_id=event.agent_id)
     turn.world.forget_agent(event.agent_id)
     _reconcile(turn, _on_agent(turn, event.agent_id))
 
@@ -42,4 +42,4 @@ def _reconcile(turn: Turn, instances: Iterable[Instance]) -> None:
         if not task.condition.terminal
     )
     if tasks:
-        turn.ask(Reconcile(tasks))
+        turn.emit(Reconcile(tasks))

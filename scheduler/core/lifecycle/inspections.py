@@ -33,7 +33,7 @@ _End = TypeVar("_End", Task, TaskEnd)
 _LONGEST = 300  # characters of what it wrote, in a message
 
 
-def exited(turn: Turn, event: ExecutorEnded) -> None:
+def on_executor_ended(turn: Turn, event: ExecutorEnded) -> None:
     """How it ended is told apart from its tasks' statuses, before or after them."""
     if event.status is not None:
         exits = turn.world.executor_exits
@@ -42,7 +42,7 @@ def exited(turn: Turn, event: ExecutorEnded) -> None:
             del exits[next(iter(exits))]
 
 
-def failed(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
+def on_executor_failed(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
     """A task ended. Was it by its executor's failure, look at that soon."""
     by_executor = event.reason in _GONE or (event.reason == _NOT_LAUNCHED and event.source != _EXECUTOR)
     if not by_executor or instance.executor_id is None or instance.agent is None:
@@ -59,15 +59,15 @@ def failed(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
 def inspect(turn: Turn, pod_id: str) -> None:
     """Look at the last that failed."""
     for executor_id, failure in turn.world.failed_executors.pop(pod_id, {}).items():
-        turn.ask(InspectExecutor(pod_id, executor_id, failure.agent_id, tuple(failure.tasks)))
+        turn.emit(InspectExecutor(pod_id, executor_id, failure.agent_id, tuple(failure.tasks)))
 
 
-def inspected(turn: Turn, event: ExecutorInspected) -> None:
+def on_executor_inspected(turn: Turn, event: ExecutorInspected) -> None:
     """Tell what was found wherever the end of its tasks is told."""
     words = _in_words(turn.world.executor_exits.pop(event.executor_id, None), event.lines)
     if not words:
         return
-    turn.note(
+    turn.log(
         "warning",
         "executor failed",
         pod_id=event.pod_id,

@@ -5,7 +5,7 @@ from scheduler.core.turn import Turn
 from scheduler.model.records import Condition, Instance
 
 
-def tell(turn: Turn) -> None:
+def publish_changes(turn: Turn) -> None:
     """Tell of every instance of this turn."""
     for instance_id, before in turn.before.items():
         after = turn.world.instances.get(instance_id)
@@ -13,7 +13,7 @@ def tell(turn: Turn) -> None:
             _compare(turn, before, after)
 
 
-def end(turn: Turn, ended: Instance) -> None:
+def publish_end(turn: Turn, ended: Instance) -> None:
     """Tell how an incarnation ended, before the instance is made to wait for the next one, or is forgotten."""
     _compare(turn, turn.before.get(ended.id, ended), ended)
     turn.before[ended.id] = ended
@@ -33,7 +33,7 @@ def _compare(turn: Turn, before: Instance | None, after: Instance) -> None:
             runSpecVersion=after.version,
         )
         if now is Condition.RUNNING and before is not None and condition(before) is not now:
-            turn.note("debug", "running", pod_id=after.pod_id, instance_id=after.id, agent_id=agent.id if agent else "")
+            turn.log("debug", "running", pod_id=after.pod_id, instance_id=after.id, agent_id=agent.id if agent else "")
     healthy = health(after)
     if before is not None and health(before) is not healthy:
         turn.publish(

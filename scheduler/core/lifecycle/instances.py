@@ -74,13 +74,13 @@ def _let_end(turn: Turn, instance: Instance) -> None:
 
 def _relaunch(turn: Turn, instance: Instance) -> None:
     pod = turn.world.pods.get(instance.pod_id)
-    kills.settled(turn, instance)
+    kills.on_end(turn, instance)
     if pod is None:
         kills.decommission(turn, instance)
         return
-    instance_events.end(turn, instance)
+    instance_events.publish_end(turn, instance)
     pod = _remember(turn, pod, instance)
-    backoff.ended(turn, instance)
+    backoff.on_end(turn, instance)
     outdated = instance.config_version != pod.config_version
     replaced = outdated and upgrade.is_replacing(turn.world, pod.id)
     if replaced and instance.reservation is None:
@@ -112,16 +112,16 @@ def _remember(turn: Turn, pod: Pod, instance: Instance) -> Pod:
 
 
 def _rest(turn: Turn, instance: Instance) -> None:
-    kills.settled(turn, instance)
+    kills.on_end(turn, instance)
 
 
 def _forget(turn: Turn, instance: Instance) -> None:
-    kills.settled(turn, instance)
+    kills.on_end(turn, instance)
     if is_to_be_freed(instance) and not is_gone_for_good(instance):
         residents.doubt(turn, instance)
         turn.demand_grew = True  # only in an offer can what is reserved be given back
         return
-    instance_events.end(turn, instance)
+    instance_events.publish_end(turn, instance)
     residents.forget(turn, instance)
     turn.delete(instance)
     if instance.pod_id not in turn.world.pods and not turn.world.has_instances(instance.pod_id):
@@ -132,17 +132,17 @@ def _forget(turn: Turn, instance: Instance) -> None:
 _ACTIONS: dict[tuple[Goal, Phase], Callable[[Turn, Instance], None] | None] = {
     (Goal.RUNNING, Phase.WAITING): _await,
     (Goal.RUNNING, Phase.ALIVE): _let_live,
-    (Goal.RUNNING, Phase.AWAY): unreachable.consider,
+    (Goal.RUNNING, Phase.UNREACHABLE): unreachable.consider,
     (Goal.RUNNING, Phase.ENDING): _let_end,
     (Goal.RUNNING, Phase.ENDED): _relaunch,
     (Goal.STOPPED, Phase.WAITING): None,
     (Goal.STOPPED, Phase.ALIVE): kills.kill,
-    (Goal.STOPPED, Phase.AWAY): kills.wait,
+    (Goal.STOPPED, Phase.UNREACHABLE): kills.wait,
     (Goal.STOPPED, Phase.ENDING): kills.kill,
     (Goal.STOPPED, Phase.ENDED): _rest,
     (Goal.DECOMMISSIONED, Phase.WAITING): _forget,
     (Goal.DECOMMISSIONED, Phase.ALIVE): kills.kill,
-    (Goal.DECOMMISSIONED, Phase.AWAY): kills.wait,
+    (Goal.DECOMMISSIONED, Phase.UNREACHABLE): kills.wait,
     (Goal.DECOMMISSIONED, Phase.ENDING): kills.kill,
     (Goal.DECOMMISSIONED, Phase.ENDED): _forget,
 }

@@ -80,13 +80,13 @@ def repeat(turn: Turn, instance_id: str) -> None:
     if not is_due(turn, instance_id) or not turn.world.connection.subscribed:
         return  # a new subscription begins anew
     instance = turn.world.instances[instance_id]
-    if phase(instance) is Phase.AWAY:
+    if phase(instance) is Phase.UNREACHABLE:
         wait(turn, instance)
     else:
         _send_to(turn, instance)
 
 
-def settled(turn: Turn, instance: Instance) -> None:
+def on_end(turn: Turn, instance: Instance) -> None:
     """Nothing of the instance's incarnation is alive."""
     turn.world.kills.pop(instance.id, None)
 
@@ -113,10 +113,10 @@ def send(turn: Turn, target: Target, due: Due, *, pause: float | None = None) ->
     settings = turn.world.settings
     last = turn.world.kills.get(target.key) or Kills(sent=0, since=turn.now, again_at=turn.now)
     for task_id in target.tasks:
-        turn.ask(Kill(task_id, target.agent_id))
+        turn.emit(Kill(task_id, target.agent_id))
     is_hung = _is_hung(turn, target, last)
     if last.sent == 1 or (not last.sent and last.since < turn.now):  # the first ones are as it should be
-        turn.note("warning", "killing what has not ended", **dict(target.about), kills_sent=str(last.sent))
+        turn.log("warning", "killing what has not ended", **dict(target.about), kills_sent=str(last.sent))
     if is_hung and target.executor_id is not None and target.agent_id is not None:
         shut_down(turn, target.executor_id, target.agent_id)
         _tell_of_hung(turn, target, last)
@@ -129,7 +129,7 @@ def send(turn: Turn, target: Target, due: Due, *, pause: float | None = None) ->
 
 def shut_down(turn: Turn, executor_id: str, agent_id: str) -> None:
     """Have the agent end the executor and all its containers."""
-    turn.ask(Shutdown(executor_id, agent_id))
+    turn.emit(Shutdown(executor_id, agent_id))
 
 
 def _is_hung(turn: Turn, target: Target, kills: Kills) -> bool:
@@ -144,7 +144,7 @@ def _tell_of_hung(turn: Turn, target: Target, kills: Kills) -> None:
     if kills.shutdowns:
         return
     about = {**dict(target.about), "executor_id": target.executor_id or "", "agent_id": target.agent_id or ""}
-    turn.note("warning", "executor does not respond to kills, shutting it down", **about, kills_sent=str(kills.sent))
+    turn.log("warning", "executor does not respond to kills, shutting it down", **about, kills_sent=str(kills.sent))
     turn.publish(
         "executor_unresponsive_event",
         executorId=target.executor_id,

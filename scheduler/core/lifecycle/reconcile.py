@@ -29,7 +29,7 @@ def remaining(turn: Turn, stream: str) -> None:
         return
     asked = [(task_id, agent_of(turn, task_id)) for task_id in sorted(connection.unreconciled)]
     for start in range(0, len(asked), _BATCH):
-        turn.ask(Reconcile(tuple(asked[start : start + _BATCH])))
+        turn.emit(Reconcile(tuple(asked[start : start + _BATCH])))
     world.at(turn.now + connection.reconcile_delay, Due.RECONCILE, stream)
     connection.reconcile_delay = min(2 * connection.reconcile_delay, _LONGEST_DELAY)
 
@@ -38,7 +38,7 @@ def everything(turn: Turn, stream: str) -> None:
     """Ask for the state of all tasks the master knows of this framework, then for those that it did not speak of."""
     world = turn.world
     if _is_present(turn, stream):
-        turn.ask(Reconcile(()))
+        turn.emit(Reconcile(()))
         if not world.connection.unreconciled:
             _ask_for_all(turn)
             world.at(turn.now + _FIRST_DELAY, Due.RECONCILE, stream)

@@ -19,22 +19,22 @@ from scheduler.model.records import Condition, Instance, NetworkAddress, Task
 _RECONCILIATION = "REASON_RECONCILIATION"
 
 
-def updated(turn: Turn, event: StatusUpdated) -> None:
+def on_status_updated(turn: Turn, event: StatusUpdated) -> None:
     """Take a status in."""
     world = turn.world
     if event.task_id == arrival.LAST_TASK:
-        arrival.answered(turn)
+        arrival.on_tasks_answered(turn)
         return
     world.connection.unreconciled.discard(event.task_id)
     instance_id = world.tasks.get(event.task_id)
     if event.task_id in world.abandoned_tasks:
-        abandoned.updated(turn, event)
+        abandoned.on_status_updated(turn, event)
     elif instance_id is not None:
         _take_in(turn, world.instances[instance_id], event)
     else:
         _unexpected(turn, event)
     if event.uuid is not None and event.agent_id is not None:
-        turn.ask(Acknowledge(event.task_id, event.agent_id, event.uuid))
+        turn.emit(Acknowledge(event.task_id, event.agent_id, event.uuid))
 
 
 def _take_in(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
@@ -53,9 +53,9 @@ def _take_in(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
         turn.put(after)
         _tell(turn, after, task, changed)
         if changed.condition.terminal:
-            inspections.failed(turn, after, event)
+            inspections.on_executor_failed(turn, after, event)
         if changed.condition in _STEPS_FORWARD and condition(after) is not condition(instance):
-            backoff.began(turn, after)
+            backoff.on_progress(turn, after)
         if changed.condition is Condition.STAGING:
             turn.world.at(task.staged_at + turn.world.settings.task_launch_timeout, Due.BEGIN, task.id)
     if changed.condition is Condition.UNKNOWN:  # also where that is no news: a restart forgets deadlines
@@ -66,7 +66,7 @@ _STEPS_FORWARD = (Condition.STAGING, Condition.STARTING, Condition.RUNNING)
 _ALIVE = (*_STEPS_FORWARD, Condition.KILLING)
 
 
-def give_up(turn: Turn, task_id: str) -> None:
+def on_task_unknown(turn: Turn, task_id: str) -> None:
     """A task that the master did not know for too long counts as gone."""
     instance_id = turn.world.tasks.get(task_id)
     if instance_id is None:
@@ -82,12 +82,12 @@ def give_up(turn: Turn, task_id: str) -> None:
         )
 
 
-def unheard(turn: Turn, task_id: str) -> None:
+def on_launch_unconfirmed(turn: Turn, task_id: str) -> None:
     """Nothing was heard of a launch for too long: end it, which also makes the master say what it knows."""
     _kill_overdue(turn, task_id, (Condition.PROVISIONED,), "launch not confirmed, killing tasks")
 
 
-def not_begun(turn: Turn, task_id: str) -> None:
+def on_executor_not_started(turn: Turn, task_id: str) -> None:
     """An executor did not begin its work in time: end it, and try again."""
     _kill_overdue(turn, task_id, (Condition.STAGING,), "executor did not start, killing tasks")
 
@@ -98,7 +98,7 @@ def _kill_overdue(turn: Turn, task_id: str, stuck: tuple[Condition, ...], text: 
         return
     instance = turn.world.instances[instance_id]
     if any(task.condition in stuck for task in instance.tasks):
-        turn.note("warning", text, instance_id=instance.id, task_id=task_id)
+        turn.log("warning", text, instance_id=instance.id, task_id=task_id)
         kills.kill(turn, instance)
 
 
@@ -152,7 +152,7 @@ def _unexpected(turn: Turn, event: StatusUpdated) -> None:
         abandoned.found_of(turn, event, known)
     else:
         turn.world.arrival.is_old = True
-        turn.note(
+        turn.log(
             "warning",
             "an unknown task is running; it is left alone",
             task_id=event.task_id,
@@ -167,7 +167,7 @@ def _tell(turn: Turn, instance: Instance, before: Task, after: Task) -> None:
     failed = after.condition.terminal and after.condition not in (Condition.FINISHED, Condition.KILLED)
     agent = instance.agent
     if failed or after.healthy is False:
-        turn.note(
+        turn.log(
             "warning",
             f"task {after.condition.value.lower()}" if failed else "task unhealthy",
             pod_id=instance.pod_id,

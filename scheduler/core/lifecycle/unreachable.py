@@ -24,11 +24,11 @@ def consider(turn: Turn, instance: Instance) -> None:
         "agent_id": instance.agent.id if instance.agent else "",
     }
     if turn.now >= since + strategy.expunge_after_seconds:
-        turn.note("warning", "out of reach for too long: given up", **ids)
+        turn.log("warning", "out of reach for too long: given up", **ids)
         decommission(turn, instance)
     elif turn.now >= since + strategy.inactive_after_seconds:
         if not instance.inactive:
-            turn.note("warning", "out of reach for long: replaced until it is back", **ids)
+            turn.log("warning", "out of reach for long: replaced until it is back", **ids)
             turn.put(replace(instance, inactive=True))
         turn.world.at(since + strategy.expunge_after_seconds, Due.REPLACE, instance.id)
     else:
@@ -36,6 +36,6 @@ def consider(turn: Turn, instance: Instance) -> None:
         turn.world.at(since + strategy.expunge_after_seconds, Due.REPLACE, instance.id)
 
 
-def again(turn: Turn, instance_id: str) -> None:
+def on_due(turn: Turn, instance_id: str) -> None:
     """A deadline of an instance out of reach has come."""
     turn.instances[instance_id] = None

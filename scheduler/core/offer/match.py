@@ -9,7 +9,7 @@ from scheduler.model.records import Reservation
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class ReservedPlacement:
     """Where an instance with persistent volumes is launched.
 
     Attributes:
@@ -39,4 +39,4 @@ class Match:
     containers: tuple[tuple[Json, ...], ...]
     host_ports: tuple[tuple[str, int], ...]
     rest: Ledger
-    home: Home | None = None
+    home: ReservedPlacement | None = None

@@ -58,7 +58,7 @@ class OpenOffer:
         return self._agent
 
 
-class Candidates:
+class OfferQueue:
     """The open offers of a role, in the order in which agents are to be considered.
 
     ``more``: how many follow at once. Until they are there each offer takes its share and no more, or those that came
@@ -70,16 +70,16 @@ class Candidates:
         self._packs = policy is PlacementPolicy.PACK
         self._more = more
         self._first = 0
-        self._since: dict[int, Candidates] = {}
+        self._since: dict[int, OfferQueue] = {}
         if self._packs:
             self.offers.sort(key=lambda each: each.ledger.most("cpus"))
 
     def __len__(self) -> int:
         return len(self.offers)
 
-    def line(self, here: Mapping[str, int]) -> "Line":
+    def by_spread(self, here: Mapping[str, int]) -> "BySpread":
         """The candidates for the instances of one pod, of which so many are on each agent."""
-        return Line(self.offers, 0 if self._packs else self._first, {} if self._packs else here)
+        return BySpread(self.offers, 0 if self._packs else self._first, {} if self._packs else here)
 
     def share(self, waiting: int) -> int:
         """How many of so many instances an offer should take in one go."""
@@ -90,13 +90,13 @@ class Candidates:
         """Whether an offer that took its share may take another."""
         return self._packs or not self._more
 
-    def since(self, batch: int) -> "Candidates":
+    def since(self, batch: int) -> "OfferQueue":
         """Those that came after a batch."""
         if not batch:
             return self
         if batch not in self._since:
             policy = PlacementPolicy.PACK if self._packs else PlacementPolicy.SPREAD
-            self._since[batch] = Candidates([each for each in self.offers if each.batch > batch], policy, self._more)
+            self._since[batch] = OfferQueue([each for each in self.offers if each.batch > batch], policy, self._more)
         return self._since[batch]
 
     def used(self, each: OpenOffer) -> None:
@@ -109,7 +109,7 @@ class Candidates:
         return (each.agent for each in self.offers)
 
 
-class Line:
+class BySpread:
     """Gives the candidate whose agent has fewest instances of a pod, without a look at those behind it."""
 
     def __init__(self, offers: list[OpenOffer], first: int, here: Mapping[str, int]) -> None:

@@ -41,7 +41,7 @@ class Refusal:
 
 
 @dataclass(slots=True)
-class Round:
+class MatchRound:
     """One try of a demand on all offers at hand, also where those come in several events.
 
     Attributes:
@@ -90,7 +90,7 @@ class _Sums:
     last_unused_at: float | None = None
     declined: Counter[str] = field(default_factory=Counter)
 
-    def plus(self, tried: Round) -> "_Sums":
+    def plus(self, tried: MatchRound) -> "_Sums":
         """With one more."""
         return _Sums(
             self.offers + tried.offers,
@@ -101,7 +101,7 @@ class _Sums:
 
 
 @dataclass(slots=True)
-class Attempt:
+class QueueHistory:
     """All tries of one queue since it began to wait.
 
     Attributes:
@@ -110,11 +110,11 @@ class Attempt:
     """
 
     since: float
-    rounds: deque[Round] = field(default_factory=lambda: deque(maxlen=_ROUNDS_KEPT))
-    _last: Round | None = None  # more offers may yet come into it
+    rounds: deque[MatchRound] = field(default_factory=lambda: deque(maxlen=_ROUNDS_KEPT))
+    _last: MatchRound | None = None  # more offers may yet come into it
     _before: _Sums = field(default_factory=_Sums)  # of all others
 
-    def add(self, tried: Round) -> None:
+    def add(self, tried: MatchRound) -> None:
         """One more try. The same one counts once, however often it is added."""
         if tried is not self._last:
             self._before = self._sums
@@ -148,7 +148,7 @@ class Attempt:
 
 
 @dataclass(slots=True)
-class Tries:
+class MatchProgress:
     """How far the offers that are held were tried.
 
     Attributes:
@@ -157,6 +157,6 @@ class Tries:
         more: how many follow at once.
     """
 
-    exhausted: dict[Demand | str, Round] = field(default_factory=dict)
+    exhausted: dict[Demand | str, MatchRound] = field(default_factory=dict)
     batch: int = 0
     more: int = 0

@@ -1,4 +1,4 @@
-"""Placement constraints: whether one more instance of a pod may go to an agent.
+"""ConstraintState constraints: whether one more instance of a pod may go to an agent.
 
 Placed are the pod's instances of the current configuration that are within reach, and those matched earlier in the
 same round. An instance of an older configuration does not count, so that its successor may take its place.
@@ -54,7 +54,7 @@ class _Spread:
             self.counts[value] += 1
 
 
-class Placement:
+class ConstraintState:
     """A pod's constraints with what they have to know of its placed instances, for one round of offers."""
 
     def __init__(self, definition: PodDefinition, placed: Iterable[Agent], offered: Iterable[Agent]) -> None:

@@ -9,7 +9,7 @@ from scheduler.core.offer.demand import Amounts, Demand
 from scheduler.core.offer.match import Match
 from scheduler.core.offer.refusals import Refusal
 from scheduler.core.offer.resources import Ledger
-from scheduler.core.placement.constraints import Placement
+from scheduler.core.placement.constraints import ConstraintState
 from scheduler.core.settings import Settings
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
@@ -87,7 +87,7 @@ def unsuitable(
     ]
 
 
-def unfulfilled(placement: Placement, agent: Agent) -> list[Refusal]:
+def unfulfilled(placement: ConstraintState, agent: Agent) -> list[Refusal]:
     """A refusal for each constraint that is against one more instance on the agent."""
     return [Refusal("UnfulfilledConstraint", asked, has) for asked, has in placement.unfulfilled(agent)]
 

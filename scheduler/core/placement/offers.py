@@ -11,8 +11,8 @@ from scheduler.core.events import OfferRescinded, OffersReceived
 from scheduler.core.lifecycle import arrival
 from scheduler.core.offer import shape
 from scheduler.core.offer.demand import Demand
-from scheduler.core.offer.openoffers import Candidates, OpenOffer
-from scheduler.core.offer.refusals import Attempt, Round
+from scheduler.core.offer.openoffers import OfferQueue, OpenOffer
+from scheduler.core.offer.refusals import MatchRound, QueueHistory
 from scheduler.core.placement import constraints
 from scheduler.core.placement.queue import Queue, ResidentQueue
 from scheduler.core.placement.residents import Residents
@@ -25,19 +25,19 @@ from scheduler.model.shapes import identifier, shown
 LAUNCHES_PER_TURN = 200
 
 
-def received(turn: Turn, event: OffersReceived) -> None:
+def on_offers_received(turn: Turn, event: OffersReceived) -> None:
     """Launch what fits, give the rest back."""
     world = turn.world
     if not arrival.is_over(turn.world):  # none were asked for
         known = tuple(offer["id"]["value"] for offer in event.offers if identifier(offer.get("id")) is None)
-        turn.ask(Decline(known, world.settings.decline_offer_duration))
+        turn.emit(Decline(known, world.settings.decline_offer_duration))
         return
-    world.tries.batch += 1
-    world.tries.more = event.more
+    world.match_progress.batch += 1
+    world.match_progress.more = event.more
     for offer in event.offers:
         complaint = shape.complaint(offer)
         if complaint is None:
-            world.offers[offer["id"]["value"]] = OpenOffer.of(offer, world.tries.batch)
+            world.offers[offer["id"]["value"]] = OpenOffer.of(offer, world.match_progress.batch)
         else:
             _refuse_unreadable(turn, offer, complaint)
     place(turn)
@@ -48,7 +48,7 @@ def _refuse_unreadable(turn: Turn, offer: Json, complaint: str) -> None:
     refuse = turn.world.settings.decline_offer_duration
     agent_id = offer.get("agent_id")
     is_known = identifier(offer.get("id")) is None
-    turn.note(
+    turn.log(
         "error",
         "offer could not be read, declining it" if is_known else "offer could not be read",
         offer_id=shown(offer["id"]["value"]) if is_known else "",
@@ -56,10 +56,10 @@ def _refuse_unreadable(turn: Turn, offer: Json, complaint: str) -> None:
         error=f"offer{complaint}",
     )
     if is_known:
-        turn.ask(Decline((offer["id"]["value"],), refuse))
+        turn.emit(Decline((offer["id"]["value"],), refuse))
 
 
-def rescinded(turn: Turn, event: OfferRescinded) -> None:
+def on_offer_rescinded(turn: Turn, event: OfferRescinded) -> None:
     """An offer that is held is held no more."""
     turn.world.offers.pop(event.offer_id, None)
 
@@ -88,10 +88,10 @@ class _Placing:
             self.residents.free()
         launchable = self._world.launchable
         for role in list(launchable):
-            mine = Candidates(
+            mine = OfferQueue(
                 [each for each in self._offers if each.role == role],
                 self._world.settings.placement,
-                self._world.tries.more,
+                self._world.match_progress.more,
             )
             for queue in list(launchable.get(role, ())) if mine else ():
                 if self._left <= 0:
@@ -101,27 +101,27 @@ class _Placing:
                     launchable[role][queue] = launchable[role].pop(queue)  # the others come first next time
         self._answer()
 
-    def _launch_from(self, queue: str, candidates: Candidates) -> None:
+    def _launch_from(self, queue: str, candidates: OfferQueue) -> None:
         world = self._world
         definition = _definition_of(world, queue)
         demand = world.demand(definition)
         kind = queue if demand.constraints or demand.volumes else demand
-        tried = world.tries.exhausted.get(kind)
-        if tried is None or (tried.batch < world.tries.batch and constraints.may_relent(definition)):
-            tried = Round(self._turn.now)
+        tried = world.match_progress.exhausted.get(kind)
+        if tried is None or (tried.batch < world.match_progress.batch and constraints.may_relent(definition)):
+            tried = MatchRound(self._turn.now)
         new = candidates.since(tried.batch)
         if new:
             before = tried.launches
             self._queue(queue, definition, demand, new, tried).launch(before + self._left)
             self._left -= tried.launches - before
             if queue in world.waiting and self._left > 0:
-                tried.batch = world.tries.batch
-                world.tries.exhausted[kind] = tried
+                tried.batch = world.match_progress.batch
+                world.match_progress.exhausted[kind] = tried
         if queue in world.waiting:
-            world.attempts.setdefault(queue, Attempt(self._turn.now)).add(tried)
+            world.queue_histories.setdefault(queue, QueueHistory(self._turn.now)).add(tried)
 
     def _queue(
-        self, queue: str, definition: PodDefinition, demand: Demand, candidates: Candidates, tried: Round
+        self, queue: str, definition: PodDefinition, demand: Demand, candidates: OfferQueue, tried: MatchRound
     ) -> Queue:
         if demand.volumes:
             return ResidentQueue(self._turn, queue, definition, demand, candidates, tried, self.residents)
@@ -140,16 +140,16 @@ class _Placing:
         for each in self._offers:
             if each.operations:
                 # What is left of it may come back at once if something still waits that it might fit.
-                turn.ask(Accept(each.id, tuple(each.operations), 0.0 if each.role in world.launchable else refuse))
+                turn.emit(Accept(each.id, tuple(each.operations), 0.0 if each.role in world.launchable else refuse))
                 del world.offers[each.id]
         if self._left <= 0:
             world.at(turn.now, Due.PLACE)
             return
         if world.offers:
-            turn.ask(Decline(tuple(world.offers), refuse))
+            turn.emit(Decline(tuple(world.offers), refuse))
             world.offers.clear()
-        if not world.tries.more:
-            world.tries.exhausted.clear()  # it was about these offers
+        if not world.match_progress.more:
+            world.match_progress.exhausted.clear()  # it was about these offers
 
 
 def _definition_of(world: World, queue: str) -> PodDefinition:

@@ -6,9 +6,9 @@ from scheduler.core.texts import line_and_detail
 from scheduler.core.turn import Turn
 
 
-def updated(turn: Turn, event: OperationUpdated) -> None:
+def on_operation_updated(turn: Turn, event: OperationUpdated) -> None:
     """Acknowledge the status, whatever it says, or its agent would send it again and again."""
-    turn.note(
+    turn.log(
         "info",
         "operation updated",
         operation_id=event.operation_id,
@@ -17,4 +17,4 @@ def updated(turn: Turn, event: OperationUpdated) -> None:
         agent_id=event.agent_id or "",
     )
     if event.uuid is not None and event.agent_id is not None:
-        turn.ask(AcknowledgeOperation(event.operation_id, event.agent_id, event.uuid, event.resource_provider_id))
+        turn.emit(AcknowledgeOperation(event.operation_id, event.agent_id, event.uuid, event.resource_provider_id))

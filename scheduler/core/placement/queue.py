@@ -7,10 +7,10 @@ from scheduler.core import ids
 from scheduler.core.lifecycle import arrival, backoff
 from scheduler.core.offer.demand import Demand
 from scheduler.core.offer.match import Match
-from scheduler.core.offer.openoffers import Candidates, OpenOffer
-from scheduler.core.offer.refusals import Refusal, Round
+from scheduler.core.offer.openoffers import OfferQueue, OpenOffer
+from scheduler.core.offer.refusals import MatchRound, Refusal
 from scheduler.core.placement import constraints
-from scheduler.core.placement.constraints import Placement
+from scheduler.core.placement.constraints import ConstraintState
 from scheduler.core.placement.matching import Surroundings, match, unfulfilled, unsuitable
 from scheduler.core.placement.residents import Residents, no_reservation
 from scheduler.core.turn import Turn
@@ -29,19 +29,19 @@ class Queue:
         queue: str,
         definition: PodDefinition,
         demand: Demand,
-        candidates: Candidates,
-        tried: Round,
+        candidates: OfferQueue,
+        tried: MatchRound,
     ) -> None:
         world = turn.world
         self._turn = turn
         self._definition = definition
-        self._launcher = world.launcher(definition)
+        self._launcher = world.task_group_template(definition)
         self._demand = demand
         self._candidates = candidates
         self._tried = tried
         self._waiting = deque(world.waiting[queue])
-        self._line = candidates.line(world.placed.get(definition.id, {}))
-        self._placement = Placement(
+        self._line = candidates.by_spread(world.placed.get(definition.id, {}))
+        self._placement = ConstraintState(
             definition,
             constraints.placed(world, definition.id, queue.rpartition("@")[2]),
             candidates.agents(),
@@ -110,9 +110,9 @@ class Queue:
             waiting = replace(waiting, incarnation=waiting.incarnation + arrival.LEAP)
         instance = placed(waiting, self._definition, world.agent(on.agent), taken, turn.now)
         turn.put(instance)
-        backoff.began(turn, instance)
+        backoff.on_progress(turn, instance)
         world.at(turn.now + world.settings.task_launch_confirm_timeout, Due.CONFIRM, instance.tasks[0].id)
-        turn.note(
+        turn.log(
             "debug",
             "launching",
             pod_id=instance.pod_id,
@@ -132,8 +132,8 @@ class ResidentQueue(Queue):
         queue: str,
         definition: PodDefinition,
         demand: Demand,
-        candidates: Candidates,
-        tried: Round,
+        candidates: OfferQueue,
+        tried: MatchRound,
         residents: Residents,
     ) -> None:
         super().__init__(turn, queue, definition, demand, candidates, tried)
@@ -157,7 +157,7 @@ class ResidentQueue(Queue):
         world = self._turn.world
         instance = world.instances[instance_id]
         others = constraints.placed(world, instance.pod_id, self._config_version, but=instance_id)
-        placement = Placement(self._definition, others, self._candidates.agents())
+        placement = ConstraintState(self._definition, others, self._candidates.agents())
         for each, outcome in self._residents.at_home(instance, self._definition, self._demand, placement):
             if isinstance(outcome, Match):
                 each.use(self._launch_one(instance, each, outcome), outcome.rest)

@@ -15,12 +15,12 @@ from scheduler.core import ids
 from scheduler.core.lifecycle.kills import decommission
 from scheduler.core.offer.demand import Demand
 from scheduler.core.offer.disks import Disks
-from scheduler.core.offer.match import Home, Match
+from scheduler.core.offer.match import Match, ReservedPlacement
 from scheduler.core.offer.openoffers import OpenOffer
 from scheduler.core.offer.refusals import Refusal
 from scheduler.core.offer.reservations import giving_back, kept_by, kept_for, making, reserved, volume_of, with_volume
 from scheduler.core.offer.resources import Ledger
-from scheduler.core.placement.constraints import Placement
+from scheduler.core.placement.constraints import ConstraintState
 from scheduler.core.placement.matching import Surroundings, match, unfulfilled, unsuitable
 from scheduler.core.turn import Turn
 from scheduler.core.world import Due, World, is_to_be_freed
@@ -52,7 +52,7 @@ class Residents:
                 self._turn.put(replace(instance, reservation=None))
 
     def at_home(
-        self, instance: Instance, definition: PodDefinition, demand: Demand, placement: Placement
+        self, instance: Instance, definition: PodDefinition, demand: Demand, placement: ConstraintState
     ) -> Iterator[tuple[OpenOffer, Match | list[Refusal]]]:
         """The offers that hold something which is kept for a waiting instance, and whether it can be launched on it.
 
@@ -90,7 +90,7 @@ class Residents:
             return
         for on, resources in found:
             on.operations.extend(giving_back(resources))
-        turn.note(
+        turn.log(
             "info",
             "giving back what is kept for an instance that is no more",
             pod_id=instance.pod_id,
@@ -105,7 +105,7 @@ class Residents:
         for on, resources in found:
             on.operations.extend(giving_back(resources))
         text = "the volumes that were to be made are not there"
-        self._turn.note("warning", text, pod_id=instance.pod_id, instance_id=instance.id)
+        self._turn.log("warning", text, pod_id=instance.pod_id, instance_id=instance.id)
         self._turn.put(replace(instance, reservation=None))
 
     def _is_gone(self, instance: Instance) -> bool:
@@ -123,7 +123,7 @@ class Residents:
         instance: Instance,
         definition: PodDefinition,
         demand: Demand,
-        placement: Placement,
+        placement: ConstraintState,
         on: OpenOffer,
         resources: list[Json],
     ) -> Match | list[Refusal]:
@@ -143,7 +143,9 @@ class Residents:
         if refusals:
             return refusals
         made = [each for each in resources if volume_of(each) is not None]
-        return replace(outcome, executor=(*outcome.executor, *made), rest=on.ledger, home=Home(reservation))
+        return replace(
+            outcome, executor=(*outcome.executor, *made), rest=on.ledger, home=ReservedPlacement(reservation)
+        )
 
     def _recognised(
         self, instance: Instance, demand: Demand, agent: Agent, resources: list[Json]
@@ -168,7 +170,7 @@ class Residents:
         for owner, found in self._kept.items():
             if owner not in world.strangers and not _is_known(world.instances.get(owner), found):
                 world.strangers[owner] = found[0][0].agent_id
-                self._turn.note(
+                self._turn.log(
                     "warning",
                     "an agent keeps resources for an instance that has none there; they are left alone",
                     instance_id=owner,
@@ -203,7 +205,7 @@ def settle(
     executor, containers, bare = keep(taken.executor), tuple(map(keep, taken.containers)), keep(picked.resources)
     made = tuple(with_volume(disk, volume, principal) for disk, volume in zip(bare, reservation.volumes, strict=True))
     everything = (*executor, *chain.from_iterable(containers), *bare)
-    home = Home(reservation, making(everything, made), picked.rest)
+    home = ReservedPlacement(reservation, making(everything, made), picked.rest)
     return replace(taken, executor=(*executor, *made), containers=containers, home=home)
 
 
@@ -238,7 +240,7 @@ def never_began(instance: Instance) -> bool:
 def give_up(turn: Turn, instance: Instance) -> None:
     """Another instance tries instead; should something be kept for this one all the same, it is given back."""
     if any(task.reason == _INVALID for task in instance.tasks):
-        turn.note(
+        turn.log(
             "warning",
             "Mesos refused to launch on what was to be reserved: does it let the principal reserve resources for the "
             "role, and create volumes?",
@@ -256,7 +258,7 @@ def forget(turn: Turn, instance: Instance) -> None:
     turn.world.given_back.pop(instance.id, None)
 
 
-def overdue(turn: Turn, instance_id: str) -> None:
+def on_overdue(turn: Turn, instance_id: str) -> None:
     """What should be seen of a reservation by now was not."""
     world = turn.world
     instance = world.instances.get(instance_id)

@@ -11,20 +11,20 @@ from scheduler.core.turn import Turn
 from scheduler.core.world import Due, World
 
 
-def settle(turn: Turn) -> None:
+def reconcile_roles(turn: Turn) -> None:
     """Tell the master which roles there are and what is wanted now, where that differs from what it was told."""
     connection = turn.world.connection
     if not connection.subscribed:
         return
     _tell_roles(turn)
-    wanting = wanting_offers(turn.world)
+    wanting = roles_wanting_offers(turn.world)
     told = connection.wanting_offers
     if wanting != told:
         connection.wanting_offers = wanting
         roles = frozenset(connection.roles)
         content = (roles if told is None else roles & told) - wanting
         if content:
-            turn.ask(Suppress(tuple(sorted(content))))
+            turn.emit(Suppress(tuple(sorted(content))))
     newly = wanting if told is None else wanting - told
     if newly:
         _revive(turn, newly)
@@ -32,7 +32,7 @@ def settle(turn: Turn) -> None:
         _revive_again(turn, wanting)
 
 
-def wanting_offers(world: World) -> frozenset[str]:
+def roles_wanting_offers(world: World) -> frozenset[str]:
     """The roles in which some instance could be launched now, or something is to be given back."""
     return frozenset((*world.launchable, *world.freeing.values()))
 
@@ -42,12 +42,12 @@ def _tell_roles(turn: Turn) -> None:
     roles = turn.world.roles()
     if roles != connection.roles:
         connection.roles = roles
-        turn.ask(SetRoles(roles))
+        turn.emit(SetRoles(roles))
 
 
 def _revive(turn: Turn, roles: Iterable[str]) -> None:
     turn.world.connection.revived_at = turn.now
-    turn.ask(Revive(tuple(sorted(roles))))
+    turn.emit(Revive(tuple(sorted(roles))))
 
 
 def _revive_again(turn: Turn, roles: Iterable[str]) -> None:

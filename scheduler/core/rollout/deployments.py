@@ -10,7 +10,7 @@ from dataclasses import replace
 from scheduler.core import versions
 from scheduler.core.events import Rollout
 from scheduler.core.facts import plans
-from scheduler.core.facts.roster import Standing
+from scheduler.core.facts.roster import Bucket
 from scheduler.core.lifecycle import kills
 from scheduler.core.rollout.id_clashes import CLASH, clash_of_return
 from scheduler.core.turn import Turn
@@ -19,7 +19,7 @@ from scheduler.model.definition import PodDefinition
 from scheduler.model.ids import segments
 from scheduler.model.records import Action, Deployment, Goal, Pod, PodChange
 
-_THERE = (Standing.READY, Standing.UNREADY, Standing.INACTIVE, Standing.ENDING)
+_THERE = (Bucket.READY, Bucket.UNREADY, Bucket.INACTIVE, Bucket.ENDING)
 
 
 def begin(
@@ -42,7 +42,7 @@ def begin(
     if not steps:
         _succeed(turn, deployment)
         return deployment
-    turn.note("info", "deployment begun", deployment_id=deployment.id, pods=", ".join(_pods(deployment)))
+    turn.log("info", "deployment begun", deployment_id=deployment.id, pods=", ".join(_pods(deployment)))
     turn.put(deployment)
     turn.publish("deployment_info", plan=plans.describe(deployment), currentStep=_step(deployment))
     return _begin_actions(turn, deployment)  # at once: no pod is to be held, even for a moment, that need not wait
@@ -54,7 +54,7 @@ def advance(turn: Turn, deployment_id: str) -> None:
     if deployment is None or deployment.paused:
         return
     deployment = _begin_actions(turn, deployment)
-    step = plans.present_step(deployment)
+    step = plans.current_step(deployment)
     if all(pod_id in deployment.released and _is_done(turn.world, action, pod_id) for action, pod_id in step):
         _next(turn, deployment)
 
@@ -65,7 +65,7 @@ def waits_for(world: World, deployment: Deployment, action: Action, pod_id: str)
     if action in (Action.START, Action.STOP) or pod is None:
         return ()
     definition = world.current(pod)
-    there = world.roster(pod_id).everyone(Standing.READY, Standing.UNREADY)
+    there = world.roster(pod_id).everyone(Bucket.READY, Bucket.UNREADY)
     if action is Action.SCALE and definition.scaling.instances <= there:
         return ()  # fewer need nobody
     return [each for each in definition.dependencies if not _is_settled(world, deployment, each)]
@@ -140,7 +140,7 @@ def resume(turn: Turn, deployment: Deployment) -> None:
         turn.pods.update(dict.fromkeys(_pods(deployment)))
 
 
-def overdue(turn: Turn, deployment_id: str) -> None:
+def on_overdue(turn: Turn, deployment_id: str) -> None:
     """A deadline has come: what is not done by now is rolled back, if that can be."""
     deployment = turn.world.deployments.get(deployment_id)
     if deployment is not None and deployment.deadline is not None and deployment.deadline <= turn.now:
@@ -152,7 +152,7 @@ def overdue(turn: Turn, deployment_id: str) -> None:
 
 
 def _fail(turn: Turn, deployment: Deployment, reason: str) -> None:
-    turn.note("warning", "deployment cancelled", deployment_id=deployment.id, reason=reason)
+    turn.log("warning", "deployment cancelled", deployment_id=deployment.id, reason=reason)
     turn.publish("deployment_step_failure", plan=plans.describe(deployment), currentStep=_step(deployment))
     turn.publish("deployment_failed", id=deployment.id, plan=plans.describe(deployment), reason=reason)
     turn.delete(deployment)
@@ -160,7 +160,7 @@ def _fail(turn: Turn, deployment: Deployment, reason: str) -> None:
 
 def _begin_actions(turn: Turn, deployment: Deployment) -> Deployment:
     """Begin every action of the present step that waits for nothing."""
-    for action, pod_id in plans.present_step(deployment):
+    for action, pod_id in plans.current_step(deployment):
         if pod_id not in deployment.released and not waits_for(turn.world, deployment, action, pod_id):
             deployment = _release(turn, deployment, action, pod_id)
     return deployment
@@ -186,10 +186,10 @@ def _is_done(world: World, action: Action, pod_id: str) -> bool:
         return roster.everyone(*_THERE) == 0
     wanted, current = world.current(pod).scaling.instances, pod.config_version
     return (
-        roster.current(current, Standing.READY) == wanted
-        and roster.current(current, Standing.UNREADY) == 0
-        and roster.outdated(current, Standing.READY, Standing.UNREADY) == 0
-        and roster.everyone(Standing.ENDING) == 0
+        roster.current(current, Bucket.READY) == wanted
+        and roster.current(current, Bucket.UNREADY) == 0
+        and roster.outdated(current, Bucket.READY, Bucket.UNREADY) == 0
+        and roster.everyone(Bucket.ENDING) == 0
     )
 
 
@@ -198,7 +198,7 @@ def _is_settled(world: World, deployment: Deployment, pod_id: str) -> bool:
     pod = world.pods.get(pod_id)
     if pod is None or world.deploying.get(pod_id, deployment.id) != deployment.id:
         return False
-    return world.roster(pod_id).everyone(Standing.READY) >= world.current(pod).scaling.instances
+    return world.roster(pod_id).everyone(Bucket.READY) >= world.current(pod).scaling.instances
 
 
 def _next(turn: Turn, deployment: Deployment) -> None:
@@ -213,7 +213,7 @@ def _next(turn: Turn, deployment: Deployment) -> None:
 
 
 def _succeed(turn: Turn, deployment: Deployment) -> None:
-    turn.note("info", "deployment done", deployment_id=deployment.id)
+    turn.log("info", "deployment done", deployment_id=deployment.id)
     turn.publish("deployment_success", id=deployment.id, plan=plans.describe(deployment))
     for pod_id in _pods(deployment):
         versions.purge(turn, pod_id)
@@ -221,7 +221,7 @@ def _succeed(turn: Turn, deployment: Deployment) -> None:
 
 
 def _step(deployment: Deployment) -> Mapping[str, object]:
-    actions = [{"action": action.value, "pod": pod_id} for action, pod_id in plans.present_step(deployment)]
+    actions = [{"action": action.value, "pod": pod_id} for action, pod_id in plans.current_step(deployment)]
     return {"actions": actions}
 
 

@@ -19,7 +19,7 @@ from scheduler.core.events import (
     Rollout,
 )
 from scheduler.core.facts import plans
-from scheduler.core.facts.roster import Standing
+from scheduler.core.facts.roster import Bucket
 from scheduler.core.launch import sizes
 from scheduler.core.lifecycle import backoff, kills
 from scheduler.core.offer import isolators
@@ -43,7 +43,7 @@ _SCHEDULING_NOT_RESTARTING = frozenset({"kill_selection", "unreachable_strategy"
 # ------------------------------------------------------------------------------ pods
 
 
-def posted(turn: Turn, event: PodPosted) -> None:
+def on_pod_posted(turn: Turn, event: PodPosted) -> None:
     """Create a pod."""
     if event.definition.id in turn.world.pods:
         message = f"An app/pod with this id already exists: {event.definition.id}. Update it with PUT."
@@ -52,7 +52,7 @@ def posted(turn: Turn, event: PodPosted) -> None:
     _accept(turn, event.request, event.definition, event.rollout, event.origin, "pod_created_event")
 
 
-def put(turn: Turn, event: PodPut) -> None:
+def on_pod_put(turn: Turn, event: PodPut) -> None:
     """Create a pod or change it; the same definition again changes nothing that is as defined."""
     world = turn.world
     pod = world.pods.get(event.definition.id)
@@ -69,7 +69,7 @@ def put(turn: Turn, event: PodPut) -> None:
     _accept(turn, event.request, event.definition, event.rollout, event.origin, "pod_updated_event")
 
 
-def deleted(turn: Turn, event: PodDeleted) -> None:
+def on_pod_deleted(turn: Turn, event: PodDeleted) -> None:
     """Forget the pod at once and end its instances."""
     pod = turn.world.pods.get(event.pod_id)
     if pod is None:
@@ -78,7 +78,7 @@ def deleted(turn: Turn, event: PodDeleted) -> None:
         _remove(turn, event.request, [pod], event.rollout, event.origin)
 
 
-def group_deleted(turn: Turn, event: GroupDeleted) -> None:
+def on_group_deleted(turn: Turn, event: GroupDeleted) -> None:
     """Remove every pod of a group and of the groups in it, dependents before what they depend on."""
     below = event.group_id.rstrip("/") + "/"
     pods = [pod for pod in turn.world.pods.values() if pod.id.startswith(below)]
@@ -110,7 +110,7 @@ def _accept(turn: Turn, request: int, asked: PodDefinition, rollout: Rollout, or
     if after.config_version == definition.version:
         turn.world.forget_delay(f"{after.id}@{after.config_version}")
     turn.demand_grew = True  # an offer that was refused may fit the new definition
-    turn.note("info", "pod created" if pod is None else "pod updated", pod_id=asked.id, version=after.version)
+    turn.log("info", "pod created" if pod is None else "pod updated", pod_id=asked.id, version=after.version)
     turn.publish(told_as, clientIp=origin.client_ip, uri=origin.uri)
     change = PodChange(asked.id, None if pod is None else (pod.version, pod.config_version), after.version)
     deployment = deployments.begin(turn, [change], _steps(world, pod, after, definition), rollout)
@@ -133,7 +133,7 @@ def _steps(world: World, before: Pod | None, after: Pod, definition: PodDefiniti
         return plans.steps({}, only, {}, {})
     if definition.scaling.instances and not _is_current(world, after):
         return plans.steps({}, {}, {}, only)
-    there = world.roster(after.id).everyone(Standing.READY, Standing.UNREADY)
+    there = world.roster(after.id).everyone(Bucket.READY, Bucket.UNREADY)
     return plans.steps({}, {}, only, {}) if there != definition.scaling.instances else ()
 
 
@@ -147,7 +147,7 @@ def _remove(turn: Turn, request: int, pods: list[Pod], rollout: Rollout, origin:
     _clear_the_way(turn, going)
     for pod in pods:
         deployments.forget(turn, pod)
-        turn.note("info", "pod removed", pod_id=pod.id)
+        turn.log("info", "pod removed", pod_id=pod.id)
         turn.publish("pod_deleted_event", clientIp=origin.client_ip, uri=origin.uri)
     changes = [PodChange(pod.id, (pod.version, pod.config_version), None) for pod in pods]
     deployment = deployments.begin(turn, changes, plans.steps(going, {}, {}, {}), rollout)
@@ -157,7 +157,7 @@ def _remove(turn: Turn, request: int, pods: list[Pod], rollout: Rollout, origin:
 # ------------------------------------------------------------------------- instances
 
 
-def killed(turn: Turn, event: InstancesKilled) -> None:
+def on_instances_killed(turn: Turn, event: InstancesKilled) -> None:
     """Kill instances of a pod, to be launched again, or, wiped, to be replaced by others."""
     world = turn.world
     if event.pod_id not in world.pods:
@@ -169,7 +169,7 @@ def killed(turn: Turn, event: InstancesKilled) -> None:
         if instance is not None and instance.pod_id == event.pod_id and instance.goal is not Goal.DECOMMISSIONED
     )
     for instance in found:
-        turn.note("info", "instance killed on request", pod_id=instance.pod_id, instance_id=instance.id)
+        turn.log("info", "instance killed on request", pod_id=instance.pod_id, instance_id=instance.id)
         if event.wipe:
             kills.decommission(turn, instance)
         elif instance.tasks:
@@ -177,7 +177,7 @@ def killed(turn: Turn, event: InstancesKilled) -> None:
     _answer(turn, event.request, Killed(found))
 
 
-def delay_reset(turn: Turn, event: DelayReset) -> None:
+def on_delay_reset(turn: Turn, event: DelayReset) -> None:
     """Launch what waits of a pod without waiting for its back-off."""
     waiting = [queue for queue in turn.world.waiting if queue.rpartition("@")[0] == event.pod_id]
     for queue in waiting:
@@ -191,7 +191,7 @@ def delay_reset(turn: Turn, event: DelayReset) -> None:
 # ----------------------------------------------------------------------- deployments
 
 
-def cancelled(turn: Turn, event: DeploymentCancelled) -> None:
+def on_deployment_cancelled(turn: Turn, event: DeploymentCancelled) -> None:
     """End a deployment before it is done: roll it back, or leave it as far as it has come."""
     deployment = _deployment(turn, event.request, event.deployment_id)
     if deployment is None:
@@ -207,7 +207,7 @@ def cancelled(turn: Turn, event: DeploymentCancelled) -> None:
         _answer(turn, event.request, Done(deployment.id, None, deployment.version))
 
 
-def paused(turn: Turn, event: DeploymentPaused) -> None:
+def on_deployment_paused(turn: Turn, event: DeploymentPaused) -> None:
     """Hold a deployment."""
     deployment = _deployment(turn, event.request, event.deployment_id)
     if deployment is not None:
@@ -215,7 +215,7 @@ def paused(turn: Turn, event: DeploymentPaused) -> None:
         _answer(turn, event.request, Done(deployment.id, None, deployment.version))
 
 
-def resumed(turn: Turn, event: DeploymentResumed) -> None:
+def on_deployment_resumed(turn: Turn, event: DeploymentResumed) -> None:
     """Let a deployment go on."""
     deployment = _deployment(turn, event.request, event.deployment_id)
     if deployment is not None:
@@ -227,7 +227,7 @@ def resumed(turn: Turn, event: DeploymentResumed) -> None:
 
 
 def _answer(turn: Turn, request: int, answer: Done | Killed | Refused) -> None:
-    turn.ask(Reply(request, answer))
+    turn.emit(Reply(request, answer))
 
 
 def _refuse(turn: Turn, request: int, pod_id: str, refusal: Refused) -> None:
@@ -328,7 +328,7 @@ def _is_as_defined(world: World, pod: Pod) -> bool:
 
 
 def _is_current(world: World, pod: Pod) -> bool:
-    return world.roster(pod.id).outdated(pod.config_version, Standing.READY, Standing.UNREADY) == 0
+    return world.roster(pod.id).outdated(pod.config_version, Bucket.READY, Bucket.UNREADY) == 0
 
 
 def _restarts(before: PodDefinition, after: PodDefinition) -> bool:

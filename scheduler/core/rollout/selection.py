@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from scheduler.core.facts.conditions import condition
-from scheduler.core.facts.roster import Standing
+from scheduler.core.facts.roster import Bucket
 from scheduler.core.offer import agents
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
@@ -35,7 +35,7 @@ _LEAST_FIRST = {
 def ready_ones(world: World, pod: Pod, definition: PodDefinition, count: int, *, outdated: bool = False) -> list[str]:
     """The ids of so many that are ready, without a look at the others: they are known in the order they became so."""
     line = world.roster(pod.id).ids(
-        pod.config_version, Standing.READY, outdated=outdated, newest_first=_youngest_first(definition)
+        pod.config_version, Bucket.READY, outdated=outdated, newest_first=_youngest_first(definition)
     )
     return list(islice(line, count))
 
@@ -55,7 +55,7 @@ def _in_order(world: World, ids: Iterable[str], definition: PodDefinition) -> li
     sign = -1 if _youngest_first(definition) else 1
 
     def key(instance: Instance) -> tuple[bool, int, float, float]:
-        is_ready = world.standing(instance.id) is Standing.READY
+        is_ready = world.bucket(instance.id) is Bucket.READY
         does = None if instance.killing else condition(instance)
         least = _LEAST_FIRST.get(does, _LEAST_FIRST[None])
         return is_ready, least, sign * _active_since(instance), sign * instance.created_at

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from scheduler.core import ids
 from scheduler.core.facts import plans
 from scheduler.core.facts.conditions import Phase, phase
-from scheduler.core.facts.roster import Standing
+from scheduler.core.facts.roster import Bucket
 from scheduler.core.facts.waiting import between_launches
 from scheduler.core.lifecycle import kills
 from scheduler.core.rollout import selection
@@ -20,7 +20,7 @@ from scheduler.core.world import Due, World
 from scheduler.model.definition import PodDefinition, Upgrade
 from scheduler.model.records import Deployment, Goal, Instance, Pod
 
-_WANTED = (Standing.READY, Standing.UNREADY)
+_WANTED = (Bucket.READY, Bucket.UNREADY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +129,16 @@ def _replace(turn: Turn, pod: Pod, deployment: Deployment) -> None:
     resident = definition.resident
     counts = Counts(
         new=roster.current(current, *_WANTED),
-        new_ready=roster.current(current, Standing.READY),
+        new_ready=roster.current(current, Bucket.READY),
         old=roster.outdated(current, *_WANTED),
-        old_ready=roster.outdated(current, Standing.READY),
-        ending=roster.outdated(current, Standing.ENDING),
+        old_ready=roster.outdated(current, Bucket.READY),
+        ending=roster.outdated(current, Bucket.ENDING),
     )
     wanted = definition.scaling.instances
     if resident:
         counts = _without_surplus(turn, pod, definition, counts)
     move = plan(wanted, definition.scheduling.upgrade, counts, resident=resident, batch=deployment.batch_size)
-    going = list(roster.ids(current, Standing.UNREADY, outdated=True))
+    going = list(roster.ids(current, Bucket.UNREADY, outdated=True))
     going += selection.ready_ones(world, pod, definition, move.end_old, outdated=True)
     for instance in [world.instances[each] for each in going]:
         if resident:
@@ -162,8 +162,8 @@ def _without_surplus(turn: Turn, pod: Pod, definition: PodDefinition, counts: Co
     return replace(
         counts,
         old=roster.outdated(current, *_WANTED),
-        old_ready=roster.outdated(current, Standing.READY),
-        ending=roster.outdated(current, Standing.ENDING),
+        old_ready=roster.outdated(current, Bucket.READY),
+        ending=roster.outdated(current, Bucket.ENDING),
     )
 
 
@@ -182,8 +182,8 @@ def _keep(turn: Turn, pod: Pod) -> None:
     surplus = turn.world.roster(pod.id).everyone(*_WANTED) - definition.scaling.instances
     _start(turn, pod, definition, -surplus)
     if surplus > 0:
-        idle = [*_line(turn, pod, Standing.UNREADY, outdated=True), *_line(turn, pod, Standing.UNREADY)]
-        for line in (idle, _line(turn, pod, Standing.READY, outdated=True), _line(turn, pod, Standing.READY)):
+        idle = [*_line(turn, pod, Bucket.UNREADY, outdated=True), *_line(turn, pod, Bucket.UNREADY)]
+        for line in (idle, _line(turn, pod, Bucket.READY, outdated=True), _line(turn, pod, Bucket.READY)):
             surplus -= _end(turn, definition, line, surplus)
 
 
@@ -200,8 +200,8 @@ def _hold(turn: Turn, pod: Pod, deployment: Deployment) -> None:
         _start(turn, replace(pod, version=version, config_version=config_version), before, missing)
 
 
-def _line(turn: Turn, pod: Pod, *standings: Standing, outdated: bool = False) -> list[str]:
-    return list(turn.world.roster(pod.id).ids(pod.config_version, *standings, outdated=outdated))
+def _line(turn: Turn, pod: Pod, *buckets: Bucket, outdated: bool = False) -> list[str]:
+    return list(turn.world.roster(pod.id).ids(pod.config_version, *buckets, outdated=outdated))
 
 
 def _end(turn: Turn, definition: PodDefinition, ids: list[str], count: int) -> int:
@@ -233,9 +233,9 @@ def _stopped(turn: Turn, pod: Pod) -> list[Instance]:
     world, roster = turn.world, turn.world.roster(pod.id)
     line = [
         each
-        for standing in (Standing.STOPPED, Standing.ENDING, Standing.AWAY)
+        for bucket in (Bucket.STOPPED, Bucket.ENDING, Bucket.RELEASED)
         for outdated in (False, True)
-        for each in roster.ids(pod.config_version, standing, outdated=outdated)
+        for each in roster.ids(pod.config_version, bucket, outdated=outdated)
     ]
     return [world.instances[each] for each in line if world.instances[each].goal is Goal.STOPPED]
 

@@ -39,7 +39,7 @@ def deployment_view(world: World, deployment: Deployment, *, with_extras: bool =
 def _current_actions(world: World, deployment: Deployment, with_extras: bool) -> list[Json]:
     """What is being done now, and what it waits for before it begins."""
     actions = []
-    for action, pod_id in plans.present_step(deployment):
+    for action, pod_id in plans.current_step(deployment):
         shown: Json = {"action": action.value, "pod": pod_id, "readinessCheckResults": []}
         needed = () if pod_id in deployment.released else waits_for(world, deployment, action, pod_id)
         more = extras(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scheduler.core.facts.conditions import condition, task_state
-from scheduler.core.facts.roster import Standing
+from scheduler.core.facts.roster import Bucket
 from scheduler.core.facts.waiting import as_shown
 from scheduler.core.frame import definition_key
 from scheduler.core.launch.grace_periods import seconds_to_stop
@@ -77,7 +77,7 @@ def _has_place(instance: Instance) -> bool:
 
 def _is_given_up(world: World, instance: Instance) -> bool:
     """Whether it is remembered only until the master knows what became of it, or its volumes are given back."""
-    return instance.goal is Goal.DECOMMISSIONED and world.standing(instance.id) is Standing.AWAY
+    return instance.goal is Goal.DECOMMISSIONED and world.bucket(instance.id) is Bucket.RELEASED
 
 
 def _instance_status(world: World, instance: Instance, definition: PodDefinition, with_extras: bool) -> Json:

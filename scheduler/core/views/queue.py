@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from scheduler.core.offer.refusals import FUNNEL, Attempt, Refusal
+from scheduler.core.offer.refusals import FUNNEL, QueueHistory, Refusal
 from scheduler.core.views.extras import extras
 from scheduler.core.views.pod_status import moment
 from scheduler.core.world import World
@@ -28,7 +28,7 @@ def queue_view(world: World, now: float, *, with_offers: bool = False, with_extr
 def _entry(world: World, queue: str, now: float, with_offers: bool, with_extras: bool) -> Json:
     waiting = world.waiting[queue]
     first = world.instances[next(iter(waiting))]
-    attempt = world.attempts.get(queue) or Attempt(first.since)
+    attempt = world.queue_histories.get(queue) or QueueHistory(first.since)
     last = _last_refusals(attempt)
     entry: Json = {
         "count": len(waiting),
@@ -60,14 +60,14 @@ def _delay(world: World, queue: str, now: float) -> Json:
 # ----------------------------------------------------------------------------- refusals
 
 
-def _last_refusals(attempt: Attempt) -> _Refusals:
+def _last_refusals(attempt: QueueHistory) -> _Refusals:
     last: _Refusals = {}
     for tried in attempt.rounds:
         last.update(tried.refusals)
     return last
 
 
-def _summary(world: World, attempt: Attempt, last: _Refusals) -> Json:
+def _summary(world: World, attempt: QueueHistory, last: _Refusals) -> Json:
     summary: Json = {
         "processedOffersCount": attempt.offers,
         "unusedOffersCount": attempt.declined.total(),
@@ -114,7 +114,7 @@ def _number(text: str) -> float:
 # ------------------------------------------------------------------------------- offers
 
 
-def _unused_offers(world: World, attempt: Attempt) -> list[Json]:
+def _unused_offers(world: World, attempt: QueueHistory) -> list[Json]:
     """The last offer of each agent that was kept whole, newest last."""
     kept: dict[str, Json] = {}
     for tried in attempt.rounds:

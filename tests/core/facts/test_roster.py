@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from scheduler.core.facts.conditions import UNCHECKED, Checks
-from scheduler.core.facts.roster import Roster, Standing, standing
+from scheduler.core.facts.roster import Bucket, Roster, bucket_of
 from scheduler.model.records import Agent, Condition, Goal, Reservation
 from tests.core.support import NOON, instance, task
 
 C = Condition
-S = Standing
+S = Bucket
 KEPT = Reservation(Agent("A1", "a1.example"), (), confirmed=True, since=NOON)
 
 
@@ -32,29 +32,29 @@ KEPT = Reservation(Agent("A1", "a1.example"), (), confirmed=True, since=NOON)
         ([C.PROVISIONED], Goal.DECOMMISSIONED, {}, S.ENDING),
         ([C.KILLING, C.KILLED], Goal.DECOMMISSIONED, {}, S.ENDING),
         ([C.UNKNOWN], Goal.DECOMMISSIONED, {}, S.ENDING),
-        ([C.UNREACHABLE], Goal.DECOMMISSIONED, {}, S.AWAY),
-        ([C.UNREACHABLE], Goal.DECOMMISSIONED, {"inactive": True}, S.AWAY),
-        ([C.UNREACHABLE, C.FAILED], Goal.DECOMMISSIONED, {}, S.AWAY),
-        ([C.UNREACHABLE, C.GONE], Goal.STOPPED, {}, S.AWAY),
-        ([], Goal.DECOMMISSIONED, {"reservation": KEPT}, S.AWAY),
-        ([C.KILLED], Goal.DECOMMISSIONED, {"reservation": KEPT}, S.AWAY),
+        ([C.UNREACHABLE], Goal.DECOMMISSIONED, {}, S.RELEASED),
+        ([C.UNREACHABLE], Goal.DECOMMISSIONED, {"inactive": True}, S.RELEASED),
+        ([C.UNREACHABLE, C.FAILED], Goal.DECOMMISSIONED, {}, S.RELEASED),
+        ([C.UNREACHABLE, C.GONE], Goal.STOPPED, {}, S.RELEASED),
+        ([], Goal.DECOMMISSIONED, {"reservation": KEPT}, S.RELEASED),
+        ([C.KILLED], Goal.DECOMMISSIONED, {"reservation": KEPT}, S.RELEASED),
         ([C.RUNNING], Goal.STOPPED, {"reservation": KEPT}, S.ENDING),
         ([C.KILLED], Goal.STOPPED, {"reservation": KEPT}, S.STOPPED),
         ([], Goal.STOPPED, {"reservation": KEPT}, S.STOPPED),
     ],
 )
-def test_standings(tasks: list[Condition], goal: Goal, fields: dict[str, Any], expected: Standing) -> None:
+def test_standings(tasks: list[Condition], goal: Goal, fields: dict[str, Any], expected: Bucket) -> None:
     of = instance(*(task(each, f"c{number}") for number, each in enumerate(tasks)), goal=goal, **fields)
 
-    assert standing(of, UNCHECKED) is expected
+    assert bucket_of(of, UNCHECKED) is expected
 
 
 @pytest.mark.parametrize(("healthy", "expected"), [(None, S.UNREADY), (False, S.UNREADY), (True, S.READY)])
-def test_one_that_is_checked_is_ready_when_it_is_healthy(healthy: bool | None, expected: Standing) -> None:
+def test_one_that_is_checked_is_ready_when_it_is_healthy(healthy: bool | None, expected: Bucket) -> None:
     of = instance(task(C.RUNNING, healthy=healthy))
 
-    assert standing(of, Checks(health=frozenset({"main"}))) is expected
-    assert standing(of, UNCHECKED) is S.READY
+    assert bucket_of(of, Checks(health=frozenset({"main"}))) is expected
+    assert bucket_of(of, UNCHECKED) is S.READY
 
 
 def test_a_roster_counts_by_configuration_and_knows_who_in_order() -> None:

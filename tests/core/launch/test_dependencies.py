@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.core.effects import Accept, Done, Refused
 from scheduler.core.events import GroupDeleted, PodDeleted, Rollout
-from scheduler.core.facts.plans import circle, levels, present_step
+from scheduler.core.facts.plans import circle, current_step, levels
 from scheduler.core.rollout.deployments import waits_for
 from scheduler.model.records import Condition, Goal
 from tests.core.support import Story, container, definition
@@ -24,7 +24,7 @@ def waits(story: Story, pod_id: str = "/app") -> list[str]:
     """What the pod's deployment waits for."""
     deployment = story.world.deployment_of(pod_id)
     assert deployment is not None, f"nothing is done to {pod_id}"
-    ((action, _),) = present_step(deployment)
+    ((action, _),) = current_step(deployment)
     return list(waits_for(story.world, deployment, action, pod_id))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from podexec.wire import ALWAYS, ON_FAILURE, READY, SUCCEEDED, Behaviour, Dependency, Restart, TaskData
+from podexec.wire import ALWAYS, ON_FAILURE, READY, SUCCEEDED, ContainerOptions, Dependency, Restart, TaskData
 from scheduler.core.launch.grace_periods import seconds_to_stop
 from scheduler.model.json import Json
 from tests.core.support import CUSTOM, container, definition, launched
@@ -12,7 +12,7 @@ from tests.core.support import CUSTOM, container, definition, launched
 HEALTHY: Json = {"exec": {"command": {"shell": "true"}}, "delaySeconds": 0}
 
 
-def told(**members: Any) -> Behaviour:
+def told(**members: Any) -> ContainerOptions:
     """What the executor of one such container is told."""
     (task,) = launched(container(**members), settings={"executor": CUSTOM})["task_group"]["tasks"]
     return TaskData.decode(task["data"]).behaviour
@@ -44,8 +44,8 @@ def test_order() -> None:
     )
     db, init, web = group["task_group"]["tasks"]
     assert "data" not in db
-    assert TaskData.decode(init["data"]).behaviour == Behaviour(depends_on=(Dependency("db", READY),))
-    assert TaskData.decode(web["data"]).behaviour == Behaviour(
+    assert TaskData.decode(init["data"]).behaviour == ContainerOptions(depends_on=(Dependency("db", READY),))
+    assert TaskData.decode(web["data"]).behaviour == ContainerOptions(
         essential=False, depends_on=(Dependency("init", SUCCEEDED),)
     )
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.core.effects import Kill, Note, Shutdown
+from scheduler.core.effects import Kill, Log, Shutdown
 from scheduler.core.events import Disconnected, Subscribed
 from scheduler.model.records import Abandoned, Agent, Condition, Goal, Instance, LocalVolume, Pod, Reservation
 from tests.core import support
@@ -286,7 +286,7 @@ class TestTurningUp:
         frame = story._together(first)
         [told] = published(frame, "abandoned_launch_found_event")
         assert told["executorId"] == instance.executor_id
-        notes = [each.text for each in story.told(Note, frame) if each.level == "warning"]
+        notes = [each.text for each in story.told(Log, frame) if each.level == "warning"]
         assert notes == ["a launch that was given up is running, killing it"]
 
     def test_what_no_record_speaks_of_is_let_be(self) -> None:

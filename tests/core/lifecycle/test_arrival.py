@@ -10,7 +10,7 @@ from scheduler.core.effects import (
     Kill,
     ListAgents,
     ListFrameworks,
-    Note,
+    Log,
     Reconcile,
     Revive,
     Shutdown,
@@ -40,7 +40,7 @@ def acted(story: Story) -> list[object]:
 
 
 def levels(frame: Frame, level: str) -> list[str]:
-    return [effect.text for effect in frame.effects if isinstance(effect, Note) and effect.level == level]
+    return [effect.text for effect in frame.effects if isinstance(effect, Log) and effect.level == level]
 
 
 def later(story: Story, condition: Condition, incarnation: int, name: str = "main", **fields: object) -> Frame:
@@ -346,7 +346,7 @@ class TestLostStore:
         story = Story()
         story.subscribe()
         frame = story.tell(FrameworksListed((Namesake("old-1", "podexec", connected=False),)))
-        (note,) = [each for each in story.told(Note, frame) if each.level == "error"]
+        (note,) = [each for each in story.told(Log, frame) if each.level == "error"]
 
         assert dict(note.fields)["old_framework_id"] == "old-1"
         for words in ("restore a backup", "/teardown", "its store lost"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduler.core.effects import AcknowledgeOperation, Done, Note, Reconcile, Refused
+from scheduler.core.effects import AcknowledgeOperation, Done, Log, Reconcile, Refused
 from scheduler.core.events import AgentDescribed, AgentLost, AgentsUnlisted, Event, ExecutorEnded, OperationUpdated
 from scheduler.core.views.queue import queue_view
 from scheduler.model.records import Condition
@@ -103,7 +103,7 @@ class TestOperations:
         frame = story.tell(OperationUpdated("op", "OPERATION_FINISHED", "", "A1", "dXVpZA==", "disks"))
 
         assert story.told(AcknowledgeOperation, frame) == [AcknowledgeOperation("op", "A1", "dXVpZA==", "disks")]
-        (note,) = story.told(Note, frame)
+        (note,) = story.told(Log, frame)
         assert ("state", "OPERATION_FINISHED") in note.fields
 
     def test_one_of_the_master_itself_wants_no_acknowledgement(self) -> None:

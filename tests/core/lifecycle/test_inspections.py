@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.effects import InspectExecutor, Note
+from scheduler.core.effects import InspectExecutor, Log
 from scheduler.core.events import ExecutorEnded, ExecutorInspected
 from scheduler.core.lifecycle.inspections import PATIENCE
 from scheduler.core.texts import LONGEST_DETAIL
@@ -44,7 +44,7 @@ def test_its_last_line_comes_into_the_messages_of_its_tasks() -> None:
     expected = f"Executor terminated: its executor exited with status 127; its stderr ends with: {WORD}"
     assert messages(story) == [expected, expected]
     assert pod_status(story.world, story.pod, story.now)["terminationHistory"][0]["message"] == expected
-    (note,) = story.told(Note)
+    (note,) = story.told(Log)
     assert dict(note.fields)["stderr"] == f"an earlier line\n{WORD}"
 
 

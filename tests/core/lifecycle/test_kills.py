@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from scheduler.core.effects import Accept, Kill, Killed, Note, Refused, Shutdown
+from scheduler.core.effects import Accept, Kill, Killed, Log, Refused, Shutdown
 from scheduler.core.events import Disconnected, InstancesKilled
-from scheduler.core.facts.roster import Standing
+from scheduler.core.facts.roster import Bucket
 from scheduler.core.frame import Frame
 from scheduler.core.views.deployment import deployment_view
 from scheduler.core.views.pod_status import moment, pod_status
@@ -101,7 +101,7 @@ class TestRequest:
         story = running()
         kill(story)
 
-        assert story.world.standing(story.only.id) is Standing.UNREADY
+        assert story.world.bucket(story.only.id) is Bucket.UNREADY
 
     def test_it_is_taken_up_again_by_a_restarted_scheduler(self) -> None:
         story = running()
@@ -154,7 +154,7 @@ class TestRequest:
         new = story.instances[-1]
         kill(story, new.id)
         story.all_tasks(C.KILLED, [new])
-        assert story.world.standing(old.id) is Standing.READY
+        assert story.world.bucket(old.id) is Bucket.READY
         story.go_well()
 
         assert story.only.id == new.id
@@ -280,7 +280,7 @@ class TestHungExecutor:
         story.put(definition(instances=0))
         story.wait(3600)
         assert len(story.ever(Kill)) > 20 * 300
-        assert len([note for note in story.ever(Note) if note.level == "warning"]) == 2 * 20
+        assert len([note for note in story.ever(Log) if note.level == "warning"]) == 2 * 20
 
     def test_one_whose_pod_is_updated_removed_and_added_again(self) -> None:
         story = running(scheduling=IMPATIENT)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.effects import Acknowledge, Kill, Note
+from scheduler.core.effects import Acknowledge, Kill, Log
 from scheduler.model.records import Condition, NetworkAddress
 from tests.core.support import Story, container, definition, groups, running
 
@@ -152,7 +152,7 @@ def test_an_unknown_task_is_left_alone_and_shown() -> None:
     frame = story.update("other.instance-1.main.1", C.RUNNING)
 
     assert not story.told(Kill, frame)
-    (note,) = story.told(Note, frame)
+    (note,) = story.told(Log, frame)
     assert note.level == "warning"
     assert dict(note.fields)["task_id"] == "other.instance-1.main.1"
 

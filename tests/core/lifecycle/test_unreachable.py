@@ -15,7 +15,7 @@ import pytest
 
 from scheduler.core.effects import Accept, Kill
 from scheduler.core.facts.conditions import condition
-from scheduler.core.facts.roster import Standing
+from scheduler.core.facts.roster import Bucket
 from scheduler.model.records import Condition, Goal, Instance
 from tests.core.support import Story, container, definition, running
 
@@ -30,9 +30,9 @@ def lose(story: Story) -> Instance:
     return lost
 
 
-def standings(story: Story) -> list[Standing]:
+def standings(story: Story) -> list[Bucket]:
     """What the instances count as, oldest first."""
-    return [story.world.standing(each.id) for each in story.instances]
+    return [story.world.bucket(each.id) for each in story.instances]
 
 
 class TestDefault:
@@ -40,7 +40,7 @@ class TestDefault:
         story = running(instances=2)
         lost = lose(story)
 
-        assert standings(story) == [Standing.AWAY, Standing.READY, Standing.UNREADY]
+        assert standings(story) == [Bucket.RELEASED, Bucket.READY, Bucket.UNREADY]
         assert story.world.instances[lost.id].goal is Goal.DECOMMISSIONED
         new = story.instances[-1]
         assert (new.id != lost.id, new.incarnation) == (True, 0)
@@ -86,7 +86,7 @@ class TestDefault:
         story = running(containers=[container("one"), container("two")])
         story.update(story.only.tasks[0].id, C.UNREACHABLE)
 
-        assert standings(story) == [Standing.AWAY, Standing.UNREADY]
+        assert standings(story) == [Bucket.RELEASED, Bucket.UNREADY]
 
     def test_it_adds_no_back_off(self) -> None:
         story = running()
@@ -106,10 +106,10 @@ class TestPatience:
             seen.append(standings(story))
 
         assert seen == [
-            [Standing.UNREADY],
-            [Standing.INACTIVE, Standing.UNREADY],
-            [Standing.INACTIVE, Standing.UNREADY],
-            [Standing.AWAY, Standing.UNREADY],
+            [Bucket.UNREADY],
+            [Bucket.INACTIVE, Bucket.UNREADY],
+            [Bucket.INACTIVE, Bucket.UNREADY],
+            [Bucket.RELEASED, Bucket.UNREADY],
         ]
         assert story.world.instances[lost.id].goal is Goal.DECOMMISSIONED
 
@@ -127,7 +127,7 @@ class TestPatience:
         story.update(lost.tasks[0].id, C.RUNNING)
         story.wait(1000)
 
-        assert standings(story) == [Standing.READY]
+        assert standings(story) == [Bucket.READY]
         assert not story.ever(Kill)
 
     @pytest.mark.parametrize("new_one_runs", [False, True])
@@ -166,9 +166,9 @@ class TestPatience:
         story.update(lost.tasks[0].id, C.UNREACHABLE)
         story.wait(9)
 
-        assert standings(story) == [Standing.UNREADY]
+        assert standings(story) == [Bucket.UNREADY]
         story.wait(1)
-        assert standings(story) == [Standing.INACTIVE, Standing.UNREADY]
+        assert standings(story) == [Bucket.INACTIVE, Bucket.UNREADY]
 
     def test_being_told_again_does_not_put_it_off(self) -> None:
         story = running(scheduling=PATIENT)
@@ -177,7 +177,7 @@ class TestPatience:
             story.wait(4)
             story.answer(lost.tasks[0].id, C.UNREACHABLE)
 
-        assert standings(story) == [Standing.INACTIVE, Standing.UNREADY]
+        assert standings(story) == [Bucket.INACTIVE, Bucket.UNREADY]
 
     @pytest.mark.parametrize(("before", "after"), [(0, 10), (20, 80)])
     def test_its_time_runs_on_over_a_restart(self, before: float, after: float) -> None:
@@ -188,7 +188,7 @@ class TestPatience:
         story.subscribe()
         story.wait(after)
 
-        assert standings(story)[0] is (Standing.INACTIVE if not before else Standing.AWAY)
+        assert standings(story)[0] is (Bucket.INACTIVE if not before else Bucket.RELEASED)
 
     def test_without_a_time_to_replace_it_is_given_up_when_it_is_to_be(self) -> None:
         """`expungeAfterSeconds` below `inactiveAfterSeconds` is accepted for pods."""
@@ -196,7 +196,7 @@ class TestPatience:
         lose(story)
         story.wait(10)
 
-        assert standings(story) == [Standing.AWAY, Standing.UNREADY]
+        assert standings(story) == [Bucket.RELEASED, Bucket.UNREADY]
 
     def test_one_that_ends_out_of_reach_is_launched_again_where_it_was_not_replaced(self) -> None:
         story = running(scheduling=PATIENT)
@@ -226,7 +226,7 @@ class TestDisabled:
         lose(story)
         story.wait(1_000_000)
 
-        assert standings(story) == [Standing.UNREADY]
+        assert standings(story) == [Bucket.UNREADY]
         assert story.told(Accept, story.offer("A2")) == []
 
     def test_wanted_no_more_it_takes_no_place(self) -> None:
@@ -248,4 +248,4 @@ def test_the_strategy_is_that_of_its_own_version() -> None:
     lose(story)
     story.wait(10)
 
-    assert standings(story) == [Standing.INACTIVE, Standing.UNREADY]
+    assert standings(story) == [Bucket.INACTIVE, Bucket.UNREADY]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.core.effects import Accept, Decline, Note
+from scheduler.core.effects import Accept, Decline, Log
 from scheduler.core.events import OffersReceived
 from scheduler.core.offer.shape import complaint
 from scheduler.core.views.queue import queue_view
@@ -126,7 +126,7 @@ def test_any_member_may_be_missing_or_something_else(path: tuple[Any, ...], valu
     answered = {each.offer_id for each in story.told(Accept, frame)}
     answered.update(name for each in story.told(Decline, frame) for name in each.offer_ids)
     assert "O9" in answered, "the others are answered all the same"
-    errors = [each for each in story.told(Note, frame) if each.level == "error"]
+    errors = [each for each in story.told(Log, frame) if each.level == "error"]
     if complaint(bad) is not None:
         assert len(errors) == 1
         assert all(value.isprintable() and len(value) < 300 for _, value in errors[0].fields)
@@ -141,7 +141,7 @@ def test_an_offer_that_cannot_be_read_is_declined_and_named(lacking: str) -> Non
     frame = story.tell(OffersReceived((bad,)))
 
     assert story.told(Decline, frame) == [Decline(("O1",), 120.0)]
-    (note,) = [each for each in story.told(Note, frame) if each.level == "error"]
+    (note,) = [each for each in story.told(Log, frame) if each.level == "error"]
     assert dict(note.fields)["error"] == f"offer lacks {lacking!r}"
     assert "O1" in dict(note.fields)["offer_id"]
 
@@ -151,4 +151,4 @@ def test_one_without_an_id_is_passed_over() -> None:
     frame = story.tell(OffersReceived(({"agent_id": {"value": "A1"}},)))
 
     assert not story.told(Decline, frame)
-    assert [each.level for each in story.told(Note, frame)] == ["error"]
+    assert [each.level for each in story.told(Log, frame)] == ["error"]

@@ -1,4 +1,4 @@
-"""Placement constraints: every operator on its own, and in rounds of offers."""
+"""ConstraintState constraints: every operator on its own, and in rounds of offers."""
 
 from collections import Counter
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from scheduler.core.events import OffersReceived
-from scheduler.core.placement.constraints import Placement, placed
+from scheduler.core.placement.constraints import ConstraintState, placed
 from scheduler.core.placement.matching import Refusal, unfulfilled
 from scheduler.core.world import World
 from scheduler.model.json import Json
@@ -26,11 +26,11 @@ def agent(value: str | None) -> Agent:
 
 def placement(
     *constraints: Json, placed: str = "", instances: int = 1, offered: tuple[str | None, ...] = ()
-) -> Placement:
+) -> ConstraintState:
     """What the constraints of a pod come to; ``placed``: the racks of its instances, a letter each, - for none."""
     asked = definition(instances=instances, scheduling={"placement": {"constraints": list(constraints)}})
     places = [agent(None if rack == "-" else rack) for rack in placed]
-    return Placement(asked, places, [agent(rack) for rack in offered])
+    return ConstraintState(asked, places, [agent(rack) for rack in offered])
 
 
 def allows(operator: str, value: str | None, rack: str | None, placed: str = "", **fields: Any) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.effects import Accept, Decline, Note
+from scheduler.core.effects import Accept, Decline, Log
 from scheduler.core.events import AgentDescribed, Disconnected, OfferRescinded, OffersReceived, Ticked
 from scheduler.core.frame import Put
 from scheduler.core.placement.offers import LAUNCHES_PER_TURN
@@ -147,7 +147,7 @@ def test_a_rescinded_offer_changes_nothing() -> None:
 
 def test_a_launch_is_told_with_the_ids_that_explain_it() -> None:
     story = waiting()
-    (note,) = story.told(Note, story.offer())
+    (note,) = story.told(Log, story.offer())
 
     assert {key for key, _ in note.fields} == {"pod_id", "instance_id", "agent_id", "offer_id"}
 
@@ -333,7 +333,7 @@ def test_constraints_are_judged_also_where_quantities_are_missing() -> None:
         scheduling={"placement": {"constraints": constraints}},
     )
     story.offer()
-    (tried,) = next(iter(story.world.attempts.values())).rounds
+    (tried,) = next(iter(story.world.queue_histories.values())).rounds
 
     assert [each.reason for each in tried.refusals["A1"]] == ["UnfulfilledConstraint", "InsufficientCpus"]
 
@@ -375,8 +375,8 @@ def test_a_flood_is_one_round_and_each_offer_is_tried_once() -> None:
     story.post(definition(container(resources={"cpus": 100, "mem": 32}), id="/large"))
     story.post(definition(instances=3 * LAUNCHES_PER_TURN))
     flood(story, 30, 3, cpus=20)
-    queue = next(each for each in story.world.attempts if each.startswith("/large"))
-    attempt = story.world.attempts[queue]
+    queue = next(each for each in story.world.queue_histories if each.startswith("/large"))
+    attempt = story.world.queue_histories[queue]
 
     (tried,) = attempt.rounds
     assert (attempt.offers, len(tried.refusals)) == (30, 30)
@@ -405,4 +405,4 @@ def test_the_next_offers_are_tried_whatever_was_promised_on_the_last_connection(
     story.tell(OffersReceived((offer("O2", cpus=200),)))
 
     assert story.only.tasks
-    assert not story.world.tries.exhausted
+    assert not story.world.match_progress.exhausted

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.effects import Accept, Decline, Kill, Killed, Note, Refused, Revive, Suppress
+from scheduler.core.effects import Accept, Decline, Kill, Killed, Log, Refused, Revive, Suppress
 from scheduler.core.events import InstancesKilled, OffersReceived, Ticked
 from scheduler.core.frame import Frame
 from scheduler.core.views.pod_status import pod_status
@@ -107,9 +107,9 @@ class Site(Story):
         other.subscribe()
         return other
 
-    def notes(self, text: str) -> list[Note]:
+    def notes(self, text: str) -> list[Log]:
         """Those of the log that say this."""
-        return [each for each in self.ever(Note) if text in each.text]
+        return [each for each in self.ever(Log) if text in each.text]
 
 
 def operations(frame: Frame) -> list[Json]:
@@ -234,7 +234,7 @@ class TestFirstLaunch:
         frame = site.offers("A2")
 
         assert site.told(Decline, frame)
-        attempt = site.world.attempts[next(iter(site.world.waiting))]
+        attempt = site.world.queue_histories[next(iter(site.world.waiting))]
         assert [each.reason for each in attempt.rounds[-1].refusals["A2"]] == ["InsufficientCpus"]
 
     def test_disks_are_looked_at_only_if_all_else_fits_and_told_if_they_do_not(self) -> None:
@@ -243,7 +243,7 @@ class TestFirstLaunch:
         site.post(resident(volumes={"data": {"type": "mount", "size": 5}}))
         site.offers("A1")
 
-        attempt = site.world.attempts[next(iter(site.world.waiting))]
+        attempt = site.world.queue_histories[next(iter(site.world.waiting))]
         (refusal,) = attempt.rounds[-1].refusals["A1"]
         assert (refusal.reason, refusal.asked, refusal.offered) == ("InsufficientDisk", "volume data: mount of 5", "0")
         assert site.only.reservation is None
@@ -312,7 +312,7 @@ class TestAtHome:
         elsewhere = site.offers("A2")
 
         assert site.told(Decline, elsewhere)
-        attempt = site.world.attempts[next(iter(site.world.waiting))]
+        attempt = site.world.queue_histories[next(iter(site.world.waiting))]
         (refusal,) = attempt.rounds[-1].refusals["A2"]
         assert (refusal.reason, refusal.asked) == ("NoCorrespondingReservationFound", "data")
 
@@ -384,7 +384,7 @@ class TestAtHome:
         window = {"start": {"nanoseconds": int(site.now * 1e9)}}
 
         assert site.told(Accept, site.offers("A1", unavailability=window)) == []
-        attempt = site.world.attempts[next(iter(site.world.waiting))]
+        attempt = site.world.queue_histories[next(iter(site.world.waiting))]
         assert [each.reason for each in attempt.rounds[-1].refusals["A1"]] == ["AgentMaintenance"]
 
     def test_its_agent_may_come_back_under_another_id(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 from scheduler.core.effects import Accept, Done, Kill, Refused, Reply, Revive
 from scheduler.core.events import AgentDescribed, PodPut, Rollout
 from scheduler.core.facts.conditions import condition
-from scheduler.core.facts.roster import Standing
+from scheduler.core.facts.roster import Bucket
 from scheduler.core.frame import Delete, Put
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Condition, Goal
@@ -417,7 +417,7 @@ class TestUpdate:
     @staticmethod
     def keeps_to(story: Story, fewest: int, most: int) -> None:
         """Neither fewer ready nor more instances than allowed."""
-        serving = [each for each in story.instances if story.world.standing(each.id) is Standing.READY]
+        serving = [each for each in story.instances if story.world.bucket(each.id) is Bucket.READY]
         assert fewest <= len([each for each in serving if each.goal is Goal.RUNNING])
         assert len(story.instances) <= most
 
