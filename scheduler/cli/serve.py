@@ -148,7 +148,7 @@ def _edge(serving: Serving, world: World, executors: Executors) -> Edge:
     """The way into containers, by the master that leads at the time."""
 
     def leader() -> Leader:
-        connection, framework = world.connection, world.framework
+        connection, framework = world.volatile.connection, world.framework
         address = connection.master if connection.subscribed else None
         return Leader(address, framework.id if framework is not None else None)
 

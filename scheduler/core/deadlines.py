@@ -7,7 +7,7 @@ from scheduler.core.lifecycle import abandoned, arrival, backoff, inspections, k
 from scheduler.core.placement import offers, residents
 from scheduler.core.rollout import deployments
 from scheduler.core.turn import Turn
-from scheduler.core.world import Due
+from scheduler.core.due import Due
 
 
 def _place(turn: Turn, _key: str) -> None:
@@ -19,7 +19,7 @@ def _advance(turn: Turn, pod_id: str) -> None:
 
 
 def _revive(turn: Turn, _key: str) -> None:
-    turn.world.connection.revive_waits = False
+    turn.world.volatile.connection.revive_waits = False
     turn.demand_grew = True
 
 
@@ -46,5 +46,5 @@ _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
 
 def on_ticked(turn: Turn, _event: Ticked) -> None:
     """Handle every deadline that has come."""
-    for due, key in list(turn.world.overdue(turn.now)):
+    for due, key in list(turn.world.deadlines.take(turn.now)):
         _HANDLERS[due](turn, key)

@@ -4,7 +4,8 @@ from scheduler.core.effects import Stop
 from scheduler.core.events import AgentDescribed, AgentsUnlisted, Disconnected, FrameworkFailed, Subscribed
 from scheduler.core.lifecycle import abandoned, arrival, kills, reconcile
 from scheduler.core.turn import Turn
-from scheduler.core.world import Due, MasterConnection
+from scheduler.core.due import Due
+from scheduler.core.volatile import MasterConnection
 from scheduler.model.records import Condition, Framework
 
 
@@ -25,19 +26,19 @@ def on_subscribed(turn: Turn, event: Subscribed) -> None:
         arrival.look_for_namesakes(turn)
     else:
         turn.publish("scheduler_reregistered_event", master=event.master)
-    world.connection = MasterConnection(
-        stream=world.connection.stream + 1,
+    world.volatile.connection = MasterConnection(
+        stream=world.volatile.connection.stream + 1,
         subscribed=True,
         master=event.master,
         mesos_version=event.mesos_version,
         region=event.region,
     )
-    world.offers.clear()
-    world.match_progress.exhausted.clear()
-    world.match_progress.more = 0
+    world.volatile.offers.clear()
+    world.volatile.match_progress.exhausted.clear()
+    world.volatile.match_progress.more = 0
     turn.log("info", "subscribed", framework_id=event.framework_id, master=event.master)
     arrival.begin(turn)
-    if world.arrival.over:
+    if world.volatile.arrival.over:
         resume(turn)
 
 
@@ -49,11 +50,11 @@ def resume(turn: Turn) -> None:
 
 def on_disconnected(turn: Turn, _event: Disconnected) -> None:
     """Nothing can be asked of the master until it is subscribed to again."""
-    if turn.world.connection.subscribed:
-        turn.log("warning", "disconnected from the master", master=turn.world.connection.master or "")
+    if turn.world.volatile.connection.subscribed:
+        turn.log("warning", "disconnected from the master", master=turn.world.volatile.connection.master or "")
         turn.publish("scheduler_disconnected_event")
-    turn.world.connection.subscribed = False
-    turn.world.offers.clear()
+    turn.world.volatile.connection.subscribed = False
+    turn.world.volatile.offers.clear()
 
 
 def on_framework_failed(turn: Turn, event: FrameworkFailed) -> None:
@@ -68,7 +69,7 @@ def on_framework_failed(turn: Turn, event: FrameworkFailed) -> None:
 
 def on_agent_described(turn: Turn, event: AgentDescribed) -> None:
     """Remember what an agent can do, for placement and for refusing what no agent can."""
-    turn.world.isolators[event.agent_id] = event.isolators
+    turn.world.volatile.isolators[event.agent_id] = event.isolators
 
 
 def on_agents_unlisted(turn: Turn, event: AgentsUnlisted) -> None:
@@ -88,6 +89,6 @@ def _look_at_everything(turn: Turn) -> None:
     for instance in world.instances.values():
         for task in instance.tasks:
             if task.condition is Condition.PROVISIONED:
-                world.at(turn.now + world.settings.task_launch_confirm_timeout, Due.CONFIRM, task.id)
+                world.deadlines.set(turn.now + world.settings.task_launch_confirm_timeout, Due.CONFIRM, task.id)
             elif task.condition is Condition.STAGING:
-                world.at(turn.now + world.settings.task_launch_timeout, Due.BEGIN, task.id)
+                world.deadlines.set(turn.now + world.settings.task_launch_timeout, Due.BEGIN, task.id)

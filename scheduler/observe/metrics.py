@@ -165,14 +165,14 @@ class Metrics:
             ("marathon.instances.running.gauge", "Instances that run", running),
             ("marathon.instances.staged.gauge", "Instances that are launched and do not run yet", staged),
             ("marathon.instances.launch-overdue.gauge", "Launches of which nothing was heard for too long", overdue),
-            ("marathon.instances.inflight-kills.gauge", "Instances that are being killed", len(world.kills)),
+            ("marathon.instances.inflight-kills.gauge", "Instances that are being killed", len(world.volatile.kills)),
             ("marathon.http.event-streams.active.gauge", "Clients that follow the event stream", self._streams),
             ("marathon.uptime.gauge.seconds", "Since this process began", age),
             ("marathon.leadership.duration.gauge.seconds", "Since this process leads", age),
             (
                 "podexec.instances.waiting.gauge",
                 "Instances that wait for an offer",
-                sum(map(len, world.waiting.values())),
+                sum(map(len, world.queues.waiting.values())),
             ),
         )
         watched = ((name, meaning, read()) for name, meaning, read in self._watched)

@@ -65,7 +65,7 @@ class FakeShell:
 
     def offers(self, *offers: Json) -> None:
         """Mesos offers these agents, or one with room for many small pods."""
-        if not self.world.connection.subscribed:
+        if not self.world.volatile.connection.subscribed:
             self.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
         self.happens(OffersReceived(offers or (offer(f"O-{next(self._numbers)}"),)))
 

@@ -173,7 +173,7 @@ class Story:
         """The master accepts the subscription, and answers what a scheduler that was restarted asks first."""
         first = len(self.frames)
         frame = self.tell(Subscribed(framework_id, "master:5050", "1.11.0", **fields))
-        if self.world.arrival.over or not self.world.connection.subscribed:
+        if self.world.volatile.arrival.over or not self.world.volatile.connection.subscribed:
             return frame
         self.list_agents(*known_agents(self.world))
         self.answer(LAST_TASK, Condition.UNKNOWN)
@@ -205,7 +205,7 @@ class Story:
         self._offers += 1
         first = len(self.frames)
         self.tell(OffersReceived((offer(f"O{self._offers}", agent, **fields),)))
-        while self.world.offers:
+        while self.world.volatile.offers:
             self.tell(Ticked())
         return self._together(first)
 
@@ -231,7 +231,7 @@ class Story:
         """Time passes, and every deadline in it is met in order; returns all that followed."""
         end = self.now + seconds
         first = len(self.frames)
-        while (deadline := self.world.next_deadline()) is not None and deadline <= end:
+        while (deadline := self.world.deadlines.next) is not None and deadline <= end:
             self.now = max(self.now, deadline)
             self.tell(Ticked())
         self.now = end

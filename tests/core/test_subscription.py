@@ -16,7 +16,7 @@ class TestIdentity:
         story = Story()
 
         assert story.subscribe().changes == (Put(Framework(FRAMEWORK)),)
-        assert story.world.connection.mesos_version == "1.11.0"
+        assert story.world.volatile.connection.mesos_version == "1.11.0"
 
     def test_it_is_kept_over_restarts(self) -> None:
         story = Story()
@@ -35,7 +35,7 @@ class TestIdentity:
         assert "another" in stop.message
         assert FRAMEWORK in stop.message
         assert frame.changes == ()
-        assert not story.world.connection.subscribed
+        assert not story.world.volatile.connection.subscribed
 
     def test_a_framework_the_master_refuses_stops_it_in_the_masters_words(self) -> None:
         (stop,) = Story().tell(FrameworkFailed("Framework has been removed")).effects

@@ -137,7 +137,7 @@ class Process:
             assert again.step(event, now) == frame
         for name in ("pods", "definitions", "instances", "deployments", "delays"):
             assert getattr(again.world, name) == getattr(self.world, name)
-        assert again.world.next_deadline() == self.world.next_deadline()
+        assert again.world.deadlines.next == self.world.deadlines.next
 
 
 class Cluster(RuleBasedStateMachine):
@@ -357,7 +357,7 @@ class Cluster(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.001, 1.0, 10.0, 80.0, 400.0]))
     def wait(self, seconds: float) -> None:
         end = self.now + seconds
-        while (deadline := self.world.next_deadline()) is not None and deadline <= end:
+        while (deadline := self.world.deadlines.next) is not None and deadline <= end:
             self.now = max(self.now, deadline)
             self.tell(Ticked())
         self.now = end
@@ -382,7 +382,7 @@ class Cluster(RuleBasedStateMachine):
             "abandoned_tasks",
         ):
             assert getattr(rebuilt, name) == getattr(self.world, name), name
-        assert _sets(rebuilt.waiting) == _sets(self.world.waiting)
+        assert _sets(rebuilt.queues.waiting) == _sets(self.world.queues.waiting)
         assert rebuilt.roles() == self.world.roles()
         assert rebuilt.pod_ids() == self.world.pod_ids()
         for pod_id in rebuilt.pod_ids():
@@ -415,12 +415,12 @@ class Cluster(RuleBasedStateMachine):
 
     @invariant()
     def what_waits_in_a_queue_has_one_role_and_can_be_launched_or_has_a_delay(self) -> None:
-        launchable = {queue for queues in self.world.launchable.values() for queue in queues}
-        for queue, waiting in self.world.waiting.items():
+        launchable = {queue for queues in self.world.queues.launchable.values() for queue in queues}
+        for queue, waiting in self.world.queues.waiting.items():
             assert len({self.world.instances[each].role for each in waiting}) == 1
             assert {self.world.instances[each].pod_id for each in waiting} <= self.world.pods.keys()
-            assert queue in launchable or self.world.delays[queue].until > self.now - 400
-        assert launchable <= self.world.waiting.keys()
+            assert queue in launchable or self.world.queues.delays[queue].until > self.now - 400
+        assert launchable <= self.world.queues.waiting.keys()
 
     @invariant()
     def rosters_are_those_of_the_records(self) -> None:

@@ -18,7 +18,7 @@ from scheduler.core.lifecycle import kills
 from scheduler.core.lifecycle.instance_events import in_words
 from scheduler.core.lifecycle.kills import Target
 from scheduler.core.turn import Turn
-from scheduler.core.world import Due
+from scheduler.core.due import Due
 from scheduler.model.records import Abandoned, Condition, Instance
 
 _ENOUGH = 10  # kills, each with a shutdown of the executor: then a master that knows no such task is believed
@@ -32,10 +32,10 @@ def on_status_updated(turn: Turn, event: StatusUpdated) -> None:
     if event.condition.terminal:
         if is_certain_end(event.condition, event.uuid is not None):
             _ended(turn, record, event)
-        elif record.found and record.id in world.kills:
+        elif record.found and record.id in world.volatile.kills:
             _not_known(turn, record)
     elif event.condition is Condition.UNREACHABLE:
-        world.kills.pop(record.id, None)
+        world.volatile.kills.pop(record.id, None)
     elif event.condition is not Condition.UNKNOWN:
         _found(turn, record, event)
 
@@ -65,13 +65,13 @@ def resume(turn: Turn) -> None:
     """On a new stream: kill what had turned up."""
     for record in turn.world.abandoned.values():
         if record.found:
-            turn.world.kills.pop(record.id, None)
+            turn.world.volatile.kills.pop(record.id, None)
             _kill(turn, record)
 
 
 def repeat(turn: Turn, executor_id: str) -> None:
     """A deadline for kills has come."""
-    if kills.is_due(turn, executor_id) and turn.world.connection.subscribed:
+    if kills.is_due(turn, executor_id) and turn.world.volatile.connection.subscribed:
         _kill(turn, turn.world.abandoned[executor_id])
 
 
@@ -103,12 +103,12 @@ def _found(turn: Turn, record: Abandoned, event: StatusUpdated) -> None:
             agentId=agent_id,
             taskId=event.task_id,
         )
-    if record.id not in turn.world.kills and turn.world.arrival.over:
+    if record.id not in turn.world.volatile.kills and turn.world.volatile.arrival.over:
         _kill(turn, record)
 
 
 def _kill(turn: Turn, record: Abandoned) -> None:
-    sent = turn.world.kills[record.id].sent if record.id in turn.world.kills else 0
+    sent = turn.world.volatile.kills[record.id].sent if record.id in turn.world.volatile.kills else 0
     target = Target(
         key=record.id,
         tasks=record.tasks,
@@ -127,8 +127,8 @@ def _kill(turn: Turn, record: Abandoned) -> None:
 def _not_known(turn: Turn, record: Abandoned) -> None:
     """The master knows no such task, and passes no kill on: only what is about the executor reaches the agent."""
     kills.shut_down(turn, record.id, record.agent_id)
-    if turn.world.kills[record.id].sent >= _ENOUGH:
-        turn.world.kills.pop(record.id)
+    if turn.world.volatile.kills[record.id].sent >= _ENOUGH:
+        turn.world.volatile.kills.pop(record.id)
         turn.put(replace(record, found=False))
 
 
@@ -149,5 +149,5 @@ def _ended(turn: Turn, record: Abandoned, event: StatusUpdated) -> None:
 
 
 def _forget(turn: Turn, record: Abandoned) -> None:
-    turn.world.kills.pop(record.id, None)
+    turn.world.volatile.kills.pop(record.id, None)
     turn.delete(record)

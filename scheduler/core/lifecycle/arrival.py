@@ -15,7 +15,8 @@ from scheduler.core import ids
 from scheduler.core.effects import ListAgents, ListFrameworks, Reconcile, Stop
 from scheduler.core.events import AgentsListed, FrameworksListed, StatusUpdated
 from scheduler.core.turn import Turn
-from scheduler.core.world import Due, World
+from scheduler.core.due import Due
+from scheduler.core.world import World
 from scheduler.model.records import Agent, Cluster, Condition, Instance, Task
 
 LAST_TASK = "podexec.last-to-be-answered"
@@ -26,14 +27,14 @@ _AGENTS_KEPT, _AGENTS_SHOWN = 256, 3
 
 def begin(turn: Turn) -> None:
     """A new stream: ask, unless it is over. A store without a framework asks whether another was lost."""
-    arrival = turn.world.arrival
+    arrival = turn.world.volatile.arrival
     if arrival.over:
         return
     # Another master may lead now, to which agents come back from here on: the last one's list says nothing of it.
     arrival.since, arrival.listed, arrival.told = turn.now, None, False
     arrival.answered = not turn.world.instances
     _ask_for_tasks(turn)  # agents are listed after each subscription anyhow
-    turn.world.at(turn.now + _ASK_AGAIN, Due.ARRIVE, str(turn.world.connection.stream))
+    turn.world.deadlines.set(turn.now + _ASK_AGAIN, Due.ARRIVE, str(turn.world.volatile.connection.stream))
 
 
 def look_for_namesakes(turn: Turn) -> None:
@@ -44,31 +45,31 @@ def look_for_namesakes(turn: Turn) -> None:
 def ask_again(turn: Turn, stream: str) -> None:
     """A deadline to ask again has come."""
     world = turn.world
-    if not world.arrival.over and world.connection.subscribed and str(world.connection.stream) == stream:
-        if not world.arrival.confirmed:
+    if not world.volatile.arrival.over and world.volatile.connection.subscribed and str(world.volatile.connection.stream) == stream:
+        if not world.volatile.arrival.confirmed:
             turn.emit(ListAgents())
         _ask_for_tasks(turn)
-        world.at(turn.now + _ASK_AGAIN, Due.ARRIVE, stream)
+        world.deadlines.set(turn.now + _ASK_AGAIN, Due.ARRIVE, stream)
 
 
 def on_agents_listed(turn: Turn, event: AgentsListed) -> None:
     """The master named its agents."""
     world = turn.world
-    world.arrival.listed = event.agents
+    world.volatile.arrival.listed = event.agents
     if event.agents is None:
-        world.arrival.unlistable = True
-    elif world.arrival.over:
+        world.volatile.arrival.unlistable = True
+    elif world.volatile.arrival.over:
         _remember(turn)
 
 
 def on_tasks_answered(turn: Turn) -> None:
     """The last question was answered, and so were all before it."""
-    turn.world.arrival.answered = True
+    turn.world.volatile.arrival.answered = True
 
 
 def on_frameworks_listed(turn: Turn, event: FrameworksListed) -> None:
     """Tell of frameworks of the same name with running tasks: their pods may be those of a store that was lost."""
-    turn.world.namesakes = event.frameworks
+    turn.world.volatile.namesakes = event.frameworks
     for each in event.frameworks:
         turn.log(
             "error",
@@ -85,12 +86,12 @@ def is_over(world: World) -> bool:
     """Whether the scheduler may decide and act. True once and then always; before the first subscription as well, when
     nothing reaches Mesos.
     """
-    return world.arrival.over or world.arrival.since is None
+    return world.volatile.arrival.over or world.volatile.arrival.since is None
 
 
 def on_hold(world: World) -> str | None:
     """Why nothing is launched or killed yet, for people; None: it is."""
-    connection, arrival = world.connection, world.arrival
+    connection, arrival = world.volatile.connection, world.volatile.arrival
     if is_over(world):
         return None
     if not connection.subscribed:
@@ -108,8 +109,8 @@ def on_hold(world: World) -> str | None:
 def conclude(turn: Turn) -> bool:
     """Whether enough is known now, for the first time. Asks for a stop where this is another cluster."""
     world = turn.world
-    arrival = world.arrival
-    if arrival.over or arrival.since is None or not world.connection.subscribed:
+    arrival = world.volatile.arrival
+    if arrival.over or arrival.since is None or not world.volatile.connection.subscribed:
         return False
     is_late = turn.now >= arrival.since + world.settings.agent_return_timeout
     if not arrival.confirmed:
@@ -120,7 +121,7 @@ def conclude(turn: Turn) -> bool:
     if not arrival.answered:
         turn.log("warning", "some agents have not come back yet; their tasks may not all be known")
     if arrival.is_old or not arrival.answered:
-        world.aged = set(world.instances)
+        world.volatile.aged = set(world.instances)
     _remember(turn)
     return True
 
@@ -134,12 +135,12 @@ def adopt(turn: Turn, instance: Instance, event: StatusUpdated) -> bool:
     if number is None or number < instance.incarnation or (number == instance.incarnation and number != known):
         return False
     world = turn.world
-    world.arrival.is_old = True
+    world.volatile.arrival.is_old = True
     if event.condition.terminal or event.condition is Condition.UNKNOWN or event.agent_id is None:
         if known is None:
             turn.put(replace(instance, incarnation=number))
         else:
-            world.aged.add(instance.id)
+            world.volatile.aged.add(instance.id)
         return True
     task = _task(turn, instance, event)
     if number == known:
@@ -172,14 +173,14 @@ def adopt(turn: Turn, instance: Instance, event: StatusUpdated) -> bool:
 
 
 def _ask_for_tasks(turn: Turn) -> None:
-    if not turn.world.arrival.answered:
+    if not turn.world.volatile.arrival.answered:
         turn.emit(Reconcile(()))
         turn.emit(Reconcile(((LAST_TASK, None),)))
 
 
 def _is_the_same(turn: Turn, *, is_late: bool) -> bool:
     """Whether the master's agents show that this is the cluster of the store, or nothing can show it."""
-    world, arrival = turn.world, turn.world.arrival
+    world, arrival = turn.world, turn.world.volatile.arrival
     known = known_agents(world)
     if not known or (arrival.listed is not None and any(agent.id in known for agent in arrival.listed)):
         return True
@@ -207,7 +208,7 @@ def _is_the_same(turn: Turn, *, is_late: bool) -> bool:
 
 def _refusal(world: World, known: frozenset[str], there: tuple[Agent, ...]) -> str:
     return (
-        f"the master {world.connection.master} has the agents {_some(agent.id for agent in there)}, none of which this "
+        f"the master {world.volatile.connection.master} has the agents {_some(agent.id for agent in there)}, none of which this "
         f"store knows; it knows {_some(known)}. Is --master another cluster than the one this store was made with? "
         "Nothing was launched or killed. Give the --master of the store's cluster, or --store another file; if all "
         "agents of the cluster were replaced, give --adopt-cluster, and all pods are launched there"
@@ -234,7 +235,7 @@ def known_agents(world: World) -> frozenset[str]:
 def _remember(turn: Turn) -> None:
     """Keep some of the agents that are there, rather those that are on record already."""
     world = turn.world
-    there = {agent.id for agent in world.arrival.listed or ()}
+    there = {agent.id for agent in world.volatile.arrival.listed or ()}
     if not there:
         return
     before = set(world.cluster.agents) if world.cluster is not None else set()
@@ -244,7 +245,7 @@ def _remember(turn: Turn) -> None:
 
 
 def _agent(world: World, agent_id: str) -> Agent:
-    return next((agent for agent in world.arrival.listed or () if agent.id == agent_id), Agent(agent_id, agent_id))
+    return next((agent for agent in world.volatile.arrival.listed or () if agent.id == agent_id), Agent(agent_id, agent_id))
 
 
 def _task(turn: Turn, instance: Instance, event: StatusUpdated) -> Task:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from scheduler.core.facts.conditions import RETURNED
 from scheduler.core.frame import definition_key
 from scheduler.core.turn import Turn
-from scheduler.core.world import Delay
+from scheduler.core.queues import Delay
 from scheduler.model.definition import Backoff
 from scheduler.model.records import Condition, Instance, Task
 
@@ -23,7 +23,7 @@ _FAILURES = frozenset({Condition.ERROR, Condition.FAILED, Condition.GONE, Condit
 def on_end(turn: Turn, instance: Instance) -> None:
     """An incarnation ended: lengthen the delay of its configuration if it should have run on."""
     if any(task.reason == DRAINING for task in instance.tasks):
-        turn.world.forget_delay(_queue(instance))
+        turn.world.queues.forget_delay(_queue(instance))
     elif not instance.killing and any(map(_is_failure, instance.tasks)):
         _lengthen(turn, instance)
 
@@ -34,33 +34,33 @@ def on_progress(turn: Turn, instance: Instance) -> None:
     One that has elapsed holds back nothing more, and is forgotten when it is old.
     """
     queue = _queue(instance)
-    delay = turn.world.delays.get(queue)
+    delay = turn.world.queues.delays.get(queue)
     if delay is None:
         return
     if turn.now < delay.until:
         turn.world.delay(queue, replace(delay, until=turn.now + delay.seconds))
     elif _is_old(delay, turn.now, _policy(turn, instance)):
-        turn.world.forget_delay(queue)
+        turn.world.queues.forget_delay(queue)
 
 
 def on_elapsed(turn: Turn, queue: str) -> None:
     """A delay's time has come; a later one may have taken its place."""
-    delay = turn.world.delays.get(queue)
+    delay = turn.world.queues.delays.get(queue)
     if delay is not None and delay.until <= turn.now:
-        turn.world.release(queue)
+        turn.world.queues.release(queue)
         turn.demand_grew = True
 
 
 def reset(turn: Turn, queue: str) -> None:
     """Forget the failures of a configuration."""
-    turn.world.forget_delay(queue)
+    turn.world.queues.forget_delay(queue)
     turn.demand_grew = True
 
 
 def _lengthen(turn: Turn, instance: Instance) -> None:
     policy = _policy(turn, instance)
     queue = _queue(instance)
-    last = turn.world.delays.get(queue)
+    last = turn.world.queues.delays.get(queue)
     turn.world.delay(queue, _next(last, instance, policy, turn.now))
 
 

@@ -13,7 +13,8 @@ from scheduler.core.effects import InspectExecutor
 from scheduler.core.events import ExecutorEnded, ExecutorInspected, StatusUpdated
 from scheduler.core.texts import whole_of
 from scheduler.core.turn import Turn
-from scheduler.core.world import Due, Failure
+from scheduler.core.due import Due
+from scheduler.core.volatile import FailedExecutor
 from scheduler.model.records import Instance, Pod, Task, TaskEnd
 
 # From the first failure of a series to the look. By then the launches that failed with it are known.
@@ -36,7 +37,7 @@ _LONGEST = 300  # characters of what it wrote, in a message
 def on_executor_ended(turn: Turn, event: ExecutorEnded) -> None:
     """How it ended is told apart from its tasks' statuses, before or after them."""
     if event.status is not None:
-        exits = turn.world.executor_exits
+        exits = turn.world.volatile.executor_exits
         exits[event.executor_id] = event.status
         while len(exits) > _EXITS_KEPT:
             del exits[next(iter(exits))]
@@ -47,10 +48,10 @@ def on_executor_failed(turn: Turn, instance: Instance, event: StatusUpdated) -> 
     by_executor = event.reason in _GONE or (event.reason == _NOT_LAUNCHED and event.source != _EXECUTOR)
     if not by_executor or instance.executor_id is None or instance.agent is None:
         return
-    failures = turn.world.failed_executors.setdefault(instance.pod_id, {})
+    failures = turn.world.volatile.failed_executors.setdefault(instance.pod_id, {})
     if not failures:
-        turn.world.at(turn.now + PATIENCE, Due.INSPECT, instance.pod_id)
-    failure = failures.setdefault(instance.executor_id, Failure(instance.agent.id, {}))
+        turn.world.deadlines.set(turn.now + PATIENCE, Due.INSPECT, instance.pod_id)
+    failure = failures.setdefault(instance.executor_id, FailedExecutor(instance.agent.id, {}))
     failure.tasks[event.task_id] = None
     while len(failures) > turn.world.settings.terminations_kept:
         del failures[next(iter(failures))]
@@ -58,13 +59,13 @@ def on_executor_failed(turn: Turn, instance: Instance, event: StatusUpdated) -> 
 
 def inspect(turn: Turn, pod_id: str) -> None:
     """Look at the last that failed."""
-    for executor_id, failure in turn.world.failed_executors.pop(pod_id, {}).items():
+    for executor_id, failure in turn.world.volatile.failed_executors.pop(pod_id, {}).items():
         turn.emit(InspectExecutor(pod_id, executor_id, failure.agent_id, tuple(failure.tasks)))
 
 
 def on_executor_inspected(turn: Turn, event: ExecutorInspected) -> None:
     """Tell what was found wherever the end of its tasks is told."""
-    words = _in_words(turn.world.executor_exits.pop(event.executor_id, None), event.lines)
+    words = _in_words(turn.world.volatile.executor_exits.pop(event.executor_id, None), event.lines)
     if not words:
         return
     turn.log(

@@ -10,7 +10,8 @@ from scheduler.core.lifecycle import backoff, instance_events, kills, unreachabl
 from scheduler.core.placement import residents
 from scheduler.core.rollout import deployments, upgrade
 from scheduler.core.turn import Turn
-from scheduler.core.world import World, is_to_be_freed
+from scheduler.core.world import World
+from scheduler.core.facts.conditions import is_to_be_freed
 from scheduler.model.records import Goal, Instance, Pod, TaskEnd, Termination
 
 

@@ -11,7 +11,8 @@ from scheduler.core.effects import Kill, Shutdown
 from scheduler.core.facts.conditions import Phase, phase
 from scheduler.core.launch.grace_periods import seconds_to_stop
 from scheduler.core.turn import Turn
-from scheduler.core.world import Due, Kills
+from scheduler.core.due import Due
+from scheduler.core.volatile import Kills
 from scheduler.model.records import Condition, Goal, Instance
 
 # In these an executor has the task, or its agent is about to start it: kills go as far as that.
@@ -58,26 +59,26 @@ def restart(turn: Turn, instance: Instance) -> None:
 
 def kill(turn: Turn, instance: Instance) -> None:
     """Kill what is alive of the instance, unless that was asked already and is to be repeated later."""
-    if instance.id not in turn.world.kills or is_due(turn, instance.id):
+    if instance.id not in turn.world.volatile.kills or is_due(turn, instance.id):
         _send_to(turn, instance)
 
 
 def wait(turn: Turn, instance: Instance) -> None:
     """Nothing can be killed on an agent out of reach; once it is back, kills go out at once."""
-    turn.world.kills.pop(instance.id, None)
+    turn.world.volatile.kills.pop(instance.id, None)
 
 
 def expect_end(turn: Turn, instance: Instance) -> None:
     """The executor ends the rest of its group; should it not in time, kills go out."""
-    if instance.id not in turn.world.kills:
+    if instance.id not in turn.world.volatile.kills:
         again_at = turn.now + _grace(turn, instance) + turn.world.settings.kill_retry_timeout
-        turn.world.kills[instance.id] = Kills(sent=0, since=turn.now, again_at=again_at)
-        turn.world.at(again_at, Due.KILL, instance.id)
+        turn.world.volatile.kills[instance.id] = Kills(sent=0, since=turn.now, again_at=again_at)
+        turn.world.deadlines.set(again_at, Due.KILL, instance.id)
 
 
 def repeat(turn: Turn, instance_id: str) -> None:
     """A deadline for kills has come: ask again for what is still alive."""
-    if not is_due(turn, instance_id) or not turn.world.connection.subscribed:
+    if not is_due(turn, instance_id) or not turn.world.volatile.connection.subscribed:
         return  # a new subscription begins anew
     instance = turn.world.instances[instance_id]
     if phase(instance) is Phase.UNREACHABLE:
@@ -88,15 +89,15 @@ def repeat(turn: Turn, instance_id: str) -> None:
 
 def on_end(turn: Turn, instance: Instance) -> None:
     """Nothing of the instance's incarnation is alive."""
-    turn.world.kills.pop(instance.id, None)
+    turn.world.volatile.kills.pop(instance.id, None)
 
 
 def resume(turn: Turn) -> None:
     """On a new stream: kills of an older one may have reached nobody; they go out again, and are counted again."""
-    for key, kills in turn.world.kills.items():
+    for key, kills in turn.world.volatile.kills.items():
         if kills.sent and key in turn.world.instances:
-            turn.world.kills[key] = Kills(sent=0, since=turn.now, again_at=turn.now)
-            turn.world.at(turn.now, Due.KILL, key)
+            turn.world.volatile.kills[key] = Kills(sent=0, since=turn.now, again_at=turn.now)
+            turn.world.deadlines.set(turn.now, Due.KILL, key)
 
 
 # --------------------------------------------------------------------- of any executor
@@ -104,14 +105,14 @@ def resume(turn: Turn) -> None:
 
 def is_due(turn: Turn, key: str) -> bool:
     """Whether kills are to go out again now."""
-    kills = turn.world.kills.get(key)
+    kills = turn.world.volatile.kills.get(key)
     return kills is not None and kills.again_at <= turn.now
 
 
 def send(turn: Turn, target: Target, due: Due, *, pause: float | None = None) -> None:
     """Kill these tasks, and shut their executor down if it is hung; once more after ``pause``, by default as set."""
     settings = turn.world.settings
-    last = turn.world.kills.get(target.key) or Kills(sent=0, since=turn.now, again_at=turn.now)
+    last = turn.world.volatile.kills.get(target.key) or Kills(sent=0, since=turn.now, again_at=turn.now)
     for task_id in target.tasks:
         turn.emit(Kill(task_id, target.agent_id))
     is_hung = _is_hung(turn, target, last)
@@ -121,10 +122,10 @@ def send(turn: Turn, target: Target, due: Due, *, pause: float | None = None) ->
         shut_down(turn, target.executor_id, target.agent_id)
         _tell_of_hung(turn, target, last)
     again_at = turn.now + (settings.kill_retry_timeout if pause is None else pause)
-    turn.world.kills[target.key] = replace(
+    turn.world.volatile.kills[target.key] = replace(
         last, sent=last.sent + 1, again_at=again_at, shutdowns=last.shutdowns + is_hung
     )
-    turn.world.at(again_at, due, target.key)
+    turn.world.deadlines.set(again_at, due, target.key)
 
 
 def shut_down(turn: Turn, executor_id: str, agent_id: str) -> None:
@@ -159,9 +160,9 @@ def _tell_of_hung(turn: Turn, target: Target, kills: Kills) -> None:
 
 
 def _begin(turn: Turn, ending: Instance) -> None:
-    kills = turn.world.kills.get(ending.id)
+    kills = turn.world.volatile.kills.get(ending.id)
     if kills is not None:  # they go out at once, and who asks again and again spares no hung executor
-        turn.world.kills[ending.id] = replace(kills, again_at=turn.now)
+        turn.world.volatile.kills[ending.id] = replace(kills, again_at=turn.now)
     turn.put(ending)
 
 

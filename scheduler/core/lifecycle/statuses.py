@@ -13,7 +13,7 @@ from scheduler.core.lifecycle import abandoned, arrival, backoff, inspections, k
 from scheduler.core.lifecycle.instance_events import in_words
 from scheduler.core.texts import line_and_detail
 from scheduler.core.turn import Turn
-from scheduler.core.world import Due
+from scheduler.core.due import Due
 from scheduler.model.records import Condition, Instance, NetworkAddress, Task
 
 _RECONCILIATION = "REASON_RECONCILIATION"
@@ -25,7 +25,7 @@ def on_status_updated(turn: Turn, event: StatusUpdated) -> None:
     if event.task_id == arrival.LAST_TASK:
         arrival.on_tasks_answered(turn)
         return
-    world.connection.unreconciled.discard(event.task_id)
+    world.volatile.connection.unreconciled.discard(event.task_id)
     instance_id = world.tasks.get(event.task_id)
     if event.task_id in world.abandoned_tasks:
         abandoned.on_status_updated(turn, event)
@@ -57,9 +57,9 @@ def _take_in(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
         if changed.condition in _STEPS_FORWARD and condition(after) is not condition(instance):
             backoff.on_progress(turn, after)
         if changed.condition is Condition.STAGING:
-            turn.world.at(task.staged_at + turn.world.settings.task_launch_timeout, Due.BEGIN, task.id)
+            turn.world.deadlines.set(task.staged_at + turn.world.settings.task_launch_timeout, Due.BEGIN, task.id)
     if changed.condition is Condition.UNKNOWN:  # also where that is no news: a restart forgets deadlines
-        turn.world.at(changed.since + turn.world.settings.unknown_timeout, Due.GIVE_UP, task.id)
+        turn.world.deadlines.set(changed.since + turn.world.settings.unknown_timeout, Due.GIVE_UP, task.id)
 
 
 _STEPS_FORWARD = (Condition.STAGING, Condition.STARTING, Condition.RUNNING)
@@ -151,7 +151,7 @@ def _unexpected(turn: Turn, event: StatusUpdated) -> None:
     if known is not None:
         abandoned.found_of(turn, event, known)
     else:
-        turn.world.arrival.is_old = True
+        turn.world.volatile.arrival.is_old = True
         turn.log(
             "warning",
             "an unknown task is running; it is left alone",

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from scheduler.core.lifecycle.kills import decommission
 from scheduler.core.turn import Turn
-from scheduler.core.world import Due
+from scheduler.core.due import Due
 from scheduler.model.records import Condition, Instance
 
 
@@ -30,10 +30,10 @@ def consider(turn: Turn, instance: Instance) -> None:
         if not instance.inactive:
             turn.log("warning", "out of reach for long: replaced until it is back", **ids)
             turn.put(replace(instance, inactive=True))
-        turn.world.at(since + strategy.expunge_after_seconds, Due.REPLACE, instance.id)
+        turn.world.deadlines.set(since + strategy.expunge_after_seconds, Due.REPLACE, instance.id)
     else:
-        turn.world.at(since + strategy.inactive_after_seconds, Due.REPLACE, instance.id)
-        turn.world.at(since + strategy.expunge_after_seconds, Due.REPLACE, instance.id)
+        turn.world.deadlines.set(since + strategy.inactive_after_seconds, Due.REPLACE, instance.id)
+        turn.world.deadlines.set(since + strategy.expunge_after_seconds, Due.REPLACE, instance.id)
 
 
 def on_due(turn: Turn, instance_id: str) -> None:

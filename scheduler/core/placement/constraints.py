@@ -12,7 +12,8 @@ from functools import lru_cache
 
 from scheduler.core.facts.conditions import condition
 from scheduler.core.offer import agents
-from scheduler.core.world import World, is_to_be_freed
+from scheduler.core.world import World
+from scheduler.core.facts.conditions import is_to_be_freed
 from scheduler.model.definition import Constraint, PodDefinition
 from scheduler.model.records import Agent, Condition
 

@@ -17,7 +17,8 @@ from scheduler.core.placement import constraints
 from scheduler.core.placement.queue import Queue, ResidentQueue
 from scheduler.core.placement.residents import Residents
 from scheduler.core.turn import Turn
-from scheduler.core.world import Due, World
+from scheduler.core.due import Due
+from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
 from scheduler.model.shapes import identifier, shown
@@ -32,12 +33,12 @@ def on_offers_received(turn: Turn, event: OffersReceived) -> None:
         known = tuple(offer["id"]["value"] for offer in event.offers if identifier(offer.get("id")) is None)
         turn.emit(Decline(known, world.settings.decline_offer_duration))
         return
-    world.match_progress.batch += 1
-    world.match_progress.more = event.more
+    world.volatile.match_progress.batch += 1
+    world.volatile.match_progress.more = event.more
     for offer in event.offers:
         complaint = shape.complaint(offer)
         if complaint is None:
-            world.offers[offer["id"]["value"]] = OpenOffer.of(offer, world.match_progress.batch)
+            world.volatile.offers[offer["id"]["value"]] = OpenOffer.of(offer, world.volatile.match_progress.batch)
         else:
             _refuse_unreadable(turn, offer, complaint)
     place(turn)
@@ -61,13 +62,13 @@ def _refuse_unreadable(turn: Turn, offer: Json, complaint: str) -> None:
 
 def on_offer_rescinded(turn: Turn, event: OfferRescinded) -> None:
     """An offer that is held is held no more."""
-    turn.world.offers.pop(event.offer_id, None)
+    turn.world.volatile.offers.pop(event.offer_id, None)
 
 
 def place(turn: Turn) -> None:
     """Launch on the offers that are held."""
     world = turn.world
-    if not world.offers:
+    if not world.volatile.offers:
         return
     _Placing(turn).run()
 
@@ -80,18 +81,18 @@ class _Placing:
         self._world = turn.world
         self._left = LAUNCHES_PER_TURN
         self._residents: Residents | None = None
-        self._offers = list(turn.world.offers.values())
+        self._offers = list(turn.world.volatile.offers.values())
 
     def run(self) -> None:
         """Launch from every queue that may be launched from, then answer the offers that are used or of no use."""
-        if self._world.freeing:
+        if self._world.queues.freeing:
             self.residents.free()
-        launchable = self._world.launchable
+        launchable = self._world.queues.launchable
         for role in list(launchable):
             mine = OfferQueue(
                 [each for each in self._offers if each.role == role],
                 self._world.settings.placement,
-                self._world.match_progress.more,
+                self._world.volatile.match_progress.more,
             )
             for queue in list(launchable.get(role, ())) if mine else ():
                 if self._left <= 0:
@@ -106,19 +107,19 @@ class _Placing:
         definition = _definition_of(world, queue)
         demand = world.demand(definition)
         kind = queue if demand.constraints or demand.volumes else demand
-        tried = world.match_progress.exhausted.get(kind)
-        if tried is None or (tried.batch < world.match_progress.batch and constraints.may_relent(definition)):
+        tried = world.volatile.match_progress.exhausted.get(kind)
+        if tried is None or (tried.batch < world.volatile.match_progress.batch and constraints.may_relent(definition)):
             tried = MatchRound(self._turn.now)
         new = candidates.since(tried.batch)
         if new:
             before = tried.launches
             self._queue(queue, definition, demand, new, tried).launch(before + self._left)
             self._left -= tried.launches - before
-            if queue in world.waiting and self._left > 0:
-                tried.batch = world.match_progress.batch
-                world.match_progress.exhausted[kind] = tried
-        if queue in world.waiting:
-            world.queue_histories.setdefault(queue, QueueHistory(self._turn.now)).add(tried)
+            if queue in world.queues.waiting and self._left > 0:
+                tried.batch = world.volatile.match_progress.batch
+                world.volatile.match_progress.exhausted[kind] = tried
+        if queue in world.queues.waiting:
+            world.queues.histories.setdefault(queue, QueueHistory(self._turn.now)).add(tried)
 
     def _queue(
         self, queue: str, definition: PodDefinition, demand: Demand, candidates: OfferQueue, tried: MatchRound
@@ -140,21 +141,21 @@ class _Placing:
         for each in self._offers:
             if each.operations:
                 # What is left of it may come back at once if something still waits that it might fit.
-                turn.emit(Accept(each.id, tuple(each.operations), 0.0 if each.role in world.launchable else refuse))
-                del world.offers[each.id]
+                turn.emit(Accept(each.id, tuple(each.operations), 0.0 if each.role in world.queues.launchable else refuse))
+                del world.volatile.offers[each.id]
         if self._left <= 0:
-            world.at(turn.now, Due.PLACE)
+            world.deadlines.set(turn.now, Due.PLACE)
             return
-        if world.offers:
-            turn.emit(Decline(tuple(world.offers), refuse))
-            world.offers.clear()
-        if not world.match_progress.more:
-            world.match_progress.exhausted.clear()  # it was about these offers
+        if world.volatile.offers:
+            turn.emit(Decline(tuple(world.volatile.offers), refuse))
+            world.volatile.offers.clear()
+        if not world.volatile.match_progress.more:
+            world.volatile.match_progress.exhausted.clear()  # it was about these offers
 
 
 def _definition_of(world: World, queue: str) -> PodDefinition:
     """What the instances of a queue are launched as: the newest definition of their configuration."""
-    first = world.instances[next(iter(world.waiting[queue]))]
+    first = world.instances[next(iter(world.queues.waiting[queue]))]
     pod = world.pods[first.pod_id]
     if first.config_version == pod.config_version:
         return world.current(pod)

@@ -14,7 +14,7 @@ from scheduler.core.placement.constraints import ConstraintState
 from scheduler.core.placement.matching import Surroundings, match, unfulfilled, unsuitable
 from scheduler.core.placement.residents import Residents, no_reservation
 from scheduler.core.turn import Turn
-from scheduler.core.world import Due
+from scheduler.core.due import Due
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
 from scheduler.model.records import Agent, Condition, Instance, Task
@@ -35,11 +35,11 @@ class Queue:
         world = turn.world
         self._turn = turn
         self._definition = definition
-        self._launcher = world.task_group_template(definition)
+        self._launcher = world.derived(definition, TaskGroupTemplate)
         self._demand = demand
         self._candidates = candidates
         self._tried = tried
-        self._waiting = deque(world.waiting[queue])
+        self._waiting = deque(world.queues.waiting[queue])
         self._line = candidates.by_spread(world.placed.get(definition.id, {}))
         self._placement = ConstraintState(
             definition,
@@ -82,7 +82,7 @@ class Queue:
         """Launch up to so many on an offer; why not more."""
         turn, world = self._turn, self._turn.world
         agent = each.agent
-        around = Surroundings(world.isolators.get(agent.id), world.connection.region, turn.wall)
+        around = Surroundings(world.volatile.isolators.get(agent.id), world.volatile.connection.region, turn.wall)
         refusals = unsuitable(self._demand, world.settings, each.offer, each.ledger, agent, around)
         launched = 0
         while not refusals and launched < most and self._waiting:
@@ -105,13 +105,13 @@ class Queue:
     def _launch_one(self, waiting: Instance, on: OpenOffer, taken: Match) -> Json:
         """Record the launch and give its operation."""
         turn, world = self._turn, self._turn.world
-        if waiting.id in world.aged:
-            world.aged.discard(waiting.id)
+        if waiting.id in world.volatile.aged:
+            world.volatile.aged.discard(waiting.id)
             waiting = replace(waiting, incarnation=waiting.incarnation + arrival.LEAP)
         instance = placed(waiting, self._definition, world.agent(on.agent), taken, turn.now)
         turn.put(instance)
         backoff.on_progress(turn, instance)
-        world.at(turn.now + world.settings.task_launch_confirm_timeout, Due.CONFIRM, instance.tasks[0].id)
+        world.deadlines.set(turn.now + world.settings.task_launch_confirm_timeout, Due.CONFIRM, instance.tasks[0].id)
         turn.log(
             "debug",
             "launching",

@@ -23,7 +23,9 @@ from scheduler.core.offer.resources import Ledger
 from scheduler.core.placement.constraints import ConstraintState
 from scheduler.core.placement.matching import Surroundings, match, unfulfilled, unsuitable
 from scheduler.core.turn import Turn
-from scheduler.core.world import Due, World, is_to_be_freed
+from scheduler.core.due import Due
+from scheduler.core.world import World
+from scheduler.core.facts.conditions import is_to_be_freed
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
 from scheduler.model.records import Agent, Condition, Goal, Instance, LocalVolume, Reservation
@@ -44,7 +46,7 @@ class Residents:
 
     def free(self) -> None:
         """Give back what is kept for instances that are no more, and forget those for which nothing is."""
-        for instance_id in list(self._turn.world.freeing):
+        for instance_id in list(self._turn.world.queues.freeing):
             instance = self._turn.world.instances[instance_id]
             if instance_id in self._kept:
                 self._give_back(instance)
@@ -85,7 +87,7 @@ class Residents:
     def _give_back(self, instance: Instance) -> None:
         """Ask for it, unless that was done a moment ago in vain, or some of it is still in use."""
         turn, found = self._turn, self._kept.pop(instance.id)
-        again_at = turn.world.given_back.get(instance.id, turn.now)
+        again_at = turn.world.volatile.given_back.get(instance.id, turn.now)
         if again_at > turn.now or any(_is_still_there(instance, on) for on, _ in found):
             return
         for on, resources in found:
@@ -98,7 +100,7 @@ class Residents:
             agent_id=found[0][0].agent_id,
         )
         doubt(turn, instance)
-        turn.world.given_back[instance.id] = turn.world.doubts[instance.id]
+        turn.world.volatile.given_back[instance.id] = turn.world.volatile.doubts[instance.id]
 
     def _begin_anew(self, instance: Instance, found: list[tuple[OpenOffer, list[Json]]]) -> None:
         """Its volumes were never made; what was reserved for them all the same is given back."""
@@ -135,7 +137,7 @@ class Residents:
             self._turn.put(replace(instance, reservation=reservation))
         own = Ledger(on.offer, instance.id)
         demand = replace(demand, roles=frozenset({instance.role}))  # of which it is now
-        around = Surroundings(world.isolators.get(agent.id), world.connection.region, self._turn.wall)
+        around = Surroundings(world.volatile.isolators.get(agent.id), world.volatile.connection.region, self._turn.wall)
         refusals = unsuitable(demand, world.settings, on.offer, own, agent, around) + unfulfilled(placement, agent)
         outcome = match(definition, demand, own, world.random)
         if not isinstance(outcome, Match):
@@ -168,8 +170,8 @@ class Residents:
         """Once for each: what an operator can find out and decide is not for this program to destroy."""
         world = self._turn.world
         for owner, found in self._kept.items():
-            if owner not in world.strangers and not _is_known(world.instances.get(owner), found):
-                world.strangers[owner] = found[0][0].agent_id
+            if owner not in world.volatile.strangers and not _is_known(world.instances.get(owner), found):
+                world.volatile.strangers[owner] = found[0][0].agent_id
                 self._turn.log(
                     "warning",
                     "an agent keeps resources for an instance that has none there; they are left alone",
@@ -220,15 +222,15 @@ def is_unconfirmed(instance: Instance) -> bool:
 def doubt(turn: Turn, instance: Instance) -> None:
     """From now on what is kept for the instance should soon be seen, if it is there."""
     due = turn.now + turn.world.settings.task_reservation_timeout
-    turn.world.doubts[instance.id] = due
-    turn.world.at(due, Due.RESERVE, instance.id)
+    turn.world.volatile.doubts[instance.id] = due
+    turn.world.deadlines.set(due, Due.RESERVE, instance.id)
 
 
 def prove(turn: Turn, instance: Instance) -> None:
     """A container of it has begun its work, on its volumes."""
     reservation = instance.reservation
     if reservation is not None and any(task.condition in _STARTED for task in instance.tasks):
-        turn.world.doubts.pop(instance.id, None)
+        turn.world.volatile.doubts.pop(instance.id, None)
         turn.put(replace(instance, reservation=replace(reservation, confirmed=True, since=turn.now)))
 
 
@@ -254,15 +256,15 @@ def give_up(turn: Turn, instance: Instance) -> None:
 
 def forget(turn: Turn, instance: Instance) -> None:
     """The instance is no more."""
-    turn.world.doubts.pop(instance.id, None)
-    turn.world.given_back.pop(instance.id, None)
+    turn.world.volatile.doubts.pop(instance.id, None)
+    turn.world.volatile.given_back.pop(instance.id, None)
 
 
 def on_overdue(turn: Turn, instance_id: str) -> None:
     """What should be seen of a reservation by now was not."""
     world = turn.world
     instance = world.instances.get(instance_id)
-    if instance is None or not _is_overdue(turn, instance) or not world.connection.subscribed:
+    if instance is None or not _is_overdue(turn, instance) or not world.volatile.connection.subscribed:
         return  # a new subscription begins to count anew
     if is_to_be_freed(instance) or (is_unconfirmed(instance) and instance.goal is Goal.RUNNING and not instance.tasks):
         turn.demand_grew = True  # the next offer of its agent tells
@@ -306,7 +308,7 @@ def _is_still_there(instance: Instance, on: OpenOffer) -> bool:
 
 
 def _is_overdue(turn: Turn, instance: Instance) -> bool:
-    return turn.world.doubts.get(instance.id, float("inf")) <= turn.now
+    return turn.world.volatile.doubts.get(instance.id, float("inf")) <= turn.now
 
 
 def _no_reservation(demand: Demand, offered: str) -> Refusal:

@@ -8,12 +8,13 @@ from collections.abc import Iterable
 
 from scheduler.core.effects import Revive, SetRoles, Suppress
 from scheduler.core.turn import Turn
-from scheduler.core.world import Due, World
+from scheduler.core.due import Due
+from scheduler.core.world import World
 
 
 def reconcile_roles(turn: Turn) -> None:
     """Tell the master which roles there are and what is wanted now, where that differs from what it was told."""
-    connection = turn.world.connection
+    connection = turn.world.volatile.connection
     if not connection.subscribed:
         return
     _tell_roles(turn)
@@ -34,11 +35,11 @@ def reconcile_roles(turn: Turn) -> None:
 
 def roles_wanting_offers(world: World) -> frozenset[str]:
     """The roles in which some instance could be launched now, or something is to be given back."""
-    return frozenset((*world.launchable, *world.freeing.values()))
+    return frozenset((*world.queues.launchable, *world.queues.freeing.values()))
 
 
 def _tell_roles(turn: Turn) -> None:
-    connection = turn.world.connection
+    connection = turn.world.volatile.connection
     roles = turn.world.roles()
     if roles != connection.roles:
         connection.roles = roles
@@ -46,15 +47,15 @@ def _tell_roles(turn: Turn) -> None:
 
 
 def _revive(turn: Turn, roles: Iterable[str]) -> None:
-    turn.world.connection.revived_at = turn.now
+    turn.world.volatile.connection.revived_at = turn.now
     turn.emit(Revive(tuple(sorted(roles))))
 
 
 def _revive_again(turn: Turn, roles: Iterable[str]) -> None:
-    connection = turn.world.connection
+    connection = turn.world.volatile.connection
     at = connection.revived_at + turn.world.settings.min_revive_offers_interval
     if at <= turn.now:
         _revive(turn, roles)
     elif not connection.revive_waits:
         connection.revive_waits = True
-        turn.world.at(at, Due.REVIVE)
+        turn.world.deadlines.set(at, Due.REVIVE)

@@ -108,7 +108,7 @@ def _accept(turn: Turn, request: int, asked: PodDefinition, rollout: Rollout, or
         turn.put(definition)
         turn.put(after)
     if after.config_version == definition.version:
-        turn.world.forget_delay(f"{after.id}@{after.config_version}")
+        turn.world.queues.forget_delay(f"{after.id}@{after.config_version}")
     turn.demand_grew = True  # an offer that was refused may fit the new definition
     turn.log("info", "pod created" if pod is None else "pod updated", pod_id=asked.id, version=after.version)
     turn.publish(told_as, clientIp=origin.client_ip, uri=origin.uri)
@@ -179,7 +179,7 @@ def on_instances_killed(turn: Turn, event: InstancesKilled) -> None:
 
 def on_delay_reset(turn: Turn, event: DelayReset) -> None:
     """Launch what waits of a pod without waiting for its back-off."""
-    waiting = [queue for queue in turn.world.waiting if queue.rpartition("@")[0] == event.pod_id]
+    waiting = [queue for queue in turn.world.queues.waiting if queue.rpartition("@")[0] == event.pod_id]
     for queue in waiting:
         backoff.reset(turn, queue)
     if waiting:
@@ -246,7 +246,7 @@ def _deployment(turn: Turn, request: int, deployment_id: str) -> Deployment | No
 
 def _wrong_with(world: World, pod: Pod | None, asked: PodDefinition) -> Refused | None:
     """What speaks against a definition that is valid in itself."""
-    problems = isolators.problems(world.isolators.values(), asked) + _without_owner(world, asked)
+    problems = isolators.problems(world.volatile.isolators.values(), asked) + _without_owner(world, asked)
     problems += sizes.problems(world.settings, asked)
     if pod is None:
         problems += _same_as_a_group(world, asked.id)

@@ -16,7 +16,8 @@ from scheduler.core.facts.waiting import between_launches
 from scheduler.core.lifecycle import kills
 from scheduler.core.rollout import selection
 from scheduler.core.turn import Turn
-from scheduler.core.world import Due, World
+from scheduler.core.due import Due
+from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition, Upgrade
 from scheduler.model.records import Deployment, Goal, Instance, Pod
 
@@ -218,7 +219,7 @@ def _start(turn: Turn, pod: Pod, definition: PodDefinition, count: int) -> None:
         return
     if count > turn.starts_left:  # the rest in the next turn, which follows at once
         count = turn.starts_left
-        turn.world.at(turn.now, Due.ADVANCE, pod.id)
+        turn.world.deadlines.set(turn.now, Due.ADVANCE, pod.id)
     turn.starts_left -= count
     stopped = _stopped(turn, pod) if definition.resident else []
     for instance in stopped[:count]:

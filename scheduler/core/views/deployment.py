@@ -63,7 +63,7 @@ def _ending(world: World, pod_id: str) -> list[Json]:
 
 def _not_ending(world: World, pod_id: str) -> list[Json]:
     """The pod's instances that were killed in vain so far."""
-    killed = [world.instances[key] for key in world.kills if key in world.instances]
+    killed = [world.instances[key] for key in world.volatile.kills if key in world.instances]
     told = [
         (each.id, ending_message(world, each, world.definition(pod_id, each.version)))
         for each in killed

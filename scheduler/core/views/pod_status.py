@@ -115,7 +115,7 @@ def _instance_status(world: World, instance: Instance, definition: PodDefinition
 
 def ending_message(world: World, instance: Instance, definition: PodDefinition) -> str | None:
     """What is being done to end an instance that does not end; None: nothing out of the ordinary."""
-    kills = world.kills.get(instance.id)
+    kills = world.volatile.kills.get(instance.id)
     if kills is None or kills.sent < 2:
         return None
     text = f"kill sent {kills.sent} times since {moment(world.wall(kills.since))}"

@@ -22,13 +22,13 @@ _Refusals = dict[str, Sequence[Refusal]]
 
 def queue_view(world: World, now: float, *, with_offers: bool = False, with_extras: bool = False) -> list[Json]:
     """An entry for every queue; ``with_offers``: also with the last offers that were not used."""
-    return [_entry(world, queue, now, with_offers, with_extras) for queue in world.waiting]
+    return [_entry(world, queue, now, with_offers, with_extras) for queue in world.queues.waiting]
 
 
 def _entry(world: World, queue: str, now: float, with_offers: bool, with_extras: bool) -> Json:
-    waiting = world.waiting[queue]
+    waiting = world.queues.waiting[queue]
     first = world.instances[next(iter(waiting))]
-    attempt = world.queue_histories.get(queue) or QueueHistory(first.since)
+    attempt = world.queues.histories.get(queue) or QueueHistory(first.since)
     last = _last_refusals(attempt)
     entry: Json = {
         "count": len(waiting),
@@ -52,7 +52,7 @@ def _definition(world: World, waiting: Instance) -> PodDefinition:
 
 
 def _delay(world: World, queue: str, now: float) -> Json:
-    delay = world.delays.get(queue)
+    delay = world.queues.delays.get(queue)
     left = max(0, math.ceil(delay.until - now)) if delay is not None else 0
     return {"timeLeftSeconds": left, "overdue": left == 0}
 

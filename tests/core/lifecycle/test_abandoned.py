@@ -276,7 +276,7 @@ class TestTurningUp:
         story, instance = given_up()
         turn_up(story, instance, C.FAILED, C.KILLED)
         world = story.world
-        assert (world.abandoned, world.abandoned_tasks, world.kills) == ({}, {}, {})
+        assert (world.abandoned, world.abandoned_tasks, world.volatile.kills) == ({}, {}, {})
         assert published(story.frames[-1], "unknown_instance_terminated_event")
 
     def test_the_log_and_the_event_stream_say_so_once(self) -> None:

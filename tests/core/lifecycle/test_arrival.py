@@ -56,7 +56,7 @@ class TestCluster:
         story = Story()
         story.subscribe()
 
-        assert story.world.arrival.over
+        assert story.world.volatile.arrival.over
         assert not story.ever(ListAgents)
 
     def test_nothing_is_done_before_the_master_has_told_its_agents_and_tasks(self) -> None:
@@ -111,7 +111,7 @@ class TestCluster:
         story.answer(LAST_TASK, C.UNKNOWN)
         story.wait(200)
 
-        assert story.world.arrival.over
+        assert story.world.volatile.arrival.over
         assert not story.ever(Stop)
 
     def test_so_do_those_that_come_back_to_another_master_that_leads_from_then_on(self) -> None:
@@ -128,7 +128,7 @@ class TestCluster:
 
         story.list_agents("N1", "A1")
         story.answer(LAST_TASK, C.UNKNOWN)
-        assert story.world.arrival.over
+        assert story.world.volatile.arrival.over
         assert not story.ever(Stop)
 
     def test_what_it_waits_for_is_told(self) -> None:
@@ -161,7 +161,7 @@ class TestCluster:
         story = arriving(story)
         story.list_agents("B1")
         story.answer(LAST_TASK, C.UNKNOWN)
-        assert story.world.arrival.over
+        assert story.world.volatile.arrival.over
         assert story.world.cluster == Cluster(("B1",))
 
         story.answer(story.only.tasks[0].id, C.UNKNOWN)
@@ -173,16 +173,16 @@ class TestCluster:
         story.answer(LAST_TASK, C.UNKNOWN)
         frame = story.tell(AgentsListed(None))
 
-        assert story.world.arrival.over
+        assert story.world.volatile.arrival.over
         assert levels(frame, "warning")
 
     def test_so_is_one_whose_list_cannot_be_read(self) -> None:
         story = arriving(running())
         story.answer(LAST_TASK, C.UNKNOWN)
         story.wait(TIMEOUT - 5)
-        assert not story.world.arrival.over
+        assert not story.world.volatile.arrival.over
         story.wait(10)
-        assert story.world.arrival.over
+        assert story.world.volatile.arrival.over
 
     def test_agents_without_instances_are_remembered_too(self) -> None:
         story = running()
@@ -192,7 +192,7 @@ class TestCluster:
         story.answer(LAST_TASK, C.UNKNOWN)
         story.list_agents("A7")
 
-        assert story.world.arrival.over
+        assert story.world.volatile.arrival.over
         assert story.world.cluster == Cluster(("A7",))
 
     def test_only_so_many_are_remembered_and_those_that_stay(self) -> None:
@@ -295,7 +295,7 @@ class TestOldStore:
     def test_so_are_they_where_not_all_agents_came_back_in_time(self) -> None:
         story = older(running())
         story.wait(TIMEOUT + 5)
-        assert story.world.arrival.over
+        assert story.world.volatile.arrival.over
         story.answer(story.only.tasks[0].id, C.GONE)
         story.wait(100)
         story.offer("A1")
@@ -329,7 +329,7 @@ class TestOldStore:
     def test_a_store_that_is_up_to_date_goes_on_as_ever(self) -> None:
         story = running().restart()
         story.subscribe()
-        assert not story.world.aged
+        assert not story.world.volatile.aged
         story.answer(story.only.tasks[0].id, C.GONE)
         story.wait(100)
         story.offer("A1")
@@ -351,11 +351,11 @@ class TestLostStore:
         assert dict(note.fields)["old_framework_id"] == "old-1"
         for words in ("restore a backup", "/teardown", "its store lost"):
             assert words in note.text
-        assert story.world.namesakes
+        assert story.world.volatile.namesakes
 
 
 def test_what_is_heard_of_the_incarnation_on_record_is_taken_in_as_ever() -> None:
     story = older(running())
     story.answer(story.only.tasks[0].id, C.FAILED)
     assert story.only.incarnation == 1
-    assert not story.world.arrival.is_old
+    assert not story.world.volatile.arrival.is_old

@@ -72,7 +72,7 @@ class TestForgetting:
         story.offer("A3")
 
         assert isinstance(story.reply(story.post(definition(IMAGE, id="/image"))), Done)
-        assert story.world.isolators.keys() == {"A1"}
+        assert story.world.volatile.isolators.keys() == {"A1"}
 
     def test_it_is_none_of_those_that_nearly_fitted(self) -> None:
         story = running()

@@ -181,7 +181,7 @@ def test_a_pod_that_is_gone_by_then_is_no_error() -> None:
     story.remove()
     found(story, asked, WORD)
 
-    assert story.world.failed_executors == {}
+    assert story.world.volatile.failed_executors == {}
 
 
 def test_exits_of_executors_are_not_kept_for_ever() -> None:
@@ -189,4 +189,4 @@ def test_exits_of_executors_are_not_kept_for_ever() -> None:
     for number in range(2000):
         story.tell(ExecutorEnded(f"e{number}", "A1", 9))
 
-    assert len(story.world.executor_exits) == 1000
+    assert len(story.world.volatile.executor_exits) == 1000

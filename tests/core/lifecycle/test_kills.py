@@ -47,7 +47,7 @@ class TestRequest:
         story.update(one.id, end)
         story.update(two.id, C.KILLED)
 
-        assert story.world.delays == {}
+        assert story.world.queues.delays == {}
         assert story.told(Accept, story.offer())
 
     def test_it_is_answered_at_once_with_the_instances_as_they_were(self) -> None:
@@ -225,7 +225,7 @@ class TestCertainty:
 
         assert not story.told(Kill, story.wait(100))
         assert story.world.instances == {}
-        assert story.world.kills == {}
+        assert story.world.volatile.kills == {}
 
     def test_news_in_between_does_not_hurry_it(self) -> None:
         story = running()

@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.core.effects import Accept, Done, Kill, Refused, Revive
 from scheduler.core.events import DelayReset
-from scheduler.core.world import Delay, queue_of
+from scheduler.core.queues import Delay, queue_of
 from scheduler.model.records import Condition, Goal, Instance
 from tests.core.support import Story, container, definition, groups, running
 
@@ -19,7 +19,7 @@ def fail(story: Story) -> float:
     story.all_tasks(C.FAILED)
     start = story.now
     while not story.told(Accept, story.offer()):
-        deadline = story.world.next_deadline()
+        deadline = story.world.deadlines.next
         assert deadline is not None, "nothing would ever launch it again"
         story.wait(deadline - story.now)
     story.all_tasks(C.RUNNING)
@@ -93,7 +93,7 @@ class TestBackoff:
         story = running(instances=2, scheduling=self.SCHEDULING)
         story.all_tasks(C.FAILED, story.instances[:1])
 
-        assert story.world.delays[queue_of(story.pod)] == Delay(2, since=story.now, until=story.now + 2)
+        assert story.world.queues.delays[queue_of(story.pod)] == Delay(2, since=story.now, until=story.now + 2)
         assert not story.told(Accept, story.offer())
 
     @pytest.mark.parametrize("apart", [0.0, 0.03])
@@ -103,13 +103,13 @@ class TestBackoff:
             story.wait(apart)
             story.all_tasks(C.FAILED, [each])
 
-        assert story.world.delays[queue_of(story.pod)].seconds == 2
+        assert story.world.queues.delays[queue_of(story.pod)].seconds == 2
         story.wait(1.9)
         assert not story.told(Accept, story.offer(cpus=100)), "each waits at least as after a first failure"
         story.wait(0.2)
         assert len(groups(story.offer(cpus=100))) == 50
         story.all_tasks(C.FAILED)
-        assert story.world.delays[queue_of(story.pod)].seconds == 4, "those that were launched since count, once"
+        assert story.world.queues.delays[queue_of(story.pod)].seconds == 4, "those that were launched since count, once"
 
     def test_one_that_was_launched_before_does_not_count_for_the_delay_of_another(self) -> None:
         story = running(instances=2, scheduling=self.SCHEDULING)
@@ -121,7 +121,7 @@ class TestBackoff:
             story.all_tasks(C.RUNNING)
         story.all_tasks(C.FAILED, [story.world.instances[second.id]])
 
-        delay = story.world.delays[queue_of(story.pod)]
+        delay = story.world.queues.delays[queue_of(story.pod)]
         assert (delay.seconds, delay.until) == (4, story.now + 2)
 
     def test_one_that_ran_for_long_starts_it_over(self) -> None:
@@ -141,7 +141,7 @@ class TestBackoff:
         story.offer()
         story.all_tasks(C.FAILED)
 
-        assert story.world.delays[queue_of(story.pod)].seconds == 2
+        assert story.world.queues.delays[queue_of(story.pod)].seconds == 2
 
     def test_a_delay_that_elapsed_holds_back_no_later_scaling(self) -> None:
         story = running(scheduling=self.SCHEDULING)
@@ -152,7 +152,7 @@ class TestBackoff:
             assert len(groups(story.offer())) == 1, "what is scaled up is launched at once"
             story.all_tasks(C.RUNNING)
 
-        assert story.world.delays, "and a failure soon after would still count"
+        assert story.world.queues.delays, "and a failure soon after would still count"
 
     def test_an_old_delay_is_forgotten_by_the_next_launch(self) -> None:
         story = running(scheduling=self.SCHEDULING)
@@ -161,7 +161,7 @@ class TestBackoff:
         story.put(definition(instances=2, scheduling=self.SCHEDULING))
         story.offer()
 
-        assert story.world.delays == {}
+        assert story.world.queues.delays == {}
 
     def test_it_is_gone_after_a_restart_of_the_scheduler(self) -> None:
         story = running(scheduling=self.SCHEDULING)
@@ -224,10 +224,10 @@ class TestBackoff:
     def test_an_agent_that_is_drained_is_no_fault_of_the_pods(self) -> None:
         story = running(instances=2, scheduling=self.SCHEDULING)
         story.all_tasks(C.FAILED, story.instances[:1])
-        assert story.world.delays
+        assert story.world.queues.delays
         story.all_tasks(C.GONE, story.instances[1:], reason="REASON_AGENT_DRAINING")
 
-        assert story.world.delays == {}
+        assert story.world.queues.delays == {}
         assert len(groups(story.offer())) == 2
 
     @pytest.mark.parametrize("reason", ["REASON_INVALID_OFFERS", "REASON_AGENT_DISCONNECTED", "REASON_SLAVE_REMOVED"])
@@ -258,7 +258,7 @@ class TestBackoff:
         assert story.told(Revive, frame) == [Revive(("*",))]
         assert story.told(Accept, story.offer())
         story.all_tasks(C.FAILED)
-        assert story.world.delays[queue_of(story.pod)].seconds == 2
+        assert story.world.queues.delays[queue_of(story.pod)].seconds == 2
 
     @pytest.mark.parametrize("pod_id", ["/nobody", "/shop/web"])
     def test_a_reset_where_nothing_waits_finds_nothing(self, pod_id: str) -> None:
@@ -287,7 +287,7 @@ class TestBackoff:
         story.remove()
         story.wait(100)
 
-        assert story.world.delays == {}
+        assert story.world.queues.delays == {}
 
 
 class TestTerminations:
@@ -347,7 +347,7 @@ def test_wanted_instances_by_phase(conditions: list[Condition], expected: str) -
 
     assert instance.goal is Goal.RUNNING
     assert not story.ever(Kill)
-    assert (instance.id in story.world.kills) is (expected == "wait")
+    assert (instance.id in story.world.volatile.kills) is (expected == "wait")
     assert (instance.tasks == ()) is (expected == "relaunch" or not conditions)
     assert instance.incarnation == (1 if conditions else 0)
 

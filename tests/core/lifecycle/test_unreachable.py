@@ -92,7 +92,7 @@ class TestDefault:
         story = running()
         lose(story)
 
-        assert story.world.delays == {}
+        assert story.world.queues.delays == {}
         assert story.pod.terminations == ()
 
 

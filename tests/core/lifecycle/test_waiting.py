@@ -84,7 +84,7 @@ def test_it_counts_nowhere_as_placed() -> None:
 
     assert "/shop/web" not in story.world.placed
     assert not story.world.tasks
-    assert waiting.id in story.world.waiting[f"/shop/web@{waiting.config_version}"]
+    assert waiting.id in story.world.queues.waiting[f"/shop/web@{waiting.config_version}"]
     story.wait(1)
     assert story.told(Accept, story.offer("A1"))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from scheduler.core.events import OffersReceived
 from scheduler.core.offer.refusals import FUNNEL, MatchRound, QueueHistory, Refusal
-from scheduler.core.world import queue_of
+from scheduler.core.queues import queue_of
 from scheduler.model.records import Condition
 from tests.core.support import Story, container, definition, offer, running
 
@@ -18,7 +18,7 @@ def refusal(reason: str) -> Refusal:
 
 def attempt(story: Story, pod_id: str = "/shop/web") -> QueueHistory:
     """What became of the offers that the pod was tried on."""
-    return story.world.queue_histories[queue_of(story.world.pods[pod_id])]
+    return story.world.queues.histories[queue_of(story.world.pods[pod_id])]
 
 
 def waiting(**fields: Any) -> Story:
@@ -110,7 +110,7 @@ def test_they_end_with_the_wait() -> None:
     story = waiting()
     story.offer()
     story.offer(cpus=200)
-    assert story.world.queue_histories == {}
+    assert story.world.queues.histories == {}
     story.all_tasks(Condition.FAILED)
     story.wait(1)
     story.offer()
@@ -131,4 +131,4 @@ def test_only_the_last_rounds_and_some_whole_offers_are_kept() -> None:
 
 
 def test_a_pod_that_waits_for_nothing_has_none() -> None:
-    assert running().world.queue_histories == {}
+    assert running().world.queues.histories == {}

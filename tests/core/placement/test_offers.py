@@ -231,13 +231,13 @@ class TestTurns:
         used = {accept.offer_id for accept in story.told(Accept, frame)}
         assert first == LAUNCHES_PER_TURN
         assert not story.told(Decline, frame), "what is left of them may be of use in the next turn"
-        assert used.isdisjoint(story.world.offers)
-        assert len(used) + len(story.world.offers) == 20
-        assert story.world.next_deadline() == story.now
+        assert used.isdisjoint(story.world.volatile.offers)
+        assert len(used) + len(story.world.volatile.offers) == 20
+        assert story.world.deadlines.next == story.now
         rest = story.wait(0)
 
         assert first + len(groups(rest)) == 250
-        assert story.world.offers == {}
+        assert story.world.volatile.offers == {}
         assert all(accept.offer_id not in used for accept in story.told(Accept, rest))
 
     def test_a_held_offer_that_is_rescinded_is_not_used(self) -> None:
@@ -246,7 +246,7 @@ class TestTurns:
         story.tell(
             OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(2 * LAUNCHES_PER_TURN)))
         )
-        held = list(story.world.offers)
+        held = list(story.world.volatile.offers)
         assert held
         for each in held:
             story.tell(OfferRescinded(each))
@@ -261,7 +261,7 @@ class TestTurns:
         story.tell(
             OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(2 * LAUNCHES_PER_TURN)))
         )
-        assert story.world.offers
+        assert story.world.volatile.offers
         story.tell(Disconnected())
         story.subscribe()
 
@@ -333,7 +333,7 @@ def test_constraints_are_judged_also_where_quantities_are_missing() -> None:
         scheduling={"placement": {"constraints": constraints}},
     )
     story.offer()
-    (tried,) = next(iter(story.world.queue_histories.values())).rounds
+    (tried,) = next(iter(story.world.queues.histories.values())).rounds
 
     assert [each.reason for each in tried.refusals["A1"]] == ["UnfulfilledConstraint", "InsufficientCpus"]
 
@@ -347,7 +347,7 @@ def flood(story: Story, agents: int, turn: int, **fields: Any) -> list[str]:
         last = min(first + turn, agents)
         batch = tuple(offer(f"O{number}", f"A{number}", **fields) for number in range(first, last))
         story.tell(OffersReceived(batch, more=agents - last))
-    while story.world.offers:
+    while story.world.volatile.offers:
         story.tell(Ticked())
     return [each.agent.id for each in story.instances if each.agent is not None]
 
@@ -375,8 +375,8 @@ def test_a_flood_is_one_round_and_each_offer_is_tried_once() -> None:
     story.post(definition(container(resources={"cpus": 100, "mem": 32}), id="/large"))
     story.post(definition(instances=3 * LAUNCHES_PER_TURN))
     flood(story, 30, 3, cpus=20)
-    queue = next(each for each in story.world.queue_histories if each.startswith("/large"))
-    attempt = story.world.queue_histories[queue]
+    queue = next(each for each in story.world.queues.histories if each.startswith("/large"))
+    attempt = story.world.queues.histories[queue]
 
     (tried,) = attempt.rounds
     assert (attempt.offers, len(tried.refusals)) == (30, 30)
@@ -405,4 +405,4 @@ def test_the_next_offers_are_tried_whatever_was_promised_on_the_last_connection(
     story.tell(OffersReceived((offer("O2", cpus=200),)))
 
     assert story.only.tasks
-    assert not story.world.match_progress.exhausted
+    assert not story.world.volatile.match_progress.exhausted

@@ -58,7 +58,7 @@ class Site(Story):
             given.append(offer(f"X{self._number}", name, resources=self.agents[name].offered(role), role=role, **extra))
         first = len(self.frames)
         self.tell(OffersReceived(tuple(given)))
-        while self.world.offers:
+        while self.world.volatile.offers:
             self.tell(Ticked())
         frame = self._together(first)
         agent_of = {each["id"]["value"]: each["agent_id"]["value"] for each in given}
@@ -234,7 +234,7 @@ class TestFirstLaunch:
         frame = site.offers("A2")
 
         assert site.told(Decline, frame)
-        attempt = site.world.queue_histories[next(iter(site.world.waiting))]
+        attempt = site.world.queues.histories[next(iter(site.world.queues.waiting))]
         assert [each.reason for each in attempt.rounds[-1].refusals["A2"]] == ["InsufficientCpus"]
 
     def test_disks_are_looked_at_only_if_all_else_fits_and_told_if_they_do_not(self) -> None:
@@ -243,7 +243,7 @@ class TestFirstLaunch:
         site.post(resident(volumes={"data": {"type": "mount", "size": 5}}))
         site.offers("A1")
 
-        attempt = site.world.queue_histories[next(iter(site.world.waiting))]
+        attempt = site.world.queues.histories[next(iter(site.world.queues.waiting))]
         (refusal,) = attempt.rounds[-1].refusals["A1"]
         assert (refusal.reason, refusal.asked, refusal.offered) == ("InsufficientDisk", "volume data: mount of 5", "0")
         assert site.only.reservation is None
@@ -312,7 +312,7 @@ class TestAtHome:
         elsewhere = site.offers("A2")
 
         assert site.told(Decline, elsewhere)
-        attempt = site.world.queue_histories[next(iter(site.world.waiting))]
+        attempt = site.world.queues.histories[next(iter(site.world.queues.waiting))]
         (refusal,) = attempt.rounds[-1].refusals["A2"]
         assert (refusal.reason, refusal.asked) == ("NoCorrespondingReservationFound", "data")
 
@@ -384,7 +384,7 @@ class TestAtHome:
         window = {"start": {"nanoseconds": int(site.now * 1e9)}}
 
         assert site.told(Accept, site.offers("A1", unavailability=window)) == []
-        attempt = site.world.queue_histories[next(iter(site.world.waiting))]
+        attempt = site.world.queues.histories[next(iter(site.world.queues.waiting))]
         assert [each.reason for each in attempt.rounds[-1].refusals["A1"]] == ["AgentMaintenance"]
 
     def test_its_agent_may_come_back_under_another_id(self) -> None:
@@ -647,8 +647,8 @@ class TestGivingBack:
         frame = site.offers("A1")
 
         assert site.instances == []
-        assert site.told(Suppress, frame) or site.world.connection.wanting_offers == frozenset()
-        assert site.world.doubts == {}
+        assert site.told(Suppress, frame) or site.world.volatile.connection.wanting_offers == frozenset()
+        assert site.world.volatile.doubts == {}
 
     def test_what_did_not_arrive_is_asked_for_again(self) -> None:
         site = Site()
@@ -828,7 +828,7 @@ class TestGoals:
         site.end(before, C.KILLED)
         stopped = site.only
         assert (stopped.goal, stopped.reservation) == (Goal.STOPPED, before.reservation)
-        assert not site.world.connection.wanting_offers
+        assert not site.world.volatile.connection.wanting_offers
         (status,) = pod_status(site.world, site.world.pods[before.pod_id], site.now)["instances"]
         assert (status["status"], status["agentId"]) == ("TERMINAL", "A1")
         assert status["localVolumes"][0]["persistenceId"] == kept(before).volumes[0].persistence_id

@@ -433,7 +433,7 @@ class TestUpdate:
                     return bool(story.update(task.id, C.RUNNING))
                 if checked and task.healthy is None:
                     return bool(story.update(task.id, C.RUNNING, healthy=True))
-        return bool(story.world.waiting)
+        return bool(story.world.queues.waiting)
 
     def test_without_surplus_the_old_one_ends_before_the_new_one_starts(self) -> None:
         scheduling: dict[str, Any] = {"upgrade": {"minimumHealthCapacity": 0, "maximumOverCapacity": 0}}
