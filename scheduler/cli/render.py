@@ -112,7 +112,9 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
             details=tuple(f"{each.reason}: wanted {each.asked}; offered {each.offered}" for each in refusals),
         )
     instance = placed(waiting, definition, agent, outcome, _TIME)
-    return TaskGroupTemplate(settings, definition).launch_group(instance, offer, outcome)
+    return TaskGroupTemplate(settings, definition).launch_group(
+        instance, offer["framework_id"], outcome.executor, outcome.containers
+    )
 
 
 def _settle(

@@ -2,12 +2,22 @@
 
 from collections.abc import Callable
 
+from scheduler.core.due import Due
 from scheduler.core.events import Ticked
-from scheduler.core.lifecycle import abandoned, arrival, backoff, inspections, kills, reconcile, statuses, unreachable
-from scheduler.core.placement import offers, residents
+from scheduler.core.lifecycle import (
+    abandoned,
+    arrival,
+    backoff,
+    inspections,
+    kept_volumes,
+    kills,
+    reconcile,
+    statuses,
+    unreachable,
+)
+from scheduler.core.placement import offers
 from scheduler.core.rollout import deployments
 from scheduler.core.turn import Turn
-from scheduler.core.due import Due
 
 
 def _place(turn: Turn, _key: str) -> None:
@@ -35,7 +45,7 @@ _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
     Due.BEGIN: statuses.on_executor_not_started,
     Due.GIVE_UP: statuses.on_task_unknown,
     Due.REPLACE: unreachable.on_due,
-    Due.RESERVE: residents.on_overdue,
+    Due.RESERVE: kept_volumes.on_overdue,
     Due.DEPLOY: deployments.on_overdue,
     Due.INSPECT: inspections.inspect,
     Due.RECONCILE: reconcile.remaining,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scheduler.core import clock, deadlines, streams, subscription
+from scheduler.core.converge import converge
 from scheduler.core.events import (
     AgentDescribed,
     AgentLost,
@@ -35,7 +36,7 @@ from scheduler.core.events import (
     Ticked,
 )
 from scheduler.core.frame import Frame
-from scheduler.core.lifecycle import arrival, failures, inspections, instance_events, instances, statuses
+from scheduler.core.lifecycle import arrival, failures, inspections, instance_events, statuses
 from scheduler.core.placement import offers, operations, revive
 from scheduler.core.rollout import requests
 from scheduler.core.turn import Turn
@@ -84,7 +85,7 @@ def step(world: World, event: Event, now: float) -> Frame:
     if arrival.conclude(turn):
         subscription.resume(turn)
     if arrival.is_over(turn.world):
-        instances.converge(turn)
+        converge(turn)
         revive.reconcile_roles(turn)
     instance_events.publish_changes(turn)
     return turn.frame()

@@ -1,10 +1,10 @@
 """The stream from the master: its beginning, its end, and what is learnt of agents beside it."""
 
+from scheduler.core.due import Due
 from scheduler.core.effects import Stop
 from scheduler.core.events import AgentDescribed, AgentsUnlisted, Disconnected, FrameworkFailed, Subscribed
 from scheduler.core.lifecycle import abandoned, arrival, kills, reconcile
 from scheduler.core.turn import Turn
-from scheduler.core.due import Due
 from scheduler.core.volatile import MasterConnection
 from scheduler.model.records import Condition, Framework
 

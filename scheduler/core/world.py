@@ -117,9 +117,7 @@ class World:
         """What an instance of a kept definition asks of an offer."""
         return self._demands[key_of(definition)[1]]
 
-    def derived(
-        self, definition: PodDefinition, make: Callable[[Settings, PodDefinition], _Derived]
-    ) -> _Derived:
+    def derived(self, definition: PodDefinition, make: Callable[[Settings, PodDefinition], _Derived]) -> _Derived:
         """What ``make`` returns for a kept definition, computed once and forgotten with the definition."""
         made = self._derived.setdefault(key_of(definition)[1], {})
         if make not in made:
@@ -139,6 +137,10 @@ class World:
     def wall(self, at: float) -> float:
         """A time of the scheduler's own clock as wall time: what people read, and what others measure time in."""
         return at + self.skew
+
+    def next_deadline(self) -> float | None:
+        """When ``Ticked`` should come next; None: never."""
+        return self.deadlines.next
 
     # ----------------------------------------------------------------- changing
 
@@ -203,7 +205,7 @@ class World:
             bucket = bucket_of(new, self._checks.get(definition_key(new.pod_id, new.version), UNCHECKED))
         self._of_instances.update(old, new, bucket)
         self.queues.update(old, new)
-        self._roles.move(old and old.role, new and new.role)
+        self._roles.move(old.role if old else None, new.role if new else None)
 
     def _put_definition(self, definition: PodDefinition) -> None:
         key = key_of(definition)[1]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import orjson
 
 from scheduler.core.effects import Publish
-from scheduler.core.views.pod_status import moment
+from scheduler.model.times import timestamp
 
 KEPT = 10_000
 _AT_ONCE = 100  # what a reader takes of the tail at a time: all that a slow one ever holds
@@ -55,7 +55,7 @@ class Bus:
 
     def number(self, published: Sequence[Publish]) -> tuple[StreamEvent, ...]:
         """The events as they will be told once they are durable."""
-        times = {at: moment(at) for at in {each.at for each in published}}
+        times = {at: timestamp(at) for at in {each.at for each in published}}
         return tuple(
             StreamEvent(number, each.kind, _kept(orjson.dumps({**each.content, "timestamp": times[each.at]})))
             for number, each in enumerate(published, self._last + 1)

@@ -203,7 +203,7 @@ class EventLoop(Generic[WorldT]):
         self._wake.clear()
         if self.waiting or self._stopping or self._failure is not None:
             return
-        deadline = self._world.deadlines.next
+        deadline = self._world.next_deadline()
         pause = _LONGEST_SLEEP if deadline is None else min(deadline - self._clock.now(), _LONGEST_SLEEP)
         if pause > 0:
             with contextlib.suppress(TimeoutError):
@@ -244,7 +244,7 @@ class EventLoop(Generic[WorldT]):
                 self._flood.clear()
             yield event
         yield from self._flood.take()
-        deadline = self._world.deadlines.next
+        deadline = self._world.next_deadline()
         if deadline is not None and deadline <= now:
             yield Ticked()
 

@@ -231,7 +231,7 @@ class Story:
         """Time passes, and every deadline in it is met in order; returns all that followed."""
         end = self.now + seconds
         first = len(self.frames)
-        while (deadline := self.world.deadlines.next) is not None and deadline <= end:
+        while (deadline := self.world.next_deadline()) is not None and deadline <= end:
             self.now = max(self.now, deadline)
             self.tell(Ticked())
         self.now = end

@@ -1,9 +1,10 @@
 """The state and its indexes."""
 
 from collections.abc import Sized
+from dataclasses import fields, is_dataclass
 
-from scheduler.core.events import AgentDescribed, AgentLost, InstancesKilled
 from scheduler.core.due import Due
+from scheduler.core.events import AgentDescribed, AgentLost, InstancesKilled
 from scheduler.core.world import World
 from scheduler.model.records import Condition
 from tests.core.support import Story, container, definition, instance, running, settings, task
@@ -41,10 +42,10 @@ def test_deadlines_come_in_order_and_once() -> None:
     for when, key in ((3.0, "late"), (1.0, "first"), (2.0, "second"), (2.0, "third")):
         world.deadlines.set(when, Due.KILL, key)
 
-    assert world.deadlines.next == 1.0
+    assert world.next_deadline() == 1.0
     assert [key for _, key in world.deadlines.take(2.5)] == ["first", "second", "third"]
     assert [key for _, key in world.deadlines.take(2.5)] == []
-    assert world.deadlines.next == 3.0
+    assert world.next_deadline() == 3.0
 
 
 def test_a_restarted_scheduler_knows_what_the_former_one_knew() -> None:
@@ -62,9 +63,12 @@ def test_a_restarted_scheduler_knows_what_the_former_one_knew() -> None:
 
 def sizes(world: World) -> dict[str, int]:
     """How much each part of the world holds, on every level that grows."""
-    found = {name: len(value) for name, value in vars(world).items() if isinstance(value, Sized)}
-    found["connection.unreconciled"] = len(world.volatile.connection.unreconciled)
-    return found
+    parts: dict[str, object] = {}
+    for part in (world, *(each for each in vars(world).values() if type(each).__module__.startswith("scheduler.core"))):
+        names = [each.name for each in fields(part)] if is_dataclass(part) else vars(part)
+        parts |= {f"{type(part).__name__}.{name}": getattr(part, name) for name in names}
+    parts["MasterConnection.unreconciled"] = world.volatile.connection.unreconciled
+    return {name: len(value) for name, value in parts.items() if isinstance(value, Sized)}
 
 
 def live_through(story: Story, number: int) -> None:

@@ -33,7 +33,6 @@ def test_calls_arrive_in_order_with_the_stream_and_the_framework(master: FakeMas
         Suppress(("web",)),
         Kill("t", "a"),
         Kill("t", None),
-        Kill("t", "a", grace=2.5),
         Shutdown("e", "a"),
         Reconcile((("t", "a"), ("u", None))),
         Reconcile(()),

@@ -31,10 +31,10 @@ from scheduler.core.events import (
     Ticked,
 )
 from scheduler.core.facts.conditions import UNCHECKED, condition
+from scheduler.core.facts.plans import is_replacing
 from scheduler.core.facts.roster import Bucket, bucket_of
 from scheduler.core.frame import Frame, Record
 from scheduler.core.ids import instance_of
-from scheduler.core.rollout.upgrade import is_replacing
 from scheduler.core.step import step
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
@@ -135,9 +135,10 @@ class Process:
         again = Process(self.seed, self.records)
         for event, now, frame in self.log:
             assert again.step(event, now) == frame
-        for name in ("pods", "definitions", "instances", "deployments", "delays"):
+        for name in ("pods", "definitions", "instances", "deployments"):
             assert getattr(again.world, name) == getattr(self.world, name)
-        assert again.world.deadlines.next == self.world.deadlines.next
+        assert again.world.queues.delays == self.world.queues.delays
+        assert again.world.next_deadline() == self.world.next_deadline()
 
 
 class Cluster(RuleBasedStateMachine):
@@ -357,7 +358,7 @@ class Cluster(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.001, 1.0, 10.0, 80.0, 400.0]))
     def wait(self, seconds: float) -> None:
         end = self.now + seconds
-        while (deadline := self.world.deadlines.next) is not None and deadline <= end:
+        while (deadline := self.world.next_deadline()) is not None and deadline <= end:
             self.now = max(self.now, deadline)
             self.tell(Ticked())
         self.now = end
@@ -377,11 +378,11 @@ class Cluster(RuleBasedStateMachine):
             "tasks",
             "placed",
             "deploying",
-            "freeing",
             "abandoned",
             "abandoned_tasks",
         ):
             assert getattr(rebuilt, name) == getattr(self.world, name), name
+        assert rebuilt.queues.freeing == self.world.queues.freeing
         assert _sets(rebuilt.queues.waiting) == _sets(self.world.queues.waiting)
         assert rebuilt.roles() == self.world.roles()
         assert rebuilt.pod_ids() == self.world.pod_ids()
@@ -437,7 +438,7 @@ class Cluster(RuleBasedStateMachine):
     @invariant()
     def never_more_than_asked_for(self) -> None:
         for pod in self.world.pods.values():
-            if pod.id in self.world.deploying and not is_replacing(self.world, pod.id):
+            if pod.id in self.world.deploying and not is_replacing(self.world.deployment_of(pod.id), pod.id):
                 continue  # it is held as it is
             current = [each for each in self.wanted(pod) if each.config_version == pod.config_version]
             assert len([each for each in current if not each.inactive]) <= self.world.current(pod).scaling.instances
@@ -456,7 +457,8 @@ class Cluster(RuleBasedStateMachine):
             current = [
                 each for each in there if each.config_version == pod.config_version and each.goal is Goal.RUNNING
             ]
-            if outdated and any(each.id not in before for each in current) and is_replacing(self.world, pod.id):
+            replaces = is_replacing(self.world.deployment_of(pod.id), pod.id)
+            if outdated and replaces and any(each.id not in before for each in current):
                 assert len(outdated) + len(current) <= capacity + (fewest == capacity)
 
                 self.keeps_to_its_batch(pod, current)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from scheduler.model.definition import PodDefinition
-from scheduler.model.records import Condition, Instance, Task
+from scheduler.model.records import Condition, Goal, Instance, Task
 
 # An instance takes the condition that comes first here among its tasks'.
 _PRECEDENCE = (
@@ -134,6 +134,18 @@ def may_turn_up(task: Task) -> bool:
         return True
     is_returned = task.condition is Condition.DROPPED and task.reason in RETURNED
     return not is_returned and not is_certain_end(task.condition, by_agent=False)
+
+
+def is_to_be_freed(instance: Instance) -> bool:
+    """Whether nothing of the instance is left but what is reserved for it."""
+    if instance.goal is not Goal.DECOMMISSIONED or instance.reservation is None:
+        return False
+    return all(task.condition.terminal for task in instance.tasks)
+
+
+def marathon_name(of: Condition) -> str:
+    """A condition as Marathon names it, which knows only one way to be gone."""
+    return Condition.GONE.value if of is Condition.GONE_BY_OPERATOR else of.value
 
 
 def task_state(of: Condition) -> str:

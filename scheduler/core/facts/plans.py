@@ -72,6 +72,11 @@ def acts_on(deployment: Deployment, pod_id: str) -> bool:
     return any(pod == pod_id and action is not Action.START for action, pod in current_step(deployment))
 
 
+def is_replacing(deployment: Deployment | None, pod_id: str) -> bool:
+    """Whether outdated instances of a pod are replaced now. ``deployment``: the one that changes the pod."""
+    return deployment is not None and acts_on(deployment, pod_id)
+
+
 def describe(deployment: Deployment, version: str | None = None) -> Json:
     """The plan, as events and answers tell it."""
     return {

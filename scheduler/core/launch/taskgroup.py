@@ -4,11 +4,12 @@ A pod is launched many times, and most of the group is the same each time: that 
 launches. Nobody changes what is in an operation.
 """
 
+from collections.abc import Sequence
+
 from podexec.wire import ContainerOptions, TaskData
 from scheduler.core import messages
 from scheduler.core.launch import commands, containers, discovery, environment, executorinfo, healthchecks
 from scheduler.core.launch.executor_options import container_options
-from scheduler.core.offer.match import Match
 from scheduler.core.settings import Settings
 from scheduler.model.definition import Container, PodDefinition, ResourceLimits
 from scheduler.model.json import Json
@@ -28,8 +29,13 @@ class TaskGroupTemplate:
         self._asks_at_ports = [_asks_at_ports(container) for container in definition.containers]
         self._variables: list[list[Json]] | None = None
 
-    def launch_group(self, instance: Instance, offer: Json, taken: Match) -> Json:
-        """The operation that launches a placed instance."""
+    def launch_group(
+        self, instance: Instance, framework_id: Json, executor: Sequence[Json], containers: Sequence[Sequence[Json]]
+    ) -> Json:
+        """The operation that launches a placed instance.
+
+        ``executor``: its resources, all host ports of the pod among them; ``containers``: those of each container.
+        """
         ports = dict(instance.host_ports)
         of_launch = environment.of_launch(self._settings, self._definition, instance)
         shared = environment.messages_of(self._definition, of_launch)
@@ -56,18 +62,18 @@ class TaskGroupTemplate:
                 self._commands,
                 self._variables_beside(of_launch),
                 instance.tasks,
-                taken.containers,
+                containers,
                 strict=True,
             )
         ]
-        executor = {
+        info = {
             **self._executor,
             "container": executorinfo.container(self._settings, self._definition, ports),
             "executor_id": {"value": instance.executor_id},
-            "framework_id": offer["framework_id"],
-            "resources": list(taken.executor),
+            "framework_id": framework_id,
+            "resources": list(executor),
         }
-        return {"type": "LAUNCH_GROUP", "launch_group": {"executor": executor, "task_group": {"tasks": infos}}}
+        return {"type": "LAUNCH_GROUP", "launch_group": {"executor": info, "task_group": {"tasks": infos}}}
 
     def _asked(self, host_ports: dict[str, int]) -> list[Json]:
         """What is asked of each container while it runs."""

@@ -11,14 +11,13 @@ again.
 from dataclasses import replace
 
 from scheduler.core import ids
+from scheduler.core.due import Due
 from scheduler.core.events import StatusUpdated
-from scheduler.core.facts.conditions import is_certain_end
+from scheduler.core.facts.conditions import is_certain_end, marathon_name
 from scheduler.core.launch.grace_periods import DEFAULT_GRACE
 from scheduler.core.lifecycle import kills
-from scheduler.core.lifecycle.instance_events import in_words
 from scheduler.core.lifecycle.kills import Target
 from scheduler.core.turn import Turn
-from scheduler.core.due import Due
 from scheduler.model.records import Abandoned, Condition, Instance
 
 _ENOUGH = 10  # kills, each with a shutdown of the executor: then a master that knows no such task is believed
@@ -144,7 +143,7 @@ def _ended(turn: Turn, record: Abandoned, event: StatusUpdated) -> None:
         "unknown_instance_terminated_event",
         instanceId=record.instance_id,
         runSpecId=record.pod_id,
-        condition=in_words(event.condition),
+        condition=marathon_name(event.condition),
     )
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from scheduler.core import ids
+from scheduler.core.due import Due
 from scheduler.core.effects import ListAgents, ListFrameworks, Reconcile, Stop
 from scheduler.core.events import AgentsListed, FrameworksListed, StatusUpdated
 from scheduler.core.turn import Turn
-from scheduler.core.due import Due
 from scheduler.core.world import World
 from scheduler.model.records import Agent, Cluster, Condition, Instance, Task
 
@@ -45,7 +45,11 @@ def look_for_namesakes(turn: Turn) -> None:
 def ask_again(turn: Turn, stream: str) -> None:
     """A deadline to ask again has come."""
     world = turn.world
-    if not world.volatile.arrival.over and world.volatile.connection.subscribed and str(world.volatile.connection.stream) == stream:
+    if (
+        not world.volatile.arrival.over
+        and world.volatile.connection.subscribed
+        and str(world.volatile.connection.stream) == stream
+    ):
         if not world.volatile.arrival.confirmed:
             turn.emit(ListAgents())
         _ask_for_tasks(turn)
@@ -208,9 +212,9 @@ def _is_the_same(turn: Turn, *, is_late: bool) -> bool:
 
 def _refusal(world: World, known: frozenset[str], there: tuple[Agent, ...]) -> str:
     return (
-        f"the master {world.volatile.connection.master} has the agents {_some(agent.id for agent in there)}, none of which this "
-        f"store knows; it knows {_some(known)}. Is --master another cluster than the one this store was made with? "
-        "Nothing was launched or killed. Give the --master of the store's cluster, or --store another file; if all "
+        f"the master {world.volatile.connection.master} has the agents {_some(agent.id for agent in there)}, none of "
+        f"which this store knows; it knows {_some(known)}. Is --master another cluster than the one this store was made "
+        "with? Nothing was launched or killed. Give the --master of the store's cluster, or --store another file; if all "
         "agents of the cluster were replaced, give --adopt-cluster, and all pods are launched there"
     )
 
@@ -245,7 +249,9 @@ def _remember(turn: Turn) -> None:
 
 
 def _agent(world: World, agent_id: str) -> Agent:
-    return next((agent for agent in world.volatile.arrival.listed or () if agent.id == agent_id), Agent(agent_id, agent_id))
+    return next(
+        (agent for agent in world.volatile.arrival.listed or () if agent.id == agent_id), Agent(agent_id, agent_id)
+    )
 
 
 def _task(turn: Turn, instance: Instance, event: StatusUpdated) -> Task:

@@ -9,10 +9,11 @@ Kept in memory only: after a restart of the scheduler everything is launchable a
 
 from dataclasses import replace
 
+from scheduler.core.due import Due
 from scheduler.core.facts.conditions import RETURNED
 from scheduler.core.frame import definition_key
-from scheduler.core.turn import Turn
 from scheduler.core.queues import Delay
+from scheduler.core.turn import Turn
 from scheduler.model.definition import Backoff
 from scheduler.model.records import Condition, Instance, Task
 
@@ -38,7 +39,7 @@ def on_progress(turn: Turn, instance: Instance) -> None:
     if delay is None:
         return
     if turn.now < delay.until:
-        turn.world.delay(queue, replace(delay, until=turn.now + delay.seconds))
+        _delay(turn, queue, replace(delay, until=turn.now + delay.seconds))
     elif _is_old(delay, turn.now, _policy(turn, instance)):
         turn.world.queues.forget_delay(queue)
 
@@ -61,7 +62,13 @@ def _lengthen(turn: Turn, instance: Instance) -> None:
     policy = _policy(turn, instance)
     queue = _queue(instance)
     last = turn.world.queues.delays.get(queue)
-    turn.world.delay(queue, _next(last, instance, policy, turn.now))
+    _delay(turn, queue, _next(last, instance, policy, turn.now))
+
+
+def _delay(turn: Turn, queue: str, delay: Delay) -> None:
+    turn.world.queues.delay(queue, delay)
+    if delay.seconds:
+        turn.world.deadlines.set(delay.until, Due.LAUNCHABLE, queue)
 
 
 def _next(last: Delay | None, ended: Instance, policy: Backoff, now: float) -> Delay:

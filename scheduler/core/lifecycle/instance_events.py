@@ -1,6 +1,6 @@
 """What the event stream and the log tell of instances: how each one that a turn changed differs from what it was."""
 
-from scheduler.core.facts.conditions import condition, health
+from scheduler.core.facts.conditions import condition, health, marathon_name
 from scheduler.core.turn import Turn
 from scheduler.model.records import Condition, Instance
 
@@ -26,7 +26,7 @@ def _compare(turn: Turn, before: Instance | None, after: Instance) -> None:
         turn.publish(
             "instance_changed_event",
             instanceId=after.id,
-            condition=in_words(now),
+            condition=marathon_name(now),
             runSpecId=after.pod_id,
             agentId=agent and agent.id,
             host=agent and agent.hostname,
@@ -43,8 +43,3 @@ def _compare(turn: Turn, before: Instance | None, after: Instance) -> None:
             healthy=healthy,
             runSpecVersion=after.version,
         )
-
-
-def in_words(of: Condition) -> str:
-    """A condition as Marathon names it, which knows but one way to be gone."""
-    return Condition.GONE.value if of is Condition.GONE_BY_OPERATOR else of.value

@@ -4,35 +4,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from scheduler.core import versions
-from scheduler.core.facts.conditions import RANK, Phase, phase
+from scheduler.core.facts import plans
+from scheduler.core.facts.conditions import RANK, Phase, is_to_be_freed, phase
 from scheduler.core.facts.waiting import between_launches, is_gone_for_good
-from scheduler.core.lifecycle import backoff, instance_events, kills, unreachable
-from scheduler.core.placement import residents
-from scheduler.core.rollout import deployments, upgrade
+from scheduler.core.lifecycle import backoff, instance_events, kept_volumes, kills, unreachable
 from scheduler.core.turn import Turn
 from scheduler.core.world import World
-from scheduler.core.facts.conditions import is_to_be_freed
 from scheduler.model.records import Goal, Instance, Pod, TaskEnd, Termination
 
 
-def converge(turn: Turn) -> None:
-    """Bring all that was touched nearer to what is wanted of it, until nothing more follows at this time."""
-    while turn.instances or turn.pods or turn.deployments:
-        if turn.instances:
-            _look_at(turn, _take(turn.instances))
-        elif turn.pods:
-            upgrade.advance(turn, _take(turn.pods))
-        else:
-            deployments.advance(turn, _take(turn.deployments))
-
-
-def _take(ids: dict[str, None]) -> str:
-    first = next(iter(ids))
-    del ids[first]
-    return first
-
-
-def _look_at(turn: Turn, instance_id: str) -> None:
+def advance(turn: Turn, instance_id: str) -> None:
+    """Take the next step in the life of an instance, if it still exists."""
     instance = turn.world.instances.get(instance_id)
     if instance is None:
         return
@@ -53,8 +35,8 @@ def _is_left_over(world: World, instance: Instance) -> bool:
 def _await(turn: Turn, instance: Instance) -> None:
     if instance.pod_id not in turn.world.pods:
         kills.decommission(turn, instance)
-    elif residents.is_unconfirmed(instance):
-        residents.doubt(turn, instance)
+    elif kept_volumes.is_unconfirmed(instance):
+        kept_volumes.doubt(turn, instance)
 
 
 def _let_live(turn: Turn, instance: Instance) -> None:
@@ -62,8 +44,8 @@ def _let_live(turn: Turn, instance: Instance) -> None:
         turn.put(replace(instance, inactive=False))  # it is back; the surplus goes, be it this one or its substitute
     elif instance.killing:
         kills.kill(turn, instance)
-    if residents.is_unconfirmed(instance):
-        residents.prove(turn, turn.world.instances[instance.id])
+    if kept_volumes.is_unconfirmed(instance):
+        kept_volumes.prove(turn, turn.world.instances[instance.id])
 
 
 def _let_end(turn: Turn, instance: Instance) -> None:
@@ -83,12 +65,12 @@ def _relaunch(turn: Turn, instance: Instance) -> None:
     pod = _remember(turn, pod, instance)
     backoff.on_end(turn, instance)
     outdated = instance.config_version != pod.config_version
-    replaced = outdated and upgrade.is_replacing(turn.world, pod.id)
+    replaced = outdated and plans.is_replacing(turn.world.deployment_of(pod.id), pod.id)
     if replaced and instance.reservation is None:
         kills.decommission(turn, instance)  # its place is taken by an instance of the new version
         return
-    if residents.never_began(instance):
-        residents.give_up(turn, instance)
+    if kept_volumes.never_began(instance):
+        kept_volumes.give_up(turn, instance)
         return
     stays_as_it_is = outdated and not replaced
     run = instance if stays_as_it_is else pod
@@ -119,11 +101,11 @@ def _rest(turn: Turn, instance: Instance) -> None:
 def _forget(turn: Turn, instance: Instance) -> None:
     kills.on_end(turn, instance)
     if is_to_be_freed(instance) and not is_gone_for_good(instance):
-        residents.doubt(turn, instance)
+        kept_volumes.doubt(turn, instance)
         turn.demand_grew = True  # only in an offer can what is reserved be given back
         return
     instance_events.publish_end(turn, instance)
-    residents.forget(turn, instance)
+    kept_volumes.forget(turn, instance)
     turn.delete(instance)
     if instance.pod_id not in turn.world.pods and not turn.world.has_instances(instance.pod_id):
         turn.publish("app_terminated_event", appId=instance.pod_id)

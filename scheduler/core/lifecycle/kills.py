@@ -7,11 +7,11 @@ ends all its containers whether it takes part or not. Nothing is held against an
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from scheduler.core.due import Due
 from scheduler.core.effects import Kill, Shutdown
 from scheduler.core.facts.conditions import Phase, phase
 from scheduler.core.launch.grace_periods import seconds_to_stop
 from scheduler.core.turn import Turn
-from scheduler.core.due import Due
 from scheduler.core.volatile import Kills
 from scheduler.model.records import Condition, Goal, Instance
 

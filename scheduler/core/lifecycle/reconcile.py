@@ -5,9 +5,9 @@ update has come for it; the master does not answer for agents that have yet to r
 everything repeats slowly.
 """
 
+from scheduler.core.due import Due
 from scheduler.core.effects import Reconcile
 from scheduler.core.turn import Turn
-from scheduler.core.due import Due
 
 _FIRST_DELAY, _LONGEST_DELAY = 5.0, 60.0
 _BATCH = 1000

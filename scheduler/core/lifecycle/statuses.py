@@ -6,14 +6,13 @@ Every status with a uuid is acknowledged, whatever it says, or its agent would h
 from dataclasses import replace
 
 from scheduler.core import ids
+from scheduler.core.due import Due
 from scheduler.core.effects import Acknowledge
 from scheduler.core.events import StatusUpdated
-from scheduler.core.facts.conditions import condition, may_turn_up, task_state
+from scheduler.core.facts.conditions import condition, marathon_name, may_turn_up, task_state
 from scheduler.core.lifecycle import abandoned, arrival, backoff, inspections, kills
-from scheduler.core.lifecycle.instance_events import in_words
 from scheduler.core.texts import line_and_detail
 from scheduler.core.turn import Turn
-from scheduler.core.due import Due
 from scheduler.model.records import Condition, Instance, NetworkAddress, Task
 
 _RECONCILIATION = "REASON_RECONCILIATION"
@@ -144,7 +143,7 @@ def _unexpected(turn: Turn, event: StatusUpdated) -> None:
             "unknown_instance_terminated_event",
             instanceId=instance_id,
             runSpecId=ids.pod_of(instance_id),
-            condition=in_words(event.condition),
+            condition=marathon_name(event.condition),
         )
     if event.condition not in _ALIVE:
         return

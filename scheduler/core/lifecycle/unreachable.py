@@ -6,9 +6,9 @@ became of it: should it come back, it is killed.
 
 from dataclasses import replace
 
+from scheduler.core.due import Due
 from scheduler.core.lifecycle.kills import decommission
 from scheduler.core.turn import Turn
-from scheduler.core.due import Due
 from scheduler.model.records import Condition, Instance
 
 

@@ -5,15 +5,14 @@ largest first, so that all fill evenly), or on a whole one (``mount``, the small
 are for volumes that ask for this profile, and for no others.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from scheduler.core.offer.refusals import Refusal
-from scheduler.core.offer.resources import Ledger
+from scheduler.core.offer.resources import Ledger, milli
 from scheduler.model.definition import PersistentVolume, Volume
 from scheduler.model.json import Json
+from scheduler.model.patterns import matches
 
 _TYPES = {"PATH": "path", "MOUNT": "mount"}
 
@@ -55,7 +54,7 @@ class Disks:
     def of_offer(cls, offer: Json) -> "Disks":
         """Those of an offer on which nothing lies."""
         return cls(
-            _Disk({key: value for key, value in each.items() if key != "scalar"}, _milli(each["scalar"]["value"]))
+            _Disk({key: value for key, value in each.items() if key != "scalar"}, milli(each["scalar"]["value"]))
             for each in offer.get("resources", ())
             if "source" in each.get("disk", ()) and "persistence" not in each["disk"] and _is_everyones(each)
         )
@@ -88,7 +87,7 @@ def _take_of_main(main: Ledger, asked: PersistentVolume) -> Json | None:
     """The main disk has no profile, and is mounted at no place that a constraint could name."""
     if asked.profile_name is not None or not _fits_path(asked, None):
         return None
-    return main.take("disk", _milli(asked.size))
+    return main.take("disk", milli(asked.size))
 
 
 def _take(left: list[_Disk], asked: PersistentVolume) -> Json | None:
@@ -100,14 +99,14 @@ def _take(left: list[_Disk], asked: PersistentVolume) -> Json | None:
         left.remove(disk)
         return _of_size(disk.template, disk.left)
     disk = max(fitting, key=lambda each: each.left)
-    left[left.index(disk)] = _Disk(disk.template, disk.left - _milli(asked.size))
-    return _of_size(disk.template, _milli(asked.size))
+    left[left.index(disk)] = _Disk(disk.template, disk.left - milli(asked.size))
+    return _of_size(disk.template, milli(asked.size))
 
 
 def _fits(disk: _Disk, asked: PersistentVolume) -> bool:
-    if disk.type != asked.type or disk.left < _milli(asked.size):
+    if disk.type != asked.type or disk.left < milli(asked.size):
         return False
-    if asked.max_size is not None and disk.left > _milli(asked.max_size):
+    if asked.max_size is not None and disk.left > milli(asked.max_size):
         return False
     if disk.profile != asked.profile_name:
         return False
@@ -118,7 +117,7 @@ def _fits(disk: _Disk, asked: PersistentVolume) -> bool:
 def _fits_path(asked: PersistentVolume, root: str | None) -> bool:
     """Whether the constraints allow a disk at this place."""
     for _, operator, value in asked.constraints:
-        is_like = root is not None and _pattern(value).fullmatch(root) is not None
+        is_like = root is not None and matches(value, root)
         if is_like is not (operator.upper() == "LIKE"):
             return False
     return True
@@ -153,12 +152,3 @@ def _is_everyones(resource: Json) -> bool:
     if "revocable" in resource or "shared" in resource:
         return False
     return not resource.get("reservations") and resource.get("role", "*") == "*"
-
-
-def _milli(value: float) -> int:
-    return round(value * 1000)
-
-
-@lru_cache(maxsize=1024)
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text)

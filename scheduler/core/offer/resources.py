@@ -45,7 +45,7 @@ class Ledger:
             template = {key: value for key, value in resource.items() if key not in ("scalar", "ranges")}
             role = _role(resource)
             if resource["name"] in self._scalars and resource["type"] == "SCALAR":
-                self._scalars[resource["name"]].append(_Scalar(template, role, _milli(resource["scalar"]["value"])))
+                self._scalars[resource["name"]].append(_Scalar(template, role, milli(resource["scalar"]["value"])))
             elif resource["name"] == "ports" and resource["type"] == "RANGES":
                 ranges = [(int(each["begin"]), int(each["end"])) for each in resource["ranges"].get("range", ())]
                 self._ports.append(_Ports(template, role, ranges))
@@ -121,7 +121,8 @@ def _role(resource: Json) -> str:
     return role
 
 
-def _milli(value: float) -> int:
+def milli(value: float) -> int:
+    """An amount in thousandths, the precision of Mesos: whole numbers add up exactly."""
     return round(value * 1000)
 
 

@@ -8,13 +8,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 
-from scheduler.core.facts.conditions import condition
+from scheduler.core.facts.conditions import condition, is_to_be_freed
 from scheduler.core.offer import agents
 from scheduler.core.world import World
-from scheduler.core.facts.conditions import is_to_be_freed
 from scheduler.model.definition import Constraint, PodDefinition
+from scheduler.model.patterns import matches
 from scheduler.model.records import Agent, Condition
 
 _NOT_THERE = frozenset(
@@ -134,11 +133,11 @@ def _max_per(wanted: str, value: str, spread: _Spread) -> bool:
 
 
 def _like(wanted: str, value: str, _spread: _Spread) -> bool:
-    return bool(wanted) and _pattern(wanted).fullmatch(value) is not None
+    return bool(wanted) and matches(wanted, value)
 
 
 def _unlike(wanted: str, value: str, _spread: _Spread) -> bool:
-    return bool(wanted) and _pattern(wanted).fullmatch(value) is None
+    return bool(wanted) and not matches(wanted, value)
 
 
 def _is(wanted: str, value: str, _spread: _Spread) -> bool:
@@ -167,11 +166,6 @@ _OPERATORS: dict[str, Callable[[str, str, _Spread], bool]] = {
     "UNLIKE": _unlike,
     "IS": _is,
 }
-
-
-@lru_cache(maxsize=1024)
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text)
 
 
 def _describe(constraint: Constraint) -> str:

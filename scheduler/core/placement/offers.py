@@ -6,6 +6,7 @@ next turn, which follows at once. So are the offers themselves taken where very 
 twice. Those that are of no use to anything that waits are declined, as are those that cannot be read.
 """
 
+from scheduler.core.due import Due
 from scheduler.core.effects import Accept, Decline
 from scheduler.core.events import OfferRescinded, OffersReceived
 from scheduler.core.lifecycle import arrival
@@ -17,7 +18,6 @@ from scheduler.core.placement import constraints
 from scheduler.core.placement.queue import Queue, ResidentQueue
 from scheduler.core.placement.residents import Residents
 from scheduler.core.turn import Turn
-from scheduler.core.due import Due
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
@@ -98,8 +98,8 @@ class _Placing:
                 if self._left <= 0:
                     break
                 self._launch_from(queue, mine)
-                if self._left <= 0 and queue in launchable.get(role, ()):
-                    launchable[role][queue] = launchable[role].pop(queue)  # the others come first next time
+                if self._left <= 0:
+                    self._world.queues.put_last(queue)
         self._answer()
 
     def _launch_from(self, queue: str, candidates: OfferQueue) -> None:
@@ -141,7 +141,9 @@ class _Placing:
         for each in self._offers:
             if each.operations:
                 # What is left of it may come back at once if something still waits that it might fit.
-                turn.emit(Accept(each.id, tuple(each.operations), 0.0 if each.role in world.queues.launchable else refuse))
+                turn.emit(
+                    Accept(each.id, tuple(each.operations), 0.0 if each.role in world.queues.launchable else refuse)
+                )
                 del world.volatile.offers[each.id]
         if self._left <= 0:
             world.deadlines.set(turn.now, Due.PLACE)

@@ -4,6 +4,8 @@ from collections import deque
 from dataclasses import replace
 
 from scheduler.core import ids
+from scheduler.core.due import Due
+from scheduler.core.launch.taskgroup import TaskGroupTemplate
 from scheduler.core.lifecycle import arrival, backoff
 from scheduler.core.offer.demand import Demand
 from scheduler.core.offer.match import Match
@@ -14,7 +16,6 @@ from scheduler.core.placement.constraints import ConstraintState
 from scheduler.core.placement.matching import Surroundings, match, unfulfilled, unsuitable
 from scheduler.core.placement.residents import Residents, no_reservation
 from scheduler.core.turn import Turn
-from scheduler.core.due import Due
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
 from scheduler.model.records import Agent, Condition, Instance, Task
@@ -35,7 +36,7 @@ class Queue:
         world = turn.world
         self._turn = turn
         self._definition = definition
-        self._launcher = world.derived(definition, TaskGroupTemplate)
+        self._template = world.derived(definition, TaskGroupTemplate)
         self._demand = demand
         self._candidates = candidates
         self._tried = tried
@@ -120,7 +121,7 @@ class Queue:
             agent_id=on.agent_id,
             offer_id=on.id,
         )
-        return self._launcher.launch_group(instance, on.offer, taken)
+        return self._template.launch_group(instance, on.offer["framework_id"], taken.executor, taken.containers)
 
 
 class ResidentQueue(Queue):

@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import chain
 
 from scheduler.core import ids
-from scheduler.core.lifecycle.kills import decommission
+from scheduler.core.lifecycle import kept_volumes
 from scheduler.core.offer.demand import Demand
 from scheduler.core.offer.disks import Disks
 from scheduler.core.offer.match import Match, ReservedPlacement
@@ -23,12 +23,10 @@ from scheduler.core.offer.resources import Ledger
 from scheduler.core.placement.constraints import ConstraintState
 from scheduler.core.placement.matching import Surroundings, match, unfulfilled, unsuitable
 from scheduler.core.turn import Turn
-from scheduler.core.due import Due
 from scheduler.core.world import World
-from scheduler.core.facts.conditions import is_to_be_freed
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
-from scheduler.model.records import Agent, Condition, Goal, Instance, LocalVolume, Reservation
+from scheduler.model.records import Agent, Condition, Instance, LocalVolume, Reservation
 
 _STARTED = (Condition.STARTING, Condition.RUNNING)
 _INVALID = "REASON_TASK_GROUP_INVALID"
@@ -62,7 +60,7 @@ class Residents:
         """
         found = self._kept.pop(instance.id, [])
         has_volumes = any(_volumes(resources) for _, resources in found)
-        if is_unconfirmed(instance) and not has_volumes and self._is_gone(instance):
+        if kept_volumes.is_unconfirmed(instance) and not has_volumes and self._is_gone(instance):
             self._begin_anew(instance, found)
             return
         for on, resources in found:
@@ -99,7 +97,7 @@ class Residents:
             instance_id=instance.id,
             agent_id=found[0][0].agent_id,
         )
-        doubt(turn, instance)
+        kept_volumes.doubt(turn, instance)
         turn.world.volatile.given_back[instance.id] = turn.world.volatile.doubts[instance.id]
 
     def _begin_anew(self, instance: Instance, found: list[tuple[OpenOffer, list[Json]]]) -> None:
@@ -113,7 +111,7 @@ class Residents:
     def _is_gone(self, instance: Instance) -> bool:
         """Whether its agent offers what it has, at a time when all that is kept for the instance should be in it."""
         reservation = instance.reservation
-        if reservation is None or not _is_overdue(self._turn, instance):
+        if reservation is None or not kept_volumes.is_overdue(self._turn, instance):
             return False
         return any(
             on.agent_id == reservation.agent.id and on.role == instance.role and not _is_still_there(instance, on)
@@ -211,65 +209,6 @@ def settle(
     return replace(taken, executor=(*executor, *made), containers=containers, home=home)
 
 
-# --------------------------------------------------------------------- without an offer
-
-
-def is_unconfirmed(instance: Instance) -> bool:
-    """Whether it is not known if what was asked for it is there."""
-    return instance.reservation is not None and not instance.reservation.confirmed
-
-
-def doubt(turn: Turn, instance: Instance) -> None:
-    """From now on what is kept for the instance should soon be seen, if it is there."""
-    due = turn.now + turn.world.settings.task_reservation_timeout
-    turn.world.volatile.doubts[instance.id] = due
-    turn.world.deadlines.set(due, Due.RESERVE, instance.id)
-
-
-def prove(turn: Turn, instance: Instance) -> None:
-    """A container of it has begun its work, on its volumes."""
-    reservation = instance.reservation
-    if reservation is not None and any(task.condition in _STARTED for task in instance.tasks):
-        turn.world.volatile.doubts.pop(instance.id, None)
-        turn.put(replace(instance, reservation=replace(reservation, confirmed=True, since=turn.now)))
-
-
-def never_began(instance: Instance) -> bool:
-    """Whether its first launch ended before anything can have been written on its volumes, if they were made at all."""
-    return is_unconfirmed(instance) and all(task.condition in _NEVER_STARTED for task in instance.tasks)
-
-
-def give_up(turn: Turn, instance: Instance) -> None:
-    """Another instance tries instead; should something be kept for this one all the same, it is given back."""
-    if any(task.reason == _INVALID for task in instance.tasks):
-        turn.log(
-            "warning",
-            "Mesos refused to launch on what was to be reserved: does it let the principal reserve resources for the "
-            "role, and create volumes?",
-            principal=turn.world.settings.principal or "",
-            role=instance.role,
-            pod_id=instance.pod_id,
-            instance_id=instance.id,
-        )
-    decommission(turn, instance)
-
-
-def forget(turn: Turn, instance: Instance) -> None:
-    """The instance is no more."""
-    turn.world.volatile.doubts.pop(instance.id, None)
-    turn.world.volatile.given_back.pop(instance.id, None)
-
-
-def on_overdue(turn: Turn, instance_id: str) -> None:
-    """What should be seen of a reservation by now was not."""
-    world = turn.world
-    instance = world.instances.get(instance_id)
-    if instance is None or not _is_overdue(turn, instance) or not world.volatile.connection.subscribed:
-        return  # a new subscription begins to count anew
-    if is_to_be_freed(instance) or (is_unconfirmed(instance) and instance.goal is Goal.RUNNING and not instance.tasks):
-        turn.demand_grew = True  # the next offer of its agent tells
-
-
 # ------------------------------------------------------------------------------ helpers
 
 
@@ -305,10 +244,6 @@ def _is_still_there(instance: Instance, on: OpenOffer) -> bool:
     """Whether the instance's last executor has yet to give back what it uses."""
     executor_id = ids.executor_id(instance.id, instance.incarnation)
     return any(each["value"] == executor_id for each in on.offer.get("executor_ids", ()))
-
-
-def _is_overdue(turn: Turn, instance: Instance) -> bool:
-    return turn.world.volatile.doubts.get(instance.id, float("inf")) <= turn.now
 
 
 def _no_reservation(demand: Demand, offered: str) -> Refusal:

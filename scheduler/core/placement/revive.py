@@ -6,9 +6,9 @@ the first after a SUPPRESS goes out at once.
 
 from collections.abc import Iterable
 
+from scheduler.core.due import Due
 from scheduler.core.effects import Revive, SetRoles, Suppress
 from scheduler.core.turn import Turn
-from scheduler.core.due import Due
 from scheduler.core.world import World
 
 

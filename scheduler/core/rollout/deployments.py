@@ -16,8 +16,9 @@ from scheduler.core.rollout.id_clashes import CLASH, clash_of_return
 from scheduler.core.turn import Turn
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
-from scheduler.model.ids import segments
+from scheduler.model.ids import parent_group
 from scheduler.model.records import Action, Deployment, Goal, Pod, PodChange
+from scheduler.model.times import timestamp
 
 _THERE = (Bucket.READY, Bucket.UNREADY, Bucket.INACTIVE, Bucket.ENDING)
 
@@ -29,7 +30,7 @@ def begin(
     world = turn.world
     deployment = Deployment(
         id=world.new_uuid(),
-        version=versions.stamp(turn.wall),
+        version=timestamp(turn.wall),
         created_at=turn.now,
         changes=tuple(changes),
         steps=steps,
@@ -37,7 +38,7 @@ def begin(
         deadline=None if rollout.deadline is None else turn.now + rollout.deadline,
         reverts=reverts,
     )
-    for group in dict.fromkeys(map(group_of, _pods(deployment))):
+    for group in dict.fromkeys(map(parent_group, _pods(deployment))):
         turn.publish("group_change_success", groupId=group, version=deployment.version)
     if not steps:
         _succeed(turn, deployment)
@@ -118,11 +119,6 @@ def forget(turn: Turn, pod: Pod) -> None:
     """The pod is asked for no more. What of it still waits for an offer goes at once, the rest in its turn."""
     turn.delete(pod)
     turn.instances.update((each.id, None) for each in turn.world.instances_of(pod.id))
-
-
-def group_of(pod_id: str) -> str:
-    """The group a pod, or a group, is in."""
-    return "/" + "/".join(segments(pod_id)[:-1])
 
 
 def pause(turn: Turn, deployment: Deployment) -> None:

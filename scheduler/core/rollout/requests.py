@@ -29,8 +29,10 @@ from scheduler.core.turn import Turn
 from scheduler.core.world import World
 from scheduler.model.base import Model
 from scheduler.model.definition import PodDefinition
+from scheduler.model.ids import parent_group
 from scheduler.model.records import Deployment, Goal, Pod, PodChange
 from scheduler.model.rules import broken_update
+from scheduler.model.times import timestamp
 
 _INVALID = "Object is not valid"
 # A change of these alone applies to later launches and restarts nothing.
@@ -232,8 +234,8 @@ def _answer(turn: Turn, request: int, answer: Done | Killed | Refused) -> None:
 
 def _refuse(turn: Turn, request: int, pod_id: str, refusal: Refused) -> None:
     """Refuse a change of pods."""
-    group = deployments.group_of(pod_id)
-    turn.publish("group_change_failed", groupId=group, version=versions.stamp(turn.wall), reason=refusal.message)
+    group = parent_group(pod_id)
+    turn.publish("group_change_failed", groupId=group, version=timestamp(turn.wall), reason=refusal.message)
     _answer(turn, request, refusal)
 
 

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, replace
 
 from scheduler.core import ids
+from scheduler.core.due import Due
 from scheduler.core.facts import plans
 from scheduler.core.facts.conditions import Phase, phase
 from scheduler.core.facts.roster import Bucket
@@ -16,8 +17,6 @@ from scheduler.core.facts.waiting import between_launches
 from scheduler.core.lifecycle import kills
 from scheduler.core.rollout import selection
 from scheduler.core.turn import Turn
-from scheduler.core.due import Due
-from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition, Upgrade
 from scheduler.model.records import Deployment, Goal, Instance, Pod
 
@@ -97,12 +96,6 @@ def plan(wanted: int, policy: Upgrade, counts: Counts, *, resident: bool = False
 def _exact(instances: float) -> float:
     """Without the last digits of a product of decimal fractions: 50 * 0.14 is 7.000000000000001 in floating point."""
     return round(instances, 6)
-
-
-def is_replacing(world: World, pod_id: str) -> bool:
-    """Whether outdated instances of the pod give way to new ones now."""
-    deployment = world.deployment_of(pod_id)
-    return deployment is not None and plans.acts_on(deployment, pod_id)
 
 
 def advance(turn: Turn, pod_id: str) -> None:

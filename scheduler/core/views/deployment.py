@@ -5,10 +5,11 @@ from itertools import islice
 from scheduler.core.facts import plans
 from scheduler.core.rollout.deployments import waits_for
 from scheduler.core.views.extras import extras
-from scheduler.core.views.pod_status import ending_message, moment
+from scheduler.core.views.pod_status import ending_message
 from scheduler.core.world import World
 from scheduler.model.json import Json
 from scheduler.model.records import Deployment, Goal
+from scheduler.model.times import timestamp
 
 _MOST_ENDING = 20  # that are told of; which of thousands matters little
 
@@ -28,7 +29,7 @@ def deployment_view(world: World, deployment: Deployment, *, with_extras: bool =
         **extras(
             asked=with_extras,
             paused=deployment.paused,
-            deadline=None if deployment.deadline is None else moment(world.wall(deployment.deadline)),
+            deadline=None if deployment.deadline is None else timestamp(world.wall(deployment.deadline)),
             secondsToDeadline=deployment.time_left,  # while it is paused
             batchSize=deployment.batch_size,
             reverts=deployment.reverts,

@@ -1,13 +1,12 @@
 """An instance as Marathon answers a kill with: as it is in itself, beside its part in the pod's status."""
 
-from scheduler.core.facts.conditions import condition, health
+from scheduler.core.facts.conditions import condition, health, marathon_name
 from scheduler.core.facts.waiting import as_shown
 from scheduler.core.frame import definition_key
-from scheduler.core.lifecycle.instance_events import in_words
-from scheduler.core.views.pod_status import moment
 from scheduler.core.world import World
 from scheduler.model.json import Json
 from scheduler.model.records import Agent, Instance
+from scheduler.model.times import timestamp
 
 
 def instance_view(world: World, instance: Instance) -> Json:
@@ -25,13 +24,13 @@ def instance_view(world: World, instance: Instance) -> Json:
 
 def _state(world: World, instance: Instance) -> Json:
     state: Json = {
-        "condition": in_words(condition(instance)),
-        "since": moment(world.wall(instance.since)),
+        "condition": marathon_name(condition(instance)),
+        "since": timestamp(world.wall(instance.since)),
         "goal": instance.goal.value,
     }
     started = [task.started_at for task in instance.tasks if task.started_at is not None]
     if started:
-        state["activeSince"] = moment(world.wall(min(started)))
+        state["activeSince"] = timestamp(world.wall(min(started)))
     healthy = health(instance)
     if healthy is not None:
         state["healthy"] = healthy

@@ -6,7 +6,6 @@ and a container that finished is not unhealthy. docs/compatibility.md lists the 
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from scheduler.core.facts.conditions import condition, task_state
@@ -20,6 +19,7 @@ from scheduler.core.world import World
 from scheduler.model.definition import Container, Endpoint, ExecutorResources, PodDefinition, Resources, render
 from scheduler.model.json import Json
 from scheduler.model.records import Condition, Goal, Instance, Pod, Task, Termination
+from scheduler.model.times import timestamp
 
 # Mesos' own executors and podexec's say it in these words.
 _EXIT_CODE = re.compile(r"exited with status (\d+)")
@@ -33,7 +33,7 @@ def pod_status(world: World, pod: Pod, now: float, *, with_extras: bool = False)
     current = world.current(pod)
     instances = instance_statuses(world, pod, with_extras=with_extras)
     stable = sum(instance["status"] == "STABLE" for instance in instances)
-    changed = max((instance["statusSince"] for instance in instances), default=moment(world.wall(now)))
+    changed = max((instance["statusSince"] for instance in instances), default=timestamp(world.wall(now)))
     return _present(
         {
             "id": pod.id,
@@ -44,7 +44,7 @@ def pod_status(world: World, pod: Pod, now: float, *, with_extras: bool = False)
             "terminationHistory": [
                 _termination(world, termination, with_extras) for termination in reversed(pod.terminations)
             ],
-            "lastUpdated": moment(world.wall(now)),
+            "lastUpdated": timestamp(world.wall(now)),
             "lastChanged": changed,
             **extras(asked=with_extras, onHold=on_hold(world)),
         }
@@ -61,11 +61,6 @@ def instance_statuses(world: World, pod: Pod, *, with_extras: bool = False) -> l
         for instance in map(as_shown, world.instances_of(pod.id))
         if _has_place(instance) and not _is_given_up(world, instance)
     ]
-
-
-def moment(seconds: float) -> str:
-    """A time as Marathon writes it: UTC with milliseconds."""
-    return f"{datetime.fromtimestamp(seconds, UTC).isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
 
 # --------------------------------------------------------------------------- instances
@@ -90,7 +85,7 @@ def _instance_status(world: World, instance: Instance, definition: PodDefinition
     unhealthy = any(check["value"] == "false" for container in containers for check in container.get("conditions", ()))
     status, message = _status(instance, unhealthy, ending_message(world, instance, definition))
     agent = instance.agent or (instance.reservation and instance.reservation.agent)
-    since = moment(world.wall(instance.since))
+    since = timestamp(world.wall(instance.since))
     return _present(
         {
             "id": instance.id,
@@ -118,7 +113,7 @@ def ending_message(world: World, instance: Instance, definition: PodDefinition) 
     kills = world.volatile.kills.get(instance.id)
     if kills is None or kills.sent < 2:
         return None
-    text = f"kill sent {kills.sent} times since {moment(world.wall(kills.since))}"
+    text = f"kill sent {kills.sent} times since {timestamp(world.wall(kills.since))}"
     if kills.shutdowns:
         times = "once" if kills.shutdowns == 1 else f"{kills.shutdowns} times"
         return f"{text}; the executor does not respond, its agent was told {times} to shut it down"
@@ -178,7 +173,7 @@ def _networks(tasks: Iterable[Task]) -> list[Json]:
 def _container_status(world: World, instance: Instance, task: Task, container: Container, with_extras: bool) -> Json:
     active = not task.condition.terminal and task.condition is not Condition.UNKNOWN
     holds = instance.reservation is not None or (active and task.condition not in _WITHOUT_RESOURCES)
-    since = moment(world.wall(task.started_at if task.started_at is not None else task.staged_at))
+    since = timestamp(world.wall(task.started_at if task.started_at is not None else task.staged_at))
     return _present(
         {
             "name": task.container,
@@ -212,8 +207,8 @@ def _conditions(world: World, task: Task, container: Container) -> list[Json]:
             "name": name,
             "value": "true" if said else "false",
             "reason": f"{what}-{'unreported' if said is None else 'reported'}-by-mesos",
-            "lastChanged": moment(world.wall(task.since)),
-            "lastUpdated": moment(world.wall(task.since)),
+            "lastChanged": timestamp(world.wall(task.since)),
+            "lastUpdated": timestamp(world.wall(task.since)),
         }
         for name, (said, what, is_asked) in asked.items()
         if is_asked
@@ -259,8 +254,8 @@ def _termination(world: World, termination: Termination, with_extras: bool) -> J
     return _present(
         {
             "instanceID": termination.instance_id,
-            "startedAt": moment(world.wall(termination.started_at)),
-            "terminatedAt": moment(world.wall(termination.terminated_at)),
+            "startedAt": timestamp(world.wall(termination.started_at)),
+            "terminatedAt": timestamp(world.wall(termination.terminated_at)),
             "message": termination.message or None,
             "containers": [
                 _present(

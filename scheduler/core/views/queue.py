@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from scheduler.core.offer.refusals import FUNNEL, QueueHistory, Refusal
 from scheduler.core.views.extras import extras
-from scheduler.core.views.pod_status import moment
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition, render
 from scheduler.model.json import Json
 from scheduler.model.records import Instance
+from scheduler.model.times import timestamp
 
 # By agent: why its last offer was not used.
 _Refusals = dict[str, Sequence[Refusal]]
@@ -34,7 +34,7 @@ def _entry(world: World, queue: str, now: float, with_offers: bool, with_extras:
         "count": len(waiting),
         "role": first.role,
         "delay": _delay(world, queue, now),
-        "since": moment(world.wall(first.since)),
+        "since": timestamp(world.wall(first.since)),
         "processedOffersSummary": _summary(world, attempt, last),
         "pod": render(_definition(world, first)),
         **extras(asked=with_extras, nearest=list(_nearest(last.values())) or None),
@@ -75,9 +75,9 @@ def _summary(world: World, attempt: QueueHistory, last: _Refusals) -> Json:
         "rejectSummaryLaunchAttempt": list(_funnel(attempt.offers, attempt.declined)),
     }
     if attempt.last_unused_at is not None:
-        summary["lastUnusedOfferAt"] = moment(world.wall(attempt.last_unused_at))
+        summary["lastUnusedOfferAt"] = timestamp(world.wall(attempt.last_unused_at))
     if attempt.last_used_at is not None:
-        summary["lastUsedOfferAt"] = moment(world.wall(attempt.last_used_at))
+        summary["lastUsedOfferAt"] = timestamp(world.wall(attempt.last_used_at))
     return summary
 
 
@@ -121,7 +121,7 @@ def _unused_offers(world: World, attempt: QueueHistory) -> list[Json]:
         for agent_id, offer in tried.samples.items():
             kept.pop(agent_id, None)
             kept[agent_id] = {
-                "timestamp": moment(world.wall(tried.at)),
+                "timestamp": timestamp(world.wall(tried.at)),
                 "reason": list(dict.fromkeys(refusal.reason for refusal in tried.refusals[agent_id])),
                 "offer": _offer(offer),
             }

@@ -89,12 +89,12 @@ class TestForgetting:
 
     def test_an_agent_without_instances_is_not_remembered(self) -> None:
         story = running()
-        assert list(story.world._agents) == ["A1"]
+        assert list(story.world._of_instances.agents) == ["A1"]
         story.remove()
         story.all_tasks(C.KILLED)
         story.frames.clear()
 
-        assert list(story.world._agents) == []
+        assert list(story.world._of_instances.agents) == []
 
 
 class TestOperations:

@@ -10,8 +10,9 @@ from scheduler.core.events import Disconnected, InstancesKilled
 from scheduler.core.facts.roster import Bucket
 from scheduler.core.frame import Frame
 from scheduler.core.views.deployment import deployment_view
-from scheduler.core.views.pod_status import moment, pod_status
+from scheduler.core.views.pod_status import pod_status
 from scheduler.model.records import Condition, Goal
+from scheduler.model.times import timestamp
 from tests.core.support import NOON, Story, container, definition, published, running
 
 C = Condition
@@ -399,12 +400,12 @@ class TestHungExecutor:
         story.wait(10)
         [shown] = pod_status(story.world, story.pod, story.now)["instances"]
         assert shown["status"] == "TERMINAL"
-        assert shown["message"] == f"kill sent 2 times since {moment(NOON)}; containers have 20 s to stop"
+        assert shown["message"] == f"kill sent 2 times since {timestamp(NOON)}; containers have 20 s to stop"
         frame = story.wait(50)
         status = pod_status(story.world, story.pod, story.now)
         assert (status["status"], status["instances"][0]["status"]) == ("DEGRADED", "TERMINAL")
         assert status["instances"][0]["message"] == (
-            f"kill sent 7 times since {moment(NOON)}; "
+            f"kill sent 7 times since {timestamp(NOON)}; "
             "the executor does not respond, its agent was told 2 times to shut it down"
         )
         assert [each["killsSent"] for each in published(frame, "executor_unresponsive_event")] == [5], "said once"

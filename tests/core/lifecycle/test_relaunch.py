@@ -19,7 +19,7 @@ def fail(story: Story) -> float:
     story.all_tasks(C.FAILED)
     start = story.now
     while not story.told(Accept, story.offer()):
-        deadline = story.world.deadlines.next
+        deadline = story.world.next_deadline()
         assert deadline is not None, "nothing would ever launch it again"
         story.wait(deadline - story.now)
     story.all_tasks(C.RUNNING)

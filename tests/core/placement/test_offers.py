@@ -233,7 +233,7 @@ class TestTurns:
         assert not story.told(Decline, frame), "what is left of them may be of use in the next turn"
         assert used.isdisjoint(story.world.volatile.offers)
         assert len(used) + len(story.world.volatile.offers) == 20
-        assert story.world.deadlines.next == story.now
+        assert story.world.next_deadline() == story.now
         rest = story.wait(0)
 
         assert first + len(groups(rest)) == 250

@@ -143,7 +143,7 @@ def test_a_turn_makes_only_so_many_instances_and_the_next_follows_at_once() -> N
     story.subscribe()
     story.post(definition(instances=STARTS_PER_TURN + 5))
     assert len(story.instances) == STARTS_PER_TURN
-    assert story.world.deadlines.next == story.now
+    assert story.world.next_deadline() == story.now
     story.wait(0)
 
     assert len(story.instances) == STARTS_PER_TURN + 5

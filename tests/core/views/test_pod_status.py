@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from scheduler.core.settings import ExecutorCommand, Settings
-from scheduler.core.views.pod_status import moment, pod_status
+from scheduler.core.views.pod_status import pod_status
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import (
@@ -22,6 +22,7 @@ from scheduler.model.records import (
     TaskEnd,
     Termination,
 )
+from scheduler.model.times import timestamp
 
 VERSION = "2026-01-02T03:04:05.006Z"
 NOW = 2_000.0
@@ -116,7 +117,7 @@ def test_a_pod_is_stable_with_as_many_stable_instances_as_asked(asked: int, expe
 def test_an_instance_that_was_never_launched_is_not_listed() -> None:
     shown = status_of(instance(incarnation=0, agent=None, host_ports=()))
     assert "instances" not in shown
-    assert shown["statusSince"] == moment(NOW)
+    assert shown["statusSince"] == timestamp(NOW)
 
 
 def test_an_instance_out_of_reach_for_long_is_degraded_and_no_more_listed_once_it_is_given_up() -> None:
@@ -358,4 +359,4 @@ def test_during_an_update_old_and_new_are_listed_each_by_its_own_version() -> No
         ("STABLE", VERSION),
         ("STAGING", newer.version),
     ]
-    assert status["statusSince"] == moment(150.0), "the latest of its instances"
+    assert status["statusSince"] == timestamp(150.0), "the latest of its instances"
