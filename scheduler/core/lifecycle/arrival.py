@@ -213,9 +213,9 @@ def _is_the_same(turn: Turn, *, is_late: bool) -> bool:
 def _refusal(world: World, known: frozenset[str], there: tuple[Agent, ...]) -> str:
     return (
         f"the master {world.volatile.connection.master} has the agents {_some(agent.id for agent in there)}, none of "
-        f"which this store knows; it knows {_some(known)}. Is --master another cluster than the one this store was made "
-        "with? Nothing was launched or killed. Give the --master of the store's cluster, or --store another file; if all "
-        "agents of the cluster were replaced, give --adopt-cluster, and all pods are launched there"
+        f"which this store knows; it knows {_some(known)}. Is --master another cluster than the one this store was "
+        "made with? Nothing was launched or killed. Pass the --master of the store's cluster, or another --store; if "
+        "all agents of the cluster were replaced, pass --adopt-cluster, and all pods are launched there"
     )
 
 
