@@ -132,6 +132,8 @@ class Connection:
 class World:
     """Everything the scheduler knows. Owned by the one loop; only ``core.step`` changes it."""
 
+    told_of_dropped = float("-inf")  # when it was logged last that there are too many abandoned launches to keep
+
     def __init__(self, settings: Settings, seed: int, records: Iterable[Record] = ()) -> None:
         """Take over what a store remembered. The same seed, records and events give the same world."""
         self.settings = settings
@@ -150,7 +152,6 @@ class World:
         self.placed: dict[str, Counter[str]] = {}  # pod id -> agent id -> instances there
         self.abandoned: dict[str, Abandoned] = {}  # by executor id, oldest first
         self.abandoned_tasks: dict[str, str] = {}  # task id -> executor id
-        self.told_of_dropped = float("-inf")  # when it was logged last that there are too many of them
         self.deploying: dict[str, str] = {}  # pod id -> the deployment that changes it
         self.groups: Counter[str] = Counter()  # id, but for the root's -> pods in it, however deep
         self.freeing: dict[str, str] = {}  # id -> role, of instances whose reservation is to be given back

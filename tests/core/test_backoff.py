@@ -12,7 +12,7 @@ from scheduler.core.events import ClockSet
 from scheduler.core.queueview import queue_view
 from scheduler.core.world import Delay
 from scheduler.model.records import Condition, Instance
-from tests.core.support import Story, running
+from tests.core.support import running
 
 C = Condition
 ROOM = {"cpus": 1000, "mem": 1_000_000, "disk": 1_000_000}
