@@ -7,6 +7,7 @@ Ports count as posted, before defaults.
 from scheduler.model.definition import PodDefinition
 from scheduler.model.problems import Problem
 from scheduler.model.rules import (
+    artifacts,
     containers,
     identity,
     networks,
@@ -32,6 +33,7 @@ _RULES = (
     *own.RULES,
     *volumes.RULES,
     *paths.RULES,
+    *artifacts.RULES,
     *networks.RULES,
     *secrets.RULES,
     *placement.RULES,
