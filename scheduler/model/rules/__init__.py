@@ -23,8 +23,9 @@ from scheduler.model.rules import (
 )
 from scheduler.model.rules.resident import broken_update
 from scheduler.model.rules.site import Site
+from scheduler.model.rules.updates import only_scales_down
 
-__all__ = ["Site", "broken", "broken_update"]
+__all__ = ["Site", "broken", "broken_update", "only_scales_down"]
 
 _RULES = (
     *identity.RULES,
