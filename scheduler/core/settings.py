@@ -1,6 +1,6 @@
-"""What an operator decides once, at start, and the core must know.
+"""The settings of the core, fixed at start.
 
-Names and meanings are Marathon's flags where it has them.
+Where Marathon has a flag for one, its name and meaning are Marathon's.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from scheduler.model.roles import EnforceRole
 
 
 class PlacementPolicy(StrEnum):
-    """To which of the agents that fit an instance goes."""
+    """Which of the fitting agents an instance is placed on."""
 
-    SPREAD = "spread"  # the one with fewest instances of the pod
-    PACK = "pack"  # the one with least left, so that others stay free for what is large
+    SPREAD = "spread"  # the one with the fewest instances of the pod
+    PACK = "pack"  # the one with the least left, so that others stay free for large pods
 
 
 class GpuScheduling(StrEnum):
@@ -25,14 +25,14 @@ class GpuScheduling(StrEnum):
 
 
 class AcceptedRoles(StrEnum):
-    """Marathon's ``--accepted_resource_roles_default_behavior``: on whose resources a pod runs that does not say."""
+    """Marathon's ``--accepted_resource_roles_default_behavior``: default for pods that set no acceptedResourceRoles."""
 
     ANY = "any"
     UNRESERVED = "unreserved"
     RESERVED = "reserved"
 
     def roles(self, role: str) -> frozenset[str]:
-        """Those of a pod with this role."""
+        """The accepted resource roles of a pod with this role."""
         if self is AcceptedRoles.ANY:
             return frozenset({"*", role})
         return frozenset({"*" if self is AcceptedRoles.UNRESERVED else role})
@@ -44,7 +44,7 @@ class ExecutorCommand:
 
     Attributes:
         command: the CommandInfo of a ``CUSTOM`` executor as Mesos v1 JSON; None: Mesos' own default executor.
-        data: base64 for ExecutorInfo.data.
+        data: ExecutorInfo.data, base64.
     """
 
     command: Json | None
@@ -52,44 +52,44 @@ class ExecutorCommand:
 
     @property
     def is_own(self) -> bool:
-        """Whether it is podexec's own."""
+        """Whether it is podexec's own executor."""
         return self.command is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Durations are seconds.
+    """The settings. Durations are in seconds.
 
     Attributes:
         role: the framework's own Mesos role.
         new_group_enforce_role: whether pods in groups must have their group's role.
         default_network_name: given to a container network without a name.
-        known_networks: CNI networks that the agents have; None: not known, any name is taken.
-        env_vars_prefix: put before ENDPOINT_*, EP_HOST_*, EP_CONTAINER_* names.
-        features: those of Marathon's ``--enable_features`` that are on.
+        known_networks: CNI networks of the agents; None: not known, any name is accepted.
+        env_vars_prefix: prefix of ENDPOINT_*, EP_HOST_*, EP_CONTAINER_* names.
+        features: the enabled ones of Marathon's ``--enable_features``.
         strict_definitions: whether a definition with unknown keys is refused.
-        placement: to which of the fitting agents an instance goes.
-        accepted_resource_roles_default_behavior: on whose resources pods run that do not say.
+        placement: which of the fitting agents an instance is placed on.
+        accepted_resource_roles_default_behavior: default for pods that set no acceptedResourceRoles.
         gpu_scheduling_behavior: whether pods without GPUs may run on agents that offer some.
-        maintenance_mode: whether agents under maintenance are left alone.
-        draining_seconds: how long before its maintenance an agent is left alone too.
-        max_instances_per_offer: at most so many instances are launched from one offer.
-        max_running_deployments: a change is refused while so many are on their way.
+        maintenance_mode: whether nothing is launched on agents under maintenance.
+        draining_seconds: how long before an agent's maintenance launches there stop.
+        max_instances_per_offer: how many instances are launched from one offer, at most.
+        max_running_deployments: a change is refused while this many deployments are running.
         versions_kept: definitions remembered per pod.
-        principal: under which volumes are reserved; without one there are no persistent volumes.
-        decline_offer_duration: how long a refused offer stays away.
+        principal: the principal of reservations and volumes; without one there are no persistent volumes.
+        decline_offer_duration: how long declined resources are not offered again.
         min_revive_offers_interval: at most one REVIVE in this time.
-        task_launch_confirm_timeout: a launch of which nothing is heard for this long is killed and tried again.
-        task_launch_timeout: so is one whose executor has not begun after this.
-        task_reservation_timeout: a reservation not seen by then is given up.
-        kill_retry_timeout: an unconfirmed kill is repeated after this.
-        kills_before_shutdown: an executor is shut down that has not acted on this many kills, nor within its grace.
-        abandoned_launch_timeout: a launch that was given up is killed should it turn up within this.
+        task_launch_confirm_timeout: a launch without any status in this time is killed and repeated.
+        task_launch_timeout: a launch whose executor has not started in this time is killed and repeated.
+        task_reservation_timeout: a reservation that was not offered in this time counts as missing.
+        kill_retry_timeout: an unconfirmed kill is repeated after this time.
+        kills_before_shutdown: after this many kills, and its grace period, an executor is shut down.
+        abandoned_launch_timeout: an abandoned launch is killed if it turns up within this time.
         reconciliation_initial_delay: from a subscription to the first question for all tasks the master knows.
         reconciliation_interval: between such questions.
-        unknown_timeout: a task the master does not know is given up after this.
-        agent_return_timeout: a restarted scheduler waits this long for agents that its store knows, and their tasks.
-        adopt_cluster: whether a cluster without any agent that the store knows is taken for its own.
+        unknown_timeout: a task that the master does not know for this long counts as gone.
+        agent_return_timeout: how long a restarted scheduler waits for the agents in its store, and their tasks.
+        adopt_cluster: whether to accept a cluster that has none of the agents in the store.
         terminations_kept: ended incarnations remembered per pod.
     """
 

@@ -287,7 +287,7 @@ class TestTurningUp:
         [told] = published(frame, "abandoned_launch_found_event")
         assert told["executorId"] == instance.executor_id
         notes = [each.text for each in story.told(Log, frame) if each.level == "warning"]
-        assert notes == ["a launch that was given up is running, killing it"]
+        assert notes == ["abandoned launch is running, killing it"]
 
     def test_what_no_record_speaks_of_is_let_be(self) -> None:
         story, _ = given_up()
