@@ -13,6 +13,7 @@ from scheduler.model.records import Abandoned, Deployment, Instance
 
 STARTS_PER_TURN = 1000
 _ABANDONED_KEPT = 10_000
+_DROPPED_LOG_INTERVAL = 3600.0
 
 
 class Turn:
@@ -124,4 +125,19 @@ class Turn:
             agent_id=ended.agent.id,
         )
         if len(self.world.abandoned) > _ABANDONED_KEPT:
-            self.delete(next(iter(self.world.abandoned.values())))
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        """Forget the oldest abandoned launch that has not turned up; those that have must still be killed."""
+        oldest = next((record for record in self.world.abandoned.values() if not record.found), None)
+        if oldest is None:
+            return
+        self.delete(oldest)
+        volatile = self.world.volatile
+        if self.now - volatile.dropped_logged_at >= _DROPPED_LOG_INTERVAL:
+            volatile.dropped_logged_at = self.now
+            self.log(
+                "warning",
+                "too many abandoned launches, forgetting the oldest: they keep running if they turn up",
+                kept=str(_ABANDONED_KEPT),
+            )

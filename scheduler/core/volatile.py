@@ -105,6 +105,9 @@ class Volatile:
     # placement.residents: instance id of a logged foreign reservation -> id of the agent that has it
     strangers: dict[str, str] = field(default_factory=dict)
 
+    # turn: when it was last logged that there are too many abandoned launches to keep
+    dropped_logged_at: float = float("-inf")
+
     def forget_agent(self, agent_id: str) -> None:
         """Forget everything learnt about an agent that is gone, or may be."""
         self.isolators.pop(agent_id, None)

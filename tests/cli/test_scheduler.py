@@ -13,7 +13,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, Queue
@@ -21,8 +20,10 @@ from typing import Any
 
 import pytest
 
+from scheduler.cli import files
 from scheduler.cli import serve as serving
 from scheduler.cli.configuration import Serving, configuration
+from scheduler.cli.parameters import PARAMETERS
 from scheduler.core.settings import AcceptedRoles, GpuScheduling, PlacementPolicy
 from scheduler.model.roles import EnforceRole
 from tests.cli.conftest import Run
@@ -90,7 +91,12 @@ def test_options_become_settings_in_seconds(run: Run, started: list[Serving], tm
     )
     assert run("scheduler", *words.split()).code == 0
     [asked] = started
-    assert (asked.master, asked.host, asked.port, asked.store) == ("zk://h1:2181,h2:2181/mesos", "::1", 9000, "memory:")
+    assert (asked.master, asked.host, asked.port, asked.options.store) == (
+        "zk://h1:2181,h2:2181/mesos",
+        "::1",
+        9000,
+        "memory:",
+    )
     settings = asked.settings
     assert settings.role == "pods"
     assert settings.new_group_enforce_role is EnforceRole.TOP
@@ -172,7 +178,7 @@ def test_how_pods_are_placed_and_how_long_things_may_take_is_set_and_shown(run: 
     assert (settings.task_launch_timeout, settings.task_reservation_timeout) == (1.5, 2.5)
     assert (settings.reconciliation_initial_delay, settings.principal) == (3.5, "p")
     assert (settings.kills_before_shutdown, settings.abandoned_launch_timeout) == (3, 60.0)
-    shown = configuration(started[0], started[0].identity)
+    shown = configuration(started[0], started[0].identity, 512)
     for name, value in (
         ("placement", "pack"),
         ("max_instances_per_offer", 5),
@@ -188,18 +194,32 @@ def test_how_pods_are_placed_and_how_long_things_may_take_is_set_and_shown(run: 
         ("kills_before_shutdown", 3),
         ("abandoned_launch_timeout", 60_000),
         ("agent_return_timeout", 75_000),
+        ("max_connections", 512),
     ):
         assert shown[name] == value, name
 
 
-def test_every_setting_is_shown_or_says_why_not(run: Run, started: list[Serving]) -> None:
-    """A new one must not be forgotten."""
+def test_every_option_is_shown_or_said_to_be_private(run: Run, started: list[Serving]) -> None:
+    """A new one must not be forgotten, nor a secret be shown."""
     run("scheduler", "--master", NOBODY)
-    other_names = {"role", "features", "known_networks", "maintenance_mode", "versions_kept", "principal"}
-    of_no_option = {"unknown_timeout", "terminations_kept"}
-    shown = configuration(started[0], started[0].identity).keys()
-    names = {field.name for field in fields(started[0].settings)}
-    assert names - shown == other_names | of_no_option
+    shown = configuration(started[0], started[0].identity, 512).keys()
+    assert {each.name for each in PARAMETERS if each.info not in shown} == {
+        "executor_python",
+        "http_credentials",
+        "http_port",
+        "listen",
+        "log_level",
+        "mesos_agent_authentication_principal",
+        "mesos_agent_authentication_secret_file",
+        "mesos_authentication_secret_file",
+        "mesos_authentication_token_file",
+        "mesos_ca_file",
+        "mesos_cert_file",
+        "mesos_key_file",
+        "mesos_tls",
+        "mesos_tls_verify",
+    }
+    assert shown - {each.info for each in PARAMETERS} == {"checkpoint", "ha"}
 
 
 def test_who_may_use_the_api(run: Run, started: list[Serving], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,19 +228,19 @@ def test_who_may_use_the_api(run: Run, started: list[Serving], monkeypatch: pyte
     run("scheduler", "--master", NOBODY, "--access_control_allow_origin", "http://a.test, http://b.test")
     assert [each.access.credentials for each in started] == [None, "me:hush:hush"]
     assert [each.access.origins for each in started] == [(), ("http://a.test", "http://b.test")]
-    assert "hush" not in str(configuration(started[1], started[1].identity))
+    assert "hush" not in str(configuration(started[1], started[1].identity, 512))
 
 
 def test_a_password_of_the_master_is_not_shown(run: Run, started: list[Serving]) -> None:
     run("scheduler", "--master", "zk://me:hush@h1:2181,h2:2181/mesos")
-    assert configuration(started[0], started[0].identity)["master"] == "zk://h1:2181,h2:2181/mesos"
+    assert configuration(started[0], started[0].identity, 512)["master"] == "zk://h1:2181,h2:2181/mesos"
 
 
 def test_secrets_are_on_and_come_from_variables_unless_told_otherwise(run: Run, started: list[Serving]) -> None:
     run("scheduler", "--master", NOBODY)
     assert started[0].settings.features == frozenset({"secrets"})
     assert started[0].settings.strict_definitions is False
-    assert started[0].secrets_source == "environment"
+    assert started[0].options.secrets_source == "environment"
     assert started[0].identity.gpus is False
 
 
@@ -230,7 +250,7 @@ def test_features_are_a_list_and_an_empty_one_turns_all_off(run: Run, started: l
     assert [each.settings.features for each in started] == [frozenset({"vips", "gpu_resources"}), frozenset()]
     assert [each.identity.gpus for each in started] == [True, False]
     assert [each.settings.strict_definitions for each in started] == [True, False]
-    assert started[1].secrets_source == "directory:/x"
+    assert started[1].options.secrets_source == "directory:/x"
 
 
 def test_answers_on_a_kept_connection_are_not_held_back() -> None:
@@ -380,6 +400,7 @@ def test_it_serves_without_a_master_and_ends_in_peace(number: int, tmp_path: Pat
         status, info = get(f"{url}/v2/info?embed=podexec")
         assert status == 200
         assert info["podexec"]["mesos"]["connected"] is False
+        assert info["podexec"]["config"]["max_connections"] == files.room(files.raise_limit(), None).connections
         assert info["marathon_config"]["master"] == NOBODY
         assert process.end(number) == 0, process.seen
 

@@ -58,7 +58,7 @@ def _conditions() -> Iterator[tuple[str, ...]]:
 
 
 def _edges() -> dict[tuple[str, str], list[str]]:
-    """The transitions between phases, by the conditions that cause them: every status is tried on every pair of tasks."""
+    """The transitions between phases, by the conditions that cause them, found by trying every status on all pairs."""
     found: dict[tuple[Phase, Phase], set[Condition]] = {}
     seen: set[tuple[Condition, ...]] = set()
     left: list[tuple[Condition, ...]] = [(Condition.PROVISIONED,) * 2]

@@ -6,7 +6,8 @@ _HEAD = """\
 # States
 
 All states, and the transitions between them. The tables and diagrams are generated from the code
-(`python -m tools.states > docs/states.md`); [scheduler.md](scheduler.md) and [executor.md](executor.md) explain them."""
+(`python -m tools.states > docs/states.md`); [scheduler.md](scheduler.md) and [executor.md](executor.md) have the
+reasons."""
 
 
 def page() -> str:

@@ -12,7 +12,7 @@ from scheduler.core.rollout.id_clashes import CLASH, clash
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Pod
-from scheduler.model.rules import broken_update
+from scheduler.model.rules import broken_update, only_scales_down
 
 _INVALID = "Object is not valid"
 _Problems = tuple[tuple[str, str], ...]
@@ -24,7 +24,12 @@ def invalid(*problems: tuple[str, str]) -> Refused:
 
 
 def refused_definition(world: World, pod: Pod | None, asked: PodDefinition) -> Refused | None:
-    """Why this scheduler cannot run a definition that is valid in itself. ``pod``: the one that it would change."""
+    """Why this scheduler cannot run a definition that is valid in itself. ``pod``: the one that it would change.
+
+    Asking only for fewer instances is never refused.
+    """
+    if pod is not None and only_scales_down(world.current(pod), asked):
+        return None
     problems = isolators.problems(world.volatile.isolators.values(), asked) + _without_principal(world, asked)
     problems += sizes.problems(world.settings, asked)
     if pod is None:
