@@ -59,6 +59,8 @@ def replay(
                     printer.end(each)
     except DamagedError as error:
         raise CommandError(f"cannot replay {file}: {error}", code=2) from error
+    if not printer.runs:
+        raise CommandError(f"cannot replay {file}: it is empty", code=2)
     if instance is not None and not printer.printed:
         raise CommandError(
             f"no step of {file} concerns an instance {instance!r}",
@@ -71,7 +73,7 @@ class _Printer:
     """Prints what is asked for of a recording.
 
     Attributes:
-        steps: how many there were.
+        runs, steps: how many there were.
         printed: whether there was anything to print.
     """
 
@@ -79,11 +81,12 @@ class _Printer:
         self._first = first
         self._story = story
         self._json = as_json
-        self.steps = 0
+        self.runs = self.steps = 0
         self.printed = False
 
     def begin(self, run: "Started") -> None:
         """A run begins."""
+        self.runs += 1
         begun, state = run.begun, None if self._story is None else self._story.begin(run.world)
         if self._json:
             self._data({"run": begun.line, "podexec": begun.podexec, "at": begun.at})

@@ -60,10 +60,11 @@ def state_of(instance: Instance | None) -> str:
     """How an instance is, and where; None: it does not exist."""
     if instance is None:
         return "does not exist"
-    parts = [condition(instance).value]
-    if instance.agent is not None and instance.tasks:
-        parts.append(f"on {instance.agent.hostname} ({instance.agent.id})")
-    parts.append(f"incarnation {instance.incarnation}")
+    agent = instance.agent if instance.tasks else None
+    where = "" if agent is None else f" on {agent.hostname} (agent {agent.id})"
+    parts = [condition(instance).value + where]
+    if instance.incarnation:
+        parts.append(f"incarnation {instance.incarnation}")
     if instance.goal is not Goal.RUNNING:
         parts.append(f"goal {instance.goal.value}")
     if instance.killing:

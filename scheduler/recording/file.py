@@ -41,6 +41,7 @@ class RecordingFile:
         self._size = 0
         self._lines: list[bytes] = []
         self._waiting = 0  # bytes, those that are being written too
+        self._is_begun = False
         self._closing = False
         self._ended = False
         self._changed = threading.Condition()
@@ -114,6 +115,7 @@ class RecordingFile:
             self._size += os.write(file, b"\n")
 
     def _push(self, line: bytes) -> None:
+        self._is_begun = True
         self._size += len(line)
         with self._changed:
             self._lines.append(line)
@@ -150,12 +152,12 @@ class RecordingFile:
             self.give_up(_reason(error))
 
     def _end(self, why: str) -> bool:
-        """Append the last line, if there was none and is room for it."""
+        """Append the last line, if there was one before, and is room for it."""
         if self._ended:
             return False
         self._ended = True
         line = end_line(why)
-        if self._size + len(line) <= self._limit:
+        if self._is_begun and self._size + len(line) <= self._limit:
             self._push(line)
         return True
 
