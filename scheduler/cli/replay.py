@@ -115,10 +115,8 @@ class _Printer:
         """A run is recorded no further."""
         if self._json:
             self._data({"end": ended.why})
-        elif ended.why is None:
-            screen.tell(_KILLED)
         else:
-            screen.say(f"recording ended: {ended.why}")
+            screen.say(_KILLED if ended.why is None else f"recording ended: {ended.why}")
 
     def _data(self, value: Any) -> None:
         import orjson

@@ -12,7 +12,7 @@ from scheduler.core.frame import Change, Delete, key_of
 from scheduler.core.ids import instance_of
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
-from scheduler.model.records import Goal, Instance
+from scheduler.model.records import Goal, Instance, NetworkAddress
 from scheduler.store.codec import KINDS
 
 _SHOWN = 3  # members of a list
@@ -99,8 +99,9 @@ def _name(value: Any) -> str:
     """What one of several is called."""
     if isinstance(value, tuple):
         return _name(value[0]) if value else ""
-    found = getattr(value, "id", None) or getattr(value, "name", None) or getattr(value, "check", None)
-    return str(found or value)
+    if isinstance(value, NetworkAddress):
+        return "+".join(value.addresses)
+    return str(getattr(value, "id", None) or getattr(value, "name", None) or getattr(value, "check", value))
 
 
 def _list(name: str, names: Sequence[str]) -> str:

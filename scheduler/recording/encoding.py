@@ -104,10 +104,17 @@ class Encoder:
 
     def step(self, event: Event, now: float, frame: Frame) -> bytes:
         """The line of a step."""
-        heard = self.heard(event, now)
-        changes = [each.bounded for each in self.changes(frame)]
-        effects = [each.bounded for each in self.effects(frame)]
-        return orjson.dumps({**heard, "changes": changes, "effects": effects}, option=orjson.OPT_APPEND_NEWLINE)
+        changes, effects = [_change(each) for each in frame.changes], [_effect(each) for each in frame.effects]
+        line = self._line(
+            {"at": now, "event": type(event).__name__, "data": event, "changes": changes, "effects": effects}
+        )
+        if len(line) <= LARGEST_MEMBER:
+            return line
+        bounded = {
+            "changes": [self._member(each).bounded for each in changes],
+            "effects": [self._member(each).bounded for each in effects],
+        }
+        return orjson.dumps({**self.heard(event, now), **bounded}, option=orjson.OPT_APPEND_NEWLINE)
 
     def failed_step(self, event: Event, now: float, error: Exception) -> bytes:
         """The line of a step that the core failed at."""
@@ -115,23 +122,19 @@ class Encoder:
 
     def changes(self, frame: Frame) -> list["Member"]:
         """The changes of a frame."""
-        return [self._change(each) for each in frame.changes]
+        return [self._member(_change(each)) for each in frame.changes]
 
     def effects(self, frame: Frame) -> list["Member"]:
         """The effects of a frame."""
-        return [Member({"effect": type(each).__name__}, self._covered(_shown(each))) for each in frame.effects]
+        return [self._member(_effect(each)) for each in frame.effects]
 
     def heard(self, event: Event, now: float) -> Json:
         """What was stepped, and when, to be written as JSON."""
         return {"at": now, "event": type(event).__name__, "data": orjson.Fragment(self._covered(event))}
 
-    def _change(self, change: Change) -> "Member":
-        match change:
-            case Put(record):
-                kind, key = key_of(record)
-                return Member({"put": KINDS[kind], "key": key}, self._covered(record))
-            case Delete(kind, key):
-                return Member({"delete": KINDS[kind], "key": key}, None)
+    def _member(self, value: Json) -> "Member":
+        what = {name: value[name] for name in value if name != "data"}
+        return Member(what, self._covered(value["data"]) if "data" in value else None)
 
     def _covered(self, value: object) -> bytes:
         return self._cover.urls(self._dumps(value))
@@ -161,11 +164,21 @@ def failure(error: Exception) -> str:
     return " ".join([type(error).__name__, *(f"in {each.name} ({Path(each.filename).name})" for each in where)])
 
 
-def _shown(effect: Effect) -> Effect:
+def _change(change: Change) -> Json:
+    match change:
+        case Put(record):
+            kind, key = key_of(record)
+            return {"put": KINDS[kind], "key": key, "data": record}
+        case Delete(kind, key):
+            return {"delete": KINDS[kind], "key": key}
+
+
+def _effect(effect: Effect) -> Json:
     """An effect as it is recorded: of the variables of a launch only the names, as the user's own are among them."""
-    if not isinstance(effect, Accept):
-        return effect
-    return Accept(effect.offer_id, tuple(map(_shown_operation, effect.operations)), effect.refuse_seconds)
+    shown = effect
+    if isinstance(effect, Accept):
+        shown = Accept(effect.offer_id, tuple(map(_shown_operation, effect.operations)), effect.refuse_seconds)
+    return {"effect": type(effect).__name__, "data": shown}
 
 
 def _shown_operation(operation: Json) -> Json:

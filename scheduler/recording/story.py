@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 
 from scheduler.core.effects import Accept, Effect
+from scheduler.core.frame import Frame
 from scheduler.core.world import World
-from scheduler.recording.briefs import of_effect, of_operation, state_of
+from scheduler.recording.briefs import of_change, of_effect, of_operation, state_of
 from scheduler.recording.encoding import Member
 from scheduler.recording.player import Played
 
@@ -26,7 +27,7 @@ class Chapter:
     Attributes:
         before, after: its states.
         changes, effects: the members of the frame that concern it.
-        lines: the effects, one line each.
+        lines: what there is to say of them, one line each.
     """
 
     before: str
@@ -54,20 +55,18 @@ class Story:
     def chapter(self, played: Played) -> Chapter | None:
         """What a step meant for it; None: nothing."""
         before, self._state = self._state, state_of(played.world.instances.get(self._id))
-        changes = tuple(filter(self._concerns, played.changes))
-        effects = [
-            (member, effect)
-            for member, effect in zip(played.effects, played.frame.effects if played.frame else (), strict=True)
-            if self._concerns(member)
-        ]
+        frame = played.frame or Frame()
+        changes = [pair for pair in zip(played.changes, frame.changes, strict=True) if self._concerns(pair[0])]
+        effects = [pair for pair in zip(played.effects, frame.effects, strict=True) if self._concerns(pair[0])]
         if not changes and not effects:
             return None
+        told = [] if before != self._state else [of_change(change) for _, change in changes]
         return Chapter(
             before,
             self._state,
-            changes,
+            tuple(member for member, _ in changes),
             tuple(member for member, _ in effects),
-            tuple(self._line(effect) for _, effect in effects),
+            (*told, *(self._line(effect) for _, effect in effects)),
         )
 
     def _concerns(self, member: Member) -> bool:

@@ -75,7 +75,7 @@ def test_a_recorded_run_gives_the_same_steps_again(scheduler: Scheduler, recordi
     assert "differs" not in again.stderr
     assert again.returncode == 0, again.stderr
     assert "no difference" in again.stderr
-    assert "the scheduler was killed here" in again.stderr
+    assert "the scheduler was killed here" in again.stdout
     assert again.stdout.count("run of podexec") == 2
     story = replay(recording, "--instance", first["id"]).stdout
     assert "does not exist -> Scheduled" in story

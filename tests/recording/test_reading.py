@@ -93,7 +93,7 @@ def test_a_damaged_compressed_file_is_told() -> None:
         (b'"event":"Ticked"', b'"event":"Tocked"', "line 10: the event 'Tocked' is unknown"),
         (b'"event":"Ticked","data":{}', b'"event":"Ticked","data":{"x":1}', "line 10: Ticked has the unknown field"),
         (b'"master":"master:5050"', b'"master":5050', "line 9: Subscribed.master is 5050, not a str"),
-        (b',"changes":[],', b",", "line 10: it lacks 'changes'"),
+        (b',"changes":[],', b",", "line 9: it lacks 'changes'"),
         (b'"effects":[', b'"effects":[7,', "line 9: a frame is no list of objects"),
         (b'{"end":"', b'{"and":"', "line 12: it lacks 'end'"),
     ],
