@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from localmesos import Cluster
@@ -18,6 +19,10 @@ from tests.cluster.user import User
 
 # What is made once: tests that have it run in one process, also where there are several.
 _MADE_ONCE = ("cluster", "built")
+
+# How long an example takes tells more of the machine than of the code.
+hypothesis.settings.register_profile("podexec", deadline=None)
+hypothesis.settings.load_profile("podexec")
 
 # A scheduler whose pods have executors of that kind.
 Schedulers = Callable[[str], Scheduler]

@@ -328,5 +328,5 @@ class PodLife(RuleBasedStateMachine):
         assert len(self.left) == 1
 
 
-PodLife.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+PodLife.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestPodLife = PodLife.TestCase
