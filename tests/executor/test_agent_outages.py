@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from podexec.wire import Behaviour, TaskData
+from podexec.wire import ContainerOptions, TaskData
 from tests.executor.conftest import Executor, StartExecutor
 from tests.executor.fake_agent import FakeAgent, task, wait_until
 
@@ -149,7 +149,7 @@ def test_a_command_before_the_end_waits_for_an_agent_that_is_not_ready(
     """Otherwise SIGTERM would follow though the command never ran. An agent answers 503 until it has recovered, and
     even earlier 404.
     """
-    behaviour = Behaviour(pre_stop={"shell": True, "value": "drain"})
+    behaviour = ContainerOptions(pre_stop={"shell": True, "value": "drain"})
     agent.launch_group(task("web", grace=60.0, data=TaskData({}, behaviour).encode()))
     agent.wait_state("web", S, R)
     ready = getattr(agent, lacks)
@@ -175,7 +175,7 @@ def test_no_thread_of_an_ended_container_stays(agent: FakeAgent, executor: Execu
     wait_until(lambda: "TASK_RUNNING" in executor.log, "the log to be under way")
     before = threads()
     silent = socket.create_server(("127.0.0.1", 0))
-    behaviour = Behaviour(pre_stop={"shell": True, "value": "drain"})
+    behaviour = ContainerOptions(pre_stop={"shell": True, "value": "drain"})
     often = {"delay_seconds": 0, "interval_seconds": 0.1, "timeout_seconds": 0, "grace_period_seconds": 300}
     http = {"type": "HTTP", "http": {"port": silent.getsockname()[1]}, **often}
     agent.launch_group(task("web", health_check=http, data=TaskData({}, behaviour).encode()))
