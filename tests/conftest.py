@@ -28,9 +28,9 @@ hypothesis.settings.load_profile("podexec")
 Schedulers = Callable[[str], Scheduler]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of the tests that have nothing in common with others, those of a file run in one process."""
-    for item in items:
+    for item in items if config.pluginmanager.hasplugin("xdist") else ():
         names = getattr(item, "fixturenames", ())
         group = next((each for each in _MADE_ONCE if each in names), str(item.path))
         item.add_marker(pytest.mark.xdist_group(group))
