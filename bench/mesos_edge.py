@@ -21,10 +21,10 @@ import structlog
 from bench.answering_master import HOST
 from scheduler.core.effects import Acknowledge, Reconcile
 from scheduler.core.events import Event
+from scheduler.loop.event_loop import MAX_BATCH
 from scheduler.mesos.driver import Driver
 from scheduler.mesos.framework import FrameworkIdentity
 from scheduler.mesos.library import MesosSchedulerDriver, Scheduler
-from scheduler.shell.loop import MAX_BATCH
 
 NAME = "mesos-edge"
 HELP = "what a call to Mesos and an event from it cost"

@@ -13,12 +13,12 @@ import threading
 from typing import NoReturn
 
 from podexec import __version__
-from podexec.lean import without
 from podexec.settings import Settings, SettingsError
+from podexec.slim_imports import without
 
 with without("ssl", hollow=("pymesos.scheduler", "pymesos.operator_v1")):
     from podexec import log
-    from podexec.shell import Shell
+    from podexec.loop import EventLoop
 
 # Shallow threads, most of them asleep in a read.
 _STACK_SIZE = 256 * 1024
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
         return 2
     log.configure()
     threading.stack_size(_STACK_SIZE)
-    shell = Shell(settings)
+    shell = EventLoop(settings)
     signal.signal(signal.SIGTERM, lambda number, frame: shell.shutdown_requested("SIGTERM"))
     signal.signal(signal.SIGINT, lambda number, frame: shell.shutdown_requested("SIGINT"))
     threading.excepthook = shell.crashed

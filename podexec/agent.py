@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from podexec.ending import Termination
 from podexec.settings import Settings
+from podexec.termination import Termination
 from podexec.transport import TRANSPORT_ERRORS, Answer, Stream, Transport
 
 Json = dict[str, Any]

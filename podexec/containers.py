@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from podexec import ending as endings
 from podexec import events as ev
 from podexec import findings, kills
-from podexec.ending import Ending
+from podexec import termination as endings
 from podexec.health import Readiness, Streak, Verdict, judge, together
 from podexec.kills import Cause, Kill
 from podexec.pod import Condition, Container, Pod
 from podexec.record import replace
 from podexec.restarts import Again, again
+from podexec.termination import Ending
 from podexec.wire import STARTED, Finding
 
 HEALTH_REASON: Final = "REASON_TASK_HEALTH_CHECK_STATUS_UPDATED"

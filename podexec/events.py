@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from podexec.ending import Termination
 from podexec.health import HealthPolicy
 from podexec.kills import DEFAULT_KILL_GRACE
 from podexec.record import record
+from podexec.termination import Termination
 from podexec.wire import Dependency, Finding, Restart
 
 

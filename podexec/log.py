@@ -13,7 +13,7 @@ import time
 from collections.abc import MutableMapping
 from typing import Any, Final
 
-from podexec.lean import without
+from podexec.slim_imports import without
 
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from podexec import containers, findings, kills, letgo, ordering
-from podexec import ending as endings
 from podexec import events as ev
+from podexec import termination as endings
 from podexec.kills import SIGTERM, Cause, Phase
 from podexec.pod import Condition, Container, Pod
 from podexec.record import replace

@@ -6,12 +6,12 @@ import enum
 from collections.abc import Mapping
 
 from podexec import events as ev
-from podexec.ending import FINISHED, Ending
 from podexec.findings import Latest
 from podexec.health import Readiness, Streak
 from podexec.kills import Kill
 from podexec.ordering import Standing
 from podexec.record import record, replace
+from podexec.termination import FINISHED, Ending
 from podexec.wire import READY, STARTED, SUCCEEDED, run_id
 
 

@@ -15,7 +15,7 @@ from podexec.events import CheckObserved, CheckStatus, Event, HealthObserved, Re
 from podexec.health import HealthPolicy
 from podexec.kills import DEFAULT_KILL_GRACE
 from podexec.record import record
-from podexec.wire import Behaviour, TaskData
+from podexec.wire import ContainerOptions, TaskData
 
 Json = dict[str, Any]
 
@@ -69,7 +69,7 @@ def read(task: Json, container: str, address: str) -> Task:
     return Task(task_spec(task, container), launch_call(task, address), _checks(task, behaviour), behaviour.pre_stop)
 
 
-def _checks(task: Json, behaviour: Behaviour) -> tuple[tuple[CheckSpec, Meaning], ...]:
+def _checks(task: Json, behaviour: ContainerOptions) -> tuple[tuple[CheckSpec, Meaning], ...]:
     checks: list[tuple[CheckSpec, Meaning]] = [
         (check_spec(check), partial(_health_observed, index))
         for index, check in enumerate(health_checks(task, behaviour))
@@ -105,7 +105,7 @@ def task_data(task: Json) -> TaskData:
     return TaskData.decode(task["data"]) if task.get("data") else TaskData()
 
 
-def health_checks(task: Json, behaviour: Behaviour) -> list[Json]:
+def health_checks(task: Json, behaviour: ContainerOptions) -> list[Json]:
     """All of a task: its own, and those it has no room for."""
     own = [task["health_check"]] if task.get("health_check") else []
     return [*own, *behaviour.health_checks]

@@ -113,7 +113,7 @@ class Dependency:
 
 
 @record
-class Behaviour:
+class ContainerOptions:
     """What a container shall do that a TaskInfo cannot say.
 
     Attributes:
@@ -145,7 +145,7 @@ class Behaviour:
         return {name: value for name, value in said.items() if value is not None}
 
     @classmethod
-    def decode(cls, said: Json) -> Behaviour:
+    def decode(cls, said: Json) -> ContainerOptions:
         """The inverse of :meth:`encode`. Raises WireError."""
         try:
             restart = said.get("restart")
@@ -178,7 +178,7 @@ class TaskData:
     """
 
     parts: Json = {}  # noqa: RUF012 - a record's default, which nobody changes
-    behaviour: Behaviour = Behaviour()
+    behaviour: ContainerOptions = ContainerOptions()
 
     def encode(self) -> str:
         """The text for ``TaskInfo.data``."""
@@ -201,7 +201,7 @@ class TaskData:
             )
         if set(fields) - {"behaviour"} != {"version", "parts"} or not isinstance(fields["parts"], dict):
             raise WireError("TaskInfo.data does not hold a version and parts of a TaskInfo")
-        return cls(fields["parts"], Behaviour.decode(fields.get("behaviour", {})))
+        return cls(fields["parts"], ContainerOptions.decode(fields.get("behaviour", {})))
 
 
 @record

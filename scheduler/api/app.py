@@ -23,8 +23,8 @@ from scheduler.api.instances import Instances
 from scheduler.api.pods import Pods
 from scheduler.api.requests import Requests
 from scheduler.core.world import World
+from scheduler.loop.inside import Inside
 from scheduler.observe.metrics import Metrics
-from scheduler.shell.inside import Inside
 
 # A compressor would hold back what is small, or burn time on what is large.
 _NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, NDJSON, TAR, BYTES)

@@ -47,9 +47,9 @@ class Connections:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._all: set[Connection] = set()
+        self._all: set[HttpConnection] = set()
         self._addresses: Counter[str] = Counter()
-        self._idle: dict[str, dict[Connection, None]] = {}  # by address; the one that has been so for longest first
+        self._idle: dict[str, dict[HttpConnection, None]] = {}  # by address; the one that has been so for longest first
         self._told_at = float("-inf")
         self._closed = self._refused = 0  # since it was told last
         self._looking = False
@@ -57,7 +57,7 @@ class Connections:
     def __len__(self) -> int:
         return len(self._all)
 
-    def admit(self, new: "Connection") -> bool:
+    def admit(self, new: "HttpConnection") -> bool:
         """Take a connection in, if need be in the place of another; False: there is no room for it."""
         if not self._has_room(new.address):
             self._tell(new)
@@ -70,7 +70,7 @@ class Connections:
             new.loop.call_later(_LOOK_EVERY, self._look, new.loop)
         return True
 
-    def leave(self, gone: "Connection") -> None:
+    def leave(self, gone: "HttpConnection") -> None:
         """A connection has ended."""
         if gone not in self._all:
             return
@@ -78,14 +78,14 @@ class Connections:
         self._addresses -= Counter({gone.address: 1})
         self._is_busy(gone)
 
-    def settle(self, each: "Connection") -> None:
+    def settle(self, each: "HttpConnection") -> None:
         """Sort a connection among those that may be closed, or out of them."""
         if each not in self._all or not each.is_idle:
             self._is_busy(each)
         else:
             self._idle.setdefault(each.address, {}).setdefault(each)
 
-    def _is_busy(self, each: "Connection") -> None:
+    def _is_busy(self, each: "HttpConnection") -> None:
         idle = self._idle.get(each.address, {})
         idle.pop(each, None)
         if not idle:
@@ -96,7 +96,7 @@ class Connections:
             return self._close_idle([address])
         return len(self._all) < self.limits.most or self._close_idle(self._idle)
 
-    def _close_idle(self, addresses: "list[str] | dict[str, dict[Connection, None]]") -> bool:
+    def _close_idle(self, addresses: "list[str] | dict[str, dict[HttpConnection, None]]") -> bool:
         """Make room for one connection by closing one of these addresses'."""
         most = max((each for each in addresses if each in self._idle), key=self._addresses.__getitem__, default=None)
         if most is None:
@@ -119,7 +119,7 @@ class Connections:
         if self._looking:
             loop.call_later(_LOOK_EVERY, self._look, loop)
 
-    def _tell(self, refused: "Connection | None") -> None:
+    def _tell(self, refused: "HttpConnection | None") -> None:
         """One line in a while, however many connections come."""
         if refused is None:
             self._closed += 1
@@ -138,7 +138,7 @@ class Connections:
             self._told_at, self._closed, self._refused = now, 0, 0
 
 
-class Connection(HttpToolsProtocol):
+class HttpConnection(HttpToolsProtocol):
     """uvicorn's protocol, with its place among the server's connections and an eye on what the client leaves open."""
 
     among: Connections  # of the server; see ``protocol``
@@ -227,6 +227,6 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
 
-def protocol(connections: Connections) -> type[Connection]:
+def protocol(connections: Connections) -> type[HttpConnection]:
     """What a uvicorn server speaks HTTP with."""
-    return type("LimitedConnection", (Connection,), {"among": connections})
+    return type("LimitedConnection", (HttpConnection,), {"among": connections})

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 
 from scheduler.api.errors import ApiError, json_response
 from scheduler.api.requests import READING, Requests, accepted, flag, wants_extras
-from scheduler.core.deploymentview import deployment_view
 from scheduler.core.effects import Done
 from scheduler.core.events import DeploymentCancelled, DeploymentPaused, DeploymentResumed
+from scheduler.core.views.deployment import deployment_view
 from scheduler.core.world import World
 
 

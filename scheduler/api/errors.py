@@ -12,11 +12,11 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from scheduler.core.effects import Refused
+from scheduler.loop.event_loop import ShellError
+from scheduler.loop.inside import InsideError, Why
 from scheduler.model.json import Json
 from scheduler.model.problems import Problem, Problems, Stage
 from scheduler.observe.visible import visible
-from scheduler.shell.inside import InsideError, Why
-from scheduler.shell.loop import ShellError
 
 _REFUSALS = {"exists": 409, "locked": 409, "needed": 409, "busy": 403}
 _INSIDE = {Why.ABSENT: 404, Why.UNABLE: 409, Why.AWAY: 502}

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from scheduler.api.errors import ApiError
 from scheduler.api.requests import READING, wants_extras
 from scheduler.core.events import Event, StreamAttached, StreamDetached
-from scheduler.shell.bus import Bus, Told
+from scheduler.loop.bus import Bus, StreamEvent
 
 KEEP_ALIVE = 15.0  # seconds of silence after which a comment shows that the connection lives
 _MEDIA_TYPE = "text/event-stream"
@@ -115,7 +115,7 @@ async def _frames(bus: Bus, after: int, kinds: frozenset[str] | None) -> AsyncIt
             silent_until = now() + KEEP_ALIVE
 
 
-def _frame(event: Told) -> bytes:
+def _frame(event: StreamEvent) -> bytes:
     return b"id: %d\nevent: %b\ndata: %b\n\n" % (event.number, event.kind.encode(), event.data)
 
 

@@ -9,8 +9,8 @@ from scheduler.api.errors import ApiError, json_response
 from scheduler.api.requests import READING, Requests, accepted, embedded, id_in_path, origin, rollout, wants_extras
 from scheduler.api.versions import canonical_version
 from scheduler.core.events import GroupDeleted
-from scheduler.core.extras import KEY
-from scheduler.core.groups import PARTS, group_versions, group_view
+from scheduler.core.views.extras import KEY
+from scheduler.core.views.groups import PARTS, group_versions, group_view
 from scheduler.core.world import World
 
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request, Response
 
 from scheduler.api.errors import json_response
 from scheduler.api.requests import wants_extras
-from scheduler.core.arrival import on_hold
-from scheduler.core.extras import extras
+from scheduler.core.lifecycle.arrival import on_hold
+from scheduler.core.views.extras import extras
 from scheduler.core.world import World
 
 
@@ -66,14 +66,14 @@ def router(info: ServerInfo, world: World) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     async def show(request: Request) -> Response:
-        connection = world.connection
+        connection = world.volatile.connection
         mesos = {
             "version": connection.mesos_version,
             "master": connection.master,
             "connected": connection.subscribed,
         }
         # Frameworks of the same name whose tasks run, though this store was new: one of them may have had it before.
-        namesakes = [{"id": each.id, "connected": each.connected} for each in world.namesakes] or None
+        namesakes = [{"id": each.id, "connected": each.connected} for each in world.volatile.namesakes] or None
         content = {
             "name": info.name,
             "version": info.version,

@@ -13,8 +13,8 @@ from scheduler.api.errors import ApiError, json_response, unacceptable
 from scheduler.api.pods import present_pod
 from scheduler.api.requests import READING, Requests, flag, id_in_path, json_body, killed, wants_extras
 from scheduler.core.events import InstancesKilled
-from scheduler.core.instanceview import instance_view
-from scheduler.core.rollup import instance_statuses
+from scheduler.core.views.instance import instance_view
+from scheduler.core.views.pod_status import instance_statuses
 from scheduler.core.world import World
 from scheduler.model.json import Json
 from scheduler.model.problems import Problem, Problems, Stage

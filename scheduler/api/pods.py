@@ -15,7 +15,7 @@ from scheduler.api.errors import ApiError, absent, json_response, unacceptable
 from scheduler.api.requests import READING, Requests, accepted, id_in_path, json_body, origin, rollout, wants_extras
 from scheduler.core.effects import Done
 from scheduler.core.events import PodDeleted, PodPosted, PodPut
-from scheduler.core.rollup import pod_status
+from scheduler.core.views.pod_status import pod_status
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition, render
 from scheduler.model.duplicates import duplicate_keys

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from scheduler.api.errors import json_response
 from scheduler.api.requests import READING, Requests, accepted, embedded, id_in_path, wants_extras
 from scheduler.core.events import DelayReset
-from scheduler.core.queueview import queue_view
+from scheduler.core.views.queue import queue_view
 from scheduler.core.world import World
 
 _WITH_OFFERS = "lastUnusedOffers"

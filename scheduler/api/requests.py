@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from scheduler.api.errors import ApiError, refused
 from scheduler.core.effects import Answer, Done, Killed, Refused
 from scheduler.core.events import Event, Origin, Rollout
-from scheduler.core.extras import KEY
+from scheduler.core.views.extras import KEY
 from scheduler.model.ids import canonical
 
 LARGEST_BODY = 1024 * 1024

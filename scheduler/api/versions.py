@@ -1,6 +1,6 @@
 """``/v2/pods/ID::versions``: the kept versions of a pod's definition. A version is the time of its acceptance."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from fastapi import APIRouter, Response
 
@@ -10,6 +10,7 @@ from scheduler.api.requests import READING
 from scheduler.core.frame import definition_key
 from scheduler.core.world import World
 from scheduler.model.definition import render
+from scheduler.model.times import written
 
 
 def router(world: World) -> APIRouter:
@@ -41,7 +42,7 @@ def canonical_version(text: str) -> str:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             raise ValueError("no offset")
-        return f"{moment.astimezone(UTC).isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
+        return written(moment)
     except (ValueError, OverflowError):
         message = f"'{text}' is no version: it must be a time with an offset, such as 2026-01-31T12:00:00.000Z"
         raise ApiError(422, {"message": message}) from None

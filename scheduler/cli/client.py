@@ -10,10 +10,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import httpx2
 
 from scheduler.cli import stream
+from scheduler.cli.error_texts import in_words
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import DEFAULT_URL
-from scheduler.cli.words import in_words
-from scheduler.core.extras import KEY
+from scheduler.core.views.extras import KEY
 from scheduler.model.json import Json
 
 _TIMEOUT = 30.0
@@ -23,11 +23,11 @@ _WARNING = re.compile(r'299 podexec "(?P<text>(?:[^"\\]|\\.)*)"')
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-class ApiError(CommandError):
+class ClientError(CommandError):
     """No good answer came from the scheduler."""
 
 
-class RefusedError(ApiError):
+class ChangeRefusedError(ClientError):
     """The scheduler answered, with no."""
 
     def __init__(self, status: int, body: Json) -> None:
@@ -61,7 +61,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Rollout:
+class WriteOptions:
     """How a change is to be carried out.
 
     Attributes:
@@ -81,7 +81,7 @@ class Rollout:
         return query | ({"force": "true"} if self.force else {})
 
 
-PLAIN = Rollout()
+PLAIN = WriteOptions()
 
 
 class Client:
@@ -143,18 +143,18 @@ class Client:
         definition: Json = self._decode(self._ask("GET", path))
         return definition
 
-    def add(self, definition: Any, how: Rollout = PLAIN) -> Accepted:
+    def add(self, definition: Any, how: WriteOptions = PLAIN) -> Accepted:
         """Create a pod."""
         return self._change("POST", "/v2/pods", definition, how)
 
-    def update(self, definition: Any, how: Rollout = PLAIN) -> Accepted:
+    def update(self, definition: Any, how: WriteOptions = PLAIN) -> Accepted:
         """Change a pod, or create it."""
         pod_id = definition.get("id") if isinstance(definition, dict) else None
         if not isinstance(pod_id, str):
             raise CommandError("a definition without an id says not which pod to update", code=2)
         return self._change("PUT", _path("pods", pod_id), definition, how)
 
-    def remove(self, pod_id: str, how: Rollout = PLAIN) -> Accepted:
+    def remove(self, pod_id: str, how: WriteOptions = PLAIN) -> Accepted:
         """Remove a pod."""
         return self._change("DELETE", _path("pods", pod_id), None, how)
 
@@ -212,7 +212,7 @@ class Client:
         group: Json = self._decode(self._ask("GET", _path("groups", group_id).rstrip("/"), query=_WHOLE))
         return group
 
-    def remove_group(self, group_id: str, how: Rollout = PLAIN) -> Accepted:
+    def remove_group(self, group_id: str, how: WriteOptions = PLAIN) -> Accepted:
         """Remove every pod below a path."""
         return self._change("DELETE", _path("groups", group_id), None, how)
 
@@ -241,7 +241,7 @@ class Client:
 
     # --------------------------------------------------------------------- helpers
 
-    def _change(self, method: str, path: str, body: Any, how: Rollout) -> Accepted:
+    def _change(self, method: str, path: str, body: Any, how: WriteOptions) -> Accepted:
         response = self._ask(method, path, body, how.query())
         return Accepted(
             deployment_id=response.headers.get("Marathon-Deployment-Id", ""),
@@ -253,7 +253,7 @@ class Client:
         try:
             response = self._http.request(method, path, json=body, params=query)
         except httpx2.TimeoutException as error:
-            raise ApiError(
+            raise ClientError(
                 f"the scheduler at {self.url} did not answer within {_TIMEOUT:g} s",
                 advice="Whether the request was carried out is not known: look with 'podexec pod list'.",
             ) from error
@@ -263,21 +263,21 @@ class Client:
             raise self._refusal(response)
         return response
 
-    def _unreachable(self, error: Exception) -> ApiError:
-        return ApiError(
+    def _unreachable(self, error: Exception) -> ClientError:
+        return ClientError(
             f"no scheduler answers at {self.url}: {error}",
             advice="Start one with 'podexec up' or 'podexec scheduler', or name yours with --url or PODEXEC_URL.",
         )
 
-    def _refusal(self, response: httpx2.Response) -> RefusedError:
+    def _refusal(self, response: httpx2.Response) -> ChangeRefusedError:
         body = self._decode(response)
-        return RefusedError(response.status_code, body if isinstance(body, dict) else {})
+        return ChangeRefusedError(response.status_code, body if isinstance(body, dict) else {})
 
     def _decode(self, response: httpx2.Response) -> Any:
         try:
             return response.json()
         except ValueError as error:
-            raise ApiError(
+            raise ClientError(
                 f"{self.url} does not answer like a podexec scheduler (HTTP {response.status_code})",
                 advice="Check --url or PODEXEC_URL.",
             ) from error

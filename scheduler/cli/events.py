@@ -42,8 +42,8 @@ def events(
 
 
 def _follow(client: "Client", kinds: Sequence[str], since: int | None) -> "Iterator[Event]":
-    """The events, over interruptions. Raises ApiError if there is no scheduler to begin with."""
-    from scheduler.cli.client import ApiError, RefusedError
+    """The events, over interruptions. Raises ClientError if there is no scheduler to begin with."""
+    from scheduler.cli.client import ChangeRefusedError, ClientError
 
     connected = lost = False
     while True:
@@ -53,9 +53,9 @@ def _follow(client: "Client", kinds: Sequence[str], since: int | None) -> "Itera
                 since = event.number
                 yield event
             connected = True
-        except RefusedError:
+        except ChangeRefusedError:
             raise
-        except ApiError:
+        except ClientError:
             if not connected:
                 raise
         if not lost:

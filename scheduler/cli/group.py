@@ -42,11 +42,11 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Remove every pod below a path; those that others depend on end last."""
-    from scheduler.cli.client import Rollout
+    from scheduler.cli.client import WriteOptions
 
     make_sure(yes, f"remove all of {group_id}", f"Remove every pod below {group_id} and end its instances?")
     with client_of(url) as client:
-        accepted = client.remove_group(group_id, Rollout(force=force, deadline=deadline))
+        accepted = client.remove_group(group_id, WriteOptions(force=force, deadline=deadline))
         if as_json:
             screen.print_json({"deploymentId": accepted.deployment_id})
         else:

@@ -22,7 +22,7 @@ from scheduler.cli.options import (
     option,
 )
 from scheduler.cli.output import client_of, make_sure
-from scheduler.core.extras import KEY
+from scheduler.core.views.extras import KEY
 
 if TYPE_CHECKING:
     from scheduler.cli.client import Accepted, Client
@@ -50,9 +50,9 @@ def add(
 ) -> None:
     """Add pods from a file."""
     from scheduler.cli import definitions
-    from scheduler.cli.client import Rollout
+    from scheduler.cli.client import WriteOptions
 
-    how = Rollout(force, batch_size, deadline)
+    how = WriteOptions(force, batch_size, deadline)
     with client_of(url) as client:
         documents = definitions.read(file, client.is_strict)
         accepted = _submit(documents, lambda document: client.add(document, how), "added", as_json)
@@ -73,9 +73,9 @@ def update(
 ) -> None:
     """Change pods, or add those that do not exist, to be as a file says."""
     from scheduler.cli import definitions
-    from scheduler.cli.client import Rollout
+    from scheduler.cli.client import WriteOptions
 
-    how = Rollout(force, batch_size, deadline)
+    how = WriteOptions(force, batch_size, deadline)
     with client_of(url) as client:
         documents = definitions.read(file, client.is_strict)
         accepted = _submit(documents, lambda document: client.update(document, how), "updated", as_json)
@@ -182,11 +182,11 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Remove a pod and end its instances."""
-    from scheduler.cli.client import Rollout
+    from scheduler.cli.client import WriteOptions
 
     make_sure(yes, f"remove {pod_id}", f"Remove pod {pod_id} and end its instances?")
     with client_of(url) as client:
-        accepted = client.remove(pod_id, Rollout(force=force, deadline=deadline))
+        accepted = client.remove(pod_id, WriteOptions(force=force, deadline=deadline))
         if as_json:
             screen.print_json({"deploymentId": accepted.deployment_id})
         else:

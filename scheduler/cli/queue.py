@@ -5,7 +5,7 @@ import typer
 from scheduler.cli import screen
 from scheduler.cli.options import DEFAULT_URL, Json, PodId, Url
 from scheduler.cli.output import client_of
-from scheduler.core.extras import KEY
+from scheduler.core.views.extras import KEY
 
 app = typer.Typer(name="queue", help="See what waits to be launched, and why.", no_args_is_help=True)
 

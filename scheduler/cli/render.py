@@ -13,8 +13,8 @@ from scheduler.model.json import Json
 from scheduler.model.roles import EnforceRole
 
 if TYPE_CHECKING:
-    from scheduler.core.attempts import Refusal
-    from scheduler.core.fits import Match
+    from scheduler.core.offer.match import Match
+    from scheduler.core.offer.refusals import Refusal
     from scheduler.core.settings import Settings
     from scheduler.model.definition import PodDefinition
     from scheduler.model.records import Instance
@@ -79,15 +79,15 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
 
     CommandError: every reason why the offer does not fit.
     """
-    from scheduler.core import agents
-    from scheduler.core.attempts import Refusal
-    from scheduler.core.constraints import Placement
-    from scheduler.core.demand import demand
-    from scheduler.core.fits import Match
-    from scheduler.core.launches import placed
-    from scheduler.core.matching import Surroundings, match, unfulfilled, unsuitable
-    from scheduler.core.resources import Ledger
-    from scheduler.core.taskgroup import Launcher
+    from scheduler.core.launch.taskgroup import TaskGroupTemplate
+    from scheduler.core.offer import agents
+    from scheduler.core.offer.demand import demand
+    from scheduler.core.offer.match import Match
+    from scheduler.core.offer.refusals import Refusal
+    from scheduler.core.offer.resources import Ledger
+    from scheduler.core.placement.constraints import ConstraintState
+    from scheduler.core.placement.matching import Surroundings, match, unfulfilled, unsuitable
+    from scheduler.core.placement.queue import placed
 
     offer = _sufficient_offer(definition, settings) if given is None else given
     asked = demand(definition, settings)
@@ -98,7 +98,7 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
         raise CommandError(f"the offer is not one in Mesos' v1 JSON: {error!r}", code=2) from error
     against = unsuitable(asked, settings, offer, ledger, agent, Surroundings(None, agent.region, _TIME))
     if given is not None:
-        against += unfulfilled(Placement(definition, [], [agent]), agent)
+        against += unfulfilled(ConstraintState(definition, [], [agent]), agent)
     if role != definition.role:
         against.insert(0, Refusal("UnfulfilledRole", definition.role or "*", str(role)))
     waiting = _waiting(definition)
@@ -112,16 +112,19 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
             details=tuple(f"{each.reason}: wanted {each.asked}; offered {each.offered}" for each in refusals),
         )
     instance = placed(waiting, definition, agent, outcome, _TIME)
-    return Launcher(settings, definition).launch_group(instance, offer, outcome)
+    return TaskGroupTemplate(settings, definition).launch_group(
+        instance, offer["framework_id"], outcome.executor, outcome.containers
+    )
 
 
 def _settle(
     taken: "Match", definition: "PodDefinition", waiting: "Instance", offer: Json, settings: "Settings"
 ) -> "Match | list[Refusal]":
     """What is taken, as it is once it is reserved for the instance, with its persistent volumes."""
-    from scheduler.core import agents, residents
-    from scheduler.core.disks import Disks
-    from scheduler.core.fits import Match
+    from scheduler.core.offer import agents
+    from scheduler.core.offer.disks import Disks
+    from scheduler.core.offer.match import Match
+    from scheduler.core.placement import residents
     from scheduler.model.records import Reservation
 
     names = [volume.name for volume in definition.volumes if volume.persistent is not None]
@@ -192,7 +195,7 @@ def _read_offer(file: str) -> Json:
 
 def _sufficient_offer(definition: "PodDefinition", settings: "Settings") -> Json:
     """Twice what the pod asks for, with its ports, on a role it accepts."""
-    from scheduler.core.demand import accepted_roles
+    from scheduler.core.offer.demand import accepted_roles
 
     asked = [definition.executor_resources, *(container.resources for container in definition.containers)]
     roles = accepted_roles(definition, settings)

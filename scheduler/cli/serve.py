@@ -37,15 +37,15 @@ from scheduler.inside import Edge
 from scheduler.inside.executors import Executors
 from scheduler.inside.inspector import Inspector
 from scheduler.inside.master import Leader
+from scheduler.loop.bus import Bus
+from scheduler.loop.clock import Clock
+from scheduler.loop.event_loop import EventLoop, ShellError
+from scheduler.loop.ports import SecretError, Secrets
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Driver
 from scheduler.observe import log as logging
 from scheduler.observe.metrics import Metrics
 from scheduler.secrets import open_source
-from scheduler.shell.bus import Bus
-from scheduler.shell.clock import Clock
-from scheduler.shell.loop import Shell, ShellError
-from scheduler.shell.ports import SecretError, Secrets
 from scheduler.store import Store, StoreError, open_store
 
 _LARGEST_MESSAGE = 1024 * 1024  # of a WebSocket
@@ -113,7 +113,9 @@ async def _run(
     metrics = Metrics(world, clock.now)
     edge = _edge(serving, world, executors)
     inspector = Inspector(edge.last_lines, found)
-    shell = Shell(world, step, store, driver, bus=Bus(store.tail()), meter=metrics, inspector=inspector, clock=clock)
+    shell = EventLoop(
+        world, step, store, driver, bus=Bus(store.tail()), meter=metrics, inspector=inspector, clock=clock
+    )
     metrics.watch("podexec.loop.inbox.gauge", "Events that wait for the loop", lambda: shell.waiting)
     config = configuration(serving, identity, room.connections)
     info = ServerInfo(identity.name, version("podexec"), advertised, config)
@@ -147,7 +149,7 @@ def _edge(serving: Serving, world: World, executors: Executors) -> Edge:
     """The way into containers, by the master that leads at the time."""
 
     def leader() -> Leader:
-        connection, framework = world.connection, world.framework
+        connection, framework = world.volatile.connection, world.framework
         address = connection.master if connection.subscribed else None
         return Leader(address, framework.id if framework is not None else None)
 
@@ -176,7 +178,7 @@ def _server(app: FastAPI, room: files.Room) -> uvicorn.Server:
 
 async def _until_told(
     told: asyncio.Event,
-    shell: Shell[World],
+    shell: EventLoop[World],
     driver: Driver,
     server: uvicorn.Server,
     listening: socket.socket,

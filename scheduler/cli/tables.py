@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from scheduler.cli.screen import Cell, Grid, Word
-from scheduler.core.extras import KEY
+from scheduler.core.views.extras import KEY
 from scheduler.model.json import Json
 
 _COLOURS = {"STABLE": "green", "DEGRADED": "red", "TERMINAL": "dim", "STAGING": "yellow", "PENDING": "yellow"}

@@ -24,7 +24,7 @@ from scheduler.cli import screen
 from scheduler.cli.cluster import DEFAULT_NAME, Agents, Level, Name, local_cluster
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import DEFAULT_URL, option
-from scheduler.core.extras import KEY
+from scheduler.core.views.extras import KEY
 from scheduler.model.json import Json
 
 if TYPE_CHECKING:

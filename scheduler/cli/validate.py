@@ -92,7 +92,7 @@ def _errors(located: "Located", site: "Site") -> Iterator[tuple[int, str]]:
     """Line and text. The rules are asked also where keys are unknown: a person wants to know all at once."""
     from dataclasses import replace
 
-    from scheduler.cli.words import in_words
+    from scheduler.cli.error_texts import in_words
     from scheduler.model.problems import Problems
     from scheduler.model.validation import parse
 

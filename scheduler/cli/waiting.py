@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from scheduler.cli import screen
 from scheduler.cli.errors import CommandError
-from scheduler.core.extras import KEY
+from scheduler.core.views.extras import KEY
 from scheduler.model.json import Json
 
 if TYPE_CHECKING:
@@ -123,22 +123,22 @@ def for_deployment(client: "Client", deployment_id: str, timeout: float, *, must
 
 def find(client: "Client", deployment_id: str) -> Json | None:
     """A deployment; None: it is no more under way."""
-    from scheduler.cli.client import RefusedError
+    from scheduler.cli.client import ChangeRefusedError
 
     try:
         return client.deployment(deployment_id)
-    except RefusedError as error:
+    except ChangeRefusedError as error:
         if error.status == 404:
             return None
         raise
 
 
 def _status(client: "Client", pod_id: str) -> Json | None:
-    from scheduler.cli.client import RefusedError
+    from scheduler.cli.client import ChangeRefusedError
 
     try:
         return client.status(pod_id)
-    except RefusedError as error:
+    except ChangeRefusedError as error:
         if error.status == 404:
             return None
         raise

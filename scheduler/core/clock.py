@@ -22,12 +22,12 @@ def start(world: World, wall: float) -> float:
     return max((wall - world.skew, *_past(world)))
 
 
-def was_set(turn: Turn, event: ClockSet) -> None:
+def on_clock_set(turn: Turn, event: ClockSet) -> None:
     """The wall clock was set: what people read follows it, timers do not."""
     by = event.skew - turn.world.skew
     turn.put(Clock(event.skew))
     direction = "forward" if by > 0 else "back"
-    turn.note("warning", f"the system clock was set {direction}; no timer depends on it", seconds=f"{abs(by):.1f}")
+    turn.log("warning", f"the system clock was set {direction}; no timer depends on it", seconds=f"{abs(by):.1f}")
 
 
 def _past(world: World) -> Iterator[float]:

@@ -2,22 +2,22 @@
 
 from collections.abc import Callable
 
-from scheduler.core import (
+from scheduler.core.due import Due
+from scheduler.core.events import Ticked
+from scheduler.core.lifecycle import (
     abandoned,
     arrival,
     backoff,
-    deployments,
     inspections,
+    kept_volumes,
     kills,
-    offers,
     reconcile,
-    residents,
     statuses,
     unreachable,
 )
-from scheduler.core.events import Ticked
+from scheduler.core.placement import offers
+from scheduler.core.rollout import deployments
 from scheduler.core.turn import Turn
-from scheduler.core.world import Due
 
 
 def _place(turn: Turn, _key: str) -> None:
@@ -29,32 +29,32 @@ def _advance(turn: Turn, pod_id: str) -> None:
 
 
 def _revive(turn: Turn, _key: str) -> None:
-    turn.world.connection.revive_waits = False
+    turn.world.volatile.connection.revive_waits = False
     turn.demand_grew = True
 
 
 _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
-    Due.LAUNCHABLE: backoff.elapsed,
+    Due.LAUNCHABLE: backoff.on_elapsed,
     Due.ADVANCE: _advance,
     Due.PLACE: _place,
     Due.REVIVE: _revive,
     Due.KILL: kills.repeat,
     Due.KILL_ABANDONED: abandoned.repeat,
     Due.EXPIRE: abandoned.expire,
-    Due.CONFIRM: statuses.unheard,
-    Due.BEGIN: statuses.not_begun,
-    Due.GIVE_UP: statuses.give_up,
-    Due.REPLACE: unreachable.again,
-    Due.RESERVE: residents.overdue,
-    Due.DEPLOY: deployments.overdue,
+    Due.CONFIRM: statuses.on_launch_unconfirmed,
+    Due.BEGIN: statuses.on_executor_not_started,
+    Due.GIVE_UP: statuses.on_task_unknown,
+    Due.REPLACE: unreachable.on_due,
+    Due.RESERVE: kept_volumes.on_overdue,
+    Due.DEPLOY: deployments.on_overdue,
     Due.INSPECT: inspections.inspect,
     Due.RECONCILE: reconcile.remaining,
     Due.RECONCILE_ALL: reconcile.everything,
-    Due.ARRIVE: arrival.again,
+    Due.ARRIVE: arrival.ask_again,
 }
 
 
-def ticked(turn: Turn, _event: Ticked) -> None:
+def on_ticked(turn: Turn, _event: Ticked) -> None:
     """Handle every deadline that has come."""
-    for due, key in list(turn.world.overdue(turn.now)):
+    for due, key in list(turn.world.deadlines.take(turn.now)):
         _HANDLERS[due](turn, key)

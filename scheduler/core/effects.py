@@ -53,12 +53,10 @@ class Kill:
     """Kill a task. At most once on its way: the core repeats it until the task has ended.
 
     Attributes:
-        grace: seconds between SIGTERM and SIGKILL, over whatever was said before; None: as the task's launch has it.
     """
 
     task_id: str
     agent_id: str | None
-    grace: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +181,7 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Log:
     """Something an operator should find in the log; ``fields`` carry the ids that explain it."""
 
     level: str
@@ -214,6 +212,6 @@ Effect = (
     | AcknowledgeOperation
     | Reply
     | Publish
-    | Note
+    | Log
     | Stop
 )

@@ -3,22 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from scheduler.core import (
-    arrival,
-    clock,
-    deadlines,
-    failures,
-    flow,
-    inspections,
-    instances,
-    news,
-    offers,
-    operations,
-    requests,
-    statuses,
-    streams,
-    subscription,
-)
+from scheduler.core import clock, deadlines, streams, subscription
+from scheduler.core.converge import converge
 from scheduler.core.events import (
     AgentDescribed,
     AgentLost,
@@ -50,37 +36,40 @@ from scheduler.core.events import (
     Ticked,
 )
 from scheduler.core.frame import Frame
+from scheduler.core.lifecycle import arrival, failures, inspections, instance_events, statuses
+from scheduler.core.placement import offers, operations, revive
+from scheduler.core.rollout import requests
 from scheduler.core.turn import Turn
 from scheduler.core.world import World
 
 _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
-    Subscribed: subscription.subscribed,
-    Disconnected: subscription.disconnected,
-    FrameworkFailed: subscription.failed,
-    AgentDescribed: subscription.agent_described,
-    AgentsListed: arrival.listed,
-    FrameworksListed: arrival.namesakes,
-    AgentsUnlisted: subscription.agents_unlisted,
-    OffersReceived: offers.received,
-    OfferRescinded: offers.rescinded,
-    StatusUpdated: statuses.updated,
-    OperationUpdated: operations.updated,
-    ExecutorEnded: failures.executor_ended,
-    ExecutorInspected: inspections.inspected,
-    AgentLost: failures.agent_lost,
-    PodPosted: requests.posted,
-    PodPut: requests.put,
-    PodDeleted: requests.deleted,
-    GroupDeleted: requests.group_deleted,
-    InstancesKilled: requests.killed,
-    DelayReset: requests.delay_reset,
-    DeploymentCancelled: requests.cancelled,
-    DeploymentPaused: requests.paused,
-    DeploymentResumed: requests.resumed,
-    StreamAttached: streams.attached,
-    StreamDetached: streams.detached,
-    Ticked: deadlines.ticked,
-    ClockSet: clock.was_set,
+    Subscribed: subscription.on_subscribed,
+    Disconnected: subscription.on_disconnected,
+    FrameworkFailed: subscription.on_framework_failed,
+    AgentDescribed: subscription.on_agent_described,
+    AgentsListed: arrival.on_agents_listed,
+    FrameworksListed: arrival.on_frameworks_listed,
+    AgentsUnlisted: subscription.on_agents_unlisted,
+    OffersReceived: offers.on_offers_received,
+    OfferRescinded: offers.on_offer_rescinded,
+    StatusUpdated: statuses.on_status_updated,
+    OperationUpdated: operations.on_operation_updated,
+    ExecutorEnded: failures.on_executor_ended,
+    ExecutorInspected: inspections.on_executor_inspected,
+    AgentLost: failures.on_agent_lost,
+    PodPosted: requests.on_pod_posted,
+    PodPut: requests.on_pod_put,
+    PodDeleted: requests.on_pod_deleted,
+    GroupDeleted: requests.on_group_deleted,
+    InstancesKilled: requests.on_instances_killed,
+    DelayReset: requests.on_delay_reset,
+    DeploymentCancelled: requests.on_deployment_cancelled,
+    DeploymentPaused: requests.on_deployment_paused,
+    DeploymentResumed: requests.on_deployment_resumed,
+    StreamAttached: streams.on_stream_attached,
+    StreamDetached: streams.on_stream_detached,
+    Ticked: deadlines.on_ticked,
+    ClockSet: clock.on_clock_set,
 }
 
 
@@ -96,7 +85,7 @@ def step(world: World, event: Event, now: float) -> Frame:
     if arrival.conclude(turn):
         subscription.resume(turn)
     if arrival.is_over(turn.world):
-        instances.converge(turn)
-        flow.settle(turn)
-    news.tell(turn)
+        converge(turn)
+        revive.reconcile_roles(turn)
+    instance_events.publish_changes(turn)
     return turn.frame()

@@ -3,16 +3,17 @@
 Every change of a record goes through here, so that the world and what is stored never differ.
 """
 
-from scheduler.core.conditions import may_turn_up
-from scheduler.core.effects import Effect, Note, Publish
+from scheduler.core.effects import Effect, Log, Publish
+from scheduler.core.facts.conditions import may_turn_up
 from scheduler.core.frame import Change, Delete, Frame, Put, Record, definition_key, key_of
-from scheduler.core.graces import DEFAULT_GRACE, seconds_to_stop
+from scheduler.core.launch.grace_periods import DEFAULT_GRACE, seconds_to_stop
 from scheduler.core.world import World
 from scheduler.model.json import Json
 from scheduler.model.records import Abandoned, Deployment, Instance
 
 STARTS_PER_TURN = 1000
 _ABANDONED_KEPT = 10_000
+_TOLD_EVERY = 3600.0
 
 
 class Turn:
@@ -63,18 +64,18 @@ class Turn:
         self.world.delete(kind, key)
         self._changes[kind, key] = Delete(kind, key)
 
-    def ask(self, effect: Effect) -> None:
+    def emit(self, effect: Effect) -> None:
         """Have an effect performed after the changes are durable."""
         self._effects.append(effect)
 
-    def note(self, level: str, text: str, **ids: str) -> None:
+    def log(self, level: str, text: str, **ids: str) -> None:
         """Tell the operator's log."""
-        self.ask(Note(level, text, tuple(ids.items())))
+        self.emit(Log(level, text, tuple(ids.items())))
 
     def publish(self, kind: str, **fields: object) -> None:
         """Tell whoever follows the event stream."""
         content: Json = {"eventType": kind, **fields}
-        self.ask(Publish(kind, content, self.wall))
+        self.emit(Publish(kind, content, self.wall))
 
     def frame(self) -> Frame:
         """What this turn came to."""
@@ -92,9 +93,9 @@ class Turn:
         else:
             if not instance.tasks:
                 self._leave(old)
-            standing = world.standing(instance.id)
+            bucket = world.bucket(instance.id)
             world.put(instance)
-            if world.standing(instance.id) is not standing or old.config_version != instance.config_version:
+            if world.bucket(instance.id) is not bucket or old.config_version != instance.config_version:
                 self.pods[instance.pod_id] = None
 
     def _leave(self, ended: Instance) -> None:
@@ -116,7 +117,7 @@ class Turn:
                 found=known is not None and known.found,
             )
         )
-        self.note(
+        self.log(
             "info",
             "a launch was given up: should it turn up, it is killed",
             pod_id=ended.pod_id,
@@ -124,4 +125,18 @@ class Turn:
             agent_id=ended.agent.id,
         )
         if len(self.world.abandoned) > _ABANDONED_KEPT:
-            self.delete(next(iter(self.world.abandoned.values())))
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        """Of the launches on record forget the one that was given up first. One that has turned up is still killed."""
+        oldest = next((record for record in self.world.abandoned.values() if not record.found), None)
+        if oldest is None:
+            return
+        self.delete(oldest)
+        if self.now - self.world.told_of_dropped >= _TOLD_EVERY:
+            self.world.told_of_dropped = self.now
+            self.log(
+                "warning",
+                "too many launches were given up: the oldest are forgotten, and run on should they turn up",
+                kept=str(_ABANDONED_KEPT),
+            )

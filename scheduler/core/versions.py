@@ -1,24 +1,14 @@
 """The kept versions of definitions: how they are numbered, and which may be forgotten."""
 
-from datetime import UTC, datetime
-
 from scheduler.core.turn import Turn
 from scheduler.core.world import World
-
-
-def stamp(seconds: float, later_than: str | None = None) -> str:
-    """A time as versions are written, to the millisecond, later than another version: they are compared as text."""
-    moment = int(seconds * 1000)
-    if later_than is not None:
-        moment = max(moment, _milliseconds(later_than) + 1)
-    whole, milliseconds = divmod(moment, 1000)
-    return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+from scheduler.model.times import later, timestamp
 
 
 def following(world: World, pod_id: str, wall: float) -> str:
     """The version of a definition that is accepted at this wall time, later than all before in any case."""
     known = world.versions(pod_id)
-    return stamp(wall, known[-1] if known else None)
+    return max(timestamp(wall), later(known[-1])) if known else timestamp(wall)
 
 
 def purge(turn: Turn, pod_id: str) -> None:
@@ -40,7 +30,3 @@ def purge(turn: Turn, pod_id: str) -> None:
     for version in old:
         if version not in used:
             turn.delete(world.definition(pod_id, version))
-
-
-def _milliseconds(version: str) -> int:
-    return round(datetime.fromisoformat(version).timestamp() * 1000)

@@ -4,10 +4,10 @@ import base64
 import binascii
 from typing import Any
 
-from scheduler.inside.http import Http, RefusedError, understanding, unknown_form
+from scheduler.inside.http import Http, MesosRefusedError, understanding, unknown_form
+from scheduler.loop.inside import FileInfo, InsideError, Piece, Run, Usage, Why
 from scheduler.mesos.credentials import Credentials
 from scheduler.model.json import Json
-from scheduler.shell.inside import FileInfo, InsideError, Piece, Run, Usage, Why
 
 _NOT_FOUND, _FORBIDDEN, _UNAUTHORIZED = 404, 403, 401
 
@@ -25,7 +25,7 @@ class Agents:
         return {} if proof is None else {"Authorization": proof}
 
     async def call(self, run: Run, kind: str, members: Json, seconds: float = 10.0) -> Json:
-        """Any call; the members of its answer. Raises RefusedError too."""
+        """Any call; the members of its answer. Raises MesosRefusedError too."""
         body = {"type": kind, kind.lower(): members}
         answer = await self._http.call(agent_named(run), run.agent_url, body, self.headers(), seconds)
         told: Json = answer.get(kind.lower()) or {}
@@ -51,7 +51,7 @@ class Agents:
         """Of the run's pod and each of its containers."""
         try:
             told = await self.call(run, "GET_CONTAINERS", {"show_nested": True, "show_standalone": False})
-        except RefusedError as error:
+        except MesosRefusedError as error:
             raise refused(run, "does not tell what containers use", error) from error
         pod = run.container_id["parent"]["value"]
         used: dict[str, Usage] = {}
@@ -67,7 +67,7 @@ class Agents:
         place = f"{run.sandbox}/{path}" if path else run.sandbox
         try:
             return await self.call(run, kind, {"path": place, **members})
-        except RefusedError as error:
+        except MesosRefusedError as error:
             if error.status == _NOT_FOUND:
                 what = f"{path!r} in the sandbox" if path else "no sandbox"
                 raise InsideError(Why.ABSENT, f"{agent_named(run)} has no {what}, or not any more") from error
@@ -79,7 +79,7 @@ def agent_named(run: Run) -> str:
     return f"the agent {run.agent}"
 
 
-def refused(run: Run, what: str, error: RefusedError) -> InsideError:
+def refused(run: Run, what: str, error: MesosRefusedError) -> InsideError:
     """An agent's no, with what to do if it does not know us."""
     if error.status in (_UNAUTHORIZED, _FORBIDDEN):
         what += "; it wants credentials that this scheduler lacks, see --mesos-agent-authentication-principal"

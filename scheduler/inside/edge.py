@@ -11,9 +11,9 @@ from scheduler.inside.http import Http
 from scheduler.inside.master import Leader, Master
 from scheduler.inside.sessions import Sessions
 from scheduler.inside.words import last_lines
+from scheduler.loop.inside import FileInfo, Piece, Run, Session, Size, Usage
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.tls import Tls
-from scheduler.shell.inside import FileInfo, Piece, Run, Session, Size, Usage
 
 
 class Edge:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import structlog
 
 from podexec.wire import UsageAnswer, UsageQuestion, WireError
-from scheduler.shell.inside import Run, Usage
+from scheduler.loop.inside import Run, Usage
 
 _PATIENCE = 3.0
 _log = structlog.get_logger("scheduler.inside")

@@ -11,8 +11,8 @@ import base64
 from collections.abc import AsyncIterator
 
 from scheduler.inside.http import record
+from scheduler.loop.inside import Size
 from scheduler.model.json import Json
-from scheduler.shell.inside import Size
 
 _HEARTBEAT = 20.0  # of the connection, which nothing else keeps alive
 _CHUNK = 64 * 1024

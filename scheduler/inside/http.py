@@ -8,9 +8,9 @@ from http import HTTPStatus
 import httpx2
 import orjson
 
+from scheduler.loop.inside import InsideError, Why
 from scheduler.mesos.tls import Tls
 from scheduler.model.json import Json
-from scheduler.shell.inside import InsideError, Why
 
 _CONNECT, _ANSWER = 5.0, 10.0
 _SILENCE = 90.0  # agents give a sign of life every 30 seconds
@@ -19,7 +19,7 @@ _LARGEST_ANSWER = 64 * 1024 * 1024
 _STREAMED = {"Accept": "application/recordio", "Message-Accept": "application/json"}
 
 
-class RefusedError(Exception):
+class MesosRefusedError(Exception):
     """An answer that says no."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -28,7 +28,7 @@ class RefusedError(Exception):
 
 
 class Http:
-    """Asks in one event loop. Every method raises RefusedError, and InsideError when there is no answer.
+    """Asks in one event loop. Every method raises MesosRefusedError, and InsideError when there is no answer.
 
     ``who`` is what is asked, for people.
     """
@@ -138,7 +138,7 @@ def _good(who: str, response: httpx2.Response, content: bytes) -> bytes:
     text = content.decode(errors="replace")
     if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
         raise InsideError(Why.AWAY, f"{who} is not ready: {text.strip()[:_LONGEST_REASON]}")
-    raise RefusedError(response.status_code, text)
+    raise MesosRefusedError(response.status_code, text)
 
 
 def _json(who: str, content: bytes) -> Json:

@@ -7,7 +7,7 @@ import structlog
 
 from scheduler.core.effects import InspectExecutor
 from scheduler.core.events import Event, ExecutorInspected
-from scheduler.shell.inside import InsideError
+from scheduler.loop.inside import InsideError
 
 _AT_ONCE = 8
 _MOST_WAITING = 200  # looks; what fails beyond that is told without the executor's words

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from scheduler.inside.http import Http, RefusedError, understanding
+from scheduler.inside.http import Http, MesosRefusedError, understanding
+from scheduler.loop.inside import InsideError, Run, Why
 from scheduler.mesos.credentials import Credentials
 from scheduler.model.json import Json
-from scheduler.shell.inside import InsideError, Run, Why
 
 _ENDED = ("TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_GONE", "TASK_GONE_BY_OPERATOR")
 
@@ -94,7 +94,7 @@ class Master:
         headers = {} if proof is None else {"Authorization": proof}
         try:
             return await self._http.get(f"the master {master}", f"{self._http.scheme}://{master}{path}", query, headers)
-        except RefusedError as error:
+        except MesosRefusedError as error:
             raise InsideError(Why.UNABLE, f"the master {master} refuses to tell {path}: {error}") from error
 
 

@@ -15,11 +15,11 @@ import orjson
 
 from scheduler.inside.agent import Agents, agent_named, refused
 from scheduler.inside.given import Given
-from scheduler.inside.http import Http, RefusedError, understanding, unknown_form
+from scheduler.inside.http import Http, MesosRefusedError, understanding, unknown_form
 from scheduler.inside.upload import upload
+from scheduler.loop.inside import InsideError, Output, Run, Size, Why
 from scheduler.mesos.recordio import FramingError, Record, RecordReader
 from scheduler.model.json import Json
-from scheduler.shell.inside import InsideError, Output, Run, Size, Why
 
 _LARGEST_RECORD = 16 * 1024 * 1024
 _WAIT, _STILL_THERE, _REMOVE, _CLOSE = 30.0, 1.0, 15.0, 3.0
@@ -78,7 +78,7 @@ class Sessions:
 
     async def _wait_and_remove(self, run: Run, container_id: Json) -> None:
         """A session leaves a directory in the sandbox of its container; nobody else would remove it."""
-        with contextlib.suppress(RefusedError, InsideError):
+        with contextlib.suppress(MesosRefusedError, InsideError):
             await self._agents.call(run, "WAIT_CONTAINER", {"container_id": container_id}, _REMOVE)
             await self._agents.call(run, "REMOVE_CONTAINER", {"container_id": container_id})
 
@@ -126,7 +126,7 @@ class AgentSession:
             self._pieces = await self._started.enter_async_context(
                 self._http.stream(agent_named(self._run), self._run.agent_url, body, self._agents.headers())
             )
-        except RefusedError as error:
+        except MesosRefusedError as error:
             raise refused(self._run, "does not start the command; the container may have ended", error) from error
         # What the launch says of the terminal's size the agent forgets.
         records = self._given.records(self._container_id, with_size=self._starts < _STARTS)
@@ -178,7 +178,7 @@ class AgentSession:
         """Whether what ended was Mesos' launcher, of a change of the terminal's size."""
         if not self._has_terminal:
             return False
-        with contextlib.suppress(RefusedError, InsideError):  # who asks for the exit code is told
+        with contextlib.suppress(MesosRefusedError, InsideError):  # who asks for the exit code is told
             self._end = await self._wait()
         status = None if self._end is None else self._end.get("exit_status")
         return type(status) is int and status in _RESIZED_TOO_EARLY
@@ -187,7 +187,7 @@ class AgentSession:
         """How the command ended."""
         try:
             told = self._end or await self._wait()
-        except RefusedError as error:
+        except MesosRefusedError as error:
             if error.status == _NOT_FOUND:
                 raise self._ended() from error
             raise refused(self._run, "does not tell how the command ended", error) from error
@@ -209,7 +209,7 @@ class AgentSession:
         """Whether the container of the session goes on: while it does, waiting for its end brings no answer."""
         try:
             await self._agents.call(self._run, "WAIT_CONTAINER", {"container_id": self._run.container_id}, _STILL_THERE)
-        except RefusedError:
+        except MesosRefusedError:
             return False
         except InsideError:
             return True
@@ -244,7 +244,7 @@ class AgentSession:
         try:
             headers = {**self._agents.headers(), **_STREAMED}
             await upload(agent_named(self._run), self._run.agent_url, records, headers, self._http.context())
-        except RefusedError as error:
+        except MesosRefusedError as error:
             failure = refused(self._run, "takes no input", error)
         except InsideError as error:
             failure = error

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import httptools
 
-from scheduler.inside.http import RefusedError
-from scheduler.shell.inside import InsideError, Why
+from scheduler.inside.http import MesosRefusedError
+from scheduler.loop.inside import InsideError, Why
 
 _CONNECT = 5.0
 _LARGEST_ANSWER = 64 * 1024
@@ -23,7 +23,7 @@ _READ = 64 * 1024
 async def upload(
     who: str, url: str, chunks: AsyncIterator[bytes], headers: Mapping[str, str], context: ssl.SSLContext | None
 ) -> None:
-    """Send the chunks, until there are no more or the answer is there. Raises RefusedError and InsideError.
+    """Send the chunks, until there are no more or the answer is there. Raises MesosRefusedError and InsideError.
 
     ``who`` is asked, for people.
     """
@@ -38,7 +38,7 @@ async def upload(
     except (OSError, TimeoutError, httptools.HttpParserError, EOFError) as error:
         raise InsideError(Why.AWAY, f"{who} takes no more input: {error or 'it does not answer'}") from error
     if status != HTTPStatus.OK:
-        raise RefusedError(status, body.decode(errors="replace"))
+        raise MesosRefusedError(status, body.decode(errors="replace"))
 
 
 @contextlib.asynccontextmanager

@@ -2,7 +2,7 @@
 
 import re
 
-from scheduler.shell.inside import Inside, InsideError, Run, Why
+from scheduler.loop.inside import Inside, InsideError, Run, Why
 
 _FILES = ("stderr", "stdout")  # the second only if there is nothing in the first
 _LENGTH = 16 * 1024  # bytes from a file's end

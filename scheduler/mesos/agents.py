@@ -37,7 +37,7 @@ _UNREADABLE = (
 _log = structlog.get_logger("scheduler.mesos")
 
 
-class RefusedError(ValueError):
+class ClusterRefusedError(ValueError):
     """The other side does not tell, and will not."""
 
 
@@ -115,7 +115,7 @@ class AgentProbe:
             named = tuple(
                 Agent(agent_id, str(agent.get("hostname", agent_id))) for agent_id, agent in (awaited | agents).items()
             )
-        except RefusedError as refusal:
+        except ClusterRefusedError as refusal:
             _log.warning("the master does not list its agents", master=str(master), error=str(refusal))
             self._answer(AgentsListed(None))
             return
@@ -178,7 +178,7 @@ class AgentProbe:
         finally:
             connection.close()
         if response.status in _REFUSALS:
-            raise RefusedError(f"HTTP {response.status}")
+            raise ClusterRefusedError(f"HTTP {response.status}")
         if response.status != http.client.OK:
             raise ValueError(f"HTTP {response.status}")
         return orjson.loads(body)

@@ -38,7 +38,7 @@ def _call(effect: PlainCall) -> Json:
         case Suppress():
             return _typed("SUPPRESS", roles=list(effect.roles))
         case Kill():
-            return _typed("KILL", **_task(effect.task_id, effect.agent_id), **_kill_policy(effect.grace))
+            return _typed("KILL", **_task(effect.task_id, effect.agent_id))
         case Shutdown():
             return _typed("SHUTDOWN", executor_id={"value": effect.executor_id}, agent_id={"value": effect.agent_id})
         case Reconcile():
@@ -74,10 +74,6 @@ def _task(task_id: str, agent_id: str | None) -> Json:
     if agent_id is not None:
         task["agent_id"] = {"value": agent_id}
     return task
-
-
-def _kill_policy(grace: float | None) -> Json:
-    return {} if grace is None else {"kill_policy": {"grace_period": {"nanoseconds": round(grace * 1e9)}}}
 
 
 def _resource_provider(provider_id: str | None) -> Json:

@@ -20,6 +20,7 @@ import structlog
 
 from scheduler.core.effects import ListAgents, ListFrameworks, Revive, SetRoles, Suppress
 from scheduler.core.events import Event
+from scheduler.loop.ports import MesosCall, Question, Secrets
 from scheduler.mesos.address import Address, parse_address, parse_masters
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.callbacks import Callbacks
@@ -38,17 +39,16 @@ from scheduler.mesos.detector import Detector
 from scheduler.mesos.dialer import Dialer
 from scheduler.mesos.dispatch import Dispatch
 from scheduler.mesos.framework import FrameworkIdentity
-from scheduler.mesos.launches import Launches
 from scheduler.mesos.library import MesosSchedulerDriver
 from scheduler.mesos.recordio import Record
 from scheduler.mesos.requests import Call, head, request
+from scheduler.mesos.secrets import Launches
 from scheduler.mesos.sender import Sender
-from scheduler.mesos.stream import RedirectedError, RefusedError, Stream
+from scheduler.mesos.stream import RedirectedError, Stream, SubscriptionRefusedError
 from scheduler.mesos.threads import run_guarded
 from scheduler.mesos.tls import Tls
 from scheduler.model.json import Json
 from scheduler.model.shapes import amount, shown
-from scheduler.shell.ports import MesosCall, Question, Secrets
 
 _ZOOKEEPER = "zk://"
 _OUR_FAULT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -310,7 +310,7 @@ class Driver(Dispatch):
             _log.info("redirected", master=self._master, to=str(redirect.address))
             with self._lock:
                 return self._dialer.redirected(redirect.address)
-        except RefusedError as refusal:
+        except SubscriptionRefusedError as refusal:
             return self._refused(refusal)
         except ConnectionEndedError as end:
             return self._again(str(end))
@@ -385,7 +385,7 @@ class Driver(Dispatch):
         _log.warning("not connected to the master", master=self._master, reason=why, again_in=round(pause, 1))
         return pause
 
-    def _refused(self, refusal: RefusedError) -> float:
+    def _refused(self, refusal: SubscriptionRefusedError) -> float:
         if refusal.status in _OUR_FAULT:
             self._refusals += 1
             if self._refusals >= _MAX_REFUSALS:

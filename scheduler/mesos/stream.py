@@ -24,7 +24,7 @@ class RedirectedError(Exception):
         self.address = address
 
 
-class RefusedError(Exception):
+class SubscriptionRefusedError(Exception):
     """The master answered with an error."""
 
     def __init__(self, status: int, body: str) -> None:
@@ -43,7 +43,7 @@ class Stream:
     def open(self, request: bytes) -> str:
         """Send the request, and give the stream id once the master has granted it.
 
-        Raises ConnectionEndedError, InterruptedWaitError, RedirectedError or RefusedError.
+        Raises ConnectionEndedError, InterruptedWaitError, RedirectedError or SubscriptionRefusedError.
         """
         unsent = memoryview(request)
         while unsent:
@@ -104,7 +104,7 @@ class Stream:
                 self._receive(_ERROR_BODY_WAIT)
         except ConnectionEndedError:
             pass  # what there is of the body will do
-        return RefusedError(status, body[:_MAX_ERROR_BODY].decode(errors="replace").strip())
+        return SubscriptionRefusedError(status, body[:_MAX_ERROR_BODY].decode(errors="replace").strip())
 
 
 class _Answer:

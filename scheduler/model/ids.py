@@ -31,6 +31,11 @@ def segments(pod_id: str) -> list[str]:
     return [segment for segment in pod_id.split("/") if segment]
 
 
+def parent_group(pod_id: str) -> str:
+    """The group a pod, or a group, is in."""
+    return "/" + "/".join(segments(pod_id)[:-1])
+
+
 def same_as_a_group(pod_id: str, pods: Container[str], groups: Container[str]) -> str | None:
     """Why no pod can have this id beside these pods and the groups they are in; None: it can."""
     if pod_id in groups:

@@ -10,15 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from scheduler.core.conditions import condition, task_state
 from scheduler.core.effects import Accept, Decline, Publish, Refused, Reply, Revive, Suppress
 from scheduler.core.events import Event, OffersReceived, StatusUpdated, StreamAttached, StreamDetached
-from scheduler.core.groups import group_ids
-from scheduler.core.standing import Standing
+from scheduler.core.facts.conditions import condition, task_state
+from scheduler.core.facts.roster import Bucket
+from scheduler.core.views.groups import group_ids
 from scheduler.core.world import World
+from scheduler.loop.ports import MesosCall
 from scheduler.model.json import Json
 from scheduler.model.records import Condition
-from scheduler.shell.ports import MesosCall
 
 _BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _OUT_OF_MEMORY = "REASON_CONTAINER_LIMITATION_MEMORY"
@@ -165,14 +165,14 @@ class Metrics:
             ("marathon.instances.running.gauge", "Instances that run", running),
             ("marathon.instances.staged.gauge", "Instances that are launched and do not run yet", staged),
             ("marathon.instances.launch-overdue.gauge", "Launches of which nothing was heard for too long", overdue),
-            ("marathon.instances.inflight-kills.gauge", "Instances that are being killed", len(world.kills)),
+            ("marathon.instances.inflight-kills.gauge", "Instances that are being killed", len(world.volatile.kills)),
             ("marathon.http.event-streams.active.gauge", "Clients that follow the event stream", self._streams),
             ("marathon.uptime.gauge.seconds", "Since this process began", age),
             ("marathon.leadership.duration.gauge.seconds", "Since this process leads", age),
             (
                 "podexec.instances.waiting.gauge",
                 "Instances that wait for an offer",
-                sum(map(len, world.waiting.values())),
+                sum(map(len, world.queues.waiting.values())),
             ),
         )
         watched = ((name, meaning, read()) for name, meaning, read in self._watched)
@@ -189,8 +189,8 @@ class Metrics:
         unheard_since = self._clock() - world.settings.task_launch_confirm_timeout
         for pod_id in world.pod_ids():
             roster = world.roster(pod_id)
-            running += roster.everyone(Standing.READY)
-            for instance_id in roster.ids("", Standing.UNREADY, Standing.ENDING, outdated=True):  # of any configuration
+            running += roster.everyone(Bucket.READY)
+            for instance_id in roster.ids("", Bucket.UNREADY, Bucket.ENDING, outdated=True):  # of any configuration
                 instance = world.instances[instance_id]
                 found = condition(instance)
                 running += found is Condition.RUNNING

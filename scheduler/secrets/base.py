@@ -1,6 +1,6 @@
 """What a source of secrets is, and how one that came with another package is kept from doing harm."""
 
-from scheduler.shell.ports import SecretError, Secrets
+from scheduler.loop.ports import SecretError, Secrets
 
 LARGEST = 1024 * 1024  # bytes; more in one launch is a mistake
 

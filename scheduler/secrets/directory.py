@@ -5,8 +5,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from scheduler.loop.ports import SecretError
 from scheduler.secrets.base import LARGEST
-from scheduler.shell.ports import SecretError
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

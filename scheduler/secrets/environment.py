@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 
-from scheduler.shell.ports import SecretError
+from scheduler.loop.ports import SecretError
 
 PREFIX = "PODEXEC_SECRET_"
 

@@ -1,7 +1,7 @@
 """From the text of ``--secrets-source`` to a source: those of podexec, and those that other packages bring.
 
 A package brings one by an entry point of the group ``podexec.secret_sources``: its name is the word before the colon,
-its object a callable that takes the text after it ("" without one) and gives a ``Secrets`` (scheduler.shell.ports), or
+its object a callable that takes the text after it ("" without one) and gives a ``Secrets`` (scheduler.loop.ports), or
 raises SecretError. The calls to Mesos wait for the answers, so these must come within seconds.
 """
 
@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from scheduler.loop.ports import SecretError, Secrets
 from scheduler.secrets.base import Guarded
 from scheduler.secrets.directory import DirectorySource
 from scheduler.secrets.environment import PREFIX, EnvironmentSource
-from scheduler.shell.ports import SecretError, Secrets
 
 GROUP = "podexec.secret_sources"
 REFERENCE = "reference"

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from scheduler.core.frame import Change, Record
-from scheduler.shell.bus import Told
-from scheduler.shell.ports import StoreError
+from scheduler.loop.bus import StreamEvent
+from scheduler.loop.ports import StoreError
 
 __all__ = ["DAMAGED", "Store", "StoreError"]
 
@@ -18,12 +18,12 @@ class Store(Protocol):
     def load(self) -> list[Record]:
         """Every record. Raises StoreError rather than leave one out."""
 
-    def commit(self, changes: Sequence[Change], told: Sequence[Told] = ()) -> None:
+    def commit(self, changes: Sequence[Change], told: Sequence[StreamEvent] = ()) -> None:
         """Make all of the changes and events durable, in order, or none of them and raise StoreError. Deleting what is
         not there is no error.
         """
 
-    def tail(self) -> list[Told]:
+    def tail(self) -> list[StreamEvent]:
         """The last events, oldest first; at least as many as ``bus.KEPT``, if there were."""
 
     def close(self) -> None:

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 import orjson
 
-from scheduler.shell.bus import Told
+from scheduler.loop.bus import StreamEvent
 
 
-def events_to_lines(told: Sequence[Told]) -> bytes:
+def events_to_lines(told: Sequence[StreamEvent]) -> bytes:
     """Events with consecutive numbers, a line each."""
     return b"\n".join([each.kind.encode() + b" " + each.data for each in told])
 
 
-def lines_to_events(first: int, lines: object) -> list[Told] | None:
+def lines_to_events(first: int, lines: object) -> list[StreamEvent] | None:
     """The inverse; None for anything else."""
     if not isinstance(lines, bytes):
         return None
@@ -21,7 +21,7 @@ def lines_to_events(first: int, lines: object) -> list[Told] | None:
         kind, _, data = line.partition(b" ")
         if not kind.isascii() or not kind.decode("ascii").isidentifier() or not _is_json(data):
             return None
-        told.append(Told(number, kind.decode(), data))
+        told.append(StreamEvent(number, kind.decode(), data))
     return told
 
 

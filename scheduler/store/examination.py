@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from scheduler.core.frame import Record
-from scheduler.shell.bus import Told
+from scheduler.loop.bus import StreamEvent
 from scheduler.store import layouts
 from scheduler.store.base import DAMAGED, StoreError
 from scheduler.store.codec import decode
@@ -40,7 +40,7 @@ class Found:
 
     layout: int
     records: list[Record]
-    events: list[Told]
+    events: list[StreamEvent]
 
 
 def examine(path: Path) -> Found:

@@ -7,7 +7,7 @@ no checksums.
 import sqlite3
 from collections.abc import Iterator
 
-from scheduler.shell.bus import Told
+from scheduler.loop.bus import StreamEvent
 from scheduler.store.base import StoreError
 from scheduler.store.codec import Row, checksum, checksum_of
 from scheduler.store.events import lines_to_events
@@ -59,7 +59,7 @@ def rows(connection: sqlite3.Connection, layout: int = LAYOUT) -> Iterator[Row]:
         yield row
 
 
-def events(connection: sqlite3.Connection, layout: int = LAYOUT) -> Iterator[Told]:
+def events(connection: sqlite3.Connection, layout: int = LAYOUT) -> Iterator[StreamEvent]:
     """The events, oldest first. Raises StoreError for one that cannot be read."""
     if layout < _FIRST_WITH_EVENTS:
         return

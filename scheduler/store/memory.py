@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from scheduler.core.frame import Change, Put, Record, key_of
-from scheduler.shell.bus import KEPT, Told
+from scheduler.loop.bus import KEPT, StreamEvent
 
 
 class MemoryStore:
@@ -12,13 +12,13 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._records: dict[tuple[type[Record], str], Record] = {}
-        self._told: deque[Told] = deque(maxlen=KEPT)
+        self._told: deque[StreamEvent] = deque(maxlen=KEPT)
 
     def load(self) -> list[Record]:
         """Every record, oldest first."""
         return list(self._records.values())
 
-    def commit(self, changes: Sequence[Change], told: Sequence[Told] = ()) -> None:
+    def commit(self, changes: Sequence[Change], told: Sequence[StreamEvent] = ()) -> None:
         """Apply all of the changes, and keep the events."""
         self._told.extend(told)
         for change in changes:
@@ -27,7 +27,7 @@ class MemoryStore:
             else:
                 self._records.pop((change.kind, change.key), None)
 
-    def tail(self) -> list[Told]:
+    def tail(self) -> list[StreamEvent]:
         """The last events, oldest first."""
         return list(self._told)
 

@@ -14,7 +14,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from scheduler.core.frame import Change, Put, Record
-from scheduler.shell.bus import KEPT, Told
+from scheduler.loop.bus import KEPT, StreamEvent
 from scheduler.store import layouts
 from scheduler.store.base import StoreError
 from scheduler.store.codec import KINDS, checksum, decode, encode
@@ -47,7 +47,7 @@ class SqliteStore:
         with self._telling("read"):
             return [decode(row) for row in layouts.rows(self._connection)]
 
-    def commit(self, changes: Sequence[Change], told: Sequence[Told] = ()) -> None:
+    def commit(self, changes: Sequence[Change], told: Sequence[StreamEvent] = ()) -> None:
         """Make all of the changes and events durable in one transaction, or none of them and raise StoreError."""
         self._found = None
         runs = [(sql, [values for _, values in run]) for sql, run in groupby(map(_statement, changes), itemgetter(0))]
@@ -59,7 +59,7 @@ class SqliteStore:
             for sql, values in runs:
                 self._connection.executemany(sql, values)
 
-    def tail(self) -> list[Told]:
+    def tail(self) -> list[StreamEvent]:
         """The last events, oldest first."""
         if self._found is not None:
             return self._found.events

@@ -17,12 +17,12 @@ from scheduler.core.events import Event, OffersReceived, StatusUpdated, Subscrib
 from scheduler.core.settings import ExecutorCommand, Settings
 from scheduler.core.step import step
 from scheduler.core.world import World
+from scheduler.loop.bus import Bus
+from scheduler.loop.inside import InsideError, Why
+from scheduler.loop.ports import MesosCall
 from scheduler.model.json import Json
 from scheduler.model.records import Condition
 from scheduler.observe.metrics import Metrics
-from scheduler.shell.bus import Bus
-from scheduler.shell.inside import InsideError, Why
-from scheduler.shell.ports import MesosCall
 from tests.core.support import offer
 
 SETTINGS = Settings(executor=ExecutorCommand(command=None), default_network_name="dcos")
@@ -65,7 +65,7 @@ class FakeShell:
 
     def offers(self, *offers: Json) -> None:
         """Mesos offers these agents, or one with room for many small pods."""
-        if not self.world.connection.subscribed:
+        if not self.world.volatile.connection.subscribed:
             self.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
         self.happens(OffersReceived(offers or (offer(f"O-{next(self._numbers)}"),)))
 

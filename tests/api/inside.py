@@ -12,8 +12,8 @@ from scheduler.api.access import EVERYONE, Access
 from scheduler.api.inside.guard import EVERYTHING, MOST_STREAMS, Guard, Permission
 from scheduler.cli.files import Room
 from scheduler.cli.serve import _server
+from scheduler.loop.inside import FileInfo, InsideError, Output, Piece, Run, Session, Size, Usage, Why
 from scheduler.model.json import Json
-from scheduler.shell.inside import FileInfo, InsideError, Output, Piece, Run, Session, Size, Usage, Why
 from tests.api.fakes import FakeShell, app_over
 
 DEADLINE = 20.0

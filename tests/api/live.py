@@ -17,10 +17,10 @@ from scheduler.api.inside.guard import Guard
 from scheduler.cli.serve import _Server
 from scheduler.core.step import step
 from scheduler.core.world import World
+from scheduler.loop.bus import KEPT, Bus
+from scheduler.loop.clock import Clock
+from scheduler.loop.event_loop import EventLoop
 from scheduler.observe.metrics import Metrics
-from scheduler.shell.bus import KEPT, Bus
-from scheduler.shell.clock import Clock
-from scheduler.shell.loop import Shell
 from scheduler.store import Store
 from scheduler.store.memory import MemoryStore
 from tests.api.fakes import SERVER, SETTINGS, NothingInside
@@ -80,7 +80,7 @@ class Reader:
 class Live:
     """A running API."""
 
-    def __init__(self, shell: Shell[World], client: httpx2.AsyncClient) -> None:
+    def __init__(self, shell: EventLoop[World], client: httpx2.AsyncClient) -> None:
         self.shell = shell
         self.client = client
 
@@ -99,7 +99,7 @@ async def live(store: Store | None = None, kept: int = KEPT) -> AsyncIterator[Li
     store = store or MemoryStore()
     world = World(SETTINGS, 0, store.load())
     clock = Clock()
-    shell = Shell(world, step, store, RecordedCalls(), bus=Bus(store.tail(), kept), clock=clock)
+    shell = EventLoop(world, step, store, RecordedCalls(), bus=Bus(store.tail(), kept), clock=clock)
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         create_app(

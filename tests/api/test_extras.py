@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from scheduler.core.events import StatusUpdated
-from scheduler.core.extras import KEY
+from scheduler.core.views.extras import KEY
 from scheduler.model.json import Json
 from scheduler.model.records import Condition
 from tests.api.fakes import SERVER, Api, FakeShell

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.groups import group_ids
+from scheduler.core.views.groups import group_ids
 from scheduler.model.roles import EnforceRole
 from tests.api.fakes import SETTINGS, Api, FakeShell
 from tests.api.test_openapi import problems

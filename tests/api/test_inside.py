@@ -17,8 +17,8 @@ from scheduler.api.access import Access
 from scheduler.api.inside import execution
 from scheduler.api.inside.guard import Permission
 from scheduler.api.inside.streams import BYTES, TAR, media_type
+from scheduler.loop.inside import InsideError, Size, Usage, Why
 from scheduler.model.records import Condition
-from scheduler.shell.inside import InsideError, Size, Usage, Why
 from tests.api.inside import DEADLINE, FakeSession, LiveInside, definition, live_inside, run_of
 from tests.api.test_access import basic
 from tests.api.test_openapi import problems

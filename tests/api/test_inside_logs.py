@@ -11,8 +11,8 @@ import pytest
 
 from scheduler.api.inside import following, logs
 from scheduler.core.events import PodDeleted, StatusUpdated, Ticked
+from scheduler.loop.inside import InsideError, Why
 from scheduler.model.records import Condition
-from scheduler.shell.inside import InsideError, Why
 from tests.api.inside import DEADLINE, LiveInside, definition, live_inside, run_of
 
 Scenario = Callable[[], Coroutine[Any, Any, None]]

@@ -24,7 +24,7 @@ def ids(api: Api, shell: FakeShell) -> list[str]:
     domain = {"fault_domain": {"region": {"name": "north"}, "zone": {"name": "a"}}}
     attributes = [{"name": "rack", "type": "TEXT", "text": {"value": "r1"}}]
     shell.offers(offer("O-small", cpus=0.3))
-    shell.world.connection.region = "north"
+    shell.world.volatile.connection.region = "north"
     shell.offers(offer("O-domain", "A2", domain=domain, attributes=attributes))
     shell.tell(Condition.RUNNING)
     return list(shell.world.instances)

@@ -19,7 +19,7 @@ from scheduler.model.records import Condition, NetworkAddress, TaskEnd, Terminat
 from scheduler.model.validation import parse
 from tests.api.fakes import Api, FakeShell, app_over
 from tests.api.test_pods import POD
-from tests.core import test_rollup as rollup
+from tests.core.views import test_pod_status as rollup
 from tests.model.strategies import SITE, any_valid
 
 METHODS = {"get", "head", "post", "put", "delete"}

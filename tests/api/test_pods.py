@@ -9,8 +9,8 @@ import structlog
 
 from scheduler.api.requests import LARGEST_BODY
 from scheduler.core.events import AgentDescribed
+from scheduler.loop.event_loop import ShellError
 from scheduler.model.roles import EnforceRole
-from scheduler.shell.loop import ShellError
 from tests.api.fakes import SETTINGS, Api, FakeShell
 
 POD: dict[str, Any] = {
@@ -213,7 +213,7 @@ def test_unknown_keys_are_ignored_and_refused_where_the_operator_wants_that() ->
 
 
 def test_repeated_keys_are_told_and_refused_where_the_operator_wants_that() -> None:
-    """Told in a header and in the log; at every depth, and however the key is spelled."""
+    """StreamEvent in a header and in the log; at every depth, and however the key is spelled."""
     twice = r', "user": "a", "us\u0065r": "root", "labels": {"b\u202e\"": "", "b\u202e\"": ""}}'
     body = json.dumps(POD)[:-1] + twice
     for method, path in (("POST", "/v2/pods"), ("PUT", f"/v2/pods{POD['id']}")):

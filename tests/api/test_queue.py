@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.attempts import FUNNEL
+from scheduler.core.offer.refusals import FUNNEL
 from scheduler.model.records import Condition
 from tests.api.fakes import Api, FakeShell
 from tests.api.test_openapi import problems

@@ -13,10 +13,10 @@ from scheduler.core.events import Subscribed
 from scheduler.core.frame import Record
 from scheduler.core.step import step
 from scheduler.core.world import World
+from scheduler.loop.clock import Clock
+from scheduler.loop.event_loop import EventLoop
+from scheduler.loop.ports import MesosCall
 from scheduler.observe.metrics import Metrics
-from scheduler.shell.clock import Clock
-from scheduler.shell.loop import Shell
-from scheduler.shell.ports import MesosCall
 from scheduler.store.memory import MemoryStore
 from tests.api.fakes import SERVER, SETTINGS, NothingInside
 
@@ -30,7 +30,7 @@ class RecordedCalls:
         self.made: list[MesosCall] = []
 
     def perform_all(self, calls: Sequence[MesosCall]) -> None:
-        """Note them down."""
+        """Log them down."""
         self.made.extend(calls)
 
 
@@ -44,7 +44,7 @@ class WholeApi:
         # Time stands still: all that happens, happens because of a request.
         clock = Clock(steady=lambda: _NOW, wall=lambda: _NOW)
         metrics = Metrics(self.world, clock.now)
-        self._shell = Shell(self.world, step, self._store, self.calls, meter=metrics, clock=clock)
+        self._shell = EventLoop(self.world, step, self._store, self.calls, meter=metrics, clock=clock)
         app = create_app(
             self._shell,
             self.world,

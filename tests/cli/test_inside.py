@@ -21,7 +21,7 @@ from scheduler.cli.errors import CommandError
 from scheduler.cli.inside.copying import Remote, place
 from scheduler.cli.inside.top import table
 from scheduler.cli.screen import Grid, Word
-from scheduler.shell.inside import InsideError, Size, Why
+from scheduler.loop.inside import InsideError, Size, Why
 from tests.api.fakes import FakeShell, app_over
 from tests.api.inside import FakeInside, FakeSession, definition, run_of
 from tests.cli.conftest import Run, serving

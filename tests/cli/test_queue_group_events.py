@@ -9,7 +9,7 @@ import pytest
 
 from scheduler.cli import events as command
 from scheduler.cli import stream
-from scheduler.cli.client import ApiError, Client
+from scheduler.cli.client import Client, ClientError
 from scheduler.core.events import FrameworksListed, Namesake, PodPosted, StreamAttached, Subscribed
 from scheduler.model.records import Condition
 from tests.api.fakes import FakeShell
@@ -35,7 +35,7 @@ def test_what_waits_is_told_with_every_reason_and_the_nearest_miss(run: Run, url
 
 def test_a_scheduler_that_waits_to_know_its_cluster_says_so(run: Run, url: str, shell: FakeShell) -> None:
     shell.happens(PodPosted(1, definition(id="/web")))
-    shell.world.arrival.over, shell.world.arrival.since = False, shell.now
+    shell.world.volatile.arrival.over, shell.world.volatile.arrival.since = False, shell.now
     shell.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
     why = "the scheduler was restarted and is waiting for the master to report the tasks of its pods"
     assert run("queue", "list").out == f"Nothing is launched yet: {why}.\n"
@@ -148,7 +148,7 @@ def test_it_goes_on_where_it_was_when_the_scheduler_comes_back(
     def events(_: Client, kinds: Any, since: int | None) -> Iterator[stream.Event]:
         asked.append(since)
         if len(asked) == 2:
-            raise ApiError("no scheduler answers")
+            raise ClientError("no scheduler answers")
         for number in (1, 2):
             yield stream.Event((since or 0) + number, "a", {})
 

@@ -20,7 +20,7 @@ from scheduler.cli import screen, tables, watch
 from scheduler.cli.inside import top
 from scheduler.cli.main import app
 from scheduler.core.events import PodPosted
-from scheduler.core.extras import KEY
+from scheduler.core.views.extras import KEY
 from scheduler.model.json import Json
 from scheduler.observe.visible import visible
 from tests.api.fakes import FakeShell

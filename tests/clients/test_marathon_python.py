@@ -17,7 +17,7 @@ from marathon.models.group import MarathonGroup
 from marathon.models.info import MarathonConfig
 from marathon.models.queue import MarathonQueueItem
 
-from scheduler.cli.client import Rollout
+from scheduler.cli.client import WriteOptions
 from tests.cluster.support import Json, Scheduler, container
 
 POD: Json = {"id": "/library/web", "containers": [container("main", "exec sleep 1000")]}
@@ -52,7 +52,7 @@ def test_deployments_are_listed_rolled_back_and_stopped(scheduler: Scheduler, ma
     scheduler.run(POD)
     assert marathon.list_deployments() == []
     change = POD | TOO_BIG
-    first = scheduler.client.update(change, Rollout(batch_size=1, deadline=3600)).deployment_id
+    first = scheduler.client.update(change, WriteOptions(batch_size=1, deadline=3600)).deployment_id
     scheduler.client.pause(first)
     (found,) = marathon.list_deployments()
     assert (found.id, found.affected_pods, found.current_step, found.total_steps) == (first, ["/library/web"], 1, 1)
@@ -103,7 +103,7 @@ def test_events_of_pods(scheduler: Scheduler, marathon: MarathonClient) -> None:
     follower.start()
     assert attached.wait(20), "nothing came of the stream"
     scheduler.client.add(POD)
-    scheduler.client.remove("/library/web", Rollout(force=True))
+    scheduler.client.remove("/library/web", WriteOptions(force=True))
     follower.join(20)
     assert not follower.is_alive(), f"seen: {seen}"
     _, created, deleted = seen

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from localmesos import Cluster
-from scheduler.cli.client import Rollout
+from scheduler.cli.client import WriteOptions
 from scheduler.cli.local import LocalScheduler
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ class Scheduler(LocalScheduler):
     def remove(self, *pod_ids: str) -> None:
         """Remove pods, whatever is being done to them, and wait until none of their executors is left."""
         for pod_id in pod_ids:
-            self.client.remove(pod_id, Rollout(force=True))
+            self.client.remove(pod_id, WriteOptions(force=True))
         prefixes = tuple(f"instance-{pod_id.strip('/').replace('/', '_')}." for pod_id in pod_ids)
         self.wait(
             f"the executors of {', '.join(pod_ids)} are gone",

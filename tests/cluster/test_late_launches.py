@@ -10,7 +10,7 @@ import pytest
 from localmesos import Cluster
 from localmesos.network import NAMESPACES
 from localmesos.state import Member
-from scheduler.cli.client import Rollout
+from scheduler.cli.client import WriteOptions
 from tests.cluster.support import Scheduler, container, wait_for
 
 # The master loses sight of an agent after three seconds.
@@ -82,7 +82,7 @@ def test_a_launch_that_arrives_after_it_was_given_up_is_killed(split: Scheduler)
     _told(split, "agent lost")
     split.end()
     split.start()
-    split.client.remove("/late", Rollout(force=True))
+    split.client.remove("/late", WriteOptions(force=True))
     wire.mend()
     _told(split, "a launch was given up")
     split.end()

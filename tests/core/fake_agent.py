@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from scheduler.core.reservations import kept_for, volume_of
+from scheduler.core.offer.reservations import kept_for, volume_of
 from scheduler.model.json import Json
 
 _OF_OFFERS = ("allocation_info", "scalar", "ranges")

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from scheduler.core.arrival import LAST_TASK, known_agents
 from scheduler.core.effects import Accept, Effect, Publish, Reply
 from scheduler.core.events import (
     AgentsListed,
@@ -22,6 +21,7 @@ from scheduler.core.events import (
     Ticked,
 )
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
+from scheduler.core.lifecycle.arrival import LAST_TASK, known_agents
 from scheduler.core.settings import ExecutorCommand, GpuScheduling, Settings
 from scheduler.core.step import step
 from scheduler.core.world import World
@@ -173,7 +173,7 @@ class Story:
         """The master accepts the subscription, and answers what a scheduler that was restarted asks first."""
         first = len(self.frames)
         frame = self.tell(Subscribed(framework_id, "master:5050", "1.11.0", **fields))
-        if self.world.arrival.over or not self.world.connection.subscribed:
+        if self.world.volatile.arrival.over or not self.world.volatile.connection.subscribed:
             return frame
         self.list_agents(*known_agents(self.world))
         self.answer(LAST_TASK, Condition.UNKNOWN)
@@ -205,7 +205,7 @@ class Story:
         self._offers += 1
         first = len(self.frames)
         self.tell(OffersReceived((offer(f"O{self._offers}", agent, **fields),)))
-        while self.world.offers:
+        while self.world.volatile.offers:
             self.tell(Ticked())
         return self._together(first)
 

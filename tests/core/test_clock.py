@@ -3,11 +3,12 @@
 import pytest
 
 from scheduler.core import clock
-from scheduler.core.conditions import condition
-from scheduler.core.effects import Note, Publish
+from scheduler.core.effects import Log, Publish
 from scheduler.core.events import ClockSet
-from scheduler.core.rollup import moment, pod_status
+from scheduler.core.facts.conditions import condition
+from scheduler.core.views.pod_status import pod_status
 from scheduler.model.records import Clock, Condition
+from scheduler.model.times import timestamp
 from tests.core.support import NOON, Story, definition, running
 
 C = Condition
@@ -27,11 +28,11 @@ class TestWhatPeopleRead:
         set_by(story, skew)
         after = pod_status(story.world, story.pod, story.now)
 
-        assert before["lastUpdated"] == moment(NOON)
-        assert after["lastUpdated"] == moment(NOON + skew)
+        assert before["lastUpdated"] == timestamp(NOON)
+        assert after["lastUpdated"] == timestamp(NOON + skew)
         [instance] = after["instances"]
-        assert instance["statusSince"] == moment(NOON + skew)
-        assert instance["containers"][0]["statusSince"] == moment(NOON + skew)
+        assert instance["statusSince"] == timestamp(NOON + skew)
+        assert instance["containers"][0]["statusSince"] == timestamp(NOON + skew)
 
     def test_events_carry_wall_time(self) -> None:
         story = running()
@@ -42,7 +43,7 @@ class TestWhatPeopleRead:
     def test_that_it_was_set_is_logged(self) -> None:
         story = Story()
         set_by(story, -HOUR)
-        [note] = story.told(Note)
+        [note] = story.told(Log)
         assert (note.level, dict(note.fields)) == ("warning", {"seconds": "3600.0"})
         assert "set back" in note.text
 
@@ -69,7 +70,7 @@ class TestVersions:
         story.subscribe()
         set_by(story, HOUR)
         story.post(definition())
-        assert story.pod.version == moment(NOON + HOUR)
+        assert story.pod.version == timestamp(NOON + HOUR)
 
 
 class TestRestart:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduler.core.effects import Accept, Kill, Note, Reconcile, Revive, SetRoles, Stop, Suppress
+from scheduler.core.effects import Accept, Kill, Log, Reconcile, Revive, SetRoles, Stop, Suppress
 from scheduler.core.events import Disconnected, FrameworkFailed
 from scheduler.core.frame import Put
 from scheduler.model.records import Condition, Framework
@@ -16,7 +16,7 @@ class TestIdentity:
         story = Story()
 
         assert story.subscribe().changes == (Put(Framework(FRAMEWORK)),)
-        assert story.world.connection.mesos_version == "1.11.0"
+        assert story.world.volatile.connection.mesos_version == "1.11.0"
 
     def test_it_is_kept_over_restarts(self) -> None:
         story = Story()
@@ -35,7 +35,7 @@ class TestIdentity:
         assert "another" in stop.message
         assert FRAMEWORK in stop.message
         assert frame.changes == ()
-        assert not story.world.connection.subscribed
+        assert not story.world.volatile.connection.subscribed
 
     def test_a_framework_the_master_refuses_stops_it_in_the_masters_words(self) -> None:
         (stop,) = Story().tell(FrameworkFailed("Framework has been removed")).effects
@@ -299,5 +299,5 @@ def test_what_was_decided_before_a_restart_is_taken_up_again() -> None:
 def test_disconnecting_twice_is_told_once() -> None:
     story = running()
 
-    assert len(story.told(Note, story.tell(Disconnected()))) == 1
+    assert len(story.told(Log, story.tell(Disconnected()))) == 1
     assert story.tell(Disconnected()).effects == ()

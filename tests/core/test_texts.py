@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.effects import Note
-from scheduler.core.rollup import pod_status
+from scheduler.core.effects import Log
 from scheduler.core.texts import LONGEST_DETAIL, LONGEST_LINE, line_and_detail
+from scheduler.core.views.pod_status import pod_status
 from scheduler.model.records import Condition
 from tests.core.support import Story, container, published, running
 
@@ -65,7 +65,7 @@ def test_a_limit_of_memory_is_one_line_wherever_it_is_told() -> None:
     [ending] = story.pod.terminations
     lines = [ending.message, *(each.message for each in ending.tasks)]
     lines += [event["message"] for frame in story.frames for event in published(frame, "status_update_event")]
-    lines += [str(dict(note.fields).get("message", "")) for note in story.ever(Note)]
+    lines += [str(dict(note.fields).get("message", "")) for note in story.ever(Log)]
     assert not [line for line in lines if "\n" in line or "statistic_" in line]
     assert LINE in lines
 

@@ -1,9 +1,11 @@
 """The state and its indexes."""
 
 from collections.abc import Sized
+from dataclasses import fields, is_dataclass
 
+from scheduler.core.due import Due
 from scheduler.core.events import AgentDescribed, AgentLost, InstancesKilled
-from scheduler.core.world import Due, World
+from scheduler.core.world import World
 from scheduler.model.records import Condition
 from tests.core.support import Story, container, definition, instance, running, settings, task
 
@@ -13,7 +15,7 @@ def test_instances_are_listed_oldest_first_in_whatever_order_a_store_gives_them(
     world = World(settings(), 1, [young, old])
 
     assert world.instances_of("/shop/web") == [old, young]
-    assert list(world.waiting["/shop/web@"]) == [old.id, young.id]
+    assert list(world.queues.waiting["/shop/web@"]) == [old.id, young.id]
 
 
 def test_the_indexes_follow_every_change_of_a_record() -> None:
@@ -22,27 +24,27 @@ def test_the_indexes_follow_every_change_of_a_record() -> None:
     world = World(settings(), 1)
 
     world.put(waiting)
-    assert (list(world.waiting), world.tasks, world.placed) == (["/shop/web@"], {}, {})
+    assert (list(world.queues.waiting), world.tasks, world.placed) == (["/shop/web@"], {}, {})
     world.put(placed)
-    assert world.waiting == {}
+    assert world.queues.waiting == {}
     assert set(world.tasks) == {"shop_web.instance-u.a.1", "shop_web.instance-u.b.1"}
     assert world.placed == {"/shop/web": {"A1": 1}}
     world.put(waiting)
-    assert (list(world.waiting), world.tasks, world.placed) == (["/shop/web@"], {}, {})
+    assert (list(world.queues.waiting), world.tasks, world.placed) == (["/shop/web@"], {}, {})
     world.put(placed)
     world.delete(type(placed), placed.id)
-    assert (world.waiting, world.tasks, world.placed, world.instances_of("/shop/web")) == ({}, {}, {}, [])
+    assert (world.queues.waiting, world.tasks, world.placed, world.instances_of("/shop/web")) == ({}, {}, {}, [])
     assert world.pod_ids() == set()
 
 
 def test_deadlines_come_in_order_and_once() -> None:
     world = World(settings(), 1)
     for when, key in ((3.0, "late"), (1.0, "first"), (2.0, "second"), (2.0, "third")):
-        world.at(when, Due.KILL, key)
+        world.deadlines.set(when, Due.KILL, key)
 
     assert world.next_deadline() == 1.0
-    assert [key for _, key in world.overdue(2.5)] == ["first", "second", "third"]
-    assert [key for _, key in world.overdue(2.5)] == []
+    assert [key for _, key in world.deadlines.take(2.5)] == ["first", "second", "third"]
+    assert [key for _, key in world.deadlines.take(2.5)] == []
     assert world.next_deadline() == 3.0
 
 
@@ -61,9 +63,12 @@ def test_a_restarted_scheduler_knows_what_the_former_one_knew() -> None:
 
 def sizes(world: World) -> dict[str, int]:
     """How much each part of the world holds, on every level that grows."""
-    found = {name: len(value) for name, value in vars(world).items() if isinstance(value, Sized)}
-    found["connection.unreconciled"] = len(world.connection.unreconciled)
-    return found
+    parts: dict[str, object] = {}
+    for part in (world, *(each for each in vars(world).values() if type(each).__module__.startswith("scheduler.core"))):
+        names = [each.name for each in fields(part)] if is_dataclass(part) else vars(part)
+        parts |= {f"{type(part).__name__}.{name}": getattr(part, name) for name in names}
+    parts["MasterConnection.unreconciled"] = world.volatile.connection.unreconciled
+    return {name: len(value) for name, value in parts.items() if isinstance(value, Sized)}
 
 
 def live_through(story: Story, number: int) -> None:

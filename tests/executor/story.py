@@ -6,11 +6,11 @@ The kernel lets go of what was removed at once, unless the test says otherwise.
 from __future__ import annotations
 
 from podexec import events as ev
-from podexec.ending import Termination
 from podexec.kills import SETTLE, SIGKILL, SIGTERM
 from podexec.machine import step
 from podexec.pod import Condition, Pod
 from podexec.record import replace
+from podexec.termination import Termination
 from podexec.wire import Dependency
 
 A, B = "a-1", "b-2"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from podexec.wire import Behaviour, TaskData
+from podexec.wire import ContainerOptions, TaskData
 from tests.executor.conftest import Executor, StartExecutor
 from tests.executor.fake_agent import FakeAgent, task, wait_until
 
@@ -142,16 +142,22 @@ def test_an_agent_without_routes_has_not_forgotten_the_container(agent: FakeAgen
     agent.wait_state("web", S, R, FINISHED)
 
 
-def test_a_command_before_the_end_waits_for_an_agent_that_is_not_ready(agent: FakeAgent, executor: Executor) -> None:
-    """Otherwise SIGTERM would follow though the command never ran."""
-    behaviour = Behaviour(pre_stop={"shell": True, "value": "drain"})
+@pytest.mark.parametrize("lacks", ["recovering", "routes"])
+def test_a_command_before_the_end_waits_for_an_agent_that_is_not_ready(
+    agent: FakeAgent, executor: Executor, lacks: str
+) -> None:
+    """Otherwise SIGTERM would follow though the command never ran. An agent answers 503 until it has recovered, and
+    even earlier 404.
+    """
+    behaviour = ContainerOptions(pre_stop={"shell": True, "value": "drain"})
     agent.launch_group(task("web", grace=60.0, data=TaskData({}, behaviour).encode()))
     agent.wait_state("web", S, R)
-    agent.recovering = True
+    ready = getattr(agent, lacks)
+    setattr(agent, lacks, not ready)
     agent.kill("web")
     agent.wait(lambda: len(agent.called("LAUNCH_NESTED_CONTAINER_SESSION")) >= 2, "the command to be tried twice")
     assert agent.called("KILL_CONTAINER") == []
-    agent.recovering = False
+    setattr(agent, lacks, ready)
     agent.wait_state("web", S, R, K, KILLED)
     kinds = [kind for kind, _ in agent.calls]
     tries = [index for index, kind in enumerate(kinds) if kind == "LAUNCH_NESTED_CONTAINER_SESSION"]
@@ -169,7 +175,7 @@ def test_no_thread_of_an_ended_container_stays(agent: FakeAgent, executor: Execu
     wait_until(lambda: "TASK_RUNNING" in executor.log, "the log to be under way")
     before = threads()
     silent = socket.create_server(("127.0.0.1", 0))
-    behaviour = Behaviour(pre_stop={"shell": True, "value": "drain"})
+    behaviour = ContainerOptions(pre_stop={"shell": True, "value": "drain"})
     often = {"delay_seconds": 0, "interval_seconds": 0.1, "timeout_seconds": 0, "grace_period_seconds": 300}
     http = {"type": "HTTP", "http": {"port": silent.getsockname()[1]}, **often}
     agent.launch_group(task("web", health_check=http, data=TaskData({}, behaviour).encode()))

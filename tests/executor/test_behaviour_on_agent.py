@@ -14,7 +14,7 @@ from podexec.wire import (
     READY,
     STARTED,
     SUCCEEDED,
-    Behaviour,
+    ContainerOptions,
     Dependency,
     ExecutorData,
     Restart,
@@ -38,7 +38,7 @@ def agent() -> Any:
     agent.stop()
 
 
-def behaving(name: str, behaviour: Behaviour, **fields: Any) -> Json:
+def behaving(name: str, behaviour: ContainerOptions, **fields: Any) -> Json:
     return task(name, data=TaskData(behaviour=behaviour).encode(), **fields)
 
 
@@ -57,7 +57,7 @@ def container_ids(agent: FakeAgent, name: str) -> list[str]:
 
 
 def test_a_failed_container_is_started_again_under_the_same_task(agent: FakeAgent, executor: Executor) -> None:
-    agent.launch_group(behaving("web", Behaviour(restart=restart(ON_FAILURE))), task("db"))
+    agent.launch_group(behaving("web", ContainerOptions(restart=restart(ON_FAILURE))), task("db"))
     agent.wait_state("web", S, R)
     agent.wait_state("db", S, R)
     first = agent.container("web")
@@ -78,7 +78,7 @@ def test_a_failed_container_is_started_again_under_the_same_task(agent: FakeAgen
 
 
 def test_old_runs_are_removed_and_the_last_is_kept(agent: FakeAgent, executor: Executor) -> None:
-    agent.launch_group(behaving("web", Behaviour(restart=restart(ALWAYS, limit=3))))
+    agent.launch_group(behaving("web", ContainerOptions(restart=restart(ALWAYS, limit=3))))
     for run in range(4):
         agent.wait(lambda: sum(c.name == "web" for c in agent.started) == run + 1, f"run {run}")  # noqa: B023
         agent.wait_state("web", *[S, R, *[R, R] * run])
@@ -94,7 +94,7 @@ def test_old_runs_are_removed_and_the_last_is_kept(agent: FakeAgent, executor: E
 def test_a_container_that_ends_while_the_agent_is_away_is_started_again_when_it_is_back(
     agent: FakeAgent, executor: Executor
 ) -> None:
-    agent.launch_group(behaving("web", Behaviour(restart=restart(ON_FAILURE))))
+    agent.launch_group(behaving("web", ContainerOptions(restart=restart(ON_FAILURE))))
     agent.wait_state("web", S, R)
     agent.stop()
     agent.exit("web", 1 << 8)
@@ -108,9 +108,9 @@ def test_init_container_main_and_sidecar(agent: FakeAgent, executor: Executor) -
     """The sidecar starts before the main container, stops after it, and does not keep the pod alive."""
     agent.stubborn = {"proxy"}
     agent.launch_group(
-        behaving("main", Behaviour(depends_on=(Dependency("init", SUCCEEDED), Dependency("proxy", STARTED)))),
+        behaving("main", ContainerOptions(depends_on=(Dependency("init", SUCCEEDED), Dependency("proxy", STARTED)))),
         task("init"),
-        behaving("proxy", Behaviour(essential=False, depends_on=(Dependency("init", SUCCEEDED),)), grace=0.3),
+        behaving("proxy", ContainerOptions(essential=False, depends_on=(Dependency("init", SUCCEEDED),)), grace=0.3),
     )
     agent.wait_state("init", S, R)
     assert [c.name for c in agent.started] == ["init"]
@@ -128,7 +128,9 @@ def test_init_container_main_and_sidecar(agent: FakeAgent, executor: Executor) -
 
 def test_containers_stop_in_the_reverse_order(agent: FakeAgent, executor: Executor) -> None:
     agent.stubborn = {"web"}
-    agent.launch_group(task("db"), behaving("web", Behaviour(depends_on=(Dependency("db", STARTED),)), grace=0.5))
+    agent.launch_group(
+        task("db"), behaving("web", ContainerOptions(depends_on=(Dependency("db", STARTED),)), grace=0.5)
+    )
     agent.wait_state("web", S, R)
     began = time.monotonic()
     agent.kill("db")
@@ -143,8 +145,8 @@ def test_readiness_is_a_label_of_the_status(agent: FakeAgent, executor: Executor
     agent.command_results = [1 << 8, 0, 1 << 8, 1 << 8]
     readiness = command_check(consecutive_failures=2)
     agent.launch_group(
-        behaving("db", Behaviour(readiness=readiness)),
-        behaving("web", Behaviour(depends_on=(Dependency("db", READY),))),
+        behaving("db", ContainerOptions(readiness=readiness)),
+        behaving("web", ContainerOptions(depends_on=(Dependency("db", READY),))),
     )
     agent.wait(lambda: len(agent.states("db")) >= 5, "its first result, that it is ready, and then not")
     told = [StatusLabels.decode(s.get("labels")).ready for s in agent.statuses("db")]
@@ -173,7 +175,7 @@ def test_each_of_several_health_checks_can_kill(agent: FakeAgent, executor: Exec
     agent.command_results = [0, 0, 0, 0, 0]
     slow = command_check(consecutive_failures=1000)
     with_port = {**FAST, "type": "TCP", "tcp": {"port": 1}, "consecutive_failures": 3}
-    agent.launch_group(behaving("web", Behaviour(health_checks=(with_port,)), health_check=slow))
+    agent.launch_group(behaving("web", ContainerOptions(health_checks=(with_port,)), health_check=slow))
     agent.wait(lambda: agent.states("web")[-1:] == [KILLED], "its end")
     assert [state for state, _ in groupby(agent.states("web"))] == [S, R, K, KILLED]
     last = agent.statuses("web")[-1]
@@ -184,7 +186,7 @@ def test_each_of_several_health_checks_can_kill(agent: FakeAgent, executor: Exec
 def test_an_unhealthy_container_is_started_again(agent: FakeAgent, executor: Executor) -> None:
     agent.command_results = [0, 1 << 8]
     check = command_check(consecutive_failures=1)
-    agent.launch_group(behaving("web", Behaviour(restart=restart(ON_FAILURE)), health_check=check), task("db"))
+    agent.launch_group(behaving("web", ContainerOptions(restart=restart(ON_FAILURE)), health_check=check), task("db"))
     agent.wait(lambda: len(agent.states("web")) >= 6, "healthy, unhealthy, down, up, healthy")
     assert agent.states("web")[:6] == [S, R, R, R, R, R]
     assert [s.get("healthy") for s in agent.statuses("web")[:6]] == [None, None, True, False, False, False]
@@ -194,7 +196,7 @@ def test_an_unhealthy_container_is_started_again(agent: FakeAgent, executor: Exe
 
 def test_the_command_before_the_end_runs_in_the_container_first(agent: FakeAgent, executor: Executor) -> None:
     hook = {"shell": True, "value": "drain"}
-    agent.launch_group(behaving("web", Behaviour(pre_stop=hook), grace=10.0))
+    agent.launch_group(behaving("web", ContainerOptions(pre_stop=hook), grace=10.0))
     agent.wait_state("web", S, R)
     agent.kill("web")
     agent.wait_state("web", S, R, K, KILLED)
@@ -209,7 +211,7 @@ def test_the_command_before_the_end_runs_in_the_container_first(agent: FakeAgent
 
 def test_a_command_before_the_end_that_hangs_ends_with_the_grace_period(agent: FakeAgent, executor: Executor) -> None:
     agent.command_results = [None]
-    agent.launch_group(behaving("web", Behaviour(pre_stop={"shell": True, "value": "sleep 1000"}), grace=0.5))
+    agent.launch_group(behaving("web", ContainerOptions(pre_stop={"shell": True, "value": "sleep 1000"}), grace=0.5))
     agent.wait_state("web", S, R)
     began = time.monotonic()
     agent.kill("web")
@@ -223,7 +225,7 @@ def test_a_command_before_the_end_that_cannot_be_run_does_not_hold_up_the_end(
     agent: FakeAgent, executor: Executor
 ) -> None:
     agent.refuse_sessions = "no sessions today"
-    agent.launch_group(behaving("web", Behaviour(pre_stop={"shell": True, "value": "drain"}), grace=1000.0))
+    agent.launch_group(behaving("web", ContainerOptions(pre_stop={"shell": True, "value": "drain"}), grace=1000.0))
     agent.wait_state("web", S, R)
     agent.kill("web")
     agent.wait_state("web", S, R, K, KILLED)

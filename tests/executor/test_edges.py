@@ -12,16 +12,16 @@ import pytest
 
 from podexec import taskinfo
 from podexec.health import HealthPolicy
-from podexec.lean import without
 from podexec.outbox import Outbox
 from podexec.recordio import FramingError, RecordDecoder
 from podexec.settings import Settings, SettingsError, parse_duration, parse_endpoint
+from podexec.slim_imports import without
 from podexec.wire import (
     EXECUTOR_ENVIRONMENT,
     ON_FAILURE,
     READY,
     WIRE_VERSION,
-    Behaviour,
+    ContainerOptions,
     Dependency,
     ExecutorData,
     Restart,
@@ -67,7 +67,7 @@ def test_a_tasks_secrets_arrive() -> None:
     assert TaskData.decode(data.encode()) == data
 
 
-BEHAVIOUR = Behaviour(
+BEHAVIOUR = ContainerOptions(
     restart=Restart(ON_FAILURE, 3, 0.5, 2.0, 60.0, 600.0),
     essential=False,
     depends_on=(Dependency("db", READY),),
@@ -77,8 +77,8 @@ BEHAVIOUR = Behaviour(
 )
 
 
-@pytest.mark.parametrize("behaviour", [BEHAVIOUR, Behaviour(), Behaviour(essential=False)])
-def test_a_tasks_behaviour_arrives(behaviour: Behaviour) -> None:
+@pytest.mark.parametrize("behaviour", [BEHAVIOUR, ContainerOptions(), ContainerOptions(essential=False)])
+def test_a_tasks_behaviour_arrives(behaviour: ContainerOptions) -> None:
     data = TaskData({"command": {}}, behaviour)
     assert TaskData.decode(data.encode()) == data
 
@@ -367,7 +367,7 @@ def test_acknowledgements_of_strangers_are_ignored() -> None:
 
 def test_modules_kept_out_can_be_imported_afterwards() -> None:
     program = """
-from podexec.lean import without
+from podexec.slim_imports import without
 with without("ssl", empty=("asyncio",)):
     import asyncio
     assert not hasattr(asyncio, "run")
@@ -386,7 +386,7 @@ assert asyncio.run and ssl.create_default_context
 def test_a_hollow_module_gives_nothing_and_is_gone_afterwards() -> None:
     program = """
 import sys
-from podexec.lean import without
+from podexec.slim_imports import without
 with without(hollow=("graphlib",)):
     from graphlib import TopologicalSorter
     assert TopologicalSorter is None

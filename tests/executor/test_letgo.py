@@ -10,11 +10,11 @@ import pytest
 
 from podexec import cgroups
 from podexec import events as ev
-from podexec.ending import Termination
 from podexec.health import HealthPolicy
 from podexec.letgo import LET_GO_WITHIN
 from podexec.machine import next_deadline
 from podexec.pod import Condition
+from podexec.termination import Termination
 from podexec.wire import ON_FAILURE, SUCCEEDED, Restart
 from tests.executor.story import BY_SIGKILL, BY_SIGTERM, EXIT_0, EXIT_3, A, B, Story, after, spec
 

@@ -6,11 +6,11 @@ import pytest
 
 from podexec import events as ev
 from podexec.containers import TABLE
-from podexec.ending import Termination
 from podexec.health import HealthPolicy
 from podexec.kills import SETTLE, SIGKILL, SIGTERM
 from podexec.machine import next_deadline, step
 from podexec.pod import Condition, Pod
+from podexec.termination import Termination
 from podexec.wire import ON_FAILURE, Restart
 from tests.executor.story import BY_SIGTERM, EXIT_0, EXIT_3, A, B, Story, after, spec
 

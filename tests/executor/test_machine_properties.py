@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from podexec import events as ev
-from podexec.ending import Termination
 from podexec.health import HealthPolicy
 from podexec.kills import SIGKILL, SIGTERM
 from podexec.letgo import LET_GO_WITHIN
 from podexec.machine import next_deadline, step
 from podexec.pod import Condition, Pod
+from podexec.termination import Termination
 from podexec.wire import ALWAYS, ON_FAILURE, READY, STARTED, SUCCEEDED, Dependency, Restart
 
 TERMINAL = ("TASK_FINISHED", "TASK_FAILED", "TASK_KILLED")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from podexec.ending import Termination, describe, ending, not_launched
 from podexec.health import HealthPolicy, Streak, Verdict, judge
 from podexec.kills import Cause, Kill
+from podexec.termination import Termination, describe, ending, not_launched
 
 N, H, U, K = Verdict.NOTHING_NEW, Verdict.HEALTHY, Verdict.UNHEALTHY, Verdict.KILL
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from podexec import events as ev
-from podexec.ending import Termination
 from podexec.health import HealthPolicy
 from podexec.kills import SETTLE, SIGTERM
 from podexec.machine import next_deadline
 from podexec.pod import Condition
 from podexec.restarts import Again, again
+from podexec.termination import Termination
 from podexec.wire import ALWAYS, ON_FAILURE, Restart
 from tests.executor.story import BY_SIGKILL, BY_SIGTERM, EXIT_0, EXIT_3, A, B, Story, after, spec
 

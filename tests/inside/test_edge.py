@@ -20,8 +20,8 @@ from scheduler.inside import Edge, executors, given, http, inspector
 from scheduler.inside.executors import Executors
 from scheduler.inside.master import Leader
 from scheduler.inside.words import plain_lines
+from scheduler.loop.inside import FileInfo, InsideError, Output, Run, Session, Size, Usage, Why
 from scheduler.mesos.credentials import Credentials
-from scheduler.shell.inside import FileInfo, InsideError, Output, Run, Session, Size, Usage, Why
 from tests.inside.fake_mesos import (
     AGENT,
     CONTAINER,

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from fake_master import FakeMaster, masters
+
+from tests.mesos.fake_master import FakeMaster, masters
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from fake_master import Heard, Server
 from structlog.testing import capture_logs
 
 from scheduler.core.events import AgentDescribed, AgentsListed, AgentsUnlisted, FrameworksListed, Namesake
@@ -17,6 +16,7 @@ from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.credentials import Credentials
 from scheduler.model.json import Json
 from scheduler.model.records import Agent
+from tests.mesos.fake_master import Heard, Server
 
 AboutAgents = AgentDescribed | AgentsUnlisted
 Answer = AgentsListed | FrameworksListed

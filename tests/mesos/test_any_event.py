@@ -7,10 +7,8 @@ from typing import Any
 
 import orjson
 import pytest
-from fake_master import FakeMaster, record, status
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from running import Framework, connected, connecting
 from structlog.testing import capture_logs
 
 from podexec.wire import StatusLabels, UsageAnswer, WireError
@@ -21,6 +19,8 @@ from scheduler.mesos.codec import MalformedError, parsed, status_updated
 from scheduler.mesos.dispatch import _KNOWN, Dispatch
 from scheduler.store.codec import decode, encode
 from tests.core.support import running
+from tests.mesos.fake_master import FakeMaster, record, status
+from tests.mesos.running import Framework, connected, connecting
 
 MEMBERS = st.sampled_from(
     [

@@ -4,8 +4,6 @@ import itertools
 import time
 
 import pytest
-from fake_master import Answer, FakeMaster, status
-from running import ACCEPT, connected, connecting
 from structlog.testing import capture_logs
 
 from scheduler.core.effects import (
@@ -20,9 +18,11 @@ from scheduler.core.effects import (
     Suppress,
 )
 from scheduler.core.events import Disconnected, StatusUpdated, Subscribed
+from scheduler.loop.ports import MesosCall
 from scheduler.mesos.driver import Timing
 from scheduler.model.records import Condition
-from scheduler.shell.ports import MesosCall
+from tests.mesos.fake_master import Answer, FakeMaster, status
+from tests.mesos.running import ACCEPT, connected, connecting
 
 
 def test_calls_arrive_in_order_with_the_stream_and_the_framework(master: FakeMaster) -> None:
@@ -33,7 +33,6 @@ def test_calls_arrive_in_order_with_the_stream_and_the_framework(master: FakeMas
         Suppress(("web",)),
         Kill("t", "a"),
         Kill("t", None),
-        Kill("t", "a", grace=2.5),
         Shutdown("e", "a"),
         Reconcile((("t", "a"), ("u", None))),
         Reconcile(()),

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from fake_master import Answer, FakeMaster
-from running import ACCEPT, FAST, connected, connecting
 from structlog.testing import capture_logs
 
 from scheduler.core.effects import Kill, Revive
 from scheduler.core.events import Disconnected, FrameworkFailed, Subscribed
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Timing
+from tests.mesos.fake_master import Answer, FakeMaster
+from tests.mesos.running import ACCEPT, FAST, connected, connecting
 
 
 def _replace(file: Path, text: str) -> None:

@@ -8,14 +8,17 @@ renamed or removed without this table noticing.
 from collections.abc import Callable
 
 import pytest
-import test_calls
-import test_credentials
-import test_detector
-import test_driver
-import test_driver_secrets
-import test_pipeline
-import test_tls
-import test_transport
+
+from tests.mesos import (
+    test_calls,
+    test_credentials,
+    test_detector,
+    test_driver,
+    test_driver_secrets,
+    test_pipeline,
+    test_tls,
+    test_transport,
+)
 
 Proofs = tuple[Callable[..., None], ...]
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from fake_master import Heard
 from kazoo.exceptions import NoNodeError, OperationTimeoutError
 from structlog.testing import capture_logs
 
 from scheduler.mesos.address import Address
 from scheduler.mesos.detector import Detector
+from tests.mesos.fake_master import Heard
 
 Watch = Callable[[object], None]
 

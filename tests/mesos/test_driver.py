@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_master import Answer, Call, FakeMaster, Heard, masters, record, status
-from running import connected, connecting
 from structlog.testing import capture_logs
 
 from scheduler.core.effects import (
@@ -35,6 +33,8 @@ from scheduler.core.events import (
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Timing
 from scheduler.model.records import Condition
+from tests.mesos.fake_master import Answer, Call, FakeMaster, Heard, masters, record, status
+from tests.mesos.running import connected, connecting
 
 # ---------------------------------------------------------------------- the subscription
 

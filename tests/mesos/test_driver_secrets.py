@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fake_master import FakeMaster, Heard, masters
 from structlog.testing import capture_logs
 
 from podexec.wire import TaskData
 from scheduler.core.effects import Accept, Kill
 from scheduler.core.events import Event, StatusUpdated, Subscribed
+from scheduler.loop.ports import SecretError, Secrets
 from scheduler.mesos.driver import Driver
 from scheduler.mesos.framework import FrameworkIdentity
 from scheduler.model.records import Condition
-from scheduler.shell.ports import SecretError, Secrets
+from tests.mesos.fake_master import FakeMaster, Heard, masters
 
 
 class Vault:

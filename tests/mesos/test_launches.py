@@ -5,10 +5,10 @@ import copy
 import json
 from typing import Any
 
-from podexec.wire import Behaviour, TaskData
-from scheduler.mesos.launches import Undelivered, with_secrets
+from podexec.wire import ContainerOptions, TaskData
+from scheduler.loop.ports import SecretError
+from scheduler.mesos.secrets import Undelivered, with_secrets
 from scheduler.model.sizes import LARGEST_LAUNCH
-from scheduler.shell.ports import SecretError
 
 Json = dict[str, Any]
 
@@ -51,7 +51,7 @@ def task(name: str, variables: list[Json], **more: Any) -> Json:
 
 
 def test_secrets_join_what_the_executor_is_told_already() -> None:
-    behaviour = Behaviour(essential=False)
+    behaviour = ContainerOptions(essential=False)
     data = TaskData(behaviour=behaviour).encode()
     call = accept(launch(task("web", [variable("PW", reference("/db"))], data=data), task("side", [], data=data)))
     sent, undelivered = with_secrets(call, Vault(**{"/db": b"hush"}))

@@ -7,11 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from certificates import Authority
-from fake_master import Answer, Heard, masters
-from running import connecting
 from structlog.testing import capture_logs
-from test_agents import ISOLATORS, FakeAgent
 
 from scheduler.core.effects import Revive
 from scheduler.core.events import AgentDescribed, AgentsUnlisted, StatusUpdated, Subscribed
@@ -19,6 +15,10 @@ from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Timing
 from scheduler.mesos.tls import Tls, TlsOptions, Verify
+from tests.mesos.certificates import Authority
+from tests.mesos.fake_master import Answer, Heard, masters
+from tests.mesos.running import connecting
+from tests.mesos.test_agents import ISOLATORS, FakeAgent
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The pure parts under the driver: addresses, framing, and the choice of the next master."""
 
 import pytest
-from fake_master import record
 
 from scheduler.mesos.address import (
     Address,
@@ -12,6 +11,7 @@ from scheduler.mesos.address import (
 )
 from scheduler.mesos.dialer import Dialer
 from scheduler.mesos.recordio import FramingError, Record, RecordReader
+from tests.mesos.fake_master import record
 
 A, B, C = Address("a", 5050), Address("b", 5050), Address("c", 5050)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from scheduler.core.effects import Accept, Acknowledge, Effect, Kill, Reconcile, Revive, SetRoles, Shutdown, Suppress
 from scheduler.core.events import StatusUpdated
 from scheduler.core.ids import instance_of
-from scheduler.core.reservations import kept_for, volume_of
+from scheduler.core.offer.reservations import kept_for, volume_of
 from scheduler.model.json import Json
 from scheduler.model.records import Condition
 from tests.core import support

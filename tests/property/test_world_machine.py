@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from scheduler.core.conditions import UNCHECKED, condition
 from scheduler.core.events import (
     AgentsListed,
     DelayReset,
@@ -31,11 +30,12 @@ from scheduler.core.events import (
     Subscribed,
     Ticked,
 )
+from scheduler.core.facts.conditions import UNCHECKED, condition
+from scheduler.core.facts.plans import is_replacing
+from scheduler.core.facts.roster import Bucket, bucket_of
 from scheduler.core.frame import Frame, Record
 from scheduler.core.ids import instance_of
-from scheduler.core.standing import Standing, standing
 from scheduler.core.step import step
-from scheduler.core.upgrade import is_replacing
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Agent, Condition, Goal, Instance, Pod
@@ -112,7 +112,7 @@ residents = st.builds(
 definitions = st.one_of(volatile, residents)
 
 
-OUT_OF_SIGHT = (Standing.AWAY, Standing.INACTIVE)
+OUT_OF_SIGHT = (Bucket.RELEASED, Bucket.INACTIVE)
 
 
 class Process:
@@ -135,8 +135,9 @@ class Process:
         again = Process(self.seed, self.records)
         for event, now, frame in self.log:
             assert again.step(event, now) == frame
-        for name in ("pods", "definitions", "instances", "deployments", "delays"):
+        for name in ("pods", "definitions", "instances", "deployments"):
             assert getattr(again.world, name) == getattr(self.world, name)
+        assert again.world.queues.delays == self.world.queues.delays
         assert again.world.next_deadline() == self.world.next_deadline()
 
 
@@ -377,12 +378,12 @@ class Cluster(RuleBasedStateMachine):
             "tasks",
             "placed",
             "deploying",
-            "freeing",
             "abandoned",
             "abandoned_tasks",
         ):
             assert getattr(rebuilt, name) == getattr(self.world, name), name
-        assert _sets(rebuilt.waiting) == _sets(self.world.waiting)
+        assert rebuilt.queues.freeing == self.world.queues.freeing
+        assert _sets(rebuilt.queues.waiting) == _sets(self.world.queues.waiting)
         assert rebuilt.roles() == self.world.roles()
         assert rebuilt.pod_ids() == self.world.pod_ids()
         for pod_id in rebuilt.pod_ids():
@@ -415,12 +416,12 @@ class Cluster(RuleBasedStateMachine):
 
     @invariant()
     def what_waits_in_a_queue_has_one_role_and_can_be_launched_or_has_a_delay(self) -> None:
-        launchable = {queue for queues in self.world.launchable.values() for queue in queues}
-        for queue, waiting in self.world.waiting.items():
+        launchable = {queue for queues in self.world.queues.launchable.values() for queue in queues}
+        for queue, waiting in self.world.queues.waiting.items():
             assert len({self.world.instances[each].role for each in waiting}) == 1
             assert {self.world.instances[each].pod_id for each in waiting} <= self.world.pods.keys()
-            assert queue in launchable or self.world.delays[queue].until > self.now - 400
-        assert launchable <= self.world.waiting.keys()
+            assert queue in launchable or self.world.queues.delays[queue].until > self.now - 400
+        assert launchable <= self.world.queues.waiting.keys()
 
     @invariant()
     def rosters_are_those_of_the_records(self) -> None:
@@ -428,7 +429,7 @@ class Cluster(RuleBasedStateMachine):
         for pod_id in rebuilt.pod_ids():
             for pod in (rebuilt.pods.get(pod_id),):
                 config = pod.config_version if pod else ""
-                for each in Standing:
+                for each in Bucket:
                     assert rebuilt.roster(pod_id).current(config, each) == self.world.roster(pod_id).current(
                         config, each
                     )
@@ -437,7 +438,7 @@ class Cluster(RuleBasedStateMachine):
     @invariant()
     def never_more_than_asked_for(self) -> None:
         for pod in self.world.pods.values():
-            if pod.id in self.world.deploying and not is_replacing(self.world, pod.id):
+            if pod.id in self.world.deploying and not is_replacing(self.world.deployment_of(pod.id), pod.id):
                 continue  # it is held as it is
             current = [each for each in self.wanted(pod) if each.config_version == pod.config_version]
             assert len([each for each in current if not each.inactive]) <= self.world.current(pod).scaling.instances
@@ -451,14 +452,13 @@ class Cluster(RuleBasedStateMachine):
             wanted, policy = definition.scaling.instances, definition.scheduling.upgrade
             fewest = ceil(wanted * policy.minimum_health_capacity)
             capacity = floor(wanted * (1 + policy.maximum_over_capacity))
-            there = [
-                each for each in self.world.instances_of(pod.id) if self.world.standing(each.id) not in OUT_OF_SIGHT
-            ]
+            there = [each for each in self.world.instances_of(pod.id) if self.world.bucket(each.id) not in OUT_OF_SIGHT]
             outdated = [each for each in there if each.config_version != pod.config_version]
             current = [
                 each for each in there if each.config_version == pod.config_version and each.goal is Goal.RUNNING
             ]
-            if outdated and any(each.id not in before for each in current) and is_replacing(self.world, pod.id):
+            replaces = is_replacing(self.world.deployment_of(pod.id), pod.id)
+            if outdated and replaces and any(each.id not in before for each in current):
                 assert len(outdated) + len(current) <= capacity + (fewest == capacity)
 
                 self.keeps_to_its_batch(pod, current)
@@ -507,14 +507,14 @@ class Cluster(RuleBasedStateMachine):
 
     def is_ready(self, instance: Instance) -> bool:
         """Whether it serves."""
-        return self.world.standing(instance.id) is Standing.READY
+        return self.world.bucket(instance.id) is Bucket.READY
 
     @staticmethod
     def was_ready(ended: Instance, before: dict[str, Instance]) -> bool:
         """Whether it served until it was ended: not one that came to an end by itself."""
         as_it_was = before[ended.id]
         return all(
-            standing(replace(as_it_was, tasks=tasks), UNCHECKED) is Standing.READY
+            bucket_of(replace(as_it_was, tasks=tasks), UNCHECKED) is Bucket.READY
             for tasks in (as_it_was.tasks, ended.tasks)
         )
 
@@ -581,7 +581,7 @@ class Cluster(RuleBasedStateMachine):
 
     def rests(self, instance: Instance) -> bool:
         """Whether it is stopped and kept with its volumes."""
-        return self.world.standing(instance.id) is Standing.STOPPED and instance.pod_id in self.world.pods
+        return self.world.bucket(instance.id) is Bucket.STOPPED and instance.pod_id in self.world.pods
 
 
 def _sets(index: dict[str, dict[str, None]]) -> dict[str, set[str]]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.loop.ports import SecretError, Secrets
 from scheduler.secrets import open_source
 from scheduler.secrets.base import LARGEST
-from scheduler.shell.ports import SecretError, Secrets
 
 
 @pytest.fixture

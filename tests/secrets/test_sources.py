@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.loop.ports import SecretError
 from scheduler.secrets import open_source
 from scheduler.secrets.base import LARGEST
 from scheduler.secrets.environment import EnvironmentSource
-from scheduler.shell.ports import SecretError
 
 _PACKAGE = """
-from scheduler.shell.ports import SecretError
+from scheduler.loop.ports import SecretError
 
 class Vault:
     def __init__(self, argument):

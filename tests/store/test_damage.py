@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from samples import all_records, definition, deployment, instance, pod
 
 from scheduler.core.frame import Put, Record
+from scheduler.loop.bus import StreamEvent
 from scheduler.model.records import Framework
-from scheduler.shell.bus import Told
 from scheduler.store import SqliteStore, StoreError
 from scheduler.store import sqlite as module
 from scheduler.store.codec import checksum
 from scheduler.store.layouts import LAYOUT
+from tests.store.samples import all_records, definition, deployment, instance, pod
 
-EVENTS = [Told(1, "a", b'{"n": 1}'), Told(2, "b", b"{}")]
+EVENTS = [StreamEvent(1, "a", b'{"n": 1}'), StreamEvent(2, "b", b"{}")]
 FILES = Path(__file__).with_name("files")
 
 
@@ -42,7 +42,7 @@ def whole(path: Path) -> Path:
 def write(path: Path, records: list[Record]) -> None:
     store = SqliteStore(path)
     store.commit([Put(record) for record in records], EVENTS)
-    store.commit([], [Told(3, "c", b"{}")])
+    store.commit([], [StreamEvent(3, "c", b"{}")])
     store.close()
 
 
@@ -275,7 +275,7 @@ def test_whatever_byte_is_changed_all_is_loaded_or_the_store_is_refused(
             assert path.read_bytes() == content
             return
         assert sorted(map(repr, store.load())) == sorted(map(repr, all_records()))
-        assert store.tail() == [*EVENTS, Told(3, "c", b"{}")]
+        assert store.tail() == [*EVENTS, StreamEvent(3, "c", b"{}")]
 
 
 _WHOLE: list[bytes] = []

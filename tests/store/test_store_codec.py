@@ -4,12 +4,12 @@ import dataclasses
 
 import orjson
 import pytest
-from samples import all_records, definition, instance, pod
 
 from scheduler.core.frame import Record, key_of
 from scheduler.model.records import Framework, Instance
 from scheduler.store.base import StoreError
 from scheduler.store.codec import Row, decode, encode
+from tests.store.samples import all_records, definition, instance, pod
 
 
 @pytest.mark.parametrize("record", all_records(), ids=lambda record: type(record).__name__)

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samples import all_records, definition, instance, pod
 
 from scheduler.core.frame import Delete, Put
+from scheduler.loop.bus import KEPT, StreamEvent
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Framework, Instance, Pod
-from scheduler.shell.bus import KEPT, Told
 from scheduler.store import MemoryStore, SqliteStore, Store, StoreError, open_store
 from scheduler.store.codec import Row, decode, encode
 from scheduler.store.layouts import UPSERT, stored
+from tests.store.samples import all_records, definition, instance, pod
 
 FILES = Path(__file__).with_name("files")
 
@@ -47,10 +47,10 @@ def _by_text(records: object) -> list[str]:
 
 
 def test_events_are_kept_in_order(store: Store) -> None:
-    store.commit([Put(Framework("f"))], [Told(1, "a", b'{"n": 1}'), Told(2, "b", b"{}")])
-    store.commit([], [Told(3, "c", b"{}")])
+    store.commit([Put(Framework("f"))], [StreamEvent(1, "a", b'{"n": 1}'), StreamEvent(2, "b", b"{}")])
+    store.commit([], [StreamEvent(3, "c", b"{}")])
 
-    assert store.tail() == [Told(1, "a", b'{"n": 1}'), Told(2, "b", b"{}"), Told(3, "c", b"{}")]
+    assert store.tail() == [StreamEvent(1, "a", b'{"n": 1}'), StreamEvent(2, "b", b"{}"), StreamEvent(3, "c", b"{}")]
 
 
 def test_a_new_store_is_empty(store: Store) -> None:
@@ -159,10 +159,10 @@ def test_a_store_of_the_first_layout_is_taken_over_with_all_it_holds(path: Path)
     _execute(path, "DROP TABLE new")
     _execute(path, "PRAGMA user_version = 1")
     store = SqliteStore(path)
-    store.commit([], [Told(1, "news", b"{}")])
+    store.commit([], [StreamEvent(1, "news", b"{}")])
 
     assert _by_text(store.load()) == _by_text(all_records())
-    assert store.tail() == [Told(1, "news", b"{}")]
+    assert store.tail() == [StreamEvent(1, "news", b"{}")]
     store.close()
 
 
@@ -175,7 +175,11 @@ def test_a_store_written_by_the_release_before_checksums_is_taken_over_with_all_
     for _ in range(2):
         store = SqliteStore(path)
         assert _by_text(store.load()) == _by_text(written)
-        assert store.tail() == [Told(1, "a", b'{"n": 1}'), Told(2, "b", b"{}"), Told(3, "c", b"{}")]
+        assert store.tail() == [
+            StreamEvent(1, "a", b'{"n": 1}'),
+            StreamEvent(2, "b", b"{}"),
+            StreamEvent(3, "c", b"{}"),
+        ]
         store.close()
     assert _values(path, "SELECT length(checksum) FROM records WHERE kind = 'pod'") == [(8,)]
 
@@ -183,7 +187,7 @@ def test_a_store_written_by_the_release_before_checksums_is_taken_over_with_all_
 def test_old_events_are_dropped_from_the_file(path: Path) -> None:
     store = SqliteStore(path)
     for first in range(1, 3 * KEPT, 1000):
-        store.commit([], [Told(number, "news", b"{}") for number in range(first, first + 1000)])
+        store.commit([], [StreamEvent(number, "news", b"{}") for number in range(first, first + 1000)])
     tail = store.tail()
     store.close()
 

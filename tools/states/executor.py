@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 
 from podexec import containers
 from podexec import events as ev
-from podexec.ending import Termination
 from podexec.health import HealthPolicy, Streak
 from podexec.kills import SIGTERM, Cause, Kill, begin
 from podexec.pod import Condition, Container, Pod
 from podexec.record import replace
+from podexec.termination import Termination
 from podexec.wire import ALWAYS, Restart
 from tools.states.text import diagram, meanings, table, words
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from itertools import product
 
-from scheduler.core import backoff, constraints, statuses
-from scheduler.core.conditions import RANK, UNCHECKED, Phase, phase, task_state
 from scheduler.core.events import StatusUpdated
-from scheduler.core.instances import _ACTIONS
-from scheduler.core.standing import Standing, standing
+from scheduler.core.facts.conditions import RANK, UNCHECKED, Phase, phase, task_state
+from scheduler.core.facts.roster import Bucket, bucket_of
+from scheduler.core.lifecycle import backoff, statuses
+from scheduler.core.lifecycle.instances import _ACTIONS
+from scheduler.core.placement import constraints
 from scheduler.model.records import Condition, Goal, Instance, Task
 from tools.states.text import diagram, meanings, table, words
 
@@ -33,12 +34,12 @@ def page() -> Iterator[str]:
     yield "## What is done about it"
     yield (
         "By what is wanted of the instance, and its phase; asked whenever something of it changes. These are functions "
-        "of `scheduler/core/instances.py`, or of the module that is named."
+        "of `scheduler/core/lifecycle/instances.py`, or of the module that is named."
     )
     yield table(("goal", *(f"`{each.name}`" for each in Phase)), _actions())
     yield "## What an instance counts as"
     yield "Deployments and scaling look at the numbers of these, and at nothing else."
-    yield table(("standing", "meaning"), ((f"`{name}`", text) for name, text in meanings(Standing).items()))
+    yield table(("bucket", "meaning"), ((f"`{name}`", text) for name, text in meanings(Bucket).items()))
     yield table(("goal", *(f"`{each.name}`" for each in Phase)), _standings())
 
 
@@ -105,14 +106,14 @@ def _standings() -> Iterator[tuple[str, ...]]:
         for killing, inactive in ((False, False), (True, False), (False, True))
     ]
     for goal in Goal:
-        found: dict[Phase, set[Standing]] = {each: set() for each in Phase}
+        found: dict[Phase, set[Bucket]] = {each: set() for each in Phase}
         for sample in samples:
-            if sample.inactive and phase(sample) is not Phase.AWAY:
+            if sample.inactive and phase(sample) is not Phase.UNREACHABLE:
                 continue  # it is so only out of reach
             if goal is Goal.RUNNING and phase(sample) is Phase.ENDED:
                 continue  # it is launched again at once
-            found[phase(sample)].add(standing(_of_goal(sample, goal), UNCHECKED))
-        cells = (" or ".join(f"`{each.name}`" for each in Standing if each in found[at]) for at in Phase)
+            found[phase(sample)].add(bucket_of(_of_goal(sample, goal), UNCHECKED))
+        cells = (" or ".join(f"`{each.name}`" for each in Bucket if each in found[at]) for at in Phase)
         yield (f"`{goal.value}`", *(cell or "-" for cell in cells))
 
 

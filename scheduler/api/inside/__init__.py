@@ -12,7 +12,7 @@ from scheduler.api.inside.guard import Guard
 from scheduler.api.inside.logs import Logs
 from scheduler.api.inside.usage import UsageOfPods
 from scheduler.core.world import World
-from scheduler.shell.inside import Inside
+from scheduler.loop.inside import Inside
 
 
 def router(world: World, inside: Inside, guard: Guard) -> APIRouter:

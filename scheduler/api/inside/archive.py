@@ -18,7 +18,7 @@ from scheduler.api.inside.streams import BYTES, TAR, begun, media_type
 from scheduler.api.inside.targets import running_target
 from scheduler.api.pods import present_pod
 from scheduler.core.world import World
-from scheduler.shell.inside import Inside, Run, Session
+from scheduler.loop.inside import Inside, Run, Session
 
 _KEPT_OF_ERRORS = 2000  # bytes
 _HELD = 64 * 1024

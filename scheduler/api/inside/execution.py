@@ -23,9 +23,9 @@ from scheduler.api.inside.joined import joined
 from scheduler.api.inside.targets import Target, running_target, stand
 from scheduler.api.pods import present_pod
 from scheduler.core.world import World
+from scheduler.loop.inside import Inside, InsideError, Run, Session, Size
 from scheduler.model.json import Json
 from scheduler.model.records import Pod
-from scheduler.shell.inside import Inside, InsideError, Run, Session, Size
 
 _FIRST_MESSAGE = 10.0
 _LARGEST_SIDE = 65535

@@ -12,10 +12,10 @@ from scheduler.api.inside.streams import BYTES, begun
 from scheduler.api.inside.tails import PIECE
 from scheduler.api.inside.targets import one_executor, one_target
 from scheduler.api.pods import present_pod
-from scheduler.core.rollup import moment
 from scheduler.core.world import World
+from scheduler.loop.inside import FileInfo, Inside, Run
 from scheduler.model.json import Json
-from scheduler.shell.inside import FileInfo, Inside, Run
+from scheduler.model.times import timestamp
 
 _LARGEST_FILE = 2**63 - 1
 # What a container wrote is nothing that a browser should run as if it came from here.
@@ -81,7 +81,7 @@ def _shown(file: FileInfo) -> Json:
         "kind": "directory" if stat.S_ISDIR(file.mode) else "file" if stat.S_ISREG(file.mode) else "other",
         "mode": stat.filemode(file.mode),
         "size": file.size,
-        "modified": moment(file.modified),
+        "modified": timestamp(file.modified),
         "user": file.user,
         "group": file.group,
     }

@@ -9,8 +9,8 @@ import orjson
 from scheduler.api.inside.tails import Lines, Tail
 from scheduler.api.inside.targets import Target, stand
 from scheduler.core.world import World
+from scheduler.loop.inside import Inside, InsideError, Run, Why
 from scheduler.model.json import Json
-from scheduler.shell.inside import Inside, InsideError, Run, Why
 
 STREAMS = ("stdout", "stderr")
 QUICK, SLOW = 0.2, 1.0  # seconds between two looks at a file that grows, and at one that does not

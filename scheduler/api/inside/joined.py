@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from scheduler.shell.inside import InsideError
+from scheduler.loop.inside import InsideError
 
 _LAST_OUTPUT = 2.0  # seconds: an agent takes no more input of a command that ended, and tells of the end a bit later
 

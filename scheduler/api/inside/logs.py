@@ -22,8 +22,8 @@ from scheduler.api.inside.targets import Target, executors, targets
 from scheduler.api.pods import present_pod
 from scheduler.api.requests import flag
 from scheduler.core.world import World
+from scheduler.loop.inside import Inside
 from scheduler.model.records import Goal, Instance, Pod
-from scheduler.shell.inside import Inside
 
 KEEP_ALIVE = 15.0  # seconds of silence after which an empty line shows that the connection lives
 MOST_CONTAINERS = 64

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from scheduler.api.errors import ApiError
 from scheduler.api.inside.guard import StoppingError
-from scheduler.shell.inside import InsideError
+from scheduler.loop.inside import InsideError
 
 BYTES, PLAIN = "application/octet-stream", "text/plain"
 NDJSON, TAR = "application/x-ndjson", "application/x-tar"

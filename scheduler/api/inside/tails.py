@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from scheduler.shell.inside import Inside, InsideError, Piece, Run, Why
+from scheduler.loop.inside import Inside, InsideError, Piece, Run, Why
 
 PIECE = 64 * 1024  # what agents give at a time
 LONGEST_LINE = PIECE

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 
 from scheduler.api.errors import ApiError
-from scheduler.core.conditions import task_state
+from scheduler.core.facts.conditions import task_state
 from scheduler.core.frame import definition_key
 from scheduler.core.ids import task_id
 from scheduler.core.world import World
+from scheduler.loop.inside import Inside, Run
 from scheduler.model.json import Json
 from scheduler.model.records import Condition, Instance, Pod
-from scheduler.shell.inside import Inside, Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from scheduler.api.inside.targets import Target, targets
 from scheduler.api.pods import present_pod
 from scheduler.core.frame import definition_key
 from scheduler.core.world import World
+from scheduler.loop.inside import Inside, InsideError, Run, Usage
 from scheduler.model.definition import Container
 from scheduler.model.json import Json
 from scheduler.model.records import Pod
-from scheduler.shell.inside import Inside, InsideError, Run, Usage
 
 _AT_ONCE = 8
 

@@ -21,7 +21,7 @@ from scheduler.api.openapi.parts import (
     words,
 )
 from scheduler.api.openapi.pods import POD_ID
-from scheduler.core.attempts import FUNNEL
+from scheduler.core.offer.refusals import FUNNEL
 from scheduler.model.json import Json
 
 _ID = in_path("deployment_id", "The deployment's id.", TEXT | {"minLength": 1}, "5a0b3ee1-8a2b-4b7c-9d0e-1f2a3b4c5d6e")

@@ -18,8 +18,8 @@ from scheduler.api.openapi.parts import (
     words,
 )
 from scheduler.api.openapi.pods import LOCKED
-from scheduler.core.extras import KEY
-from scheduler.core.groups import PARTS
+from scheduler.core.views.extras import KEY
+from scheduler.core.views.groups import PARTS
 from scheduler.model.json import Json
 
 _ID = in_path(

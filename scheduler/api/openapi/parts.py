@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scheduler.core.extras import KEY
+from scheduler.core.views.extras import KEY
 from scheduler.model.json import Json
 
 TEXT: Json = {"type": "string"}

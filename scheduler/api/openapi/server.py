@@ -16,7 +16,7 @@ from scheduler.api.openapi.parts import (
     reference,
     refusal,
 )
-from scheduler.core.extras import KEY
+from scheduler.core.views.extras import KEY
 from scheduler.model.json import Json
 
 _PLACE: Json = {"type": "string", "pattern": "^[0-9]{0,19}$"}

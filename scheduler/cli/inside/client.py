@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import httpx2
 
-from scheduler.cli.client import ApiError, Client
+from scheduler.cli.client import Client, ClientError
 from scheduler.model.json import Json
 
 _TIMEOUT = 30.0
@@ -62,11 +62,11 @@ class InsideClient(Client):
         path = f"{parts.path.rstrip('/')}{_path(pod_id)}::exec"
         return urlunsplit((scheme, parts.netloc, path, urlencode(query), ""))
 
-    def refusal(self, status: int, body: bytes) -> ApiError:
+    def refusal(self, status: int, body: bytes) -> ClientError:
         """The error for an answer that says no."""
         return self._refusal(httpx2.Response(status, content=body))
 
-    def unreachable(self, error: Exception) -> ApiError:
+    def unreachable(self, error: Exception) -> ClientError:
         """The error for no answer."""
         return self._unreachable(error)
 
@@ -88,7 +88,7 @@ class InsideClient(Client):
                 raise self._refusal(response)
             yield response
         except httpx2.RequestError as error:
-            raise ApiError(
+            raise ClientError(
                 f"the scheduler at {self.url} broke off: {error}",
                 advice="It may have stopped, or have failed to go on: its log says why.",
             ) from error

@@ -1,0 +1,25 @@
+"""The fixed point of a turn: whatever it touched is advanced until nothing more follows at this time.
+
+Instances come first, as pods follow from their counts, and deployments from their pods.
+"""
+
+from scheduler.core.lifecycle import instances
+from scheduler.core.rollout import deployments, upgrade
+from scheduler.core.turn import Turn
+
+
+def converge(turn: Turn) -> None:
+    """Advance everything the turn touched, and what that touches, towards its goal."""
+    while turn.instances or turn.pods or turn.deployments:
+        if turn.instances:
+            instances.advance(turn, _take(turn.instances))
+        elif turn.pods:
+            upgrade.advance(turn, _take(turn.pods))
+        else:
+            deployments.advance(turn, _take(turn.deployments))
+
+
+def _take(ids: dict[str, None]) -> str:
+    first = next(iter(ids))
+    del ids[first]
+    return first

@@ -1,0 +1,89 @@
+"""What a deployment is going to do: its steps, and what it does to a pod now.
+
+A plan has the steps that Marathon's has: pods that go are stopped, dependents before what they depend on; new pods are
+made known; then every pod is scaled or restarted, in the order of dependencies.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from scheduler.model.definition import PodDefinition
+from scheduler.model.json import Json
+from scheduler.model.records import Action, Deployment
+
+Steps = tuple[tuple[tuple[Action, str], ...], ...]
+
+
+def steps(
+    stopped: Mapping[str, PodDefinition],
+    new: Mapping[str, PodDefinition],
+    scaled: Mapping[str, PodDefinition],
+    restarted: Mapping[str, PodDefinition],
+) -> Steps:
+    """The steps of a plan over pods by their id: those that go, and those that stay, as they are to be."""
+    changed = {**new, **scaled, **restarted}
+    stops = [[(Action.STOP, pod_id) for pod_id in level] for level in reversed(levels(stopped))]
+    starts = [[(Action.START, pod_id) for pod_id in new]]
+    changes = [
+        [(Action.RESTART if pod_id in restarted else Action.SCALE, pod_id) for pod_id in level]
+        for level in levels(changed)
+    ]
+    return tuple(tuple(step) for step in (*stops, *starts, *changes) if step)
+
+
+def levels(definitions: Mapping[str, PodDefinition]) -> Sequence[Sequence[str]]:
+    """The pods in groups, each of which depends on pods of earlier groups only, as far as they are among these."""
+    left = dict(definitions)
+    found: list[list[str]] = []
+    while left:
+        free = [pod_id for pod_id, each in left.items() if left.keys().isdisjoint(each.dependencies)]
+        free = free or list(left)  # a circle is refused at the door; should there be one, it is no reason to hang
+        found.append(free)
+        for pod_id in free:
+            del left[pod_id]
+    return found
+
+
+def circle(pod_id: str, dependencies: Iterable[str], others: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """The pods through which a pod would come to depend on itself; empty where it would not.
+
+    ``others``: what every other pod depends on.
+    """
+    ways: list[tuple[str, ...]] = [(pod_id, each) for each in dependencies]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop()
+        if way[-1] == pod_id:
+            return way
+        if way[-1] not in seen:
+            seen.add(way[-1])
+            ways += [(*way, each) for each in others.get(way[-1], ())]
+    return ()
+
+
+def current_step(deployment: Deployment) -> tuple[tuple[Action, str], ...]:
+    """The actions that are to be done now."""
+    return deployment.steps[deployment.step - 1] if deployment.step <= len(deployment.steps) else ()
+
+
+def acts_on(deployment: Deployment, pod_id: str) -> bool:
+    """Whether the deployment moves the pod's instances now: its turn has come, and nothing holds it up."""
+    if deployment.paused or pod_id not in deployment.released:
+        return False
+    return any(pod == pod_id and action is not Action.START for action, pod in current_step(deployment))
+
+
+def is_replacing(deployment: Deployment | None, pod_id: str) -> bool:
+    """Whether outdated instances of a pod are replaced now. ``deployment``: the one that changes the pod."""
+    return deployment is not None and acts_on(deployment, pod_id)
+
+
+def describe(deployment: Deployment, version: str | None = None) -> Json:
+    """The plan, as events and answers tell it."""
+    return {
+        "id": deployment.id,
+        "version": version or deployment.version,
+        "steps": [
+            {"actions": [{"action": action.value, "pod": pod_id} for action, pod_id in step]}
+            for step in deployment.steps
+        ],
+    }

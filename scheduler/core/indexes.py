@@ -1,0 +1,195 @@
+"""What follows from the records and is asked for often. ``World.put`` and ``World.delete`` keep it true, and nothing
+else may change it. No index costs more to keep than the change of one record does.
+"""
+
+from collections import Counter
+from weakref import WeakValueDictionary
+
+from scheduler.core.facts.roster import Bucket, Roster
+from scheduler.model.ids import groups_of
+from scheduler.model.records import Abandoned, Agent, Deployment, Instance
+
+
+def discard(index: dict[str, dict[str, None]], key: str, member: str) -> None:
+    """Remove a member from a set of an index, and the set with its last one."""
+    members = index[key]
+    members.pop(member, None)
+    if not members:
+        del index[key]
+
+
+class InstanceIndexes:
+    """Over the instances.
+
+    Attributes:
+        tasks: task id -> instance id, of every instance's current incarnation.
+        placed: pod id -> agent id -> number of instances there.
+        of_pod: pod id -> instance ids, oldest first.
+        buckets: by instance id.
+        rosters: by pod id.
+    """
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, str] = {}
+        self.placed: dict[str, Counter[str]] = {}
+        self.of_pod: dict[str, dict[str, None]] = {}
+        self.buckets: dict[str, Bucket] = {}
+        self.rosters: dict[str, Roster] = {}
+        # By id; those where no instance is are forgotten.
+        self.agents: WeakValueDictionary[str, Agent] = WeakValueDictionary()
+
+    def agent(self, agent: Agent) -> Agent:
+        """The one record of what an agent says of itself: its instances share it."""
+        known = self.agents.get(agent.id)
+        if known != agent:
+            self.agents[agent.id] = known = agent
+        return known
+
+    def update(self, old: Instance | None, new: Instance | None, bucket: Bucket | None) -> None:
+        """An instance took the place of another state of itself; None: it did not exist, or no longer does.
+
+        ``bucket``: of the new state.
+        """
+        if new and old is None:
+            self.of_pod.setdefault(new.pod_id, {})[new.id] = None
+        elif old and new is None:
+            discard(self.of_pod, old.pod_id, old.id)
+        self._update_tasks(old, new)
+        self._update_placed(old, new)
+        self._update_bucket(old, new, bucket)
+
+    def _update_tasks(self, old: Instance | None, new: Instance | None) -> None:
+        if old and new and old.incarnation == new.incarnation and len(old.tasks) == len(new.tasks):
+            return
+        for task in old.tasks if old else ():
+            del self.tasks[task.id]
+        if new:
+            self.tasks.update((task.id, new.id) for task in new.tasks)
+
+    def _update_placed(self, old: Instance | None, new: Instance | None) -> None:
+        before, after = old and old.agent, new and new.agent
+        if before is after:
+            return
+        if old and before:
+            placed = self.placed[old.pod_id]
+            placed[before.id] -= 1
+            if not placed[before.id]:
+                del placed[before.id]
+            if not placed:
+                del self.placed[old.pod_id]
+        if new and after:
+            self.placed.setdefault(new.pod_id, Counter())[after.id] += 1
+
+    def _update_bucket(self, old: Instance | None, new: Instance | None, after: Bucket | None) -> None:
+        before = self.buckets.get(old.id) if old else None
+        if old and new and before is after and old.config_version == new.config_version:
+            return
+        if old and before:
+            self.rosters[old.pod_id].leave(old.config_version, before, old.id)
+            del self.buckets[old.id]
+            if old.pod_id not in self.of_pod:
+                del self.rosters[old.pod_id]
+        if new and after:
+            self.buckets[new.id] = after
+            self.rosters.setdefault(new.pod_id, Roster()).enter(new.config_version, after, new.id)
+
+
+class PodIndexes:
+    """Over the pods.
+
+    Attributes:
+        groups: group id, except the root's -> number of pods in it, however deep.
+        dependents: pod id -> the pods whose definitions name it as a dependency.
+        roles: the Mesos role of each pod.
+    """
+
+    def __init__(self) -> None:
+        self.groups: Counter[str] = Counter()
+        self.dependents: dict[str, dict[str, None]] = {}
+        self.roles: dict[str, str] = {}
+        self._dependencies: dict[str, tuple[str, ...]] = {}
+
+    def put(self, pod_id: str, dependencies: tuple[str, ...], role: str) -> None:
+        """A pod is new, or has another definition."""
+        if pod_id not in self.roles:
+            self.groups.update(groups_of(pod_id))
+        self._forget_dependencies(pod_id)
+        if dependencies:
+            self._dependencies[pod_id] = dependencies
+        for dependency in dependencies:
+            self.dependents.setdefault(dependency, {})[pod_id] = None
+        self.roles[pod_id] = role
+
+    def delete(self, pod_id: str) -> None:
+        """A pod is gone."""
+        self._forget_dependencies(pod_id)
+        del self.roles[pod_id]
+        for group in groups_of(pod_id):
+            self.groups[group] -= 1
+            if not self.groups[group]:
+                del self.groups[group]
+
+    def _forget_dependencies(self, pod_id: str) -> None:
+        for dependency in self._dependencies.pop(pod_id, ()):
+            discard(self.dependents, dependency, pod_id)
+
+
+class DeploymentIndexes:
+    """Over the deployments. ``deploying``: pod id -> the id of the deployment that changes it."""
+
+    def __init__(self) -> None:
+        self.deploying: dict[str, str] = {}
+
+    def put(self, deployment: Deployment) -> None:
+        """A deployment is new, or has changed."""
+        for change in deployment.changes:
+            self.deploying[change.pod_id] = deployment.id
+
+    def delete(self, deployment: Deployment) -> None:
+        """A deployment is over. Its pods may already belong to one that took its place."""
+        for change in deployment.changes:
+            if self.deploying.get(change.pod_id) == deployment.id:
+                del self.deploying[change.pod_id]
+
+
+class AbandonedIndexes:
+    """Over the abandoned launches. ``tasks``: task id -> executor id."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, str] = {}
+
+    def update(self, old: Abandoned | None, new: Abandoned | None) -> None:
+        """An abandoned launch took the place of another state of itself; None: not there."""
+        for task_id in old.tasks if old else ():
+            del self.tasks[task_id]
+        if new:
+            self.tasks.update(dict.fromkeys(new.tasks, new.id))
+
+
+class Roles:
+    """The Mesos roles the framework needs, counted by what needs them: itself, its pods, their instances."""
+
+    def __init__(self, own: str) -> None:
+        self._counts: Counter[str] = Counter({own: 1})
+        self._sorted: tuple[str, ...] | None = None
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """In alphabetical order."""
+        if self._sorted is None:
+            self._sorted = tuple(sorted(self._counts))
+        return self._sorted
+
+    def move(self, old: str | None, new: str | None) -> None:
+        """Something needs another role; None: it did not exist, or no longer does."""
+        if old == new:
+            return
+        if new is not None:
+            self._counts[new] += 1
+            if self._counts[new] == 1:
+                self._sorted = None
+        if old is not None:
+            self._counts[old] -= 1
+            if not self._counts[old]:
+                del self._counts[old]
+                self._sorted = None

@@ -1,0 +1,38 @@
+"""Under which name and ports Mesos-DNS, load balancers and others find a container."""
+
+from scheduler.core import messages
+from scheduler.core.launch.networks import is_host
+from scheduler.model.definition import Container, Endpoint, PodDefinition
+from scheduler.model.json import Json
+
+
+def info(definition: PodDefinition, container: Container, host_ports: dict[str, int]) -> Json:
+    """The DiscoveryInfo of a task: a port for each protocol and place of each endpoint."""
+    ports = [
+        {
+            "number": number,
+            "name": endpoint.name,
+            "protocol": protocol,
+            "labels": messages.labels(endpoint.labels | scope),
+        }
+        for endpoint in container.endpoints
+        for protocol in endpoint.protocol or ()
+        for number, scope in _reachable_at(definition, endpoint, host_ports)
+    ]
+    name = ".".join(reversed(definition.id.strip("/").split("/")))
+    return {"visibility": "FRAMEWORK", "name": name, "ports": {"ports": ports}}
+
+
+def _reachable_at(
+    definition: PodDefinition, endpoint: Endpoint, host_ports: dict[str, int]
+) -> list[tuple[int, dict[str, str]]]:
+    """(port, labels that tell on which network) for each place where the endpoint answers."""
+    host_port = host_ports.get(endpoint.name)
+    if host_port is not None:
+        return [(host_port, {} if is_host(definition) else {"network-scope": "host"})]
+    containers = [network.name or "" for network in definition.networks if network.mode == "container"]
+    return [
+        (endpoint.container_port, {"network-scope": "container", "network-name": name})
+        for name in endpoint.network_names or containers
+        if endpoint.container_port
+    ]

@@ -1,0 +1,195 @@
+"""What Mesos says of tasks.
+
+Every status with a uuid is acknowledged, whatever it says, or its agent would hold back the next.
+"""
+
+from dataclasses import replace
+
+from scheduler.core import ids
+from scheduler.core.due import Due
+from scheduler.core.effects import Acknowledge
+from scheduler.core.events import StatusUpdated
+from scheduler.core.facts.conditions import condition, marathon_name, may_turn_up, task_state
+from scheduler.core.lifecycle import abandoned, arrival, backoff, inspections, kills
+from scheduler.core.texts import line_and_detail
+from scheduler.core.turn import Turn
+from scheduler.model.records import Condition, Instance, NetworkAddress, Task
+
+_RECONCILIATION = "REASON_RECONCILIATION"
+
+
+def on_status_updated(turn: Turn, event: StatusUpdated) -> None:
+    """Take a status in."""
+    world = turn.world
+    if event.task_id == arrival.LAST_TASK:
+        arrival.on_tasks_answered(turn)
+        return
+    world.volatile.connection.unreconciled.discard(event.task_id)
+    instance_id = world.tasks.get(event.task_id)
+    if event.task_id in world.abandoned_tasks:
+        abandoned.on_status_updated(turn, event)
+    elif instance_id is not None:
+        _take_in(turn, world.instances[instance_id], event)
+    else:
+        _unexpected(turn, event)
+    if event.uuid is not None and event.agent_id is not None:
+        turn.emit(Acknowledge(event.task_id, event.agent_id, event.uuid))
+
+
+def _take_in(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
+    task = next(task for task in instance.tasks if task.id == event.task_id)
+    if task.condition.terminal and may_turn_up(task) and event.condition in _ALIVE:
+        abandoned.found_of(turn, event, instance)
+        return
+    changed = _apply(instance, task, event, turn.now)
+    if changed != task:
+        moved = changed.condition is not task.condition or changed.healthy is not task.healthy
+        after = replace(
+            instance,
+            tasks=tuple([changed if each is task else each for each in instance.tasks]),
+            since=turn.now if moved else instance.since,
+        )
+        turn.put(after)
+        _tell(turn, after, task, changed)
+        if changed.condition.terminal:
+            inspections.on_executor_failed(turn, after, event)
+        if changed.condition in _STEPS_FORWARD and condition(after) is not condition(instance):
+            backoff.on_progress(turn, after)
+        if changed.condition is Condition.STAGING:
+            turn.world.deadlines.set(task.staged_at + turn.world.settings.task_launch_timeout, Due.BEGIN, task.id)
+    if changed.condition is Condition.UNKNOWN:  # also where that is no news: a restart forgets deadlines
+        turn.world.deadlines.set(changed.since + turn.world.settings.unknown_timeout, Due.GIVE_UP, task.id)
+
+
+_STEPS_FORWARD = (Condition.STAGING, Condition.STARTING, Condition.RUNNING)
+_ALIVE = (*_STEPS_FORWARD, Condition.KILLING)
+
+
+def on_task_unknown(turn: Turn, task_id: str) -> None:
+    """A task that the master did not know for too long counts as gone."""
+    instance_id = turn.world.tasks.get(task_id)
+    if instance_id is None:
+        return
+    instance = turn.world.instances[instance_id]
+    task = next(task for task in instance.tasks if task.id == task_id)
+    overdue = task.since + turn.world.settings.unknown_timeout <= turn.now
+    if task.condition is Condition.UNKNOWN and overdue:
+        message = f"not known to the master for {turn.world.settings.unknown_timeout:g} s"
+        gone = replace(task, condition=Condition.GONE, since=turn.now, message=message, detail="")
+        turn.put(
+            replace(instance, since=turn.now, tasks=tuple(gone if each is task else each for each in instance.tasks))
+        )
+
+
+def on_launch_unconfirmed(turn: Turn, task_id: str) -> None:
+    """Nothing was heard of a launch for too long: end it, which also makes the master say what it knows."""
+    _kill_overdue(turn, task_id, (Condition.PROVISIONED,), "launch not confirmed, killing tasks")
+
+
+def on_executor_not_started(turn: Turn, task_id: str) -> None:
+    """An executor did not begin its work in time: end it, and try again."""
+    _kill_overdue(turn, task_id, (Condition.STAGING,), "executor did not start, killing tasks")
+
+
+def _kill_overdue(turn: Turn, task_id: str, stuck: tuple[Condition, ...], text: str) -> None:
+    instance_id = turn.world.tasks.get(task_id)
+    if instance_id is None:
+        return
+    instance = turn.world.instances[instance_id]
+    if any(task.condition in stuck for task in instance.tasks):
+        turn.log("warning", text, instance_id=instance.id, task_id=task_id)
+        kills.kill(turn, instance)
+
+
+def _apply(instance: Instance, task: Task, event: StatusUpdated, now: float) -> Task:
+    if task.condition.terminal:
+        return task
+    same = event.condition is task.condition
+    message, detail = line_and_detail(event.message)
+    told_again = same and event.reason == _RECONCILIATION  # such an answer lacks the message of the update it repeats
+    return replace(
+        task,
+        condition=event.condition,
+        since=task.since if same else now,
+        started_at=now if task.started_at is None and event.condition is Condition.RUNNING else task.started_at,
+        healthy=task.healthy if event.healthy is None else event.healthy,
+        message=task.message if told_again else message,
+        detail=task.detail if told_again else detail,
+        reason=task.reason if told_again else event.reason,
+        networks=_shared(instance, event.networks) or task.networks,
+        ready=task.ready if event.ready is None else event.ready,
+        restarts=max(task.restarts, event.restarts),
+        checks=task.checks if event.checks is None else event.checks,
+    )
+
+
+def _shared(instance: Instance, networks: tuple[NetworkAddress, ...]) -> tuple[NetworkAddress, ...]:
+    """The networks; containers of one instance have the same, and need no more than one record of them."""
+    return next((task.networks for task in instance.tasks if task.networks == networks), networks)
+
+
+def _unexpected(turn: Turn, event: StatusUpdated) -> None:
+    """A task of no present incarnation.
+
+    One of ours that was given up and replaced must not run beside its successor. Any other is left alone, however
+    strange: killing what a restored or mistaken store does not know has cost users their work elsewhere.
+    """
+    instance_id = ids.instance_of(event.task_id)
+    known = turn.world.instances.get(instance_id)
+    if known is not None and arrival.adopt(turn, known, event):
+        return
+    if event.condition.terminal and known is None:
+        turn.publish(
+            "unknown_instance_terminated_event",
+            instanceId=instance_id,
+            runSpecId=ids.pod_of(instance_id),
+            condition=marathon_name(event.condition),
+        )
+    if event.condition not in _ALIVE:
+        return
+    if known is not None:
+        abandoned.found_of(turn, event, known)
+    else:
+        turn.world.volatile.arrival.is_old = True
+        turn.log(
+            "warning",
+            "an unknown task is running; it is left alone",
+            task_id=event.task_id,
+            agent_id=event.agent_id or "",
+        )
+
+
+def _tell(turn: Turn, instance: Instance, before: Task, after: Task) -> None:
+    """The log and the event stream hear of it."""
+    if after.condition is before.condition and after.healthy == before.healthy:
+        return
+    failed = after.condition.terminal and after.condition not in (Condition.FINISHED, Condition.KILLED)
+    agent = instance.agent
+    if failed or after.healthy is False:
+        turn.log(
+            "warning",
+            f"task {after.condition.value.lower()}" if failed else "task unhealthy",
+            pod_id=instance.pod_id,
+            instance_id=instance.id,
+            task_id=after.id,
+            agent_id=agent.id if agent else "",
+            reason=after.reason or "",
+            message=after.message,
+        )
+    if after.condition is not before.condition:
+        turn.publish(
+            "status_update_event",
+            slaveId=agent.id if agent else "",
+            taskId=after.id,
+            taskStatus=task_state(after.condition),
+            message=after.message,
+            appId=instance.pod_id,
+            host=agent.hostname if agent else "",
+            ipAddresses=[
+                {"ipAddress": address, "protocol": "IPv6" if ":" in address else "IPv4"}
+                for network in after.networks
+                for address in network.addresses
+            ],
+            ports=[port for _, port in instance.host_ports],
+            version=instance.version,
+        )

@@ -1,0 +1,164 @@
+"""Offers come in; launches and refusals go out.
+
+An offer is made to one role, and used only for pods of that role: Mesos refuses others. Only so much is launched in
+one turn, so that a flood of offers and instances holds up nothing else; what is left of the offers is held for the
+next turn, which follows at once. So are the offers themselves taken where very many come, and nothing is tried on one
+twice. Those that are of no use to anything that waits are declined, as are those that cannot be read.
+"""
+
+from scheduler.core.due import Due
+from scheduler.core.effects import Accept, Decline
+from scheduler.core.events import OfferRescinded, OffersReceived
+from scheduler.core.lifecycle import arrival
+from scheduler.core.offer import shape
+from scheduler.core.offer.demand import Demand
+from scheduler.core.offer.openoffers import OfferQueue, OpenOffer
+from scheduler.core.offer.refusals import MatchRound, QueueHistory
+from scheduler.core.placement import constraints
+from scheduler.core.placement.queue import Queue, ResidentQueue
+from scheduler.core.placement.residents import Residents
+from scheduler.core.turn import Turn
+from scheduler.core.world import World
+from scheduler.model.definition import PodDefinition
+from scheduler.model.json import Json
+from scheduler.model.shapes import identifier, shown
+
+LAUNCHES_PER_TURN = 200
+
+
+def on_offers_received(turn: Turn, event: OffersReceived) -> None:
+    """Launch what fits, give the rest back."""
+    world = turn.world
+    if not arrival.is_over(turn.world):  # none were asked for
+        known = tuple(offer["id"]["value"] for offer in event.offers if identifier(offer.get("id")) is None)
+        turn.emit(Decline(known, world.settings.decline_offer_duration))
+        return
+    world.volatile.match_progress.batch += 1
+    world.volatile.match_progress.more = event.more
+    for offer in event.offers:
+        complaint = shape.complaint(offer)
+        if complaint is None:
+            world.volatile.offers[offer["id"]["value"]] = OpenOffer.of(offer, world.volatile.match_progress.batch)
+        else:
+            _refuse_unreadable(turn, offer, complaint)
+    place(turn)
+
+
+def _refuse_unreadable(turn: Turn, offer: Json, complaint: str) -> None:
+    """Give an offer back, if it can be told which it is."""
+    refuse = turn.world.settings.decline_offer_duration
+    agent_id = offer.get("agent_id")
+    is_known = identifier(offer.get("id")) is None
+    turn.log(
+        "error",
+        "offer could not be read, declining it" if is_known else "offer could not be read",
+        offer_id=shown(offer["id"]["value"]) if is_known else "",
+        agent_id=shown(agent_id.get("value")) if isinstance(agent_id, dict) else "",
+        error=f"offer{complaint}",
+    )
+    if is_known:
+        turn.emit(Decline((offer["id"]["value"],), refuse))
+
+
+def on_offer_rescinded(turn: Turn, event: OfferRescinded) -> None:
+    """An offer that is held is held no more."""
+    turn.world.volatile.offers.pop(event.offer_id, None)
+
+
+def place(turn: Turn) -> None:
+    """Launch on the offers that are held."""
+    world = turn.world
+    if not world.volatile.offers:
+        return
+    _Placing(turn).run()
+
+
+class _Placing:
+    """One turn's launches."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._world = turn.world
+        self._left = LAUNCHES_PER_TURN
+        self._residents: Residents | None = None
+        self._offers = list(turn.world.volatile.offers.values())
+
+    def run(self) -> None:
+        """Launch from every queue that may be launched from, then answer the offers that are used or of no use."""
+        if self._world.queues.freeing:
+            self.residents.free()
+        launchable = self._world.queues.launchable
+        for role in list(launchable):
+            mine = OfferQueue(
+                [each for each in self._offers if each.role == role],
+                self._world.settings.placement,
+                self._world.volatile.match_progress.more,
+            )
+            for queue in list(launchable.get(role, ())) if mine else ():
+                if self._left <= 0:
+                    break
+                self._launch_from(queue, mine)
+                if self._left <= 0:
+                    self._world.queues.put_last(queue)
+        self._answer()
+
+    def _launch_from(self, queue: str, candidates: OfferQueue) -> None:
+        world = self._world
+        definition = _definition_of(world, queue)
+        demand = world.demand(definition)
+        kind = queue if demand.constraints or demand.volumes else demand
+        tried = world.volatile.match_progress.exhausted.get(kind)
+        if tried is None or (tried.batch < world.volatile.match_progress.batch and constraints.may_relent(definition)):
+            tried = MatchRound(self._turn.now)
+        new = candidates.since(tried.batch)
+        if new:
+            before = tried.launches
+            self._queue(queue, definition, demand, new, tried).launch(before + self._left)
+            self._left -= tried.launches - before
+            if queue in world.queues.waiting and self._left > 0:
+                tried.batch = world.volatile.match_progress.batch
+                world.volatile.match_progress.exhausted[kind] = tried
+        if queue in world.queues.waiting:
+            world.queues.histories.setdefault(queue, QueueHistory(self._turn.now)).add(tried)
+
+    def _queue(
+        self, queue: str, definition: PodDefinition, demand: Demand, candidates: OfferQueue, tried: MatchRound
+    ) -> Queue:
+        if demand.volumes:
+            return ResidentQueue(self._turn, queue, definition, demand, candidates, tried, self.residents)
+        return Queue(self._turn, queue, definition, demand, candidates, tried)
+
+    @property
+    def residents(self) -> Residents:
+        """What the offers keep for instances: only where some have volumes does anybody look for it."""
+        if self._residents is None:
+            self._residents = Residents(self._turn, self._offers)
+        return self._residents
+
+    def _answer(self) -> None:
+        turn, world = self._turn, self._world
+        refuse = world.settings.decline_offer_duration
+        for each in self._offers:
+            if each.operations:
+                # What is left of it may come back at once if something still waits that it might fit.
+                turn.emit(
+                    Accept(each.id, tuple(each.operations), 0.0 if each.role in world.queues.launchable else refuse)
+                )
+                del world.volatile.offers[each.id]
+        if self._left <= 0:
+            world.deadlines.set(turn.now, Due.PLACE)
+            return
+        if world.volatile.offers:
+            turn.emit(Decline(tuple(world.volatile.offers), refuse))
+            world.volatile.offers.clear()
+        if not world.volatile.match_progress.more:
+            world.volatile.match_progress.exhausted.clear()  # it was about these offers
+
+
+def _definition_of(world: World, queue: str) -> PodDefinition:
+    """What the instances of a queue are launched as: the newest definition of their configuration."""
+    first = world.instances[next(iter(world.queues.waiting[queue]))]
+    pod = world.pods[first.pod_id]
+    if first.config_version == pod.config_version:
+        return world.current(pod)
+    return world.definition(first.pod_id, first.version)

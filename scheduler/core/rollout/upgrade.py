@@ -1,0 +1,258 @@
+"""How many instances to start and which to end, so that the asked number runs the current definition.
+
+Level-triggered: it looks at what is there and may be asked at any time. A deployment that acts on the pod replaces
+outdated instances, within the definition's ``upgrade`` fractions: never fewer ready instances than the one, never more
+instances than the other allows. While it waits or is paused nothing moves. Without one only the number is kept.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from scheduler.core import ids
+from scheduler.core.due import Due
+from scheduler.core.facts import plans
+from scheduler.core.facts.conditions import Phase, phase
+from scheduler.core.facts.roster import Bucket
+from scheduler.core.facts.waiting import between_launches
+from scheduler.core.lifecycle import kills
+from scheduler.core.rollout import selection
+from scheduler.core.turn import Turn
+from scheduler.model.definition import PodDefinition, Upgrade
+from scheduler.model.records import Deployment, Goal, Instance, Pod
+
+_WANTED = (Bucket.READY, Bucket.UNREADY)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """A pod's instances.
+
+    Of the current configuration and of older ones, all and those that are ready. ``ending``: older ones that are wanted
+    no more but still take their place.
+    """
+
+    new: int
+    new_ready: int
+    old: int
+    old_ready: int
+    ending: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now.
+
+    Start new instances, end ready old ones, end surplus new ones. Old ones that are not ready always go.
+    """
+
+    start: int
+    end_old: int
+    end_new: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Between which numbers an update moves.
+
+    Attributes:
+        most: instances that may be there at a time.
+        end_now: ready instances that may go now.
+    """
+
+    most: int
+    end_now: int
+
+
+def bounds(wanted: int, policy: Upgrade, ready: int, resident: bool = False) -> Bounds:
+    """Marathon's table: what the upgrade strategy allows where so many instances are ready."""
+    fewest = math.ceil(_exact(wanted * policy.minimum_health_capacity))
+    most = math.floor(_exact(wanted * (1 + policy.maximum_over_capacity)))
+    end_now = max(0, ready - fewest)
+    if fewest == most <= ready:
+        # Neither number may move, so that nothing could ever be replaced: one instance too many, or, where an
+        # instance has volumes that nothing else can use, one too few.
+        if resident:
+            return Bounds(most, end_now + 1)
+        most += 1
+    return Bounds(most, end_now)
+
+
+def plan(wanted: int, policy: Upgrade, counts: Counts, *, resident: bool = False, batch: int | None = None) -> Plan:
+    """The next move towards ``wanted`` new instances and no old one; ``batch``: so many replaced at a time."""
+    end_new = max(0, counts.new - wanted)
+    if not counts.old and not counts.ending:
+        return Plan(start=max(0, wanted - counts.new), end_old=0, end_new=end_new)
+    allowed = bounds(wanted, policy, counts.old_ready + counts.new_ready, resident)
+    end_old = min(counts.old_ready, allowed.end_now)
+    active = counts.new + counts.old + counts.ending
+    start = max(0, min(wanted - counts.new, allowed.most - active))
+    if batch is not None:
+        under_way = counts.new - counts.new_ready
+        start = min(start, max(0, batch - under_way))
+        end_old = min(end_old, max(0, batch - under_way - start - counts.ending))
+    return Plan(start, end_old, end_new)
+
+
+def _exact(instances: float) -> float:
+    """Without the last digits of a product of decimal fractions: 50 * 0.14 is 7.000000000000001 in floating point."""
+    return round(instances, 6)
+
+
+def advance(turn: Turn, pod_id: str) -> None:
+    """Make the pod's next move, and have its deployment look whether it is done."""
+    world = turn.world
+    deployment = world.deployment_of(pod_id)
+    pod = world.pods.get(pod_id)
+    if pod is not None:
+        if deployment is None:
+            _keep(turn, pod)
+        elif plans.acts_on(deployment, pod_id):
+            _replace(turn, pod, deployment)
+        else:
+            _hold(turn, pod, deployment)
+    if deployment is not None:
+        turn.deployments[deployment.id] = None
+    for dependent in world.dependents(pod_id):
+        if dependent in world.deploying:  # it may have waited for this pod
+            turn.deployments[world.deploying[dependent]] = None
+
+
+def _replace(turn: Turn, pod: Pod, deployment: Deployment) -> None:
+    world, current = turn.world, pod.config_version
+    definition, roster = world.current(pod), world.roster(pod.id)
+    resident = definition.resident
+    counts = Counts(
+        new=roster.current(current, *_WANTED),
+        new_ready=roster.current(current, Bucket.READY),
+        old=roster.outdated(current, *_WANTED),
+        old_ready=roster.outdated(current, Bucket.READY),
+        ending=roster.outdated(current, Bucket.ENDING),
+    )
+    wanted = definition.scaling.instances
+    if resident:
+        counts = _without_surplus(turn, pod, definition, counts)
+    move = plan(wanted, definition.scheduling.upgrade, counts, resident=resident, batch=deployment.batch_size)
+    going = list(roster.ids(current, Bucket.UNREADY, outdated=True))
+    going += selection.ready_ones(world, pod, definition, move.end_old, outdated=True)
+    for instance in [world.instances[each] for each in going]:
+        if resident:
+            _renew(turn, pod, instance)
+        else:
+            kills.decommission(turn, instance)
+    if move.end_new:
+        _end(turn, definition, _line(turn, pod, *_WANTED), move.end_new)
+    _start(turn, pod, definition, move.start)
+
+
+def _without_surplus(turn: Turn, pod: Pod, definition: PodDefinition, counts: Counts) -> Counts:
+    """Instances with volumes are restarted where they are; those that no place is left for are stopped first."""
+    surplus = min(counts.old, counts.old + counts.new - definition.scaling.instances)
+    if surplus <= 0:
+        return counts
+    world = turn.world
+    for instance in selection.choose(world, definition, _line(turn, pod, *_WANTED, outdated=True), surplus):
+        kills.stop(turn, instance)
+    roster, current = world.roster(pod.id), pod.config_version
+    return replace(
+        counts,
+        old=roster.outdated(current, *_WANTED),
+        old_ready=roster.outdated(current, Bucket.READY),
+        ending=roster.outdated(current, Bucket.ENDING),
+    )
+
+
+def _renew(turn: Turn, pod: Pod, instance: Instance) -> None:
+    """Have an instance that keeps its place run the present version."""
+    if not instance.tasks:
+        turn.put(replace(instance, version=pod.version, config_version=pod.config_version))
+        turn.demand_grew = True
+    elif not instance.killing:
+        kills.restart(turn, instance)
+
+
+def _keep(turn: Turn, pod: Pod) -> None:
+    """Keep the number: start what is missing, end what is too much: first what is not ready, then what is outdated."""
+    definition = turn.world.current(pod)
+    surplus = turn.world.roster(pod.id).everyone(*_WANTED) - definition.scaling.instances
+    _start(turn, pod, definition, -surplus)
+    if surplus > 0:
+        idle = [*_line(turn, pod, Bucket.UNREADY, outdated=True), *_line(turn, pod, Bucket.UNREADY)]
+        for line in (idle, _line(turn, pod, Bucket.READY, outdated=True), _line(turn, pod, Bucket.READY)):
+            surplus -= _end(turn, definition, line, surplus)
+
+
+def _hold(turn: Turn, pod: Pod, deployment: Deployment) -> None:
+    """Leave all as it is; only what was lost for good is started again, as it was before the deployment."""
+    change = next(change for change in deployment.changes if change.pod_id == pod.id)
+    if change.before is None or change.after is None:
+        return
+    version, config_version = change.before
+    before = turn.world.definition(pod.id, version)
+    wanted = min(before.scaling.instances, turn.world.current(pod).scaling.instances)
+    missing = wanted - turn.world.roster(pod.id).everyone(*_WANTED)
+    if missing > 0:
+        _start(turn, replace(pod, version=version, config_version=config_version), before, missing)
+
+
+def _line(turn: Turn, pod: Pod, *buckets: Bucket, outdated: bool = False) -> list[str]:
+    return list(turn.world.roster(pod.id).ids(pod.config_version, *buckets, outdated=outdated))
+
+
+def _end(turn: Turn, definition: PodDefinition, ids: list[str], count: int) -> int:
+    """End so many of these, as far as there are; gives how many."""
+    chosen = selection.choose(turn.world, definition, ids, count)
+    for instance in chosen:
+        (kills.decommission if instance.reservation is None else kills.stop)(turn, instance)
+    return len(chosen)
+
+
+def _start(turn: Turn, pod: Pod, definition: PodDefinition, count: int) -> None:
+    """Wake instances that were stopped and whose volumes are kept, and make new ones."""
+    if count <= 0:
+        return
+    if count > turn.starts_left:  # the rest in the next turn, which follows at once
+        count = turn.starts_left
+        turn.world.deadlines.set(turn.now, Due.ADVANCE, pod.id)
+    turn.starts_left -= count
+    stopped = _stopped(turn, pod) if definition.resident else []
+    for instance in stopped[:count]:
+        _wake(turn, pod, instance)
+    for _ in range(count - len(stopped)):
+        _create(turn, pod, definition)
+    turn.demand_grew = True
+
+
+def _stopped(turn: Turn, pod: Pod) -> list[Instance]:
+    """Those that can be woken: first the ones that have ended."""
+    world, roster = turn.world, turn.world.roster(pod.id)
+    line = [
+        each
+        for bucket in (Bucket.STOPPED, Bucket.ENDING, Bucket.RELEASED)
+        for outdated in (False, True)
+        for each in roster.ids(pod.config_version, bucket, outdated=outdated)
+    ]
+    return [world.instances[each] for each in line if world.instances[each].goal is Goal.STOPPED]
+
+
+def _wake(turn: Turn, pod: Pod, instance: Instance) -> None:
+    if phase(instance) not in (Phase.WAITING, Phase.ENDED):
+        kills.restart(turn, replace(instance, goal=Goal.RUNNING))  # it has yet to end
+        return
+    woken = replace(instance, goal=Goal.RUNNING)
+    turn.put(between_launches(woken, pod.version, pod.config_version, turn.now))
+
+
+def _create(turn: Turn, pod: Pod, definition: PodDefinition) -> None:
+    turn.put(
+        Instance(
+            id=ids.instance_id(pod.id, turn.world.new_uuid()),
+            pod_id=pod.id,
+            version=pod.version,
+            goal=Goal.RUNNING,
+            incarnation=0,
+            created_at=turn.now,
+            since=turn.now,
+            role=definition.role or turn.world.settings.role,
+            config_version=pod.config_version,
+        )
+    )

@@ -1,0 +1,73 @@
+"""A deployment as the API shows it."""
+
+from itertools import islice
+
+from scheduler.core.facts import plans
+from scheduler.core.rollout.deployments import waits_for
+from scheduler.core.views.extras import extras
+from scheduler.core.views.pod_status import ending_message
+from scheduler.core.world import World
+from scheduler.model.json import Json
+from scheduler.model.records import Deployment, Goal
+from scheduler.model.times import timestamp
+
+_MOST_ENDING = 20  # that are told of; which of thousands matters little
+
+
+def deployment_view(world: World, deployment: Deployment, *, with_extras: bool = False) -> Json:
+    """The deployment's JSON; ``with_extras``: also what only podexec's deployments have."""
+    plan = plans.describe(deployment)
+    return {
+        "id": plan["id"],
+        "version": plan["version"],
+        "affectedApps": [],
+        "affectedPods": sorted(change.pod_id for change in deployment.changes),
+        "steps": plan["steps"],
+        "currentActions": _current_actions(world, deployment, with_extras),
+        "currentStep": min(deployment.step, len(deployment.steps)),
+        "totalSteps": len(deployment.steps),
+        **extras(
+            asked=with_extras,
+            paused=deployment.paused,
+            deadline=None if deployment.deadline is None else timestamp(world.wall(deployment.deadline)),
+            secondsToDeadline=deployment.time_left,  # while it is paused
+            batchSize=deployment.batch_size,
+            reverts=deployment.reverts,
+        ),
+    }
+
+
+def _current_actions(world: World, deployment: Deployment, with_extras: bool) -> list[Json]:
+    """What is being done now, and what it waits for before it begins."""
+    actions = []
+    for action, pod_id in plans.current_step(deployment):
+        shown: Json = {"action": action.value, "pod": pod_id, "readinessCheckResults": []}
+        needed = () if pod_id in deployment.released else waits_for(world, deployment, action, pod_id)
+        more = extras(
+            asked=with_extras,
+            waitingFor=list(needed) or None,
+            ending=_ending(world, pod_id) or None,
+            notEnding=_not_ending(world, pod_id) or None,
+        )
+        actions.append(shown | more)
+    return actions
+
+
+def _ending(world: World, pod_id: str) -> list[Json]:
+    """The instances of a pod that are to end and have not yet; of many the first ones."""
+    ending = (each for each in world.instances_of(pod_id) if each.goal is Goal.DECOMMISSIONED)
+    return [
+        {"instance": each.id} | ({} if each.agent is None else {"agent": each.agent.hostname})
+        for each in islice(ending, _MOST_ENDING)
+    ]
+
+
+def _not_ending(world: World, pod_id: str) -> list[Json]:
+    """The pod's instances that were killed in vain so far."""
+    killed = [world.instances[key] for key in world.volatile.kills if key in world.instances]
+    told = [
+        (each.id, ending_message(world, each, world.definition(pod_id, each.version)))
+        for each in killed
+        if each.pod_id == pod_id
+    ]
+    return [{"id": instance_id, "message": message} for instance_id, message in told if message is not None]

@@ -1,0 +1,87 @@
+"""Groups as the API shows them. They are stored nowhere: a group is there as long as a pod is below its path."""
+
+from collections.abc import Collection
+
+from scheduler.core.views.pod_status import pod_status
+from scheduler.core.world import World
+from scheduler.model.ids import segments
+from scheduler.model.json import Json
+from scheduler.model.roles import EnforceRole
+
+# What of a group may be shown beside its id, under the names of Marathon's query ``embed``.
+PARTS = ("group.groups", "group.apps", "group.pods")
+_NEVER = "1970-01-01T00:00:00.000Z"  # the version of a root without pods
+
+
+def group_ids(world: World) -> set[str]:
+    """Every group there is, the root among them."""
+    return {"/", *world.groups}
+
+
+def group_versions(world: World, group_id: str) -> list[str]:
+    """The kept versions of a group, oldest first: those of the pods in it. Empty: there is no such group."""
+    found = {version for pod_id in _below(world, group_id) for version in world.versions(pod_id)}
+    return sorted(found) or ([_NEVER] if group_id == "/" else [])
+
+
+def group_view(
+    world: World,
+    group_id: str,
+    now: float,
+    parts: Collection[str] = PARTS,
+    *,
+    at: str | None = None,
+    with_extras: bool = False,
+) -> Json | None:
+    """The JSON of a group with these parts, and of those in it; None: there is none.
+
+    ``at``: a version; of pods that are newer nothing is shown, and of the others how they are now.
+    """
+    pod_ids = [each for each in _below(world, group_id) if at is None or world.versions(each)[0] <= at]
+    if not pod_ids and group_id != "/":
+        return None
+    return _view(world, group_id, pod_ids, now, parts, at, with_extras)
+
+
+def _below(world: World, group_id: str) -> list[str]:
+    below = group_id.rstrip("/") + "/"
+    return [pod_id for pod_id in world.pods if pod_id.startswith(below)]
+
+
+def _version(world: World, pod_id: str, at: str | None) -> str:
+    """The pod's version, or the one it had at that time."""
+    return world.pods[pod_id].version if at is None else max(each for each in world.versions(pod_id) if each <= at)
+
+
+def _view(
+    world: World,
+    group_id: str,
+    pod_ids: list[str],
+    now: float,
+    parts: Collection[str],
+    at: str | None,
+    with_extras: bool,
+) -> Json:
+    """``pod_ids``: of all pods below the group, however deep."""
+    depth = len(segments(group_id))
+    own: list[str] = []
+    inner: dict[str, list[str]] = {}
+    for pod_id in pod_ids:
+        names = segments(pod_id)
+        if len(names) == depth + 1:
+            own.append(pod_id)
+        else:
+            inner.setdefault("/" + "/".join(names[: depth + 1]), []).append(pod_id)
+    view: Json = {
+        "id": group_id,
+        "dependencies": [],
+        "version": max((_version(world, pod_id, at) for pod_id in pod_ids), default=_NEVER),
+        "enforceRole": depth == 1 and world.settings.new_group_enforce_role is EnforceRole.TOP,
+    }
+    if "group.apps" in parts:
+        view["apps"] = []
+    if "group.pods" in parts:
+        view["pods"] = [pod_status(world, world.pods[pod_id], now, with_extras=with_extras) for pod_id in own]
+    if "group.groups" in parts:
+        view["groups"] = [_view(world, each, below, now, parts, at, with_extras) for each, below in inner.items()]
+    return view

@@ -1,0 +1,164 @@
+"""The launch queue as the API shows it: what waits for an offer, and why it still waits.
+
+Marathon's funnel tells how many of the offers fell to each reason, an offer to the first reason against it. Among the
+extras ``nearest`` tells for each reason how near the best of the agents came.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from scheduler.core.offer.refusals import FUNNEL, QueueHistory, Refusal
+from scheduler.core.views.extras import extras
+from scheduler.core.world import World
+from scheduler.model.definition import PodDefinition, render
+from scheduler.model.json import Json
+from scheduler.model.records import Instance
+from scheduler.model.times import timestamp
+
+# By agent: why its last offer was not used.
+_Refusals = dict[str, Sequence[Refusal]]
+
+
+def queue_view(world: World, now: float, *, with_offers: bool = False, with_extras: bool = False) -> list[Json]:
+    """An entry for every queue; ``with_offers``: also with the last offers that were not used."""
+    return [_entry(world, queue, now, with_offers, with_extras) for queue in world.queues.waiting]
+
+
+def _entry(world: World, queue: str, now: float, with_offers: bool, with_extras: bool) -> Json:
+    waiting = world.queues.waiting[queue]
+    first = world.instances[next(iter(waiting))]
+    attempt = world.queues.histories.get(queue) or QueueHistory(first.since)
+    last = _last_refusals(attempt)
+    entry: Json = {
+        "count": len(waiting),
+        "role": first.role,
+        "delay": _delay(world, queue, now),
+        "since": timestamp(world.wall(first.since)),
+        "processedOffersSummary": _summary(world, attempt, last),
+        "pod": render(_definition(world, first)),
+        **extras(asked=with_extras, nearest=list(_nearest(last.values())) or None),
+    }
+    if with_offers:
+        entry["lastUnusedOffers"] = _unused_offers(world, attempt)
+    return entry
+
+
+def _definition(world: World, waiting: Instance) -> PodDefinition:
+    """What the instance is going to be launched as."""
+    pod = world.pods[waiting.pod_id]
+    is_current = waiting.config_version == pod.config_version
+    return world.current(pod) if is_current else world.definition(waiting.pod_id, waiting.version)
+
+
+def _delay(world: World, queue: str, now: float) -> Json:
+    delay = world.queues.delays.get(queue)
+    left = max(0, math.ceil(delay.until - now)) if delay is not None else 0
+    return {"timeLeftSeconds": left, "overdue": left == 0}
+
+
+# ----------------------------------------------------------------------------- refusals
+
+
+def _last_refusals(attempt: QueueHistory) -> _Refusals:
+    last: _Refusals = {}
+    for tried in attempt.rounds:
+        last.update(tried.refusals)
+    return last
+
+
+def _summary(world: World, attempt: QueueHistory, last: _Refusals) -> Json:
+    summary: Json = {
+        "processedOffersCount": attempt.offers,
+        "unusedOffersCount": attempt.declined.total(),
+        "rejectSummaryLastOffers": list(_funnel(len(last), _first_reasons(last.values()))),
+        "rejectSummaryLaunchAttempt": list(_funnel(attempt.offers, attempt.declined)),
+    }
+    if attempt.last_unused_at is not None:
+        summary["lastUnusedOfferAt"] = timestamp(world.wall(attempt.last_unused_at))
+    if attempt.last_used_at is not None:
+        summary["lastUsedOfferAt"] = timestamp(world.wall(attempt.last_used_at))
+    return summary
+
+
+def _first_reasons(refused: Iterable[Sequence[Refusal]]) -> Counter[str]:
+    return Counter(min((refusal.reason for refusal in refusals), key=FUNNEL.index) for refusals in refused)
+
+
+def _funnel(offers: int, declined: Mapping[str, int]) -> Iterator[Json]:
+    """For each reason, how many offers came as far as it, and how many of those it took out."""
+    for reason in FUNNEL:
+        taken = declined.get(reason, 0)
+        yield {"reason": reason, "declined": taken, "processed": offers}
+        offers -= taken
+
+
+def _nearest(refused: Iterable[Sequence[Refusal]]) -> Iterator[Json]:
+    """For each reason that was given, by how many agents, and what the best of them had."""
+    by_reason: dict[str, list[Refusal]] = {}
+    for refusal in (each for refusals in refused for each in refusals):
+        by_reason.setdefault(refusal.reason, []).append(refusal)
+    for reason in sorted(by_reason, key=FUNNEL.index):
+        given = by_reason[reason]
+        best = max(given, key=lambda each: _number(each.offered))
+        yield {"reason": reason, "asked": best.asked, "offered": best.offered, "agents": len(given)}
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return -math.inf
+
+
+# ------------------------------------------------------------------------------- offers
+
+
+def _unused_offers(world: World, attempt: QueueHistory) -> list[Json]:
+    """The last offer of each agent that was kept whole, newest last."""
+    kept: dict[str, Json] = {}
+    for tried in attempt.rounds:
+        for agent_id, offer in tried.samples.items():
+            kept.pop(agent_id, None)
+            kept[agent_id] = {
+                "timestamp": timestamp(world.wall(tried.at)),
+                "reason": list(dict.fromkeys(refusal.reason for refusal in tried.refusals[agent_id])),
+                "offer": _offer(offer),
+            }
+    return list(kept.values())
+
+
+def _offer(offer: Json) -> Json:
+    return {
+        "id": offer["id"]["value"],
+        "hostname": offer["hostname"],
+        "agentId": offer["agent_id"]["value"],
+        "resources": [
+            {"name": each["name"], "role": _role(each), **_value(each)} for each in offer.get("resources", ())
+        ],
+        "attributes": [{"name": each["name"], **_value(each)} for each in offer.get("attributes", ())],
+    }
+
+
+def _role(resource: Json) -> str:
+    """The innermost reservation's."""
+    innermost = (resource.get("reservations") or [resource])[-1]
+    role: str = innermost.get("role", "*")
+    return role
+
+
+def _value(of: Json) -> Json:
+    """A resource's or an attribute's value, by its kind."""
+    kind = of["type"].lower()
+    value = of.get(kind, {})
+    match kind:
+        case "ranges":
+            return {
+                "ranges": [{"begin": int(each["begin"]), "end": int(each["end"])} for each in value.get("range", ())]
+            }
+        case "set":
+            return {"set": list(value.get("item", ()))}
+        case "text":
+            return {"text": value["value"]}
+        case _:
+            return {"scalar": value["value"]}

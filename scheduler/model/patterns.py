@@ -1,0 +1,15 @@
+"""Regular expressions of users, of constraints and of disk profiles."""
+
+import re
+from functools import lru_cache
+
+
+@lru_cache(maxsize=1024)
+def matches(pattern: str, text: str) -> bool:
+    """Whether the whole text matches."""
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)

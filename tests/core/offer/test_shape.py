@@ -1,0 +1,154 @@
+"""Whatever an offer looks like: it is used, or it is declined and its record is named; nothing raises."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scheduler.core.effects import Accept, Decline, Log
+from scheduler.core.events import OffersReceived
+from scheduler.core.offer.shape import complaint
+from scheduler.core.views.queue import queue_view
+from scheduler.model.json import Json
+from tests.core import support
+from tests.core.support import Story, definition
+
+VALUES: list[Any] = [
+    None,
+    True,
+    -1,
+    0.5,
+    1e300,
+    10**400,
+    float("inf"),
+    "",
+    "x" * 130_000,
+    "\x1b[31m",
+    [],
+    [1],
+    {},
+    {"a": 1},
+]
+
+
+def full_offer() -> Json:
+    """An offer with everything that the core reads."""
+    labels = {"labels": [{"key": "marathon_task_id", "value": "i"}, {"key": "marathon_framework_id"}]}
+    disk = {
+        "source": {"type": "PATH", "path": {"root": "/mnt"}, "profile": "fast"},
+        "persistence": {"id": "p"},
+        "volume": {"container_path": "data", "mode": "RW"},
+    }
+    kept = support.scalar("disk", 10, reservations=[{"role": "web", "labels": labels}], disk=disk)
+    return support.offer(
+        resources=[
+            support.scalar("cpus", 4),
+            support.scalar("mem", 4096),
+            support.scalar("disk", 100),
+            support.port_ranges((31000, 31999)),
+            kept,
+            {"name": "gpu-names", "type": "SET", "set": {"item": ["a"]}, "role": "*"},
+        ],
+        attributes=[
+            {"name": "rack", "type": "TEXT", "text": {"value": "r1"}},
+            {"name": "weight", "type": "SCALAR", "scalar": {"value": -1.5}},
+            {"name": "span", "type": "RANGES", "ranges": {"range": [{"begin": 1, "end": 5}]}},
+            {"name": "tags", "type": "SET", "set": {"item": ["x", "y"]}},
+        ],
+        executor_ids=[{"value": "e"}],
+        domain={"fault_domain": {"region": {"name": "eu"}, "zone": {"name": "eu-1"}}},
+        unavailability={"start": {"nanoseconds": 5}, "duration": {"nanoseconds": "7"}},
+    )
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every member of a value, however deep."""
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield (*path, key)
+            yield from places(value[key], (*path, key))
+
+
+def changed(offer: Json, path: tuple[Any, ...], value: Any, *, remove: bool = False) -> Json:
+    offer = copy.deepcopy(offer)
+    at: Any = offer
+    for key in path[:-1]:
+        at = at[key]
+    if remove:
+        del at[path[-1]]
+    else:
+        at[path[-1]] = value
+    return offer
+
+
+PLACES = sorted(places(full_offer()), key=repr)
+
+
+def waiting() -> Story:
+    story = Story(principal="ops")
+    story.subscribe(region="eu")
+    story.post(definition(instances=2))
+    volume = {"name": "v", "persistent": {"type": "root", "size": 10}}
+    mount = support.container(volumeMounts=[{"name": "v", "mountPath": "v"}])
+    story.post(
+        definition(
+            mount,
+            id="/resident",
+            volumes=[volume],
+            scheduling={
+                "upgrade": {"minimumHealthCapacity": 0.5, "maximumOverCapacity": 0},
+                "unreachableStrategy": "disabled",
+                "placement": {"constraints": [{"fieldName": "rack", "operator": "LIKE", "value": "r."}]},
+            },
+        )
+    )
+    story.post(definition(id="/huge", containers=[support.container(resources={"cpus": 1000, "mem": 32})]))
+    return story
+
+
+def test_the_full_offer_is_used() -> None:
+    assert complaint(full_offer()) is None
+    story = waiting()
+    assert story.told(Accept, story.tell(OffersReceived((full_offer(),))))
+
+
+@settings(max_examples=300, deadline=None)
+@given(path=st.sampled_from(PLACES), value=st.sampled_from(VALUES), remove=st.booleans())
+def test_any_member_may_be_missing_or_something_else(path: tuple[Any, ...], value: Any, remove: bool) -> None:
+    story = waiting()
+    bad = changed(full_offer(), path, value, remove=remove)
+    frame = story.tell(OffersReceived((bad, support.offer("O9", "A9"))))
+
+    answered = {each.offer_id for each in story.told(Accept, frame)}
+    answered.update(name for each in story.told(Decline, frame) for name in each.offer_ids)
+    assert "O9" in answered, "the others are answered all the same"
+    errors = [each for each in story.told(Log, frame) if each.level == "error"]
+    if complaint(bad) is not None:
+        assert len(errors) == 1
+        assert all(value.isprintable() and len(value) < 300 for _, value in errors[0].fields)
+    assert orjson.dumps(queue_view(story.world, story.now, with_offers=True))
+
+
+@pytest.mark.parametrize("lacking", ["allocation_info", "hostname", "agent_id", "framework_id"])
+def test_an_offer_that_cannot_be_read_is_declined_and_named(lacking: str) -> None:
+    story = waiting()
+    bad = full_offer()
+    del bad[lacking]
+    frame = story.tell(OffersReceived((bad,)))
+
+    assert story.told(Decline, frame) == [Decline(("O1",), 120.0)]
+    (note,) = [each for each in story.told(Log, frame) if each.level == "error"]
+    assert dict(note.fields)["error"] == f"offer lacks {lacking!r}"
+    assert "O1" in dict(note.fields)["offer_id"]
+
+
+def test_one_without_an_id_is_passed_over() -> None:
+    story = waiting()
+    frame = story.tell(OffersReceived(({"agent_id": {"value": "A1"}},)))
+
+    assert not story.told(Decline, frame)
+    assert [each.level for each in story.told(Log, frame)] == ["error"]
