@@ -89,8 +89,8 @@ def test_a_tasks_behaviour_arrives(behaviour: ContainerOptions) -> None:
         ('{"colour":"red"}', "colour"),
         ('{"restart":{"policy":"on_failure"}}', "missing"),
         ('{"depends_on":[{"container":"db","condition":"warm"}]}', "condition is 'warm'; it must be one of started"),
-        ('{"depends_on":["db"]}', "not understood"),
-        ("[]", "not understood"),
+        ('{"depends_on":["db"]}', "cannot read the behaviour"),
+        ("[]", "cannot read the behaviour"),
     ],
 )
 def test_a_behaviour_that_is_not_understood_is_refused(behaviour: str, complaint: str) -> None:
