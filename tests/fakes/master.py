@@ -48,7 +48,7 @@ class FakeMaster:
     Attributes:
         first_event: sent on every new stream in place of SUBSCRIBED.
         piece: at most this many bytes of a stream are written at once; None: whole chunks.
-        agents, recovered, agents_status: what ``/slaves`` lists, and the HTTP status of its answer.
+        agents, recovered: what ``/slaves`` lists where ``agents_status`` is 200; by default there is no such path.
         frameworks: what GET_FRAMEWORKS lists.
         reads: path and Authorization header of every request of the operator API.
     """
@@ -62,7 +62,7 @@ class FakeMaster:
         self.piece: int | None = None
         self.agents: Any = []
         self.recovered: list[dict[str, Any]] = []
-        self.agents_status = 200
+        self.agents_status = 404
         self.frameworks: list[dict[str, Any]] = []
         self.subscribes: Heard[Call] = Heard()
         self.calls: Heard[Call] = Heard()

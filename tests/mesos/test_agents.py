@@ -29,6 +29,13 @@ def agent() -> Iterator[FakeAgent]:
     fake.stop()
 
 
+@pytest.fixture
+def master(master: FakeMaster) -> FakeMaster:
+    """It lists its agents."""
+    master.agents_status = 200
+    return master
+
+
 def at(master: FakeMaster) -> Address:
     return Address("127.0.0.1", master.port)
 

@@ -138,7 +138,7 @@ def test_agents_are_asked_over_tls(authority: Authority, server: ssl.SSLContext,
     described: Heard[AgentDescribed | AgentsUnlisted] = Heard()
     probe = AgentProbe(described.add, Credentials(), _trusting(authority))
     with masters(tls=server) as (master,):
-        master.agents = listed(agent, 1)
+        master.agents_status, master.agents = 200, listed(agent, 1)
         probe.look_around(Address("127.0.0.1", master.port))
         assert described.wait_for_count(1, "the agent") == [AgentDescribed("agent-1", ISOLATORS)]
     probe.stop()
