@@ -412,7 +412,9 @@ def test_what_it_does_is_recorded_without_the_credentials_also_if_it_is_killed(r
             time.sleep(0.05)
         process.end(signal.SIGKILL)
     with scheduler(store=f"sqlite:///{tmp_path}/store.db", more=more) as process:
-        process.event("serving")
+        asked = urllib.request.Request(f"{process.event('serving')['url']}/v2/info", headers=headers)
+        with urllib.request.urlopen(asked, timeout=DEADLINE) as response:
+            assert response.status == 200
         assert process.end(signal.SIGTERM) == 0, process.seen
     for secret in (b"hush", b"bWU6aHVzaC1odXNo"):
         assert secret not in file.read_bytes()
