@@ -183,7 +183,7 @@ def test_an_agent_listed_without_an_address_is_noted(
     with capture_logs() as logs:
         probe.look_around(agent.address)
         described.wait_for(lambda _: logs, "the note")
-    assert logs[0]["event"] == "the agent's flags cannot be read"
+    assert logs[0]["event"] == "cannot read the agent's flags"
 
 
 def listed(agent: FakeAgent, *numbers: int) -> list[Json]:
@@ -215,7 +215,7 @@ def test_a_list_that_cannot_be_read_tells_nothing(
         probe.look_around(agent.address)
         described.wait_for(lambda _: logs, "the note")
 
-    assert logs[0]["event"] == "the master's agents cannot be read"
+    assert logs[0]["event"] == "cannot read the master's agents"
     assert len(described.all()) == 1
 
 
