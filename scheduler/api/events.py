@@ -104,7 +104,7 @@ async def _frames(bus: Bus, after: int, kinds: frozenset[str] | None) -> AsyncIt
     silent_until = now() + KEEP_ALIVE
     yield _COMMENT  # the client sees at once that it is connected
     while not bus.closed:
-        told = await bus.after(after, max(0.0, silent_until - now()))
+        told = await bus.read_after(after, max(0.0, silent_until - now()))
         chunk = b"".join(_frame(each) for each in told if kinds is None or each.kind in kinds)
         if told:
             after = told[-1].number
