@@ -21,7 +21,7 @@ from scheduler.core.events import Disconnected, StatusUpdated, Subscribed
 from scheduler.loop.ports import MesosCall
 from scheduler.mesos.timing import Timing
 from scheduler.model.records import Condition
-from tests.mesos.fake_master import Answer, FakeMaster, status
+from tests.fakes.master import Answer, FakeMaster, status
 from tests.mesos.running import ACCEPT, connected, connecting
 
 
