@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# In how many processes the tests run: they wait more than they compute.
+JOBS ?= 1
 # Python is run with -I, or with -P where variables such as PYTHONPATH may matter: a file of yours beside this one that is
 # named like a module, such as secrets.py, is not imported.
 # What an installation is made from; the sources themselves are used in place.
@@ -22,8 +24,8 @@ run: setup ## a local Mesos, the scheduler and an example pod; Ctrl-C takes ever
 	@exec $(BIN)/podexec up $(ARGS)
 
 .PHONY: test
-test: setup system-tests ## every test, the real Mesos part too (ARGS="tests/core -k upgrade")
-	$(BIN)/python -m pytest $(ARGS)
+test: setup system-tests ## every test, the real Mesos part too (ARGS="tests/core -k upgrade", JOBS=2)
+	$(BIN)/python -m pytest $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist loadgroup) $(ARGS)
 
 .PHONY: test-pythons
 test-pythons: system-tests ## the tests on every CPython 3.11 to 3.13 found, and on a bare Debian 12 with its own

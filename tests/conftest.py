@@ -16,8 +16,19 @@ from scheduler.cli.local import build_executor
 from tests.cluster.support import PODEXEC, QUICK_RECOVERY, Scheduler
 from tests.cluster.user import User
 
+# What is made once: tests that have it run in one process, also where there are several.
+_MADE_ONCE = ("cluster", "built")
+
 # A scheduler whose pods have executors of that kind.
 Schedulers = Callable[[str], Scheduler]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the tests that have nothing in common with others, those of a file run in one process."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        group = next((each for each in _MADE_ONCE if each in names), str(item.path))
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

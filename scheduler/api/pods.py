@@ -21,14 +21,15 @@ from scheduler.model.definition import PodDefinition, render
 from scheduler.model.duplicates import duplicate_keys
 from scheduler.model.ids import canonical
 from scheduler.model.normalisation import normalise
-from scheduler.model.problems import Problem, Problems
+from scheduler.model.problems import Problem, Problems, Stage
 from scheduler.model.records import Pod
-from scheduler.model.rules import Site
-from scheduler.model.validation import parse
+from scheduler.model.rules import Site, broken, only_scales_down
+from scheduler.model.validation import read
 from scheduler.observe.visible import visible
 
 _log = structlog.get_logger("scheduler.api")
 _MOST_WARNINGS, _LONGEST_WARNING = 10, 1000
+_OUTDATED = "it would be refused today; fewer instances of what there is are accepted"
 
 
 def present_pod(world: World, text: str) -> Pod:
@@ -99,23 +100,20 @@ class Pods:
     async def create(self, request: Request) -> Response:
         """Create a pod; 409 if its id is taken."""
         how, whence = rollout(request), origin(request)
-        parsed, warnings = await self._definition(request, self._site)
-        definition = normalise(parsed, self._site)
+        definition, warnings = await self._definition(request, self._site)
         done = await accepted(self._requests, lambda number: PodPosted(number, definition, how, whence))
         return _shown(done, 201, warnings | {"Location": f"/v2/pods{definition.id}"})
 
     async def update(self, pod_id: str, request: Request) -> Response:
         """Change a pod, or create it."""
         asked_for, how, whence = id_in_path(pod_id), rollout(request), origin(request)
-        present = self._world.pods.get(asked_for)
-        site = self._site
-        if present is not None:
-            site = replace(site, present_role=self._world.current(present).role)
-        definition, warnings = await self._definition(request, site)
-        if canonical(definition.id) != asked_for:
-            message = f"The path is that of pod '{asked_for}', the definition that of pod '{canonical(definition.id)}'"
+        pod = self._world.pods.get(asked_for)
+        present = None if pod is None else self._world.current(pod)
+        site = self._site if present is None else replace(self._site, present_role=present.role)
+        definition, warnings = await self._definition(request, site, present)
+        if definition.id != asked_for:
+            message = f"The path is that of pod '{asked_for}', the definition that of pod '{definition.id}'"
             raise ApiError(400, {"message": message})
-        definition = normalise(definition, site)
         done = await accepted(self._requests, lambda number: PodPut(number, definition, how, whence))
         return _shown(done, 200, warnings)
 
@@ -126,17 +124,27 @@ class Pods:
         headers = {"Marathon-Deployment-Id": done.deployment_id, "Location": done.deployment_id}
         return Response(status_code=202, headers=headers)
 
-    async def _definition(self, request: Request, site: Site) -> tuple[PodDefinition, dict[str, str]]:
-        """It, and headers that say what is not as whoever wrote it may have meant."""
+    async def _definition(
+        self, request: Request, site: Site, present: PodDefinition | None = None
+    ) -> tuple[PodDefinition, dict[str, str]]:
+        """It, normalised, and headers that say what is not as whoever wrote it may have meant.
+
+        ``present``: what it would replace. Fewer instances of that are not refused, whatever the rules say of it now.
+        """
         body = await json_body(request, "the pod definition")
-        parsed = parse(body, site)
+        parsed = read(body, site)
         if isinstance(parsed, Problems):
             raise unacceptable(parsed)
+        problems, definition = broken(parsed, site), normalise(parsed, site)
+        if problems and not (present is not None and only_scales_down(present, definition)):
+            raise unacceptable(Problems(Stage.RULES, problems))
         repeated = duplicate_keys(body)
-        if not repeated:
-            return parsed, {}
-        _log.warning("a definition gives keys more than once", pod_id=parsed.id, keys=[each.path for each in repeated])
-        return parsed, {"Warning": _warning(repeated)}
+        if repeated:
+            keys = [each.path for each in repeated]
+            _log.warning("a definition gives keys more than once", pod_id=definition.id, keys=keys)
+        outdated = (replace(each, error=f"{each.error} ({_OUTDATED})") for each in problems)
+        warnings = (*repeated, *outdated)
+        return definition, {"Warning": _warning(warnings)} if warnings else {}
 
 
 def _warning(problems: Sequence[Problem]) -> str:

@@ -63,8 +63,13 @@ def without_password(url: str) -> str:
     return re.sub("//[^/]*@", "//", url)
 
 
-def configuration(serving: Serving, identity: FrameworkIdentity) -> dict[str, str | int | float | bool | None]:
-    """The options under Marathon's names, as far as it has them; no secret among them."""
+def configuration(
+    serving: Serving, identity: FrameworkIdentity, connections: int
+) -> dict[str, str | int | float | bool | None]:
+    """The options under Marathon's names, as far as it has them; no secret among them.
+
+    ``connections``: how many the API may have, asked for or not.
+    """
     settings = serving.settings
     values = asdict(settings)
     return {
@@ -78,7 +83,7 @@ def configuration(serving: Serving, identity: FrameworkIdentity) -> dict[str, st
         "webui_url": identity.webui_url,
         "allow_inside": ",".join(sorted(serving.allowed_inside)),
         "access_control_allow_origin": ",".join(serving.access.origins) or None,
-        "max_connections": serving.max_connections,
+        "max_connections": connections,
         "failover_timeout": identity.failover_timeout,
         "checkpoint": True,
         "ha": False,

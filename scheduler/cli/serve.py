@@ -117,7 +117,8 @@ async def _run(
         world, step, store, driver, bus=Bus(store.tail()), meter=metrics, inspector=inspector, clock=clock
     )
     metrics.watch("podexec.loop.inbox.gauge", "Events that wait for the loop", lambda: shell.waiting)
-    info = ServerInfo(identity.name, version("podexec"), advertised, configuration(serving, identity))
+    config = configuration(serving, identity, room.connections)
+    info = ServerInfo(identity.name, version("podexec"), advertised, config)
     master = without_password(serving.master)
     structlog.get_logger("scheduler").info(
         "serving", url=f"http://{advertised}", master=master, store=serving.store, pods=len(world.pods)

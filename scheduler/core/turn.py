@@ -13,6 +13,7 @@ from scheduler.model.records import Abandoned, Deployment, Instance
 
 STARTS_PER_TURN = 1000
 _ABANDONED_KEPT = 10_000
+_TOLD_EVERY = 3600.0
 
 
 class Turn:
@@ -124,4 +125,18 @@ class Turn:
             agent_id=ended.agent.id,
         )
         if len(self.world.abandoned) > _ABANDONED_KEPT:
-            self.delete(next(iter(self.world.abandoned.values())))
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        """Of the launches on record forget the one that was given up first. One that has turned up is still killed."""
+        oldest = next((record for record in self.world.abandoned.values() if not record.found), None)
+        if oldest is None:
+            return
+        self.delete(oldest)
+        if self.now - self.world.told_of_dropped >= _TOLD_EVERY:
+            self.world.told_of_dropped = self.now
+            self.log(
+                "warning",
+                "too many launches were given up: the oldest are forgotten, and run on should they turn up",
+                kept=str(_ABANDONED_KEPT),
+            )

@@ -35,6 +35,8 @@ _Derived = TypeVar("_Derived")
 class World:
     """Everything the scheduler knows. Owned by the one loop; only ``core.step`` changes it."""
 
+    told_of_dropped = float("-inf")  # when it was logged last that there are too many abandoned launches to keep
+
     def __init__(self, settings: Settings, seed: int, records: Iterable[Record] = ()) -> None:
         """Start with what a store kept. The same seed, records and events give the same world."""
         self.settings = settings

@@ -22,7 +22,7 @@ _RESIDENT_UPGRADE = Upgrade(minimum_health_capacity=0.5, maximum_over_capacity=0
 
 
 def normalise(definition: PodDefinition, site: Site) -> PodDefinition:
-    """The definition as it is stored and shown. It must be valid. Doing it twice changes nothing more."""
+    """The definition as it is stored and shown. Doing it twice changes nothing more."""
     networks = tuple(_network(network, site) for network in definition.networks)
     every_endpoint_has_a_host_port = not any(network.mode == "container" for network in networks)
     return definition.model_copy(

@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import pytest
 import uvicorn
 from structlog.testing import capture_logs
+from websockets.asyncio.client import connect
 
+from scheduler.api import connections
 from scheduler.api.connections import Connections, Limits, protocol
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -18,7 +20,9 @@ Scope = dict[str, object]
 
 
 class App:
-    """Answers ``/`` at once, ``/slow`` when it is let, and ``/read`` when the body is there."""
+    """Answers ``/`` at once, ``/slow`` when it is let, and ``/read`` when the body is there; WebSockets say what they
+    hear.
+    """
 
     def __init__(self) -> None:
         self.let = asyncio.Event()
@@ -26,6 +30,12 @@ class App:
     async def __call__(
         self, scope: Scope, receive: Callable[[], Awaitable[Scope]], send: Callable[[Scope], Awaitable[None]]
     ) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.accept"})
+            while (heard := await receive())["type"] == "websocket.receive":
+                await send({"type": "websocket.send", "text": heard["text"]})
+            return
         if scope["path"] == "/slow":
             await self.let.wait()
         while scope["path"] == "/read" and (await receive()).get("more_body"):
@@ -69,11 +79,12 @@ class Site:
 
 @contextlib.asynccontextmanager
 async def site(limits: Limits) -> AsyncIterator[Site]:
-    app, connections = App(), Connections(limits)
+    app, made = App(), Connections(limits)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(
             app,  # type: ignore[arg-type] # an ASGI app of plain dicts
-            http=protocol(connections),
+            http=protocol(made),
+            ws="websockets-sansio",
             lifespan="off",
             log_config=None,
             log_level="error",
@@ -82,12 +93,12 @@ async def site(limits: Limits) -> AsyncIterator[Site]:
         server = uvicorn.Server(config)
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
         serving = asyncio.create_task(server.serve([listening]))
-        made = Site(connections, app, listening.getsockname()[1])
+        here = Site(made, app, listening.getsockname()[1])
         try:
-            yield made
+            yield here
         finally:
             app.let.set()
-            made.close()
+            here.close()
             server.should_exit = True
             await serving
 
@@ -103,7 +114,8 @@ async def status(reader: asyncio.StreamReader) -> int:
 
 
 @pytest.fixture(autouse=True)
-def _bounded_time() -> Iterator[None]:
+def _bounded_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(connections, "_LOOK_EVERY", 0.05)
     begun = time.monotonic()
     yield
     assert time.monotonic() - begun < 60
@@ -199,15 +211,31 @@ def test_a_head_that_trickles_is_ended_and_one_without_end_too() -> None:
 
 def test_what_is_in_use_is_never_ended() -> None:
     async def story() -> None:
-        async with site(Limits(most=8, first=0.1, head=0.1, body=0.1)) as here:
+        async with site(Limits(most=8, first=0.1, head=0.1, body=0.6)) as here:
             slow = await here.ask("/slow")
             upload, writer = await here.connect()
-            writer.write(b"POST /read HTTP/1.1\r\ncontent-length: 300000\r\n\r\n")
-            for _ in range(30):
+            writer.write(b"POST /read HTTP/1.1\r\ncontent-length: 400000\r\n\r\n")
+            for _ in range(40):
                 writer.write(b"x" * 10_000)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.05)
             assert await status(upload) == 200
             here.app.let.set()
             assert await status(slow) == 200
 
     asyncio.run(story())
+
+
+def test_a_websocket_is_in_use_also_while_nothing_is_said() -> None:
+    async def story() -> None:
+        async with site(Limits(most=8, first=0.1, head=0.1, body=0.1)) as here:
+            async with connect(f"ws://127.0.0.1:{here.port}/", proxy=None) as socket:
+                idle = [await here.connect() for _ in range(20)]
+                assert await status(idle[0][0]) == 0, "others are ended to make room"
+                await here.settled(1)
+                await socket.send("still there?")
+                async with asyncio.timeout(PATIENCE):
+                    assert await socket.recv() == "still there?"
+            await here.settled(0)
+
+    with capture_logs():
+        asyncio.run(story())

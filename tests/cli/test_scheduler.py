@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.cli import files
 from scheduler.cli import serve as serving
 from scheduler.cli.configuration import Serving, configuration
 from scheduler.core.settings import AcceptedRoles, GpuScheduling, PlacementPolicy
@@ -172,7 +173,7 @@ def test_how_pods_are_placed_and_how_long_things_may_take_is_set_and_shown(run: 
     assert (settings.task_launch_timeout, settings.task_reservation_timeout) == (1.5, 2.5)
     assert (settings.reconciliation_initial_delay, settings.principal) == (3.5, "p")
     assert (settings.kills_before_shutdown, settings.abandoned_launch_timeout) == (3, 60.0)
-    shown = configuration(started[0], started[0].identity)
+    shown = configuration(started[0], started[0].identity, 512)
     for name, value in (
         ("placement", "pack"),
         ("max_instances_per_offer", 5),
@@ -188,6 +189,7 @@ def test_how_pods_are_placed_and_how_long_things_may_take_is_set_and_shown(run: 
         ("kills_before_shutdown", 3),
         ("abandoned_launch_timeout", 60_000),
         ("agent_return_timeout", 75_000),
+        ("max_connections", 512),
     ):
         assert shown[name] == value, name
 
@@ -197,7 +199,7 @@ def test_every_setting_is_shown_or_says_why_not(run: Run, started: list[Serving]
     run("scheduler", "--master", NOBODY)
     other_names = {"role", "features", "known_networks", "maintenance_mode", "versions_kept", "principal"}
     of_no_option = {"unknown_timeout", "terminations_kept"}
-    shown = configuration(started[0], started[0].identity).keys()
+    shown = configuration(started[0], started[0].identity, 512).keys()
     names = {field.name for field in fields(started[0].settings)}
     assert names - shown == other_names | of_no_option
 
@@ -208,12 +210,12 @@ def test_who_may_use_the_api(run: Run, started: list[Serving], monkeypatch: pyte
     run("scheduler", "--master", NOBODY, "--access_control_allow_origin", "http://a.test, http://b.test")
     assert [each.access.credentials for each in started] == [None, "me:hush:hush"]
     assert [each.access.origins for each in started] == [(), ("http://a.test", "http://b.test")]
-    assert "hush" not in str(configuration(started[1], started[1].identity))
+    assert "hush" not in str(configuration(started[1], started[1].identity, 512))
 
 
 def test_a_password_of_the_master_is_not_shown(run: Run, started: list[Serving]) -> None:
     run("scheduler", "--master", "zk://me:hush@h1:2181,h2:2181/mesos")
-    assert configuration(started[0], started[0].identity)["master"] == "zk://h1:2181,h2:2181/mesos"
+    assert configuration(started[0], started[0].identity, 512)["master"] == "zk://h1:2181,h2:2181/mesos"
 
 
 def test_secrets_are_on_and_come_from_variables_unless_told_otherwise(run: Run, started: list[Serving]) -> None:
@@ -380,6 +382,7 @@ def test_it_serves_without_a_master_and_ends_in_peace(number: int, tmp_path: Pat
         status, info = get(f"{url}/v2/info?embed=podexec")
         assert status == 200
         assert info["podexec"]["mesos"]["connected"] is False
+        assert info["podexec"]["config"]["max_connections"] == files.room(files.raise_limit(), None).connections
         assert info["marathon_config"]["master"] == NOBODY
         assert process.end(number) == 0, process.seen
 

@@ -142,16 +142,22 @@ def test_an_agent_without_routes_has_not_forgotten_the_container(agent: FakeAgen
     agent.wait_state("web", S, R, FINISHED)
 
 
-def test_a_command_before_the_end_waits_for_an_agent_that_is_not_ready(agent: FakeAgent, executor: Executor) -> None:
-    """Otherwise SIGTERM would follow though the command never ran."""
+@pytest.mark.parametrize("lacks", ["recovering", "routes"])
+def test_a_command_before_the_end_waits_for_an_agent_that_is_not_ready(
+    agent: FakeAgent, executor: Executor, lacks: str
+) -> None:
+    """Otherwise SIGTERM would follow though the command never ran. An agent answers 503 until it has recovered, and
+    even earlier 404.
+    """
     behaviour = ContainerOptions(pre_stop={"shell": True, "value": "drain"})
     agent.launch_group(task("web", grace=60.0, data=TaskData({}, behaviour).encode()))
     agent.wait_state("web", S, R)
-    agent.recovering = True
+    ready = getattr(agent, lacks)
+    setattr(agent, lacks, not ready)
     agent.kill("web")
     agent.wait(lambda: len(agent.called("LAUNCH_NESTED_CONTAINER_SESSION")) >= 2, "the command to be tried twice")
     assert agent.called("KILL_CONTAINER") == []
-    agent.recovering = False
+    setattr(agent, lacks, ready)
     agent.wait_state("web", S, R, K, KILLED)
     kinds = [kind for kind, _ in agent.calls]
     tries = [index for index, kind in enumerate(kinds) if kind == "LAUNCH_NESTED_CONTAINER_SESSION"]

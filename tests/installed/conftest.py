@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,11 +76,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 @pytest.fixture(scope="session")
 def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """In an awkward folder."""
+    """In an awkward folder. With pip, as every environment has it, but nothing is compiled ahead: of the time that
+    others spend on that, and on installing pip by itself, most would be spent for nothing.
+    """
     folder = tmp_path_factory.mktemp("installed") / AWKWARD / "venv"
-    call(sys.executable, "-I", "-m", "venv", folder, cwd=folder.parents[1])
-    pip: Sequence[str | Path] = (folder / "bin" / "python", "-I", "-m", "pip", "install", "--quiet")
-    call(*pip, built.http_parser, built.wheel, cwd=folder)
+    call(sys.executable, "-I", "-m", "venv", "--without-pip", folder, cwd=folder.parents[1])
+    pip = (sys.executable, "-I", "-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet")
+    call(*pip, "--no-compile", "pip", built.http_parser, built.wheel, cwd=folder)
     return Installed(folder)
 
 

@@ -1,6 +1,7 @@
 """The scheduler's time against every way the system's clock may jump."""
 
 import time
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,3 +60,10 @@ def test_the_steady_clock_runs() -> None:
     before = steady()
     time.sleep(0.01)
     assert 0.005 < steady() - before < 60
+
+
+def test_the_steady_clock_is_one_that_nobody_sets() -> None:
+    """The time since the machine started, which is the same clock."""
+    before = steady()
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    assert before - 0.02 <= uptime <= steady() + 0.02

@@ -20,12 +20,26 @@ def mounting(*paths: str, image: bool = False, **volume: Any) -> Json:
     """A pod of one container that mounts as many volumes at these paths."""
     mounts = [{"name": f"v{index}", "mountPath": path} for index, path in enumerate(paths)]
     volumes = [{"name": f"v{index}", **volume} for index in range(len(paths))]
-    pod = changed(MINIMAL, f"{C}.volumeMounts", mounts) | {"volumes": volumes}
+    pod = changed(MINIMAL, f"{C}.volumeMounts", mounts) | {"volumes": volumes, "secrets": {"s": {"source": "/s"}}}
     return changed(pod, f"{C}.image", IMAGE) if image else pod
 
 
 def fetching(uri: str = "http://x/y", **artifact: Any) -> Json:
     return changed(MINIMAL, f"{C}.artifacts", [{"uri": uri, **artifact}])
+
+
+def together(destinations: list[str | None], mount: str = "", uri: str = "http://x/y", **more: Any) -> Json:
+    """A pod whose container fetches files, and mounts a volume of a kind."""
+    artifact = {"uri": uri, "cache": more.pop("cache", False)}
+    paths = ({} if path is None else {"destPath": path} for path in destinations)
+    pod = mounting(*([mount] if mount else []), **more)
+    return changed(pod, f"{C}.artifacts", [artifact | path for path in paths])
+
+
+def beside_a_secret(secret: str, volume: str) -> Json:
+    """A pod that mounts a secret at a path, and a volume at another."""
+    pod = mounting(secret, volume)
+    return pod | {"volumes": [{"name": "v0", "secret": "s"}, {"name": "v1"}], "secrets": {"s": {"source": "/s"}}}
 
 
 def checking(protocol: list[str] | None, kind: str = "http", check: str = "healthCheck") -> Json:
@@ -73,6 +87,33 @@ REFUSED = [
     (fetching("http://x/it's"), URI, "quote"),
     (fetching("http://x\\y/z"), URI, "quote"),
     (fetching("http://x/y/"), URI, "destPath"),
+    *((fetching("http://x/y", destPath=path), DEST, "name of a file: a") for path in ("a/", "a/.", "a/b/..")),
+    *((fetching(uri, destPath="z"), URI, "no path") for uri in ("http://x/", "hdfs://x", " http://x/", "file://")),
+    *((fetching(uri, destPath="z"), URI, "blank") for uri in (" ", "\t\n")),
+    *(
+        (fetching(uri, destPath="z"), URI, "three slashes")
+        for uri in ("file://x/y", " file://x/y", "file://localhostx/y")
+    ),
+    *((fetching(uri, destPath="z"), URI, "folder") for uri in ("/x/", "x/", "/", "file:///x/", "/x/.", "file:///x/..")),
+    *((fetching(uri), URI, "folder") for uri in ("/x/", "..", "file://localhost/x/")),
+    *((fetching(f"http://x/y/{name}"), URI, "no name") for name in (".", "..")),
+    (together(["a", "a/b"]), f"{AT}/artifacts(1)/destPath", "below a: artifacts(0)"),
+    (together(["x/y/z/w", "x/./y"]), DEST, "below x/y: artifacts(1)"),
+    (together(["a/b", None], uri="http://x/a"), DEST, "below a: artifacts(1)"),
+    (together(["a"], "./a"), MOUNT, "artifacts(0)"),
+    (together(["a/b"], "/mnt/mesos/sandbox//a/b/", image=True), MOUNT, "artifacts(0)"),
+    (together(["a"], "a/b/c"), MOUNT, "below a: artifacts(0)"),
+    (together(["a"], "a/b", host="/x"), MOUNT, "below a: artifacts(0)"),
+    (together(["a"], "a/b", secret="s"), MOUNT, "below a: artifacts(0)"),
+    (together(["a"], "/mnt/mesos/sandbox/a", image=True), MOUNT, "artifacts(0)"),
+    (together(["a"], "/mnt/mesos/sandbox/a/b", image=True), MOUNT, "below a: artifacts(0)"),
+    (together(["a/b"], "a", secret="s"), DEST, "a secret"),
+    (together(["a/b"], "/mnt/mesos/sandbox/a", secret="s", image=True), DEST, "a secret"),
+    (beside_a_secret("s", "s/x"), SECOND, "below secret v0"),
+    (beside_a_secret("/s", "/s/x/y"), SECOND, "below secret v0"),
+    *((mounting("/proc", image=image), MOUNT, "Mesos needs") for image in (True, False)),
+    *((mounting(path), MOUNT, "Mesos needs") for path in ("/dev", "/etc/", "/x/../dev")),
+    *((mounting(path, image=True, secret="s"), MOUNT, "is a file") for path in ("/proc", "/sys", "/dev")),
     *((checking(["udp"], kind, check), None, "udp") for kind in ("http", "tcp") for check in ("healthCheck", "check")),
     (checking(["UDP"], "tcp", "readinessCheck"), f"{AT}/readinessCheck/tcp/endpoint", "udp"),
     (checking(["udp"], "tcp", "healthChecks"), f"{AT}/healthChecks(0)/tcp/endpoint", "udp"),
@@ -121,9 +162,33 @@ ACCEPTED = [
     mounting("a", "/mnt/mesos/sandbox/a"),
     mounting("h", host="/etc/../etc"),
     mounting("/mnt", host="etc"),
-    *(fetching(destPath=path) for path in ("a/b/c", "a/b/", "a/../x", "a..b", "stdout", "stdout.txt")),
+    *(
+        fetching(destPath=path)
+        for path in ("a/b/c", "a/b", "a/../x", "a..b", "stdout", "stdout.txt", "it's", "a:b,c\nd")
+    ),
+    fetching(destPath="a/", cache=True, extract=True),
     fetching("http://x/y/", destPath="z"),
+    fetching("http://x/../", destPath="z"),
+    *(
+        fetching(uri, destPath="z")
+        for uri in (" http://x/y", "file:///x", "\nfile:///x/y", "file://localhost/x", "c://x")
+    ),
     fetching("/etc/hostname"),
+    together(["a", "a"]),
+    together(["a", "ab/c", "b/a"]),
+    together(["a/b", "a/c", "a"], cache=True),
+    together(["a"], "a", cache=True),
+    together(["a/b"], "a"),
+    *(together(["a"], "a", **kind) for kind in ({"host": "/x"}, {"secret": "s"})),
+    together(["a"], "/a"),
+    together(["a"], "/mnt/mesos/sandbox"),
+    together(["a/b"], "/mnt/mesos/sandbox/a", image=True),
+    beside_a_secret("s/x", "s"),
+    beside_a_secret("s", "/s/x"),
+    *(mounting(path, image=True) for path in ("/dev", "/etc", "/sys", "/proc/sys")),
+    *(mounting(path) for path in ("/sys", "/dev/shm", "/etc/x", "dev", "proc")),
+    *(mounting(path, host=path) for path in ("/proc", "/dev", "/etc", "/sys")),
+    *(mounting(path, secret="s") for path in ("/etc/x", "proc")),
     fetching("etc/hostname"),
     fetching("hdfs://x/y?z=1/w"),
     *(checking(protocol) for protocol in (None, ["tcp"], ["TCP", "udp"], ["HTTP"], ["sctp"])),

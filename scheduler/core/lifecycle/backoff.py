@@ -18,6 +18,7 @@ from scheduler.model.definition import Backoff
 from scheduler.model.records import Condition, Instance, Task
 
 DRAINING = "REASON_AGENT_DRAINING"
+_LONGEST = 1e9  # seconds, thirty years, whatever a definition says: nothing can be told of times that no number holds
 _FAILURES = frozenset({Condition.ERROR, Condition.FAILED, Condition.GONE, Condition.DROPPED, Condition.FINISHED})
 
 
@@ -76,17 +77,18 @@ def _next(last: Delay | None, ended: Instance, policy: Backoff, now: float) -> D
     launched = min(task.staged_at for task in ended.tasks)
     is_of_batch = last is not None and launched <= last.since
     if last is None or _is_old(last, now if is_of_batch else launched, policy):
-        return _lasting(policy.backoff, now)
+        return _lasting(policy.backoff, policy, now)
     if is_of_batch:
         # It tells nothing of the delay that followed the last failure: that stays, and holds the relaunch back at
         # least as a first failure would.
         return replace(last, until=max(last.until, now + min(policy.backoff, last.seconds)))
     if _ran_long(ended, policy, now):
-        return _lasting(policy.backoff, now)
-    return _lasting(min(last.seconds * policy.backoff_factor, policy.max_launch_delay), now)
+        return _lasting(policy.backoff, policy, now)
+    return _lasting(last.seconds * policy.backoff_factor, policy, now)
 
 
-def _lasting(seconds: float, now: float) -> Delay:
+def _lasting(seconds: float, policy: Backoff, now: float) -> Delay:
+    seconds = min(seconds, policy.max_launch_delay, _LONGEST)
     return Delay(seconds, since=now, until=now + seconds)
 
 

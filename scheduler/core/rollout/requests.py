@@ -31,7 +31,7 @@ from scheduler.model.base import Model
 from scheduler.model.definition import PodDefinition
 from scheduler.model.ids import parent_group
 from scheduler.model.records import Deployment, Goal, Pod, PodChange
-from scheduler.model.rules import broken_update
+from scheduler.model.rules import broken_update, only_scales_down
 from scheduler.model.times import timestamp
 
 _INVALID = "Object is not valid"
@@ -247,7 +247,9 @@ def _deployment(turn: Turn, request: int, deployment_id: str) -> Deployment | No
 
 
 def _wrong_with(world: World, pod: Pod | None, asked: PodDefinition) -> Refused | None:
-    """What speaks against a definition that is valid in itself."""
+    """What speaks against a definition that is valid in itself; nothing does where it only asks for fewer instances."""
+    if pod is not None and only_scales_down(world.current(pod), asked):
+        return None
     problems = isolators.problems(world.volatile.isolators.values(), asked) + _without_owner(world, asked)
     problems += sizes.problems(world.settings, asked)
     if pod is None:

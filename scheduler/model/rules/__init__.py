@@ -7,6 +7,7 @@ Ports count as posted, before defaults.
 from scheduler.model.definition import PodDefinition
 from scheduler.model.problems import Problem
 from scheduler.model.rules import (
+    artifacts,
     containers,
     identity,
     networks,
@@ -22,8 +23,9 @@ from scheduler.model.rules import (
 )
 from scheduler.model.rules.resident import broken_update
 from scheduler.model.rules.site import Site
+from scheduler.model.rules.updates import only_scales_down
 
-__all__ = ["Site", "broken", "broken_update"]
+__all__ = ["Site", "broken", "broken_update", "only_scales_down"]
 
 _RULES = (
     *identity.RULES,
@@ -32,6 +34,7 @@ _RULES = (
     *own.RULES,
     *volumes.RULES,
     *paths.RULES,
+    *artifacts.RULES,
     *networks.RULES,
     *secrets.RULES,
     *placement.RULES,

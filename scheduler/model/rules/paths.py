@@ -1,15 +1,19 @@
 """Paths that lead where Mesos can put something: into the sandbox or the container, one thing at a place."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from scheduler.model.definition import Artifact, Container, PodDefinition, Volume, VolumeMount
+from scheduler.model.definition import Container, PodDefinition, Volume, VolumeMount
 from scheduler.model.problems import Problem
 from scheduler.model.rules.site import Site, located
 
 _LONGEST_NAME = 255  # bytes, of one name in a path
 _LONGEST_PATH = 2048  # bytes; Linux takes 4095, of which Mesos needs some for where the sandbox is
 _SANDBOX = ("mnt", "mesos", "sandbox")  # in a container with an image
-_OUTPUT = ("stdout", "stderr")
+OUTPUT = ("stdout", "stderr")
+_SYSTEM = (("proc",), ("sys",), ("dev",))  # folders in every container
+# What Mesos itself needs to start a container, and no volume but one of the agent's own can hold then.
+_NEEDED = frozenset({"proc"})
+_NEEDED_WITHOUT_AN_IMAGE = frozenset({"proc", "dev", "etc"})
 
 Names = tuple[str, ...]
 
@@ -27,7 +31,8 @@ def resolved(path: str) -> Names | None:
     return tuple(names)
 
 
-def _too_long(path: str) -> str | None:
+def too_long(path: str) -> str | None:
+    """Why no file can have this path; None: it can."""
     if any(len(name.encode()) > _LONGEST_NAME for name in path.split("/")):
         return f"has a name of more than {_LONGEST_NAME} bytes"
     if len(path.encode()) > _LONGEST_PATH:
@@ -35,19 +40,36 @@ def _too_long(path: str) -> str | None:
     return None
 
 
+def above(names: Names, files: Collection[Names]) -> Names | None:
+    """The file below which a path leads; None: it leads below none of them."""
+    return next((names[:length] for length in range(1, len(names)) if names[:length] in files), None)
+
+
 def _mounts(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    volumes = {volume.name: volume for volume in definition.volumes}
     for at, container in located(definition):
         taken: dict[tuple[bool, Names], str] = {}
         for index, mount in enumerate(container.volume_mounts):
             there = f"{at}/volumeMounts({index})/mountPath"
-            fault = _mount_fault(mount, container)
+            fault = _mount_fault(mount, container) or _hiding_fault(mount, container, volumes.get(mount.name))
             if fault is not None:
                 yield Problem(there, fault)
                 continue
-            place = _place(mount, container)
+            place = place_of(mount, container)
             if place in taken:
                 yield Problem(there, f"volume {taken[place]} is mounted at the same place")
             taken.setdefault(place, mount.name)
+        secrets = {place: name for place, name in taken.items() if name in volumes and volumes[name].secret is not None}
+        yield from _below_secrets(at, container, secrets)
+
+
+def _below_secrets(at: str, container: Container, secrets: dict[tuple[bool, Names], str]) -> Iterator[Problem]:
+    for index, mount in enumerate(container.volume_mounts):
+        in_sandbox, names = place_of(mount, container)
+        found = above(names, [secret for is_there, secret in secrets if is_there == in_sandbox])
+        if found is not None:
+            there = f"{at}/volumeMounts({index})/mountPath"
+            yield Problem(there, f"must not lie below secret {secrets[in_sandbox, found]}, which is a file")
 
 
 def _mount_fault(mount: VolumeMount, container: Container) -> str | None:
@@ -60,12 +82,25 @@ def _mount_fault(mount: VolumeMount, container: Container) -> str | None:
         return "must name a place in the sandbox, which it is itself"
     if not names and container.image is not None:
         return "must name a place in the image, whose root it is"
-    if not is_absolute and names[0] in _OUTPUT:
+    if not is_absolute and names[0] in OUTPUT:
         return f"must not be {names[0]}, the file of the container's output"
-    return _too_long(path)
+    return too_long(path)
 
 
-def _place(mount: VolumeMount, container: Container) -> tuple[bool, Names]:
+def _hiding_fault(mount: VolumeMount, container: Container, volume: Volume | None) -> str | None:
+    """What a volume hides without which no container starts; one of the agent's may hold the same."""
+    names = resolved(mount.mount_path)
+    if volume is None or volume.host is not None or not names or not mount.mount_path.startswith("/"):
+        return None
+    if volume.secret is not None and names in _SYSTEM:
+        return f"must not be /{names[0]}, which is a folder in every container: a secret is a file"
+    needed = _NEEDED_WITHOUT_AN_IMAGE if container.image is None else _NEEDED
+    if len(names) == 1 and names[0] in needed:
+        return f"must not be /{names[0]}: Mesos needs what is there to start a container"
+    return None
+
+
+def place_of(mount: VolumeMount, container: Container) -> tuple[bool, Names]:
     """Whether a mount is in the sandbox, and where; its path is without fault."""
     names = resolved(mount.mount_path) or ()
     if not mount.mount_path.startswith("/"):
@@ -97,54 +132,14 @@ def _host_fault(volume: Volume, is_in_sandbox: bool) -> str | None:
             return "must not lead out of the sandbox, in which it lies as it is relative"
         if is_in_sandbox:
             return "must be absolute where the volume is mounted at a relative path: both would lie in the sandbox"
-    return _too_long(path)
+    return too_long(path)
 
 
 def _kept(definition: PodDefinition, site: Site) -> Iterator[Problem]:
     """A persistent volume lies in the executor's sandbox under its own name."""
     for index, volume in enumerate(definition.volumes):
-        if volume.persistent is not None and volume.name in _OUTPUT:
+        if volume.persistent is not None and volume.name in OUTPUT:
             yield Problem(f"/volumes({index})/name", f"must not be {volume.name}, the file of the executor's output")
 
 
-def _artifacts(definition: PodDefinition, site: Site) -> Iterator[Problem]:
-    for at, container in located(definition):
-        for index, artifact in enumerate(container.artifacts):
-            fault = _uri_fault(artifact)
-            if fault is not None:
-                yield Problem(f"{at}/artifacts({index})/uri", fault)
-            fault = None if artifact.dest_path is None else _destination_fault(artifact.dest_path)
-            if fault is not None:
-                yield Problem(f"{at}/artifacts({index})/destPath", fault)
-
-
-def _uri_fault(artifact: Artifact) -> str | None:
-    """What Mesos' fetcher refuses before it fetches anything."""
-    uri = artifact.uri
-    if "\\" in uri or "'" in uri:
-        return "must contain neither a backslash nor a single quote: write %5C and %27"
-    _, separator, rest = uri.partition("://")
-    if separator and "/" not in rest:
-        return "has no path: nothing says which file to fetch"
-    if artifact.dest_path is None:
-        name = uri.rpartition("/")[2]
-        if not name:
-            return "ends in a slash, so that the file has no name: give it a destPath"
-        return _too_long(name)
-    return None
-
-
-def _destination_fault(path: str) -> str | None:
-    names = resolved(path)
-    if path.startswith("/"):
-        return "must be relative: files are fetched into the sandbox"
-    if names is None:
-        return "must not lead out of the sandbox"
-    if not names:
-        return "must name a file in the sandbox, which it is itself"
-    if names[0] in _OUTPUT and len(names) > 1:
-        return f"must not lie in {names[0]}, which is the file of the container's output"
-    return _too_long(path)
-
-
-RULES = (_mounts, _host_paths, _kept, _artifacts)
+RULES = (_mounts, _host_paths, _kept)

@@ -43,6 +43,22 @@ def given_up(**fields: object) -> tuple[Story, Instance]:
     return story, instance
 
 
+def give_up_again(story: Story, rounds: int) -> Instance:
+    """Launch the one instance again and give it up, some times; how the last of them was."""
+    for _ in range(rounds):
+        story.wait(300)
+        story.offer()
+        last = story.only
+        for task in last.tasks:
+            story.answer(task.id, C.GONE)
+    return last
+
+
+def dropped(story: Story) -> list[Log]:
+    """The lines of the log that say that some are forgotten."""
+    return [each for each in story.ever(Log) if "too many launches" in each.text]
+
+
 def on_record(story: Story) -> list[Abandoned]:
     return list(story.world.abandoned.values())
 
@@ -144,6 +160,26 @@ class TestRecord:
             for task in story.only.tasks:
                 story.answer(task.id, C.GONE)
         assert [record.id.rpartition(".")[2] for record in on_record(story)] == ["4", "5", "6"]
+
+    def test_that_some_are_forgotten_is_logged_once_an_hour(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("scheduler.core.turn._ABANDONED_KEPT", 3)
+        story, _ = given_up()
+        give_up_again(story, 2)
+        assert not dropped(story), "three are kept"
+        give_up_again(story, 4)
+        [note] = dropped(story)
+        assert (note.level, dict(note.fields)) == ("warning", {"kept": "3"})
+        story.wait(3600)
+        give_up_again(story, 2)
+        assert len(dropped(story)) == 2
+
+    def test_one_that_runs_is_not_forgotten_and_still_killed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("scheduler.core.turn._ABANDONED_KEPT", 2)
+        story, instance = given_up()
+        turn_up(story, instance)
+        give_up_again(story, 3)
+        assert str(instance.executor_id) in story.world.abandoned
+        assert set(kills_of(instance)) <= set(story.told(Kill, story.wait(1300)))
 
 
 AFTERWARDS: dict[str, Callable[[Story], object]] = {

@@ -10,7 +10,7 @@ from scheduler.core.events import AgentDescribed, PodPut, Rollout
 from scheduler.core.facts.conditions import condition
 from scheduler.core.facts.roster import Bucket
 from scheduler.core.frame import Delete, Put
-from scheduler.model.definition import PodDefinition
+from scheduler.model.definition import PodDefinition, Scaling
 from scheduler.model.records import Condition, Goal
 from tests.core.support import NOON, Story, container, definition, groups, running
 
@@ -91,6 +91,17 @@ class TestCreate:
         ]
         assert all("no agent of this cluster" in message for _, message in answer.problems)
         assert frame.changes == ()
+
+    def test_fewer_instances_of_what_no_agent_can_do_any_more_are_not_refused(self) -> None:
+        private: dict[str, Any] = {"linuxInfo": {"ipcInfo": {"mode": "PRIVATE"}}}
+        story = running(instances=3, **private)
+        story.tell(AgentDescribed("A1", frozenset({"posix/cpu"})))
+        asked = definition(instances=2, **private)
+
+        more = story.reply(story.put(asked.model_copy(update={"scaling": Scaling(instances=4)})))
+        other = story.reply(story.put(asked.model_copy(update={"user": "nobody"})))
+        assert [each.kind for each in (more, other) if isinstance(each, Refused)] == ["invalid"] * 2
+        assert isinstance(story.reply(story.put(asked)), Done)
 
     def test_one_able_agent_is_enough(self) -> None:
         story = Story()
