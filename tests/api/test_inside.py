@@ -158,7 +158,7 @@ def test_a_body_is_unpacked_in_the_container() -> None:
     ("code", "status", "message"),
     [
         (2, 409, "tar in the container failed (2): tar: no such place"),
-        (127, 409, "has no program 'tar'"),
+        (127, 409, "needs 'tar' in the container"),
         (InsideError(Why.AWAY, "the agent went away"), 502, "the agent went away"),
         (InsideError(Why.ABSENT, "the container ended"), 404, "the container ended"),
     ],
@@ -434,7 +434,7 @@ def test_who_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_commands_that_may_not_begin(query: str, headers: dict[str, str], status: int, message: str) -> None:
-    """The handshake is refused as any other request is. A page of somebody else may not run commands."""
+    """The handshake is refused as any other request is. Cross-origin pages may not run commands."""
 
     async def scenario() -> None:
         async with live_inside() as (api, client):

@@ -269,10 +269,10 @@ def test_the_run_before_is_that_before_the_restart_or_before_the_launch() -> Non
             [first] = await pod(api, client, "one")
             api.inside.write(api.inside.runs[first], b"launched first\n")
             async with reading(client, "previous=true") as reader:
-                assert await reader.rest() == [("failed", "there is no run before this one")]
+                assert await reader.rest() == [("failed", "there is no previous run")]
             restarted(api, first, 3)
             async with reading(client, "previous=true") as reader:
-                assert "ask once more" in (await reader.rest())[0][1]
+                assert "try again" in (await reader.rest())[0][1]
             api.inside.write(run_of(f"{first}-3-before-3"), b"before the restart\n")
             async with reading(client, "previous=true") as reader:
                 assert await reader.rest() == ["before the restart"]
@@ -397,7 +397,7 @@ def test_the_executors_own_output_is_read_as_containers_is() -> None:
                 assert told == ("ended", "its instance ended")
                 api.shell.submit(Ticked())
             previous = await client.get("/v2/pods/web::logs?executor=true&previous=true")
-            assert "there is no run before this one" in previous.text
+            assert "there is no previous run" in previous.text
 
     run(scenario)
 

@@ -1,4 +1,4 @@
-"""Paths that lead where Mesos can put something: into the sandbox or the container, one thing at a place."""
+"""Rules for paths of volumes: inside the sandbox or the container, one mount per place, nothing hidden."""
 
 from collections.abc import Collection, Iterator
 
@@ -7,11 +7,11 @@ from scheduler.model.problems import Problem
 from scheduler.model.rules.site import Site, located
 
 _LONGEST_NAME = 255  # bytes, of one name in a path
-_LONGEST_PATH = 2048  # bytes; Linux takes 4095, of which Mesos needs some for where the sandbox is
+_LONGEST_PATH = 2048  # bytes; Linux accepts 4095, of which Mesos needs some for the path of the sandbox
 _SANDBOX = ("mnt", "mesos", "sandbox")  # in a container with an image
 OUTPUT = ("stdout", "stderr")
-_SYSTEM = (("proc",), ("sys",), ("dev",))  # folders in every container
-# What Mesos itself needs to start a container, and no volume but one of the agent's own can hold then.
+_SYSTEM = (("proc",), ("sys",), ("dev",))  # directories in every container
+# Mesos itself needs these to start a container; only a volume of the agent's own (``host``) can have their content.
 _NEEDED = frozenset({"proc"})
 _NEEDED_WITHOUT_AN_IMAGE = frozenset({"proc", "dev", "etc"})
 
@@ -19,7 +19,7 @@ Names = tuple[str, ...]
 
 
 def resolved(path: str) -> Names | None:
-    """The names that a path comes to without dots and doubled slashes; None: it leads out of where it begins."""
+    """The names in a path without dots and doubled slashes; None: it leads out of where it begins."""
     names: list[str] = []
     for name in path.split("/"):
         if name == ".." and not names:
@@ -41,7 +41,7 @@ def too_long(path: str) -> str | None:
 
 
 def above(names: Names, files: Collection[Names]) -> Names | None:
-    """The file below which a path leads; None: it leads below none of them."""
+    """The file that a path is below; None: it is below none of them."""
     return next((names[:length] for length in range(1, len(names)) if names[:length] in files), None)
 
 
@@ -69,7 +69,7 @@ def _below_secrets(at: str, container: Container, secrets: dict[tuple[bool, Name
         found = above(names, [secret for is_there, secret in secrets if is_there == in_sandbox])
         if found is not None:
             there = f"{at}/volumeMounts({index})/mountPath"
-            yield Problem(there, f"must not lie below secret {secrets[in_sandbox, found]}, which is a file")
+            yield Problem(there, f"must not be below secret {secrets[in_sandbox, found]}, which is a file")
 
 
 def _mount_fault(mount: VolumeMount, container: Container) -> str | None:
@@ -79,29 +79,29 @@ def _mount_fault(mount: VolumeMount, container: Container) -> str | None:
     if names is None:
         return "must not lead out of the container" if is_absolute else "must not lead out of the sandbox"
     if not names and not is_absolute:
-        return "must name a place in the sandbox, which it is itself"
+        return "must name a place in the sandbox, not the sandbox itself"
     if not names and container.image is not None:
-        return "must name a place in the image, whose root it is"
+        return "must name a place in the image, not its root"
     if not is_absolute and names[0] in OUTPUT:
-        return f"must not be {names[0]}, the file of the container's output"
+        return f"must not be {names[0]}, the file with the container's output"
     return too_long(path)
 
 
 def _hiding_fault(mount: VolumeMount, container: Container, volume: Volume | None) -> str | None:
-    """What a volume hides without which no container starts; one of the agent's may hold the same."""
+    """Why a volume would keep the container from starting, or None. A volume of the agent's may have what it hides."""
     names = resolved(mount.mount_path)
     if volume is None or volume.host is not None or not names or not mount.mount_path.startswith("/"):
         return None
     if volume.secret is not None and names in _SYSTEM:
-        return f"must not be /{names[0]}, which is a folder in every container: a secret is a file"
+        return f"must not be /{names[0]}, a directory in every container: a secret is a file"
     needed = _NEEDED_WITHOUT_AN_IMAGE if container.image is None else _NEEDED
     if len(names) == 1 and names[0] in needed:
-        return f"must not be /{names[0]}: Mesos needs what is there to start a container"
+        return f"must not be /{names[0]}, which Mesos needs to start a container"
     return None
 
 
 def place_of(mount: VolumeMount, container: Container) -> tuple[bool, Names]:
-    """Whether a mount is in the sandbox, and where; its path is without fault."""
+    """Whether a mount is in the sandbox, and where; its path has no problem."""
     names = resolved(mount.mount_path) or ()
     if not mount.mount_path.startswith("/"):
         return True, names
@@ -129,17 +129,17 @@ def _host_fault(volume: Volume, is_in_sandbox: bool) -> str | None:
         return None
     if not path.startswith("/"):
         if resolved(path) is None:
-            return "must not lead out of the sandbox, in which it lies as it is relative"
+            return "must not lead out of the sandbox, to which a relative path is relative"
         if is_in_sandbox:
-            return "must be absolute where the volume is mounted at a relative path: both would lie in the sandbox"
+            return "must be absolute if the volume is mounted at a relative path: both would be in the sandbox"
     return too_long(path)
 
 
 def _kept(definition: PodDefinition, site: Site) -> Iterator[Problem]:
-    """A persistent volume lies in the executor's sandbox under its own name."""
+    """A persistent volume is in the executor's sandbox under its own name."""
     for index, volume in enumerate(definition.volumes):
         if volume.persistent is not None and volume.name in OUTPUT:
-            yield Problem(f"/volumes({index})/name", f"must not be {volume.name}, the file of the executor's output")
+            yield Problem(f"/volumes({index})/name", f"must not be {volume.name}, the file with the executor's output")
 
 
 RULES = (_mounts, _host_paths, _kept)
