@@ -7,13 +7,17 @@ import typer
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 
-def option(name: str, help_text: str, *aliases: str, also: str | None = None, **more: Any) -> Any:
-    """An option ``--name``, which the environment variable ``PODEXEC_NAME`` sets as well, and a second one if given.
+def variable_of(name: str) -> str:
+    """The environment variable that sets an option; ``--yes/--no`` pairs are named by their first half."""
+    return "PODEXEC_" + name.partition("/")[0].removeprefix("--").replace("-", "_").upper()
 
-    ``--yes/--no`` pairs are named by their first half. The help of each command says that there are variables, once.
+
+def option(name: str, help_text: str, *aliases: str, also: str | None = None, **more: Any) -> Any:
+    """An option ``--name``, set by its environment variable as well, and by a second one if given.
+
+    The help of each command says once that there are variables.
     """
-    variable = "PODEXEC_" + name.partition("/")[0].removeprefix("--").replace("-", "_").upper()
-    variables = variable if also is None else [variable, also]
+    variables = variable_of(name) if also is None else [variable_of(name), also]
     return typer.Option(name, *aliases, envvar=variables, show_envvar=False, help=help_text, **more)
 
 

@@ -8,9 +8,8 @@ import typer
 
 from scheduler.cli import screen
 from scheduler.cli.errors import CommandError
-from scheduler.cli.options import option
+from scheduler.cli.parameters import scheduler_options, settings_of
 from scheduler.model.json import Json
-from scheduler.model.roles import EnforceRole
 
 if TYPE_CHECKING:
     from scheduler.core.offer.match import Match
@@ -32,43 +31,28 @@ _IDENTITY = {
 _DYNAMIC_PORTS = (31000, 32000)
 
 
+@scheduler_options(
+    "executor",
+    "executor_python",
+    "mesos_role",
+    "new_group_enforce_role",
+    "mesos_authentication_principal",
+    "default_network_name",
+    "mesos_bridge_name",
+    "env_vars_prefix",
+)
 def render(
     file: Annotated[str, typer.Argument(help="JSON or YAML with one or more pod definitions; - is standard input.")],
     offer: Annotated[
         str | None,
         typer.Option("--offer", help="A Mesos offer in v1 JSON to launch on; without it, one that is large enough."),
     ] = None,
-    executor: Annotated[
-        str, option("--executor", "As the scheduler's option.", metavar="PATH|URI|default")
-    ] = "default",
-    executor_python: Annotated[
-        str, option("--executor-python", "As the scheduler's option.", metavar="PATH")
-    ] = "python3",
-    mesos_role: Annotated[str, option("--mesos-role", "As the scheduler's option.")] = "*",
-    new_group_enforce_role: Annotated[
-        EnforceRole, option("--new-group-enforce-role", "As the scheduler's option.")
-    ] = EnforceRole.OFF,
-    mesos_authentication_principal: Annotated[
-        str | None, option("--mesos-authentication-principal", "As the scheduler's option.")
-    ] = None,
-    default_network_name: Annotated[str | None, option("--default-network-name", "As the scheduler's option.")] = None,
-    mesos_bridge_name: Annotated[str, option("--mesos-bridge-name", "As the scheduler's option.")] = "mesos-bridge",
-    env_vars_prefix: Annotated[str | None, option("--env-vars-prefix", "As the scheduler's option.")] = None,
+    **written: Any,
 ) -> None:
     """Print the LAUNCH_GROUP of a pod's first instance, as it would be sent to Mesos. Needs no scheduler."""
     from scheduler.cli import definitions
-    from scheduler.cli.scheduler import executor_for
-    from scheduler.core.settings import Settings
 
-    settings = Settings(
-        executor=executor_for(executor, executor_python, "info"),
-        role=mesos_role,
-        new_group_enforce_role=new_group_enforce_role,
-        principal=mesos_authentication_principal,
-        default_network_name=default_network_name,
-        mesos_bridge_name=mesos_bridge_name,
-        env_vars_prefix=env_vars_prefix,
-    )
+    settings = settings_of(written)
     given = None if offer is None else _read_offer(offer)
     for document in definitions.read(file):
         screen.print_json(launch_group(settings, _definition(document, settings), given))

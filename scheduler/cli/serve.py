@@ -28,7 +28,6 @@ from scheduler.api.inside.guard import Guard
 from scheduler.cli import files
 from scheduler.cli.configuration import Serving, configuration, without_password
 from scheduler.cli.errors import CommandError
-from scheduler.cli.features import without_effect
 from scheduler.core import clock as core_clock
 from scheduler.core.events import Event
 from scheduler.core.step import step
@@ -41,8 +40,8 @@ from scheduler.loop.bus import Bus
 from scheduler.loop.clock import Clock
 from scheduler.loop.event_loop import EventLoop, ShellError
 from scheduler.loop.ports import SecretError, Secrets
-from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Driver
+from scheduler.model.features import without_effect
 from scheduler.observe import log as logging
 from scheduler.observe.metrics import Metrics
 from scheduler.secrets import open_source
@@ -57,12 +56,12 @@ _ANY_ADDRESS = ("", "0.0.0.0", "::")
 
 def serve(serving: Serving) -> None:
     """Run until told to stop. Raises CommandError when it cannot start or go on."""
-    logging.configure(serving.log_level)
-    room = files.room(files.raise_limit(), serving.max_connections)
-    source = _secrets(serving.secrets_source)
+    logging.configure(serving.options.log_level)
+    room = files.room(files.raise_limit(), serving.options.max_connections)
+    source = _secrets(serving.options.secrets_source)
     with contextlib.closing(_listen(serving.host, serving.port, room.backlog)) as listening:
         try:
-            with contextlib.closing(open_store(serving.store)) as store:
+            with contextlib.closing(open_store(serving.options.store)) as store:
                 asyncio.run(_run(serving, store, source, listening, room))
         except (StoreError, ShellError) as error:
             raise CommandError(str(error)) from error
@@ -121,7 +120,7 @@ async def _run(
     info = ServerInfo(identity.name, version("podexec"), advertised, config)
     master = without_password(serving.master)
     structlog.get_logger("scheduler").info(
-        "serving", url=f"http://{advertised}", master=master, store=serving.store, pods=len(world.pods)
+        "serving", url=f"http://{advertised}", master=master, store=serving.options.store, pods=len(world.pods)
     )
     for feature in without_effect(serving.settings.features):
         structlog.get_logger("scheduler").info("a feature was enabled that has no effect here", feature=feature)
@@ -153,8 +152,7 @@ def _edge(serving: Serving, world: World, executors: Executors) -> Edge:
         address = connection.master if connection.subscribed else None
         return Leader(address, framework.id if framework is not None else None)
 
-    credentials = serving.credentials or Credentials()
-    return Edge(leader, credentials, serving.agent_credentials or Credentials(), serving.tls, executors)
+    return Edge(leader, serving.credentials, serving.agent_credentials, serving.tls, executors)
 
 
 def _server(app: FastAPI, room: files.Room) -> uvicorn.Server:

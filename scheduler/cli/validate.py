@@ -2,47 +2,40 @@
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scheduler.cli import screen
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import option
-from scheduler.model.roles import EnforceRole
+from scheduler.cli.parameters import scheduler_options, settings_of
 
 if TYPE_CHECKING:
     from scheduler.cli.definitions import Located
     from scheduler.model.rules import Site
 
 
+@scheduler_options("networks", "mesos_role", "new_group_enforce_role", "default_network_name", "enable_features")
 def validate(
     files: Annotated[
         list[str], typer.Argument(metavar="FILE…", help="JSON or YAML with pod definitions; - is standard input.")
     ],
     strict: Annotated[bool, option("--strict", "Unknown keys are errors, as with --strict-definitions.")] = False,
-    networks: Annotated[
-        str | None, option("--networks", "The container networks the agents have.", metavar="NAME,…")
-    ] = None,
-    mesos_role: Annotated[str, option("--mesos-role", "As the scheduler's option.")] = "*",
-    new_group_enforce_role: Annotated[
-        EnforceRole, option("--new-group-enforce-role", "As the scheduler's option.")
-    ] = EnforceRole.OFF,
-    default_network_name: Annotated[str | None, option("--default-network-name", "As the scheduler's option.")] = None,
-    enable_features: Annotated[
-        str, option("--enable-features", "As the scheduler's option.", metavar="NAME,…")
-    ] = "secrets",
+    **written: Any,
 ) -> None:
-    """Tell all that is wrong with the definitions in files, with their lines. Needs no scheduler."""
-    from scheduler.cli.features import parse_features
+    """Report everything that is wrong with the definitions in files, with line numbers. Needs no scheduler."""
     from scheduler.model.rules import Site
 
-    try:
-        features = parse_features(enable_features)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--enable-features") from error
-    known = None if networks is None else frozenset(name.strip() for name in networks.split(",") if name.strip())
-    site = Site(mesos_role, default_network_name, known, features, strict, new_group_enforce_role)
+    settings = settings_of(written)
+    site = Site(
+        settings.role,
+        settings.default_network_name,
+        settings.known_networks,
+        settings.features,
+        strict,
+        settings.new_group_enforce_role,
+    )
     ids: set[str] = set()
     broken = [file for file in files if not _is_valid(file, site, ids)]
     if broken:

@@ -1,20 +1,22 @@
-"""What an operator decides once, at start, and the core must know.
+"""The settings of the core: the options that it must know, fixed at start.
 
-Names and meanings are Marathon's flags where it has them.
+Where Marathon has a flag for one, its name and meaning are Marathon's.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 from scheduler.model.json import Json
+from scheduler.model.option import FEATURES, INVERTED, MILLISECONDS, NAMES_IF_ANY, Option
 from scheduler.model.roles import EnforceRole
 
 
 class PlacementPolicy(StrEnum):
-    """To which of the agents that fit an instance goes."""
+    """Which of the agents that fit gets an instance."""
 
-    SPREAD = "spread"  # the one with fewest instances of the pod
-    PACK = "pack"  # the one with least left, so that others stay free for what is large
+    SPREAD = "spread"  # the one with the fewest instances of the pod
+    PACK = "pack"  # the one with the least left, so that others stay free for large instances
 
 
 class GpuScheduling(StrEnum):
@@ -25,14 +27,14 @@ class GpuScheduling(StrEnum):
 
 
 class AcceptedRoles(StrEnum):
-    """Marathon's ``--accepted_resource_roles_default_behavior``: on whose resources a pod runs that does not say."""
+    """Marathon's ``--accepted_resource_roles_default_behavior``: the default for pods that set none."""
 
     ANY = "any"
     UNRESERVED = "unreserved"
     RESERVED = "reserved"
 
     def roles(self, role: str) -> frozenset[str]:
-        """Those of a pod with this role."""
+        """The roles whose resources a pod with this role accepts."""
         if self is AcceptedRoles.ANY:
             return frozenset({"*", role})
         return frozenset({"*" if self is AcceptedRoles.UNRESERVED else role})
@@ -43,7 +45,7 @@ class ExecutorCommand:
     """How agents start the pods' executor.
 
     Attributes:
-        command: the CommandInfo of a ``CUSTOM`` executor as Mesos v1 JSON; None: Mesos' own default executor.
+        command: the CommandInfo of a ``CUSTOM`` executor in Mesos v1 JSON; None: Mesos' own default executor.
         data: base64 for ExecutorInfo.data.
     """
 
@@ -58,70 +60,172 @@ class ExecutorCommand:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Durations are seconds.
+    """The options that the core must know, each stated here and nowhere else. Durations are seconds.
 
     Attributes:
-        role: the framework's own Mesos role.
-        new_group_enforce_role: whether pods in groups must have their group's role.
-        default_network_name: given to a container network without a name.
-        known_networks: CNI networks that the agents have; None: not known, any name is taken.
-        env_vars_prefix: put before ENDPOINT_*, EP_HOST_*, EP_CONTAINER_* names.
-        features: those of Marathon's ``--enable_features`` that are on.
-        strict_definitions: whether a definition with unknown keys is refused.
-        placement: to which of the fitting agents an instance goes.
-        accepted_resource_roles_default_behavior: on whose resources pods run that do not say.
-        gpu_scheduling_behavior: whether pods without GPUs may run on agents that offer some.
-        maintenance_mode: whether agents under maintenance are left alone.
-        draining_seconds: how long before its maintenance an agent is left alone too.
-        max_instances_per_offer: at most so many instances are launched from one offer.
-        max_running_deployments: a change is refused while so many are on their way.
-        versions_kept: definitions remembered per pod.
-        principal: under which volumes are reserved; without one there are no persistent volumes.
-        decline_offer_duration: how long a refused offer stays away.
-        min_revive_offers_interval: at most one REVIVE in this time.
-        task_launch_confirm_timeout: a launch of which nothing is heard for this long is killed and tried again.
-        task_launch_timeout: so is one whose executor has not begun after this.
-        task_reservation_timeout: a reservation not seen by then is given up.
-        kill_retry_timeout: an unconfirmed kill is repeated after this.
-        kills_before_shutdown: an executor is shut down that has not acted on this many kills, nor within its grace.
-        abandoned_launch_timeout: a launch that was given up is killed should it turn up within this.
-        reconciliation_initial_delay: from a subscription to the first question for all tasks the master knows.
-        reconciliation_interval: between such questions.
-        unknown_timeout: a task the master does not know is given up after this.
-        agent_return_timeout: a restarted scheduler waits this long for agents that its store knows, and their tasks.
-        adopt_cluster: whether a cluster without any agent that the store knows is taken for its own.
+        executor: how agents start the pods' executor.
+        principal: owner of the reservations for volumes; without one there are no persistent volumes.
+        unknown_timeout: a task that the master does not know is expunged after this.
         terminations_kept: ended incarnations remembered per pod.
     """
 
     executor: ExecutorCommand
-    role: str = "*"
-    new_group_enforce_role: EnforceRole = EnforceRole.OFF
-    default_network_name: str | None = None
-    mesos_bridge_name: str = "mesos-bridge"
-    known_networks: frozenset[str] | None = None
-    env_vars_prefix: str | None = None
-    features: frozenset[str] = frozenset({"secrets"})
-    strict_definitions: bool = False
-    placement: PlacementPolicy = PlacementPolicy.SPREAD
-    accepted_resource_roles_default_behavior: AcceptedRoles = AcceptedRoles.ANY
-    gpu_scheduling_behavior: GpuScheduling = GpuScheduling.RESTRICTED
-    maintenance_mode: bool = True
-    draining_seconds: float = 0.0
-    max_instances_per_offer: int = 100
-    max_running_deployments: int = 100
-    versions_kept: int = 50
+    role: Annotated[
+        str,
+        Option(
+            "The framework's Mesos role.",
+            "It is also the role of every pod that is in no group and names no other.",
+            name="--mesos-role",
+        ),
+    ] = "*"
+    new_group_enforce_role: Annotated[
+        EnforceRole,
+        Option(
+            "Whether pods in groups must have their group's role.",
+            "`off`: a pod in a group may use the name of its top-level group as its role; `top`: it must, and that is "
+            "its default.",
+        ),
+    ] = EnforceRole.OFF
+    default_network_name: Annotated[str | None, Option("Network for container networks without a name.")] = None
+    mesos_bridge_name: Annotated[str, Option("Network behind mode container/bridge.")] = "mesos-bridge"
+    known_networks: Annotated[
+        frozenset[str] | None,
+        Option(
+            "Container networks the agents have; others are refused.",
+            name="--networks",
+            metavar="NAME,…",
+            form=NAMES_IF_ANY,
+        ),
+    ] = None
+    env_vars_prefix: Annotated[
+        str | None,
+        Option(
+            "Prefix for the names of endpoint variables.", "These are `ENDPOINT_*`, `EP_HOST_*` and `EP_CONTAINER_*`."
+        ),
+    ] = None
+    features: Annotated[
+        frozenset[str],
+        Option(
+            "Features to enable; an empty string disables all.",
+            "Marathon's names ([secrets.md](secrets.md#switching-secrets-off)).",
+            name="--enable-features",
+            metavar="NAME,…",
+            form=FEATURES,
+        ),
+    ] = frozenset({"secrets"})
+    strict_definitions: Annotated[bool, Option("Refuse definitions with unknown keys.")] = False
+    placement: Annotated[
+        PlacementPolicy,
+        Option(
+            "Whether to spread the instances of a pod over agents or to fill few agents.",
+            "`spread`: prefer the agent with the fewest instances of the pod; `pack`: the one with the least left.",
+        ),
+    ] = PlacementPolicy.SPREAD
+    accepted_resource_roles_default_behavior: Annotated[
+        AcceptedRoles, Option("Default for pods that set no acceptedResourceRoles.")
+    ] = AcceptedRoles.ANY
+    gpu_scheduling_behavior: Annotated[
+        GpuScheduling, Option("Whether pods without GPUs may run on agents that offer some.")
+    ] = GpuScheduling.RESTRICTED
+    maintenance_mode: Annotated[
+        bool,
+        Option("Also launch on agents under maintenance.", name="--disable-maintenance-mode", form=INVERTED),
+    ] = True
+    draining_seconds: Annotated[
+        float, Option("How long before its maintenance an agent gets no new instances, in seconds.", minimum=0)
+    ] = 0.0
+    max_instances_per_offer: Annotated[int, Option("Launch at most this many instances from one offer.", minimum=1)] = (
+        100
+    )
+    max_running_deployments: Annotated[
+        int, Option("Refuse changes while this many deployments are running.", minimum=1)
+    ] = 100
+    versions_kept: Annotated[
+        int,
+        Option(
+            "Keep this many versions of each pod's definition.",
+            name="--max-versions",
+            alias="--zk-max-versions",
+            minimum=1,
+            info="zk_max_versions",
+        ),
+    ] = 50
     principal: str | None = None
-    decline_offer_duration: float = 120.0
-    min_revive_offers_interval: float = 5.0
-    task_launch_confirm_timeout: float = 300.0
-    task_launch_timeout: float = 300.0
-    task_reservation_timeout: float = 20.0
-    kill_retry_timeout: float = 10.0
-    kills_before_shutdown: int = 5
-    abandoned_launch_timeout: float = 604800.0
-    reconciliation_initial_delay: float = 15.0
-    reconciliation_interval: float = 600.0
+    decline_offer_duration: Annotated[
+        float,
+        Option("How long declined resources are not offered again, in milliseconds.", minimum=0, form=MILLISECONDS),
+    ] = 120.0
+    min_revive_offers_interval: Annotated[
+        float, Option("Least time between two REVIVE calls, in milliseconds.", minimum=0, form=MILLISECONDS)
+    ] = 5.0
+    task_launch_confirm_timeout: Annotated[
+        float,
+        Option(
+            "Relaunch if no status arrives for a launch within this time, in milliseconds.",
+            minimum=1,
+            form=MILLISECONDS,
+        ),
+    ] = 300.0
+    task_launch_timeout: Annotated[
+        float,
+        Option(
+            "Relaunch if the executor has not started within this time, in milliseconds.",
+            minimum=1,
+            form=MILLISECONDS,
+        ),
+    ] = 300.0
+    task_reservation_timeout: Annotated[
+        float,
+        Option(
+            "Give up a reservation not seen in offers within this time, in milliseconds.",
+            "Resources that were given back must show up within this time too.",
+            minimum=1,
+            form=MILLISECONDS,
+        ),
+    ] = 20.0
+    kill_retry_timeout: Annotated[
+        float, Option("Repeat an unconfirmed kill after this time, in milliseconds.", minimum=1, form=MILLISECONDS)
+    ] = 10.0
+    kills_before_shutdown: Annotated[
+        int,
+        Option(
+            "Shut down an executor that does not act on this many kills.",
+            "Its grace periods must have passed as well.",
+            minimum=1,
+        ),
+    ] = 5
+    abandoned_launch_timeout: Annotated[
+        float,
+        Option(
+            "Kill an abandoned launch that turns up within this time, in milliseconds.",
+            "The default is a week ([scheduler.md](scheduler.md#instances)).",
+            minimum=1,
+            form=MILLISECONDS,
+        ),
+    ] = 604800.0
+    reconciliation_initial_delay: Annotated[
+        float,
+        Option("Delay before the first reconciliation with Mesos, in milliseconds.", minimum=0, form=MILLISECONDS),
+    ] = 15.0
+    reconciliation_interval: Annotated[
+        float, Option("Time between reconciliations with Mesos, in milliseconds.", minimum=1, form=MILLISECONDS)
+    ] = 600.0
     unknown_timeout: float = 75.0
-    agent_return_timeout: float = 75.0
-    adopt_cluster: bool = False
+    agent_return_timeout: Annotated[
+        float,
+        Option(
+            "How long to wait for known agents after a restart, in milliseconds.",
+            "Their tasks are waited for as well. Agents return to a new master within 60 s; with a shorter time the "
+            "right cluster may be refused.",
+            minimum=1,
+            form=MILLISECONDS,
+        ),
+    ] = 75.0
+    adopt_cluster: Annotated[
+        bool,
+        Option(
+            "Accept a cluster with no agent that the store knows, and launch all pods there.",
+            "For a cluster whose agents were all replaced.",
+        ),
+    ] = False
     terminations_kept: int = 5

@@ -13,7 +13,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, Queue
@@ -24,6 +23,7 @@ import pytest
 from scheduler.cli import files
 from scheduler.cli import serve as serving
 from scheduler.cli.configuration import Serving, configuration
+from scheduler.cli.parameters import PARAMETERS
 from scheduler.core.settings import AcceptedRoles, GpuScheduling, PlacementPolicy
 from scheduler.model.roles import EnforceRole
 from tests.cli.conftest import Run
@@ -91,7 +91,12 @@ def test_options_become_settings_in_seconds(run: Run, started: list[Serving], tm
     )
     assert run("scheduler", *words.split()).code == 0
     [asked] = started
-    assert (asked.master, asked.host, asked.port, asked.store) == ("zk://h1:2181,h2:2181/mesos", "::1", 9000, "memory:")
+    assert (asked.master, asked.host, asked.port, asked.options.store) == (
+        "zk://h1:2181,h2:2181/mesos",
+        "::1",
+        9000,
+        "memory:",
+    )
     settings = asked.settings
     assert settings.role == "pods"
     assert settings.new_group_enforce_role is EnforceRole.TOP
@@ -194,14 +199,27 @@ def test_how_pods_are_placed_and_how_long_things_may_take_is_set_and_shown(run: 
         assert shown[name] == value, name
 
 
-def test_every_setting_is_shown_or_says_why_not(run: Run, started: list[Serving]) -> None:
-    """A new one must not be forgotten."""
+def test_every_option_is_shown_or_said_to_be_private(run: Run, started: list[Serving]) -> None:
+    """A new one must not be forgotten, nor a secret be shown."""
     run("scheduler", "--master", NOBODY)
-    other_names = {"role", "features", "known_networks", "maintenance_mode", "versions_kept", "principal"}
-    of_no_option = {"unknown_timeout", "terminations_kept"}
     shown = configuration(started[0], started[0].identity, 512).keys()
-    names = {field.name for field in fields(started[0].settings)}
-    assert names - shown == other_names | of_no_option
+    assert {each.name for each in PARAMETERS if each.info not in shown} == {
+        "executor_python",
+        "http_credentials",
+        "http_port",
+        "listen",
+        "log_level",
+        "mesos_agent_authentication_principal",
+        "mesos_agent_authentication_secret_file",
+        "mesos_authentication_secret_file",
+        "mesos_authentication_token_file",
+        "mesos_ca_file",
+        "mesos_cert_file",
+        "mesos_key_file",
+        "mesos_tls",
+        "mesos_tls_verify",
+    }
+    assert shown - {each.info for each in PARAMETERS} == {"checkpoint", "ha"}
 
 
 def test_who_may_use_the_api(run: Run, started: list[Serving], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +240,7 @@ def test_secrets_are_on_and_come_from_variables_unless_told_otherwise(run: Run, 
     run("scheduler", "--master", NOBODY)
     assert started[0].settings.features == frozenset({"secrets"})
     assert started[0].settings.strict_definitions is False
-    assert started[0].secrets_source == "environment"
+    assert started[0].options.secrets_source == "environment"
     assert started[0].identity.gpus is False
 
 
@@ -232,7 +250,7 @@ def test_features_are_a_list_and_an_empty_one_turns_all_off(run: Run, started: l
     assert [each.settings.features for each in started] == [frozenset({"vips", "gpu_resources"}), frozenset()]
     assert [each.identity.gpus for each in started] == [True, False]
     assert [each.settings.strict_definitions for each in started] == [True, False]
-    assert started[1].secrets_source == "directory:/x"
+    assert started[1].options.secrets_source == "directory:/x"
 
 
 def test_answers_on_a_kept_connection_are_not_held_back() -> None:

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from localmesos import Cluster
-from scheduler.cli.scheduler import executor_for
+from scheduler.cli.executor import executor_for
 from scheduler.core.effects import Accept, Acknowledge, AcknowledgeOperation, Kill, Revive, Shutdown
 from scheduler.core.events import (
     Event,

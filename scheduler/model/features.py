@@ -1,12 +1,12 @@
-"""Marathon's ``--enable-features``: the names there are, and which of them change anything here."""
+"""Marathon's ``--enable-features``: the names that exist, and which of them have an effect here."""
 
 _WITH_EFFECT = frozenset({"secrets", "gpu_resources"})
-# For the sake of existing command lines. That tasks tell of their killing is always on.
+# Accepted for the sake of existing command lines. TASK_KILLING is always reported.
 _WITHOUT_EFFECT = frozenset({"task_killing", "vips", "external_volumes", "maintenance_mode"})
 
 
 def parse_features(text: str) -> frozenset[str]:
-    """The names of a list separated by commas. Raises ValueError."""
+    """The names in a comma-separated list. Raises ValueError for an unknown one."""
     names = frozenset(name.strip() for name in text.split(",") if name.strip())
     known = _WITH_EFFECT | _WITHOUT_EFFECT
     unknown = sorted(names - known)
@@ -16,5 +16,5 @@ def parse_features(text: str) -> frozenset[str]:
 
 
 def without_effect(features: frozenset[str]) -> list[str]:
-    """Those that change nothing here."""
+    """Those of ``features`` that change nothing here."""
     return sorted(features & _WITHOUT_EFFECT)

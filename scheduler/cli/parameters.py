@@ -1,0 +1,150 @@
+"""The options of ``podexec scheduler`` as parameters of commands, and what is written there as records.
+
+Each option is stated on the attribute that holds it: of SchedulerOptions, or of the core's Settings.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+import typer
+
+from scheduler.cli.executor import executor_for
+from scheduler.cli.options import option, variable_of
+from scheduler.cli.scheduler_options import SchedulerOptions
+from scheduler.core.settings import Settings
+from scheduler.model.option import Option
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """An option, with what its attribute says.
+
+    Attributes:
+        record: whose attribute it is.
+        kind: the type of the written value.
+        default: the written one; ``inspect.Parameter.empty``: the option is required.
+    """
+
+    record: type
+    attribute: str
+    option: Option
+    kind: Any
+    default: Any
+
+    @property
+    def flag(self) -> str:
+        """The option's name on the command line; of a switch that can be turned off, both names."""
+        return self.option.name or "--" + self.attribute.replace("_", "-")
+
+    @property
+    def name(self) -> str:
+        """``mesos_role`` for ``--mesos-role``."""
+        return self.flag.partition("/")[0].removeprefix("--").replace("-", "_")
+
+    @property
+    def help(self) -> str:
+        """The line in ``--help``."""
+        if not self.option.is_secret:
+            return self.option.help
+        return f"{self.option.help} Prefer {variable_of(self.flag)}, which does not show up in ps."
+
+    def read(self, written: Any) -> Any:
+        """The attribute's value. Raises typer.BadParameter."""
+        form = self.option.form
+        try:
+            return written if form is None else form.read(written)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint=self.flag) from error
+
+    def shown(self, value: Any) -> Any:
+        """What ``/v2/info`` shows of the attribute's value."""
+        form, shown = self.option.form, self.option.shown
+        written = value if form is None else form.write(value)
+        return written if shown is None else shown(written)
+
+    @property
+    def info(self) -> str | None:
+        """Its key in ``/v2/info``, if it is shown there."""
+        return None if self.option.is_secret or self.option.is_private else self.option.info or self.name
+
+    def for_typer(self, heading: str | None) -> inspect.Parameter:
+        """The parameter of a command's function."""
+        stated = self.option
+        aliases = () if stated.alias is None else (stated.alias,)
+        more: dict[str, Any] = {"exists": True, "dir_okay": False} if stated.is_file else {}
+        if stated.default is not None:
+            more["show_default"] = stated.default
+        info = option(
+            self.flag,
+            self.help,
+            *aliases,
+            also=stated.variable,
+            metavar=stated.metavar,
+            min=stated.minimum,
+            max=stated.maximum,
+            rich_help_panel=heading,
+            **more,
+        )
+        annotation = Annotated[self.kind, info]  # type: ignore[name-defined]  # known at run time only
+        return inspect.Parameter(self.name, inspect.Parameter.KEYWORD_ONLY, default=self.default, annotation=annotation)
+
+
+def _stated(record: type) -> Iterator[Parameter]:
+    hints = get_type_hints(record, include_extras=True)
+    for field in fields(record):
+        hint = hints[field.name]
+        if get_origin(hint) is Annotated:
+            kind, stated = get_args(hint)
+            default = inspect.Parameter.empty if field.default is MISSING else field.default
+            if stated.form is not None:
+                kind, default = stated.form.kind, stated.form.write(default)
+            yield Parameter(record, field.name, stated, kind, default)
+
+
+def _in_order(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
+    """As the help lists them."""
+    listed = [each for each in parameters if each.option.after is None]
+    for late in parameters:
+        if late.option.after is not None:
+            places = [each.attribute for each in listed]
+            listed.insert(places.index(late.option.after) + 1, late)
+    return tuple(listed)
+
+
+PARAMETERS = _in_order([*_stated(SchedulerOptions), *_stated(Settings)])
+
+
+def scheduler_options(*names: str) -> Callable[[Command], Command]:
+    """Give a command's function these options in place of its ``**written``; without names, all of them."""
+    by_name = {each.name: each for each in PARAMETERS}
+    chosen = [by_name[name].for_typer(None) for name in names]
+    added = chosen or [each.for_typer(each.option.heading) for each in PARAMETERS]
+
+    def decorate(command: Command) -> Command:
+        signature = inspect.signature(command)
+        own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        command.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+        return command
+
+    return decorate
+
+
+def options_of(written: Mapping[str, Any]) -> SchedulerOptions:
+    """What the command line says to the edges."""
+    stated = [each for each in PARAMETERS if each.record is SchedulerOptions]
+    return SchedulerOptions(**{each.attribute: each.read(written[each.name]) for each in stated})
+
+
+def settings_of(written: Mapping[str, Any]) -> Settings:
+    """What the command line says to the core; an option that the command does not have has its default."""
+    all_written = {each.name: each.default for each in PARAMETERS} | dict(written)
+    stated = [each for each in PARAMETERS if each.record is Settings]
+    return Settings(
+        executor=executor_for(all_written["executor"], all_written["executor_python"], all_written["log_level"]),
+        principal=all_written["mesos_authentication_principal"],
+        **{each.attribute: each.read(all_written[each.name]) for each in stated},
+    )
