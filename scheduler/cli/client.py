@@ -1,5 +1,6 @@
 """The API's client: one method a request, and an error that a person can use when it fails."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -18,6 +19,7 @@ from scheduler.model.json import Json
 _TIMEOUT = 30.0
 # For the answers that have members of podexec's own.
 _WHOLE = {"embed": KEY}
+_WARNING = re.compile(r'299 podexec "(?P<text>(?:[^"\\]|\\.)*)"')
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -45,10 +47,17 @@ class ChangeRefusedError(ClientError):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A change that the scheduler made durable; ``pod`` is the definition as stored, empty after a removal."""
+    """A change that the scheduler made durable.
+
+    Attributes:
+        deployment_id: what carries it out.
+        pod: the definition as stored, empty after a removal.
+        warning: what the scheduler says of it, empty if nothing.
+    """
 
     deployment_id: str
     pod: Json
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +246,7 @@ class Client:
         return Accepted(
             deployment_id=response.headers.get("Marathon-Deployment-Id", ""),
             pod=self._decode(response) if response.content else {},
+            warning=_warning(response.headers.get("Warning", "")),
         )
 
     def _ask(self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None) -> httpx2.Response:
@@ -280,6 +290,12 @@ def _path(collection: str, name: str) -> str:
 def _without_password(url: str) -> str:
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
+
+
+def _warning(header: str) -> str:
+    """The text of a warning that podexec gave; what others on the way have to say is not about the change."""
+    found = _WARNING.fullmatch(header)
+    return "" if found is None else re.sub(r"\\(.)", r"\1", found["text"])
 
 
 def _problems(details: Any) -> Iterable[str]:

@@ -70,7 +70,7 @@ def test_a_sandbox_is_listed_and_read() -> None:
         ("files/read", 400, "must name a file"),
         ("files/read?path=none", 404, "no none"),
         ("files?container=none", 404, "no container 'none'"),
-        ("archive", 400, "path must name"),
+        ("archive", 400, "path must be"),
     ],
 )
 def test_paths_that_cannot_be(route: str, status: int, message: str) -> None:
@@ -368,7 +368,7 @@ def test_commands_end_with_a_word_when_the_scheduler_stops() -> None:
             async with exec_(api, SHELL) as socket:
                 await told(socket)
                 api.guard.stop()
-                assert await told(socket) == {"error": "the scheduler stops"}
+                assert await told(socket) == {"error": "the scheduler is stopping"}
             assert api.inside.sessions[0].left
 
     run(scenario)
@@ -408,7 +408,7 @@ def test_messages_that_are_none_end_the_command(message: str) -> None:
             async with exec_(api, SHELL) as socket:
                 await told(socket)
                 await socket.send(message)
-                assert "not understood" in (await told(socket))["error"]
+                assert "Unknown message" in (await told(socket))["error"]
             assert api.inside.sessions[0].left
 
     run(scenario)
@@ -459,7 +459,7 @@ def test_a_container_that_does_not_run_runs_no_command() -> None:
                 async with exec_(api, SHELL):
                     pass
             answer = refused.value.response
-            assert (answer.status_code, "does not run: TASK_STAGING" in json.loads(answer.body)["message"]) == (
+            assert (answer.status_code, "is not running: TASK_STAGING" in json.loads(answer.body)["message"]) == (
                 409,
                 True,
             )

@@ -291,7 +291,7 @@ def test_streams_end_with_a_word_when_the_scheduler_stops() -> None:
             await pod(api, client, "one")
             async with reading(client, "follow=true") as reader:
                 api.guard.stop()
-                assert await reader.rest() == [("failed", "the scheduler stops")]
+                assert await reader.rest() == [("failed", "the scheduler is stopping")]
             assert (await client.get("/v2/pods/web::logs")).status_code == 503
 
     run(scenario)
@@ -335,7 +335,7 @@ def test_signs_of_life_break_long_silence(monkeypatch: pytest.MonkeyPatch) -> No
         ("tail=-1", 400, "tail must be"),
         ("tail=9999999999", 400, "tail must be"),
         ("stream=stdin", 400, "stream must be"),
-        ("follow=true&previous=true", 400, "exclude each other"),
+        ("follow=true&previous=true", 400, "cannot be combined"),
         ("follow=maybe", 400, "follow must be"),
     ],
 )
@@ -357,7 +357,7 @@ def test_a_pod_that_never_ran_has_no_logs_yet_and_too_many_containers_are_refuse
             assert (await client.get("/v2/pods/web::logs")).status_code == 404
             await client.post("/v2/pods", json=definition("one"))
             answer = await client.get("/v2/pods/web::logs")
-            assert (answer.status_code, "ever launched" in answer.json()["message"]) == (404, True)
+            assert (answer.status_code, "has been launched yet" in answer.json()["message"]) == (404, True)
             async with reading(client, "follow=true") as reader:  # it is waited for
                 [task] = api.launched()
                 api.inside.write(api.inside.runs[task], b"begun\n")

@@ -89,7 +89,7 @@ def test_what_a_pod_is_shown_as_is_what_the_document_says(api: Api) -> None:
     assert problems(api("POST", "/v2/pods", json=POD).json(), "PodDefinition") == []
 
 
-@settings(max_examples=50, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(pod=any_valid())
 def test_any_pod_is_shown_as_the_document_says(pod: Json) -> None:
     """With whatever fields, its words in the spelling that the document has."""

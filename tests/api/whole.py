@@ -80,13 +80,8 @@ class WholeApi:
         """All that a request could change: what is stored, what the world holds, what Mesos was asked for."""
         world = self.world
         held: dict[str, object] = {
-            "pods": dict(world.pods),
-            "definitions": dict(world.definitions),
-            "instances": dict(world.instances),
-            "deployments": dict(world.deployments),
-            "tasks": dict(world.tasks),
-            "waiting": dict(world.queues.waiting),
-            "delays": dict(world.queues.delays),
-            "kills": dict(world.volatile.kills),
+            name: dict(getattr(world, name)) for name in ("pods", "definitions", "instances", "deployments", "tasks")
         }
+        held["waiting"], held["delays"] = dict(world.queues.waiting), dict(world.queues.delays)
+        held["kills"] = dict(world.volatile.kills)
         return self._store.load(), held, list(self.calls.made)

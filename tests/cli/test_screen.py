@@ -105,7 +105,7 @@ def everything(text: str) -> list[Any]:
     ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(text=any_text)
 @example(text=HOSTILE)
 @example(text="web-[abc][red].*")
@@ -117,7 +117,7 @@ def test_any_text_in_a_table_is_shown_as_it_is(text: str, capsys: pytest.Capture
     assert not whole.strip() or shown.count(whole) > 40
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(text=any_text)
 @example(text=HOSTILE)
 def test_so_it_is_on_a_terminal(text: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_so_it_is_on_a_terminal(text: str, capsys: pytest.CaptureFixture[str], m
     assert is_harmless(COLOURS.sub("", capsys.readouterr().out).replace("\n", ""))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(text=any_text)
 @example(text=HOSTILE)
 def test_so_are_lines(text: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,7 +47,7 @@ def test_a_container_that_the_agent_forgot_has_failed(agent: FakeAgent, executor
     agent.stop()
     agent.containers.clear()
     agent.start()
-    assert "does not know the container any more" in agent.wait_state("web", S, R, FAILED)["message"]
+    assert "no longer knows the container" in agent.wait_state("web", S, R, FAILED)["message"]
 
 
 def test_a_container_that_the_agent_forgot_while_it_was_killed_is_killed(agent: FakeAgent, executor: Executor) -> None:
@@ -66,7 +66,7 @@ def test_an_end_without_an_exit_status_has_failed(agent: FakeAgent, executor: Ex
     agent.launch_group(task("web"))
     agent.wait_state("web", S, R)
     agent.exit("web", 0, exit_status=None)
-    assert agent.wait_state("web", S, R, FAILED)["message"] == "The agent has no exit status of the container"
+    assert agent.wait_state("web", S, R, FAILED)["message"] == "The agent has no exit status for the container"
 
 
 def test_an_agent_that_cannot_tell_the_end_is_quoted(agent: FakeAgent, executor: Executor) -> None:

@@ -77,4 +77,4 @@ def test_a_sandbox_that_cannot_be_written_to_is_said_once(tmp_path: Path, monkey
     kept = Journal(tmp_path / "nowhere")
     kept.write(ev.Leave(0.0))
     kept.write(ev.Leave(0.0))
-    assert said == [f"no journal {tmp_path}/nowhere/journal"]
+    assert said == [f"cannot write the journal {tmp_path}/nowhere/journal"]

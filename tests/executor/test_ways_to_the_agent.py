@@ -142,13 +142,16 @@ def test_the_token_is_in_every_call(agent: FakeAgent, start: StartExecutor) -> N
     ],
 )
 def test_tls_is_what_libprocess_is_told(variables: dict[str, str], tls: Tls | None) -> None:
-    assert Settings.take(environment(**variables)).tls == tls
+    assert Settings.from_environment(environment(**variables)).tls == tls
 
 
 def test_a_long_path_of_a_domain_socket_is_taken_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = tmp_path / ("d" * 60) / ("e" * 60)
     deep.mkdir(parents=True)
     monkeypatch.chdir(deep.parent)
-    assert Settings.take(environment(MESOS_DOMAIN_SOCKET=str(deep / "socket"))).domain_socket == f"{'e' * 60}/socket"
+    assert (
+        Settings.from_environment(environment(MESOS_DOMAIN_SOCKET=str(deep / "socket"))).domain_socket
+        == f"{'e' * 60}/socket"
+    )
     with pytest.raises(SettingsError, match="longer than 107 bytes"):
-        Settings.take(environment(MESOS_DOMAIN_SOCKET=str(deep / ("f" * 60))))
+        Settings.from_environment(environment(MESOS_DOMAIN_SOCKET=str(deep / ("f" * 60))))

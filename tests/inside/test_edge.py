@@ -120,7 +120,7 @@ def test_the_run_before_is_known_by_the_number_of_restarts() -> None:
 def test_what_is_nowhere_is_told_as_such() -> None:
     async def scenario() -> None:
         async with inside() as (mesos, edge):
-            with refusing(Why.ABSENT, "no task T-2"):
+            with refusing(Why.ABSENT, "does not know task T-2"):
                 await edge.run_of("T-2")
             mesos.tasks["T-1"] = task_with(told_by(container_id("root")), state="TASK_STAGING")
             with refusing(Why.ABSENT, "has not started", "TASK_STAGING"):
@@ -130,7 +130,7 @@ def test_what_is_nowhere_is_told_as_such() -> None:
             with refusing(Why.AWAY, "agent A-1 is not connected to the master"):
                 await edge.run_of("T-1")
             mesos.refusals["/slaves"] = (403, "not you")
-            with refusing(Why.UNABLE, "refuses to tell /slaves: not you"):
+            with refusing(Why.UNABLE, "refused /slaves: not you"):
                 await edge.run_of("T-1")
             mesos.refusals["/tasks"] = (503, "not yet")
             with refusing(Why.AWAY, "is not ready: not yet"):

@@ -86,7 +86,7 @@ class _WithDriver:
         return lambda _driver, *arguments: getattr(self._callbacks, name)(self._driver, *arguments)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(kind=st.sampled_from(sorted({*_KNOWN, "UPDATE", "HEARTBEAT"} - {"SUBSCRIBED", "ERROR"})) | VALUES, member=VALUES)
 def test_any_event(kind: Any, member: Any) -> None:
     event: dict[str, Any] = {"type": kind, "status": member}
@@ -95,7 +95,7 @@ def test_any_event(kind: Any, member: Any) -> None:
     dispatch(event)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(told=STATUSES)
 @example(told={"task_id": {"value": "t"}, "state": "TASK_RUNNING", "reason": 5})
 @example(

@@ -597,7 +597,6 @@ TestCluster.settings = settings(
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # shrinking takes minutes; the failing story is told as it was found
     database=None,
-    deadline=None,
     max_examples=100,
     stateful_step_count=40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -95,7 +95,7 @@ def test_a_package_brings_a_source() -> None:
     ("name", "meaning"),
     [
         ("broken", "'vault' failed with RuntimeError"),
-        ("text", "'vault' gave a str, not bytes"),
+        ("text", "'vault' returned str, not bytes"),
         ("large", f"larger than {LARGEST} bytes"),
     ],
 )

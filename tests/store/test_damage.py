@@ -257,7 +257,7 @@ def test_pages_that_were_zeroed(whole: Path) -> None:
         refusal(whole)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_byte_is_changed_all_is_loaded_or_the_store_is_refused(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
