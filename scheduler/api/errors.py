@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from scheduler.core.effects import Refused
-from scheduler.loop.event_loop import ShellError
+from scheduler.loop.event_loop import LoopError
 from scheduler.loop.inside import InsideError, Why
 from scheduler.model.json import Json
 from scheduler.model.problems import Problem, Problems, Stage
@@ -65,7 +65,7 @@ def refused(answer: Refused) -> ApiError:
 def install(app: FastAPI) -> None:
     """Answer all exceptions in Marathon's form."""
     app.add_exception_handler(ApiError, _api_error)
-    app.add_exception_handler(ShellError, _unavailable)
+    app.add_exception_handler(LoopError, _unavailable)
     app.add_exception_handler(InsideError, _inside_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _fault)

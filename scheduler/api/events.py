@@ -104,7 +104,7 @@ async def _frames(bus: Bus, after: int, kinds: frozenset[str] | None) -> AsyncIt
     silent_until = now() + KEEP_ALIVE
     yield _COMMENT  # the client sees at once that it is connected
     while not bus.closed:
-        events = await bus.after(after, max(0.0, silent_until - now()))
+        events = await bus.read_after(after, max(0.0, silent_until - now()))
         chunk = b"".join(_frame(each) for each in events if kinds is None or each.kind in kinds)
         if events:
             after = events[-1].number

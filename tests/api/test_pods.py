@@ -9,7 +9,7 @@ import structlog
 
 from scheduler.api.requests import LARGEST_BODY
 from scheduler.core.events import AgentDescribed
-from scheduler.loop.event_loop import ShellError
+from scheduler.loop.event_loop import LoopError
 from scheduler.model.roles import EnforceRole
 from tests.api.app import Api
 from tests.fakes.loop import SETTINGS, FakeLoop
@@ -328,7 +328,7 @@ def test_what_a_refusal_quotes_obeys_no_terminal(method: str, path: str, body: A
 
 
 def test_a_scheduler_that_is_stopping_says_so(api: Api, shell: FakeLoop) -> None:
-    shell.failure = ShellError("the scheduler is stopping; ask again when it is back")
+    shell.failure = LoopError("the scheduler is stopping; ask again when it is back")
     answer = api("POST", "/v2/pods", json=POD)
     assert answer.status_code == 503
     assert "stopping" in answer.json()["message"]
