@@ -88,6 +88,15 @@ def test_the_order_of_changes_is_compared_that_of_keys_is_not() -> None:
     assert differences(changed(RUN, 2, changes=changes[::-1]))[1] is not None
 
 
+def test_how_the_log_is_worded_is_not_compared_but_what_it_tells_of_is() -> None:
+    effects = step_line(2)["effects"]
+    log = next(each["data"] for each in effects if each["effect"] == "Log")
+    log["text"] = "in other words"
+    assert differences(changed(RUN, 2, effects=effects)) == [None, None, None]
+    log["fields"][0][1] = "/another"
+    assert differences(changed(RUN, 2, effects=effects))[1] is not None
+
+
 def test_of_a_large_member_it_is_told_that_it_differs() -> None:
     labels = {f"label-{number}": "x" * 500 for number in range(LARGEST_MEMBER // 500 + 1)}
     recording = run(SUBSCRIBED, PodPosted(1, support.definition(labels=labels)))
