@@ -218,7 +218,7 @@ async def _moment() -> None:
 
 def test_a_terminal_needs_a_terminal(stage: Stage) -> None:
     outcome = podexec("pod", "exec", "-it", "web", "-c", "one", "--", "sh")
-    assert (outcome.returncode, b"-t needs a terminal" in outcome.stderr) == (2, True)
+    assert (outcome.returncode, b"-t with -i needs" in outcome.stderr) == (2, True)
 
 
 # --------------------------------------------------------------------------------- top
@@ -299,10 +299,10 @@ def test_what_cannot_be_copied_is_told(stage: Stage, run: Run, tmp_path: Path) -
     stage.inside.program = real_tar(tmp_path)
     for words, error in (
         (("web:none", str(tmp_path)), "tar in the container failed"),
-        ((str(tmp_path / "none"), "web:x"), "there is no"),
-        (("web:x", "web:y"), "one of the two places must be ID:PATH"),
-        (("x", "y"), "one of the two places must be ID:PATH"),
-        (("web:", str(tmp_path)), "names no path"),
+        ((str(tmp_path / "none"), "web:x"), "does not exist"),
+        (("web:x", "web:y"), "one of SRC and DST must be ID:PATH"),
+        (("x", "y"), "one of SRC and DST must be ID:PATH"),
+        (("web:", str(tmp_path)), "has no path"),
     ):
         outcome = run("pod", "cp", "-c", "one", *words)
         assert outcome.code in (1, 2)
@@ -400,7 +400,7 @@ def test_places(text: str, expected: Remote | Path) -> None:
 
 
 def test_a_place_without_a_path_is_none() -> None:
-    with pytest.raises(CommandError, match="names no path"):
+    with pytest.raises(CommandError, match="has no path"):
         place("web:")
 
 

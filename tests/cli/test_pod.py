@@ -77,7 +77,7 @@ def test_show_tells_how_the_last_instance_ended(run: Run, url: str, shell: FakeS
     run("pod", "add", pod_file)
     launch(shell, Condition.RUNNING, Condition.FAILED)
     shown = run("pod", "show", "/web")
-    assert "How the last instances ended" in shown.out
+    assert "Last terminated instances" in shown.out
     assert "TASK_FAILED" in shown.out
     assert "Command exited with status 3" in shown.out
 
@@ -133,9 +133,9 @@ def test_standard_input(run: Run, url: str, shell: FakeShell, monkeypatch: pytes
     [
         ("pod.json", '{"id": "/a",}', "is not JSON"),
         ("pod.yaml", "id: [", "is not YAML"),
-        ("pod.yaml", "cpus: .inf", "JSON cannot say"),
-        ("pod.yaml", "", "holds no pod definition"),
-        ("pod.json", "[]", "holds no pod definition"),
+        ("pod.yaml", "cpus: .inf", "JSON cannot represent"),
+        ("pod.yaml", "", "contains no pod definition"),
+        ("pod.json", "[]", "contains no pod definition"),
     ],
 )
 def test_files_that_cannot_be_read(run: Run, url: str, tmp_path: Path, name: str, text: str, meaning: str) -> None:
@@ -159,7 +159,7 @@ def test_problems_are_told_by_path_in_words(run: Run, url: str, shell: FakeShell
     assert outcome.code == 1
     assert outcome.out == ""
     assert "/containers(0)/resources/cpus: must be a number" in outcome.err
-    assert "/environment/PORT: must be a text (in YAML, quote it)" in outcome.err
+    assert "/environment/PORT: must be a string (quote it in YAML)" in outcome.err
     assert shell.world.pods == {}
 
 
@@ -177,7 +177,7 @@ def test_an_update_without_an_id_is_wrong_usage(run: Run, url: str, tmp_path: Pa
     file.write_text("{}")
     outcome = run("pod", "update", str(file))
     assert outcome.code == 2
-    assert "without an id" in outcome.err
+    assert "has no id" in outcome.err
 
 
 def test_a_duplicate_is_refused(run: Run, url: str, pod_file: str) -> None:
@@ -231,7 +231,7 @@ def test_a_pod_that_ends_right_after_each_start_is_not_stable(
     assert outcome.code == 0
     assert len(endings) == 10
     assert "/web: STABLE, 1/1 instances stable; it keeps ending: " in outcome.err
-    assert re.search(r"/web: DEGRADED, 0/1 instances stable; it keeps ending: .*; tried again in \d+ s", outcome.err)
+    assert re.search(r"/web: DEGRADED, 0/1 instances stable; it keeps ending: .*; next try in \d+ s", outcome.err)
 
 
 def test_waiting_for_a_removal_ends_when_the_id_is_free(
@@ -243,7 +243,7 @@ def test_waiting_for_a_removal_ends_when_the_id_is_free(
     assert hanging.code == 1
     (instance,) = shell.world.instances
     assert f"{instance} on node1 has not ended yet" in hanging.err
-    assert "It goes on: podexec deployment show" in hanging.err
+    assert "The deployment continues; to see it: podexec deployment show" in hanging.err
     assert run("pod", "add", pod_file).code == 1
 
     monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: shell.tell(Condition.KILLED))
@@ -284,7 +284,7 @@ def test_waiting_gives_up_with_the_last_cause(run: Run, url: str, shell: FakeShe
     launch(shell, Condition.RUNNING, Condition.FAILED)
     outcome = run("pod", "update", pod_file, "--wait", "--timeout", "0")
     assert outcome.code == 1
-    assert "gave up waiting for /web: DEGRADED, 0/1 instances stable" in outcome.err
+    assert "timed out; last seen: /web: DEGRADED, 0/1 instances stable" in outcome.err
     assert "Command exited with status 3" in outcome.err
 
 
@@ -329,7 +329,7 @@ def test_waiting_fails_when_the_deployment_is_rolled_back(
     monkeypatch.setattr("scheduler.cli.waiting.time.sleep", time_passes)
     outcome = run("pod", "add", pod_file, "--wait", "--deadline", "60")
     assert outcome.code == 1
-    assert "/web is not as asked for any more: it was rolled back" in outcome.err
+    assert "/web no longer has the requested version: it was rolled back" in outcome.err
 
 
 def test_a_change_says_how_it_is_to_be_carried_out(
@@ -340,7 +340,7 @@ def test_a_change_says_how_it_is_to_be_carried_out(
     locked = run("pod", "update", pod_file)
     assert locked.code == 1
     (first,) = shell.world.deployments
-    assert f"Use --force, or wait for it: podexec deployment watch {first}" in locked.err
+    assert f"Use --force, or wait for the deployment: podexec deployment watch {first}" in locked.err
     assert run("pod", "update", pod_file, "--force", "--batch-size", "100000", "--deadline", "1.5").code == 0
     (second,) = shell.world.deployments.values()
     assert (second.batch_size, second.deadline) == (100_000, shell.now + 1.5)

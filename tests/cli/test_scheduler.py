@@ -126,7 +126,7 @@ def test_a_token_is_given_by_its_file_and_not_beside_a_secret(run: Run, started:
     secret = ("--mesos-authentication-principal", "p", "--mesos-authentication-secret-file", str(token))
     outcome = run("scheduler", *words, *secret)
     assert outcome.code == 2
-    assert "exclude each other" in outcome.err
+    assert "cannot be combined" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -483,7 +483,7 @@ def test_a_feature_without_effect_is_told_and_the_source_of_secrets_is_shown_wit
     more = ("--enable-features", "secrets,vips", "--secrets-source", "environment:MINE_")
     with scheduler(more=more) as process:
         url = process.event("serving")["url"]
-        assert process.event("a feature was enabled that has no effect here")["feature"] == "vips"
+        assert process.event("enabled feature has no effect")["feature"] == "vips"
         config = get(f"{url}/v2/info?embed=podexec")[1]["podexec"]["config"]
         assert (config["enable_features"], config["secrets_source"]) == ("secrets,vips", "environment")
 

@@ -35,7 +35,7 @@ def test_want_of_files_is_one_line_a_minute_however_many_connections_come() -> N
         for _ in range(1000):
             complaints.hear(loop, NO_FILES)
         assert [(line["event"], line["error"]) for line in logs] == [
-            ("no connection can be taken", "[Errno 24] Too many open files")
+            ("cannot accept connections", "[Errno 24] Too many open files")
         ]
         loop.now += _TELL_EVERY
         complaints.hear(loop, NO_FILES)

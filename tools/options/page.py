@@ -34,8 +34,8 @@ def _tables() -> Iterator[str]:
 
 def _flag(each: Parameter) -> str:
     names = [*each.flag.split("/"), *([each.option.alias] if each.option.alias else [])]
-    value = "" if each.option.metavar is None else " " + each.option.metavar.replace("|", "\\|")
-    return ", ".join(f"`{name}{value}`" for name in names)
+    value = "" if each.option.metavar is None else " `" + each.option.metavar.replace("|", "\\|") + "`"
+    return ", ".join(f"`{name}`" for name in names) + value
 
 
 def _default(each: Parameter) -> str:
