@@ -14,6 +14,7 @@ import shutil
 import sys
 import urllib.parse
 import urllib.request
+from contextlib import AbstractContextManager
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
@@ -62,7 +63,7 @@ def download(uri: str, file: IO[bytes], frameworks_home: Path | None, stall_seco
         return
     if separator and scheme != "file":
         raise FetchError(f"no way to fetch '{uri}': the scheme {scheme} is not supported")
-    path = Path(rest if separator else uri)
+    path = Path(rest.removeprefix("localhost") if separator else uri)
     if not path.is_absolute():
         if not frameworks_home:
             raise FetchError(f"'{uri}' is a relative path, but the agent has no --frameworks_home")
@@ -86,6 +87,13 @@ def extract(archive: Path, sandbox: Folder) -> bool:
     return True
 
 
+def created(sandbox: Folder, name: str, mode: int) -> AbstractContextManager[IO[bytes]]:
+    """A new file of the sandbox, to be written to."""
+    if name.rpartition("/")[2] in ("", "."):
+        raise FetchError(f"'{name}' names a folder, not a file")
+    return sandbox.file(name, mode)
+
+
 def fetch(item: dict[str, Any], info: dict[str, Any], sandbox: Folder, stall_seconds: float) -> None:
     """Do one item: from its URI or from the cache into the sandbox."""
     uri = item["uri"]
@@ -97,7 +105,7 @@ def fetch(item: dict[str, Any], info: dict[str, Any], sandbox: Folder, stall_sec
     mode = 0o777 if executable else 0o666
     source = target
     if item["action"] == "BYPASS_CACHE":
-        with sandbox.file(name, mode) as file:
+        with created(sandbox, name, mode) as file:
             download(uri["value"], file, home, stall_seconds)
     else:
         source = Path(info["cache_directory"], item["cache_filename"])
@@ -105,7 +113,7 @@ def fetch(item: dict[str, Any], info: dict[str, Any], sandbox: Folder, stall_sec
             with source.open("wb") as file:
                 download(uri["value"], file, home, stall_seconds)
         if not (wants_extract and source.name.endswith(ARCHIVE_SUFFIXES)):  # an archive is unpacked out of the cache
-            with source.open("rb") as cached, sandbox.file(name, mode) as file:
+            with source.open("rb") as cached, created(sandbox, name, mode) as file:
                 shutil.copyfileobj(cached, file)
     if wants_extract and not extract(source, sandbox):
         log(f"'{uri['value']}' does not seem to be an archive: it is copied, not extracted")

@@ -1,5 +1,6 @@
 """The API's client: one method for each request; failures are CommandErrors with advice."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -18,6 +19,7 @@ from scheduler.model.json import Json
 _TIMEOUT = 30.0
 # Asks for the members that podexec adds to Marathon's responses.
 _WHOLE = {"embed": KEY}
+_WARNING = re.compile(r'299 podexec "(?P<text>(?:[^"\\]|\\.)*)"')
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -45,10 +47,17 @@ class ChangeRefusedError(ClientError):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A change that the scheduler has stored; ``pod`` is the stored definition, empty after a removal."""
+    """A change that the scheduler has stored.
+
+    Attributes:
+        deployment_id: the deployment that carries it out.
+        pod: the definition as stored, empty after a removal.
+        warning: the scheduler's warning about it, or empty.
+    """
 
     deployment_id: str
     pod: Json
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +246,7 @@ class Client:
         return Accepted(
             deployment_id=response.headers.get("Marathon-Deployment-Id", ""),
             pod=self._decode(response) if response.content else {},
+            warning=_warning(response.headers.get("Warning", "")),
         )
 
     def _ask(self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None) -> httpx2.Response:
@@ -280,6 +290,12 @@ def _path(collection: str, name: str) -> str:
 def _without_password(url: str) -> str:
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
+
+
+def _warning(header: str) -> str:
+    """The text of podexec's warning; warnings of proxies are not about the change."""
+    found = _WARNING.fullmatch(header)
+    return "" if found is None else re.sub(r"\\(.)", r"\1", found["text"])
 
 
 def _problems(details: Any) -> Iterable[str]:

@@ -207,6 +207,8 @@ def _submit(documents: list[Any], change: Callable[[Any], "Accepted"], done: str
     for document in documents:
         accepted = change(document)
         all_accepted.append(accepted)
+        if accepted.warning:
+            screen.tell(f"warning: {accepted.warning}")
         if as_json:
             screen.print_json(accepted.pod)
         else:

@@ -1,1 +1,1 @@
-"""The heart: pure functions from (world, event, now) to (changes, effects). No I/O, clock, randomness or logging."""
+"""The pure core: from (world, event, now) to (changes, effects), without I/O, clock, randomness or logging."""

@@ -1,8 +1,8 @@
-"""The scheduler's own time: it never jumps, so that no back-off, deadline or retry depends on what sets the wall clock.
+"""The scheduler's own clock: it never jumps, so no back-off, deadline or retry depends on changes of the wall clock.
 
-It is counted in seconds since the epoch, as the wall clock had them when the store was new, and advances evenly from
-there, also over restarts. Records and deadlines are kept in it. What people read, and what others measure in wall time
-(maintenance windows), is that time plus the ``skew``, which the shell measures and reports as an event.
+It counts seconds since the epoch. It agreed with the wall clock when the store was new and has advanced evenly since,
+also across restarts. Records and deadlines use it. Times that people read, and times that others measure by the wall
+clock (maintenance windows), are this time plus the ``skew``, which the event loop measures and reports as an event.
 """
 
 from collections.abc import Iterator
@@ -16,22 +16,22 @@ from scheduler.model.records import Clock, Instance
 def start(world: World, wall: float) -> float:
     """The scheduler's time when it starts at this wall time.
 
-    Never earlier than anything on record: should the clock have been set back meanwhile, a time-out resumes with what
-    was left of it at the latest record, instead of waiting for the wall clock to come round again.
+    Never earlier than any time on record: if the wall clock was set back meanwhile, a timeout resumes with the time it
+    had left at the latest record, instead of waiting until the wall clock reaches that time again.
     """
     return max((wall - world.skew, *_past(world)))
 
 
 def on_clock_set(turn: Turn, event: ClockSet) -> None:
-    """The wall clock was set: what people read follows it, timers do not."""
+    """The wall clock was set: times shown to people follow it, timers do not."""
     by = event.skew - turn.world.skew
     turn.put(Clock(event.skew))
     direction = "forward" if by > 0 else "back"
-    turn.log("warning", f"the system clock was set {direction}; no timer depends on it", seconds=f"{abs(by):.1f}")
+    turn.log("warning", f"system clock was set {direction}, timers are not affected", seconds=f"{abs(by):.1f}")
 
 
 def _past(world: World) -> Iterator[float]:
-    """Times on record that had come when they were recorded."""
+    """The times on record that were in the past when they were recorded."""
     for pod in world.pods.values():
         yield from (each.terminated_at for each in pod.terminations)
     for deployment in world.deployments.values():

@@ -1,6 +1,6 @@
-"""The fixed point of a turn: whatever it touched is advanced until nothing more follows at this time.
+"""Brings a turn to its fixed point: advances everything it touched until nothing more changes.
 
-Instances come first, as pods follow from their counts, and deployments from their pods.
+Instances come first, because pods depend on their counts, and deployments on their pods.
 """
 
 from scheduler.core.lifecycle import instances
@@ -9,7 +9,7 @@ from scheduler.core.turn import Turn
 
 
 def converge(turn: Turn) -> None:
-    """Advance everything the turn touched, and what that touches, towards its goal."""
+    """Advance everything the turn touched, and everything touched by that, towards its goal."""
     while turn.instances or turn.pods or turn.deployments:
         if turn.instances:
             instances.advance(turn, _take(turn.instances))

@@ -1,4 +1,4 @@
-"""What happens when a deadline comes."""
+"""The handlers of expired deadlines."""
 
 from collections.abc import Callable
 
@@ -55,6 +55,6 @@ _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
 
 
 def on_ticked(turn: Turn, _event: Ticked) -> None:
-    """Handle every deadline that has come."""
+    """Handle every deadline that has expired."""
     for due, key in list(turn.world.deadlines.take(turn.now)):
         _HANDLERS[due](turn, key)

@@ -1,6 +1,6 @@
-"""Everything the core can ask for.
+"""The effects the core can ask for, named in the imperative.
 
-Imperative. The shell performs them after the frame's changes are durable, acknowledgements last.
+The event loop performs them after the frame's changes are durable, acknowledgements last.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from scheduler.model.records import Instance
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """Use an offer for these operations, in order; what is left of it is declined for ``refuse_seconds``."""
+    """Use an offer for these operations, in order; the rest of it is declined for ``refuse_seconds``."""
 
     offer_id: str
     operations: tuple[Json, ...]
@@ -21,7 +21,7 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """Give offers back and do not see them again for ``refuse_seconds``."""
+    """Decline offers; their resources are not offered again for ``refuse_seconds``."""
 
     offer_ids: tuple[str, ...]
     refuse_seconds: float
@@ -29,31 +29,28 @@ class Decline:
 
 @dataclass(frozen=True, slots=True)
 class Revive:
-    """Ask for offers to these roles again, forgetting all their earlier refusals."""
+    """Ask for offers to these roles again; the master forgets all earlier refusals of theirs."""
 
     roles: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Suppress:
-    """Ask for no more offers to these roles."""
+    """Stop offers to these roles."""
 
     roles: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SetRoles:
-    """Be these roles from now on, also on every later subscription. A role that is new is not offered anything yet."""
+    """Have these roles from now on, also on every later subscription. A new role gets no offers yet."""
 
     roles: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """Kill a task. At most once on its way: the core repeats it until the task has ended.
-
-    Attributes:
-    """
+    """Kill a task. Mesos delivers a kill at most once: the core repeats it until the task has ended."""
 
     task_id: str
     agent_id: str | None
@@ -61,7 +58,7 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """End an executor and all its tasks. At most once on its way, and lost while its agent is disconnected."""
+    """Shut down an executor and all its tasks. Delivered at most once, and lost while its agent is disconnected."""
 
     executor_id: str
     agent_id: str
@@ -69,10 +66,10 @@ class Shutdown:
 
 @dataclass(frozen=True, slots=True)
 class InspectExecutor:
-    """Find out what an executor that failed wrote last; answered by ``ExecutorInspected``, if at all.
+    """Read the last output of a failed executor; answered by ``ExecutorInspected``, if at all.
 
     Attributes:
-        tasks: the ids of those that ended by that.
+        tasks: the ids of the tasks that ended because the executor failed.
     """
 
     pod_id: str
@@ -83,24 +80,24 @@ class InspectExecutor:
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """Ask the master for the state of these (task id, agent id); empty: of all it knows."""
+    """Ask the master for the state of these tasks (task id, agent id); empty: of all it knows."""
 
     tasks: tuple[tuple[str, str | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ListAgents:
-    """Ask the master which agents it has: ``AgentsListed`` is the answer, if there is one."""
+    """Ask the master which agents it has; answered by ``AgentsListed``, if at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListFrameworks:
-    """Ask the master for other frameworks of the same name: ``FrameworksListed`` is the answer, if there is one."""
+    """Ask the master for other frameworks of the same name; answered by ``FrameworksListed``, if at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """Tell the agent that a status is durable here. Performed last."""
+    """Acknowledge a status that is durable here. Performed last."""
 
     task_id: str
     agent_id: str
@@ -109,7 +106,7 @@ class Acknowledge:
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgeOperation:
-    """Tell the agent that the status of an offer operation is durable here. Performed last."""
+    """Acknowledge the status of an offer operation that is durable here. Performed last."""
 
     operation_id: str
     agent_id: str
@@ -123,7 +120,7 @@ class Done:
 
     Attributes:
         definition: the pod as stored; None after a delete.
-        version: when the deployment was asked for, as pods' versions are written.
+        version: when the deployment was requested, in the format of pod versions.
     """
 
     deployment_id: str
@@ -133,7 +130,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """These instances are being killed; as they were when it was asked."""
+    """These instances are being killed; their state is the one before the request."""
 
     instances: tuple[Instance, ...]
 
@@ -145,7 +142,7 @@ class Refused:
     Attributes:
         kind: ``exists`` | ``absent`` | ``invalid`` | ``locked`` | ``needed`` | ``busy``.
         problems: (path in the definition, message); only for ``invalid``.
-        deployments: those in the way; only for ``locked``.
+        deployments: the conflicting ones; only for ``locked``.
     """
 
     kind: str
@@ -159,7 +156,7 @@ Answer = Done | Killed | Refused
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Answer the API request of that number."""
+    """Answer the API request with this number."""
 
     request: int
     answer: Answer
@@ -167,7 +164,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Tell whoever follows the event stream, under a number that no other event has; kept for those who come later.
+    """Publish on the event stream, under a number of its own; kept for clients that connect later.
 
     Attributes:
         kind: Marathon's ``eventType``.
@@ -182,7 +179,7 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Something an operator should find in the log; ``fields`` carry the ids that explain it."""
+    """Write to the operator's log; ``fields`` carry the ids that explain the message."""
 
     level: str
     text: str
@@ -191,7 +188,7 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End the process: the framework cannot go on, and why."""
+    """End the process: the framework cannot continue; ``message`` says why."""
 
     message: str
 

@@ -1,4 +1,4 @@
-"""Everything that can happen to the framework. Past tense; each carries the ids that explain it."""
+"""The events the core reacts to, named in the past tense; each carries the ids that explain it."""
 
 from dataclasses import dataclass
 
@@ -12,25 +12,25 @@ class Subscribed:
     """The master accepted the subscription: a new stream, on which no old offer is valid.
 
     Attributes:
-        region: of the leading master; the home region of fault domains. None: it has none.
-        zone: of the leading master.
+        region: the leading master's, the home region of fault domains. None: it has none.
+        zone: the leading master's.
     """
 
     framework_id: str
     master: str
     mesos_version: str | None = None
-    region: str | None = None  # of the master, where it has one
+    region: str | None = None
     zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """The event stream ended; the driver is trying again."""
+    """The event stream ended; the driver is reconnecting."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameworkFailed:
-    """The master refused the framework for good (an ERROR event), in its own words."""
+    """The master refused the framework for good (an ERROR event); ``message`` is the master's own."""
 
     message: str
 
@@ -39,7 +39,7 @@ class FrameworkFailed:
 class OffersReceived:
     """Offers, as Mesos' v1 JSON.
 
-    ``more``: how many others are there already and follow in events of their own.
+    ``more``: how many other offers have arrived already and follow in events of their own.
     """
 
     offers: tuple[Json, ...]
@@ -58,12 +58,12 @@ class StatusUpdated:
     """A task's status, from its executor, its agent or the master.
 
     Attributes:
-        uuid: base64, present when the update wants an acknowledgement.
+        uuid: base64; set if the update must be acknowledged.
         timestamp: when the sender made it, seconds since the epoch.
-        ready: whether the container can be used; None: the status does not say.
-        restarts: how often its executor started the container again.
-        checks: what its checks found last; None: the status does not tell.
-        source: whose words these are, e.g. ``SOURCE_EXECUTOR``; empty: it is not said.
+        ready: whether the container is ready; None: the status does not say.
+        restarts: how many times the executor restarted the container.
+        checks: the last results of its checks; None: the status does not say.
+        source: the sender, e.g. ``SOURCE_EXECUTOR``; empty: the status does not say.
     """
 
     task_id: str
@@ -87,8 +87,8 @@ class OperationUpdated:
 
     Attributes:
         state: as Mesos names it, e.g. ``OPERATION_FINISHED``.
-        uuid: base64, present when the update wants an acknowledgement.
-        resource_provider_id: of the one that carried it out; None: the agent itself.
+        uuid: base64; set if the update must be acknowledged.
+        resource_provider_id: the provider that carried it out; None: the agent itself.
     """
 
     operation_id: str
@@ -101,10 +101,10 @@ class OperationUpdated:
 
 @dataclass(frozen=True, slots=True)
 class ExecutorEnded:
-    """An executor is gone. No more than a hint: it may be missing, and come before or after the tasks' statuses.
+    """An executor is gone. Only a hint: it may be missing, and may come before or after the statuses of its tasks.
 
     Attributes:
-        status: raw wait status of its process, where the agent knows it.
+        status: raw wait status of its process, if the agent knows it.
     """
 
     executor_id: str
@@ -114,11 +114,11 @@ class ExecutorEnded:
 
 @dataclass(frozen=True, slots=True)
 class ExecutorInspected:
-    """What an executor that failed left behind, as ``InspectExecutor`` asked.
+    """The last output of a failed executor: the answer to ``InspectExecutor``.
 
     Attributes:
-        tasks: the ids of those that ended by that.
-        lines: the last that it wrote, plain text without control characters; none where that cannot be had.
+        tasks: the ids of the tasks that ended because the executor failed.
+        lines: its last lines, plain text without control characters; none if they cannot be read.
     """
 
     pod_id: str
@@ -129,14 +129,14 @@ class ExecutorInspected:
 
 @dataclass(frozen=True, slots=True)
 class AgentLost:
-    """The master removed an agent. A hint, as ``ExecutorEnded``."""
+    """The master removed an agent. Only a hint, like ``ExecutorEnded``."""
 
     agent_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class AgentsListed:
-    """The agents that the master has, and those that it knows from its predecessor and waits for.
+    """The agents of the master, including those it knows from its predecessor and that have yet to register again.
 
     Attributes:
         agents: None: the master does not let this framework see them.
@@ -150,7 +150,7 @@ class Namesake:
     """Another framework of the same name, with running tasks.
 
     Attributes:
-        connected: whether a scheduler of it is connected.
+        connected: whether its scheduler is connected.
     """
 
     id: str
@@ -160,14 +160,14 @@ class Namesake:
 
 @dataclass(frozen=True, slots=True)
 class FrameworksListed:
-    """The frameworks of this one's name that have running tasks."""
+    """The other frameworks of the same name that have running tasks."""
 
     frameworks: tuple[Namesake, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentDescribed:
-    """What an agent can do, read from its flags.
+    """The abilities of an agent, read from its flags.
 
     Attributes:
         isolators: the names in its --isolation, e.g. ``filesystem/linux``.
@@ -179,7 +179,7 @@ class AgentDescribed:
 
 @dataclass(frozen=True, slots=True)
 class AgentsUnlisted:
-    """The master's list of agents no longer has these; why, it does not say."""
+    """The master's list of agents no longer contains these; the master does not say why."""
 
     agent_ids: frozenset[str]
 
@@ -189,9 +189,9 @@ class Rollout:
     """How a change of pods is to be carried out.
 
     Attributes:
-        force: whether it takes the place of deployments that are in its way.
-        batch_size: at most so many instances of a pod are replaced at a time; None: as its upgrade strategy allows.
-        deadline: seconds after which it is rolled back unless it is done; None: never.
+        force: whether conflicting deployments are cancelled first.
+        batch_size: how many instances of a pod are replaced at a time, at most; None: as its upgrade strategy allows.
+        deadline: seconds after which it is rolled back unless it has finished; None: never.
     """
 
     force: bool = False
@@ -201,7 +201,7 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whence a request came: the client's address, and the URI it asked for."""
+    """The origin of a request: the client's address, and the requested URI."""
 
     client_ip: str = ""
     uri: str = ""
@@ -219,7 +219,7 @@ class PodPosted:
 
 @dataclass(frozen=True, slots=True)
 class PodPut:
-    """A user asked for a pod to be as defined, whether it exists or not."""
+    """A user asked for a pod to be created, or to be changed to this definition if it exists."""
 
     request: int
     definition: PodDefinition
@@ -249,10 +249,10 @@ class GroupDeleted:
 
 @dataclass(frozen=True, slots=True)
 class InstancesKilled:
-    """A user asked for instances of a pod to be killed; those that are not there are passed over.
+    """A user asked for instances of a pod to be killed; unknown ones are ignored.
 
     Attributes:
-        wipe: whether they are given up for good, with their volumes; otherwise they are launched again.
+        wipe: whether they are destroyed together with their volumes and replaced; otherwise they are relaunched.
     """
 
     request: int
@@ -263,10 +263,10 @@ class InstancesKilled:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentCancelled:
-    """A user asked for a deployment to end before it is done.
+    """A user asked for a deployment to be cancelled.
 
     Attributes:
-        rollback: whether what it changed is to be as it was; otherwise it stays as far as it has come.
+        rollback: whether the previous versions of its pods are restored; otherwise changes already made are kept.
     """
 
     request: int
@@ -276,7 +276,7 @@ class DeploymentCancelled:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentPaused:
-    """A user asked for a deployment to replace nothing more until it is resumed."""
+    """A user asked for a deployment to be paused."""
 
     request: int
     deployment_id: str
@@ -284,7 +284,7 @@ class DeploymentPaused:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentResumed:
-    """A user asked for a paused deployment to go on."""
+    """A user asked for a paused deployment to be resumed."""
 
     request: int
     deployment_id: str
@@ -292,7 +292,7 @@ class DeploymentResumed:
 
 @dataclass(frozen=True, slots=True)
 class DelayReset:
-    """A user asked for a pod to be launched without waiting for its back-off."""
+    """A user asked for the launch back-off of a pod to be cleared."""
 
     request: int
     pod_id: str
@@ -300,21 +300,21 @@ class DelayReset:
 
 @dataclass(frozen=True, slots=True)
 class StreamAttached:
-    """Somebody began to follow the event stream."""
+    """A client began to follow the event stream."""
 
     remote_address: str
 
 
 @dataclass(frozen=True, slots=True)
 class StreamDetached:
-    """Somebody follows the event stream no more."""
+    """A client stopped following the event stream."""
 
     remote_address: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """The time of the world's next deadline has come."""
+    """The world's next deadline has expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +322,7 @@ class ClockSet:
     """The system clock was set.
 
     Attributes:
-        skew: seconds by which wall time is ahead of the scheduler's own from now on.
+        skew: seconds by which wall time is ahead of the scheduler's own clock from now on.
     """
 
     skew: float

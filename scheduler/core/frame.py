@@ -1,4 +1,4 @@
-"""What one step gives back: the records that changed and the effects to perform once those are durable."""
+"""The result of one step: the records that changed, and the effects to perform once those are durable."""
 
 from dataclasses import dataclass
 

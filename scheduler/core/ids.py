@@ -1,13 +1,13 @@
-"""How pods, instances, executors and tasks are named in Mesos.
+"""The ids of instances, executors and tasks in Mesos.
 
-Marathon's forms, so that existing tools can read them.
+They have Marathon's form, so that existing tools can read them.
 """
 
 _MOST_DIGITS = 10
 
 
 def safe_id(pod_id: str) -> str:
-    """The pod's id with its segments joined by ``_``, as Mesos ids may not hold a slash."""
+    """The pod's id with its segments joined by ``_``, because Mesos ids must not contain a slash."""
     return pod_id.strip("/").replace("/", "_")
 
 
@@ -19,8 +19,8 @@ def instance_id(pod_id: str, uuid: str) -> str:
 def executor_id(instance: str, incarnation: int) -> str:
     """``instance-<safe id>.<uuid>``; later incarnations add their number.
 
-    An executor id of its own per incarnation: Mesos refuses a launch under one whose executor is still ending on
-    that agent.
+    Each incarnation has an executor id of its own, because Mesos refuses a launch under the id of an executor that is
+    still ending on that agent.
     """
     safe, uuid = instance.rsplit(".instance-", 1)
     first = f"instance-{safe}.{uuid}"
@@ -38,7 +38,7 @@ def instance_of(task: str) -> str:
 
 
 def incarnation_of(task: str) -> int | None:
-    """The incarnation that a task id names; None: it names none."""
+    """The incarnation that a task id names; None if it names none."""
     number = task.rpartition(".")[2]
     return int(number) if number.isascii() and number.isdigit() and len(number) < _MOST_DIGITS else None
 

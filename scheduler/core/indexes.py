@@ -1,5 +1,6 @@
-"""What follows from the records and is asked for often. ``World.put`` and ``World.delete`` keep it true, and nothing
-else may change it. No index costs more to keep than the change of one record does.
+"""Indexes over the records, for questions that are asked often.
+
+Only ``World.put`` and ``World.delete`` may change them. No index costs more to update than the change of one record.
 """
 
 from collections import Counter
@@ -35,18 +36,18 @@ class InstanceIndexes:
         self.of_pod: dict[str, dict[str, None]] = {}
         self.buckets: dict[str, Bucket] = {}
         self.rosters: dict[str, Roster] = {}
-        # By id; those where no instance is are forgotten.
+        # By id; agents without instances are forgotten.
         self.agents: WeakValueDictionary[str, Agent] = WeakValueDictionary()
 
     def agent(self, agent: Agent) -> Agent:
-        """The one record of what an agent says of itself: its instances share it."""
+        """The one record with the agent's own description, shared by all instances there."""
         known = self.agents.get(agent.id)
         if known != agent:
             self.agents[agent.id] = known = agent
         return known
 
     def update(self, old: Instance | None, new: Instance | None, bucket: Bucket | None) -> None:
-        """An instance took the place of another state of itself; None: it did not exist, or no longer does.
+        """The state of an instance changed from old to new; None: it did not exist, or no longer does.
 
         ``bucket``: of the new state.
         """
@@ -121,7 +122,7 @@ class PodIndexes:
         self.roles[pod_id] = role
 
     def delete(self, pod_id: str) -> None:
-        """A pod is gone."""
+        """A pod was removed."""
         self._forget_dependencies(pod_id)
         del self.roles[pod_id]
         for group in groups_of(pod_id):
@@ -146,7 +147,7 @@ class DeploymentIndexes:
             self.deploying[change.pod_id] = deployment.id
 
     def delete(self, deployment: Deployment) -> None:
-        """A deployment is over. Its pods may already belong to one that took its place."""
+        """A deployment has ended. Its pods may already belong to another one that replaced it."""
         for change in deployment.changes:
             if self.deploying.get(change.pod_id) == deployment.id:
                 del self.deploying[change.pod_id]
@@ -159,7 +160,7 @@ class AbandonedIndexes:
         self.tasks: dict[str, str] = {}
 
     def update(self, old: Abandoned | None, new: Abandoned | None) -> None:
-        """An abandoned launch took the place of another state of itself; None: not there."""
+        """The state of an abandoned launch changed from old to new; None: it did not exist, or no longer does."""
         for task_id in old.tasks if old else ():
             del self.tasks[task_id]
         if new:
@@ -167,7 +168,7 @@ class AbandonedIndexes:
 
 
 class Roles:
-    """The Mesos roles the framework needs, counted by what needs them: itself, its pods, their instances."""
+    """The Mesos roles the framework needs, counted by their users: itself, its pods, their instances."""
 
     def __init__(self, own: str) -> None:
         self._counts: Counter[str] = Counter({own: 1})
@@ -181,7 +182,7 @@ class Roles:
         return self._sorted
 
     def move(self, old: str | None, new: str | None) -> None:
-        """Something needs another role; None: it did not exist, or no longer does."""
+        """A user of a role changed from old to new; None: it did not exist, or no longer does."""
         if old == new:
             return
         if new is not None:

@@ -1,4 +1,4 @@
-"""Small messages of Mesos' v1 JSON that several converters write."""
+"""Small messages of Mesos' v1 JSON that several modules write."""
 
 from collections.abc import Mapping
 
@@ -19,5 +19,5 @@ def duration(seconds: float) -> Json:
 
 
 def secret(definition: PodDefinition, key: str) -> Json:
-    """One of the pod's secrets, by where its source finds it. Values never come here: the Mesos edge puts them in."""
+    """A reference to one of the pod's secrets. The core never has their values: the Mesos edge inserts them."""
     return {"type": "REFERENCE", "reference": {"name": definition.secrets[key].source}}

@@ -1,6 +1,6 @@
-"""The queues of instances that want an offer, with their back-off, and the reservations that are to be given back.
+"""The queues of instances that wait for an offer, with their back-off, and the reservations to be released.
 
-A queue holds the waiting instances of one configuration of a pod. Its key is that of the definition.
+A queue holds the waiting instances of one configuration of a pod. Its key is the definition's.
 """
 
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ class Delay:
 
 
 class Queues:
-    """Which instances want an offer, and which of them may be launched now.
+    """The instances that wait for an offer, and which of them may be launched now.
 
     Attributes:
         waiting: by queue, the ids of its instances, oldest first.
-        launchable: by role, the queues without a back-off, in the order in which they get their turn.
-        freeing: by instance id, the role of those whose reservation is to be given back.
+        launchable: by role, the queues without a back-off, in the order in which they are served.
+        freeing: by instance id, the role of the instances whose reservation is to be released.
         delays: by queue. Not stored.
         histories: by queue, the results of matching it with offers. Not stored.
     """
@@ -39,10 +39,10 @@ class Queues:
         self.delays: dict[str, Delay] = {}
         self.histories: dict[str, QueueHistory] = {}
         self._blocked: set[str] = set()  # queues whose back-off has not elapsed
-        self._roles: dict[str, str] = {}  # by queue that waits; a change of a pod's role is one of its configuration
+        self._roles: dict[str, str] = {}  # by waiting queue; a new role of a pod is a new configuration
 
     def update(self, old: Instance | None, new: Instance | None) -> None:
-        """An instance took the place of another state of itself; None: it did not exist, or no longer does."""
+        """The state of an instance changed from old to new; None: it did not exist, or no longer does."""
         before, after = _queue(old), _queue(new)
         if before != after:
             if old and before:
@@ -55,14 +55,14 @@ class Queues:
             self.freeing.pop(old.id, None)
 
     def delay(self, queue: str, delay: Delay) -> None:
-        """Launch nothing from this queue until its delay has elapsed and it is released."""
+        """Launch nothing from this queue until ``release``."""
         self.delays[queue] = delay
         if delay.seconds:
             self._blocked.add(queue)
             self._hold_back(queue)
 
     def release(self, queue: str) -> None:
-        """The delay has elapsed. Its length stays known, for the next failure."""
+        """The delay has elapsed. Its length is remembered for the next failure."""
         self._blocked.discard(queue)
         if queue in self.waiting:
             self.launchable.setdefault(self._roles[queue], {})[queue] = None
@@ -73,13 +73,13 @@ class Queues:
         self.release(queue)
 
     def put_last(self, queue: str) -> None:
-        """Let the other queues of its role have their turn first, if it is launchable."""
+        """Serve the other queues of its role first, if it is launchable."""
         queues = self.launchable.get(self._roles.get(queue, ""), {})
         if queue in queues:
             queues[queue] = queues.pop(queue)
 
     def forget_agent(self, agent_id: str) -> None:
-        """Forget how near the offers of an agent came that is gone."""
+        """Forget the refusals of an agent that is gone."""
         for match_round in {id(each): each for history in self.histories.values() for each in history.rounds}.values():
             match_round.forget(agent_id)
 

@@ -1,6 +1,6 @@
-"""What an operator decides once, at start, and the core must know.
+"""The settings of the core: the options that it must know, fixed at start.
 
-Names and meanings are those of Marathon's flags where it has them.
+Where Marathon has a flag for one, its name and meaning are Marathon's.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The one door: what happened goes in, what changed and what to do comes out."""
+"""The entry point of the core: an event goes in; the changed records and the effects come out."""
 
 from collections.abc import Callable
 from typing import Any
@@ -74,11 +74,11 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
 
 
 def step(world: World, event: Event, now: float) -> Frame:
-    """Let the event change the world.
+    """Apply the event to the world.
 
-    The handler does what the event says; then all that it touched is brought nearer to what is wanted of it, the demand
-    for offers is told to the master, and the changes to whoever follows. The same world, event and time always give the
-    same frame. Before enough is known of what runs, nothing is decided.
+    After its handler, everything it touched is advanced towards its goal, the master learns for which roles offers are
+    wanted, and the changes are published on the event stream. The same world, event and time always give the same
+    frame. Until enough is known about the running tasks (``lifecycle.arrival``), nothing is decided.
     """
     turn = Turn(world, now)
     _HANDLERS[type(event)](turn, event)

@@ -1,4 +1,4 @@
-"""The stream from the master: its beginning, its end, and what is learnt of agents beside it."""
+"""The handlers of the master's stream: its start, its end, its errors, and the abilities of agents."""
 
 from scheduler.core.due import Due
 from scheduler.core.effects import Stop
@@ -10,13 +10,13 @@ from scheduler.model.records import Condition, Framework
 
 
 def on_subscribed(turn: Turn, event: Subscribed) -> None:
-    """Keep the framework's identity, forget what an older stream was told, and ask for the state of every task."""
+    """Store the framework's identity, reset the state of the older stream, and ask for the state of every task."""
     world = turn.world
     if world.framework is not None and world.framework.id != event.framework_id:
         turn.emit(
             Stop(
                 f"the master registered this scheduler as framework {event.framework_id}, but its pods belong to "
-                f"{world.framework.id}: is --master another cluster than the one this store was made with?"
+                f"{world.framework.id}: does this store belong to another cluster than --master?"
             )
         )
         return
@@ -43,13 +43,13 @@ def on_subscribed(turn: Turn, event: Subscribed) -> None:
 
 
 def resume(turn: Turn) -> None:
-    """Ask for the state of every task, and take up what was decided before."""
+    """Ask for the state of every task, and resume everything decided before."""
     reconcile.begin(turn)
     _look_at_everything(turn)
 
 
 def on_disconnected(turn: Turn, _event: Disconnected) -> None:
-    """Nothing can be asked of the master until it is subscribed to again."""
+    """The master cannot be reached until the next subscription."""
     if turn.world.volatile.connection.subscribed:
         turn.log("warning", "disconnected from the master", master=turn.world.volatile.connection.master or "")
         turn.publish("scheduler_disconnected_event")
@@ -58,28 +58,28 @@ def on_disconnected(turn: Turn, _event: Disconnected) -> None:
 
 
 def on_framework_failed(turn: Turn, event: FrameworkFailed) -> None:
-    """Stop: going on under another identity would orphan every running pod."""
+    """Stop: continuing under another identity would orphan every running pod."""
     turn.emit(
         Stop(
-            f"the master refused the framework: {event.message} (a framework that was removed, with all its tasks, "
-            "needs a new --store; one that failed over is served by another scheduler)"
+            f"the master refused the framework: {event.message} (if the framework was removed, with all its tasks, use "
+            "a new --store; if it failed over, another scheduler runs it now)"
         )
     )
 
 
 def on_agent_described(turn: Turn, event: AgentDescribed) -> None:
-    """Remember what an agent can do, for placement and for refusing what no agent can."""
+    """Remember the isolators of an agent, for placement and for refusing definitions that no agent can run."""
     turn.world.volatile.isolators[event.agent_id] = event.isolators
 
 
 def on_agents_unlisted(turn: Turn, event: AgentsUnlisted) -> None:
-    """Forget what these agents could do: what only they can run, nobody can until another one is described."""
+    """Forget the isolators of these agents: definitions that only they could run are refused from now on."""
     for agent_id in event.agent_ids:
         turn.world.forget_agent(agent_id)
 
 
 def _look_at_everything(turn: Turn) -> None:
-    """What was decided before a restart is taken up again, and the deadlines that it forgot are set."""
+    """Touch every record, so that everything decided before a restart is resumed, and set the deadlines it lost."""
     world = turn.world
     turn.pods.update(dict.fromkeys(sorted(world.pod_ids())))
     turn.instances.update(dict.fromkeys(world.instances))

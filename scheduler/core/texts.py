@@ -1,6 +1,6 @@
-"""What Mesos, an executor or a container wrote, as this program keeps it: one line for people, the whole as its detail.
+"""Messages of Mesos, executors and containers as they are kept: one line for people, and the whole as its detail.
 
-Whatever is kept is bounded and has no control characters: it is stored, logged, and shown on terminals.
+Both are bounded and free of control characters, as they are stored, logged, and shown on terminals.
 """
 
 LONGEST_LINE = 1000
@@ -9,9 +9,9 @@ _LEFT_OUT = "…"
 
 
 def line_and_detail(text: str) -> tuple[str, str]:
-    """The first line that says something, and all of the text if there is more to it; otherwise an empty detail.
+    """The first line that is not blank, and the whole text if there is more to it; otherwise an empty detail.
 
-    Mesos adds 36 lines of statistics to what it says of a container that ran out of memory.
+    Mesos adds 36 lines of statistics to its message about a container that ran out of memory.
     """
     first = next((line for line in text.splitlines() if line.strip()), "")
     line = _printable(_cut(first.strip(), LONGEST_LINE, _LEFT_OUT))
@@ -20,13 +20,13 @@ def line_and_detail(text: str) -> tuple[str, str]:
 
 
 def whole_of(text: str) -> str:
-    """All of the text as a detail, or its beginning and its end if it is too long."""
+    """The whole text as a detail, or its beginning and its end if it is too long."""
     lines = [_printable(each) for each in _cut(text, LONGEST_DETAIL, f"\n{_LEFT_OUT}\n").splitlines()]
     return "\n".join(lines).strip("\n")
 
 
 def _printable(line: str) -> str:
-    """The line without what a terminal would obey."""
+    """The line without characters that control a terminal."""
     line = line.replace("\t", " ").strip()
     if line.isprintable():
         return line
@@ -34,7 +34,7 @@ def _printable(line: str) -> str:
 
 
 def _cut(text: str, longest: int, between: str) -> str:
-    """Its beginning and its end, if it is too long: both may hold the reason."""
+    """The text, or its beginning and its end if it is too long: either may contain the reason."""
     if len(text) <= longest:
         return text
     each = (longest - len(between)) // 2

@@ -1,6 +1,6 @@
-"""One step in the making: the world with the changes and effects gathered so far.
+"""A step in progress: the world, and the changes and effects collected so far.
 
-Every change of a record goes through here, so that the world and what is stored never differ.
+Every change of a record goes through here, so that the world and the store never differ.
 """
 
 from scheduler.core.effects import Effect, Log, Publish
@@ -13,18 +13,18 @@ from scheduler.model.records import Abandoned, Deployment, Instance
 
 STARTS_PER_TURN = 1000
 _ABANDONED_KEPT = 10_000
-_TOLD_EVERY = 3600.0
+_DROPPED_LOG_INTERVAL = 3600.0
 
 
 class Turn:
-    """Gathers what one event causes.
+    """Collects the consequences of one event.
 
     Attributes:
         now: on the scheduler's own clock.
-        instances, pods, deployments: the ids of those that have to be looked at again.
-        before: what each changed instance was at the beginning; None: not there.
-        demand_grew: whether an offer that was refused may be of use now.
-        starts_left: how many more instances this turn may make, so that a pod of a hundred thousand holds nothing up.
+        instances, pods, deployments: the ids of the touched ones, which are to be advanced.
+        before: the state of each changed instance at the start of the turn; None: it did not exist.
+        demand_grew: whether an offer that was refused before may be useful now.
+        starts_left: how many more instances this turn may create, so that a pod of a hundred thousand delays nothing.
     """
 
     def __init__(self, world: World, now: float) -> None:
@@ -41,11 +41,11 @@ class Turn:
 
     @property
     def wall(self) -> float:
-        """The wall time, for what people read."""
+        """The wall time, for people to read."""
         return self.world.wall(self.now)
 
     def put(self, record: Record) -> None:
-        """Store a record and take it into the world."""
+        """Put a record into the world and the store, in place of the one with its key."""
         if isinstance(record, Instance):
             self._put_instance(record)
         else:
@@ -55,7 +55,7 @@ class Turn:
         self._changes[key_of(record)] = Put(record)
 
     def delete(self, record: Record) -> None:
-        """Forget a record."""
+        """Delete a record from the world and the store."""
         if isinstance(record, Instance):
             self.before.setdefault(record.id, record)
             self.pods[record.pod_id] = None
@@ -65,24 +65,24 @@ class Turn:
         self._changes[kind, key] = Delete(kind, key)
 
     def emit(self, effect: Effect) -> None:
-        """Have an effect performed after the changes are durable."""
+        """Add an effect, to be performed after the changes are durable."""
         self._effects.append(effect)
 
     def log(self, level: str, text: str, **ids: str) -> None:
-        """Tell the operator's log."""
+        """Write to the operator's log."""
         self.emit(Log(level, text, tuple(ids.items())))
 
     def publish(self, kind: str, **fields: object) -> None:
-        """Tell whoever follows the event stream."""
+        """Publish an event on the event stream."""
         content: Json = {"eventType": kind, **fields}
         self.emit(Publish(kind, content, self.wall))
 
     def frame(self) -> Frame:
-        """What this turn came to."""
+        """The result of this turn."""
         return Frame(tuple(self._changes.values()), tuple(self._effects))
 
     def _put_instance(self, instance: Instance) -> None:
-        """Its pod has to be looked at again only if the instance counts as something else now."""
+        """Touch its pod as well, but only if the instance has moved to another bucket or configuration."""
         world = self.world
         old = world.instances.get(instance.id)
         self.before.setdefault(instance.id, old)
@@ -99,7 +99,7 @@ class Turn:
                 self.pods[instance.pod_id] = None
 
     def _leave(self, ended: Instance) -> None:
-        """Keep an incarnation on record that is forgotten though it may yet turn up."""
+        """Record an incarnation as abandoned if its tasks may turn up although the instance no longer has them."""
         tasks = tuple(task.id for task in ended.tasks if may_turn_up(task))
         if not tasks or ended.executor_id is None or ended.agent is None:
             return
@@ -119,7 +119,7 @@ class Turn:
         )
         self.log(
             "info",
-            "a launch was given up: should it turn up, it is killed",
+            "launch abandoned, it is killed if it turns up",
             pod_id=ended.pod_id,
             instance_id=ended.id,
             agent_id=ended.agent.id,
@@ -128,15 +128,16 @@ class Turn:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        """Of the launches on record forget the one that was given up first. One that has turned up is still killed."""
+        """Forget the oldest abandoned launch that has not turned up; those that have must still be killed."""
         oldest = next((record for record in self.world.abandoned.values() if not record.found), None)
         if oldest is None:
             return
         self.delete(oldest)
-        if self.now - self.world.told_of_dropped >= _TOLD_EVERY:
-            self.world.told_of_dropped = self.now
+        volatile = self.world.volatile
+        if self.now - volatile.dropped_logged_at >= _DROPPED_LOG_INTERVAL:
+            volatile.dropped_logged_at = self.now
             self.log(
                 "warning",
-                "too many launches were given up: the oldest are forgotten, and run on should they turn up",
+                "too many abandoned launches, forgetting the oldest: they keep running if they turn up",
                 kept=str(_ABANDONED_KEPT),
             )

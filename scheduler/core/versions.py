@@ -1,4 +1,4 @@
-"""The kept versions of definitions: how they are numbered, and which may be forgotten."""
+"""The versions of definitions: how they are numbered, and which may be deleted."""
 
 from scheduler.core.turn import Turn
 from scheduler.core.world import World
@@ -6,13 +6,13 @@ from scheduler.model.times import later, timestamp
 
 
 def following(world: World, pod_id: str, wall: float) -> str:
-    """The version of a definition that is accepted at this wall time, later than all before in any case."""
+    """The version of a definition accepted at this wall time; always later than all earlier ones of the pod."""
     known = world.versions(pod_id)
     return max(timestamp(wall), later(known[-1])) if known else timestamp(wall)
 
 
 def purge(turn: Turn, pod_id: str) -> None:
-    """Forget versions that are too old, or whose pod is gone, unless something runs them or may return to them."""
+    """Delete versions that are too old, or whose pod was removed, unless an instance or a rollback needs them."""
     world = turn.world
     known = world.versions(pod_id)
     pod = world.pods.get(pod_id)

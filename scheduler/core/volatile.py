@@ -1,6 +1,6 @@
-"""What is known only since this process started; nothing of it is stored, and a restart begins without it.
+"""The state that is not stored: a restarted scheduler starts without it.
 
-Each part belongs to the module that is named beside it, and only that module changes it.
+Each part belongs to the module named next to it, and only that module changes it.
 """
 
 from dataclasses import dataclass, field
@@ -13,15 +13,15 @@ from scheduler.model.records import Agent
 
 @dataclass(slots=True)
 class MasterConnection:
-    """What is known of the master on the current stream, and what it has been told."""
+    """The state of the current stream from the master."""
 
     stream: int = 0  # counts subscriptions; deadlines of an older stream do not apply
     subscribed: bool = False
     master: str | None = None
     mesos_version: str | None = None
-    region: str | None = None  # of the master: home
-    roles: tuple[str, ...] = ()  # empty: not told yet on this stream
-    wanting_offers: frozenset[str] | None = None  # the roles that do; None: not told yet on this stream
+    region: str | None = None  # the master's: the home region
+    roles: tuple[str, ...] = ()  # as last sent; empty: not sent yet on this stream
+    wanting_offers: frozenset[str] | None = None  # the roles, as last sent; None: not sent yet on this stream
     revived_at: float = float("-inf")
     revive_waits: bool = False
     unreconciled: set[str] = field(default_factory=set)
@@ -30,17 +30,17 @@ class MasterConnection:
 
 @dataclass(slots=True)
 class Arrival:
-    """What is known of the cluster at the first subscription, until the scheduler may act: see ``lifecycle.arrival``.
+    """What is known about the cluster until the scheduler may act: see ``lifecycle.arrival``.
 
     Attributes:
-        over: whether it may.
-        since: when the current stream began; None: there was none yet.
+        over: whether the scheduler may act.
+        since: when the current stream started; None: there was none yet.
         confirmed: whether this is the cluster of the store.
         answered: whether the master has reported every task.
-        listed: its agents; None: they are not known.
-        unlistable: whether it refuses to list them.
-        told: whether it was logged that it has no known agent.
-        is_old: whether tasks run that the store does not know.
+        listed: the master's agents; None: not known.
+        unlistable: whether the master refuses to list them.
+        warned: whether it was logged that the store knows none of them.
+        is_old: whether tasks are running that the store does not know.
     """
 
     over: bool
@@ -49,19 +49,19 @@ class Arrival:
     answered: bool = False
     listed: tuple[Agent, ...] | None = None
     unlistable: bool = False
-    told: bool = False
+    warned: bool = False
     is_old: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Kills:
-    """What was done so far to end an instance, or what else runs under one executor.
+    """The kills sent so far to one executor, of an instance or of an abandoned launch.
 
     Attributes:
         sent: how many times its tasks were killed.
-        since: when they were first killed, or when it was expected to start ending by itself.
+        since: when they were first killed, or when the executor started to end by itself.
         again_at: when they are killed again.
-        shutdowns: how many times its agent was told to shut its executor down.
+        shutdowns: how many times its agent was asked to shut the executor down.
     """
 
     sent: int
@@ -87,26 +87,29 @@ class Volatile:
     """The state that is not stored."""
 
     arrival: Arrival  # lifecycle.arrival
-    aged: set[str] = field(default_factory=set)  # lifecycle.arrival: instances whose last incarnations may be unknown
-    namesakes: tuple[Namesake, ...] = ()  # lifecycle.arrival: reported by the master when this framework was new
+    aged: set[str] = field(default_factory=set)  # lifecycle.arrival: instances with incarnations the store may not know
+    namesakes: tuple[Namesake, ...] = ()  # lifecycle.arrival: as the master reported when this framework was new
     connection: MasterConnection = field(default_factory=MasterConnection)  # subscription, reconcile, revive
     isolators: dict[str, frozenset[str]] = field(default_factory=dict)  # subscription: by agent id
     kills: dict[str, Kills] = field(default_factory=dict)  # lifecycle.kills: by instance id, or abandoned executor's
     # lifecycle.inspections: pod id -> executor id, until they are read
     failed_executors: dict[str, dict[str, FailedExecutor]] = field(default_factory=dict)
-    # lifecycle.inspections: executor id -> the raw wait status of some that ended lately
+    # lifecycle.inspections: executor id -> raw wait status, of those that ended last
     executor_exits: dict[str, int] = field(default_factory=dict)
     offers: dict[str, OpenOffer] = field(default_factory=dict)  # placement.offers: held until they are matched
     match_progress: MatchProgress = field(default_factory=MatchProgress)  # placement.offers
-    # lifecycle.kept_volumes: instance id -> when what is reserved for it should have been offered, if it exists
+    # lifecycle.kept_volumes: instance id -> when its reserved resources should have been offered, if they exist
     doubts: dict[str, float] = field(default_factory=dict)
-    # placement.residents: instance id -> when its reservation may be given back once more
+    # placement.residents: instance id -> when releasing its reservation may be tried again
     given_back: dict[str, float] = field(default_factory=dict)
-    # placement.residents: logged instance ids for which an agent keeps what nobody here asked for -> the agent's id
+    # placement.residents: instance id of a logged foreign reservation -> id of the agent that has it
     strangers: dict[str, str] = field(default_factory=dict)
 
+    # turn: when it was last logged that there are too many abandoned launches to keep
+    dropped_logged_at: float = float("-inf")
+
     def forget_agent(self, agent_id: str) -> None:
-        """Forget what was learnt of an agent that is gone, or may be."""
+        """Forget everything learnt about an agent that is gone, or may be."""
         self.isolators.pop(agent_id, None)
         for owner in [owner for owner, agent in self.strangers.items() if agent == agent_id]:
             del self.strangers[owner]

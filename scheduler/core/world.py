@@ -1,6 +1,6 @@
-"""The state: the records as they are stored, the indexes over them, and what is known only since this process started.
+"""The state of the scheduler: the stored records, the indexes over them, and the state that is not stored.
 
-Only a turn of the core changes it: records through ``put`` and ``delete``, which keep the indexes true, the rest
+Only a turn of the core changes it: records through ``put`` and ``delete``, which keep the indexes correct, the rest
 through the module that owns it. Readers (the API) may use every method that does not change it.
 """
 
@@ -33,18 +33,16 @@ _Derived = TypeVar("_Derived")
 
 
 class World:
-    """Everything the scheduler knows. Owned by the one loop; only ``core.step`` changes it."""
-
-    told_of_dropped = float("-inf")  # when it was logged last that there are too many abandoned launches to keep
+    """The state of the scheduler. The event loop owns it; only ``core.step`` changes it."""
 
     def __init__(self, settings: Settings, seed: int, records: Iterable[Record] = ()) -> None:
-        """Start with what a store kept. The same seed, records and events give the same world."""
+        """Start with the records of a store. The same seed, records and events give the same world."""
         self.settings = settings
         self.random = random.Random(seed)
         # Records, by key.
         self.framework: Framework | None = None
         self.cluster: Cluster | None = None
-        self.skew = 0.0  # seconds by which wall time is ahead of the scheduler's own
+        self.skew = 0.0  # seconds by which wall time is ahead of the scheduler's own clock
         self.pods: dict[str, Pod] = {}
         self.definitions: dict[str, PodDefinition] = {}
         self.instances: dict[str, Instance] = {}
@@ -76,7 +74,7 @@ class World:
     # ------------------------------------------------------------------ reading
 
     def definition(self, pod_id: str, version: str) -> PodDefinition:
-        """One version of a pod's definition. KeyError if it is not kept."""
+        """One version of a pod's definition. KeyError if it was deleted."""
         return self.definitions[definition_key(pod_id, version)]
 
     def current(self, pod: Pod) -> PodDefinition:
@@ -108,7 +106,7 @@ class World:
         return self._of_instances.buckets[instance_id]
 
     def agent(self, agent: Agent) -> Agent:
-        """The one record of what an agent says of itself: its instances share it."""
+        """The one record with the agent's own description, shared by all instances there."""
         return self._of_instances.agent(agent)
 
     def roles(self) -> tuple[str, ...]:
@@ -116,11 +114,11 @@ class World:
         return self._roles.all
 
     def demand(self, definition: PodDefinition) -> Demand:
-        """What an instance of a kept definition asks of an offer."""
+        """The demand of an instance of a kept definition."""
         return self._demands[key_of(definition)[1]]
 
     def derived(self, definition: PodDefinition, make: Callable[[Settings, PodDefinition], _Derived]) -> _Derived:
-        """What ``make`` returns for a kept definition, computed once and forgotten with the definition."""
+        """The result of ``make`` for a kept definition, computed once and deleted with the definition."""
         made = self._derived.setdefault(key_of(definition)[1], {})
         if make not in made:
             made[make] = make(self.settings, definition)
@@ -128,7 +126,7 @@ class World:
         return found
 
     def deployment_of(self, pod_id: str) -> Deployment | None:
-        """The deployment that changes a pod now."""
+        """The running deployment that changes the pod."""
         deployment_id = self.deploying.get(pod_id)
         return None if deployment_id is None else self.deployments[deployment_id]
 
@@ -137,7 +135,7 @@ class World:
         return frozenset(self._of_pods.dependents.get(pod_id, ()))
 
     def wall(self, at: float) -> float:
-        """A time of the scheduler's own clock as wall time: what people read, and what others measure time in."""
+        """A time of the scheduler's own clock as wall time, for people and other programs."""
         return at + self.skew
 
     def next_deadline(self) -> float | None:
@@ -147,7 +145,7 @@ class World:
     # ----------------------------------------------------------------- changing
 
     def put(self, record: Record) -> None:
-        """Take a record in, in place of the one with its key."""
+        """Add a record, in place of the one with its key."""
         match record:
             case Instance():
                 self._replace_instance(record.id, record)
@@ -172,7 +170,7 @@ class World:
                 self.deadlines.set(record.since + self.settings.abandoned_launch_timeout, Due.EXPIRE, record.id)
 
     def delete(self, kind: type[Record], key: str) -> None:
-        """Forget a record that is known."""
+        """Delete a record that exists."""
         if kind is Instance:
             self._replace_instance(key, None)
         elif kind is PodDefinition:
@@ -191,7 +189,7 @@ class World:
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
 
     def forget_agent(self, agent_id: str) -> None:
-        """Forget what was learnt of an agent that is gone, or may be. Instances on it are not touched."""
+        """Forget everything learnt about an agent that is gone, or may be. Instances on it are not touched."""
         self.volatile.forget_agent(agent_id)
         self.queues.forget_agent(agent_id)
 
@@ -227,7 +225,7 @@ class World:
         old = self.pods.get(pod.id)
         self.pods[pod.id] = pod
         if old is not None and old.version == pod.version:
-            return  # the indexes do not depend on how an instance ended
+            return  # the indexes do not depend on the history of terminations
         definition = self.current(pod)
         role = definition.role or self.settings.role
         self._roles.move(self._of_pods.roles.get(pod.id), role)
@@ -239,7 +237,7 @@ class World:
         self.queues.forget_delay(queue_of(pod))
 
     def _of_today(self, record: Record) -> Record:
-        """A stored record as this program writes it: instances once had no config_version, and share agents."""
+        """A stored record in today's form: instances once had no config_version, and share records of agents."""
         if not isinstance(record, Instance):
             return record
         if record.agent is not None:
@@ -266,6 +264,6 @@ _ORDER: dict[type[Record], int] = {
 
 
 def _order(record: Record) -> tuple[int, float]:
-    """Definitions first, as pods refer to them; instances last, by age."""
+    """Definitions first, because pods refer to them; instances last, by age."""
     age = record.created_at if isinstance(record, Instance) else 0.0
     return _ORDER[type(record)], record.since if isinstance(record, Abandoned) else age

@@ -40,7 +40,7 @@ def restarted(kind: str) -> FakeShell:
     """A scheduler that finds such a pod, with three running instances, in its store."""
     before = FakeShell()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("scheduler.core.sizes.problems", lambda settings, asked: ())  # the rules of then
+        patch.setattr("scheduler.core.launch.sizes.problems", lambda settings, asked: ())  # the rules of then
         before.happens(PodPosted(1, OUTDATED[kind][0]))
     before.run_all()
     world = before.world

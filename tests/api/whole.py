@@ -79,8 +79,9 @@ class WholeApi:
     def state(self) -> tuple[list[Record], dict[str, object], list[MesosCall]]:
         """All that a request could change: what is stored, what the world holds, what Mesos was asked for."""
         world = self.world
-        held = {
-            name: dict(getattr(world, name))
-            for name in ("pods", "definitions", "instances", "deployments", "tasks", "waiting", "delays", "kills")
+        held: dict[str, object] = {
+            name: dict(getattr(world, name)) for name in ("pods", "definitions", "instances", "deployments", "tasks")
         }
+        held["waiting"], held["delays"] = dict(world.queues.waiting), dict(world.queues.delays)
+        held["kills"] = dict(world.volatile.kills)
         return self._store.load(), held, list(self.calls.made)

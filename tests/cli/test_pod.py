@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from scheduler.api.access import Access
-from scheduler.core.events import OffersReceived, StatusUpdated, Subscribed, Ticked
+from scheduler.core.events import OffersReceived, PodPosted, StatusUpdated, Subscribed, Ticked
+from scheduler.model.definition import render
 from scheduler.model.records import CheckResult, Condition, Goal
 from tests.api.fakes import SERVER, SETTINGS, FakeShell, app_over
 from tests.cli.conftest import Run, serving
+from tests.core.support import container, definition
 
 POD = {
     "id": "/web",
@@ -100,6 +102,23 @@ def test_update_changes_a_pod(run: Run, url: str, tmp_path: Path) -> None:
     assert updated.code == 0
     assert "Pod /web is updated" in updated.out
     assert "/web: STABLE, 0/0 instances stable" in updated.err
+
+
+def test_an_update_of_what_would_be_refused_today_says_so(run: Run, url: str, shell: FakeShell, tmp_path: Path) -> None:
+    """Fewer instances of it are accepted; quotes in the reason are as they were written."""
+    artifacts = [{"uri": "/x", "destPath": path} for path in ('a"b\\c', 'a"b\\c/d')]
+    outdated = definition(container(artifacts=artifacts), instances=3)
+    shell.happens(PodPosted(1, outdated))
+    shell.run_all()
+    file = tmp_path / "pod.json"
+    shown = render(outdated)
+    file.write_text(json.dumps(shown | {"scaling": {"instances": 1}}))
+    updated = run("pod", "update", str(file))
+    assert updated.code == 0, updated
+    assert 'warning: /containers(0)/artifacts(1)/destPath: must not lie below a"b\\c: artifacts(0)' in updated.err
+    assert "(it would be refused today; fewer instances" in updated.err
+    file.write_text(json.dumps(shown))
+    assert run("pod", "update", str(file)).code == 1
 
 
 def test_yaml_may_hold_several_pods(run: Run, url: str, shell: FakeShell, tmp_path: Path) -> None:

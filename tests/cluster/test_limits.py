@@ -29,6 +29,32 @@ ACCEPTED: dict[str, Json] = {
     "variables": _large(environment={f"A{number}": "" for number in range(2_500)}),
     "paths": _mounting("a/../b", "c//d/", "c/d/e", "x" * 255, "stdout2"),
     "image-paths": _mounting("/a", "/a/b", "/mnt/mesos/sandbox/c", image=IMAGE),
+    "artifacts": {
+        "containers": [
+            container(
+                "only",
+                "test -e a:b,c && test -e stdout && exec sleep 1000",
+                artifacts=[
+                    {"uri": "file://localhost/etc/passwd", "destPath": path} for path in ("a:b,c", "d/e", "v/x")
+                ],
+                volumeMounts=[{"name": "v", "mountPath": "v"}],
+            )
+        ],
+        "volumes": [{"name": "v"}],
+    },
+    "system-folders": {
+        "containers": [
+            container("fills", "cp -r /etc/. v", volumeMounts=[{"name": "v", "mountPath": "v"}], essential=False),
+            container(
+                "only",
+                "exec sleep 1000",
+                volumeMounts=[{"name": "v", "mountPath": "/etc"}, {"name": "proc", "mountPath": "/proc"}],
+                dependsOn=[{"container": "fills", "condition": "succeeded"}],
+            ),
+        ],
+        "volumes": [{"name": "v"}, {"name": "proc", "host": "/proc"}],
+    },
+    "system-folders-of-an-image": _mounting("/dev", "/sys", "/etc", image=IMAGE),
     "protocol": {
         "containers": [
             container(

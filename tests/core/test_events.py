@@ -166,7 +166,7 @@ class TestPods:
         ]
         (failed,) = published(frame, "deployment_failed")
         assert (failed["id"], failed["plan"]["id"]) == (first.id, first.id)
-        assert failed["reason"] == "cancelled by a later change that was forced"
+        assert failed["reason"] == "cancelled by a later change with force=true"
         (step,) = published(frame, "deployment_step_failure")
         assert step["currentStep"] == {"actions": [{"action": "RestartPod", "pod": "/shop/web"}]}
 

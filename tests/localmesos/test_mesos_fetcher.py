@@ -80,6 +80,7 @@ def test_a_file_comes_over_http_under_the_name_of_its_path(sandbox: Path, web: W
 def test_a_file_is_copied_from_a_path_and_from_a_file_uri(sandbox: Path, tmp_path: Path) -> None:
     (tmp_path / "source").write_text("text")
     fetch(sandbox, item(str(tmp_path / "source"), output_file="deep/one"), item(f"file://{tmp_path}/source"))
+    fetch(sandbox, item(f"file://localhost{tmp_path}/source", output_file="two"))
     assert (sandbox / "deep" / "one").read_text() == (sandbox / "source").read_text() == "text"
 
 
@@ -182,6 +183,19 @@ def test_a_folder_or_a_device_is_no_file_to_fetch(sandbox: Path, tmp_path: Path)
     for path in (tmp_path, Path("/dev/zero")):
         done = run(sandbox, item(str(path), output_file="x"))
         assert (done.returncode, "is not a file" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["deep/", "deep/."])
+def test_no_file_is_written_to_the_name_of_a_folder(name: str, sandbox: Path, tmp_path: Path) -> None:
+    """As upstream; an archive out of the cache is not written at all, but unpacked."""
+    (tmp_path / "source").write_text("x")
+    done = run(sandbox, item(str(tmp_path / "source"), output_file=name))
+    assert done.returncode == 1
+    assert f"'{name}' names a folder, not a file" in done.stderr
+    (tmp_path / "a.tgz").write_bytes(tar_gz("inside", b"x", 0o644))
+    cache = tmp_path / "cache"
+    fetch(sandbox, item(str(tmp_path / "a.tgz"), "DOWNLOAD_AND_CACHE", output_file=name), cache_directory=str(cache))
+    assert (sandbox / "inside").read_bytes() == b"x"
 
 
 def test_the_cache_is_filled_once_and_used_again(sandbox: Path, tmp_path: Path, web: WebServer) -> None:

@@ -42,6 +42,11 @@ def beside_a_secret(secret: str, volume: str) -> Json:
     return pod | {"volumes": [{"name": "v0", "secret": "s"}, {"name": "v1"}], "secrets": {"s": {"source": "/s"}}}
 
 
+def twice(pod: Json) -> Json:
+    """A pod with one more container that mounts the same: it may fill a volume before the other starts."""
+    return pod | {"containers": [*pod["containers"], pod["containers"][0] | {"name": "other"}]}
+
+
 def checking(protocol: list[str] | None, kind: str = "http", check: str = "healthCheck") -> Json:
     endpoint = {"name": "e", "hostPort": 0} | ({} if protocol is None else {"protocol": protocol})
     pod = changed(MINIMAL, f"{C}.endpoints", [endpoint])
@@ -111,7 +116,11 @@ REFUSED = [
     (together(["a/b"], "/mnt/mesos/sandbox/a", secret="s", image=True), DEST, "a secret"),
     (beside_a_secret("s", "s/x"), SECOND, "below secret v0"),
     (beside_a_secret("/s", "/s/x/y"), SECOND, "below secret v0"),
+    (beside_a_secret("s/x", "s"), MOUNT, "it is empty"),
+    (beside_a_secret("/s/x", "/s"), MOUNT, "it is empty"),
     *((mounting("/proc", image=image), MOUNT, "Mesos needs") for image in (True, False)),
+    (mounting("/proc", host="made"), MOUNT, "Mesos needs"),
+    (mounting("/dev/", image=True, host="/x/../dev"), MOUNT, "makes its own"),
     *((mounting(path), MOUNT, "Mesos needs") for path in ("/dev", "/etc/", "/x/../dev")),
     *((mounting(path, image=True, secret="s"), MOUNT, "is a file") for path in ("/proc", "/sys", "/dev")),
     *((checking(["udp"], kind, check), None, "udp") for kind in ("http", "tcp") for check in ("healthCheck", "check")),
@@ -183,8 +192,11 @@ ACCEPTED = [
     together(["a"], "/a"),
     together(["a"], "/mnt/mesos/sandbox"),
     together(["a/b"], "/mnt/mesos/sandbox/a", image=True),
-    beside_a_secret("s/x", "s"),
     beside_a_secret("s", "/s/x"),
+    twice(beside_a_secret("s/x", "s")),
+    *(twice(mounting(path)) for path in ("/dev", "/etc")),
+    *(mounting(path, image=True, host="/dev") for path in ("/devices", "/dev/x")),
+    mounting("/dev", image=True, host="/dev/shm"),
     *(mounting(path, image=True) for path in ("/dev", "/etc", "/sys", "/proc/sys")),
     *(mounting(path) for path in ("/sys", "/dev/shm", "/etc/x", "dev", "proc")),
     *(mounting(path, host=path) for path in ("/proc", "/dev", "/etc", "/sys")),

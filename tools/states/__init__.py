@@ -1,5 +1,5 @@
-"""Writes docs/states.md: what pods, instances, deployments and containers can come to, read off the tables in the code.
+"""Writes docs/states.md: the states of instances, deployments and containers, generated from the code.
 
-``python -m tools.states > docs/states.md``; a test says when the page is old. Nothing here is known twice: tables are
-printed, and what the code decides in functions is found out by asking them.
+``python -m tools.states > docs/states.md``; a test fails if the page is outdated. No fact is repeated here: tables are
+printed, and the results of functions are found by calling them.
 """

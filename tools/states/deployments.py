@@ -1,4 +1,4 @@
-"""Deployments: what their plans are, and how one comes to its end. Both are found out by asking the core."""
+"""Deployments: their plans, and how they end. Both are found by calling the core."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -32,19 +32,19 @@ _DATABASE, _APP = "/shop/db", "/shop/app"
 _NOW = 2_000_000_000.0
 _DEADLINE = _NOW + 60
 _ANOTHER: Json = {"environment": {"VERSION": "2"}}
-_STATES = ("waiting", "going on", "held")
+_STATES = ("waiting", "running", "paused")
 
 
 def page() -> Iterator[str]:
     """The part of the page on deployments."""
     yield "## Deployments"
-    yield "A deployment is a plan of steps, one after the other; the actions of a step go on side by side."
+    yield "A deployment is a plan of steps, carried out one after the other; the actions of a step run in parallel."
     yield table(("action", "meaning"), ((f"`{each.value}`", meanings(Action)[each.name]) for each in Action))
-    yield f"What is asked, and the plan for it; `{_APP}` depends on `{_DATABASE}`, and both have one instance."
-    yield table(("asked", "steps"), _plans())
+    yield f"The plans for some requests; `{_APP}` depends on `{_DATABASE}`, and both have one instance:"
+    yield table(("request", "steps"), _plans())
     yield (
-        "An action begins when the pods it depends on are as they are to be; a step is done when all its actions are. "
-        "What becomes of a deployment at its last step:"
+        "An action starts when the pod's dependencies are ready; a step is done when all its actions are. "
+        "The states of a deployment in its last step:"
     )
     yield diagram(_edges())
 
@@ -56,52 +56,55 @@ def _plans() -> Iterator[tuple[str, str]]:
     asked: list[tuple[str, Event]] = [
         ("a new pod", PodPosted(1, _definition("/new"))),
         ("another number of instances", PodPut(1, _definition(_APP, instances=3))),
-        ("a change that restarts", PodPut(1, _definition(_APP, changes=_ANOTHER))),
-        ("such a change, and no instance", PodPut(1, _definition(_APP, instances=0, changes=_ANOTHER))),
-        ("a change for later launches", PodPut(1, _definition(_APP, changes={"executorResources": {"cpus": 0.2}}))),
-        ("the same again", PodPut(1, _definition(_APP))),
-        ("the removal of a pod", PodDeleted(1, _APP)),
-        ("the removal of the group", GroupDeleted(1, "/shop")),
+        ("a change that restarts instances", PodPut(1, _definition(_APP, changes=_ANOTHER))),
+        ("such a change, with zero instances", PodPut(1, _definition(_APP, instances=0, changes=_ANOTHER))),
+        (
+            "a change that affects only later launches",
+            PodPut(1, _definition(_APP, changes={"executorResources": {"cpus": 0.2}})),
+        ),
+        ("the same definition again", PodPut(1, _definition(_APP))),
+        ("removal of a pod", PodDeleted(1, _APP)),
+        ("removal of the group", GroupDeleted(1, "/shop")),
     ]
-    for words, event in asked:
-        yield words, _steps(step(_world(), event, _NOW))
+    for request, event in asked:
+        yield request, _steps(step(_world(), event, _NOW))
     removal = _world()
     step(removal, GroupDeleted(1, "/shop"), _NOW)
     (deployment_id,) = removal.deployments
-    yield "a rollback of that", _steps(step(removal, DeploymentCancelled(2, deployment_id), _NOW))
+    yield "rollback of that", _steps(step(removal, DeploymentCancelled(2, deployment_id), _NOW))
 
 
 def _steps(frame: Frame) -> str:
     plans = [each.content["plan"] for each in frame.effects if isinstance(each, Publish) and "plan" in each.content]
     shown = [" and ".join(f"`{each['action']}` {each['pod']}" for each in one["actions"]) for one in plans[-1]["steps"]]
-    return ", then ".join(shown) or "none: it is done at once"
+    return ", then ".join(shown) or "none: it finishes at once"
 
 
 # --------------------------------------------------------------------------------- ends
 
 
 def _edges() -> dict[tuple[str, str], Sequence[str]]:
-    """From state to state, by what happens; whatever changes nothing is left out."""
+    """The transitions between states, by the events that cause them."""
     events: dict[str, Callable[[], Event]] = {
-        "what it needs is ready": lambda: _running(_DATABASE),
-        "all is as asked": lambda: _running(_APP),
-        "paused": lambda: DeploymentPaused(1, "d"),
-        "resumed": lambda: DeploymentResumed(1, "d"),
-        "stopped": lambda: DeploymentCancelled(1, "d", rollback=False),
-        "rolled back": lambda: DeploymentCancelled(1, "d"),
-        "its deadline comes": Ticked,
-        "a later change is forced": lambda: PodPut(
+        "dependencies ready": lambda: _running(_DATABASE),
+        "all instances ready": lambda: _running(_APP),
+        "pause": lambda: DeploymentPaused(1, "d"),
+        "resume": lambda: DeploymentResumed(1, "d"),
+        "stop": lambda: DeploymentCancelled(1, "d", rollback=False),
+        "roll back": lambda: DeploymentCancelled(1, "d"),
+        "deadline": Ticked,
+        "later change with force": lambda: PodPut(
             1, _definition(_APP, changes={"user": "nobody"}), Rollout(force=True)
         ),
     }
-    found: dict[tuple[str, str], list[str]] = {("[*]", "waiting"): [], ("[*]", "going on"): []}
+    found: dict[tuple[str, str], list[str]] = {("[*]", "waiting"): [], ("[*]", "running"): []}
     for before in _STATES:
-        for words, event in events.items():
+        for cause, event in events.items():
             world = _world(before)
-            frame = step(world, event(), _DEADLINE if words == "its deadline comes" else _NOW)
+            frame = step(world, event(), _DEADLINE if cause == "deadline" else _NOW)
             after = _state(world, frame)
             if after != before:
-                found.setdefault((before, after), []).append(words)
+                found.setdefault((before, after), []).append(cause)
     ends = dict.fromkeys(after for _, after in found if after not in _STATES)
     edges = {(_name(before), _name(after)): labels for (before, after), labels in found.items()}
     return {**edges, **{(_name(end), "[*]"): [] for end in ends}}
@@ -110,11 +113,11 @@ def _edges() -> dict[tuple[str, str], Sequence[str]]:
 def _state(world: World, frame: Frame) -> str:
     deployment = world.deployments.get("d")
     if deployment is not None:
-        return "held" if deployment.paused else "going on" if deployment.released else "waiting"
+        return "paused" if deployment.paused else "running" if deployment.released else "waiting"
     if any(each.reverts == "d" for each in world.deployments.values()):
         return "rolled back"
     kinds = {each.kind for each in frame.effects if isinstance(each, Publish)}
-    return "done" if "deployment_success" in kinds and "deployment_failed" not in kinds else "left as it is"
+    return "finished" if "deployment_success" in kinds and "deployment_failed" not in kinds else "cancelled"
 
 
 def _name(state: str) -> str:
@@ -125,7 +128,7 @@ def _name(state: str) -> str:
 
 
 def _world(state: str | None = None) -> World:
-    """Two pods that run; with a state, the one that needs the other is about to be restarted, and has come so far."""
+    """Two running pods; with a state, a deployment in that state restarts the one that depends on the other."""
     records: list[Record] = [
         Pod(_DATABASE, _OLD, _OLD),
         _definition(_DATABASE, _OLD),
@@ -136,7 +139,7 @@ def _world(state: str | None = None) -> World:
         records += [Pod(_APP, _OLD, _OLD), _instance(_APP, Condition.RUNNING)]
         return World(_settings(), 0, records)
     changed = _definition(_APP, _NEW, changes=_ANOTHER)
-    # Out of reach and wanted no more, the old one is in nobody's way, and still there to return to.
+    # The old instance, unreachable and decommissioned, no longer counts.
     old = replace(_instance(_APP, Condition.UNREACHABLE), id="app-old", goal=Goal.DECOMMISSIONED)
     new = replace(_instance(_APP, Condition.STAGING), version=_NEW, config_version=_NEW)
     deployment = Deployment(
@@ -146,8 +149,8 @@ def _world(state: str | None = None) -> World:
         changes=(PodChange(_APP, (_OLD, _OLD), _NEW),),
         steps=(((Action.RESTART, _APP),),),
         released=() if state == "waiting" else (_APP,),
-        paused=state == "held",
-        deadline=None if state == "held" else _DEADLINE,
+        paused=state == "paused",
+        deadline=None if state == "paused" else _DEADLINE,
     )
     old = replace(old, tasks=tuple(replace(each, id=f"{each.id}-old") for each in old.tasks))
     return World(_settings(), 0, [*records, changed, Pod(_APP, _NEW, _NEW), old, new, deployment])

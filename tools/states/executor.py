@@ -1,4 +1,4 @@
-"""The executor's containers: which events move one, and where to, found out by letting them happen to samples."""
+"""The executor's containers: their states and transitions, found by applying every event to sample containers."""
 
 from collections.abc import Iterator, Mapping
 
@@ -31,9 +31,9 @@ def page() -> Iterator[str]:
     """The part of the page on the executor."""
     yield "## The executor's containers"
     yield (
-        "podexec's executor moves each container by this table (`podexec.containers.TABLE`); what is not in it is "
-        "logged and changes nothing. A container is launched and killed by rules of its pod "
-        "([executor.md](executor.md))."
+        "podexec's executor handles the events of each container by this table (`podexec.containers.TABLE`); an event "
+        "that is not in it is logged and changes nothing. The rules of the pod decide when a container is launched or "
+        "killed ([executor.md](executor.md))."
     )
     yield table(("condition", "meaning"), ((f"`{name}`", text) for name, text in meanings(Condition).items()))
     yield table(("event", *(f"`{each.name}`" for each in Condition)), _handlers())
@@ -68,7 +68,7 @@ def _edges() -> dict[tuple[str, str], list[str]]:
 
 
 def _samples(condition: Condition) -> Iterator[Container]:
-    """With and without a restart to come."""
+    """Containers in this condition, with and without a restart policy."""
     for restart in (None, _RESTART):
         sample = Container(spec=replace(_SPEC, restart=restart), condition=condition)
         if condition is Condition.RUNNING:

@@ -1,4 +1,4 @@
-"""Instances: the conditions of their tasks, how far an incarnation is, what is done about it, what it counts as."""
+"""Instances: the conditions of their tasks, their phases, the actions by goal and phase, and their buckets."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -12,35 +12,38 @@ from scheduler.core.placement import constraints
 from scheduler.model.records import Condition, Goal, Instance, Task
 from tools.states.text import diagram, meanings, table, words
 
-# What a status may say: the rest is known without one.
-_TOLD = [each for each in RANK if each is not Condition.PROVISIONED]
+# The conditions that a status may report.
+_REPORTED = [each for each in RANK if each is not Condition.PROVISIONED]
 
 
 def page() -> Iterator[str]:
     """The part of the page on instances."""
     yield "## Conditions of tasks"
     yield (
-        "A terminal task ignores every later update. An instance takes the condition that comes first here among its "
-        "tasks'; without tasks it is `Scheduled`, and `UnreachableInactive` where it is out of reach for so long that "
-        "it is replaced."
+        "A terminal task ignores every later status. An instance has the condition of its tasks that comes first here; "
+        "without tasks it is `Scheduled`, and if it is unreachable for so long that a replacement was started it is "
+        "`UnreachableInactive`."
     )
     yield table(
-        ("condition", "Mesos' word", "terminal", "delays the relaunch", "counts for constraints"), _conditions()
+        ("condition", "Mesos' task state", "terminal", "delays the relaunch", "counts for constraints"), _conditions()
     )
-    yield "## How far an incarnation is"
-    yield "An instance's phase follows from all its tasks. The arrows are what news of one of two tasks does to it."
+    yield "## Phases"
+    yield (
+        "The phase of an incarnation follows from all its tasks. The arrows show how a status of one of two tasks "
+        "changes it."
+    )
     yield table(("phase", "meaning"), ((f"`{name}`", text) for name, text in meanings(Phase).items()))
     yield diagram(_edges())
-    yield "## What is done about it"
+    yield "## Actions"
     yield (
-        "By what is wanted of the instance, and its phase; asked whenever something of it changes. These are functions "
-        "of `scheduler/core/lifecycle/instances.py`, or of the module that is named."
+        "Whenever an instance changes, its goal and its phase decide the next action. The actions are functions of "
+        "`scheduler/core/lifecycle/instances.py`, or of the named module."
     )
     yield table(("goal", *(f"`{each.name}`" for each in Phase)), _actions())
-    yield "## What an instance counts as"
-    yield "Deployments and scaling look at the numbers of these, and at nothing else."
+    yield "## Buckets"
+    yield "Deployments and scaling depend only on the number of a pod's instances in each bucket."
     yield table(("bucket", "meaning"), ((f"`{name}`", text) for name, text in meanings(Bucket).items()))
-    yield table(("goal", *(f"`{each.name}`" for each in Phase)), _standings())
+    yield table(("goal", *(f"`{each.name}`" for each in Phase)), _buckets())
 
 
 def _conditions() -> Iterator[tuple[str, ...]]:
@@ -50,12 +53,12 @@ def _conditions() -> Iterator[tuple[str, ...]]:
             f"`{task_state(each)}`",
             _tick(each.terminal),
             _tick(each in backoff._FAILURES),  # noqa: SLF001 - the table is to be shown
-            _tick(each not in constraints._NOT_THERE),  # noqa: SLF001
+            _tick(each not in constraints._NOT_PLACED),  # noqa: SLF001
         )
 
 
 def _edges() -> dict[tuple[str, str], list[str]]:
-    """From phase to phase, by the conditions that lead there; found by trying every update on every pair of tasks."""
+    """The transitions between phases, by the conditions that cause them, found by trying every status on all pairs."""
     found: dict[tuple[Phase, Phase], set[Condition]] = {}
     seen: set[tuple[Condition, ...]] = set()
     left: list[tuple[Condition, ...]] = [(Condition.PROVISIONED,) * 2]
@@ -65,13 +68,13 @@ def _edges() -> dict[tuple[str, str], list[str]]:
             continue
         seen.add(pair)
         before = _instance(*pair)
-        for number, told in product(range(2), _TOLD):
-            news = StatusUpdated(before.tasks[number].id, told, None, None, 0.0)
-            moved = statuses._apply(before, before.tasks[number], news, 0.0).condition  # noqa: SLF001
+        for number, reported in product(range(2), _REPORTED):
+            status = StatusUpdated(before.tasks[number].id, reported, None, None, 0.0)
+            moved = statuses._apply(before, before.tasks[number], status, 0.0).condition  # noqa: SLF001
             after = tuple(moved if index == number else each for index, each in enumerate(pair))
             left.append(after)
             if phase(before) is not phase(_instance(*after)):
-                found.setdefault((phase(before), phase(_instance(*after))), set()).add(told)
+                found.setdefault((phase(before), phase(_instance(*after))), set()).add(reported)
     edges: dict[tuple[str, str], list[str]] = {
         ("[*]", Phase.WAITING.name): [],
         (Phase.WAITING.name, Phase.ALIVE.name): ["launch"],
@@ -90,7 +93,7 @@ def _actions() -> Iterator[tuple[str, ...]]:
 
 
 def _action(goal: Goal, at: Phase) -> str:
-    """The name of the function, with its module's where that is another than the table's."""
+    """The name of the function, with its module's if that is not the table's."""
     action = _ACTIONS[goal, at]
     if action is None:
         return "-"
@@ -98,8 +101,8 @@ def _action(goal: Goal, at: Phase) -> str:
     return words(action.__name__) if module == "instances" else f"{module}: {words(action.__name__)}"
 
 
-def _standings() -> Iterator[tuple[str, ...]]:
-    """Of samples of every phase, with and without the marks an instance may have."""
+def _buckets() -> Iterator[tuple[str, ...]]:
+    """The buckets of samples of every phase, with and without an instance's flags."""
     samples = [
         _instance(*conditions, killing=killing, inactive=inactive)
         for conditions in ((), *product(RANK), *product(RANK, RANK))
@@ -109,9 +112,9 @@ def _standings() -> Iterator[tuple[str, ...]]:
         found: dict[Phase, set[Bucket]] = {each: set() for each in Phase}
         for sample in samples:
             if sample.inactive and phase(sample) is not Phase.UNREACHABLE:
-                continue  # it is so only out of reach
+                continue  # only an unreachable instance is inactive
             if goal is Goal.RUNNING and phase(sample) is Phase.ENDED:
-                continue  # it is launched again at once
+                continue  # it is relaunched at once
             found[phase(sample)].add(bucket_of(_of_goal(sample, goal), UNCHECKED))
         cells = (" or ".join(f"`{each.name}`" for each in Bucket if each in found[at]) for at in Phase)
         yield (f"`{goal.value}`", *(cell or "-" for cell in cells))

@@ -5,8 +5,9 @@ from tools.states import deployments, executor, instances
 _HEAD = """\
 # States
 
-Every state there is, and what leads from one to the next. The tables and diagrams are made from the code
-(`python -m tools.states > docs/states.md`); [scheduler.md](scheduler.md) and [executor.md](executor.md) tell why."""
+All states, and the transitions between them. The tables and diagrams are generated from the code
+(`python -m tools.states > docs/states.md`); [scheduler.md](scheduler.md) and [executor.md](executor.md) have the
+reasons."""
 
 
 def page() -> str:

@@ -1,4 +1,4 @@
-"""Markdown: tables, Mermaid diagrams, and the words that the code has for the members of its enums."""
+"""Markdown: tables, Mermaid diagrams, and the meanings of enum members from the comments in the code."""
 
 import inspect
 import re
@@ -11,19 +11,19 @@ _MEMBER = re.compile(r"^\s+([A-Z_]+) = .*?(?:#\s*(.*))?$", re.MULTILINE)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of text."""
+    """A table of strings."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def diagram(edges: Edges) -> str:
-    """A state diagram; ``[*]`` is the beginning and the end. Also the order of its lines says something: keep it."""
+    """A state diagram; ``[*]`` is the start and the end. The order of its lines is meaningful: keep it."""
     arrows = [f"    {before} --> {after}{_label(labels)}" for (before, after), labels in edges.items()]
     return "\n".join(["```mermaid", "stateDiagram-v2", *arrows, "```"])
 
 
 def meanings(of: type[Enum]) -> dict[str, str]:
-    """By a member's name, what the comment beside it says."""
+    """By a member's name, the comment behind it."""
     found = dict(_MEMBER.findall(inspect.getsource(of)))
     return {each.name: found.get(each.name, "") for each in of}
 

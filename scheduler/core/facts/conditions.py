@@ -1,6 +1,6 @@
-"""What an instance comes to, derived from its tasks: its condition, its health, how far it is. Stored nowhere.
+"""An instance's condition, health and phase, derived from its tasks (never stored).
 
-How a container ended that is not essential says nothing of its instance.
+The end of a container that is not essential does not affect them.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from enum import Enum, auto
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Condition, Goal, Instance, Task
 
-# An instance takes the condition that comes first here among its tasks'.
+# An instance has the condition of its tasks that comes first here.
 _PRECEDENCE = (
     Condition.ERROR,
     Condition.FAILED,
@@ -35,7 +35,7 @@ def condition(instance: Instance) -> Condition:
         return Condition.SCHEDULED
     found = Condition.KILLED  # the last in precedence
     for task in instance.tasks:
-        if RANK[task.condition] < RANK[found] and not _is_of_no_account(task):
+        if RANK[task.condition] < RANK[found] and not _is_ignored(task):
             found = task.condition
     if found is Condition.UNREACHABLE and instance.inactive:
         return Condition.UNREACHABLE_INACTIVE
@@ -43,29 +43,29 @@ def condition(instance: Instance) -> Condition:
 
 
 def health(instance: Instance) -> bool | None:
-    """What the containers' health checks come to: False as soon as one is unhealthy, None while it is not known."""
+    """The health of all containers together: False if one is unhealthy, None while it is not known."""
     healthy = None
     for task in instance.tasks:
         if task.condition is Condition.RUNNING:
             if task.healthy is False:
                 return False
             healthy = healthy or task.healthy
-        elif task.condition is not Condition.FINISHED and not _is_of_no_account(task):
+        elif task.condition is not Condition.FINISHED and not _is_ignored(task):
             return None
     return healthy
 
 
-def _is_of_no_account(task: Task) -> bool:
+def _is_ignored(task: Task) -> bool:
     return not task.essential and task.condition.terminal
 
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """What has to be found of an instance that runs before it counts as one that does its work.
+    """The checks that a running instance must pass before it is ready.
 
     Attributes:
         health: the containers that have a health check.
-        readiness: the containers that say themselves when they can be used.
+        readiness: the containers that have a readiness check, or a Mesos check.
     """
 
     health: frozenset[str] = frozenset()
@@ -76,7 +76,7 @@ UNCHECKED = Checks()
 
 
 def checks(definition: PodDefinition) -> Checks:
-    """What instances of a definition are checked for."""
+    """The checks of a definition."""
     return Checks(
         health=frozenset(container.name for container in definition.containers if container.every_health_check),
         readiness=frozenset(
@@ -86,10 +86,10 @@ def checks(definition: PodDefinition) -> Checks:
 
 
 def ready(instance: Instance, asked: Checks) -> bool:
-    """Whether the instance does its work: it runs and, as far as it is checked, it is healthy and can be used.
+    """Whether the instance is ready: it is running, and all its checks have passed.
 
-    Unlike in ``health``, of no container this is believed before its own check has spoken: by it an update decides that
-    what ran before may go.
+    Unlike in ``health``, a container counts only once its own check has passed, because a rollout ends old instances as
+    soon as new ones are ready.
     """
     if condition(instance) is not Condition.RUNNING:
         return False
@@ -106,7 +106,7 @@ def _passes(task: Task, asked: Checks) -> bool:
     return task.container not in asked.readiness or task.ready is True
 
 
-# Mesos gave the launch back, through no fault of the pod: no agent ever had it.
+# Mesos returned the launch, through no fault of the pod: no agent ever had it.
 RETURNED = frozenset(
     {
         "REASON_INVALID_OFFERS",
@@ -120,16 +120,17 @@ _ENDED_ITSELF = frozenset({Condition.FINISHED, Condition.FAILED, Condition.KILLE
 
 
 def is_certain_end(of: Condition, by_agent: bool) -> bool:
-    """Whether a terminal status says for certain that its task does not run, and will not.
+    """Whether a terminal status proves that its task is not running, and never will.
 
-    That its executor or agent had it and lost it does; that the master, or the agent, knows no such task does not: the
-    launch may have yet to reach the agent. ``by_agent``: the status is the agent's, not the master's.
+    A status of an executor or agent that had the task does; an answer of the master, or of an agent, that it knows no
+    such task does not: the launch may not have reached the agent yet. ``by_agent``: the status is the agent's, not the
+    master's.
     """
     return of in _ENDED_ITSELF or (of is Condition.GONE and by_agent)
 
 
 def may_turn_up(task: Task) -> bool:
-    """Whether an ended task may run all the same, or come to."""
+    """Whether the task may be running, or may still start, although it counts as ended."""
     if not task.condition.terminal:
         return True
     is_returned = task.condition is Condition.DROPPED and task.reason in RETURNED
@@ -137,19 +138,19 @@ def may_turn_up(task: Task) -> bool:
 
 
 def is_to_be_freed(instance: Instance) -> bool:
-    """Whether nothing of the instance is left but what is reserved for it."""
+    """Whether only the reservation of a decommissioned instance is left."""
     if instance.goal is not Goal.DECOMMISSIONED or instance.reservation is None:
         return False
     return all(task.condition.terminal for task in instance.tasks)
 
 
 def marathon_name(of: Condition) -> str:
-    """A condition as Marathon names it, which knows only one way to be gone."""
+    """Marathon's name of a condition; it has one for GONE and GONE_BY_OPERATOR."""
     return Condition.GONE.value if of is Condition.GONE_BY_OPERATOR else of.value
 
 
 def task_state(of: Condition) -> str:
-    """Mesos' name for where a task stands; one of which nothing was heard yet is being staged."""
+    """Mesos' name of a task's condition; a task without any status yet is staging."""
     return _STATES[of]
 
 
@@ -161,19 +162,19 @@ _STATES = {each: f"TASK_{each.name}" for each in Condition} | {
 
 
 class Phase(Enum):
-    """How far an incarnation is."""
+    """The phase of an incarnation."""
 
     __hash__ = object.__hash__
 
     WAITING = auto()  # not launched
-    ALIVE = auto()  # its containers run, are about to, or have finished; those that are not essential, in whatever way
-    UNREACHABLE = auto()  # out of reach of the master: perhaps alive
-    ENDING = auto()  # a container failed or was killed; its executor is ending the others
+    ALIVE = auto()  # no essential container has failed or was killed
+    UNREACHABLE = auto()  # the master cannot reach its agent: it may be alive
+    ENDING = auto()  # an essential container failed or was killed; its executor is ending the others
     ENDED = auto()  # all its containers have ended
 
 
 def phase(instance: Instance) -> Phase:
-    """How far the present incarnation is."""
+    """The phase of the current incarnation."""
     if not instance.tasks:
         return Phase.WAITING
     ended = failed = unreachable = 0

@@ -1,7 +1,7 @@
-"""What a deployment is going to do: its steps, and what it does to a pod now.
+"""The plan of a deployment: its steps, and whether it may change a pod now.
 
-A plan has the steps that Marathon's has: pods that go are stopped, dependents before what they depend on; new pods are
-made known; then every pod is scaled or restarted, in the order of dependencies.
+The steps are Marathon's: removed pods are stopped, dependents before their dependencies; new pods are started; then
+every pod is scaled or restarted, dependencies first.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ def steps(
     scaled: Mapping[str, PodDefinition],
     restarted: Mapping[str, PodDefinition],
 ) -> Steps:
-    """The steps of a plan over pods by their id: those that go, and those that stay, as they are to be."""
+    """The steps for pods given by id, with their definitions: the last one of stopped pods, else the new one."""
     changed = {**new, **scaled, **restarted}
     stops = [[(Action.STOP, pod_id) for pod_id in level] for level in reversed(levels(stopped))]
     starts = [[(Action.START, pod_id) for pod_id in new]]
@@ -31,22 +31,22 @@ def steps(
 
 
 def levels(definitions: Mapping[str, PodDefinition]) -> Sequence[Sequence[str]]:
-    """The pods in groups, each of which depends on pods of earlier groups only, as far as they are among these."""
+    """The pods in groups, dependencies first: each depends only on pods of earlier groups, or on none of these."""
     left = dict(definitions)
     found: list[list[str]] = []
     while left:
         free = [pod_id for pod_id, each in left.items() if left.keys().isdisjoint(each.dependencies)]
-        free = free or list(left)  # a circle is refused at the door; should there be one, it is no reason to hang
+        free = free or list(left)  # cycles are rejected; if there were one, this loop must still end
         found.append(free)
         for pod_id in free:
             del left[pod_id]
     return found
 
 
-def circle(pod_id: str, dependencies: Iterable[str], others: Mapping[str, Sequence[str]]) -> Sequence[str]:
-    """The pods through which a pod would come to depend on itself; empty where it would not.
+def cycle(pod_id: str, dependencies: Iterable[str], others: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """The cycle in which a pod would depend on itself; empty if there is none.
 
-    ``others``: what every other pod depends on.
+    ``others``: the dependencies of every other pod.
     """
     ways: list[tuple[str, ...]] = [(pod_id, each) for each in dependencies]
     seen: set[str] = set()
@@ -61,24 +61,24 @@ def circle(pod_id: str, dependencies: Iterable[str], others: Mapping[str, Sequen
 
 
 def current_step(deployment: Deployment) -> tuple[tuple[Action, str], ...]:
-    """The actions that are to be done now."""
+    """The actions of the current step."""
     return deployment.steps[deployment.step - 1] if deployment.step <= len(deployment.steps) else ()
 
 
 def acts_on(deployment: Deployment, pod_id: str) -> bool:
-    """Whether the deployment moves the pod's instances now: its turn has come, and nothing holds it up."""
+    """Whether the deployment may start and end the pod's instances now: its action was released, and is not paused."""
     if deployment.paused or pod_id not in deployment.released:
         return False
     return any(pod == pod_id and action is not Action.START for action, pod in current_step(deployment))
 
 
 def is_replacing(deployment: Deployment | None, pod_id: str) -> bool:
-    """Whether outdated instances of a pod are replaced now. ``deployment``: the one that changes the pod."""
+    """Whether outdated instances of a pod are being replaced. ``deployment``: the one that changes the pod."""
     return deployment is not None and acts_on(deployment, pod_id)
 
 
 def describe(deployment: Deployment, version: str | None = None) -> Json:
-    """The plan, as events and answers tell it."""
+    """The plan, as events and the API show it."""
     return {
         "id": deployment.id,
         "version": version or deployment.version,

@@ -1,7 +1,7 @@
-"""What an instance counts as among those of its pod, and the roster that keeps count.
+"""Classifies the instances of a pod for scaling and rollouts, and keeps a count per class.
 
-Every status update moves at most one instance from one line of a roster to another, so that what follows from the
-counts never needs a look at all instances.
+A status update moves at most one instance from one bucket of a roster to another, so decisions that need only counts
+never look at all instances.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sized
@@ -12,20 +12,20 @@ from scheduler.model.records import Goal, Instance
 
 
 class Bucket(Enum):
-    """What an instance counts as."""
+    """The class of an instance."""
 
     __hash__ = object.__hash__  # the enum's own is computed in Python, and every update looks members up
 
-    READY = auto()  # does its work
-    UNREADY = auto()  # is to do it, and does not yet or no more
-    INACTIVE = auto()  # out of reach for so long that another does it
-    ENDING = auto()  # wanted no more, and still takes its place
-    RELEASED = auto()  # wanted no more, and takes no place: nothing of it is alive, or within reach
+    READY = auto()  # wanted, running, and all its checks have passed
+    UNREADY = auto()  # wanted, but not ready yet, or no longer
+    INACTIVE = auto()  # wanted, but unreachable for so long that a replacement was started
+    ENDING = auto()  # no longer wanted, and still running
+    RELEASED = auto()  # no longer wanted, and ended or unreachable: it no longer counts
     STOPPED = auto()  # ended, and kept with its volumes
 
 
 def bucket_of(instance: Instance, asked: Checks) -> Bucket:
-    """What the instance counts as. ``asked``: what has to be found of it before it is ready."""
+    """The bucket of an instance. ``asked``: the checks it must pass to be ready."""
     if instance.goal is Goal.RUNNING:
         if instance.inactive:
             return Bucket.INACTIVE
@@ -40,17 +40,17 @@ def bucket_of(instance: Instance, asked: Checks) -> Bucket:
 
 
 class Roster:
-    """The instances of one pod, by the configuration they run and by what they count as."""
+    """The instances of one pod, by configuration and bucket."""
 
     def __init__(self) -> None:
         self._lines: dict[str, dict[Bucket, dict[str, None]]] = {}
 
     def enter(self, config_version: str, bucket: Bucket, instance_id: str) -> None:
-        """An instance is there."""
+        """Add an instance."""
         self._lines.setdefault(config_version, {}).setdefault(bucket, {})[instance_id] = None
 
     def leave(self, config_version: str, bucket: Bucket, instance_id: str) -> None:
-        """It is there no more."""
+        """Remove an instance."""
         lines = self._lines[config_version]
         line = lines[bucket]
         del line[instance_id]
@@ -60,21 +60,21 @@ class Roster:
             del self._lines[config_version]
 
     def current(self, config_version: str, *buckets: Bucket) -> int:
-        """How many of this configuration count as one of these."""
+        """The number of instances of this configuration in these buckets."""
         return _count(self._lines.get(config_version, {}), buckets)
 
     def outdated(self, config_version: str, *buckets: Bucket) -> int:
-        """How many of every other configuration do."""
+        """The number of instances of all other configurations in these buckets."""
         return sum(_count(lines, buckets) for version, lines in self._lines.items() if version != config_version)
 
     def everyone(self, *buckets: Bucket) -> int:
-        """How many of any configuration do."""
+        """The number of instances of all configurations in these buckets."""
         return sum(_count(lines, buckets) for lines in self._lines.values())
 
     def ids(
         self, config_version: str, *buckets: Bucket, outdated: bool = False, newest_first: bool = False
     ) -> Iterator[str]:
-        """Who they are, of this configuration or of all others, in the order they came to count as that."""
+        """The ids of those of this configuration, or of all others, in the order in which they entered the bucket."""
         by_version = self._lines.items()
         for version, lines in reversed(by_version) if newest_first else by_version:
             if (version != config_version) is outdated:

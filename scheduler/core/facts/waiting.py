@@ -1,7 +1,7 @@
-"""An instance between two launches: it has no tasks and no place, and remembers what the last launch came to.
+"""An instance between two launches: it has no tasks and no agent, and remembers the end of its last incarnation.
 
-Whatever decides something - matching, constraints, rosters - sees an instance without a place. Only users, who ask on
-which agent it keeps failing, see it ``as_shown``.
+Matching, constraints and rosters see it without an agent. Users, who want to know on which agent it keeps failing, see
+it ``as_shown``.
 """
 
 from dataclasses import replace
@@ -10,7 +10,7 @@ from scheduler.model.records import Condition, Ended, Instance
 
 
 def between_launches(instance: Instance, version: str, config_version: str, now: float) -> Instance:
-    """The instance as it waits to be launched with this version."""
+    """The instance in the state in which it waits to be launched with this version."""
     return replace(
         instance,
         version=version,
@@ -28,7 +28,7 @@ def between_launches(instance: Instance, version: str, config_version: str, now:
 
 
 def as_shown(instance: Instance) -> Instance:
-    """The instance with the tasks and the agent it has, or had last."""
+    """The instance with its tasks and agent, or, if it is waiting, its last ones."""
     ended = instance.ended
     if ended is None or instance.tasks:
         return instance
@@ -36,12 +36,12 @@ def as_shown(instance: Instance) -> Instance:
 
 
 def is_gone_for_good(instance: Instance) -> bool:
-    """Whether an operator gave up the agent of its tasks, and with it all that was kept there."""
+    """Whether an operator marked the agent of its tasks as gone, which includes its volumes there."""
     return bool(instance.tasks) and all(task.condition is Condition.GONE_BY_OPERATOR for task in instance.tasks)
 
 
 def _ended(instance: Instance) -> Ended | None:
-    """What its present launch came to, or, before it was launched again, the one before."""
+    """The end of its current incarnation, or, if it was not relaunched yet, of the previous one."""
     if not instance.tasks:
         return instance.ended
     return Ended(instance.version, None if is_gone_for_good(instance) else instance.agent, instance.tasks)

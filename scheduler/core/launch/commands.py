@@ -1,11 +1,11 @@
-"""What a container runs: its command, the files fetched for it, and as whom."""
+"""CommandInfo: the command of a container, its artifacts, and its user."""
 
 from scheduler.model.definition import Artifact, Container, PodDefinition
 from scheduler.model.json import Json
 
 
 def command(definition: PodDefinition, container: Container) -> Json:
-    """The CommandInfo of a task, but for its environment."""
+    """The CommandInfo of a task, without its environment."""
     info = _run(container)
     if container.artifacts:
         info["uris"] = [_uri(artifact) for artifact in container.artifacts]
@@ -17,13 +17,13 @@ def command(definition: PodDefinition, container: Container) -> Json:
 
 def _run(container: Container) -> Json:
     if container.exec is None:
-        return {"shell": False}  # what the image says
+        return {"shell": False}  # the image's own command
     if container.exec.command.shell is not None:
         return {"shell": True, "value": container.exec.command.shell}
     argv = list(container.exec.command.argv or ())
     info: Json = {"shell": False, "arguments": argv}
     if container.exec.override_entrypoint or container.image is None:
-        # Without an image there is no entrypoint, and Mesos wants to know what to run.
+        # Without an image there is no entrypoint, and Mesos needs the program to run.
         info["value"] = argv[0]
     return info
 

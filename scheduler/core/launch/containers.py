@@ -1,4 +1,4 @@
-"""What a container lives in: image, volumes, terminal, and settings of the Linux kernel."""
+"""ContainerInfo: the image, volumes and terminal of a container, and its Linux settings."""
 
 from scheduler.core import messages
 from scheduler.core.launch import volumes
@@ -27,7 +27,7 @@ def ipc(asked: IpcInfo) -> Json:
 
 
 def _linux(definition: PodDefinition, container: Container) -> Json:
-    # Each container in a cgroup of its own: Mesos' default would let one use what its siblings asked for.
+    # Each container has a cgroup of its own: with Mesos' default it could use the resources of its siblings.
     info: Json = {"share_cgroups": bool(definition.legacy_shared_cgroups)}
     asked = container.linux_info
     if asked and asked.seccomp:

@@ -1,4 +1,4 @@
-"""Under which name and ports Mesos-DNS, load balancers and others find a container."""
+"""DiscoveryInfo: the name and ports under which Mesos-DNS, load balancers and others find a container."""
 
 from scheduler.core import messages
 from scheduler.core.launch.networks import is_host
@@ -7,7 +7,7 @@ from scheduler.model.json import Json
 
 
 def info(definition: PodDefinition, container: Container, host_ports: dict[str, int]) -> Json:
-    """The DiscoveryInfo of a task: a port for each protocol and place of each endpoint."""
+    """The DiscoveryInfo of a task: a port for each protocol and each network of each endpoint."""
     ports = [
         {
             "number": number,
@@ -26,7 +26,7 @@ def info(definition: PodDefinition, container: Container, host_ports: dict[str, 
 def _reachable_at(
     definition: PodDefinition, endpoint: Endpoint, host_ports: dict[str, int]
 ) -> list[tuple[int, dict[str, str]]]:
-    """(port, labels that tell on which network) for each place where the endpoint answers."""
+    """(port, labels that name the network) for each network on which the endpoint listens."""
     host_port = host_ports.get(endpoint.name)
     if host_port is not None:
         return [(host_port, {} if is_host(definition) else {"network-scope": "host"})]

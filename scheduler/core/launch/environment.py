@@ -1,7 +1,7 @@
 """The environment variables of a container.
 
-Later groups win over earlier ones: the user's own; what podexec says of every launch alike; what differs from launch
-to launch: the ports, where it is, and who it is.
+Later groups override earlier ones: the user's own; podexec's own that are the same in every launch; those that differ
+from launch to launch: ports, host and ids.
 """
 
 import re
@@ -15,7 +15,7 @@ from scheduler.model.json import Json
 from scheduler.model.records import Instance
 from scheduler.model.roles import is_enforced
 
-_LONGEST = 512  # Marathon leaves out labels whose variable would be longer
+_LONGEST = 512  # Marathon omits labels whose variable would be longer
 _LABEL = "MARATHON_APP_LABEL_"
 _PORT_LABEL = "portEnvironment"
 
@@ -24,7 +24,7 @@ TASK_ID = "MESOS_TASK_ID"  # the one variable in which the containers of an inst
 
 
 def fixed(settings: Settings, definition: PodDefinition, container: Container) -> dict[str, str | EnvironmentSecret]:
-    """The variables of a container that are the same in every launch."""
+    """The variables of a container that no launch changes."""
     return (
         definition.environment
         | container.environment
@@ -34,7 +34,7 @@ def fixed(settings: Settings, definition: PodDefinition, container: Container) -
 
 
 def of_launch(settings: Settings, definition: PodDefinition, instance: Instance) -> dict[str, str]:
-    """The variables that all containers of a placed instance have in common, and no other instance."""
+    """The variables that are the same for all containers of a placed instance, but differ between instances."""
     host_ports = dict(instance.host_ports)
     return (
         (_ports(definition, host_ports) if _wants_ports(definition) else {})
@@ -47,7 +47,7 @@ def of_launch(settings: Settings, definition: PodDefinition, instance: Instance)
 
 
 def messages_of(definition: PodDefinition, values: Mapping[str, str | EnvironmentSecret]) -> list[Json]:
-    """The variables as those of Mesos' Environment; secrets as references."""
+    """The variables of Mesos' Environment; secrets as references."""
     return [_variable(definition, name, value) for name, value in values.items()]
 
 
@@ -82,7 +82,7 @@ def _labels(labels: dict[str, str]) -> dict[str, str]:
 
 
 def _endpoints(settings: Settings, definition: PodDefinition, host_ports: dict[str, int]) -> dict[str, str]:
-    """Every container sees every endpoint of the pod."""
+    """The variables for the endpoints of the pod: every container has those of all."""
     prefix = (settings.env_vars_prefix or "").upper()
     found: dict[str, str] = {}
     for endpoint in _all_endpoints(definition):
@@ -99,14 +99,14 @@ def _endpoints(settings: Settings, definition: PodDefinition, host_ports: dict[s
 
 
 def _wants_ports(definition: PodDefinition) -> bool:
-    """Whether the pod asks for PORT0 and the like, which Marathon gives apps alone; the field wins over the label."""
+    """Whether the pod asks for PORT0 etc., which Marathon sets only for apps; the field overrides the label."""
     if definition.port_environment is not None:
         return definition.port_environment
     return definition.labels.get(_PORT_LABEL, "").lower() == "true"
 
 
 def _ports(definition: PodDefinition, host_ports: dict[str, int]) -> dict[str, str]:
-    """The ports to listen on, of every endpoint of the pod, counted in the definition's order."""
+    """The ports to listen on, for every endpoint of the pod, numbered in the definition's order."""
     listening = [
         (_name(endpoint), str(port))
         for endpoint in _all_endpoints(definition)

@@ -1,4 +1,4 @@
-"""What podexec's executor is told about a container beyond its TaskInfo."""
+"""The options of a container for podexec's executor, for which a TaskInfo has no field."""
 
 from podexec.wire import ALWAYS, ON_FAILURE, ContainerOptions, Dependency, Restart
 from scheduler.core.launch import healthchecks
@@ -9,7 +9,7 @@ _POLICIES = {"onFailure": ON_FAILURE, "always": ALWAYS}
 
 
 def container_options(definition: PodDefinition, container: Container, ports: dict[str, int]) -> ContainerOptions:
-    """All of it. ``ports``: the allocated host ports by endpoint."""
+    """The options of a container. ``ports``: the allocated host ports by endpoint."""
     # The TaskInfo has room for one health check.
     further = container.every_health_check[1:]
     readiness = container.readiness_check

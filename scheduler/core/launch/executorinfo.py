@@ -1,4 +1,4 @@
-"""The executor of an instance: podexec's own (CUSTOM), or the one Mesos brings (DEFAULT). The rest is the same."""
+"""ExecutorInfo: the executor of an instance, podexec's own (CUSTOM) or Mesos' default executor (DEFAULT)."""
 
 from scheduler.core import messages
 from scheduler.core.launch import containers, networks
@@ -7,11 +7,11 @@ from scheduler.core.settings import Settings
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
 
-_SHUTDOWN_MARGIN = 5.0  # beyond the grace periods, for statuses to be sent and acknowledged
+_SHUTDOWN_MARGIN = 5.0  # in addition to the grace periods, for statuses to be sent and acknowledged
 
 
 def executor(settings: Settings, definition: PodDefinition) -> Json:
-    """The ExecutorInfo of a pod, but for its ids, its resources and its container."""
+    """The ExecutorInfo of a pod, without ids, resources and container."""
     info: Json = {
         "type": "DEFAULT",
         "labels": messages.labels(definition.labels),
@@ -25,9 +25,9 @@ def executor(settings: Settings, definition: PodDefinition) -> Json:
 
 
 def _command(settings: Settings, definition: PodDefinition) -> Json:
-    """How it is started, and as whom: what it owns, its sandbox and the pod's volumes, belongs to that user.
+    """The command of the executor, and its user, who owns its sandbox and the pod's volumes.
 
-    That is the user of all containers where they have the same one; else the pod's, and the executor lets others in.
+    That is the user of the containers if all have the same; otherwise the pod's, and the executor gives others access.
     """
     command = dict(settings.executor.command or {})
     users = {container.user or definition.user for container in definition.containers}
@@ -36,11 +36,11 @@ def _command(settings: Settings, definition: PodDefinition) -> Json:
 
 
 def container(settings: Settings, definition: PodDefinition, host_ports: dict[str, int]) -> Json:
-    """The ContainerInfo of the executor, where the pod's endpoints have these host ports."""
+    """The ContainerInfo of the executor. ``host_ports``: those allocated to the pod's endpoints."""
     info: Json = {"type": "MESOS"}
     linux: Json = {}
     if not definition.legacy_shared_cgroups:
-        linux["share_cgroups"] = False  # true is for the tasks alone: the master refuses it here
+        linux["share_cgroups"] = False  # true is only for tasks: the master refuses it here
     if definition.linux_info and definition.linux_info.ipc_info:
         linux |= containers.ipc(definition.linux_info.ipc_info)
     if linux:

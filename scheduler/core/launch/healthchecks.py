@@ -1,4 +1,4 @@
-"""What is asked of a running container: its health checks, and its checks, which are reported and kill nothing."""
+"""HealthCheck and CheckInfo: health and readiness checks of a container, and its checks, which are only reported."""
 
 from scheduler.core.launch.networks import listening_port
 from scheduler.model.definition import Container, PodDefinition
@@ -12,7 +12,7 @@ def health_check(definition: PodDefinition, container: Container, asked: HealthC
 
 
 def readiness(definition: PodDefinition, container: Container, asked: ReadinessCheck, ports: dict[str, int]) -> Json:
-    """A readiness check, which Mesos does not know, in the shape of a HealthCheck."""
+    """A readiness check, which Mesos does not have, in the form of a HealthCheck."""
     return _counted(definition, container, asked, ports)
 
 
@@ -31,7 +31,7 @@ def _counted(
 
 
 def check(definition: PodDefinition, container: Container, asked: Check, ports: dict[str, int]) -> Json:
-    """The CheckInfo of a task. Mesos' has no scheme: it speaks plain HTTP."""
+    """The CheckInfo of a task. It has no scheme: such checks use plain HTTP."""
     info = _times(asked)
     if asked.http:
         http: Json = {"port": _port(definition, container, asked.http, ports)}
@@ -63,7 +63,7 @@ def _path(asked: HttpCheck) -> Json:
 
 
 def command(command: Command) -> Json:
-    """A command that is run inside a container, as CommandInfo."""
+    """The CommandInfo of a command that is run inside a container."""
     if command.shell is not None:
         return {"shell": True, "value": command.shell}
     argv = list(command.argv or ())

@@ -1,4 +1,4 @@
-"""The networks of a pod: network infos with their port mappings, and on which port a container listens."""
+"""NetworkInfo: the networks of a pod with their port mappings, and the port a container listens on."""
 
 from scheduler.core import messages
 from scheduler.core.settings import Settings
@@ -7,12 +7,12 @@ from scheduler.model.json import Json
 
 
 def is_host(definition: PodDefinition) -> bool:
-    """Whether the pod asks for the agent's own network."""
+    """Whether the pod uses the agent's own network."""
     return any(network.mode == "host" for network in definition.networks)
 
 
 def listening_port(definition: PodDefinition, endpoint: Endpoint, host_ports: dict[str, int]) -> int | None:
-    """The port the container listens on: its own; on the host's network, or where it names none, the allocated one."""
+    """The port the container listens on: the allocated one on the host's network, or if it names none; else its own."""
     if is_host(definition) or not endpoint.container_port:
         return host_ports.get(endpoint.name)
     return endpoint.container_port

@@ -1,4 +1,4 @@
-"""Whether the containers of a pod can be started with all that they are given: the user's, and what podexec adds."""
+"""Whether containers can be started with arguments and environment of this size, including podexec's own variables."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ _LONGEST_PORT = 65535
 def problems(settings: Settings, definition: PodDefinition) -> tuple[tuple[str, str], ...]:
     """(path, message) for each container, and each command inside one, that could never be started.
 
-    What secrets hold is not known before the launch, and counts as nothing.
+    The values of secrets are not known before the launch and count as empty.
     """
     return tuple(_problems(settings, definition))
 
@@ -43,7 +43,7 @@ def _problems(settings: Settings, definition: PodDefinition) -> Iterator[tuple[s
 
 
 def _placed(definition: PodDefinition) -> Instance:
-    """An instance of which everything that podexec tells its containers is as long as can be."""
+    """An instance whose variables have their maximum length."""
     endpoints = (endpoint for container in definition.containers for endpoint in container.endpoints)
     return Instance(
         id="",

@@ -1,7 +1,7 @@
-"""From a pod and an offer to the LAUNCH_GROUP that launches one instance, as Mesos v1 JSON.
+"""LAUNCH_GROUP: the operation that launches one instance of a pod, as Mesos v1 JSON.
 
-A pod is launched many times, and most of the group is the same each time: that is worked out once, and shared by all
-launches. Nobody changes what is in an operation.
+Most of the operation is the same in every launch of a pod: it is computed once and shared by all launches. Nothing may
+modify an operation.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from scheduler.model.records import Instance
 
 
 class TaskGroupTemplate:
-    """The launches of one definition."""
+    """Builds the launches of one definition."""
 
     def __init__(self, settings: Settings, definition: PodDefinition) -> None:
         self._settings = settings
@@ -34,7 +34,7 @@ class TaskGroupTemplate:
     ) -> Json:
         """The operation that launches a placed instance.
 
-        ``executor``: its resources, all host ports of the pod among them; ``containers``: those of each container.
+        ``executor``: its resources, including all host ports of the pod; ``containers``: those of each container.
         """
         ports = dict(instance.host_ports)
         of_launch = environment.of_launch(self._settings, self._definition, instance)
@@ -60,7 +60,7 @@ class TaskGroupTemplate:
                 self._fixed,
                 self._asked(ports),
                 self._commands,
-                self._variables_beside(of_launch),
+                self._fixed_variables(of_launch),
                 instance.tasks,
                 containers,
                 strict=True,
@@ -76,7 +76,7 @@ class TaskGroupTemplate:
         return {"type": "LAUNCH_GROUP", "launch_group": {"executor": info, "task_group": {"tasks": infos}}}
 
     def _asked(self, host_ports: dict[str, int]) -> list[Json]:
-        """What is asked of each container while it runs."""
+        """The checks and executor options of each container."""
         return [
             _asked(self._settings, self._definition, container, host_ports) if at_ports else without_ports
             for container, at_ports, without_ports in zip(
@@ -84,17 +84,17 @@ class TaskGroupTemplate:
             )
         ]
 
-    def _variables_beside(self, of_launch: dict[str, str]) -> list[list[Json]]:
-        """The fixed variables of each container, without those that every launch sets anew, always the same ones."""
+    def _fixed_variables(self, of_launch: dict[str, str]) -> list[list[Json]]:
+        """The fixed variables of each container, without those that every launch sets (their names never change)."""
         if self._variables is None:
-            anew = {environment.TASK_ID, *of_launch}
+            set_by_launch = {environment.TASK_ID, *of_launch}
             self._variables = [
                 environment.messages_of(
                     self._definition,
                     {
                         name: value
                         for name, value in environment.fixed(self._settings, self._definition, container).items()
-                        if name not in anew
+                        if name not in set_by_launch
                     },
                 )
                 for container in self._definition.containers
@@ -103,7 +103,7 @@ class TaskGroupTemplate:
 
 
 def _fixed(definition: PodDefinition, container: Container) -> Json:
-    """What no launch changes of a TaskInfo."""
+    """The members of a TaskInfo that no launch changes."""
     info: Json = {
         "name": container.name,
         "container": containers.container_info(definition, container),
@@ -120,7 +120,7 @@ def _fixed(definition: PodDefinition, container: Container) -> Json:
 
 
 def _asked(settings: Settings, definition: PodDefinition, container: Container, host_ports: dict[str, int]) -> Json:
-    """What is asked of a container while it runs: its checks, and all that only podexec's executor does."""
+    """The members of a TaskInfo for a running container: its checks, and the options for podexec's executor."""
     info: Json = {}
     for health in container.every_health_check[:1]:
         info["health_check"] = healthchecks.health_check(definition, container, health, host_ports)
@@ -138,7 +138,7 @@ def _asks_at_ports(container: Container) -> bool:
 
 
 def _limits(asked: ResourceLimits | None) -> Json:
-    """At Mesos' precision, as requests are, so that rounding never puts a limit below its request."""
+    """The limits, at Mesos' precision like requests, so that rounding never puts a limit below its request."""
     limits = {} if asked is None else {"cpus": asked.cpus, "mem": asked.mem}
     return {
         name: {"value": "Infinity" if limit == "unlimited" else round(float(limit), 3)}

@@ -1,11 +1,11 @@
-"""Launches that were given up though they may still start, or run: should one turn up, it is killed until it has ended.
+"""Abandoned launches: they may still start, or be running; one that turns up is killed until it has ended.
 
-Mesos delivers a launch at most once, but at any time: while an agent is cut off, the message waits in the master's
-connection to it, and is taken in when the cut is mended, even if the agent has registered again without it, the master
-has answered that there is no such task, and the instance was launched elsewhere. So every incarnation that ended by
-such an answer, and by no word of its executor or agent, is kept on record for a while, whatever becomes of its instance
-and its pod. The record says whether it has turned up: then a restarted scheduler goes on killing it without being told
-again.
+Mesos delivers a launch at most once, but at any time: while an agent is partitioned, the message waits in the master's
+connection to it, and the agent accepts it when the partition ends, even if it has registered again without it, the
+master has answered that there is no such task, and the instance was launched elsewhere. Therefore every incarnation
+that ended by such an answer, and not by a status of its executor or agent, is kept on record for a while, even if its
+instance or pod is deleted. The record says whether the launch has turned up: then a restarted scheduler continues to
+kill it without waiting for another status.
 """
 
 from dataclasses import replace
@@ -20,12 +20,12 @@ from scheduler.core.lifecycle.kills import Target
 from scheduler.core.turn import Turn
 from scheduler.model.records import Abandoned, Condition, Instance
 
-_ENOUGH = 10  # kills, each with a shutdown of the executor: then a master that knows no such task is believed
+_ENOUGH = 10  # kills, each with a shutdown of the executor, until a master that knows no such task is believed
 _LONGEST_PAUSE = 600.0
 
 
 def on_status_updated(turn: Turn, event: StatusUpdated) -> None:
-    """A task of an abandoned launch is heard of."""
+    """Handle a status of a task of an abandoned launch."""
     world = turn.world
     record = world.abandoned[world.abandoned_tasks[event.task_id]]
     if event.condition.terminal:
@@ -40,7 +40,7 @@ def on_status_updated(turn: Turn, event: StatusUpdated) -> None:
 
 
 def found_of(turn: Turn, event: StatusUpdated, instance: Instance) -> None:
-    """A task of an incarnation that has ended, or was replaced, runs all the same."""
+    """A task is running although its incarnation has ended or was replaced: record it as abandoned and kill it."""
     incarnation = ids.incarnation_of(event.task_id)
     if incarnation is None or event.agent_id is None:
         return
@@ -61,7 +61,7 @@ def found_of(turn: Turn, event: StatusUpdated, instance: Instance) -> None:
 
 
 def resume(turn: Turn) -> None:
-    """On a new stream: kill what had turned up."""
+    """On a new stream: kill the launches that had turned up."""
     for record in turn.world.abandoned.values():
         if record.found:
             turn.world.volatile.kills.pop(record.id, None)
@@ -69,13 +69,13 @@ def resume(turn: Turn) -> None:
 
 
 def repeat(turn: Turn, executor_id: str) -> None:
-    """A deadline for kills has come."""
+    """A deadline for kills has expired."""
     if kills.is_due(turn, executor_id) and turn.world.volatile.connection.subscribed:
         _kill(turn, turn.world.abandoned[executor_id])
 
 
 def expire(turn: Turn, executor_id: str) -> None:
-    """Nothing was heard of it for so long that it can no longer start."""
+    """Forget a launch that has not turned up for so long that it can no longer start."""
     record = turn.world.abandoned.get(executor_id)
     if record is not None and record.since + turn.world.settings.abandoned_launch_timeout <= turn.now:
         _forget(turn, record)
@@ -88,7 +88,7 @@ def _found(turn: Turn, record: Abandoned, event: StatusUpdated) -> None:
         turn.put(record)
         turn.log(
             "warning",
-            "a launch that was given up is running, killing it",
+            "abandoned launch is running, killing it",
             pod_id=record.pod_id,
             instance_id=record.instance_id,
             task_id=event.task_id,
@@ -124,7 +124,7 @@ def _kill(turn: Turn, record: Abandoned) -> None:
 
 
 def _not_known(turn: Turn, record: Abandoned) -> None:
-    """The master knows no such task, and passes no kill on: only what is about the executor reaches the agent."""
+    """The master knows no such task and forwards no kill: only a shutdown of the executor reaches the agent."""
     kills.shut_down(turn, record.id, record.agent_id)
     if turn.world.volatile.kills[record.id].sent >= _ENOUGH:
         turn.world.volatile.kills.pop(record.id)
@@ -138,7 +138,7 @@ def _ended(turn: Turn, record: Abandoned, event: StatusUpdated) -> None:
         return
     _forget(turn, record)
     if record.found:
-        turn.log("info", "a launch that was given up has ended", instance_id=record.instance_id, pod_id=record.pod_id)
+        turn.log("info", "abandoned launch has ended", instance_id=record.instance_id, pod_id=record.pod_id)
     turn.publish(
         "unknown_instance_terminated_event",
         instanceId=record.instance_id,

@@ -1,11 +1,10 @@
-"""The first subscription of a process whose store remembers something: nothing is launched, killed or given up before
-it is known that this is the cluster of the store, and what of its pods runs there.
+"""The arrival of a restarted scheduler at a cluster: it acts only once it knows the cluster and the running tasks.
 
-A master takes any framework id, also one of another cluster. There its pods would all be missing, and launched anew;
-and a store that is older than what runs, a backup that was restored, would have its instances launched under ids that
-are in use. So the master is asked for its agents, some of which the store must know, for the state of every task, and
-last for that of one that cannot be: its answer follows all others, and the master withholds it while agents that it
-knows from its predecessor have yet to come back.
+A master accepts any framework id, even one of another cluster. There all pods would be missing and launched again; and
+with a restored backup, which is older than the running tasks, instances would be launched under ids that are in use.
+So the scheduler asks the master for its agents, some of which the store must know, for the state of every task, and
+last for that of a task that cannot exist: the answer to that follows all others, and the master withholds it while
+agents that it knows from its predecessor have yet to register again.
 """
 
 from collections.abc import Iterable
@@ -20,30 +19,30 @@ from scheduler.core.world import World
 from scheduler.model.records import Agent, Cluster, Condition, Instance, Task
 
 LAST_TASK = "podexec.last-to-be-answered"
-LEAP = 1000  # incarnations of which an old store may know nothing
+LEAP = 1000  # incarnations that an old store may not know
 _ASK_AGAIN = 5.0
 _AGENTS_KEPT, _AGENTS_SHOWN = 256, 3
 
 
 def begin(turn: Turn) -> None:
-    """A new stream: ask, unless it is over. A store without a framework asks whether another was lost."""
+    """On a new stream: ask the master, unless the arrival is over."""
     arrival = turn.world.volatile.arrival
     if arrival.over:
         return
-    # Another master may lead now, to which agents come back from here on: the last one's list says nothing of it.
-    arrival.since, arrival.listed, arrival.told = turn.now, None, False
+    # Another master may lead now, with which agents have yet to register: the previous master's list is void.
+    arrival.since, arrival.listed, arrival.warned = turn.now, None, False
     arrival.answered = not turn.world.instances
-    _ask_for_tasks(turn)  # agents are listed after each subscription anyhow
+    _ask_for_tasks(turn)  # agents are listed after each subscription anyway
     turn.world.deadlines.set(turn.now + _ASK_AGAIN, Due.ARRIVE, str(turn.world.volatile.connection.stream))
 
 
 def look_for_namesakes(turn: Turn) -> None:
-    """This framework is new: perhaps it is only its store that is."""
+    """This framework is new, or its store was lost: ask for other frameworks of the same name."""
     turn.emit(ListFrameworks())
 
 
 def ask_again(turn: Turn, stream: str) -> None:
-    """A deadline to ask again has come."""
+    """A deadline to ask again has expired."""
     world = turn.world
     if (
         not world.volatile.arrival.over
@@ -57,7 +56,7 @@ def ask_again(turn: Turn, stream: str) -> None:
 
 
 def on_agents_listed(turn: Turn, event: AgentsListed) -> None:
-    """The master named its agents."""
+    """Handle the master's list of agents."""
     world = turn.world
     world.volatile.arrival.listed = event.agents
     if event.agents is None:
@@ -67,19 +66,19 @@ def on_agents_listed(turn: Turn, event: AgentsListed) -> None:
 
 
 def on_tasks_answered(turn: Turn) -> None:
-    """The last question was answered, and so were all before it."""
+    """The last question was answered, hence all before it."""
     turn.world.volatile.arrival.answered = True
 
 
 def on_frameworks_listed(turn: Turn, event: FrameworksListed) -> None:
-    """Tell of frameworks of the same name with running tasks: their pods may be those of a store that was lost."""
+    """Log frameworks of the same name with running tasks: their pods may belong to a store that was lost."""
     turn.world.volatile.namesakes = event.frameworks
     for each in event.frameworks:
         turn.log(
             "error",
             "a framework of the same name has running tasks, but this store is new: was its store lost? Its pods are "
-            "unknown here and run on. Stop this scheduler and restore a backup of that store; or keep both; or end all "
-            "tasks of the old one with a POST of frameworkId=ID to the master's /teardown",
+            "unknown here and keep running. Stop this scheduler and restore a backup of that store; or keep both; or "
+            "end all tasks of the old framework with a POST of frameworkId=ID to the master's /teardown",
             name=each.name,
             old_framework_id=each.id,
             connected="yes" if each.connected else "no",
@@ -87,14 +86,14 @@ def on_frameworks_listed(turn: Turn, event: FrameworksListed) -> None:
 
 
 def is_over(world: World) -> bool:
-    """Whether the scheduler may decide and act. True once and then always; before the first subscription as well, when
-    nothing reaches Mesos.
+    """Whether the scheduler may decide and act. Once true, it stays true; it is also true before the first
+    subscription, when nothing reaches Mesos.
     """
     return world.volatile.arrival.over or world.volatile.arrival.since is None
 
 
 def on_hold(world: World) -> str | None:
-    """Why nothing is launched or killed yet, for people; None: it is."""
+    """Why nothing is launched or killed yet, for people; None if the scheduler may act."""
     connection, arrival = world.volatile.connection, world.volatile.arrival
     if is_over(world):
         return None
@@ -106,12 +105,12 @@ def on_hold(world: World) -> str | None:
         return f"the scheduler was restarted and is waiting for agents to register with the master {connection.master}"
     return (
         "the scheduler was restarted and is waiting for an agent that its store knows: the master "
-        f"{connection.master} has only others ({_some(agent.id for agent in arrival.listed)})"
+        f"{connection.master} has only unknown ones ({_some(agent.id for agent in arrival.listed)})"
     )
 
 
 def conclude(turn: Turn) -> bool:
-    """Whether enough is known now, for the first time. Asks for a stop where this is another cluster."""
+    """Whether the arrival ended in this turn. Stops the scheduler if this is another cluster."""
     world = turn.world
     arrival = world.volatile.arrival
     if arrival.over or arrival.since is None or not world.volatile.connection.subscribed:
@@ -123,7 +122,7 @@ def conclude(turn: Turn) -> bool:
         return False
     arrival.over = True
     if not arrival.answered:
-        turn.log("warning", "some agents have not come back yet; their tasks may not all be known")
+        turn.log("warning", "some agents have not registered again yet, some of their tasks may be unknown")
     if arrival.is_old or not arrival.answered:
         world.volatile.aged = set(world.instances)
     _remember(turn)
@@ -131,7 +130,7 @@ def conclude(turn: Turn) -> bool:
 
 
 def adopt(turn: Turn, instance: Instance, event: StatusUpdated) -> bool:
-    """Take in a task of an instance that is on record, of an incarnation that is not: the store is older than it.
+    """Add a task of a later incarnation than the store knows to its instance: the store is an old copy.
     False: the incarnation is an earlier one.
     """
     number = ids.incarnation_of(event.task_id)
@@ -152,7 +151,7 @@ def adopt(turn: Turn, instance: Instance, event: StatusUpdated) -> bool:
         return True
     turn.log(
         "warning",
-        "a later incarnation than the store knows is running, adopting it: is the store an old copy?",
+        "adopting a running incarnation that is later than the store's: is the store an old copy?",
         instance_id=instance.id,
         task_id=event.task_id,
         agent_id=event.agent_id,
@@ -183,26 +182,26 @@ def _ask_for_tasks(turn: Turn) -> None:
 
 
 def _is_the_same(turn: Turn, *, is_late: bool) -> bool:
-    """Whether the master's agents show that this is the cluster of the store, or nothing can show it."""
+    """Whether the master's agents prove that this is the cluster of the store, or nothing can prove it."""
     world, arrival = turn.world, turn.world.volatile.arrival
     known = known_agents(world)
     if not known or (arrival.listed is not None and any(agent.id in known for agent in arrival.listed)):
         return True
     if arrival.unlistable or (is_late and arrival.listed is None):
-        turn.log("warning", "the master does not list its agents: whether it is the cluster of this store is not known")
+        turn.log("warning", "master does not list its agents, assuming that it is the cluster of this store")
         return True
     if not arrival.listed:
         return False
     if world.settings.adopt_cluster:
-        turn.log("warning", "none of the master's agents is known to this store; the cluster is adopted as asked")
+        turn.log("warning", "none of the master's agents is known to this store, adopting the cluster as requested")
         return True
     if is_late:
         turn.emit(Stop(_refusal(world, known, arrival.listed)))
-    elif not arrival.told:
-        arrival.told = True
+    elif not arrival.warned:
+        arrival.warned = True
         turn.log(
             "warning",
-            "none of the master's agents is known to this store, waiting for others before anything is launched",
+            "none of the master's agents is known to this store, waiting for known ones before launching anything",
             seconds=f"{world.settings.agent_return_timeout:g}",
             there=_some(agent.id for agent in arrival.listed),
             known=_some(known),
@@ -213,9 +212,9 @@ def _is_the_same(turn: Turn, *, is_late: bool) -> bool:
 def _refusal(world: World, known: frozenset[str], there: tuple[Agent, ...]) -> str:
     return (
         f"the master {world.volatile.connection.master} has the agents {_some(agent.id for agent in there)}, none of "
-        f"which this store knows; it knows {_some(known)}. Is --master another cluster than the one this store was "
-        "made with? Nothing was launched or killed. Pass the --master of the store's cluster, or another --store; if "
-        "all agents of the cluster were replaced, pass --adopt-cluster, and all pods are launched there"
+        f"which this store knows; it knows {_some(known)}. Does this store belong to another cluster than --master? "
+        "Nothing was launched or killed. Pass the --master of the store's cluster, or another --store; if all agents "
+        "of the cluster were replaced, pass --adopt-cluster to launch all pods there"
     )
 
 
@@ -226,7 +225,7 @@ def _some(agent_ids: Iterable[str]) -> str:
 
 
 def known_agents(world: World) -> frozenset[str]:
-    """The agents by which the store knows its cluster: those remembered, and those with instances."""
+    """The agents that identify the store's cluster: the remembered ones, and those with instances."""
     known = set(world.cluster.agents if world.cluster is not None else ())
     for instance in world.instances.values():
         if instance.agent is not None:
@@ -237,7 +236,7 @@ def known_agents(world: World) -> frozenset[str]:
 
 
 def _remember(turn: Turn) -> None:
-    """Keep some of the agents that are there, rather those that are on record already."""
+    """Remember some of the master's agents, preferably those already on record."""
     world = turn.world
     there = {agent.id for agent in world.volatile.arrival.listed or ()}
     if not there:

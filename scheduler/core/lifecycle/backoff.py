@@ -1,10 +1,10 @@
-"""Launch back-off: a configuration whose instances keep ending is launched ever less often, up to its pod's limit.
+"""Launch back-off: a configuration whose instances keep ending is launched less and less often, up to its pod's limit.
 
-A delay is lengthened by the failure of an incarnation that was launched since the last failure: only that shows that
-the delay was too short. Instances of one batch that fail together count once. A delay is forgotten once nothing has
-failed for ``maxLaunchDelay`` after it elapsed.
+A delay grows when an incarnation fails that was launched after the last failure: only that shows that the delay was too
+short. Instances of one batch that fail together count once. A delay is forgotten once nothing has failed for
+``maxLaunchDelay`` after it elapsed.
 
-Kept in memory only: after a restart of the scheduler everything is launchable at once.
+Delays are not stored: after a restart of the scheduler everything is launchable at once.
 """
 
 from dataclasses import replace
@@ -18,12 +18,12 @@ from scheduler.model.definition import Backoff
 from scheduler.model.records import Condition, Instance, Task
 
 DRAINING = "REASON_AGENT_DRAINING"
-_LONGEST = 1e9  # seconds, thirty years, whatever a definition says: nothing can be told of times that no number holds
+_LONGEST = 1e9  # seconds, thirty years: a definition may ask for more, but times must stay representable
 _FAILURES = frozenset({Condition.ERROR, Condition.FAILED, Condition.GONE, Condition.DROPPED, Condition.FINISHED})
 
 
 def on_end(turn: Turn, instance: Instance) -> None:
-    """An incarnation ended: lengthen the delay of its configuration if it should have run on."""
+    """An incarnation ended: lengthen the delay of its configuration if it should have kept running."""
     if any(task.reason == DRAINING for task in instance.tasks):
         turn.world.queues.forget_delay(_queue(instance))
     elif not instance.killing and any(map(_is_failure, instance.tasks)):
@@ -31,9 +31,9 @@ def on_end(turn: Turn, instance: Instance) -> None:
 
 
 def on_progress(turn: Turn, instance: Instance) -> None:
-    """An incarnation was launched, or came a step further: a delay that has not elapsed starts again from now.
+    """An incarnation was launched, or progressed: a delay that has not elapsed restarts now.
 
-    One that has elapsed holds back nothing more, and is forgotten when it is old.
+    One that has elapsed delays nothing, and is forgotten when it is old.
     """
     queue = _queue(instance)
     delay = turn.world.queues.delays.get(queue)
@@ -46,7 +46,7 @@ def on_progress(turn: Turn, instance: Instance) -> None:
 
 
 def on_elapsed(turn: Turn, queue: str) -> None:
-    """A delay's time has come; a later one may have taken its place."""
+    """A delay has elapsed, unless it was replaced by a longer one."""
     delay = turn.world.queues.delays.get(queue)
     if delay is not None and delay.until <= turn.now:
         turn.world.queues.release(queue)
@@ -79,8 +79,8 @@ def _next(last: Delay | None, ended: Instance, policy: Backoff, now: float) -> D
     if last is None or _is_old(last, now if is_of_batch else launched, policy):
         return _lasting(policy.backoff, policy, now)
     if is_of_batch:
-        # It tells nothing of the delay that followed the last failure: that stays, and holds the relaunch back at
-        # least as a first failure would.
+        # This failure does not show that the last delay was too short: that stays, and delays the relaunch at least
+        # as much as a first failure would.
         return replace(last, until=max(last.until, now + min(policy.backoff, last.seconds)))
     if _ran_long(ended, policy, now):
         return _lasting(policy.backoff, policy, now)
@@ -93,7 +93,7 @@ def _lasting(seconds: float, policy: Backoff, now: float) -> Delay:
 
 
 def _is_old(delay: Delay, now: float, policy: Backoff) -> bool:
-    """Whether all has been well for so long that a failure is a first one again."""
+    """Whether nothing has failed for so long that the next failure counts as a first one."""
     return now - delay.until >= policy.max_launch_delay
 
 

@@ -1,7 +1,7 @@
-"""What Mesos says is gone: an executor, an agent.
+"""The handlers of FAILURE events: an executor or an agent is gone.
 
-It may say nothing, or say it before the tasks' own statuses, so it decides nothing: it is a reason to ask for the
-tasks' state at once, instead of at the next reconciliation.
+Such an event may be missing, or come before the statuses of the tasks, so it decides nothing: it is a reason to ask for
+the state of the tasks now instead of at the next reconciliation.
 """
 
 from collections.abc import Iterable
@@ -14,14 +14,14 @@ from scheduler.model.records import Instance
 
 
 def on_executor_ended(turn: Turn, event: ExecutorEnded) -> None:
-    """Ask for the tasks of the executor."""
+    """Ask for the state of the executor's tasks."""
     inspections.on_executor_ended(turn, event)
     there = _on_agent(turn, event.agent_id)
     _reconcile(turn, (instance for instance in there if instance.executor_id == event.executor_id))
 
 
 def on_agent_lost(turn: Turn, event: AgentLost) -> None:
-    """Ask for the tasks of the agent, and forget what it could do: if it comes back it is described again."""
+    """Ask for the state of the agent's tasks, and forget its isolators: if it returns it is described again."""
     turn.log("warning", "agent lost", agent_id=event.agent_id)
     turn.world.forget_agent(event.agent_id)
     _reconcile(turn, _on_agent(turn, event.agent_id))

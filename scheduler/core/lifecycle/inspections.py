@@ -1,8 +1,8 @@
-"""Why an executor failed.
+"""Inspections: find out why an executor failed.
 
-Mesos says no more than that it is gone. What it wrote last is in its sandbox: that is asked for. The last line of it
-comes into the messages of its tasks, all of it into their details. A series of failures of a pod costs one look at its
-last few, however many instances fail.
+Mesos only says that it is gone. Its last output is in its sandbox and is read from there. The last line is added to the
+messages of its tasks, and the whole output to their details. If many executors of a pod fail at once, only the last few
+are inspected.
 """
 
 import signal
@@ -17,7 +17,7 @@ from scheduler.core.turn import Turn
 from scheduler.core.volatile import FailedExecutor
 from scheduler.model.records import Instance, Pod, Task, TaskEnd
 
-# From the first failure of a series to the look. By then the launches that failed with it are known.
+# From the first failure of a series to the inspection: by then the other failures of the series are known.
 PATIENCE = 0.5
 _GONE = frozenset(
     {
@@ -26,16 +26,16 @@ _GONE = frozenset(
         "REASON_EXECUTOR_REREGISTRATION_TIMEOUT",
     }
 )
-# What executors say of a container is said of the executor's own by its agent.
+# Executors send this for a container; from an agent it is about the executor's own container.
 _NOT_LAUNCHED = "REASON_CONTAINER_LAUNCH_FAILED"
 _EXECUTOR = "SOURCE_EXECUTOR"
 _EXITS_KEPT = 1000
 _End = TypeVar("_End", Task, TaskEnd)
-_LONGEST = 300  # characters of what it wrote, in a message
+_LONGEST = 300  # characters of output in a message
 
 
 def on_executor_ended(turn: Turn, event: ExecutorEnded) -> None:
-    """How it ended is told apart from its tasks' statuses, before or after them."""
+    """Remember the exit status: it arrives separately from the statuses of the tasks, before or after them."""
     if event.status is not None:
         exits = turn.world.volatile.executor_exits
         exits[event.executor_id] = event.status
@@ -44,7 +44,7 @@ def on_executor_ended(turn: Turn, event: ExecutorEnded) -> None:
 
 
 def on_executor_failed(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
-    """A task ended. Was it by its executor's failure, look at that soon."""
+    """A task ended: if it did because its executor failed, schedule an inspection."""
     by_executor = event.reason in _GONE or (event.reason == _NOT_LAUNCHED and event.source != _EXECUTOR)
     if not by_executor or instance.executor_id is None or instance.agent is None:
         return
@@ -58,69 +58,69 @@ def on_executor_failed(turn: Turn, instance: Instance, event: StatusUpdated) -> 
 
 
 def inspect(turn: Turn, pod_id: str) -> None:
-    """Look at the last that failed."""
+    """Inspect the pod's last failed executors."""
     for executor_id, failure in turn.world.volatile.failed_executors.pop(pod_id, {}).items():
         turn.emit(InspectExecutor(pod_id, executor_id, failure.agent_id, tuple(failure.tasks)))
 
 
 def on_executor_inspected(turn: Turn, event: ExecutorInspected) -> None:
-    """Tell what was found wherever the end of its tasks is told."""
-    words = _in_words(turn.world.volatile.executor_exits.pop(event.executor_id, None), event.lines)
-    if not words:
+    """Add the cause of the failure to the log, and to all records of the tasks that ended by it."""
+    cause = _cause(turn.world.volatile.executor_exits.pop(event.executor_id, None), event.lines)
+    if not cause:
         return
     turn.log(
         "warning",
         "executor failed",
         pod_id=event.pod_id,
         executor_id=event.executor_id,
-        why=words,
+        why=cause,
         stderr="\n".join(event.lines),
     )
     tasks = frozenset(event.tasks)
     for instance_id in dict.fromkeys(turn.world.tasks.get(task_id) for task_id in event.tasks):
         if instance_id is not None:
             instance = turn.world.instances[instance_id]
-            told = (_told(task, words, event.lines) if task.id in tasks else task for task in instance.tasks)
-            turn.put(replace(instance, tasks=tuple(told)))
+            explained = (_explained(task, cause, event.lines) if task.id in tasks else task for task in instance.tasks)
+            turn.put(replace(instance, tasks=tuple(explained)))
     pod = turn.world.pods.get(event.pod_id)
     if pod is not None:
-        _tell_in_history(turn, pod, tasks, words, event.lines)
+        _explain_history(turn, pod, tasks, cause, event.lines)
 
 
-def _tell_in_history(turn: Turn, pod: Pod, tasks: frozenset[str], words: str, lines: tuple[str, ...]) -> None:
+def _explain_history(turn: Turn, pod: Pod, tasks: frozenset[str], cause: str, lines: tuple[str, ...]) -> None:
     terminations = []
     for termination in pod.terminations:
         messages = {end.message for end in termination.tasks if end.task_id in tasks}
-        ends = tuple(_told(end, words, lines) if end.task_id in tasks else end for end in termination.tasks)
-        message = _with(termination.message, words) if termination.message in messages else termination.message
+        ends = tuple(_explained(end, cause, lines) if end.task_id in tasks else end for end in termination.tasks)
+        message = _with(termination.message, cause) if termination.message in messages else termination.message
         terminations.append(replace(termination, message=message, tasks=ends))
     if tuple(terminations) != pod.terminations:
         turn.put(replace(pod, terminations=tuple(terminations)))
 
 
-def _told(of: _End, words: str, lines: tuple[str, ...]) -> _End:
-    """With one line for people in the message, and in the detail all that the executor wrote if that is more."""
-    message = _with(of.message, words)
+def _explained(end: _End, cause: str, lines: tuple[str, ...]) -> _End:
+    """The end of a task with the cause in its message, and the executor's whole output, if longer, in its detail."""
+    message = _with(end.message, cause)
     if not lines or (len(lines) == 1 and message.endswith(lines[0])):
-        return replace(of, message=message)
-    return replace(of, message=message, detail=whole_of("\n".join((message, *of.detail.splitlines(), *lines))))
+        return replace(end, message=message)
+    return replace(end, message=message, detail=whole_of("\n".join((message, *end.detail.splitlines(), *lines))))
 
 
-def _with(message: str, words: str) -> str:
-    return f"{message}: {words}" if message else words
+def _with(message: str, cause: str) -> str:
+    return f"{message}: {cause}" if message else cause
 
 
-def _in_words(status: int | None, lines: tuple[str, ...]) -> str:
-    """One line: how it ended, and the last that it wrote."""
-    words = [] if status is None else [f"its executor {_ending(status)}"]
+def _cause(status: int | None, lines: tuple[str, ...]) -> str:
+    """One line: how the executor ended, and the last line of its output."""
+    parts = [] if status is None else [f"its executor {_ending(status)}"]
     if lines:
         last = lines[-1] if len(lines[-1]) <= _LONGEST else f"{lines[-1][:_LONGEST]}…"
-        words.append(f"its stderr ends with: {last}" if words else f"its executor's stderr ends with: {last}")
-    return "; ".join(words)
+        parts.append(f"its stderr ends with: {last}" if parts else f"its executor's stderr ends with: {last}")
+    return "; ".join(parts)
 
 
 def _ending(status: int) -> str:
-    """Of a raw wait status."""
+    """A raw wait status as text."""
     number = status & 0x7F
     if not number:
         return f"exited with status {status >> 8 & 0xFF}"

@@ -1,4 +1,4 @@
-"""What the event stream and the log tell of instances: how each one that a turn changed differs from what it was."""
+"""Publishes the changes of instances on the event stream, and logs those that start running."""
 
 from scheduler.core.facts.conditions import condition, health, marathon_name
 from scheduler.core.turn import Turn
@@ -6,7 +6,7 @@ from scheduler.model.records import Condition, Instance
 
 
 def publish_changes(turn: Turn) -> None:
-    """Tell of every instance of this turn."""
+    """Publish events for every instance changed in this turn."""
     for instance_id, before in turn.before.items():
         after = turn.world.instances.get(instance_id)
         if after is not None:
@@ -14,7 +14,7 @@ def publish_changes(turn: Turn) -> None:
 
 
 def publish_end(turn: Turn, ended: Instance) -> None:
-    """Tell how an incarnation ended, before the instance is made to wait for the next one, or is forgotten."""
+    """Publish the end of an incarnation, before the instance waits for the next one or is deleted."""
     _compare(turn, turn.before.get(ended.id, ended), ended)
     turn.before[ended.id] = ended
 

@@ -1,4 +1,4 @@
-"""The life of an instance: the table of goal and phase that says what to do next."""
+"""The lifecycle of an instance: a table of goal and phase with the next action."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +14,7 @@ from scheduler.model.records import Goal, Instance, Pod, TaskEnd, Termination
 
 
 def advance(turn: Turn, instance_id: str) -> None:
-    """Take the next step in the life of an instance, if it still exists."""
+    """Advance an instance towards its goal, if it still exists."""
     instance = turn.world.instances.get(instance_id)
     if instance is None:
         return
@@ -27,28 +27,28 @@ def advance(turn: Turn, instance_id: str) -> None:
 
 
 def _is_left_over(world: World, instance: Instance) -> bool:
-    """Whether its pod is gone, and no deployment is to end it in its turn."""
+    """Whether its pod was removed, and no deployment is going to end it."""
     is_gone = instance.pod_id not in world.pods and instance.pod_id not in world.deploying
     return is_gone and instance.goal is not Goal.DECOMMISSIONED
 
 
-def _await(turn: Turn, instance: Instance) -> None:
+def _wait_for_offer(turn: Turn, instance: Instance) -> None:
     if instance.pod_id not in turn.world.pods:
         kills.decommission(turn, instance)
     elif kept_volumes.is_unconfirmed(instance):
         kept_volumes.doubt(turn, instance)
 
 
-def _let_live(turn: Turn, instance: Instance) -> None:
+def _keep_running(turn: Turn, instance: Instance) -> None:
     if instance.inactive:
-        turn.put(replace(instance, inactive=False))  # it is back; the surplus goes, be it this one or its substitute
+        turn.put(replace(instance, inactive=False))  # it is back; it or its replacement is ended as surplus
     elif instance.killing:
         kills.kill(turn, instance)
     if kept_volumes.is_unconfirmed(instance):
         kept_volumes.prove(turn, turn.world.instances[instance.id])
 
 
-def _let_end(turn: Turn, instance: Instance) -> None:
+def _finish_ending(turn: Turn, instance: Instance) -> None:
     if instance.killing:
         kills.kill(turn, instance)
     else:
@@ -67,7 +67,7 @@ def _relaunch(turn: Turn, instance: Instance) -> None:
     outdated = instance.config_version != pod.config_version
     replaced = outdated and plans.is_replacing(turn.world.deployment_of(pod.id), pod.id)
     if replaced and instance.reservation is None:
-        kills.decommission(turn, instance)  # its place is taken by an instance of the new version
+        kills.decommission(turn, instance)  # an instance of the new version takes its place
         return
     if kept_volumes.never_began(instance):
         kept_volumes.give_up(turn, instance)
@@ -79,7 +79,7 @@ def _relaunch(turn: Turn, instance: Instance) -> None:
 
 
 def _remember(turn: Turn, pod: Pod, instance: Instance) -> Pod:
-    """Keep how the incarnation ended, for the user who asks why it was relaunched."""
+    """Keep the end of the incarnation in the pod's history, for users who ask why it was relaunched."""
     cause = min(instance.tasks, key=lambda task: (RANK[task.condition], task.since))
     termination = Termination(
         instance_id=instance.id,
@@ -94,7 +94,7 @@ def _remember(turn: Turn, pod: Pod, instance: Instance) -> Pod:
     return pod
 
 
-def _rest(turn: Turn, instance: Instance) -> None:
+def _stay_stopped(turn: Turn, instance: Instance) -> None:
     kills.on_end(turn, instance)
 
 
@@ -102,7 +102,7 @@ def _forget(turn: Turn, instance: Instance) -> None:
     kills.on_end(turn, instance)
     if is_to_be_freed(instance) and not is_gone_for_good(instance):
         kept_volumes.doubt(turn, instance)
-        turn.demand_grew = True  # only in an offer can what is reserved be given back
+        turn.demand_grew = True  # a reservation can only be released in an offer
         return
     instance_events.publish_end(turn, instance)
     kept_volumes.forget(turn, instance)
@@ -113,19 +113,19 @@ def _forget(turn: Turn, instance: Instance) -> None:
 
 
 _ACTIONS: dict[tuple[Goal, Phase], Callable[[Turn, Instance], None] | None] = {
-    (Goal.RUNNING, Phase.WAITING): _await,
-    (Goal.RUNNING, Phase.ALIVE): _let_live,
+    (Goal.RUNNING, Phase.WAITING): _wait_for_offer,
+    (Goal.RUNNING, Phase.ALIVE): _keep_running,
     (Goal.RUNNING, Phase.UNREACHABLE): unreachable.consider,
-    (Goal.RUNNING, Phase.ENDING): _let_end,
+    (Goal.RUNNING, Phase.ENDING): _finish_ending,
     (Goal.RUNNING, Phase.ENDED): _relaunch,
     (Goal.STOPPED, Phase.WAITING): None,
     (Goal.STOPPED, Phase.ALIVE): kills.kill,
-    (Goal.STOPPED, Phase.UNREACHABLE): kills.wait,
+    (Goal.STOPPED, Phase.UNREACHABLE): kills.wait_for_agent,
     (Goal.STOPPED, Phase.ENDING): kills.kill,
-    (Goal.STOPPED, Phase.ENDED): _rest,
+    (Goal.STOPPED, Phase.ENDED): _stay_stopped,
     (Goal.DECOMMISSIONED, Phase.WAITING): _forget,
     (Goal.DECOMMISSIONED, Phase.ALIVE): kills.kill,
-    (Goal.DECOMMISSIONED, Phase.UNREACHABLE): kills.wait,
+    (Goal.DECOMMISSIONED, Phase.UNREACHABLE): kills.wait_for_agent,
     (Goal.DECOMMISSIONED, Phase.ENDING): kills.kill,
     (Goal.DECOMMISSIONED, Phase.ENDED): _forget,
 }

@@ -1,7 +1,6 @@
-"""What is kept for an instance with persistent volumes, as far as it needs no offer: placement.residents has the rest.
+"""The reservations of instances with persistent volumes, as far as no offer is needed (see ``placement.residents``).
 
-Whether something that was asked for is done - a reservation, or giving it back - only later offers of the agent show;
-until then it is in doubt.
+Only later offers of the agent show whether a reservation was made, or was released; until then it is in doubt.
 """
 
 from dataclasses import replace
@@ -18,19 +17,19 @@ _NEVER_STARTED = (Condition.ERROR, Condition.DROPPED)
 
 
 def is_unconfirmed(instance: Instance) -> bool:
-    """Whether it is not known if what was asked for it is there."""
+    """Whether it has a reservation that may not exist."""
     return instance.reservation is not None and not instance.reservation.confirmed
 
 
 def doubt(turn: Turn, instance: Instance) -> None:
-    """From now on what is kept for the instance should soon be seen, if it is there."""
+    """From now on the reserved resources should soon be offered, if they exist."""
     due = turn.now + turn.world.settings.task_reservation_timeout
     turn.world.volatile.doubts[instance.id] = due
     turn.world.deadlines.set(due, Due.RESERVE, instance.id)
 
 
 def prove(turn: Turn, instance: Instance) -> None:
-    """A container of it has begun its work, on its volumes."""
+    """Confirm the reservation once a container of the instance has started, on its volumes."""
     reservation = instance.reservation
     if reservation is not None and any(task.condition in _STARTED for task in instance.tasks):
         turn.world.volatile.doubts.pop(instance.id, None)
@@ -38,17 +37,17 @@ def prove(turn: Turn, instance: Instance) -> None:
 
 
 def never_began(instance: Instance) -> bool:
-    """Whether its first launch ended before anything can have been written on its volumes, if they were made at all."""
+    """Whether its first launch ended before anything can have been written to its volumes, if they exist at all."""
     return is_unconfirmed(instance) and all(task.condition in _NEVER_STARTED for task in instance.tasks)
 
 
 def give_up(turn: Turn, instance: Instance) -> None:
-    """Another instance tries instead; should something be kept for this one all the same, it is given back."""
+    """Let another instance take its place; if its reservation was made nevertheless, it is released."""
     if any(task.reason == _INVALID for task in instance.tasks):
         turn.log(
             "warning",
-            "Mesos refused to launch on what was to be reserved: does it let the principal reserve resources for the "
-            "role, and create volumes?",
+            "Mesos refused the launch and its reservation: may the principal reserve resources for the role, and "
+            "create volumes?",
             principal=turn.world.settings.principal or "",
             role=instance.role,
             pod_id=instance.pod_id,
@@ -58,21 +57,21 @@ def give_up(turn: Turn, instance: Instance) -> None:
 
 
 def forget(turn: Turn, instance: Instance) -> None:
-    """The instance is no more."""
+    """The instance was deleted."""
     turn.world.volatile.doubts.pop(instance.id, None)
     turn.world.volatile.given_back.pop(instance.id, None)
 
 
 def on_overdue(turn: Turn, instance_id: str) -> None:
-    """What should be seen of a reservation by now was not."""
+    """Ask for offers if the reserved resources were not offered in time."""
     world = turn.world
     instance = world.instances.get(instance_id)
     if instance is None or not is_overdue(turn, instance) or not world.volatile.connection.subscribed:
-        return  # a new subscription begins to count anew
+        return  # a new subscription starts the time again
     if is_to_be_freed(instance) or (is_unconfirmed(instance) and instance.goal is Goal.RUNNING and not instance.tasks):
-        turn.demand_grew = True  # the next offer of its agent tells
+        turn.demand_grew = True  # the next offer of its agent shows
 
 
 def is_overdue(turn: Turn, instance: Instance) -> bool:
-    """Whether what is reserved for it should have been offered by now."""
+    """Whether its reserved resources should have been offered by now."""
     return turn.world.volatile.doubts.get(instance.id, float("inf")) <= turn.now

@@ -1,7 +1,7 @@
-"""Ending instances for certain: a kill is at most once on its way, so it is repeated until every task has ended.
+"""Kills: Mesos delivers them at most once, so they are repeated until every task has ended.
 
-An executor that lets its grace periods pass, and several kills, is hung: then its agent is told to shut it down, which
-ends all its containers whether it takes part or not. Nothing is held against an executor that cannot be reached.
+An executor that ignores several kills and lets its grace periods pass is hung: then its agent is asked to shut it down,
+which ends all its containers without its help. An unreachable executor does not count as hung.
 """
 
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ from scheduler.core.turn import Turn
 from scheduler.core.volatile import Kills
 from scheduler.model.records import Condition, Goal, Instance
 
-# In these an executor has the task, or its agent is about to start it: kills go as far as that.
+# In these conditions the executor has the task, or its agent is about to start it: kills can reach it.
 _WITHIN_REACH = frozenset({Condition.STAGING, Condition.STARTING, Condition.RUNNING, Condition.KILLING})
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What of one executor is to end.
+    """The tasks of one executor that are to end.
 
     Attributes:
-        key: under which the world counts its kills.
+        key: the key of its entry in ``volatile.kills``.
         executor_id, agent_id: None: not known.
         grace: seconds its containers may take to stop.
-        responded_at: when it last showed that it heard of a kill; None: it did not.
-        within_reach: whether kills get to it, as far as is known.
+        responded_at: when it last reacted to a kill; None: it did not.
+        within_reach: whether kills can reach it, as far as is known.
         about: ids for the log.
     """
 
@@ -43,33 +43,33 @@ class Target:
 
 
 def decommission(turn: Turn, instance: Instance) -> None:
-    """Want the instance no more; its kills go out at once."""
+    """Decommission the instance; its kills are sent at once."""
     _begin(turn, replace(instance, goal=Goal.DECOMMISSIONED))
 
 
 def stop(turn: Turn, instance: Instance) -> None:
-    """End the instance and keep what is reserved for it."""
+    """End the instance and keep its reservation."""
     _begin(turn, replace(instance, goal=Goal.STOPPED))
 
 
 def restart(turn: Turn, instance: Instance) -> None:
-    """End the present incarnation; the instance is launched again."""
+    """End the current incarnation; the instance is relaunched."""
     _begin(turn, replace(instance, killing=True))
 
 
 def kill(turn: Turn, instance: Instance) -> None:
-    """Kill what is alive of the instance, unless that was asked already and is to be repeated later."""
+    """Kill the instance's live tasks, unless they were killed already and are to be killed again later."""
     if instance.id not in turn.world.volatile.kills or is_due(turn, instance.id):
         _send_to(turn, instance)
 
 
-def wait(turn: Turn, instance: Instance) -> None:
-    """Nothing can be killed on an agent out of reach; once it is back, kills go out at once."""
+def wait_for_agent(turn: Turn, instance: Instance) -> None:
+    """Nothing can be killed on an unreachable agent; once it is back, kills are sent at once."""
     turn.world.volatile.kills.pop(instance.id, None)
 
 
 def expect_end(turn: Turn, instance: Instance) -> None:
-    """The executor ends the rest of its group; should it not in time, kills go out."""
+    """The executor ends the rest of its group; if it does not in time, kills are sent."""
     if instance.id not in turn.world.volatile.kills:
         again_at = turn.now + _grace(turn, instance) + turn.world.settings.kill_retry_timeout
         turn.world.volatile.kills[instance.id] = Kills(sent=0, since=turn.now, again_at=again_at)
@@ -77,23 +77,23 @@ def expect_end(turn: Turn, instance: Instance) -> None:
 
 
 def repeat(turn: Turn, instance_id: str) -> None:
-    """A deadline for kills has come: ask again for what is still alive."""
+    """A deadline for kills has expired: kill the live tasks again."""
     if not is_due(turn, instance_id) or not turn.world.volatile.connection.subscribed:
-        return  # a new subscription begins anew
+        return  # a new subscription starts again
     instance = turn.world.instances[instance_id]
     if phase(instance) is Phase.UNREACHABLE:
-        wait(turn, instance)
+        wait_for_agent(turn, instance)
     else:
         _send_to(turn, instance)
 
 
 def on_end(turn: Turn, instance: Instance) -> None:
-    """Nothing of the instance's incarnation is alive."""
+    """All tasks of the current incarnation have ended."""
     turn.world.volatile.kills.pop(instance.id, None)
 
 
 def resume(turn: Turn) -> None:
-    """On a new stream: kills of an older one may have reached nobody; they go out again, and are counted again."""
+    """On a new stream: kills of an older one may have been lost; send them again, and count them from zero."""
     for key, kills in turn.world.volatile.kills.items():
         if kills.sent and key in turn.world.instances:
             turn.world.volatile.kills[key] = Kills(sent=0, since=turn.now, again_at=turn.now)
@@ -104,23 +104,23 @@ def resume(turn: Turn) -> None:
 
 
 def is_due(turn: Turn, key: str) -> bool:
-    """Whether kills are to go out again now."""
+    """Whether kills are to be sent again now."""
     kills = turn.world.volatile.kills.get(key)
     return kills is not None and kills.again_at <= turn.now
 
 
 def send(turn: Turn, target: Target, due: Due, *, pause: float | None = None) -> None:
-    """Kill these tasks, and shut their executor down if it is hung; once more after ``pause``, by default as set."""
+    """Kill these tasks, and shut their executor down if it is hung; again after ``pause`` (``kill_retry_timeout``)."""
     settings = turn.world.settings
     last = turn.world.volatile.kills.get(target.key) or Kills(sent=0, since=turn.now, again_at=turn.now)
     for task_id in target.tasks:
         turn.emit(Kill(task_id, target.agent_id))
     is_hung = _is_hung(turn, target, last)
-    if last.sent == 1 or (not last.sent and last.since < turn.now):  # the first ones are as it should be
-        turn.log("warning", "killing what has not ended", **dict(target.about), kills_sent=str(last.sent))
+    if last.sent == 1 or (not last.sent and last.since < turn.now):  # first kills need no warning
+        turn.log("warning", "instance has not ended, killing it again", **dict(target.about), kills_sent=str(last.sent))
     if is_hung and target.executor_id is not None and target.agent_id is not None:
         shut_down(turn, target.executor_id, target.agent_id)
-        _tell_of_hung(turn, target, last)
+        _report_hung(turn, target, last)
     again_at = turn.now + (settings.kill_retry_timeout if pause is None else pause)
     turn.world.volatile.kills[target.key] = replace(
         last, sent=last.sent + 1, again_at=again_at, shutdowns=last.shutdowns + is_hung
@@ -129,19 +129,19 @@ def send(turn: Turn, target: Target, due: Due, *, pause: float | None = None) ->
 
 
 def shut_down(turn: Turn, executor_id: str, agent_id: str) -> None:
-    """Have the agent end the executor and all its containers."""
+    """Ask the agent to end the executor and all its containers."""
     turn.emit(Shutdown(executor_id, agent_id))
 
 
 def _is_hung(turn: Turn, target: Target, kills: Kills) -> bool:
-    """Whether it has had every chance to end by itself."""
+    """Whether the executor has ignored enough kills, and its grace period has passed."""
     settings = turn.world.settings
     since = max(kills.since, target.responded_at or kills.since)
     is_overdue = turn.now >= since + target.grace + settings.kill_retry_timeout
     return target.within_reach and is_overdue and kills.sent >= settings.kills_before_shutdown
 
 
-def _tell_of_hung(turn: Turn, target: Target, kills: Kills) -> None:
+def _report_hung(turn: Turn, target: Target, kills: Kills) -> None:
     if kills.shutdowns:
         return
     about = {**dict(target.about), "executor_id": target.executor_id or "", "agent_id": target.agent_id or ""}
@@ -161,7 +161,7 @@ def _tell_of_hung(turn: Turn, target: Target, kills: Kills) -> None:
 
 def _begin(turn: Turn, ending: Instance) -> None:
     kills = turn.world.volatile.kills.get(ending.id)
-    if kills is not None:  # they go out at once, and who asks again and again spares no hung executor
+    if kills is not None:  # send them at once, but keep their count: repeated requests must not protect a hung executor
         turn.world.volatile.kills[ending.id] = replace(kills, again_at=turn.now)
     turn.put(ending)
 
@@ -182,5 +182,5 @@ def _send_to(turn: Turn, instance: Instance) -> None:
 
 
 def _grace(turn: Turn, instance: Instance) -> float:
-    """Seconds in which the executor should have ended every container."""
+    """Seconds in which the executor should end every container."""
     return seconds_to_stop(turn.world.definition(instance.pod_id, instance.version))

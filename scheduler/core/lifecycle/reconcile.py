@@ -1,8 +1,8 @@
-"""Finding out what became of tasks while nobody listened.
+"""Reconciliation: finds out what happened to tasks while the scheduler was not connected.
 
-After every subscription each task that may be alive is asked for, again and again with growing pauses, until some
-update has come for it; the master does not answer for agents that have yet to re-register. A question for
-everything repeats slowly.
+After every subscription it asks for each task that may be alive, repeatedly with growing pauses, until a status has
+come for it; the master does not answer for agents that have yet to register again. It also asks for all tasks at a
+longer interval.
 """
 
 from scheduler.core.due import Due
@@ -14,7 +14,7 @@ _BATCH = 1000
 
 
 def begin(turn: Turn) -> None:
-    """Start over on a new stream."""
+    """Start again on a new stream."""
     _ask_for_all(turn)
     stream = str(turn.world.volatile.connection.stream)
     remaining(turn, stream)
@@ -22,10 +22,10 @@ def begin(turn: Turn) -> None:
 
 
 def remaining(turn: Turn, stream: str) -> None:
-    """Ask for the tasks that nobody answered for on this stream."""
+    """Ask for the tasks that have had no status on this stream yet."""
     world, connection = turn.world, turn.world.volatile.connection
     connection.unreconciled &= world.tasks.keys()
-    if not connection.unreconciled or not _is_present(turn, stream):
+    if not connection.unreconciled or not _is_current(turn, stream):
         return
     asked = [(task_id, agent_of(turn, task_id)) for task_id in sorted(connection.unreconciled)]
     for start in range(0, len(asked), _BATCH):
@@ -35,9 +35,9 @@ def remaining(turn: Turn, stream: str) -> None:
 
 
 def everything(turn: Turn, stream: str) -> None:
-    """Ask for the state of all tasks the master knows of this framework, then for those that it did not speak of."""
+    """Ask for the state of all tasks that the master knows, and later for those that it did not report."""
     world = turn.world
-    if _is_present(turn, stream):
+    if _is_current(turn, stream):
         turn.emit(Reconcile(()))
         if not world.volatile.connection.unreconciled:
             _ask_for_all(turn)
@@ -59,5 +59,5 @@ def agent_of(turn: Turn, task_id: str) -> str | None:
     return agent.id if agent else None
 
 
-def _is_present(turn: Turn, stream: str) -> bool:
+def _is_current(turn: Turn, stream: str) -> bool:
     return turn.world.volatile.connection.subscribed and str(turn.world.volatile.connection.stream) == stream

@@ -1,6 +1,6 @@
-"""What Mesos says of tasks.
+"""The handlers of task statuses and of their absence.
 
-Every status with a uuid is acknowledged, whatever it says, or its agent would hold back the next.
+Every status with a uuid is acknowledged, even if it is ignored, because otherwise its agent would send no further one.
 """
 
 from dataclasses import replace
@@ -19,7 +19,7 @@ _RECONCILIATION = "REASON_RECONCILIATION"
 
 
 def on_status_updated(turn: Turn, event: StatusUpdated) -> None:
-    """Take a status in."""
+    """Apply a status to its task, and acknowledge it."""
     world = turn.world
     if event.task_id == arrival.LAST_TASK:
         arrival.on_tasks_answered(turn)
@@ -29,14 +29,14 @@ def on_status_updated(turn: Turn, event: StatusUpdated) -> None:
     if event.task_id in world.abandoned_tasks:
         abandoned.on_status_updated(turn, event)
     elif instance_id is not None:
-        _take_in(turn, world.instances[instance_id], event)
+        _update(turn, world.instances[instance_id], event)
     else:
         _unexpected(turn, event)
     if event.uuid is not None and event.agent_id is not None:
         turn.emit(Acknowledge(event.task_id, event.agent_id, event.uuid))
 
 
-def _take_in(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
+def _update(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
     task = next(task for task in instance.tasks if task.id == event.task_id)
     if task.condition.terminal and may_turn_up(task) and event.condition in _ALIVE:
         abandoned.found_of(turn, event, instance)
@@ -50,14 +50,14 @@ def _take_in(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
             since=turn.now if moved else instance.since,
         )
         turn.put(after)
-        _tell(turn, after, task, changed)
+        _publish(turn, after, task, changed)
         if changed.condition.terminal:
             inspections.on_executor_failed(turn, after, event)
         if changed.condition in _STEPS_FORWARD and condition(after) is not condition(instance):
             backoff.on_progress(turn, after)
         if changed.condition is Condition.STAGING:
             turn.world.deadlines.set(task.staged_at + turn.world.settings.task_launch_timeout, Due.BEGIN, task.id)
-    if changed.condition is Condition.UNKNOWN:  # also where that is no news: a restart forgets deadlines
+    if changed.condition is Condition.UNKNOWN:  # even if it was unknown before: deadlines do not survive a restart
         turn.world.deadlines.set(changed.since + turn.world.settings.unknown_timeout, Due.GIVE_UP, task.id)
 
 
@@ -66,7 +66,7 @@ _ALIVE = (*_STEPS_FORWARD, Condition.KILLING)
 
 
 def on_task_unknown(turn: Turn, task_id: str) -> None:
-    """A task that the master did not know for too long counts as gone."""
+    """A task that the master has not known for too long counts as gone."""
     instance_id = turn.world.tasks.get(task_id)
     if instance_id is None:
         return
@@ -74,7 +74,7 @@ def on_task_unknown(turn: Turn, task_id: str) -> None:
     task = next(task for task in instance.tasks if task.id == task_id)
     overdue = task.since + turn.world.settings.unknown_timeout <= turn.now
     if task.condition is Condition.UNKNOWN and overdue:
-        message = f"not known to the master for {turn.world.settings.unknown_timeout:g} s"
+        message = f"unknown to the master for {turn.world.settings.unknown_timeout:g} s"
         gone = replace(task, condition=Condition.GONE, since=turn.now, message=message, detail="")
         turn.put(
             replace(instance, since=turn.now, tasks=tuple(gone if each is task else each for each in instance.tasks))
@@ -82,22 +82,22 @@ def on_task_unknown(turn: Turn, task_id: str) -> None:
 
 
 def on_launch_unconfirmed(turn: Turn, task_id: str) -> None:
-    """Nothing was heard of a launch for too long: end it, which also makes the master say what it knows."""
+    """There was no status of a launch for too long: kill it, which also makes the master report the task's state."""
     _kill_overdue(turn, task_id, (Condition.PROVISIONED,), "launch not confirmed, killing tasks")
 
 
 def on_executor_not_started(turn: Turn, task_id: str) -> None:
-    """An executor did not begin its work in time: end it, and try again."""
+    """An executor did not start in time: kill its tasks, so that the instance is relaunched."""
     _kill_overdue(turn, task_id, (Condition.STAGING,), "executor did not start, killing tasks")
 
 
-def _kill_overdue(turn: Turn, task_id: str, stuck: tuple[Condition, ...], text: str) -> None:
+def _kill_overdue(turn: Turn, task_id: str, stuck: tuple[Condition, ...], reason: str) -> None:
     instance_id = turn.world.tasks.get(task_id)
     if instance_id is None:
         return
     instance = turn.world.instances[instance_id]
     if any(task.condition in stuck for task in instance.tasks):
-        turn.log("warning", text, instance_id=instance.id, task_id=task_id)
+        turn.log("warning", reason, instance_id=instance.id, task_id=task_id)
         kills.kill(turn, instance)
 
 
@@ -106,16 +106,16 @@ def _apply(instance: Instance, task: Task, event: StatusUpdated, now: float) -> 
         return task
     same = event.condition is task.condition
     message, detail = line_and_detail(event.message)
-    told_again = same and event.reason == _RECONCILIATION  # such an answer lacks the message of the update it repeats
+    repeated = same and event.reason == _RECONCILIATION  # such an answer lacks the message of the status it repeats
     return replace(
         task,
         condition=event.condition,
         since=task.since if same else now,
         started_at=now if task.started_at is None and event.condition is Condition.RUNNING else task.started_at,
         healthy=task.healthy if event.healthy is None else event.healthy,
-        message=task.message if told_again else message,
-        detail=task.detail if told_again else detail,
-        reason=task.reason if told_again else event.reason,
+        message=task.message if repeated else message,
+        detail=task.detail if repeated else detail,
+        reason=task.reason if repeated else event.reason,
         networks=_shared(instance, event.networks) or task.networks,
         ready=task.ready if event.ready is None else event.ready,
         restarts=max(task.restarts, event.restarts),
@@ -124,15 +124,15 @@ def _apply(instance: Instance, task: Task, event: StatusUpdated, now: float) -> 
 
 
 def _shared(instance: Instance, networks: tuple[NetworkAddress, ...]) -> tuple[NetworkAddress, ...]:
-    """The networks; containers of one instance have the same, and need no more than one record of them."""
+    """These networks, as the record that other containers of the instance have already if it is equal."""
     return next((task.networks for task in instance.tasks if task.networks == networks), networks)
 
 
 def _unexpected(turn: Turn, event: StatusUpdated) -> None:
-    """A task of no present incarnation.
+    """Handle a status of a task that belongs to no current incarnation.
 
-    One of ours that was given up and replaced must not run beside its successor. Any other is left alone, however
-    strange: killing what a restored or mistaken store does not know has cost users their work elsewhere.
+    A task of a replaced incarnation is killed: it must not run at the same time as its successor. Any other is not
+    touched: killing tasks that a restored or wrong store does not know has cost users their work elsewhere.
     """
     instance_id = ids.instance_of(event.task_id)
     known = turn.world.instances.get(instance_id)
@@ -153,14 +153,14 @@ def _unexpected(turn: Turn, event: StatusUpdated) -> None:
         turn.world.volatile.arrival.is_old = True
         turn.log(
             "warning",
-            "an unknown task is running; it is left alone",
+            "unknown task is running, not touching it",
             task_id=event.task_id,
             agent_id=event.agent_id or "",
         )
 
 
-def _tell(turn: Turn, instance: Instance, before: Task, after: Task) -> None:
-    """The log and the event stream hear of it."""
+def _publish(turn: Turn, instance: Instance, before: Task, after: Task) -> None:
+    """Publish the change of a task on the event stream, and log it if it failed or is unhealthy."""
     if after.condition is before.condition and after.healthy == before.healthy:
         return
     failed = after.condition.terminal and after.condition not in (Condition.FINISHED, Condition.KILLED)

@@ -1,7 +1,7 @@
-"""Instances on agents that the master cannot reach: when they are replaced, and when they are given up.
+"""Unreachable instances: when they are replaced, and when they are expunged.
 
-One that is given up may still run, where nobody sees it. It is remembered, wanted no more, until the master knows what
-became of it: should it come back, it is killed.
+An expunged instance may still be running. It stays on record, decommissioned, until the master knows its state: if its
+agent returns, it is killed.
 """
 
 from dataclasses import replace
@@ -13,7 +13,7 @@ from scheduler.model.records import Condition, Instance
 
 
 def consider(turn: Turn, instance: Instance) -> None:
-    """Do what the definition's ``unreachableStrategy`` says of an instance out of reach for so long."""
+    """Apply the definition's ``unreachableStrategy`` to an unreachable instance."""
     strategy = turn.world.definition(instance.pod_id, instance.version).scheduling.unreachable_strategy
     if strategy == "disabled":
         return
@@ -24,11 +24,11 @@ def consider(turn: Turn, instance: Instance) -> None:
         "agent_id": instance.agent.id if instance.agent else "",
     }
     if turn.now >= since + strategy.expunge_after_seconds:
-        turn.log("warning", "out of reach for too long: given up", **ids)
+        turn.log("warning", "instance unreachable for too long, expunged", **ids)
         decommission(turn, instance)
     elif turn.now >= since + strategy.inactive_after_seconds:
         if not instance.inactive:
-            turn.log("warning", "out of reach for long: replaced until it is back", **ids)
+            turn.log("warning", "instance unreachable, starting a replacement", **ids)
             turn.put(replace(instance, inactive=True))
         turn.world.deadlines.set(since + strategy.expunge_after_seconds, Due.REPLACE, instance.id)
     else:
@@ -37,5 +37,5 @@ def consider(turn: Turn, instance: Instance) -> None:
 
 
 def on_due(turn: Turn, instance_id: str) -> None:
-    """A deadline of an instance out of reach has come."""
+    """A deadline of an unreachable instance has expired."""
     turn.instances[instance_id] = None

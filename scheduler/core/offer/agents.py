@@ -1,11 +1,11 @@
-"""An agent as its offer describes it: what an instance remembers of where it is, and constraints look at."""
+"""Agents as offers describe them: the record an instance keeps of its agent, and the fields for constraints."""
 
 from scheduler.model.json import Json
 from scheduler.model.records import Agent
 
 
 def of_offer(offer: Json) -> Agent:
-    """The agent that offers."""
+    """The agent of an offer."""
     domain = offer.get("domain", {}).get("fault_domain", {})
     return Agent(
         id=offer["agent_id"]["value"],
@@ -17,7 +17,7 @@ def of_offer(offer: Json) -> Agent:
 
 
 def field(agent: Agent, name: str) -> str | None:
-    """What a constraint's field name stands for on an agent; None: it has no such field."""
+    """The agent's value of a constraint's field; None: it has no such field."""
     match name:
         case "hostname" | "@hostname":
             return agent.hostname
@@ -30,7 +30,7 @@ def field(agent: Agent, name: str) -> str | None:
 
 
 def number(value: float) -> str:
-    """A number as text, as Mesos compares it: at most three decimals, no trailing zeros."""
+    """A number as a string, in the form Mesos compares: at most three decimals, no trailing zeros."""
     text = f"{value:.3f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 

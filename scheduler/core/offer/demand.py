@@ -1,32 +1,33 @@
-"""What one instance of a pod asks of an agent, read off its definition once for all its launches."""
+"""The demand of a pod: what one instance needs of an offer, computed once per definition."""
 
 from dataclasses import dataclass
 
 from scheduler.core.offer import isolators
+from scheduler.core.offer.resources import milli
 from scheduler.core.settings import GpuScheduling, Settings
 from scheduler.model.definition import Constraint, PodDefinition
 
 _GPU_LABEL = "GPU_SCHEDULING_BEHAVIOR"
 _FAULT_DOMAIN = ("@region", "@zone")
 
-# (name, thousandths) of each scalar that is wanted, in the order Mesos lists them.
+# (name, thousandths) of each scalar that is needed, in the order in which Mesos lists them.
 Amounts = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Two definitions with equal demands fit the same offers.
+    """What one instance needs of an offer. Definitions with equal demands fit the same offers.
 
     Attributes:
-        roles: on whose resources it may run.
-        executor: what the executor takes.
-        containers: what each container takes, in the definition's order.
-        total: what they come to together.
-        ports: the host ports it names; 0 for each that may be any.
-        needs: sets of isolators, of each of which the agent must have one.
-        constraints: on where its instances are, which depend on where the others are.
-        is_local: whether it must stay in the master's region, as Marathon has it where no constraint names one.
-        spares_gpus: whether it leaves agents with GPUs to those who use them.
+        roles: the roles whose resources it may use.
+        executor: the amounts for the executor.
+        containers: the amounts for each container, in the definition's order.
+        total: the sum of these amounts.
+        ports: the host ports it names; 0 for each dynamic one.
+        needs: sets of isolators; the agent must have one of each set.
+        constraints: the placement constraints, which depend on where the other instances are.
+        is_local: whether it must stay in the master's region, which is Marathon's default without such a constraint.
+        spares_gpus: whether agents with GPUs are left to pods that use them.
         volumes: the names of its persistent volumes.
     """
 
@@ -43,7 +44,7 @@ class Demand:
 
 
 def demand(definition: PodDefinition, settings: Settings) -> Demand:
-    """What an instance of this definition asks for."""
+    """The demand of an instance of this definition."""
     overhead = definition.executor_resources
     executor = _amounts(cpus=overhead.cpus, mem=overhead.mem, disk=overhead.disk)
     containers = tuple(
@@ -55,7 +56,7 @@ def demand(definition: PodDefinition, settings: Settings) -> Demand:
         total[name] = total.get(name, 0) + amount
     constraints = definition.scheduling.placement.constraints
     return Demand(
-        # What is to be kept for an instance with volumes has to be nobody's before.
+        # Resources that are to be reserved for an instance with volumes must be unreserved before.
         roles=frozenset({"*"}) if definition.resident else accepted_roles(definition, settings),
         executor=executor,
         containers=containers,
@@ -75,7 +76,7 @@ def demand(definition: PodDefinition, settings: Settings) -> Demand:
 
 
 def accepted_roles(definition: PodDefinition, settings: Settings) -> frozenset[str]:
-    """On whose resources the pod may run: what it says, else what the scheduler's operator says."""
+    """The roles whose resources the pod may use: its own acceptedResourceRoles, or the operator's default."""
     asked = definition.scheduling.placement.accepted_resource_roles
     if asked:
         return frozenset(asked)
@@ -83,8 +84,8 @@ def accepted_roles(definition: PodDefinition, settings: Settings) -> frozenset[s
 
 
 def _amounts(**quantities: float) -> Amounts:
-    """In thousandths, Mesos' own precision; what is nothing at that precision is not asked for."""
-    return tuple((name, thousandths) for name, value in quantities.items() if (thousandths := round(value * 1000)))
+    """In thousandths, Mesos' own precision, without amounts that are zero at that precision."""
+    return tuple((name, thousandths) for name, value in quantities.items() if (thousandths := milli(value)))
 
 
 def _gpu_scheduling(definition: PodDefinition, settings: Settings) -> GpuScheduling:

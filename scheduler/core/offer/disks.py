@@ -1,8 +1,8 @@
-"""Which disk of an offer each persistent volume of an instance goes to.
+"""Picks the disk of an offer for each persistent volume of an instance.
 
-A volume lies on one disk: on a part of the agent's main disk (``root``), on a part of another one (``path``, the
-largest first, so that all fill evenly), or on a whole one (``mount``, the smallest that will do). Disks with a profile
-are for volumes that ask for this profile, and for no others.
+A volume is on one disk: it gets a part of the agent's main disk (``root``), a part of another one (``path``, the
+largest first, so that all fill evenly), or a whole one (``mount``, the smallest that is large enough). Disks with a
+profile are only for volumes that ask for this profile.
 """
 
 from collections.abc import Iterable, Sequence
@@ -38,21 +38,21 @@ class _Disk:
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """A disk, or the part of it, for each volume in the order asked; and the disks as they are without."""
+    """A disk, or a part of one, for each volume in the order of the request; and the disks that are left."""
 
     resources: tuple[Json, ...]
     rest: "Disks"
 
 
 class Disks:
-    """The unreserved disks of one offer, apart from the agent's main one, as far as they are not taken."""
+    """The free, unreserved disks of one offer, except the agent's main disk."""
 
     def __init__(self, disks: Iterable[_Disk]) -> None:
         self._disks = tuple(disks)
 
     @classmethod
     def of_offer(cls, offer: Json) -> "Disks":
-        """Those of an offer on which nothing lies."""
+        """The disks of an offer without volumes on them."""
         return cls(
             _Disk({key: value for key, value in each.items() if key != "scalar"}, milli(each["scalar"]["value"]))
             for each in offer.get("resources", ())
@@ -60,7 +60,7 @@ class Disks:
         )
 
     def pick(self, volumes: Sequence[Volume], main: Ledger) -> Picked | Refusal:
-        """A place for each of these persistent volumes. Those on the main disk are taken out of its ledger."""
+        """Pick a disk for each of these persistent volumes. Parts of the main disk are taken from its ledger."""
         left = list(self._disks)
         found: dict[str, Json] = {}
         for volume, asked in sorted(_asked(volumes), key=_order):
@@ -76,7 +76,7 @@ def _asked(volumes: Sequence[Volume]) -> list[tuple[Volume, PersistentVolume]]:
 
 
 def _order(pair: tuple[Volume, PersistentVolume]) -> float:
-    """Those first for which there is less choice: the largest parts, and the whole disks that may not be large."""
+    """Volumes with less choice first: the largest parts, and the whole disks with the smallest maximum."""
     asked = pair[1]
     if asked.type == "mount":
         return float("inf") if asked.max_size is None else asked.max_size
@@ -84,7 +84,7 @@ def _order(pair: tuple[Volume, PersistentVolume]) -> float:
 
 
 def _take_of_main(main: Ledger, asked: PersistentVolume) -> Json | None:
-    """The main disk has no profile, and is mounted at no place that a constraint could name."""
+    """Take a part of the main disk, which has no profile and no path that a constraint could match."""
     if asked.profile_name is not None or not _fits_path(asked, None):
         return None
     return main.take("disk", milli(asked.size))
@@ -115,7 +115,7 @@ def _fits(disk: _Disk, asked: PersistentVolume) -> bool:
 
 
 def _fits_path(asked: PersistentVolume, root: str | None) -> bool:
-    """Whether the constraints allow a disk at this place."""
+    """Whether the constraints allow a disk at this path."""
     for _, operator, value in asked.constraints:
         is_like = root is not None and matches(value, root)
         if is_like is not (operator.upper() == "LIKE"):
@@ -124,13 +124,13 @@ def _fits_path(asked: PersistentVolume, root: str | None) -> bool:
 
 
 def _describe(volume: Volume, asked: PersistentVolume) -> str:
-    words = [f"volume {volume.name}: {asked.type} of {asked.size}"]
+    parts = [f"volume {volume.name}: {asked.type} of {asked.size}"]
     if asked.max_size is not None:
-        words.append(f"to {asked.max_size}")
+        parts.append(f"to {asked.max_size}")
     if asked.profile_name is not None:
-        words.append(f"with profile {asked.profile_name}")
-    words += [" ".join(constraint) for constraint in asked.constraints]
-    return " ".join(words)
+        parts.append(f"with profile {asked.profile_name}")
+    parts += [" ".join(constraint) for constraint in asked.constraints]
+    return " ".join(parts)
 
 
 def _largest(left: Iterable[_Disk], asked: PersistentVolume, main: Ledger) -> str:

@@ -1,6 +1,6 @@
-"""What a definition needs of an agent beyond resources: isolators, without which its launch would fail.
+"""The isolators that a definition needs on its agent.
 
-Or would succeed without doing what was asked, as Mesos ignores settings whose isolator is not there.
+Without them its launch would fail, or would ignore settings: Mesos ignores those whose isolator is missing.
 """
 
 from collections.abc import Collection, Iterator
@@ -18,21 +18,21 @@ _IPC = frozenset({"namespaces/ipc"})
 _GPUS = frozenset({"gpu/nvidia"})
 _LIMITS = {"cpus": frozenset({"cgroups/cpu", "cgroups/all"}), "mem": frozenset({"cgroups/mem", "cgroups/all"})}
 
-# (path in the definition, what is asked for, the isolators of which one is needed)
+# (path in the definition, the feature, the isolators of which one is needed)
 _Need = tuple[str, str, frozenset[str]]
 
 
 def problems(agents: Collection[frozenset[str]], definition: PodDefinition) -> tuple[tuple[str, str], ...]:
-    """(path, message) for each thing that none of the known agents, given by their isolators, could do.
+    """(path, message) for each feature that none of the agents, given by their isolators, supports.
 
-    No known agent: no problem.
+    Without any known agent there are no problems.
     """
     if not agents:
         return ()
     return tuple(
         (
             path,
-            f"no agent of this cluster can do this: {what} needs the isolator {' or '.join(sorted(any_of))}",
+            f"no agent of this cluster supports this: {what} needs the isolator {' or '.join(sorted(any_of))}",
         )
         for path, what, any_of in _needs(definition)
         if not any(any_of & isolators for isolators in agents)
@@ -40,7 +40,7 @@ def problems(agents: Collection[frozenset[str]], definition: PodDefinition) -> t
 
 
 def needs(definition: PodDefinition) -> frozenset[frozenset[str]]:
-    """Sets of isolators, of each of which an agent must have one."""
+    """Sets of isolators; an agent must have one of each set."""
     return frozenset(any_of for _, _, any_of in _needs(definition))
 
 
@@ -62,7 +62,7 @@ def _of_volume(at: str, volume: Volume) -> Iterator[_Need]:
     elif volume.secret is not None:
         yield f"{at}/secret", "a secret volume", _SECRET_VOLUMES
     else:
-        yield at, "a volume that containers share", _SHARED_VOLUMES
+        yield at, "a volume shared by containers", _SHARED_VOLUMES
 
 
 def _of_container(at: str, container: Container, definition: PodDefinition) -> Iterator[_Need]:
@@ -73,7 +73,7 @@ def _of_container(at: str, container: Container, definition: PodDefinition) -> I
     if container.resource_limits is not None:
         for name, isolators in _LIMITS.items():
             if getattr(container.resource_limits, name) is not None:
-                yield f"{at}/resourceLimits/{name}", f"a limit of {name}", isolators
+                yield f"{at}/resourceLimits/{name}", f"a limit on {name}", isolators
     if container.linux_info is not None:
         yield from _of_ipc(f"{at}/linuxInfo/ipcInfo", container.linux_info.ipc_info)
         seccomp = container.linux_info.seccomp
@@ -86,6 +86,6 @@ def _of_container(at: str, container: Container, definition: PodDefinition) -> I
 
 
 def _of_ipc(at: str, asked: IpcInfo | None) -> Iterator[_Need]:
-    """Sharing the parent's is what happens without the isolator too."""
+    """Sharing the parent's namespace needs no isolator."""
     if asked is not None and asked.mode == "PRIVATE":
         yield at, "an IPC namespace of its own", _IPC

@@ -1,4 +1,4 @@
-"""What an instance takes from an offer that fits it."""
+"""Match: the resources that an instance takes from an offer that fits."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from scheduler.model.records import Reservation
 
 @dataclass(frozen=True, slots=True)
 class ReservedPlacement:
-    """Where an instance with persistent volumes is launched.
+    """The place where an instance with persistent volumes is launched.
 
     Attributes:
-        reservation: what is kept for it there.
-        first: the operations that have to come before the launch.
-        disks: what the offer has left afterwards, where volumes were made.
+        reservation: its reservation there.
+        first: the operations that must come before the launch.
+        disks: the disks left in the offer afterwards, if volumes are created.
     """
 
     reservation: Reservation
@@ -25,13 +25,13 @@ class ReservedPlacement:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What one instance takes from an offer.
+    """The resources that one instance takes from an offer.
 
     Attributes:
-        executor: the resources of the executor, all host ports of the pod among them.
+        executor: the resources of the executor, including all host ports of the pod.
         containers: the resources of each container, in the definition's order.
         host_ports: endpoint name and allocated host port.
-        rest: what the offer has left afterwards.
+        rest: the resources left in the offer afterwards.
         home: None: it has no persistent volumes.
     """
 

@@ -1,7 +1,7 @@
-"""The offers that are held: what is left of each, and in which order a pod's instances go to their agents.
+"""The open offers: the resources left in each, and the order in which a pod's instances are placed on their agents.
 
-Instances of a pod are spread: each goes to an agent that has fewest of them; where many wait, each offer gets its share
-of them in one go. Or they are packed: each goes to the agent that has least left.
+Instances of a pod are spread: each is placed on an agent with the fewest of them; if many are waiting, each offer gets
+its share at once. Or they are packed: each is placed on the agent with the least left.
 """
 
 import heapq
@@ -18,9 +18,9 @@ from scheduler.model.records import Agent
 
 @dataclass(slots=True, eq=False)
 class OpenOffer:
-    """An offer that is held, and what it is used for so far. Its contents are read when they are first asked for.
+    """An open offer, and its use so far. Its contents are parsed when they are first needed.
 
-    ``batch``: the number of the event that it came in.
+    ``batch``: the number of the event in which it arrived.
     """
 
     id: str
@@ -29,40 +29,40 @@ class OpenOffer:
     agent_id: str
     batch: int
     operations: list[Json] = field(default_factory=list)
-    disks: Disks | None = None  # what is left of them, once volumes were made
+    disks: Disks | None = None  # those left, once volumes are created
     _agent: Agent | None = None
     _ledger: Ledger | None = None
 
     @classmethod
     def of(cls, offer: Json, batch: int = 0) -> "OpenOffer":
-        """An offer as Mesos wrote it."""
+        """Wrap an offer of Mesos."""
         return cls(offer["id"]["value"], offer, offer["allocation_info"]["role"], offer["agent_id"]["value"], batch)
 
     @property
     def ledger(self) -> Ledger:
-        """What is left of it."""
+        """The resources left in it."""
         if self._ledger is None:
             self._ledger = Ledger(self.offer)
         return self._ledger
 
     def use(self, operation: Json, rest: Ledger) -> None:
-        """One more instance is launched on it."""
+        """Launch one more instance on it; ``rest``: what is left then."""
         self.operations.append(operation)
         self._ledger = rest
 
     @property
     def agent(self) -> Agent:
-        """Who offers."""
+        """The agent of the offer."""
         if self._agent is None:
             self._agent = agents.of_offer(self.offer)
         return self._agent
 
 
 class OfferQueue:
-    """The open offers of a role, in the order in which agents are to be considered.
+    """The open offers of a role, in the order in which agents are considered.
 
-    ``more``: how many follow at once. Until they are there each offer takes its share and no more, or those that came
-    first would take what is to be spread over all.
+    ``more``: how many are about to follow. Until they arrive each offer takes only its share, or else the first ones
+    would take instances that should be spread over all.
     """
 
     def __init__(self, offers: list[OpenOffer], policy: PlacementPolicy, more: int = 0) -> None:
@@ -78,11 +78,11 @@ class OfferQueue:
         return len(self.offers)
 
     def by_spread(self, here: Mapping[str, int]) -> "BySpread":
-        """The candidates for the instances of one pod, of which so many are on each agent."""
+        """The candidates for the instances of one pod. ``here``: how many of them are on each agent."""
         return BySpread(self.offers, 0 if self._packs else self._first, {} if self._packs else here)
 
     def share(self, waiting: int) -> int:
-        """How many of so many instances an offer should take in one go."""
+        """How many of the waiting instances an offer should take at once."""
         return waiting if self._packs else max(1, waiting // (len(self.offers) + self._more))
 
     @property
@@ -91,7 +91,7 @@ class OfferQueue:
         return self._packs or not self._more
 
     def since(self, batch: int) -> "OfferQueue":
-        """Those that came after a batch."""
+        """The offers that arrived after a batch."""
         if not batch:
             return self
         if batch not in self._since:
@@ -100,17 +100,17 @@ class OfferQueue:
         return self._since[batch]
 
     def used(self, each: OpenOffer) -> None:
-        """The next pod begins with the next agent."""
+        """Start with the next agent for the next pod."""
         if not self._packs and self.offers[self._first] is each:
             self._first = (self._first + 1) % len(self.offers)
 
     def agents(self) -> Iterator[Agent]:
-        """Who offers."""
+        """The agents of the offers."""
         return (each.agent for each in self.offers)
 
 
 class BySpread:
-    """Gives the candidate whose agent has fewest instances of a pod, without a look at those behind it."""
+    """Yields the candidate whose agent has the fewest instances of a pod, looking at as few others as possible."""
 
     def __init__(self, offers: list[OpenOffer], first: int, here: Mapping[str, int]) -> None:
         self._offers = offers
@@ -119,7 +119,7 @@ class BySpread:
         self._heap: list[tuple[int, int]] = []
 
     def next(self) -> tuple[int, int, OpenOffer] | None:
-        """(instances there, place in the order, offer)."""
+        """The next candidate: (instances there, position in the order, offer)."""
         for position in self._empty:
             place = position % len(self._offers)
             there = self._here.get(self._offers[place].agent_id, 0)
@@ -132,5 +132,5 @@ class BySpread:
         return there, place, self._offers[place]
 
     def back(self, there: int, place: int) -> None:
-        """The candidate may be asked again; it has so many now."""
+        """Put a candidate back, which now has ``there`` instances."""
         heapq.heappush(self._heap, (there, place))

@@ -1,4 +1,4 @@
-"""Which host ports a pod gets: the ones its endpoints name, and free ones for those that ask for any (0)."""
+"""Assigns host ports: the fixed ones that endpoints name, and free ones for dynamic ports (0)."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -9,9 +9,9 @@ from scheduler.model.definition import PodDefinition
 def assign(
     definition: PodDefinition, free: Sequence[tuple[int, int]], source: random.Random
 ) -> tuple[tuple[str, int], ...] | None:
-    """(endpoint name, host port) for every endpoint that wants one, in the definition's order; None: not enough ports.
+    """(endpoint name, host port) for every endpoint with one, in the definition's order; None: not enough ports.
 
-    Dynamic ports start at a random place, so that a port just freed is not handed out next.
+    Dynamic ports start at a random place, so that a port just freed is not assigned next.
     """
     wanting = [
         (endpoint.name, endpoint.host_port)

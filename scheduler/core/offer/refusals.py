@@ -1,6 +1,6 @@
-"""What became of the offers that waiting instances were tried on: the answer to why they still wait.
+"""The reasons why offers did not fit waiting instances: why a pod is pending.
 
-A round is one try of a demand on the offers there were. Queues whose demands are equal share their rounds, so that ten
+A match round is one attempt to place a demand on the open offers. Queues with equal demands share their rounds, so ten
 thousand pods that do not fit cost one look at each offer.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from scheduler.core.offer.demand import Demand
 from scheduler.model.json import Json
 
-# In the order in which Marathon asks them.
+# In the order in which Marathon checks them.
 FUNNEL = (
     "UnfulfilledRole",
     "UnfulfilledConstraint",
@@ -30,9 +30,12 @@ _OFFERS_KEPT = 10
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One reason why an offer does not fit, under Marathon's names.
+    """One reason why an offer does not fit.
 
-    What was asked for and the nearest the offer had.
+    Attributes:
+        reason: Marathon's name of it.
+        asked: the demand.
+        offered: the best the offer has instead.
     """
 
     reason: str
@@ -42,16 +45,16 @@ class Refusal:
 
 @dataclass(slots=True)
 class MatchRound:
-    """One try of a demand on all offers at hand, also where those come in several events.
+    """One attempt to place a demand on all open offers, even if they arrive in several events.
 
     Attributes:
-        at: when it began.
-        batch: the number of the last offers that it was tried on to the end; 0: none.
-        offers: how many it was tried on.
-        launches: how many instances were launched on some of them.
-        refusals: by agent id, why the others were not used.
-        samples: some of those, whole.
-        declined: by reason, how many offers it took out of the funnel: an offer falls to the first reason against it.
+        at: when it started.
+        batch: the number of the last batch of offers that was tried completely; 0: none.
+        offers: how many offers were tried.
+        launches: how many instances were launched on them.
+        refusals: by agent id, why the unused ones do not fit.
+        samples: by agent id, some of the unused offers.
+        declined: by reason, how many offers it removed from the funnel: only the first reason of an offer counts.
     """
 
     at: float
@@ -63,7 +66,7 @@ class MatchRound:
     declined: Counter[str] = field(default_factory=Counter)
 
     def refused(self, agent_id: str, offer: Json, refusals: Sequence[Refusal]) -> None:
-        """An offer did not fit."""
+        """Record that an offer did not fit."""
         self.offers += 1
         self.refusals[agent_id] = tuple(refusals)
         self.declined[min((refusal.reason for refusal in refusals), key=FUNNEL.index)] += 1
@@ -71,19 +74,19 @@ class MatchRound:
             self.samples[agent_id] = offer
 
     def launched(self, instances: int) -> None:
-        """An offer was used."""
+        """Record that this many instances were launched on an offer."""
         self.offers += 1
         self.launches += instances
 
     def forget(self, agent_id: str) -> None:
-        """Its agent is gone: how near it came is of no interest any more."""
+        """Forget the refusals of an agent that is gone."""
         self.refusals.pop(agent_id, None)
         self.samples.pop(agent_id, None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """What rounds come to together."""
+    """The sums over several rounds."""
 
     offers: int = 0
     last_used_at: float | None = None
@@ -91,7 +94,7 @@ class _Sums:
     declined: Counter[str] = field(default_factory=Counter)
 
     def plus(self, tried: MatchRound) -> "_Sums":
-        """With one more."""
+        """The sums with one more round."""
         return _Sums(
             self.offers + tried.offers,
             tried.at if tried.launches else self.last_used_at,
@@ -102,20 +105,20 @@ class _Sums:
 
 @dataclass(slots=True)
 class QueueHistory:
-    """All tries of one queue since it began to wait.
+    """All match rounds of one queue since it started to wait.
 
     Attributes:
-        since: when it did.
+        since: when it started to wait.
         rounds: the last ones in which an offer was refused, newest last.
     """
 
     since: float
     rounds: deque[MatchRound] = field(default_factory=lambda: deque(maxlen=_ROUNDS_KEPT))
-    _last: MatchRound | None = None  # more offers may yet come into it
+    _last: MatchRound | None = None  # which may get more offers
     _before: _Sums = field(default_factory=_Sums)  # of all others
 
     def add(self, tried: MatchRound) -> None:
-        """One more try. The same one counts once, however often it is added."""
+        """Add a round. The same round counts once, even if it is added several times."""
         if tried is not self._last:
             self._before = self._sums
             self._last = tried
@@ -124,22 +127,22 @@ class QueueHistory:
 
     @property
     def offers(self) -> int:
-        """How many it was tried on."""
+        """How many offers were tried."""
         return self._sums.offers
 
     @property
     def declined(self) -> Counter[str]:
-        """By reason, how many offers it took out of the funnel."""
+        """By reason, how many offers it removed from the funnel."""
         return self._sums.declined
 
     @property
     def last_used_at(self) -> float | None:
-        """When an offer was used last."""
+        """When an offer was last used."""
         return self._sums.last_used_at
 
     @property
     def last_unused_at(self) -> float | None:
-        """When an offer was refused last."""
+        """When an offer was last refused."""
         return self._sums.last_unused_at
 
     @property
@@ -149,12 +152,12 @@ class QueueHistory:
 
 @dataclass(slots=True)
 class MatchProgress:
-    """How far the offers that are held were tried.
+    """The progress of matching the open offers.
 
     Attributes:
-        exhausted: by demand, or by queue where its demand is like no other: the round in which none of them fitted.
-        batch: the number of the event that the last of them came in.
-        more: how many follow at once.
+        exhausted: the round in which no offer fitted, by demand, or by queue if the demand cannot be shared.
+        batch: the number of the event in which the last offers arrived.
+        more: how many offers are about to follow.
     """
 
     exhausted: dict[Demand | str, MatchRound] = field(default_factory=dict)

@@ -1,8 +1,8 @@
-"""What an agent keeps for one instance, in Mesos' words: reserved resources, volumes on them, and the way back.
+"""Reservations and persistent volumes of one instance as Mesos v1 JSON, and the operations that make and remove them.
 
-A reservation says by its labels, which are Marathon's, for which instance of which framework it is. Nobody else may
-use what carries them. Each operation is for one provider of resources only, the agent itself or another: Mesos refuses
-mixed ones.
+The labels of a reservation, which are Marathon's, name the instance and the framework that it belongs to. Nothing else
+may use resources with these labels. Each operation is for one resource provider only, the agent itself or another:
+Mesos refuses mixed ones.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,17 +16,17 @@ _INSTANCE = "marathon_task_id"
 
 
 def kept_for(resource: Json) -> str | None:
-    """The instance, or Marathon's task, that a resource is kept for; None: for none in particular."""
+    """The instance, or Marathon's task, that a resource is reserved for; None: for none in particular."""
     return _labels(resource).get(_INSTANCE) if "reservations" in resource else None
 
 
 def kept_by(resource: Json) -> str | None:
-    """The framework that has it kept."""
+    """The framework that reserved the resource."""
     return _labels(resource).get(_FRAMEWORK)
 
 
 def volume_of(resource: Json) -> LocalVolume | None:
-    """The volume that lies on a resource, if one does."""
+    """The persistent volume on a resource, if there is one."""
     disk = resource.get("disk", {})
     if "persistence" not in disk:
         return None
@@ -34,7 +34,7 @@ def volume_of(resource: Json) -> LocalVolume | None:
 
 
 def reserved(resource: Json, role: str, principal: str | None, framework_id: str, instance_id: str) -> Json:
-    """A resource that is everyone's, as it is once it is kept for an instance."""
+    """An unreserved resource in the form it has once it is reserved for an instance."""
     reservation = {
         "type": "DYNAMIC",
         "role": role,
@@ -45,7 +45,7 @@ def reserved(resource: Json, role: str, principal: str | None, framework_id: str
 
 
 def with_volume(resource: Json, volume: LocalVolume, principal: str | None) -> Json:
-    """A reserved disk, as it is once the volume lies on it."""
+    """A reserved disk in the form it has once the volume is created on it."""
     where = {
         "persistence": {"id": volume.persistence_id, **_owned_by(principal)},
         "volume": {"container_path": volume.name, "mode": "RW"},
@@ -54,7 +54,7 @@ def with_volume(resource: Json, volume: LocalVolume, principal: str | None) -> J
 
 
 def making(resources: Iterable[Json], volumes: Iterable[Json]) -> tuple[Json, ...]:
-    """The operations that reserve these resources, and lay these volumes on some of them."""
+    """The operations that reserve these resources, and create these volumes on some of them."""
     return (
         *(_operation("RESERVE", "resources", each) for each in _by_provider(resources)),
         *(_operation("CREATE", "volumes", each) for each in _by_provider(volumes)),
@@ -62,7 +62,7 @@ def making(resources: Iterable[Json], volumes: Iterable[Json]) -> tuple[Json, ..
 
 
 def giving_back(resources: Sequence[Json]) -> tuple[Json, ...]:
-    """The operations that destroy the volumes on these resources, with all that is in them, and unreserve them."""
+    """The operations that destroy the volumes on these resources, including their data, and unreserve them."""
     volumes = [each for each in resources if volume_of(each) is not None]
     return (
         *(_operation("DESTROY", "volumes", each) for each in _by_provider(volumes)),

@@ -1,7 +1,7 @@
-"""What is left of an offer.
+"""The ledger of an offer: the resources that are left in it.
 
-Scalars are counted in thousandths, Mesos' own precision, so that nothing is lost to rounding.
-Each quantity is taken whole out of one offered entry and keeps that entry's role and reservation: Mesos compares them.
+Scalars are counted in thousandths, Mesos' own precision, so that nothing is lost to rounding. Each quantity is taken
+from a single entry of the offer and keeps that entry's role and reservation, because Mesos compares them.
 """
 
 from collections.abc import Iterable
@@ -28,12 +28,12 @@ class _Ports:
 
 
 class Ledger:
-    """The unused part of one offer."""
+    """The unused resources of one offer."""
 
     def __init__(self, offer: Json, kept: str | None = None) -> None:
-        """Read an offer; what a pod cannot use (volumes, revocable and shared resources) is left out.
+        """Read the resources that pods can use: not volumes, nor revocable, shared or otherwise reserved ones.
 
-        What is kept for an instance is nobody else's. ``kept``: only what is kept for that one.
+        ``kept``: an instance id; only the resources reserved for that instance.
         """
         self.offer = offer
         self._scalars: dict[str, list[_Scalar]] = {name: [] for name in _SCALARS}
@@ -43,7 +43,7 @@ class Ledger:
             if "disk" in resource or "revocable" in resource or "shared" in resource or kept_for(resource) != kept:
                 continue
             template = {key: value for key, value in resource.items() if key not in ("scalar", "ranges")}
-            role = _role(resource)
+            role = role_of(resource)
             if resource["name"] in self._scalars and resource["type"] == "SCALAR":
                 self._scalars[resource["name"]].append(_Scalar(template, role, milli(resource["scalar"]["value"])))
             elif resource["name"] == "ports" and resource["type"] == "RANGES":
@@ -52,7 +52,7 @@ class Ledger:
 
     @property
     def agent_id(self) -> str:
-        """The agent that offers."""
+        """The agent of the offer."""
         agent_id: str = self.offer["agent_id"]["value"]
         return agent_id
 
@@ -63,7 +63,7 @@ class Ledger:
         return sorted(scalars | {entry.role for entry in self._ports})
 
     def fork(self, roles: frozenset[str] | None = None) -> "Ledger":
-        """A copy to try a match on. It uses the resources of these roles only; without any, all."""
+        """A copy to try a match on. It uses only the resources of these roles; None: of all."""
         other = Ledger.__new__(Ledger)
         other.offer = self.offer
         other._usable = roles  # noqa: SLF001 - its own class
@@ -75,15 +75,15 @@ class Ledger:
         return other
 
     def total(self, name: str, roles: frozenset[str]) -> int:
-        """What there is altogether for these roles, in thousandths."""
+        """The sum for these roles, in thousandths."""
         return sum(entry.left for entry in self._scalars[name] if entry.role in roles)
 
     def most(self, name: str) -> float:
-        """The largest quantity that one request could still take."""
+        """The largest quantity that can still be taken at once."""
         return max((entry.left for entry in self._scalars[name] if self._may_use(entry)), default=0) / 1000
 
     def take(self, name: str, wanted: int) -> Json | None:
-        """A resource of so many thousandths, or None where no single entry has it."""
+        """Take this many thousandths; None: no single entry has them."""
         for entry in self._scalars[name]:
             if entry.left >= wanted and self._may_use(entry):
                 entry.left -= wanted
@@ -91,11 +91,11 @@ class Ledger:
         return None
 
     def free_ports(self) -> list[tuple[int, int]]:
-        """The port ranges nobody has taken, ends included."""
+        """The port ranges that are free, ends included."""
         return [each for entry in self._ports if self._may_use(entry) for each in entry.ranges]
 
     def take_ports(self, ports: Iterable[int]) -> list[Json] | None:
-        """Resources holding exactly these ports, or None where one is not there."""
+        """Take exactly these ports; None: one of them is not free."""
         taken: list[list[int]] = [[] for _ in self._ports]
         for port in ports:
             for entry, mine in zip(self._ports, taken, strict=True):
@@ -114,15 +114,15 @@ class Ledger:
         return self._usable is None or entry.role in self._usable
 
 
-def _role(resource: Json) -> str:
-    """Whose a resource is: the innermost reservation's role; "*" is everyone's."""
+def role_of(resource: Json) -> str:
+    """The role a resource belongs to, that of its innermost reservation; "*": it is unreserved."""
     reservations = resource.get("reservations") or [resource]
     role: str = reservations[-1].get("role", "*")
     return role
 
 
 def milli(value: float) -> int:
-    """An amount in thousandths, the precision of Mesos: whole numbers add up exactly."""
+    """An amount in thousandths, Mesos' own precision: integers add up exactly."""
     return round(value * 1000)
 
 

@@ -1,4 +1,4 @@
-"""What an offer must look like for the core to read it: everything that it looks at, and nothing else."""
+"""Validates an offer from the master: every member that the core reads, and no others."""
 
 from scheduler.model.shapes import amount, every, identifier, members, number, of_kind, text, whole
 

@@ -1,6 +1,6 @@
-"""ConstraintState constraints: whether one more instance of a pod may go to an agent.
+"""Placement constraints: whether one more instance of a pod may be placed on an agent.
 
-Placed are the pod's instances of the current configuration that are within reach, and those matched earlier in the
+The placed instances are those of the pod's current configuration that are reachable, and those matched earlier in the
 same round. An instance of an older configuration does not count, so that its successor may take its place.
 """
 
@@ -16,7 +16,7 @@ from scheduler.model.definition import Constraint, PodDefinition
 from scheduler.model.patterns import matches
 from scheduler.model.records import Agent, Condition
 
-_NOT_THERE = frozenset(
+_NOT_PLACED = frozenset(
     {
         Condition.SCHEDULED,
         Condition.UNREACHABLE,
@@ -32,11 +32,12 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 @dataclass(slots=True)
 class _Spread:
-    """How the placed instances are spread over the values of one field.
+    """The distribution of the placed instances over the values of one field.
 
     Attributes:
+        wanted: the pod's number of instances.
         first: the value of the instance that was placed first.
-        offered: the values to be had in this round.
+        offered: the values of the agents of this round.
     """
 
     wanted: int
@@ -46,7 +47,7 @@ class _Spread:
     offered: frozenset[str] = frozenset()
 
     def add(self, value: str | None) -> None:
-        """One more instance is placed."""
+        """Count one more placed instance."""
         if not self.placed:
             self.first = value
         self.placed += 1
@@ -55,7 +56,7 @@ class _Spread:
 
 
 class ConstraintState:
-    """A pod's constraints with what they have to know of its placed instances, for one round of offers."""
+    """A pod's constraints with the distribution of its placed instances, for one round of offers."""
 
     def __init__(self, definition: PodDefinition, placed: Iterable[Agent], offered: Iterable[Agent]) -> None:
         """``offered``: the agents of this round."""
@@ -72,16 +73,16 @@ class ConstraintState:
 
     @property
     def may_relent(self) -> bool:
-        """Whether an agent refused now may be taken once another instance of the round is placed elsewhere."""
+        """Whether an agent refused now may fit once another instance of the round is placed elsewhere."""
         return self._may_relent
 
     def add(self, agent: Agent) -> None:
-        """One more instance is placed there."""
+        """Count one more instance placed on the agent."""
         for constraint, spread in self._each():
             spread.add(agents.field(agent, constraint.field_name))
 
     def unfulfilled(self, agent: Agent) -> Iterator[tuple[str, str]]:
-        """(constraint, what the agent has instead) for each constraint against one more instance there."""
+        """(constraint, the agent's value) for each constraint that forbids one more instance there."""
         for constraint, spread in self._each():
             value = agents.field(agent, constraint.field_name)
             if not _allows(constraint, value, spread):
@@ -92,14 +93,14 @@ class ConstraintState:
 
 
 def may_relent(definition: PodDefinition) -> bool:
-    """Whether an agent refused for its constraints may be taken once another instance is placed elsewhere."""
+    """Whether an agent that constraints forbid may fit once another instance is placed elsewhere."""
     return any(constraint.operator == "GROUP_BY" for constraint in definition.scheduling.placement.constraints)
 
 
 def placed(world: World, pod_id: str, config_version: str, but: str | None = None) -> Iterator[Agent]:
-    """Where the instances of a configuration are that count for its constraints, oldest first, all but one.
+    """The agents of the instances that count for a configuration's constraints, oldest first, except the one ``but``.
 
-    One that has volumes counts where they are, also while it is stopped.
+    An instance with volumes counts on the agent that has them, even while it is stopped.
     """
     for instance in world.instances_of(pod_id):
         if instance.id == but or is_to_be_freed(instance):
@@ -109,7 +110,7 @@ def placed(world: World, pod_id: str, config_version: str, but: str | None = Non
         elif (
             instance.agent is not None
             and instance.config_version == config_version
-            and condition(instance) not in _NOT_THERE
+            and condition(instance) not in _NOT_PLACED
         ):
             yield instance.agent
 
@@ -145,7 +146,7 @@ def _is(wanted: str, value: str, _spread: _Spread) -> bool:
 
 
 def _group_by(wanted: str, value: str, spread: _Spread) -> bool:
-    """Spread over so many values; without a number, over all that are known, the least used first."""
+    """Spread over this many values; without a number, over all known values, the least used first."""
     groups = int(wanted or 0)
     count = spread.counts.get(value, 0)
     if groups < 1:
@@ -169,5 +170,5 @@ _OPERATORS: dict[str, Callable[[str, str, _Spread], bool]] = {
 
 
 def _describe(constraint: Constraint) -> str:
-    words = (constraint.field_name, constraint.operator, constraint.value)
-    return " ".join(word for word in words if word is not None)
+    parts = (constraint.field_name, constraint.operator, constraint.value)
+    return " ".join(part for part in parts if part is not None)

@@ -1,4 +1,4 @@
-"""Does an offer fit a pod? Either the resources it would use, or every reason why not."""
+"""Matches one instance of a pod with an offer: the result is either the resources it takes, or all refusals."""
 
 import random
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ _NANOSECONDS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What else decides whether an agent is fit for a pod.
+    """Facts outside the offer that decide whether it fits.
 
     Attributes:
         isolators: the agent's; None: not known.
         home: the master's region; None: not known.
-        wall: the time, in which the agents' maintenance is scheduled.
+        wall: wall time, which schedules of maintenance refer to.
     """
 
     isolators: frozenset[str] | None
@@ -42,7 +42,7 @@ _REASONS = {
 
 
 def match(definition: PodDefinition, demand: Demand, ledger: Ledger, source: random.Random) -> Match | list[Refusal]:
-    """Try to fit one instance into what is left of an offer. Ports are looked at only if everything else fits."""
+    """Try to fit one instance into the resources left in an offer. Ports are checked only if everything else fits."""
     short = _too_little(demand, ledger)
     if short:
         return short
@@ -77,7 +77,7 @@ def match(definition: PodDefinition, demand: Demand, ledger: Ledger, source: ran
 def unsuitable(
     demand: Demand, settings: Settings, offer: Json, ledger: Ledger, agent: Agent, around: Surroundings
 ) -> list[Refusal]:
-    """Every reason against an agent that does not depend on where other instances are, or on quantities."""
+    """All refusals that depend neither on where other instances are nor on quantities."""
     return [
         *_role(demand, ledger),
         *_isolators(demand, around.isolators),
@@ -88,12 +88,12 @@ def unsuitable(
 
 
 def unfulfilled(placement: ConstraintState, agent: Agent) -> list[Refusal]:
-    """A refusal for each constraint that is against one more instance on the agent."""
+    """A refusal for each constraint that forbids one more instance on the agent."""
     return [Refusal("UnfulfilledConstraint", asked, has) for asked, has in placement.unfulfilled(agent)]
 
 
 def _too_little(demand: Demand, ledger: Ledger) -> list[Refusal]:
-    """The scalars of which the offer has less altogether than the instance takes: most offers fail by these."""
+    """Refusals for scalars of which the whole offer has less than the instance needs: most offers fail by these."""
     return [
         Refusal(_REASONS[name], f"{wanted / 1000:g}", f"{has / 1000:g}")
         for name, wanted in demand.total
@@ -107,7 +107,7 @@ def _role(demand: Demand, ledger: Ledger) -> Iterator[Refusal]:
 
 
 def _isolators(demand: Demand, isolators: frozenset[str] | None) -> Iterator[Refusal]:
-    """An agent that is not described yet is trusted."""
+    """An agent whose isolators are not known yet is assumed to have them."""
     for any_of in demand.needs if isolators is not None else ():
         if isolators is not None and any_of.isdisjoint(isolators):
             yield Refusal("UnfulfilledConstraint", f"isolator {' or '.join(sorted(any_of))}", "no such isolator")

@@ -1,9 +1,9 @@
-"""Offers come in; launches and refusals go out.
+"""The handlers of offers: launch waiting instances on them, decline the rest.
 
-An offer is made to one role, and used only for pods of that role: Mesos refuses others. Only so much is launched in
-one turn, so that a flood of offers and instances holds up nothing else; what is left of the offers is held for the
-next turn, which follows at once. So are the offers themselves taken where very many come, and nothing is tried on one
-twice. Those that are of no use to anything that waits are declined, as are those that cannot be read.
+An offer is made to one role and used only for pods of that role: Mesos refuses others. A turn launches a limited number
+of instances, so that a flood of offers and instances delays nothing else; the remaining offers are held for the next
+turn, which follows at once. Very many offers arrive in several events, and no demand is tried twice on the same offer.
+Offers that fit no waiting instance, or cannot be read, are declined.
 """
 
 from scheduler.core.due import Due
@@ -27,9 +27,9 @@ LAUNCHES_PER_TURN = 200
 
 
 def on_offers_received(turn: Turn, event: OffersReceived) -> None:
-    """Launch what fits, give the rest back."""
+    """Launch the instances that fit, decline the rest."""
     world = turn.world
-    if not arrival.is_over(turn.world):  # none were asked for
+    if not arrival.is_over(turn.world):  # there was no request for offers
         known = tuple(offer["id"]["value"] for offer in event.offers if identifier(offer.get("id")) is None)
         turn.emit(Decline(known, world.settings.decline_offer_duration))
         return
@@ -45,13 +45,13 @@ def on_offers_received(turn: Turn, event: OffersReceived) -> None:
 
 
 def _refuse_unreadable(turn: Turn, offer: Json, complaint: str) -> None:
-    """Give an offer back, if it can be told which it is."""
+    """Decline an unreadable offer, if its id can be read."""
     refuse = turn.world.settings.decline_offer_duration
     agent_id = offer.get("agent_id")
     is_known = identifier(offer.get("id")) is None
     turn.log(
         "error",
-        "offer could not be read, declining it" if is_known else "offer could not be read",
+        "offer cannot be read, declining it" if is_known else "offer cannot be read",
         offer_id=shown(offer["id"]["value"]) if is_known else "",
         agent_id=shown(agent_id.get("value")) if isinstance(agent_id, dict) else "",
         error=f"offer{complaint}",
@@ -61,12 +61,12 @@ def _refuse_unreadable(turn: Turn, offer: Json, complaint: str) -> None:
 
 
 def on_offer_rescinded(turn: Turn, event: OfferRescinded) -> None:
-    """An offer that is held is held no more."""
+    """Forget an offer that is no longer valid."""
     turn.world.volatile.offers.pop(event.offer_id, None)
 
 
 def place(turn: Turn) -> None:
-    """Launch on the offers that are held."""
+    """Launch on the open offers."""
     world = turn.world
     if not world.volatile.offers:
         return
@@ -74,7 +74,7 @@ def place(turn: Turn) -> None:
 
 
 class _Placing:
-    """One turn's launches."""
+    """The launches of one turn."""
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
@@ -84,7 +84,7 @@ class _Placing:
         self._offers = list(turn.world.volatile.offers.values())
 
     def run(self) -> None:
-        """Launch from every queue that may be launched from, then answer the offers that are used or of no use."""
+        """Launch from every launchable queue, then accept the offers that were used and decline the others."""
         if self._world.queues.freeing:
             self.residents.free()
         launchable = self._world.queues.launchable
@@ -130,7 +130,7 @@ class _Placing:
 
     @property
     def residents(self) -> Residents:
-        """What the offers keep for instances: only where some have volumes does anybody look for it."""
+        """The reservations in the offers: computed only if some instance has volumes."""
         if self._residents is None:
             self._residents = Residents(self._turn, self._offers)
         return self._residents
@@ -140,7 +140,7 @@ class _Placing:
         refuse = world.settings.decline_offer_duration
         for each in self._offers:
             if each.operations:
-                # What is left of it may come back at once if something still waits that it might fit.
+                # The rest may be offered again at once if it might fit an instance that is still waiting.
                 turn.emit(
                     Accept(each.id, tuple(each.operations), 0.0 if each.role in world.queues.launchable else refuse)
                 )
@@ -152,11 +152,11 @@ class _Placing:
             turn.emit(Decline(tuple(world.volatile.offers), refuse))
             world.volatile.offers.clear()
         if not world.volatile.match_progress.more:
-            world.volatile.match_progress.exhausted.clear()  # it was about these offers
+            world.volatile.match_progress.exhausted.clear()  # it referred to these offers
 
 
 def _definition_of(world: World, queue: str) -> PodDefinition:
-    """What the instances of a queue are launched as: the newest definition of their configuration."""
+    """The definition with which a queue's instances are launched: the newest one of their configuration."""
     first = world.instances[next(iter(world.queues.waiting[queue]))]
     pod = world.pods[first.pod_id]
     if first.config_version == pod.config_version:

@@ -1,4 +1,4 @@
-"""What Mesos says of offer operations, such as the creation of volumes."""
+"""The handler of the statuses of offer operations, such as the creation of volumes."""
 
 from scheduler.core.effects import AcknowledgeOperation
 from scheduler.core.events import OperationUpdated
@@ -7,7 +7,7 @@ from scheduler.core.turn import Turn
 
 
 def on_operation_updated(turn: Turn, event: OperationUpdated) -> None:
-    """Acknowledge the status, whatever it says, or its agent would send it again and again."""
+    """Log and acknowledge the status; without an acknowledgement its agent would repeat it forever."""
     turn.log(
         "info",
         "operation updated",

@@ -1,4 +1,4 @@
-"""The launches of one queue in one turn: its instances go to the candidates in order, until none will have more."""
+"""The launches of one queue in one turn: its instances are placed on the candidates in order, until none fits."""
 
 from collections import deque
 from dataclasses import replace
@@ -49,12 +49,12 @@ class Queue:
         )
 
     def launch(self, most: int) -> None:
-        """Launch as many as fit, until so many were launched in this round."""
+        """Launch as many as fit, until this many were launched in this round."""
         share = self._candidates.share(len(self._waiting))
         set_aside: list[tuple[int, int, OpenOffer, list[Refusal]]] = []
         while self._waiting and self._tried.launches < most:
             if self._candidates.take_more and self._candidates.share(len(self._waiting)) == 1:
-                share = 1  # the last ones go one by one, or some agent would get two shares
+                share = 1  # the last ones are placed one by one, or else an agent could get two shares
             candidate = self._line.next()
             if candidate is None:
                 break
@@ -63,7 +63,7 @@ class Queue:
             if launched:
                 self._tried.launched(launched)
                 self._candidates.used(each)
-                for aside in set_aside:  # where instances are is no longer what it was
+                for aside in set_aside:  # the distribution of instances has changed
                     self._line.back(aside[0], aside[1])
                 set_aside.clear()
                 if self._candidates.take_more:
@@ -80,7 +80,7 @@ class Queue:
             self._tried.refused(each.agent_id, each.offer, refusals)
 
     def _launch_on(self, each: OpenOffer, most: int) -> tuple[int, list[Refusal]]:
-        """Launch up to so many on an offer; why not more."""
+        """Launch up to this many on an offer: the number launched, and why not more."""
         turn, world = self._turn, self._turn.world
         agent = each.agent
         around = Surroundings(world.volatile.isolators.get(agent.id), world.volatile.connection.region, turn.wall)
@@ -100,11 +100,11 @@ class Queue:
         return launched, refusals
 
     def _fit(self, each: OpenOffer) -> Match | list[Refusal]:
-        """What the next instance would take of an offer."""
+        """Match the next instance with an offer."""
         return match(self._definition, self._demand, each.ledger, self._turn.world.random)
 
     def _launch_one(self, waiting: Instance, on: OpenOffer, taken: Match) -> Json:
-        """Record the launch and give its operation."""
+        """Record the launch and return its operation."""
         turn, world = self._turn, self._turn.world
         if waiting.id in world.volatile.aged:
             world.volatile.aged.discard(waiting.id)
@@ -125,7 +125,7 @@ class Queue:
 
 
 class ResidentQueue(Queue):
-    """The launches of instances with volumes: on those they have, or on new ones."""
+    """The launches of instances with volumes: on their existing volumes, or on new ones."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class ResidentQueue(Queue):
         self._residents = residents
 
     def launch(self, most: int) -> None:
-        """First those that have some: no other place will do for them."""
+        """Launch first the instances that have volumes: they can be launched nowhere else."""
         refusals: dict[str, list[Refusal]] = {}
         waiting, self._waiting = self._waiting, deque()
         for instance_id in waiting:
@@ -154,7 +154,7 @@ class ResidentQueue(Queue):
                 self._refuse(each, refusals.get(each.agent_id) or [no_reservation(self._demand)])
 
     def _launch_at_home(self, instance_id: str, refusals: dict[str, list[Refusal]]) -> bool:
-        """Whether the instance has volumes. It is launched on them, or why not is added to the refusals."""
+        """Launch an instance on its volumes, or add the reasons why not to the refusals. False: it has no volumes."""
         world = self._turn.world
         instance = world.instances[instance_id]
         others = constraints.placed(world, instance.pod_id, self._config_version, but=instance_id)
@@ -185,7 +185,7 @@ def _is_of_constraints(refusals: list[Refusal]) -> bool:
 
 
 def placed(waiting: Instance, definition: PodDefinition, agent: Agent, taken: Match, now: float) -> Instance:
-    """A waiting instance as it is once it has a place: its next incarnation, with the ids Mesos will know it by."""
+    """The next incarnation of a waiting instance, placed on an agent, with the ids it has in Mesos."""
     incarnation = waiting.incarnation + 1
     return replace(
         waiting,

@@ -1,10 +1,9 @@
-"""Instances with persistent volumes: where theirs are made, found again and given back.
+"""Residents (instances with persistent volumes): their volumes are created, found again and released.
 
-All an instance uses, its host ports too, is reserved for it on one agent, by the ACCEPT that launches it first, and
-recorded before that is sent. From then on it is launched there, on its volumes, and nowhere else. Whether what was
-asked for is done - the reservation, or that it be given back - later offers of that agent show. Volumes are destroyed
-only for an instance that is wanted no more; what is kept for one that is not known here, or has its volumes elsewhere,
-is left alone.
+All resources of an instance, including its host ports, are reserved for it on one agent by the ACCEPT of its first
+launch, and recorded before that is sent. From then on it is launched there, on its volumes, and nowhere else. Later
+offers of that agent show whether the reservation was made, or was released. Volumes are destroyed only for an instance
+that is no longer wanted; reservations for unknown instances, or for instances with volumes elsewhere, are not touched.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,24 +25,20 @@ from scheduler.core.turn import Turn
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
-from scheduler.model.records import Agent, Condition, Instance, LocalVolume, Reservation
-
-_STARTED = (Condition.STARTING, Condition.RUNNING)
-_INVALID = "REASON_TASK_GROUP_INVALID"
-_NEVER_STARTED = (Condition.ERROR, Condition.DROPPED)
+from scheduler.model.records import Agent, Instance, LocalVolume, Reservation
 
 
 class Residents:
-    """The offers of one turn, as instances with volumes look at them."""
+    """The reservations and volumes in the offers of one turn."""
 
     def __init__(self, turn: Turn, offers: Sequence[OpenOffer]) -> None:
         self._turn = turn
         self._offers = offers
         self._kept = _kept(turn.world, offers)
-        self._tell_of_strangers()
+        self._log_strangers()
 
     def free(self) -> None:
-        """Give back what is kept for instances that are no more, and forget those for which nothing is."""
+        """Release the reservations of deleted instances, and forget the instances whose reservation is gone."""
         for instance_id in list(self._turn.world.queues.freeing):
             instance = self._turn.world.instances[instance_id]
             if instance_id in self._kept:
@@ -54,14 +49,14 @@ class Residents:
     def at_home(
         self, instance: Instance, definition: PodDefinition, demand: Demand, placement: ConstraintState
     ) -> Iterator[tuple[OpenOffer, Match | list[Refusal]]]:
-        """The offers that hold something which is kept for a waiting instance, and whether it can be launched on it.
+        """The offers with reservations for a waiting instance, and whether it can be launched there.
 
         ``placement``: of the other instances.
         """
         found = self._kept.pop(instance.id, [])
         has_volumes = any(_volumes(resources) for _, resources in found)
         if kept_volumes.is_unconfirmed(instance) and not has_volumes and self._is_gone(instance):
-            self._begin_anew(instance, found)
+            self._start_again(instance, found)
             return
         for on, resources in found:
             yield on, self._launch_at_home(instance, definition, demand, placement, on, resources)
@@ -69,7 +64,7 @@ class Residents:
     def settle(
         self, instance: Instance, definition: PodDefinition, demand: Demand, on: OpenOffer
     ) -> Match | list[Refusal]:
-        """What a waiting instance without volumes takes of an offer to be launched there, on volumes made for it."""
+        """What a waiting instance without volumes takes of an offer to be launched there, on new volumes."""
         world = self._turn.world
         outcome = match(definition, demand, on.ledger, world.random)
         if not isinstance(outcome, Match):
@@ -83,7 +78,7 @@ class Residents:
     # ------------------------------------------------------------------------ helpers
 
     def _give_back(self, instance: Instance) -> None:
-        """Ask for it, unless that was done a moment ago in vain, or some of it is still in use."""
+        """Release the reservation, unless that was tried a moment ago, or its executor still uses the resources."""
         turn, found = self._turn, self._kept.pop(instance.id)
         again_at = turn.world.volatile.given_back.get(instance.id, turn.now)
         if again_at > turn.now or any(_is_still_there(instance, on) for on, _ in found):
@@ -92,7 +87,7 @@ class Residents:
             on.operations.extend(giving_back(resources))
         turn.log(
             "info",
-            "giving back what is kept for an instance that is no more",
+            "releasing the reservation of a deleted instance",
             pod_id=instance.pod_id,
             instance_id=instance.id,
             agent_id=found[0][0].agent_id,
@@ -100,16 +95,16 @@ class Residents:
         kept_volumes.doubt(turn, instance)
         turn.world.volatile.given_back[instance.id] = turn.world.volatile.doubts[instance.id]
 
-    def _begin_anew(self, instance: Instance, found: list[tuple[OpenOffer, list[Json]]]) -> None:
-        """Its volumes were never made; what was reserved for them all the same is given back."""
+    def _start_again(self, instance: Instance, found: list[tuple[OpenOffer, list[Json]]]) -> None:
+        """Its volumes were never created: release any reservation, and let it wait for an offer without volumes."""
         for on, resources in found:
             on.operations.extend(giving_back(resources))
-        text = "the volumes that were to be made are not there"
-        self._turn.log("warning", text, pod_id=instance.pod_id, instance_id=instance.id)
+        reason = "volumes were not created, trying again"
+        self._turn.log("warning", reason, pod_id=instance.pod_id, instance_id=instance.id)
         self._turn.put(replace(instance, reservation=None))
 
     def _is_gone(self, instance: Instance) -> bool:
-        """Whether its agent offers what it has, at a time when all that is kept for the instance should be in it."""
+        """Whether an offer from its agent, made after the reservation should show up, does not contain it."""
         reservation = instance.reservation
         if reservation is None or not kept_volumes.is_overdue(self._turn, instance):
             return False
@@ -134,7 +129,7 @@ class Residents:
         if instance.reservation != reservation:
             self._turn.put(replace(instance, reservation=reservation))
         own = Ledger(on.offer, instance.id)
-        demand = replace(demand, roles=frozenset({instance.role}))  # of which it is now
+        demand = replace(demand, roles=frozenset({instance.role}))  # the role of its reservation
         around = Surroundings(world.volatile.isolators.get(agent.id), world.volatile.connection.region, self._turn.wall)
         refusals = unsuitable(demand, world.settings, on.offer, own, agent, around) + unfulfilled(placement, agent)
         outcome = match(definition, demand, own, world.random)
@@ -150,7 +145,7 @@ class Residents:
     def _recognised(
         self, instance: Instance, demand: Demand, agent: Agent, resources: list[Json]
     ) -> Reservation | None:
-        """What is kept for the instance, where this is all of it; the agent may have another id than before."""
+        """The instance's reservation, if these are all its volumes; the agent may have another id than before."""
         found = _volumes(resources)
         known = instance.reservation
         if known is None:
@@ -164,15 +159,15 @@ class Residents:
             return known
         return replace(known, agent=agent, confirmed=True, since=self._turn.now)
 
-    def _tell_of_strangers(self) -> None:
-        """Once for each: what an operator can find out and decide is not for this program to destroy."""
+    def _log_strangers(self) -> None:
+        """Log each foreign reservation once: only an operator can decide whether it may be destroyed."""
         world = self._turn.world
         for owner, found in self._kept.items():
             if owner not in world.volatile.strangers and not _is_known(world.instances.get(owner), found):
                 world.volatile.strangers[owner] = found[0][0].agent_id
                 self._turn.log(
                     "warning",
-                    "an agent keeps resources for an instance that has none there; they are left alone",
+                    "agent has reservations for an unknown instance, or one with volumes elsewhere; not touching them",
                     instance_id=owner,
                     agent_id=found[0][0].agent_id,
                     volumes=", ".join(each.persistence_id for _, resources in found for each in _volumes(resources)),
@@ -180,7 +175,7 @@ class Residents:
 
 
 def new_volumes(pod_id: str, names: Iterable[str], new_uuid: Callable[[], str]) -> tuple[LocalVolume, ...]:
-    """Volumes for an instance that has none, under ids that no others have: ``<safe id>#<name>#<uuid>``."""
+    """New volumes for an instance, with unique ids: ``<safe id>#<name>#<uuid>``."""
     return tuple(LocalVolume(name, f"{ids.safe_id(pod_id)}#{name}#{new_uuid()}") for name in names)
 
 
@@ -193,7 +188,7 @@ def settle(
     offer: Json,
     principal: str | None,
 ) -> Match | Refusal:
-    """What an instance takes of an offer, as it is once all of that is kept for it, with its volumes on these disks."""
+    """The match with all its resources reserved for the instance, and its volumes created on these disks."""
     picked = disks.pick(definition.volumes, taken.rest)
     if isinstance(picked, Refusal):
         return picked
@@ -213,7 +208,7 @@ def settle(
 
 
 def _kept(world: World, offers: Iterable[OpenOffer]) -> dict[str, list[tuple[OpenOffer, list[Json]]]]:
-    """By instance, what these offers hold for it."""
+    """By instance id, the resources reserved for it in these offers."""
     framework_id = world.framework.id if world.framework else None
     found: dict[str, list[tuple[OpenOffer, list[Json]]]] = {}
     for on in offers:
@@ -228,7 +223,7 @@ def _kept(world: World, offers: Iterable[OpenOffer]) -> dict[str, list[tuple[Ope
 
 
 def _is_known(instance: Instance | None, found: Iterable[tuple[OpenOffer, list[Json]]]) -> bool:
-    """Whether the instance is there, and this is not beside what it has."""
+    """Whether the instance exists and, if it has volumes, these are among them."""
     if instance is None:
         return False
     if instance.reservation is None:
@@ -241,7 +236,7 @@ def _volumes(resources: Iterable[Json]) -> list[LocalVolume]:
 
 
 def _is_still_there(instance: Instance, on: OpenOffer) -> bool:
-    """Whether the instance's last executor has yet to give back what it uses."""
+    """Whether the instance's last executor still uses its resources."""
     executor_id = ids.executor_id(instance.id, instance.incarnation)
     return any(each["value"] == executor_id for each in on.offer.get("executor_ids", ()))
 
@@ -251,5 +246,5 @@ def _no_reservation(demand: Demand, offered: str) -> Refusal:
 
 
 def no_reservation(demand: Demand) -> Refusal:
-    """Why an offer is of no use to instances whose volumes are elsewhere."""
+    """The refusal of an offer for instances whose volumes are elsewhere."""
     return _no_reservation(demand, "")

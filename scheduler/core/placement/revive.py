@@ -1,7 +1,7 @@
-"""Being offered things exactly while an instance could use them: which roles the framework has, and which of them ask.
+"""REVIVE and SUPPRESS: asks for offers, per role, only while something can use them.
 
-REVIVE makes the allocator forget every refusal, so further ones while offers already flow keep a minimum interval;
-the first after a SUPPRESS goes out at once.
+REVIVE makes the allocator forget all refusals, so further ones while offers already come keep a minimum interval; the
+first after a SUPPRESS is sent at once.
 """
 
 from collections.abc import Iterable
@@ -13,20 +13,20 @@ from scheduler.core.world import World
 
 
 def reconcile_roles(turn: Turn) -> None:
-    """Tell the master which roles there are and what is wanted now, where that differs from what it was told."""
+    """Send the framework's roles, and those that want offers, to the master if they have changed."""
     connection = turn.world.volatile.connection
     if not connection.subscribed:
         return
-    _tell_roles(turn)
+    _set_roles(turn)
     wanting = roles_wanting_offers(turn.world)
-    told = connection.wanting_offers
-    if wanting != told:
+    before = connection.wanting_offers
+    if wanting != before:
         connection.wanting_offers = wanting
         roles = frozenset(connection.roles)
-        content = (roles if told is None else roles & told) - wanting
+        content = (roles if before is None else roles & before) - wanting
         if content:
             turn.emit(Suppress(tuple(sorted(content))))
-    newly = wanting if told is None else wanting - told
+    newly = wanting if before is None else wanting - before
     if newly:
         _revive(turn, newly)
     if turn.demand_grew and wanting - newly:
@@ -34,11 +34,11 @@ def reconcile_roles(turn: Turn) -> None:
 
 
 def roles_wanting_offers(world: World) -> frozenset[str]:
-    """The roles in which some instance could be launched now, or something is to be given back."""
+    """The roles in which an instance may be launched now, or a reservation is to be released."""
     return frozenset((*world.queues.launchable, *world.queues.freeing.values()))
 
 
-def _tell_roles(turn: Turn) -> None:
+def _set_roles(turn: Turn) -> None:
     connection = turn.world.volatile.connection
     roles = turn.world.roles()
     if roles != connection.roles:

@@ -1,7 +1,7 @@
-"""Changes of pods on their way: step after step, each until all its actions are done.
+"""Deployments: carry out changes of pods step by step; a step ends when all its actions are done.
 
-A deployment moves no instance itself. It says whose turn it is (``plans.acts_on``), and by the rosters it sees when
-that is done; ``upgrade`` does the moving. So there is nothing to resume after a restart but to look again.
+A deployment neither starts nor ends instances of a pod that stays: it releases the pods of its current step, on which
+``upgrade`` then acts, and reads from the rosters when they are done. So a restart needs nothing but another look.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ _THERE = (Bucket.READY, Bucket.UNREADY, Bucket.INACTIVE, Bucket.ENDING)
 def begin(
     turn: Turn, changes: Sequence[PodChange], steps: plans.Steps, rollout: Rollout, *, reverts: str | None = None
 ) -> Deployment:
-    """Set out to carry a change of pods out, which the world knows of already. Without steps it is done already."""
+    """Start a deployment for a change that is already in the world. Without steps it ends at once."""
     world = turn.world
     deployment = Deployment(
         id=world.new_uuid(),
@@ -43,43 +43,43 @@ def begin(
     if not steps:
         _succeed(turn, deployment)
         return deployment
-    turn.log("info", "deployment begun", deployment_id=deployment.id, pods=", ".join(_pods(deployment)))
+    turn.log("info", "deployment started", deployment_id=deployment.id, pods=", ".join(_pods(deployment)))
     turn.put(deployment)
     turn.publish("deployment_info", plan=plans.describe(deployment), currentStep=_step(deployment))
-    return _begin_actions(turn, deployment)  # at once: no pod is to be held, even for a moment, that need not wait
+    return _release_ready(turn, deployment)  # at once: a pod that waits for nothing must not be held for a moment
 
 
 def advance(turn: Turn, deployment_id: str) -> None:
-    """Begin the actions whose turn has come, and go on to the next step when all of the present one are done."""
+    """Release the actions that no longer wait, and continue with the next step when all of the current one are done."""
     deployment = turn.world.deployments.get(deployment_id)
     if deployment is None or deployment.paused:
         return
-    deployment = _begin_actions(turn, deployment)
+    deployment = _release_ready(turn, deployment)
     step = plans.current_step(deployment)
     if all(pod_id in deployment.released and _is_done(turn.world, action, pod_id) for action, pod_id in step):
         _next(turn, deployment)
 
 
 def waits_for(world: World, deployment: Deployment, action: Action, pod_id: str) -> Sequence[str]:
-    """The pods that must be as they are to be before the action may begin."""
+    """The dependencies that must be ready before the action may start."""
     pod = world.pods.get(pod_id)
     if action in (Action.START, Action.STOP) or pod is None:
         return ()
     definition = world.current(pod)
     there = world.roster(pod_id).everyone(Bucket.READY, Bucket.UNREADY)
     if action is Action.SCALE and definition.scaling.instances <= there:
-        return ()  # fewer need nobody
+        return ()  # scaling down needs no dependencies
     return [each for each in definition.dependencies if not _is_settled(world, deployment, each)]
 
 
-def in_the_way(world: World, pod_ids: Iterable[str]) -> list[Deployment]:
-    """The deployments that change one of these pods now."""
+def conflicting(world: World, pod_ids: Iterable[str]) -> list[Deployment]:
+    """The running deployments that change one of these pods."""
     found = dict.fromkeys(world.deploying[pod_id] for pod_id in pod_ids if pod_id in world.deploying)
     return [world.deployments[each] for each in found]
 
 
 def cancel(turn: Turn, deployment: Deployment, reason: str) -> None:
-    """End a deployment as far as it has come. Of pods that it removes nothing stays."""
+    """Cancel a deployment. Changes already made are kept; pods that it removes are removed completely."""
     _fail(turn, deployment, reason)
     for change in deployment.changes:
         turn.pods[change.pod_id] = None
@@ -88,7 +88,7 @@ def cancel(turn: Turn, deployment: Deployment, reason: str) -> None:
 
 
 def roll_back(turn: Turn, deployment: Deployment, reason: str) -> Deployment:
-    """End a deployment and begin one that makes what it changed as it was. What ran before is current again."""
+    """Cancel a deployment and start one that restores the previous version of its pods."""
     _fail(turn, deployment, reason)
     world = turn.world
     stopped: dict[str, PodDefinition] = {}
@@ -98,7 +98,7 @@ def roll_back(turn: Turn, deployment: Deployment, reason: str) -> Deployment:
     changes = []
     for change in deployment.changes:
         pod = world.pods.get(change.pod_id)
-        present = None if pod is None else (pod.version, pod.config_version)
+        current = None if pod is None else (pod.version, pod.config_version)
         if change.before is None:
             if pod is not None:
                 stopped[pod.id] = world.current(pod)
@@ -109,27 +109,27 @@ def roll_back(turn: Turn, deployment: Deployment, reason: str) -> Deployment:
             turn.put(Pod(change.pod_id, version, config_version, terminations))
             kind = new if pod is None else scaled if pod.config_version == config_version else restarted
             kind[change.pod_id] = world.definition(change.pod_id, version)
-        changes.append(PodChange(change.pod_id, present, change.before[0] if change.before else None))
+        changes.append(PodChange(change.pod_id, current, change.before[0] if change.before else None))
     turn.demand_grew = True
     steps = plans.steps(stopped, new, scaled, restarted)
     return begin(turn, changes, steps, Rollout(batch_size=deployment.batch_size), reverts=deployment.id)
 
 
 def forget(turn: Turn, pod: Pod) -> None:
-    """The pod is asked for no more. What of it still waits for an offer goes at once, the rest in its turn."""
+    """Remove a pod. Its waiting instances are deleted at once, the others when the deployment ends them."""
     turn.delete(pod)
     turn.instances.update((each.id, None) for each in turn.world.instances_of(pod.id))
 
 
 def pause(turn: Turn, deployment: Deployment) -> None:
-    """Replace nothing more until it is resumed; its deadline stands still."""
+    """Pause a deployment. Its deadline is suspended as well."""
     if not deployment.paused:
         left = None if deployment.deadline is None else max(0.0, deployment.deadline - turn.now)
         turn.put(replace(deployment, paused=True, deadline=None, time_left=left))
 
 
 def resume(turn: Turn, deployment: Deployment) -> None:
-    """Go on."""
+    """Resume a paused deployment."""
     if deployment.paused:
         deadline = None if deployment.time_left is None else turn.now + deployment.time_left
         turn.put(replace(deployment, paused=False, deadline=deadline, time_left=None))
@@ -137,14 +137,14 @@ def resume(turn: Turn, deployment: Deployment) -> None:
 
 
 def on_overdue(turn: Turn, deployment_id: str) -> None:
-    """A deadline has come: what is not done by now is rolled back, if that can be."""
+    """Roll back a deployment that has not finished by its deadline, if that is possible."""
     deployment = turn.world.deployments.get(deployment_id)
     if deployment is not None and deployment.deadline is not None and deployment.deadline <= turn.now:
         reason = clash_of_return(turn.world, deployment)
         if reason is None:
-            roll_back(turn, deployment, "not done by its deadline: rolled back")
+            roll_back(turn, deployment, "not finished by its deadline, rolled back")
         else:
-            cancel(turn, deployment, f"not done by its deadline, and not rolled back: {CLASH} {reason}")
+            cancel(turn, deployment, f"not finished by its deadline, and cannot be rolled back: {CLASH} {reason}")
 
 
 def _fail(turn: Turn, deployment: Deployment, reason: str) -> None:
@@ -154,8 +154,8 @@ def _fail(turn: Turn, deployment: Deployment, reason: str) -> None:
     turn.delete(deployment)
 
 
-def _begin_actions(turn: Turn, deployment: Deployment) -> Deployment:
-    """Begin every action of the present step that waits for nothing."""
+def _release_ready(turn: Turn, deployment: Deployment) -> Deployment:
+    """Release every action of the current step that waits for nothing."""
     for action, pod_id in plans.current_step(deployment):
         if pod_id not in deployment.released and not waits_for(turn.world, deployment, action, pod_id):
             deployment = _release(turn, deployment, action, pod_id)
@@ -163,7 +163,7 @@ def _begin_actions(turn: Turn, deployment: Deployment) -> Deployment:
 
 
 def _release(turn: Turn, deployment: Deployment, action: Action, pod_id: str) -> Deployment:
-    """Begin an action."""
+    """Release an action: from now on the pod's instances may be started and ended."""
     if action is Action.STOP:
         for instance in turn.world.instances_of(pod_id):
             if instance.goal is not Goal.DECOMMISSIONED:
@@ -190,7 +190,7 @@ def _is_done(world: World, action: Action, pod_id: str) -> bool:
 
 
 def _is_settled(world: World, deployment: Deployment, pod_id: str) -> bool:
-    """Whether a pod that others depend on is as it is to be."""
+    """Whether a dependency has all its instances ready, and is not being changed by another deployment."""
     pod = world.pods.get(pod_id)
     if pod is None or world.deploying.get(pod_id, deployment.id) != deployment.id:
         return False
@@ -209,7 +209,7 @@ def _next(turn: Turn, deployment: Deployment) -> None:
 
 
 def _succeed(turn: Turn, deployment: Deployment) -> None:
-    turn.log("info", "deployment done", deployment_id=deployment.id)
+    turn.log("info", "deployment finished", deployment_id=deployment.id)
     turn.publish("deployment_success", id=deployment.id, plan=plans.describe(deployment))
     for pod_id in _pods(deployment):
         versions.purge(turn, pod_id)

@@ -1,4 +1,4 @@
-"""What users ask of pods, instances and deployments. A refused request changes nothing."""
+"""The handlers of users' requests about pods, instances and deployments. A refused request changes nothing."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -20,22 +20,18 @@ from scheduler.core.events import (
 )
 from scheduler.core.facts import plans
 from scheduler.core.facts.roster import Bucket
-from scheduler.core.launch import sizes
 from scheduler.core.lifecycle import backoff, kills
-from scheduler.core.offer import isolators
-from scheduler.core.rollout import deployments
-from scheduler.core.rollout.id_clashes import CLASH, clash, clash_of_return
+from scheduler.core.rollout import admission, deployments
+from scheduler.core.rollout.id_clashes import CLASH, clash_of_return
 from scheduler.core.turn import Turn
 from scheduler.core.world import World
 from scheduler.model.base import Model
 from scheduler.model.definition import PodDefinition
 from scheduler.model.ids import parent_group
 from scheduler.model.records import Deployment, Goal, Pod, PodChange
-from scheduler.model.rules import broken_update, only_scales_down
 from scheduler.model.times import timestamp
 
-_INVALID = "Object is not valid"
-# A change of these alone applies to later launches and restarts nothing.
+# A change of only these applies to later launches and restarts nothing.
 _NOT_RESTARTING = frozenset(
     {"version", "scaling", "scheduling", "executor_resources", "legacy_shared_cgroups", "dependencies"}
 )
@@ -55,24 +51,24 @@ def on_pod_posted(turn: Turn, event: PodPosted) -> None:
 
 
 def on_pod_put(turn: Turn, event: PodPut) -> None:
-    """Create a pod or change it; the same definition again changes nothing that is as defined."""
+    """Create a pod or change it; the same definition again changes nothing, unless the pod does not run it yet."""
     world = turn.world
     pod = world.pods.get(event.definition.id)
     if pod is not None:
-        present = world.current(pod)
-        if present == event.definition.model_copy(update={"version": present.version}) and _is_as_defined(world, pod):
+        current = world.current(pod)
+        if current == event.definition.model_copy(update={"version": current.version}) and _is_as_defined(world, pod):
             deployment = world.deployment_of(pod.id)
-            if deployment is None:  # Marathon's answer names a deployment, and whoever waits for that hears of its end
+            if deployment is None:  # Marathon's answer names a deployment, whose end clients wait for
                 turn.publish("pod_updated_event", clientIp=event.origin.client_ip, uri=event.origin.uri)
                 same = PodChange(pod.id, (pod.version, pod.config_version), pod.version)
                 deployment = deployments.begin(turn, [same], (), event.rollout)
-            _answer(turn, event.request, Done(deployment.id, present, deployment.version))
+            _answer(turn, event.request, Done(deployment.id, current, deployment.version))
             return
     _accept(turn, event.request, event.definition, event.rollout, event.origin, "pod_updated_event")
 
 
 def on_pod_deleted(turn: Turn, event: PodDeleted) -> None:
-    """Forget the pod at once and end its instances."""
+    """Remove the pod at once, and end its instances."""
     pod = turn.world.pods.get(event.pod_id)
     if pod is None:
         _answer(turn, event.request, Refused("absent", f"Pod '{event.pod_id}' does not exist"))
@@ -81,7 +77,7 @@ def on_pod_deleted(turn: Turn, event: PodDeleted) -> None:
 
 
 def on_group_deleted(turn: Turn, event: GroupDeleted) -> None:
-    """Remove every pod of a group and of the groups in it, dependents before what they depend on."""
+    """Remove every pod of a group and of the groups in it, dependents before their dependencies."""
     below = event.group_id.rstrip("/") + "/"
     pods = [pod for pod in turn.world.pods.values() if pod.id.startswith(below)]
     if pods:
@@ -90,30 +86,32 @@ def on_group_deleted(turn: Turn, event: GroupDeleted) -> None:
         _answer(turn, event.request, Refused("absent", f"Group '{event.group_id}' does not exist"))
 
 
-def _accept(turn: Turn, request: int, asked: PodDefinition, rollout: Rollout, origin: Origin, told_as: str) -> None:
+def _accept(turn: Turn, request: int, asked: PodDefinition, rollout: Rollout, origin: Origin, event_type: str) -> None:
     world = turn.world
     pod = world.pods.get(asked.id)
-    refusal = _wrong_with(world, pod, asked) or _in_the_way(world, [asked.id], rollout)
+    refusal = admission.refused_definition(world, pod, asked) or admission.refused_deployment(
+        world, [asked.id], rollout
+    )
     if refusal is not None:
         _refuse(turn, request, asked.id, refusal)
         return
-    _clear_the_way(turn, [asked.id])
-    present = world.current(pod) if pod is not None else None
-    unchanged = present is not None and present == asked.model_copy(update={"version": present.version})
-    if pod is not None and present is not None and unchanged:  # asked again where a deployment was left half done
-        definition, after = present, pod
+    _cancel_conflicting(turn, [asked.id])
+    current = world.current(pod) if pod is not None else None
+    unchanged = current is not None and current == asked.model_copy(update={"version": current.version})
+    if pod is not None and current is not None and unchanged:  # a cancelled deployment is to be completed
+        definition, after = current, pod
     else:
         definition = asked.model_copy(update={"version": versions.following(world, asked.id, turn.wall)})
         if pod is None:
-            versions.purge(turn, asked.id)  # of one that was removed: the new one has a history of its own
-        after = _changed(pod, present, definition)
+            versions.purge(turn, asked.id)  # those of a removed pod: the new one has a history of its own
+        after = _changed(pod, current, definition)
         turn.put(definition)
         turn.put(after)
     if after.config_version == definition.version:
         turn.world.queues.forget_delay(f"{after.id}@{after.config_version}")
     turn.demand_grew = True  # an offer that was refused may fit the new definition
     turn.log("info", "pod created" if pod is None else "pod updated", pod_id=asked.id, version=after.version)
-    turn.publish(told_as, clientIp=origin.client_ip, uri=origin.uri)
+    turn.publish(event_type, clientIp=origin.client_ip, uri=origin.uri)
     change = PodChange(asked.id, None if pod is None else (pod.version, pod.config_version), after.version)
     deployment = deployments.begin(turn, [change], _steps(world, pod, after, definition), rollout)
     versions.purge(turn, asked.id)
@@ -129,7 +127,7 @@ def _changed(pod: Pod | None, before: PodDefinition | None, after: PodDefinition
 
 
 def _steps(world: World, before: Pod | None, after: Pod, definition: PodDefinition) -> plans.Steps:
-    """What has to be done for a pod to be as defined; nothing where only later launches are concerned."""
+    """The steps until a pod runs as defined; none if the change affects only later launches."""
     only = {after.id: definition}
     if before is None:
         return plans.steps({}, only, {}, {})
@@ -141,18 +139,20 @@ def _steps(world: World, before: Pod | None, after: Pod, definition: PodDefiniti
 
 def _remove(turn: Turn, request: int, pods: list[Pod], rollout: Rollout, origin: Origin) -> None:
     world = turn.world
-    going = {pod.id: world.current(pod) for pod in pods}
-    refusal = _needed(world, going.keys(), rollout) or _in_the_way(world, going, rollout)
+    removed = {pod.id: world.current(pod) for pod in pods}
+    refusal = admission.refused_removal(world, removed, rollout) or admission.refused_deployment(
+        world, removed, rollout
+    )
     if refusal is not None:
         _refuse(turn, request, pods[0].id, refusal)
         return
-    _clear_the_way(turn, going)
+    _cancel_conflicting(turn, removed)
     for pod in pods:
         deployments.forget(turn, pod)
         turn.log("info", "pod removed", pod_id=pod.id)
         turn.publish("pod_deleted_event", clientIp=origin.client_ip, uri=origin.uri)
     changes = [PodChange(pod.id, (pod.version, pod.config_version), None) for pod in pods]
-    deployment = deployments.begin(turn, changes, plans.steps(going, {}, {}, {}), rollout)
+    deployment = deployments.begin(turn, changes, plans.steps(removed, {}, {}, {}), rollout)
     _answer(turn, request, Done(deployment.id, None, deployment.version))
 
 
@@ -160,7 +160,7 @@ def _remove(turn: Turn, request: int, pods: list[Pod], rollout: Rollout, origin:
 
 
 def on_instances_killed(turn: Turn, event: InstancesKilled) -> None:
-    """Kill instances of a pod, to be launched again, or, wiped, to be replaced by others."""
+    """Kill instances of a pod: they are relaunched or, with ``wipe``, destroyed with their volumes and replaced."""
     world = turn.world
     if event.pod_id not in world.pods:
         _answer(turn, event.request, Refused("absent", f"Pod '{event.pod_id}' does not exist"))
@@ -180,37 +180,37 @@ def on_instances_killed(turn: Turn, event: InstancesKilled) -> None:
 
 
 def on_delay_reset(turn: Turn, event: DelayReset) -> None:
-    """Launch what waits of a pod without waiting for its back-off."""
+    """Clear the launch back-off of a pod."""
     waiting = [queue for queue in turn.world.queues.waiting if queue.rpartition("@")[0] == event.pod_id]
     for queue in waiting:
         backoff.reset(turn, queue)
     if waiting:
         _answer(turn, event.request, Done(""))
     else:
-        _answer(turn, event.request, Refused("absent", f"Nothing of '{event.pod_id}' waits to be launched"))
+        _answer(turn, event.request, Refused("absent", f"Pod '{event.pod_id}' has no instances waiting to be launched"))
 
 
 # ----------------------------------------------------------------------- deployments
 
 
 def on_deployment_cancelled(turn: Turn, event: DeploymentCancelled) -> None:
-    """End a deployment before it is done: roll it back, or leave it as far as it has come."""
+    """Cancel a deployment: roll it back, or keep the changes already made."""
     deployment = _deployment(turn, event.request, event.deployment_id)
     if deployment is None:
         return
     reason = clash_of_return(turn.world, deployment) if event.rollback else None
     if reason is not None:
-        _answer(turn, event.request, Refused("invalid", _INVALID, (("/", CLASH), ("/", reason))))
+        _answer(turn, event.request, admission.invalid(("/", CLASH), ("/", reason)))
     elif event.rollback:
         revert = deployments.roll_back(turn, deployment, "rolled back on request")
         _answer(turn, event.request, Done(revert.id, None, revert.version))
     else:
-        deployments.cancel(turn, deployment, "stopped on request")
+        deployments.cancel(turn, deployment, "cancelled on request")
         _answer(turn, event.request, Done(deployment.id, None, deployment.version))
 
 
 def on_deployment_paused(turn: Turn, event: DeploymentPaused) -> None:
-    """Hold a deployment."""
+    """Pause a deployment."""
     deployment = _deployment(turn, event.request, event.deployment_id)
     if deployment is not None:
         deployments.pause(turn, deployment)
@@ -218,7 +218,7 @@ def on_deployment_paused(turn: Turn, event: DeploymentPaused) -> None:
 
 
 def on_deployment_resumed(turn: Turn, event: DeploymentResumed) -> None:
-    """Let a deployment go on."""
+    """Resume a deployment."""
     deployment = _deployment(turn, event.request, event.deployment_id)
     if deployment is not None:
         deployments.resume(turn, deployment)
@@ -233,7 +233,7 @@ def _answer(turn: Turn, request: int, answer: Done | Killed | Refused) -> None:
 
 
 def _refuse(turn: Turn, request: int, pod_id: str, refusal: Refused) -> None:
-    """Refuse a change of pods."""
+    """Refuse a change of pods, and publish that."""
     group = parent_group(pod_id)
     turn.publish("group_change_failed", groupId=group, version=timestamp(turn.wall), reason=refusal.message)
     _answer(turn, request, refusal)
@@ -246,88 +246,13 @@ def _deployment(turn: Turn, request: int, deployment_id: str) -> Deployment | No
     return deployment
 
 
-def _wrong_with(world: World, pod: Pod | None, asked: PodDefinition) -> Refused | None:
-    """What speaks against a definition that is valid in itself; nothing does where it only asks for fewer instances."""
-    if pod is not None and only_scales_down(world.current(pod), asked):
-        return None
-    problems = isolators.problems(world.volatile.isolators.values(), asked) + _without_owner(world, asked)
-    problems += sizes.problems(world.settings, asked)
-    if pod is None:
-        problems += _same_as_a_group(world, asked.id)
-    else:
-        problems += tuple((each.path, each.error) for each in broken_update(world.current(pod), asked))
-    problems += _wrong_dependencies(world, asked)
-    return Refused("invalid", _INVALID, problems) if problems else None
-
-
-def _without_owner(world: World, asked: PodDefinition) -> tuple[tuple[str, str], ...]:
-    if world.settings.principal is not None:
-        return ()
-    return tuple(
-        (
-            f"/volumes({index})/persistent",
-            "persistent volumes need a principal to belong to: start the scheduler with "
-            "--mesos-authentication-principal (Mesos lets no framework change it that is registered already)",
-        )
-        for index, volume in enumerate(asked.volumes)
-        if volume.persistent is not None
-    )
-
-
-def _same_as_a_group(world: World, pod_id: str) -> tuple[tuple[str, str], ...]:
-    reason = clash(world, pod_id)
-    return () if reason is None else (("/id", CLASH), ("/id", reason))
-
-
-def _wrong_dependencies(world: World, asked: PodDefinition) -> tuple[tuple[str, str], ...]:
-    if not asked.dependencies:
-        return ()
-    absent = tuple(
-        (f"/dependencies({index})", f"there is no pod {each}: create it first")
-        for index, each in enumerate(asked.dependencies)
-        if each not in world.pods and each != asked.id
-    )
-    others = {pod.id: world.current(pod).dependencies for pod in world.pods.values()}
-    circle = plans.circle(asked.id, asked.dependencies, others)
-    return (*absent, *((("/dependencies", f"pods depend on each other: {' -> '.join(circle)}"),) if circle else ()))
-
-
-def _needed(world: World, going: Iterable[str], rollout: Rollout) -> Refused | None:
-    """Whether pods that stay depend on some that would go."""
-    going = set(going)
-    if rollout.force:
-        return None
-    for pod_id in sorted(going):
-        dependents = sorted(world.dependents(pod_id) - going)
-        if dependents:
-            message = f"Pod '{pod_id}' is needed by {', '.join(dependents)}: remove them first, or use force=true"
-            return Refused("needed", message)
-    return None
-
-
-def _in_the_way(world: World, pod_ids: Iterable[str], rollout: Rollout) -> Refused | None:
-    """Whether other deployments forbid one of these pods now."""
-    conflicts = deployments.in_the_way(world, pod_ids)
-    if conflicts and not rollout.force:
-        names = tuple(each.id for each in conflicts)
-        message = f"App is locked by one or more deployments: {', '.join(names)}. Override with force=true."
-        return Refused("locked", message, deployments=names)
-    most = world.settings.max_running_deployments
-    if len(world.deployments) - len(conflicts) >= most:
-        message = (
-            f"{most} deployments are running, and no more are allowed: wait, or cancel one (DELETE /v2/deployments/ID)"
-        )
-        return Refused("busy", message)
-    return None
-
-
-def _clear_the_way(turn: Turn, pod_ids: Iterable[str]) -> None:
-    for deployment in deployments.in_the_way(turn.world, pod_ids):
-        deployments.cancel(turn, deployment, "cancelled by a later change that was forced")
+def _cancel_conflicting(turn: Turn, pod_ids: Iterable[str]) -> None:
+    for deployment in deployments.conflicting(turn.world, pod_ids):
+        deployments.cancel(turn, deployment, "cancelled by a later change with force=true")
 
 
 def _is_as_defined(world: World, pod: Pod) -> bool:
-    """Whether the pod comes, or is, to run as defined: otherwise asking again is worth a deployment."""
+    """Whether the pod runs as defined, or a deployment is changing it; otherwise the same request starts one."""
     return pod.id in world.deploying or _is_current(world, pod)
 
 
@@ -336,7 +261,7 @@ def _is_current(world: World, pod: Pod) -> bool:
 
 
 def _restarts(before: PodDefinition, after: PodDefinition) -> bool:
-    """Whether running instances have to be replaced to be as defined."""
+    """Whether running instances must be replaced to run as defined."""
     return _differ(before, after, _NOT_RESTARTING) or _differ(
         before.scheduling, after.scheduling, _SCHEDULING_NOT_RESTARTING
     )

@@ -1,7 +1,7 @@
-"""Which instances of a pod go first where some must go.
+"""Kill selection: which instances of a pod are ended first.
 
-First those that are not ready, and of them those that do the least, then by the definition's ``killSelection``; where
-instances are grouped by a constraint, those of the largest groups, so that what is left is spread more evenly.
+First those that are not ready, in the order of their conditions, then by the definition's ``killSelection``; with a
+GROUP_BY constraint, those of the largest groups, so that the remaining ones are spread more evenly.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Condition, Instance, Pod
 
-# What was never launched is not missed, nor is what is ending anyway (None); then Marathon's order.
+# First instances that were never launched, or are ending anyway (None); then Marathon's order.
 _LEAST_FIRST = {
     each: order
     for order, each in enumerate(
@@ -33,7 +33,7 @@ _LEAST_FIRST = {
 
 
 def ready_ones(world: World, pod: Pod, definition: PodDefinition, count: int, *, outdated: bool = False) -> list[str]:
-    """The ids of so many that are ready, without a look at the others: they are known in the order they became so."""
+    """The ids of this many ready instances, by the order in which they became ready, without a look at the others."""
     line = world.roster(pod.id).ids(
         pod.config_version, Bucket.READY, outdated=outdated, newest_first=_youngest_first(definition)
     )
@@ -41,7 +41,7 @@ def ready_ones(world: World, pod: Pod, definition: PodDefinition, count: int, *,
 
 
 def choose(world: World, definition: PodDefinition, ids: Iterable[str], count: int) -> Sequence[Instance]:
-    """So many of these instances."""
+    """Choose this many of the instances."""
     if count <= 0:
         return ()
     candidates = _in_order(world, ids, definition)
@@ -56,9 +56,9 @@ def _in_order(world: World, ids: Iterable[str], definition: PodDefinition) -> li
 
     def key(instance: Instance) -> tuple[bool, int, float, float]:
         is_ready = world.bucket(instance.id) is Bucket.READY
-        does = None if instance.killing else condition(instance)
-        least = _LEAST_FIRST.get(does, _LEAST_FIRST[None])
-        return is_ready, least, sign * _active_since(instance), sign * instance.created_at
+        now = None if instance.killing else condition(instance)
+        rank = _LEAST_FIRST.get(now, _LEAST_FIRST[None])
+        return is_ready, rank, sign * _active_since(instance), sign * instance.created_at
 
     return sorted((world.instances[each] for each in ids), key=key)
 
@@ -72,7 +72,7 @@ def _youngest_first(definition: PodDefinition) -> bool:
 
 
 def _of_largest_groups(candidates: list[Instance], fields: Sequence[str], count: int) -> list[Instance]:
-    """Take one after the other such that no distribution becomes less even; where none can be, the next in order."""
+    """Choose one after the other so that no distribution becomes less even; if that is impossible, the first one."""
     left = list(candidates)
     groups = [Counter(_value(each, field) for each in left if each.agent) for field in fields]
     chosen: list[Instance] = []

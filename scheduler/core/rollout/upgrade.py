@@ -1,8 +1,9 @@
-"""How many instances to start and which to end, so that the asked number runs the current definition.
+"""The upgrade strategy: how many instances to start, and which to end, until all run the current definition.
 
-Level-triggered: it looks at what is there and may be asked at any time. A deployment that acts on the pod replaces
-outdated instances, within the definition's ``upgrade`` fractions: never fewer ready instances than the one, never more
-instances than the other allows. While it waits or is paused nothing moves. Without one only the number is kept.
+Level-triggered: it looks only at the current instances and may be called at any time. A deployment that acts on the pod
+replaces outdated instances within the definition's ``upgrade`` fractions: never fewer ready instances than
+``minimumHealthCapacity``, never more instances than ``maximumOverCapacity`` allow. While it waits or is paused, nothing
+is replaced. Without a deployment only the number of instances is kept.
 """
 
 import math
@@ -25,10 +26,9 @@ _WANTED = (Bucket.READY, Bucket.UNREADY)
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """A pod's instances.
+    """The number of a pod's instances of the current configuration (new) and of others (old).
 
-    Of the current configuration and of older ones, all and those that are ready. ``ending``: older ones that are wanted
-    no more but still take their place.
+    ``ending``: old ones that are no longer wanted but still running.
     """
 
     new: int
@@ -40,9 +40,9 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do now.
+    """How many new instances to start, ready old ones to end, and surplus new ones to end.
 
-    Start new instances, end ready old ones, end surplus new ones. Old ones that are not ready always go.
+    Old ones that are not ready are always ended.
     """
 
     start: int
@@ -52,11 +52,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Between which numbers an update moves.
+    """The limits of an upgrade.
 
     Attributes:
-        most: instances that may be there at a time.
-        end_now: ready instances that may go now.
+        most: how many instances may exist at a time.
+        end_now: how many ready instances may be ended now.
     """
 
     most: int
@@ -64,13 +64,13 @@ class Bounds:
 
 
 def bounds(wanted: int, policy: Upgrade, ready: int, resident: bool = False) -> Bounds:
-    """Marathon's table: what the upgrade strategy allows where so many instances are ready."""
+    """Marathon's table: the limits of the upgrade strategy while this many instances are ready."""
     fewest = math.ceil(_exact(wanted * policy.minimum_health_capacity))
     most = math.floor(_exact(wanted * (1 + policy.maximum_over_capacity)))
     end_now = max(0, ready - fewest)
     if fewest == most <= ready:
-        # Neither number may move, so that nothing could ever be replaced: one instance too many, or, where an
-        # instance has volumes that nothing else can use, one too few.
+        # Neither number may change, so nothing could ever be replaced: allow one instance more, or, if the instances
+        # have volumes that no others can use, one less.
         if resident:
             return Bounds(most, end_now + 1)
         most += 1
@@ -78,7 +78,7 @@ def bounds(wanted: int, policy: Upgrade, ready: int, resident: bool = False) -> 
 
 
 def plan(wanted: int, policy: Upgrade, counts: Counts, *, resident: bool = False, batch: int | None = None) -> Plan:
-    """The next move towards ``wanted`` new instances and no old one; ``batch``: so many replaced at a time."""
+    """The next move towards ``wanted`` new instances and no old one; ``batch``: how many are replaced at a time."""
     end_new = max(0, counts.new - wanted)
     if not counts.old and not counts.ending:
         return Plan(start=max(0, wanted - counts.new), end_old=0, end_new=end_new)
@@ -87,19 +87,19 @@ def plan(wanted: int, policy: Upgrade, counts: Counts, *, resident: bool = False
     active = counts.new + counts.old + counts.ending
     start = max(0, min(wanted - counts.new, allowed.most - active))
     if batch is not None:
-        under_way = counts.new - counts.new_ready
-        start = min(start, max(0, batch - under_way))
-        end_old = min(end_old, max(0, batch - under_way - start - counts.ending))
+        not_ready = counts.new - counts.new_ready
+        start = min(start, max(0, batch - not_ready))
+        end_old = min(end_old, max(0, batch - not_ready - start - counts.ending))
     return Plan(start, end_old, end_new)
 
 
 def _exact(instances: float) -> float:
-    """Without the last digits of a product of decimal fractions: 50 * 0.14 is 7.000000000000001 in floating point."""
+    """Round off the error of a product of decimal fractions: 50 * 0.14 is 7.000000000000001 in floating point."""
     return round(instances, 6)
 
 
 def advance(turn: Turn, pod_id: str) -> None:
-    """Make the pod's next move, and have its deployment look whether it is done."""
+    """Make the pod's next move, and touch the deployments that may continue because of it."""
     world = turn.world
     deployment = world.deployment_of(pod_id)
     pod = world.pods.get(pod_id)
@@ -145,7 +145,7 @@ def _replace(turn: Turn, pod: Pod, deployment: Deployment) -> None:
 
 
 def _without_surplus(turn: Turn, pod: Pod, definition: PodDefinition, counts: Counts) -> Counts:
-    """Instances with volumes are restarted where they are; those that no place is left for are stopped first."""
+    """Stop surplus instances with volumes first; the others are restarted on their volumes."""
     surplus = min(counts.old, counts.old + counts.new - definition.scaling.instances)
     if surplus <= 0:
         return counts
@@ -162,7 +162,7 @@ def _without_surplus(turn: Turn, pod: Pod, definition: PodDefinition, counts: Co
 
 
 def _renew(turn: Turn, pod: Pod, instance: Instance) -> None:
-    """Have an instance that keeps its place run the present version."""
+    """Update an instance with volumes to the current version, on its agent."""
     if not instance.tasks:
         turn.put(replace(instance, version=pod.version, config_version=pod.config_version))
         turn.demand_grew = True
@@ -171,7 +171,7 @@ def _renew(turn: Turn, pod: Pod, instance: Instance) -> None:
 
 
 def _keep(turn: Turn, pod: Pod) -> None:
-    """Keep the number: start what is missing, end what is too much: first what is not ready, then what is outdated."""
+    """Keep the number: start missing instances, end surplus ones: first those not ready, then outdated ones."""
     definition = turn.world.current(pod)
     surplus = turn.world.roster(pod.id).everyone(*_WANTED) - definition.scaling.instances
     _start(turn, pod, definition, -surplus)
@@ -182,7 +182,7 @@ def _keep(turn: Turn, pod: Pod) -> None:
 
 
 def _hold(turn: Turn, pod: Pod, deployment: Deployment) -> None:
-    """Leave all as it is; only what was lost for good is started again, as it was before the deployment."""
+    """Change nothing; only replace lost instances, with the version from before the deployment."""
     change = next(change for change in deployment.changes if change.pod_id == pod.id)
     if change.before is None or change.after is None:
         return
@@ -199,7 +199,7 @@ def _line(turn: Turn, pod: Pod, *buckets: Bucket, outdated: bool = False) -> lis
 
 
 def _end(turn: Turn, definition: PodDefinition, ids: list[str], count: int) -> int:
-    """End so many of these, as far as there are; gives how many."""
+    """End up to this many of these; returns how many."""
     chosen = selection.choose(turn.world, definition, ids, count)
     for instance in chosen:
         (kills.decommission if instance.reservation is None else kills.stop)(turn, instance)
@@ -207,7 +207,7 @@ def _end(turn: Turn, definition: PodDefinition, ids: list[str], count: int) -> i
 
 
 def _start(turn: Turn, pod: Pod, definition: PodDefinition, count: int) -> None:
-    """Wake instances that were stopped and whose volumes are kept, and make new ones."""
+    """Start stopped instances, whose volumes are kept, and create new ones."""
     if count <= 0:
         return
     if count > turn.starts_left:  # the rest in the next turn, which follows at once
@@ -223,7 +223,7 @@ def _start(turn: Turn, pod: Pod, definition: PodDefinition, count: int) -> None:
 
 
 def _stopped(turn: Turn, pod: Pod) -> list[Instance]:
-    """Those that can be woken: first the ones that have ended."""
+    """The stopped instances, first those that have ended."""
     world, roster = turn.world, turn.world.roster(pod.id)
     line = [
         each

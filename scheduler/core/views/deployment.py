@@ -11,11 +11,11 @@ from scheduler.model.json import Json
 from scheduler.model.records import Deployment, Goal
 from scheduler.model.times import timestamp
 
-_MOST_ENDING = 20  # that are told of; which of thousands matters little
+_MOST_ENDING = 20  # shown; of thousands it matters little which
 
 
 def deployment_view(world: World, deployment: Deployment, *, with_extras: bool = False) -> Json:
-    """The deployment's JSON; ``with_extras``: also what only podexec's deployments have."""
+    """The deployment's JSON; ``with_extras``: including podexec's own members."""
     plan = plans.describe(deployment)
     return {
         "id": plan["id"],
@@ -38,7 +38,7 @@ def deployment_view(world: World, deployment: Deployment, *, with_extras: bool =
 
 
 def _current_actions(world: World, deployment: Deployment, with_extras: bool) -> list[Json]:
-    """What is being done now, and what it waits for before it begins."""
+    """The actions of the current step, and what they wait for."""
     actions = []
     for action, pod_id in plans.current_step(deployment):
         shown: Json = {"action": action.value, "pod": pod_id, "readinessCheckResults": []}
@@ -54,7 +54,7 @@ def _current_actions(world: World, deployment: Deployment, with_extras: bool) ->
 
 
 def _ending(world: World, pod_id: str) -> list[Json]:
-    """The instances of a pod that are to end and have not yet; of many the first ones."""
+    """The first instances of a pod that are to end and have not yet."""
     ending = (each for each in world.instances_of(pod_id) if each.goal is Goal.DECOMMISSIONED)
     return [
         {"instance": each.id} | ({} if each.agent is None else {"agent": each.agent.hostname})
@@ -63,11 +63,11 @@ def _ending(world: World, pod_id: str) -> list[Json]:
 
 
 def _not_ending(world: World, pod_id: str) -> list[Json]:
-    """The pod's instances that were killed in vain so far."""
+    """The pod's instances that have not ended although they were killed more than once."""
     killed = [world.instances[key] for key in world.volatile.kills if key in world.instances]
-    told = [
+    messages = [
         (each.id, ending_message(world, each, world.definition(pod_id, each.version)))
         for each in killed
         if each.pod_id == pod_id
     ]
-    return [{"id": instance_id, "message": message} for instance_id, message in told if message is not None]
+    return [{"id": instance_id, "message": message} for instance_id, message in messages if message is not None]

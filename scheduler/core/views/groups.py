@@ -1,4 +1,4 @@
-"""Groups as the API shows them. They are stored nowhere: a group is there as long as a pod is below its path."""
+"""Groups as the API shows them. They are not stored: a group exists as long as there is a pod below its path."""
 
 from collections.abc import Collection
 
@@ -8,18 +8,18 @@ from scheduler.model.ids import segments
 from scheduler.model.json import Json
 from scheduler.model.roles import EnforceRole
 
-# What of a group may be shown beside its id, under the names of Marathon's query ``embed``.
+# The parts of a group that may be shown, under the names of Marathon's query parameter ``embed``.
 PARTS = ("group.groups", "group.apps", "group.pods")
 _NEVER = "1970-01-01T00:00:00.000Z"  # the version of a root without pods
 
 
 def group_ids(world: World) -> set[str]:
-    """Every group there is, the root among them."""
+    """All groups, including the root."""
     return {"/", *world.groups}
 
 
 def group_versions(world: World, group_id: str) -> list[str]:
-    """The kept versions of a group, oldest first: those of the pods in it. Empty: there is no such group."""
+    """The kept versions of a group, oldest first: those of its pods. Empty: there is no such group."""
     found = {version for pod_id in _below(world, group_id) for version in world.versions(pod_id)}
     return sorted(found) or ([_NEVER] if group_id == "/" else [])
 
@@ -33,9 +33,9 @@ def group_view(
     at: str | None = None,
     with_extras: bool = False,
 ) -> Json | None:
-    """The JSON of a group with these parts, and of those in it; None: there is none.
+    """The JSON of a group with these parts, and of the groups in it; None: there is no such group.
 
-    ``at``: a version; of pods that are newer nothing is shown, and of the others how they are now.
+    ``at``: a version; newer pods are not shown, the others in their current state.
     """
     pod_ids = [each for each in _below(world, group_id) if at is None or world.versions(each)[0] <= at]
     if not pod_ids and group_id != "/":
@@ -62,7 +62,7 @@ def _view(
     at: str | None,
     with_extras: bool,
 ) -> Json:
-    """``pod_ids``: of all pods below the group, however deep."""
+    """The JSON of a group. ``pod_ids``: of all pods below it, at any depth."""
     depth = len(segments(group_id))
     own: list[str] = []
     inner: dict[str, list[str]] = {}

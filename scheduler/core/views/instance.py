@@ -1,4 +1,4 @@
-"""An instance as Marathon answers a kill with: as it is in itself, beside its part in the pod's status."""
+"""An instance in the form in which Marathon answers a kill, which differs from the one in a pod's status."""
 
 from scheduler.core.facts.conditions import condition, health, marathon_name
 from scheduler.core.facts.waiting import as_shown
@@ -14,7 +14,7 @@ def instance_view(world: World, instance: Instance) -> Json:
     instance = as_shown(instance)
     view: Json = {"instanceId": instance.id, "state": _state(world, instance), "runSpecVersion": instance.version}
     definition = world.definitions.get(definition_key(instance.pod_id, instance.version))
-    if definition is not None:  # it may have gone with the instance
+    if definition is not None:  # it may have been deleted with the instance
         strategy = definition.scheduling.unreachable_strategy
         view["unreachableStrategy"] = strategy if isinstance(strategy, str) else strategy.model_dump(by_alias=True)
     if instance.agent is not None:
@@ -38,11 +38,11 @@ def _state(world: World, instance: Instance) -> Json:
 
 
 def _agent(agent: Agent) -> Json:
-    """Attributes of every type in words: so they are remembered."""
-    told: Json = {
+    """The agentInfo. Attributes of every type are strings: they are stored like that."""
+    view: Json = {
         "host": agent.hostname,
         "agentId": agent.id,
         "attributes": [{"name": name, "text": text} for name, text in agent.attributes],
     }
     fault_domain = {"region": agent.region, "zone": agent.zone}
-    return told | {name: value for name, value in fault_domain.items() if value is not None}
+    return view | {name: value for name, value in fault_domain.items() if value is not None}

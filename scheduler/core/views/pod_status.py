@@ -1,7 +1,7 @@
-"""From the instances of a pod to the status a user sees: Marathon's PodStatus, read off the world and stored nowhere.
+"""Marathon's PodStatus, derived from the pod's instances and never stored.
 
-Where Marathon's own derivation is plainly a slip, this one differs: the configured overhead of the executor counts,
-and a container that finished is not unhealthy. docs/compatibility.md lists the differences.
+Where Marathon's own derivation is obviously a mistake, this one differs: the configured overhead of the executor
+counts, and a finished container is not unhealthy. docs/compatibility.md lists the differences.
 """
 
 import re
@@ -21,7 +21,7 @@ from scheduler.model.json import Json
 from scheduler.model.records import Condition, Goal, Instance, Pod, Task, Termination
 from scheduler.model.times import timestamp
 
-# Mesos' own executors and podexec's say it in these words.
+# The wording of Mesos' own executors and of podexec's.
 _EXIT_CODE = re.compile(r"exited with status (\d+)")
 
 _NOT_YET_STARTED = frozenset({Condition.SCHEDULED, Condition.PROVISIONED, Condition.STAGING, Condition.STARTING})
@@ -29,12 +29,12 @@ _WITHOUT_RESOURCES = frozenset({Condition.SCHEDULED, Condition.PROVISIONED})
 
 
 def pod_status(world: World, pod: Pod, now: float, *, with_extras: bool = False) -> Json:
-    """The PodStatus of a pod that exists; ``with_extras``: also what Marathon's has no member for."""
+    """The PodStatus of an existing pod; ``with_extras``: including podexec's own members."""
     current = world.current(pod)
     instances = instance_statuses(world, pod, with_extras=with_extras)
     stable = sum(instance["status"] == "STABLE" for instance in instances)
     changed = max((instance["statusSince"] for instance in instances), default=timestamp(world.wall(now)))
-    return _present(
+    return _without_empty(
         {
             "id": pod.id,
             "spec": render(current),
@@ -52,14 +52,14 @@ def pod_status(world: World, pod: Pod, now: float, *, with_extras: bool = False)
 
 
 def instance_statuses(world: World, pod: Pod, *, with_extras: bool = False) -> list[Json]:
-    """The PodInstanceStatus of each instance that has, or had, a place, unless it was given up there."""
+    """The PodInstanceStatus of each instance that is or was placed on an agent, unless it was expunged or has ended."""
     current = world.current(pod)
     return [
         _instance_status(
             world, instance, world.definitions.get(definition_key(pod.id, instance.version), current), with_extras
         )
         for instance in map(as_shown, world.instances_of(pod.id))
-        if _has_place(instance) and not _is_given_up(world, instance)
+        if _has_place(instance) and not _is_released(world, instance)
     ]
 
 
@@ -70,8 +70,8 @@ def _has_place(instance: Instance) -> bool:
     return instance.incarnation > 0 or instance.reservation is not None
 
 
-def _is_given_up(world: World, instance: Instance) -> bool:
-    """Whether it is remembered only until the master knows what became of it, or its volumes are given back."""
+def _is_released(world: World, instance: Instance) -> bool:
+    """Whether it is on record only until the master knows its state, or until its volumes are destroyed."""
     return instance.goal is Goal.DECOMMISSIONED and world.bucket(instance.id) is Bucket.RELEASED
 
 
@@ -86,7 +86,7 @@ def _instance_status(world: World, instance: Instance, definition: PodDefinition
     status, message = _status(instance, unhealthy, ending_message(world, instance, definition))
     agent = instance.agent or (instance.reservation and instance.reservation.agent)
     since = timestamp(world.wall(instance.since))
-    return _present(
+    return _without_empty(
         {
             "id": instance.id,
             "status": status,
@@ -109,19 +109,19 @@ def _instance_status(world: World, instance: Instance, definition: PodDefinition
 
 
 def ending_message(world: World, instance: Instance, definition: PodDefinition) -> str | None:
-    """What is being done to end an instance that does not end; None: nothing out of the ordinary."""
+    """The kills of an instance that does not end; None: it was killed at most once."""
     kills = world.volatile.kills.get(instance.id)
     if kills is None or kills.sent < 2:
         return None
     text = f"kill sent {kills.sent} times since {timestamp(world.wall(kills.since))}"
     if kills.shutdowns:
         times = "once" if kills.shutdowns == 1 else f"{kills.shutdowns} times"
-        return f"{text}; the executor does not respond, its agent was told {times} to shut it down"
+        return f"{text}; the executor does not respond, its agent was asked {times} to shut it down"
     return f"{text}; containers have {seconds_to_stop(definition):g} s to stop"
 
 
 def _status(instance: Instance, unhealthy: bool, ending: str | None) -> tuple[str, str | None]:
-    """The word for an instance, and what there is to say about it."""
+    """The status of an instance, and a message about it."""
     overall = condition(instance)
     if overall is Condition.RUNNING and ending is not None:
         return "TERMINAL", ending
@@ -137,16 +137,16 @@ def _status(instance: Instance, unhealthy: bool, ending: str | None) -> tuple[st
 
 
 def _sum(executor: ExecutorResources, containers: Iterable[Json]) -> Json:
-    """What the instance takes: the executor's overhead and what its containers show."""
+    """The resources of the instance: the executor's overhead and those shown for its containers."""
     total = {"cpus": executor.cpus, "mem": executor.mem, "disk": executor.disk, "gpus": 0}
     for container in containers:
         for name, value in container.get("resources", {}).items():
             total[name] += value
-    return {name: round(value, 6) for name, value in total.items()}  # 0.1 + 0.2 shall show as 0.3
+    return {name: round(value, 6) for name, value in total.items()}  # so that 0.1 + 0.2 is shown as 0.3
 
 
 def _local_volumes(instance: Instance) -> list[Json]:
-    """The volumes that are kept for the instance."""
+    """The persistent volumes of the instance."""
     return [
         {
             "runSpecId": instance.pod_id,
@@ -164,7 +164,7 @@ def _networks(tasks: Iterable[Task]) -> list[Json]:
     for task in tasks:
         for network in task.networks:
             merged.setdefault(network.name, {}).update(dict.fromkeys(network.addresses))
-    return [_present({"name": name, "addresses": list(addresses)}) for name, addresses in merged.items()]
+    return [_without_empty({"name": name, "addresses": list(addresses)}) for name, addresses in merged.items()]
 
 
 # -------------------------------------------------------------------------- containers
@@ -174,7 +174,7 @@ def _container_status(world: World, instance: Instance, task: Task, container: C
     active = not task.condition.terminal and task.condition is not Condition.UNKNOWN
     holds = instance.reservation is not None or (active and task.condition not in _WITHOUT_RESOURCES)
     since = timestamp(world.wall(task.started_at if task.started_at is not None else task.staged_at))
-    return _present(
+    return _without_empty(
         {
             "name": task.container,
             "status": task_state(task.condition),
@@ -195,7 +195,7 @@ def _container_status(world: World, instance: Instance, task: Task, container: C
 
 
 def _conditions(world: World, task: Task, container: Container) -> list[Json]:
-    """Whether the container is healthy, and can be used, once it can be and as far as it is checked at all."""
+    """Whether the running container is healthy and ready, for those checks that it has."""
     if task.condition in _NOT_YET_STARTED or task.condition.terminal:
         return []
     asked = {
@@ -216,12 +216,12 @@ def _conditions(world: World, task: Task, container: Container) -> list[Json]:
 
 
 def _checks(task: Task) -> list[Json] | None:
-    """What its checks found last."""
+    """The last results of its checks."""
     return [{"check": each.check, "passed": each.passed, "result": each.result} for each in task.checks] or None
 
 
 def _endpoints(instance: Instance, task: Task, container: Container) -> list[Json]:
-    """Those with a host port, then the others; the one the health check asks comes last, with its answer."""
+    """The endpoints with a host port, then the others; last the one of the health check, with its result."""
     check = container.health_check
     probe = check and (check.http or check.tcp)
     ports = dict(instance.host_ports)
@@ -232,7 +232,7 @@ def _endpoints(instance: Instance, task: Task, container: Container) -> list[Jso
         return 0 if endpoint.name in ports else 1
 
     return [
-        _present(
+        _without_empty(
             {
                 "name": endpoint.name,
                 "allocatedHostPort": ports.get(endpoint.name),
@@ -251,14 +251,14 @@ def _resources(resources: Resources) -> Json:
 
 
 def _termination(world: World, termination: Termination, with_extras: bool) -> Json:
-    return _present(
+    return _without_empty(
         {
             "instanceID": termination.instance_id,
             "startedAt": timestamp(world.wall(termination.started_at)),
             "terminatedAt": timestamp(world.wall(termination.terminated_at)),
             "message": termination.message or None,
             "containers": [
-                _present(
+                _without_empty(
                     {
                         "containerId": task.task_id,
                         "lastKnownState": task_state(task.condition),
@@ -274,9 +274,9 @@ def _termination(world: World, termination: Termination, with_extras: bool) -> J
 
 def _exit(message: str) -> Json:
     code = _EXIT_CODE.search(message)
-    return _present({"exitCode": int(code[1]) if code else None, "message": message or None})
+    return _without_empty({"exitCode": int(code[1]) if code else None, "message": message or None})
 
 
-def _present(members: dict[str, Any]) -> Json:
-    """The members that say something: Marathon leaves absent and empty ones out."""
+def _without_empty(members: dict[str, Any]) -> Json:
+    """The members that have a value: Marathon omits absent and empty ones."""
     return {key: value for key, value in members.items() if value is not None and value not in ({}, [])}

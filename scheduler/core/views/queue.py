@@ -1,7 +1,7 @@
-"""The launch queue as the API shows it: what waits for an offer, and why it still waits.
+"""The launch queue as the API shows it: the instances waiting for an offer, and why they are still pending.
 
-Marathon's funnel tells how many of the offers fell to each reason, an offer to the first reason against it. Among the
-extras ``nearest`` tells for each reason how near the best of the agents came.
+Marathon's funnel counts the declined offers per reason; only the first reason of an offer counts. The extra ``nearest``
+shows the best offer for each reason.
 """
 
 import math
@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from scheduler.core.offer.refusals import FUNNEL, QueueHistory, Refusal
+from scheduler.core.offer.resources import role_of
 from scheduler.core.views.extras import extras
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition, render
@@ -16,12 +17,12 @@ from scheduler.model.json import Json
 from scheduler.model.records import Instance
 from scheduler.model.times import timestamp
 
-# By agent: why its last offer was not used.
+# By agent id: why its last offer was not used.
 _Refusals = dict[str, Sequence[Refusal]]
 
 
 def queue_view(world: World, now: float, *, with_offers: bool = False, with_extras: bool = False) -> list[Json]:
-    """An entry for every queue; ``with_offers``: also with the last offers that were not used."""
+    """An entry for every queue; ``with_offers``: including the last unused offers."""
     return [_entry(world, queue, now, with_offers, with_extras) for queue in world.queues.waiting]
 
 
@@ -45,7 +46,7 @@ def _entry(world: World, queue: str, now: float, with_offers: bool, with_extras:
 
 
 def _definition(world: World, waiting: Instance) -> PodDefinition:
-    """What the instance is going to be launched as."""
+    """The definition with which the instance will be launched."""
     pod = world.pods[waiting.pod_id]
     is_current = waiting.config_version == pod.config_version
     return world.current(pod) if is_current else world.definition(waiting.pod_id, waiting.version)
@@ -86,7 +87,7 @@ def _first_reasons(refused: Iterable[Sequence[Refusal]]) -> Counter[str]:
 
 
 def _funnel(offers: int, declined: Mapping[str, int]) -> Iterator[Json]:
-    """For each reason, how many offers came as far as it, and how many of those it took out."""
+    """For each reason, how many offers reached it, and how many of those it removed."""
     for reason in FUNNEL:
         taken = declined.get(reason, 0)
         yield {"reason": reason, "declined": taken, "processed": offers}
@@ -94,7 +95,7 @@ def _funnel(offers: int, declined: Mapping[str, int]) -> Iterator[Json]:
 
 
 def _nearest(refused: Iterable[Sequence[Refusal]]) -> Iterator[Json]:
-    """For each reason that was given, by how many agents, and what the best of them had."""
+    """For each reason that occurred: on how many agents, and the best offer among them."""
     by_reason: dict[str, list[Refusal]] = {}
     for refusal in (each for refusals in refused for each in refusals):
         by_reason.setdefault(refusal.reason, []).append(refusal)
@@ -115,7 +116,7 @@ def _number(text: str) -> float:
 
 
 def _unused_offers(world: World, attempt: QueueHistory) -> list[Json]:
-    """The last offer of each agent that was kept whole, newest last."""
+    """The last unused offer of each agent among the samples, newest last."""
     kept: dict[str, Json] = {}
     for tried in attempt.rounds:
         for agent_id, offer in tried.samples.items():
@@ -134,21 +135,14 @@ def _offer(offer: Json) -> Json:
         "hostname": offer["hostname"],
         "agentId": offer["agent_id"]["value"],
         "resources": [
-            {"name": each["name"], "role": _role(each), **_value(each)} for each in offer.get("resources", ())
+            {"name": each["name"], "role": role_of(each), **_value(each)} for each in offer.get("resources", ())
         ],
         "attributes": [{"name": each["name"], **_value(each)} for each in offer.get("attributes", ())],
     }
 
 
-def _role(resource: Json) -> str:
-    """The innermost reservation's."""
-    innermost = (resource.get("reservations") or [resource])[-1]
-    role: str = innermost.get("role", "*")
-    return role
-
-
 def _value(of: Json) -> Json:
-    """A resource's or an attribute's value, by its kind."""
+    """The value of a resource or an attribute, by its type."""
     kind = of["type"].lower()
     value = of.get(kind, {})
     match kind:

@@ -1,6 +1,8 @@
 """Paths that lead where Mesos can put something: into the sandbox or the container, one thing at a place."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 from scheduler.model.definition import Container, PodDefinition, Volume, VolumeMount
 from scheduler.model.problems import Problem
@@ -10,10 +12,9 @@ _LONGEST_NAME = 255  # bytes, of one name in a path
 _LONGEST_PATH = 2048  # bytes; Linux takes 4095, of which Mesos needs some for where the sandbox is
 _SANDBOX = ("mnt", "mesos", "sandbox")  # in a container with an image
 OUTPUT = ("stdout", "stderr")
-_SYSTEM = (("proc",), ("sys",), ("dev",))  # folders in every container
-# What Mesos itself needs to start a container, and no volume but one of the agent's own can hold then.
-_NEEDED = frozenset({"proc"})
-_NEEDED_WITHOUT_AN_IMAGE = frozenset({"proc", "dev", "etc"})
+_PROCESSES, _DEVICES = ("proc",), ("dev",)
+_SYSTEM = (_PROCESSES, _DEVICES, ("sys",))  # folders in every container
+_NEEDED = (_DEVICES, ("etc",))  # where a container has no image
 
 Names = tuple[str, ...]
 
@@ -45,13 +46,48 @@ def above(names: Names, files: Collection[Names]) -> Names | None:
     return next((names[:length] for length in range(1, len(names)) if names[:length] in files), None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Volumes:
+    """What is known of a pod's volumes before a container starts.
+
+    Attributes:
+        secrets: the names of those that are files with a secret.
+        agents: of those that are there before the pod is, each with its path on the agent.
+        bare: of those that only one container mounts, and nothing is in when it starts.
+    """
+
+    secrets: frozenset[str]
+    agents: dict[str, Names]
+    bare: frozenset[str]
+
+
+def _volumes(definition: PodDefinition) -> _Volumes:
+    mounted = Counter(
+        name for container in definition.containers for name in {mount.name for mount in container.volume_mounts}
+    )
+    return _Volumes(
+        frozenset(volume.name for volume in definition.volumes if volume.secret is not None),
+        {
+            volume.name: resolved(volume.host) or ()
+            for volume in definition.volumes
+            if volume.host is not None and volume.host.startswith("/")
+        },
+        frozenset(
+            volume.name
+            for volume in definition.volumes
+            if volume.host is None and volume.persistent is None and volume.secret is None
+            if mounted[volume.name] == 1
+        ),
+    )
+
+
 def _mounts(definition: PodDefinition, site: Site) -> Iterator[Problem]:
-    volumes = {volume.name: volume for volume in definition.volumes}
+    volumes = _volumes(definition)
     for at, container in located(definition):
         taken: dict[tuple[bool, Names], str] = {}
         for index, mount in enumerate(container.volume_mounts):
             there = f"{at}/volumeMounts({index})/mountPath"
-            fault = _mount_fault(mount, container) or _hiding_fault(mount, container, volumes.get(mount.name))
+            fault = _mount_fault(mount, container) or _hiding_fault(mount, container, volumes)
             if fault is not None:
                 yield Problem(there, fault)
                 continue
@@ -59,17 +95,26 @@ def _mounts(definition: PodDefinition, site: Site) -> Iterator[Problem]:
             if place in taken:
                 yield Problem(there, f"volume {taken[place]} is mounted at the same place")
             taken.setdefault(place, mount.name)
-        secrets = {place: name for place, name in taken.items() if name in volumes and volumes[name].secret is not None}
-        yield from _below_secrets(at, container, secrets)
+        for index, mount in enumerate(container.volume_mounts):
+            fault = _nesting_fault(mount, container, taken, volumes)
+            if fault is not None:
+                yield Problem(f"{at}/volumeMounts({index})/mountPath", fault)
 
 
-def _below_secrets(at: str, container: Container, secrets: dict[tuple[bool, Names], str]) -> Iterator[Problem]:
-    for index, mount in enumerate(container.volume_mounts):
-        in_sandbox, names = place_of(mount, container)
-        found = above(names, [secret for is_there, secret in secrets if is_there == in_sandbox])
-        if found is not None:
-            there = f"{at}/volumeMounts({index})/mountPath"
-            yield Problem(there, f"must not lie below secret {secrets[in_sandbox, found]}, which is a file")
+def _nesting_fault(
+    mount: VolumeMount, container: Container, taken: dict[tuple[bool, Names], str], volumes: _Volumes
+) -> str | None:
+    in_sandbox, names = place_of(mount, container)
+    around = {path: name for (is_there, path), name in taken.items() if is_there == in_sandbox}
+    secret = above(names, [path for path, name in around.items() if name in volumes.secrets])
+    if secret is not None:
+        return f"must not lie below secret {around[secret]}, which is a file"
+    bare = above(names, [path for path, name in around.items() if name in volumes.bare])
+    if bare is not None and mount.name in volumes.secrets:
+        return (
+            f"must not lie below volume {around[bare]}: it is empty, and Mesos makes no file in it to mount a secret on"
+        )
+    return None
 
 
 def _mount_fault(mount: VolumeMount, container: Container) -> str | None:
@@ -87,15 +132,17 @@ def _mount_fault(mount: VolumeMount, container: Container) -> str | None:
     return too_long(path)
 
 
-def _hiding_fault(mount: VolumeMount, container: Container, volume: Volume | None) -> str | None:
-    """What a volume hides without which no container starts; one of the agent's may hold the same."""
+def _hiding_fault(mount: VolumeMount, container: Container, volumes: _Volumes) -> str | None:
+    """What a mount hides without which no container starts."""
     names = resolved(mount.mount_path)
-    if volume is None or volume.host is not None or not names or not mount.mount_path.startswith("/"):
+    if not names or len(names) > 1 or not mount.mount_path.startswith("/"):
         return None
-    if volume.secret is not None and names in _SYSTEM:
+    if mount.name in volumes.secrets and names in _SYSTEM:
         return f"must not be /{names[0]}, which is a folder in every container: a secret is a file"
-    needed = _NEEDED_WITHOUT_AN_IMAGE if container.image is None else _NEEDED
-    if len(names) == 1 and names[0] in needed:
+    if container.image is not None and names == _DEVICES == volumes.agents.get(mount.name):
+        return "must not be /dev: with an image Mesos makes its own; mount what is needed of the agent's below it"
+    is_hidden = names == _PROCESSES and mount.name not in volumes.agents
+    if is_hidden or (container.image is None and names in _NEEDED and mount.name in volumes.bare | volumes.secrets):
         return f"must not be /{names[0]}: Mesos needs what is there to start a container"
     return None
 

@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.core.effects import Accept, Done, Refused
 from scheduler.core.events import GroupDeleted, PodDeleted, Rollout
-from scheduler.core.facts.plans import circle, current_step, levels
+from scheduler.core.facts.plans import current_step, cycle, levels
 from scheduler.core.rollout.deployments import waits_for
 from scheduler.model.records import Condition, Goal
 from tests.core.support import Story, container, definition
@@ -234,8 +234,8 @@ def test_a_circle_that_should_not_be_there_is_no_reason_to_hang() -> None:
 def test_circles_are_found_along_every_way() -> None:
     others = {"/b": ["/d"], "/c": ["/d"], "/d": ["/e"], "/e": []}
 
-    assert circle("/a", ["/b", "/c"], others) == ()
-    assert circle("/a", ["/b", "/c"], {**others, "/e": ["/a"]}) in (
+    assert cycle("/a", ["/b", "/c"], others) == ()
+    assert cycle("/a", ["/b", "/c"], {**others, "/e": ["/a"]}) in (
         ("/a", "/c", "/d", "/e", "/a"),
         ("/a", "/b", "/d", "/e", "/a"),
     )

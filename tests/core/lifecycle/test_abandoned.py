@@ -56,7 +56,7 @@ def give_up_again(story: Story, rounds: int) -> Instance:
 
 def dropped(story: Story) -> list[Log]:
     """The lines of the log that say that some are forgotten."""
-    return [each for each in story.ever(Log) if "too many launches" in each.text]
+    return [each for each in story.ever(Log) if "too many abandoned launches" in each.text]
 
 
 def on_record(story: Story) -> list[Abandoned]:
@@ -323,7 +323,7 @@ class TestTurningUp:
         [told] = published(frame, "abandoned_launch_found_event")
         assert told["executorId"] == instance.executor_id
         notes = [each.text for each in story.told(Log, frame) if each.level == "warning"]
-        assert notes == ["a launch that was given up is running, killing it"]
+        assert notes == ["abandoned launch is running, killing it"]
 
     def test_what_no_record_speaks_of_is_let_be(self) -> None:
         story, _ = given_up()

@@ -137,7 +137,9 @@ class TestCluster:
         story = arriving(story.restart())
         assert "waiting for agents to register with the master master:5050" in str(on_hold(story.world))
         story.list_agents("B1")
-        assert "an agent that its store knows: the master master:5050 has only others (B1)" in str(on_hold(story.world))
+        assert "an agent that its store knows: the master master:5050 has only unknown ones (B1)" in str(
+            on_hold(story.world)
+        )
         story.list_agents("B1", "A1")
         assert "waiting for the master to report the tasks" in str(on_hold(story.world))
         story.tell(Disconnected())

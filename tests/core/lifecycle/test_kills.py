@@ -406,7 +406,7 @@ class TestHungExecutor:
         assert (status["status"], status["instances"][0]["status"]) == ("DEGRADED", "TERMINAL")
         assert status["instances"][0]["message"] == (
             f"kill sent 7 times since {timestamp(NOON)}; "
-            "the executor does not respond, its agent was told 2 times to shut it down"
+            "the executor does not respond, its agent was asked 2 times to shut it down"
         )
         assert [each["killsSent"] for each in published(frame, "executor_unresponsive_event")] == [5], "said once"
 

@@ -265,7 +265,7 @@ class TestBackoff:
         story = running()
         frame = story.request(DelayReset, pod_id)
 
-        assert story.reply(frame) == Refused("absent", f"Nothing of '{pod_id}' waits to be launched")
+        assert story.reply(frame) == Refused("absent", f"Pod '{pod_id}' has no instances waiting to be launched")
 
     @pytest.mark.parametrize(
         ("policy", "pauses"),

@@ -193,7 +193,7 @@ class TestUnknown:
 
         assert story.only.tasks == ()
         (end,) = story.world.pods["/shop/web"].terminations
-        assert "not known to the master for 75 s" in end.message
+        assert "unknown to the master for 75 s" in end.message
 
     def test_repeated_answers_do_not_put_it_off(self) -> None:
         story = running()

@@ -111,5 +111,5 @@ def test_the_message_names_what_is_missing() -> None:
     ((_, message),) = problems(agents(""), definition(container(resourceLimits={"cpus": 1})))
 
     assert message == (
-        "no agent of this cluster can do this: a limit of cpus needs the isolator cgroups/all or cgroups/cpu"
+        "no agent of this cluster supports this: a limit on cpus needs the isolator cgroups/all or cgroups/cpu"
     )

@@ -411,7 +411,7 @@ class TestAtHome:
 
         assert site.told(Accept, site.offers()) == []
         assert kept(site.only).volumes == (volume,)
-        assert len(site.notes("left alone")) == 1
+        assert len(site.notes("not touching them")) == 1
 
     def test_the_same_in_a_new_process(self) -> None:
         site = Site()
@@ -764,7 +764,7 @@ class TestStrangers:
         other.kill(other.only)
         other.offers()
 
-        (note,) = other.notes("left alone")
+        (note,) = other.notes("not touching them")
         assert dict(note.fields)["instance_id"] == site.only.id
         assert site.only.id in other.agents["A1"].kept()
         assert other.agents["A1"].destroyed == []
@@ -778,7 +778,7 @@ class TestStrangers:
         other.post(resident(id="/shop/other"))
         other.offers("A1")
 
-        assert other.notes("left alone") == []
+        assert other.notes("not touching them") == []
         assert set(other.agents["A1"].kept()) == {site.only.id, other.only.id}
 
     def test_a_waiting_instance_takes_over_what_is_kept_for_it(self) -> None:

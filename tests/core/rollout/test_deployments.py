@@ -175,7 +175,7 @@ class TestConflict:
         (launched,) = [each for each in story.instances if each.tasks and each.id not in old]
         frame = story.put(definition(instances=2, **NEWER))
 
-        assert published(frame, "deployment_failed")[0]["reason"] == "cancelled by a later change that was forced"
+        assert published(frame, "deployment_failed")[0]["reason"] == "cancelled by a later change with force=true"
         assert story.world.instances[launched.id].goal is Goal.DECOMMISSIONED, "it is of a version between"
         story.go_well()
         assert is_done(story)
@@ -616,7 +616,7 @@ class TestDeadline:
         assert not published(story.wait(59.9), "deployment_failed")
         (failed,) = published(story.wait(0.1), "deployment_failed")
 
-        assert (failed["id"], failed["reason"]) == (first, "not done by its deadline: rolled back")
+        assert (failed["id"], failed["reason"]) == (first, "not finished by its deadline, rolled back")
         assert story.pod.version == before.version
         story.go_well()
         assert is_done(story)
