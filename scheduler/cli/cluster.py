@@ -21,11 +21,16 @@ DEFAULT_NAME = "default"
 
 Agents = Annotated[int, option("--agents", "Number of agents.", min=0)]
 Level = Annotated[
-    str | None, option("--level", "linux, linux-v2 or posix.", show_default="the fullest that works on this machine")
+    str | None,
+    option(
+        "--level",
+        "How Mesos isolates containers: linux, linux-v2 or posix.",
+        show_default="the fullest that works on this machine",
+    ),
 ]
 Name = Annotated[str, option("--name", "Name of the local cluster.")]
-AgentId = Annotated[str, typer.Argument(metavar="ID", help="e.g. agent-1")]
-MasterId = Annotated[str, typer.Argument(metavar="ID", help="e.g. master-1")]
+AgentId = Annotated[str, typer.Argument(metavar="ID", help="The agent, e.g. agent-1.")]
+MasterId = Annotated[str, typer.Argument(metavar="ID", help="The master, e.g. master-1.")]
 
 
 @contextmanager
@@ -87,7 +92,9 @@ def status(name: Name = DEFAULT_NAME, as_json: Json = False) -> None:
 
 @app.command()
 def logs(
-    member: Annotated[str, typer.Argument(metavar="ID", help="e.g. master-1, agent-2, zookeeper")] = "master-1",
+    member: Annotated[
+        str, typer.Argument(metavar="ID", help="The member, e.g. master-1, agent-2, zookeeper.")
+    ] = "master-1",
     lines: Annotated[int, option("--lines", "Number of lines.", "-n", min=1)] = 100,
     name: Name = DEFAULT_NAME,
 ) -> None:
@@ -100,8 +107,10 @@ def logs(
 
 @app.command("add-agent")
 def add_agent(
-    resources: Annotated[str | None, option("--resources", "e.g. cpus:2;mem:1024;disk:4096")] = None,
-    attributes: Annotated[str | None, option("--attributes", "e.g. rack:a;disk:ssd")] = None,
+    resources: Annotated[
+        str | None, option("--resources", "Resources of the agent, e.g. cpus:2;mem:1024;disk:4096")
+    ] = None,
+    attributes: Annotated[str | None, option("--attributes", "Attributes of the agent, e.g. rack:a;disk:ssd")] = None,
     name: Name = DEFAULT_NAME,
 ) -> None:
     """Add an agent."""

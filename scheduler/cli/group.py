@@ -6,7 +6,7 @@ import typer
 
 from scheduler.cli import screen
 from scheduler.cli.options import DEFAULT_URL, Deadline, Force, Json, Timeout, Url, WaitForEnd, Yes
-from scheduler.cli.output import client_of, make_sure
+from scheduler.cli.output import client_of, require_confirmation
 
 app = typer.Typer(name="group", help="List and remove pods by path.", no_args_is_help=True)
 
@@ -44,7 +44,7 @@ def remove(
     """Remove every pod below a path. Pods that others depend on end last."""
     from scheduler.cli.client import WriteOptions
 
-    make_sure(yes, f"remove all of {group_id}", f"Remove every pod below {group_id} and end its instances?")
+    require_confirmation(yes, f"remove all of {group_id}", f"Remove every pod below {group_id} and end its instances?")
     with client_of(url) as client:
         accepted = client.remove_group(group_id, WriteOptions(force=force, deadline=deadline))
         if as_json:

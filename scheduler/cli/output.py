@@ -17,7 +17,7 @@ def client_of(url: str) -> "Client":
     return Client(url)
 
 
-def make_sure(yes: bool, deed: str, question: str) -> None:
+def require_confirmation(yes: bool, deed: str, question: str) -> None:
     """Ask for confirmation. Raises CommandError if there is no terminal to ask on."""
     if yes:
         return

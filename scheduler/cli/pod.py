@@ -21,7 +21,7 @@ from scheduler.cli.options import (
     Yes,
     option,
 )
-from scheduler.cli.output import client_of, make_sure
+from scheduler.cli.output import client_of, require_confirmation
 from scheduler.core.views.extras import KEY
 
 if TYPE_CHECKING:
@@ -160,9 +160,13 @@ def kill(
     with client_of(url) as client:
         asked = instance_ids or [instance["id"] for instance in client.status(pod_id).get("instances", ())]
         if wipe:
-            make_sure(yes, f"wipe instances of {pod_id}", f"Destroy {len(asked)} instances and their volumes?")
+            require_confirmation(
+                yes, f"wipe instances of {pod_id}", f"Destroy {len(asked)} instances and their volumes?"
+            )
         elif not instance_ids:
-            make_sure(yes, f"kill all instances of {pod_id}", f"Kill all {len(asked)} instances of {pod_id}?")
+            require_confirmation(
+                yes, f"kill all instances of {pod_id}", f"Kill all {len(asked)} instances of {pod_id}?"
+            )
         killed = client.kill(pod_id, asked, wipe)
     if as_json:
         screen.print_json(killed)
@@ -188,7 +192,7 @@ def remove(
     """Remove a pod and end its instances."""
     from scheduler.cli.client import WriteOptions
 
-    make_sure(yes, f"remove {pod_id}", f"Remove pod {pod_id} and end its instances?")
+    require_confirmation(yes, f"remove {pod_id}", f"Remove pod {pod_id} and end its instances?")
     with client_of(url) as client:
         accepted = client.remove(pod_id, WriteOptions(force=force, deadline=deadline))
         if as_json:

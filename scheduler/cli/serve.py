@@ -50,7 +50,7 @@ from scheduler.store import Store, StoreError, open_store
 _LARGEST_MESSAGE = 1024 * 1024  # of a WebSocket
 _COLLECTOR_THRESHOLDS = (50_000, 1_000, 1_000)
 _LAST_REQUESTS = 5  # seconds for which pending requests are still answered at the end
-_TELL_EVERY = 60.0
+_LOG_EVERY = 60.0
 _ANY_ADDRESS = ("", "0.0.0.0", "::")
 
 
@@ -70,10 +70,10 @@ def serve(serving: Serving) -> None:
 async def _run(
     serving: Serving, store: Store, source: Secrets | None, listening: socket.socket, room: files.Room
 ) -> None:
-    asyncio.get_running_loop().set_exception_handler(_Complaints().hear)
+    asyncio.get_running_loop().set_exception_handler(_ErrorHandler().handle)
     world = World(serving.settings, secrets.randbits(64), store.load())
     advertised = _advertised(serving, listening)
-    _spare_the_world()
+    _tune_garbage_collector()
 
     def submit(events: Sequence[Event]) -> None:
         shell.submit_all_threadsafe(events)
@@ -124,7 +124,7 @@ async def _run(
     )
     for feature in without_effect(serving.settings.features):
         structlog.get_logger("scheduler").info("enabled feature has no effect", feature=feature)
-    with _told_to_stop() as told:
+    with _stop_signal() as stop:
         guard = Guard(serving.allowed_inside)
         app = create_app(
             shell,
@@ -133,12 +133,12 @@ async def _run(
             metrics=metrics,
             inside=edge,
             guard=guard,
-            abdicate=told.set,
+            abdicate=stop.set,
             clock=clock.now,
             access=serving.access,
         )
         try:
-            await _until_told(told, shell, driver, _server(app, room), listening, guard)
+            await _run_until_stopped(stop, shell, driver, _server(app, room), listening, guard)
         finally:
             await inspector.close()
             await edge.close()
@@ -174,8 +174,8 @@ def _server(app: FastAPI, room: files.Room) -> uvicorn.Server:
     )
 
 
-async def _until_told(
-    told: asyncio.Event,
+async def _run_until_stopped(
+    stop: asyncio.Event,
     shell: EventLoop[World],
     driver: Driver,
     server: uvicorn.Server,
@@ -185,7 +185,7 @@ async def _until_told(
     """Run until told to stop. First the API ends, so that pending requests are answered, then loop and driver."""
     serving = asyncio.create_task(server.serve([listening]))
     looping = asyncio.create_task(shell.run())
-    waiting = asyncio.create_task(told.wait())
+    waiting = asyncio.create_task(stop.wait())
     driver.start()
     try:
         await asyncio.wait((serving, looping, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -201,22 +201,22 @@ async def _until_told(
         await asyncio.to_thread(driver.join)
 
 
-class _Complaints:
+class _ErrorHandler:
     """asyncio's error handler. Out of open files, asyncio reports an error for each connection it cannot accept."""
 
     def __init__(self) -> None:
-        self._told_at = float("-inf")
+        self._logged_at = float("-inf")
 
-    def hear(self, loop: asyncio.AbstractEventLoop, complaint: dict[str, Any]) -> None:
+    def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Handle an error as usual, but log failures to accept at most once a minute."""
-        if not str(complaint.get("message")).startswith("socket.accept()"):
-            loop.default_exception_handler(complaint)
-        elif loop.time() - self._told_at >= _TELL_EVERY:
-            self._told_at = loop.time()
-            structlog.get_logger("scheduler").error("cannot accept connections", error=str(complaint.get("exception")))
+        if not str(context.get("message")).startswith("socket.accept()"):
+            loop.default_exception_handler(context)
+        elif loop.time() - self._logged_at >= _LOG_EVERY:
+            self._logged_at = loop.time()
+            structlog.get_logger("scheduler").error("cannot accept connections", error=str(context.get("exception")))
 
 
-def _spare_the_world() -> None:
+def _tune_garbage_collector() -> None:
     """Have Python's garbage collector rarely scan the whole heap.
 
     The world's objects live long and contain no reference cycles; scanning them repeatedly would cost more than
@@ -236,21 +236,21 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _told_to_stop() -> Iterator[asyncio.Event]:
+def _stop_signal() -> Iterator[asyncio.Event]:
     """An event that is set by SIGTERM and SIGINT; a second signal has its usual effect."""
-    told = asyncio.Event()
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)
 
-    def tell() -> None:
+    def on_signal() -> None:
         for number in signals:
             loop.remove_signal_handler(number)
-        told.set()
+        stop.set()
 
     for number in signals:
-        loop.add_signal_handler(number, tell)
+        loop.add_signal_handler(number, on_signal)
     try:
-        yield told
+        yield stop
     finally:
         for number in signals:
             loop.remove_signal_handler(number)

@@ -17,7 +17,7 @@ _INTERVAL = 1.0  # seconds between two measurements
 
 Container = Annotated[str | None, typer.Option("--container", "-c", help="The container's name.", metavar="NAME")]
 InstanceId = Annotated[
-    str | None, typer.Option("--instance", help="An instance's id, or the first digits of its number.", metavar="ID")
+    str | None, typer.Option("--instance", help="An instance's id, or the first characters of its UUID.", metavar="ID")
 ]
 
 Executor = Annotated[
@@ -36,7 +36,7 @@ def logs(
         int | None,
         typer.Option("--tail", "-n", help="Start with at most this many past lines of each container.", min=0),
     ] = None,
-    stream: Annotated[str, typer.Option("--stream", help="stdout, stderr or both.")] = "both",
+    stream: Annotated[str, typer.Option("--stream", help="Which output to print: stdout, stderr or both.")] = "both",
     plain: Annotated[bool, typer.Option("--plain", help="Print lines without the instance and container.")] = False,
     as_json: Json = False,
     url: Url = DEFAULT_URL,

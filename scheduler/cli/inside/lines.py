@@ -26,5 +26,5 @@ def short(instance_id: str) -> str:
 
 
 def _whose(record: dict[str, Any]) -> str:
-    """The first digits of the instance's number, and the container."""
+    """The first characters of the instance's UUID, and the container."""
     return f"{short(record['instance'])} {record.get('container', '(executor)')}"
