@@ -78,7 +78,7 @@ class Watched:
 
 
 @given(policy=policies, happens=st.lists(happenings, max_size=12))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_delay_is_never_negative_nor_beyond_the_maximum(
     policy: dict[str, float], happens: list[tuple[str, Any]]
 ) -> None:
@@ -95,7 +95,7 @@ def test_a_delay_is_never_negative_nor_beyond_the_maximum(
 
 
 @given(rounds=st.lists(st.lists(st.tuples(numbers, st.floats(0, 0.5)), min_size=1), max_size=5))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_one_failure_of_a_batch_counts_once(rounds: list[list[tuple[int, float]]]) -> None:
     """Of each round that all of them are launched in, some fail at first and the others a moment later."""
     watched = Watched(USUAL)
@@ -114,7 +114,7 @@ def test_one_failure_of_a_batch_counts_once(rounds: list[list[tuple[int, float]]
 
 
 @given(before=st.integers(1, 5), quiet=st.floats(0, 30))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_it_is_forgotten_after_a_quiet_time_and_not_before(before: int, quiet: float) -> None:
     """After a delay has elapsed, all is well for a while."""
     watched = Watched(USUAL)
@@ -132,7 +132,7 @@ def test_it_is_forgotten_after_a_quiet_time_and_not_before(before: int, quiet: f
 
 
 @given(happens=st.lists(happenings.filter(lambda each: each[0] != "is set"), max_size=12), data=st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_clock_that_is_set_changes_no_delay(happens: list[tuple[str, Any]], data: st.DataObject) -> None:
     steady, moved = Watched(USUAL), Watched(USUAL)
     for verb, value in happens:
