@@ -18,7 +18,7 @@ FORCED = Rollout(force=True)
 
 @pytest.fixture
 def deployment_id(url: str, shell: FakeLoop) -> str:
-    """Of a new pod that nothing was offered to yet."""
+    """The deployment of a new pod that has got no offer yet."""
     shell.happens(PodPosted(1, definition(id="/web")))
     (found,) = shell.world.deployments
     return found

@@ -45,7 +45,7 @@ def pod_file(tmp_path: Path) -> str:
 
 
 def launch(shell: FakeLoop, *conditions: Condition) -> None:
-    """Place the one instance and let its task report these."""
+    """Place the instance and let its task report these conditions."""
     shell.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
     shell.happens(OffersReceived((OFFER,)))
     [task_id] = shell.world.tasks
@@ -106,7 +106,7 @@ def test_update_changes_a_pod(run: Run, url: str, tmp_path: Path) -> None:
 
 
 def test_an_update_of_what_would_be_refused_today_says_so(run: Run, url: str, shell: FakeLoop, tmp_path: Path) -> None:
-    """Fewer instances of it are accepted; quotes in the reason are as they were written."""
+    """Fewer instances of it are accepted; quotes in the reason are unescaped."""
     artifacts = [{"uri": "/x", "destPath": path} for path in ('a"b\\c', 'a"b\\c/d')]
     outdated = definition(container(artifacts=artifacts), instances=3)
     shell.happens(PodPosted(1, outdated))
@@ -220,7 +220,7 @@ def test_an_unknown_pod(run: Run, url: str, words: tuple[str, ...]) -> None:
 def test_waiting_ends_when_the_pod_is_stable(
     run: Run, url: str, shell: FakeLoop, pod_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What happens while it pauses is seen when it looks again."""
+    """A change during the pause is seen at the next poll."""
     monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: launch(shell, Condition.RUNNING))
     outcome = run("pod", "add", pod_file, "--wait")
     assert outcome.code == 0
@@ -233,7 +233,7 @@ def test_waiting_ends_when_the_pod_is_stable(
 def test_a_pod_that_ends_right_after_each_start_is_not_stable(
     run: Run, url: str, shell: FakeLoop, pod_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However often it is seen running: that it keeps ending is told, how, and when it is tried again."""
+    """Even if it is often seen running, it is reported that it keeps ending, how, and when the next try is."""
 
     def ends_at_every_fifth_look(_: float) -> None:
         shell.now += 100
@@ -281,7 +281,7 @@ def test_waiting_for_a_removal_ends_when_the_id_is_free(
 
 
 def test_repeated_keys_are_told_or_refused_as_the_scheduler_wants(run: Run, url: str, pod_file: str) -> None:
-    """Though what is sent has none any more."""
+    """Even though the request no longer contains repeated keys."""
     text = Path(pod_file).read_text()
     Path(pod_file).write_text(text[:-1] + ', "user": "a", "user": "b"}')
     for verb in ("add", "update"):
@@ -385,7 +385,7 @@ def test_versions_are_listed_with_their_instances(run: Run, url: str, shell: Fak
 
 @pytest.fixture
 def instance_ids(run: Run, url: str, shell: FakeLoop, tmp_path: Path) -> list[str]:
-    """Two instances that run."""
+    """Two running instances."""
     file = tmp_path / "two.json"
     file.write_text(json.dumps(POD | {"scaling": {"instances": 2}}))
     run("pod", "add", str(file))

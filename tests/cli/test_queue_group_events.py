@@ -63,7 +63,7 @@ def test_a_delay_is_told_and_can_be_reset(run: Run, url: str, shell: FakeLoop) -
     assert "with the next offer" in run("queue", "list").out
     shell.run_all()
     nothing = run("queue", "reset-delay", "/web")
-    assert (nothing.code, "waits to be launched" in nothing.err) == (1, True)
+    assert (nothing.code, "waiting to be launched" in nothing.err) == (1, True)
 
 
 # ------------------------------------------------------------------------------ group
@@ -71,7 +71,7 @@ def test_a_delay_is_told_and_can_be_reset(run: Run, url: str, shell: FakeLoop) -
 
 @pytest.fixture
 def pods(url: str, shell: FakeLoop) -> None:
-    """Three that run."""
+    """Three running pods."""
     for number, pod_id in enumerate(("/top", "/shop/web", "/shop/back/db")):
         shell.happens(PodPosted(number, definition(id=pod_id)))
     shell.run_all()
@@ -105,7 +105,7 @@ def test_an_unknown_group(run: Run, url: str) -> None:
 
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The user presses Ctrl-C after the third line; gives the lines."""
+    """Interrupt the command with Ctrl-C after the third line; returns the lines."""
     lines: list[str] = []
     echo = command.typer.echo
 

@@ -1,4 +1,4 @@
-"""What the running scheduler does beside its parts."""
+"""The running scheduler: error handler and limits."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ NO_FILES = {
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """One whose time the test sets, and which keeps what it would have printed."""
+    """An event loop whose time the test sets, and which keeps what it would have printed."""
 
     def __init__(self) -> None:
         self.now = 1000.0

@@ -40,7 +40,7 @@ acceptedRoles: []
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that the command runs in, so that files have short names."""
+    """The current folder of the command, so that file names are short."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -52,7 +52,7 @@ def test_a_valid_file(run: Run, folder: Path) -> None:
 
 
 def test_a_pod_and_a_group_of_one_id_are_told_over_all_files(run: Run, folder: Path) -> None:
-    """As the scheduler refuses the second one."""
+    """As the scheduler would refuse the second one."""
     (folder / "good.yaml").write_text(GOOD)
     (folder / "below.yaml").write_text(GOOD.replace("/good", "/good//below/"))
     (folder / "above.yaml").write_text(f"{GOOD.replace('/good', '/a/b')}---\n{GOOD.replace('/good', '/a')}")
@@ -165,7 +165,7 @@ user: root
 
 
 def test_keys_that_are_repeated_warn_and_are_errors_when_strict(run: Run, folder: Path) -> None:
-    """Each with its path and line; also where YAML's keys become one in JSON only."""
+    """Each with its path and line, including YAML keys that are equal only in JSON."""
     meaning = "is given more than once; only the last one counts"
     paths = {4: "/containers(0)/resources/cpus", 9: "/labels/1", 11: "/user"}
     (folder / "pod.yaml").write_text(TWICE)
@@ -189,7 +189,7 @@ def test_so_are_those_of_json(run: Run, folder: Path, brackets: str) -> None:
 
 
 def test_merged_keys_are_not_repeated(run: Run, folder: Path) -> None:
-    """Nor what an alias stands for again."""
+    """Nor is the content of an alias that is used again."""
     text = """\
 id: /good
 containers:
