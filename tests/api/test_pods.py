@@ -265,7 +265,7 @@ def test_what_no_agent_can_run_is_refused_by_path(api: Api, shell: FakeLoop) -> 
 @pytest.mark.parametrize(
     ("body", "headers", "status", "message"),
     [
-        (b"", {}, 400, "JSON data"),
+        (b"", {}, 400, "The body is empty"),
         (b"{", {}, 400, "Invalid JSON"),
         (b"{", {"Content-Type": "application/json; charset=utf-8"}, 400, "Invalid JSON"),
         (b"id: /a", {"Content-Type": "application/yaml"}, 415, "application/json"),
