@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "scheduler").rglob("*.md"), *(ROOT / "tests").rglob("*.md")])
+_FOLDERS = ("docs", "scheduler", "podexec", "localmesos", "tests", "bench", "tools")
+PAGES = sorted([*ROOT.glob("*.md"), *(page for folder in _FOLDERS for page in (ROOT / folder).rglob("*.md"))])
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?:^ {4}.*\n|^[ \t]*\n(?= {4}))+", re.MULTILINE)
 _CODE = re.compile(r"`([^`\n]+)`")
