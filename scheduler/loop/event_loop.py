@@ -209,7 +209,7 @@ class EventLoop(Generic[WorldT]):
 
     def _turn(self) -> None:
         """Step through a batch of events, then commit the changes and perform the effects."""
-        begun, now = time.perf_counter(), self._clock.now()
+        started, now = time.perf_counter(), self._clock.now()
         batch = _Batch()
         heard = []
         for event in self._drain(now):
@@ -223,7 +223,7 @@ class EventLoop(Generic[WorldT]):
         self._perform(batch, published)
         self._flood.turned(self._clock.now() - now)
         if self._meter is not None:
-            self._meter.turned(heard, batch.calls, batch.replies, batch.published, time.perf_counter() - begun)
+            self._meter.turned(heard, batch.calls, batch.replies, batch.published, time.perf_counter() - started)
         if batch.stop is not None:
             raise LoopError(batch.stop.message)
 
@@ -248,14 +248,14 @@ class EventLoop(Generic[WorldT]):
 
     def _commit(self, changes: tuple[Change, ...], published: tuple[StreamEvent, ...]) -> None:
         """Commit on this thread, not on another: so readers of the world never see changes that are not durable."""
-        begun = time.perf_counter()
+        started = time.perf_counter()
         try:
             self._store.commit(changes, published)
         except StoreError as error:
             self._log.critical("store failed, no effects of this batch were performed", error=str(error))
             raise LoopError(f"the store failed: {error}") from error
         if self._meter is not None:
-            self._meter.committed(time.perf_counter() - begun)
+            self._meter.committed(time.perf_counter() - started)
 
     def _perform(self, batch: _Batch, published: tuple[StreamEvent, ...]) -> None:
         if batch.calls:

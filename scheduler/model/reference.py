@@ -54,13 +54,7 @@ def _rows(name: str, part: Json) -> Iterator[str]:
         description = DESCRIPTIONS[name][key]
         example = json.dumps(description.example, ensure_ascii=False)
         default = "**required**" if key in required else _default(member, description.absent)
-        cells = (
-            f"`{key}`",
-            _type(member),
-            default,
-            description.text,
-            f"`{json.dumps(description.example, ensure_ascii=False)}`",
-        )
+        cells = (f"`{key}`", _type(member), default, description.text, f"`{example}`")
         yield f"| {' | '.join(cell.replace('|', _BAR) for cell in cells)} |"
 
 

@@ -72,7 +72,7 @@ class Metrics:
     def __init__(self, world: World, clock: Callable[[], float]) -> None:
         self._world = world
         self._clock = clock
-        self._begun = clock()
+        self._started = clock()
         self._counts: Counter[str] = Counter()
         self._updates = dict.fromkeys(Condition, 0)
         self._operations = Counter({"LAUNCH_GROUP": 0, "LAUNCH": 0, "RESERVE": 0})
@@ -101,7 +101,7 @@ class Metrics:
             if isinstance(reply.answer, Refused) and reply.answer.kind == "busy":
                 self._counts["dismissed"] += 1
         self._counts["published"] += len(published)
-        self._counts["deployments"] += sum(map(_begins_deployment, published))
+        self._counts["deployments"] += sum(map(_is_start_of_deployment, published))
 
     def committed(self, seconds: float) -> None:
         """Record the duration of a commit."""
@@ -153,7 +153,7 @@ class Metrics:
 
     def gauges(self) -> list[Reading]:
         """The gauges."""
-        world, age = self._world, max(0.0, self._clock() - self._begun)
+        world, age = self._world, max(0.0, self._clock() - self._started)
         running, staged, overdue = self._instances()
         own = (
             ("marathon.apps.active.gauge", "Apps (always 0)", 0),
@@ -224,7 +224,7 @@ _COUNTERS = (
 )
 
 
-def _begins_deployment(event: Publish) -> bool:
+def _is_start_of_deployment(event: Publish) -> bool:
     """Whether the event announces the first step of a deployment."""
     if event.kind != "deployment_info":
         return False

@@ -29,7 +29,7 @@ from scheduler.store.references import check_references
 LOCK_WAIT = 1.0  # seconds: the previous scheduler may be just ending
 _LOCK_POLL = 0.05
 _LOG = "-wal"
-_BESIDE = (_LOG, "-journal")
+_LEFTOVERS = (_LOG, "-journal")
 # The bytes that SQLite locks in its files: of waiting writers, of the writer, and of readers.
 _LOCKED_FROM, _LOCKED_BYTES = 0x40000000, 2 + 510
 
@@ -59,9 +59,9 @@ def examine(path: Path) -> Found:
 
 def check_absent(path: Path) -> None:
     """Raise StoreError if a file is missing, but its log is not."""
-    for beside in _beside(path):
+    for each in _leftovers(path):
         raise StoreError(
-            f"the store {path} is missing, but {beside.name}, which belongs to it, exists. Nothing was changed. "
+            f"the store {path} is missing, but {each.name}, which belongs to it, exists. Nothing was changed. "
             "Restore a backup of the store; or, to start with an empty one, move that file away"
         )
 
@@ -115,8 +115,8 @@ def is_open_elsewhere(doing: str, path: Path) -> str:
 
 @contextlib.contextmanager
 def _unchanging(path: Path) -> Iterator[sqlite3.Connection]:
-    beside = _beside(path)
-    if not beside:
+    leftovers = _leftovers(path)
+    if not leftovers:
         with contextlib.closing(
             sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True, isolation_level=None)
         ) as connection:
@@ -124,7 +124,7 @@ def _unchanging(path: Path) -> Iterator[sqlite3.Connection]:
         return
     # Next to the file: there is probably enough space for a copy, and nobody else can read it.
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
-        for each in (path, *beside):
+        for each in (path, *leftovers):
             shutil.copyfile(each, Path(folder, each.name))
         with contextlib.closing(sqlite3.connect(Path(folder, path.name), isolation_level=None)) as connection:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -135,7 +135,7 @@ def _unchanging(path: Path) -> Iterator[sqlite3.Connection]:
 def _check_log(path: Path, connection: sqlite3.Connection) -> None:
     """Raise StoreError if the log has commits that can no longer be read. ``connection``: to the copy."""
     log = path.with_name(f"{path.name}{_LOG}")
-    if log not in _beside(path):
+    if log not in _leftovers(path):
         return
     [page_size], _, [_, read, _] = (
         connection.execute(query).fetchone()
@@ -149,9 +149,9 @@ def _check_log(path: Path, connection: sqlite3.Connection) -> None:
         )
 
 
-def _beside(path: Path) -> list[Path]:
+def _leftovers(path: Path) -> list[Path]:
     """The files that a crash left next to the store, and that SQLite would write back into it."""
-    found = [path.with_name(path.name + suffix) for suffix in _BESIDE]
+    found = [path.with_name(path.name + suffix) for suffix in _LEFTOVERS]
     return [each for each in found if each.exists() and each.stat().st_size]
 
 

@@ -38,8 +38,8 @@ def reader(wanted: Any) -> Reader:
         return _of_dataclass(wanted)
     origin = typing.get_origin(wanted)
     if origin in (types.UnionType, typing.Union):
-        (present,) = (option for option in typing.get_args(wanted) if option is not types.NoneType)
-        return _of_optional(reader(present))
+        (only,) = (option for option in typing.get_args(wanted) if option is not types.NoneType)
+        return _of_optional(reader(only))
     if origin is tuple:
         items = typing.get_args(wanted)
         return _of_list(reader(items[0])) if items[-1] is Ellipsis else _of_tuple(tuple(map(reader, items)))
