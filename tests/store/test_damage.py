@@ -216,6 +216,8 @@ def test_a_record_that_was_changed_by_something_else(whole: Path, change: str) -
     ("lines", "complaint"),
     [
         (b"\xff\xfe garbage", "it holds something else"),
+        (b"\xff\xfe {}", "it holds something else"),
+        (b"no-kind {}", "it holds something else"),
         (b"kind not-json", "it holds something else"),
         (b"", "it holds something else"),
     ],
