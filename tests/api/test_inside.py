@@ -19,9 +19,10 @@ from scheduler.api.inside.guard import Permission
 from scheduler.api.inside.streams import BYTES, TAR, media_type
 from scheduler.loop.inside import InsideError, Size, Usage, Why
 from scheduler.model.records import Condition
-from tests.api.inside import DEADLINE, FakeSession, LiveInside, definition, live_inside, run_of
+from tests.api.inside import DEADLINE, LiveInside, definition, live_inside
 from tests.api.test_access import basic
 from tests.api.test_openapi import problems
+from tests.fakes.inside import FakeSession, run_of
 
 SHELL = {"command": ["sh", "-c", "exit"]}
 

@@ -13,7 +13,8 @@ from scheduler.api.inside import following, logs
 from scheduler.core.events import PodDeleted, StatusUpdated, Ticked
 from scheduler.loop.inside import InsideError, Why
 from scheduler.model.records import Condition
-from tests.api.inside import DEADLINE, LiveInside, definition, live_inside, run_of
+from tests.api.inside import DEADLINE, LiveInside, definition, live_inside
+from tests.fakes.inside import run_of
 
 Scenario = Callable[[], Coroutine[Any, Any, None]]
 

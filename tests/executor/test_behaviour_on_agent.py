@@ -22,7 +22,8 @@ from podexec.wire import (
     TaskData,
 )
 from tests.executor.conftest import Executor
-from tests.executor.fake_agent import SIGKILL, SIGTERM, FakeAgent, Json, task, wait_until
+from tests.fakes.agent import FakeAgent, task, wait_until
+from tests.fakes.containers import SIGKILL, SIGTERM, Json
 
 S, R, K = "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING"
 FINISHED, FAILED, KILLED = "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED"

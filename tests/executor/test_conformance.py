@@ -11,7 +11,8 @@ import time
 import pytest
 
 from tests.executor.conftest import Executor, StartExecutor
-from tests.executor.fake_agent import SIGKILL, SIGTERM, FakeAgent, task, wait_until
+from tests.fakes.agent import FakeAgent, task, wait_until
+from tests.fakes.containers import SIGKILL, SIGTERM
 
 S, R, K = "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING"
 FINISHED, FAILED, KILLED = "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED"

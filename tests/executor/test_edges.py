@@ -30,7 +30,7 @@ from podexec.wire import (
     WireError,
     executor_command,
 )
-from tests.executor.fake_agent import task
+from tests.fakes.agent import task
 
 # -- wire -------------------------------------------------------------------------------------------------------------
 

@@ -16,8 +16,8 @@ from podexec.machine import next_deadline
 from podexec.texts import LONGEST, Output, one_line
 from podexec.wire import LABEL_CHECKS, ON_FAILURE, ExecutorData, Finding, Restart, StatusLabels
 from tests.executor.conftest import StartExecutor
-from tests.executor.fake_agent import FakeAgent, task
 from tests.executor.story import EXIT_3, A, Story, spec
+from tests.fakes.agent import FakeAgent, task
 
 LENIENT = HealthPolicy(grace=300.0, consecutive_failures=3)
 

@@ -14,7 +14,7 @@ from podexec import journal
 from podexec.journal import Journal
 from podexec.wire import ExecutorData
 from tests.executor.conftest import StartExecutor
-from tests.executor.fake_agent import FakeAgent, task
+from tests.fakes.agent import FakeAgent, task
 
 S, R, K = "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING"
 

@@ -7,7 +7,8 @@ import time
 
 from podexec.wire import ExecutorData
 from tests.executor.conftest import Executor, StartExecutor
-from tests.executor.fake_agent import ROOT, SIGKILL, SIGTERM, FakeAgent, task, wait_until
+from tests.fakes.agent import FakeAgent, task, wait_until
+from tests.fakes.containers import ROOT, SIGKILL, SIGTERM
 
 S, R, K = "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING"
 FINISHED, FAILED, KILLED = "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED"

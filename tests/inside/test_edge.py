@@ -22,19 +22,19 @@ from scheduler.inside.master import Leader
 from scheduler.inside.words import plain_lines
 from scheduler.loop.inside import FileInfo, InsideError, Output, Run, Session, Size, Usage, Why
 from scheduler.mesos.credentials import Credentials
-from tests.inside.fake_mesos import (
+from tests.fakes.operator_api import (
     AGENT,
     CONTAINER,
     DEADLINE,
     FRAMEWORK,
-    FakeMesos,
+    FakeOperatorApi,
     FakeSession,
     container_id,
-    fake_mesos,
+    fake_operator_api,
     framed,
 )
-from tests.inside.fake_mesos import status as told_by
-from tests.inside.fake_mesos import task as task_with
+from tests.fakes.operator_api import status as told_by
+from tests.fakes.operator_api import task as task_with
 
 SANDBOX = f"/frameworks/{FRAMEWORK}/executors/E-1/runs/latest/containers/web-1"
 
@@ -46,7 +46,7 @@ def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 @contextlib.asynccontextmanager
 async def edge_to(
-    mesos: FakeMesos,
+    mesos: FakeOperatorApi,
     leader: Leader | None = None,
     credentials: Credentials | None = None,
     agent_credentials: Credentials | None = None,
@@ -68,9 +68,9 @@ async def edge_to(
 
 
 @contextlib.asynccontextmanager
-async def inside() -> AsyncIterator[tuple[FakeMesos, Edge]]:
+async def inside() -> AsyncIterator[tuple[FakeOperatorApi, Edge]]:
     """Both."""
-    async with fake_mesos() as mesos, edge_to(mesos) as edge:
+    async with fake_operator_api() as mesos, edge_to(mesos) as edge:
         yield mesos, edge
 
 
@@ -151,7 +151,7 @@ def test_masters_and_agents_are_told_different_credentials(tmp_path: Path) -> No
     secret.write_text("s3")
 
     async def scenario() -> None:
-        async with fake_mesos() as mesos:
+        async with fake_operator_api() as mesos:
             own, agents = Credentials.basic("framework", secret), Credentials.basic("looker", secret)
             async with edge_to(mesos, credentials=own, agent_credentials=agents) as edge:
                 mesos.files[f"{SANDBOX}/x"] = b""
@@ -250,7 +250,7 @@ def test_executors_are_asked_for_what_agents_do_not_measure() -> None:
                 several.heard(message)
 
         several = Executors(send)
-        async with fake_mesos() as mesos, edge_to(mesos, executors_=several) as edge:
+        async with fake_operator_api() as mesos, edge_to(mesos, executors_=several) as edge:
             mesos.containers = [
                 statistics(container_id("root"), **MEASURED),
                 statistics(CONTAINER, mem_limit_bytes=200),
@@ -349,7 +349,7 @@ def _data(message: dict[str, Any]) -> bytes:
     return base64.b64decode(message["process_io"]["data"]["data"])
 
 
-async def second_session(mesos: FakeMesos) -> FakeSession:
+async def second_session(mesos: FakeOperatorApi) -> FakeSession:
     """The one that takes the place of the first."""
     async with asyncio.timeout(DEADLINE):
         while len(mesos.sessions) < 2:

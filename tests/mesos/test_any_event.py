@@ -19,7 +19,8 @@ from scheduler.mesos.codec import MalformedError, parsed, status_updated
 from scheduler.mesos.dispatch import _KNOWN, Dispatch
 from scheduler.store.codec import decode, encode
 from tests.core.support import running
-from tests.mesos.fake_master import FakeMaster, record, status
+from tests.fakes.master import FakeMaster, status
+from tests.fakes.server import record
 from tests.mesos.running import Framework, connected, connecting
 
 MEMBERS = st.sampled_from(

@@ -21,7 +21,7 @@ from scheduler.core.events import Disconnected, StatusUpdated, Subscribed
 from scheduler.loop.ports import MesosCall
 from scheduler.mesos.driver import Timing
 from scheduler.model.records import Condition
-from tests.mesos.fake_master import Answer, FakeMaster, status
+from tests.fakes.master import Answer, FakeMaster, status
 from tests.mesos.running import ACCEPT, connected, connecting
 
 
@@ -64,7 +64,6 @@ def test_calls_arrive_in_order_with_the_stream_and_the_framework(master: FakeMas
         {"type": "SUPPRESS", "suppress": {"roles": ["web"]}},
         {"type": "KILL", "kill": {**task, **agent}},
         {"type": "KILL", "kill": task},
-        {"type": "KILL", "kill": {**task, **agent, "kill_policy": {"grace_period": {"nanoseconds": 2_500_000_000}}}},
         {"type": "SHUTDOWN", "shutdown": {"executor_id": {"value": "e"}, **agent}},
         {"type": "RECONCILE", "reconcile": {"tasks": [{**task, **agent}, {"task_id": {"value": "u"}}]}},
         {"type": "RECONCILE", "reconcile": {"tasks": []}},

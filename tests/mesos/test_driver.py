@@ -33,7 +33,9 @@ from scheduler.core.events import (
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.driver import Timing
 from scheduler.model.records import Condition
-from tests.mesos.fake_master import Answer, Call, FakeMaster, Heard, masters, record, status
+from tests.fakes.heard import Heard
+from tests.fakes.master import Answer, Call, FakeMaster, masters, status
+from tests.fakes.server import record
 from tests.mesos.running import connected, connecting
 
 # ---------------------------------------------------------------------- the subscription
@@ -357,7 +359,8 @@ def test_drivers_of_one_process_share_nothing(tmp_path: Path) -> None:
 
 def test_the_version_is_not_asked_for(master: FakeMaster) -> None:
     with connected(master):
-        assert master.paths.wait_for_count(1, "the question for agents") == ["/slaves"]
+        [(path, _)] = master.reads.wait_for_count(1, "the question for agents")
+        assert path == "/slaves"
 
 
 def test_a_teardown_cannot_be_asked_for(master: FakeMaster) -> None:
