@@ -118,7 +118,7 @@ def test_labels_of_others_are_passed_over() -> None:
     ("text", "complaint"),
     [
         (b'{"version":2,"parts":{"x":"hush"}}', "not of version 1"),
-        (b'["hush"]', "not of version 1"),
+        (b'["hush"]', "not base64 of a JSON object"),
         (b'hush "', "not base64 of a JSON object"),
         (b"\xffhush", "not base64 of a JSON object"),
         (b'{"version":1,"parts":"hush"}', "a version and parts"),
