@@ -1,4 +1,4 @@
-"""The modules around the machine that need no agent: wire, settings, RecordIO, TaskInfo, outbox, imports."""
+"""Modules around the machine that need no agent: wire, settings, RecordIO, TaskInfo, outbox, imports."""
 
 from __future__ import annotations
 
@@ -407,7 +407,7 @@ def test_a_module_that_is_there_stays() -> None:
 
 
 def logged(program: str) -> list[str]:
-    """The lines a program writes to stderr, without their times."""
+    """The lines that a program writes to stderr, without their times."""
     done = subprocess.run(
         [sys.executable, "-c", f"import sys\nfrom podexec import log\nlog.configure()\n{program}"],
         capture_output=True,
