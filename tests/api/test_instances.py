@@ -152,7 +152,7 @@ def test_what_is_no_instance_id(api: Api, ids: list[str], instance_id: str) -> N
     (detail,) = many.json()["details"]
     assert detail["path"] == "/(1)"
     (error,) = detail["errors"]
-    assert error.startswith(f"'{instance_id}' is no instance id: it must be like product_web.instance-")
+    assert error.startswith(f"'{instance_id}' is not an instance id: it must look like product_web.instance-")
 
 
 def test_every_wrong_one_of_a_list_is_named_in_short(api: Api, shell: FakeLoop, ids: list[str]) -> None:

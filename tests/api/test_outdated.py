@@ -106,7 +106,7 @@ def test_fewer_of_it_are_not(kind: str, instances: int) -> None:
     place = OUTDATED[kind][1]
     if place != AT:
         assert f'299 podexec "{place}: ' in answer.headers["Warning"]
-        assert "it would be refused today" in answer.headers["Warning"]
+        assert "only because this update reduces" in answer.headers["Warning"]
     shell.run_all()
     assert sum(each.goal == "Running" for each in shell.world.instances.values()) == instances
 

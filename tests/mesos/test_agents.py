@@ -150,7 +150,7 @@ def test_an_agent_listed_without_an_address_is_noted(
     with capture_logs() as logs:
         probe.look_around(at(master))
         described.wait_for(lambda _: logs, "the note")
-    assert logs[0]["event"] == "the agent's flags cannot be read"
+    assert logs[0]["event"] == "cannot read the agent's flags"
 
 
 def test_agents_that_are_no_longer_listed_are_told_and_asked_again_if_they_come_back(
@@ -177,7 +177,7 @@ def test_a_list_that_cannot_be_read_tells_nothing(
         probe.look_around(at(master))
         described.wait_for(lambda _: logs, "the note")
 
-    assert logs[0]["event"] == "the master's agents cannot be read"
+    assert logs[0]["event"] == "cannot read the master's agents"
     assert len(described.all()) == 1
 
 
