@@ -19,7 +19,7 @@ from typing import Any
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from scheduler.api.app import create_app
 from scheduler.api.connections import Connections, Limits, protocol
@@ -172,7 +172,7 @@ def _edge(serving: Serving, world: World, executors: Executors) -> Edge:
     return Edge(leader, serving.credentials, serving.agent_credentials, serving.tls, executors)
 
 
-def _server(app: FastAPI, room: files.Room) -> uvicorn.Server:
+def _server(app: Starlette, room: files.Room) -> uvicorn.Server:
     return _Server(
         uvicorn.Config(
             app,

@@ -54,7 +54,7 @@ def test_the_command_line_wins_over_the_variable(run: Run, url: str, monkeypatch
 
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     """Help and completion do not import the server's libraries."""
-    heavy = {"fastapi", "uvicorn", "pymesos", "httpx2", "kazoo", "pydantic", "yaml"}
+    heavy = {"starlette", "uvicorn", "pymesos", "httpx2", "kazoo", "pydantic", "yaml"}
     script = f"import sys, scheduler.cli.main; print(*sorted({heavy!r} & sys.modules.keys()))"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ended.stdout.split() == []
@@ -65,7 +65,7 @@ def test_pod_commands_do_not_import_the_server(url: str, shell: FakeLoop) -> Non
         "import sys; from scheduler.cli.main import main\n"
         "try: main(['pod', 'list'])\n"
         "except SystemExit: pass\n"
-        "print(*sorted({'fastapi', 'uvicorn', 'pymesos', 'kazoo'} & sys.modules.keys()), file=sys.stderr)"
+        "print(*sorted({'starlette', 'uvicorn', 'pymesos', 'kazoo'} & sys.modules.keys()), file=sys.stderr)"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "no pods" in ended.stdout
