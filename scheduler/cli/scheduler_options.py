@@ -118,7 +118,7 @@ class SchedulerOptions:
         str,
         Option(
             "Address the API listens on.",
-            "Without `--http-credentials` everybody who can reach it may do everything.",
+            "Without `--http-credentials` anyone who can reach it may do everything.",
             metavar="HOST:PORT",
             is_private=True,
         ),

@@ -92,6 +92,7 @@ class Settings:
         frozenset[str] | None,
         Option(
             "Container networks the agents have; others are refused.",
+            "By default any name is accepted.",
             name="--networks",
             metavar="NAME,…",
             form=NAMES_IF_ANY,

@@ -54,7 +54,7 @@ DEADLINE = 20.0
         (("--master", "https://one:5050,two:5050"), "at some"),
         (("--master", NOBODY, "--mesos-authentication-secret-file", "none"), "none"),
         (("--master", NOBODY, "--mesos-authentication-secret-file", __file__), "--mesos-authentication-principal"),
-        (("--master", NOBODY, "--mesos-authentication-token-file", __file__), "more than a token"),
+        (("--master", NOBODY, "--mesos-authentication-token-file", __file__), "does not contain a token"),
         (("--master", NOBODY, "--mesos-authentication-token-file", "/dev/null"), "is empty"),
         (("--master", NOBODY, "--mesos-ca-file", __file__), "no CA certificates"),
         (("--master", NOBODY, "--mesos-key-file", __file__), "--mesos-cert-file"),
