@@ -65,7 +65,7 @@ class Settings:
     Attributes:
         executor: how agents start the pods' executor.
         principal: owner of the reservations for volumes; without one there are no persistent volumes.
-        unknown_timeout: a task that the master does not know is expunged after this.
+        unknown_timeout: a task that the master does not know for this long counts as gone.
         terminations_kept: ended incarnations remembered per pod.
     """
 
