@@ -21,7 +21,7 @@ _FIRST_PAUSE: Final = 0.02
 _MOST_GROUPS: Final = 512
 
 
-def all_removed_let_go(within: float, stop: threading.Event) -> bool:
+def all_removed_are_released(within: float, stop: threading.Event) -> bool:
     """Wait until no removed group is left. Returns False if that is not seen in ``within`` seconds or cannot be seen.
 
     On a machine where groups come and go all the time there may always be one.

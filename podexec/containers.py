@@ -50,7 +50,7 @@ def kill(pod: Pod, c: Container, cause: Cause, detail: str, grace: float, now: f
     if c.condition in (Condition.WAITING, Condition.RESTARTING):
         return _end(c, endings.killed_waiting(detail, c.ending), now)
     by_itself = cause in (Cause.UNHEALTHY, Cause.OVERDUE)
-    restart = by_itself and not pod.doom(c) and _next_run(c, now, succeeded=False) is not None
+    restart = by_itself and not pod.end_reason(c) and _next_run(c, now, succeeded=False) is not None
     asked = Kill(cause, detail, grace, restart)
     effects = _stop_checks(c)
     if c.condition is Condition.LAUNCHING:
@@ -112,10 +112,10 @@ def _next_run(c: Container, now: float, succeeded: bool) -> NextRun | None:
     return restarts.next_run(c.spec.restart, c.in_row, 0.0 if c.since is None else now - c.since, succeeded)
 
 
-def _over(pod: Pod, c: Container, last: Ending, now: float) -> Moved:
+def _end_or_restart(pod: Pod, c: Container, last: Ending, now: float) -> Moved:
     """End a run: the container ends for good, or restarts."""
     c = replace(c, removed_at=now)
-    stays_ended = pod.doom(c) or (c.kill is not None and not c.kill.restart)
+    stays_ended = pod.end_reason(c) or (c.kill is not None and not c.kill.restart)
     next_run = _next_run(c, now, last.state == endings.FINISHED)
     if stays_ended or next_run is None:
         return _end(c, last, now)
@@ -174,14 +174,14 @@ def _launched_too_late(pod: Pod, c: Container, event: ev.ContainerLaunched, now:
 
 
 def _not_launched(pod: Pod, c: Container, event: ev.LaunchFailed, now: float) -> Moved:
-    return _over(pod, c, endings.not_launched(event.error, c.kill), now)
+    return _end_or_restart(pod, c, endings.not_launched(event.error, c.kill), now)
 
 
 def _exited(pod: Pod, c: Container, event: ev.ContainerExited, now: float) -> Moved:
-    return _over(pod, c, endings.ending(event.termination, c.kill), now)
+    return _end_or_restart(pod, c, endings.ending(event.termination, c.kill), now)
 
 
-def _let_go(pod: Pod, c: Container, event: ev.LetGo, now: float) -> Moved:
+def _on_cgroup_released(pod: Pod, c: Container, event: ev.CgroupReleased, now: float) -> Moved:
     return replace(c, removed_at=None), []
 
 
@@ -258,7 +258,7 @@ TABLE: Final[Mapping[tuple[Condition, type], Handler]] = {
     (Condition.RUNNING, ev.ReadinessObserved): _readiness_observed,
     (Condition.RUNNING, ev.CheckObserved): _check_observed,
     (Condition.KILLING, ev.ContainerExited): _exited,
-    (Condition.ENDED, ev.LetGo): _let_go,
+    (Condition.ENDED, ev.CgroupReleased): _on_cgroup_released,
     (Condition.KILLING, ev.SignalAnswered): _signal_answered,
     (Condition.KILLING, ev.HookEnded): _hook_ended,
 }

@@ -105,7 +105,7 @@ class ContainerExited:
 
 
 @record
-class LetGo:
+class CgroupReleased:
     """The kernel has released the control group of an ended run."""
 
     container_id: str
@@ -177,7 +177,7 @@ ContainerEvent = (
     ContainerLaunched
     | LaunchFailed
     | ContainerExited
-    | LetGo
+    | CgroupReleased
     | SignalAnswered
     | HookEnded
     | HealthObserved
@@ -229,8 +229,8 @@ class StopChecks:
 
 
 @record
-class AwaitLetGo:
-    """Send LetGo when the kernel has released the control group of an ended run, if that can be seen."""
+class AwaitCgroupRelease:
+    """Send CgroupReleased when the kernel has released the control group of an ended run, if that can be seen."""
 
     container_id: str
 
@@ -280,4 +280,6 @@ class Note:
     container_id: str = ""
 
 
-Effect = Launch | Signal | RunHook | Remove | StartChecks | StopChecks | AwaitLetGo | Report | Forget | Leave | Note
+Effect = (
+    Launch | Signal | RunHook | Remove | StartChecks | StopChecks | AwaitCgroupRelease | Report | Forget | Leave | Note
+)

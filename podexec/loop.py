@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 from typing import Any, Final
 
-from podexec import cgroups, letgo, log, machine, taskinfo
+from podexec import cgroup_release, cgroups, log, machine, taskinfo
 from podexec import events as ev
 from podexec.agent import Agent
 from podexec.driver import PodDriver
@@ -172,7 +172,7 @@ class EventLoop:
                 del self._tasks[first_id]
             case ev.Signal() | ev.RunHook() | ev.StartChecks() | ev.StopChecks():
                 self._workers[effect.container_id].perform(effect)
-            case ev.AwaitLetGo(container_id):
+            case ev.AwaitCgroupRelease(container_id):
                 run_thread(f"let go {container_id}", lambda: self._await_let_go(container_id))
             case ev.Remove(container_id):
                 run_thread(f"remove {container_id}", lambda: self._remove(container_id))
@@ -197,8 +197,8 @@ class EventLoop:
         self._log.info("removed an earlier run of a container", container=container_id, removed=removed)
 
     def _await_let_go(self, container_id: str) -> None:
-        if cgroups.all_removed_let_go(letgo.LET_GO_WITHIN, self._stop):
-            self._inbox.put(ev.LetGo(container_id))
+        if cgroups.all_removed_are_released(cgroup_release.RELEASED_WITHIN, self._stop):
+            self._inbox.put(ev.CgroupReleased(container_id))
 
     def _link(self, container_id: str, task_id: str) -> None:
         """Link ``tasks/<task id>`` to the container's sandbox: Mesos' web UI and people look there."""

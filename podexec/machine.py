@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from podexec import containers, findings, kills, letgo, ordering
+from podexec import containers, findings, kills, ordering
 from podexec import events as ev
 from podexec import termination as endings
+from podexec.cgroup_release import report_by, report_endings
 from podexec.kills import SIGTERM, Cause, Phase
 from podexec.pod import Condition, Container, Pod
 from podexec.record import replace
@@ -41,7 +42,15 @@ def step(pod: Pod, event: ev.Event, now: float) -> Step:
             effects = []
         case _:
             pod, effects = _container_event(pod, event, now)
-    rules = (_end_overdue, _end_together, _start, _continue_kills, _report_findings, letgo.report_endings, _leave)
+    rules = (
+        _end_overdue,
+        _end_together,
+        _start,
+        _continue_kills,
+        _report_findings,
+        report_endings,
+        _leave,
+    )
     followed: list[ev.Effect] = []
     while True:
         for rule in rules:
@@ -60,7 +69,7 @@ def next_deadline(pod: Pod) -> float | None:
     times += [c.complete_by for c in pod.alive() if c.condition is Condition.RUNNING]
     times += [c.restart_at for c in pod.alive() if c.condition is Condition.RESTARTING]
     times += [] if pod.leaving else [pod.shutdown_by]
-    times += [letgo.report_by(pod, c) for c in pod.unreported()]
+    times += [report_by(pod, c) for c in pod.unreported()]
     times += [findings.due_at(c.latests) for c in _checked(pod)]
     return min((t for t in times if t is not None), default=None)
 
@@ -119,9 +128,9 @@ def _forget(pod: Pod) -> Step:
     """Drop groups that have ended: an executor may receive any number of them."""
     current = {c.group for c in (*pod.alive(), *pod.unreported())}
     kept = {first_id: c for first_id, c in pod.containers.items() if c.group in current}
-    dooms = {group: doom for group, doom in pod.dooms.items() if group in current}
+    end_reasons = {group: reason for group, reason in pod.end_reasons.items() if group in current}
     over: list[ev.Effect] = [ev.Forget(first_id) for first_id in pod.containers if first_id not in kept]
-    return replace(pod, containers=kept, dooms=dooms), over
+    return replace(pod, containers=kept, end_reasons=end_reasons), over
 
 
 def _disorder(tasks: list[ev.TaskSpec]) -> str:
@@ -146,7 +155,7 @@ def _kill_requested(pod: Pod, event: ev.KillRequested, now: float) -> Step:
         c, effects = containers.kill(pod, c, Cause.REQUESTED, "", grace, now)
     pod = pod.put(c)
     # Killing one container of a group ends the group, even if the container is not essential.
-    return _doomed(pod, c.group, f"container {c.spec.name} of the pod was killed"), effects
+    return _with_end_reason(pod, c.group, f"container {c.spec.name} of the pod was killed"), effects
 
 
 def _shutdown(pod: Pod, event: ev.ShutdownRequested, now: float) -> Step:
@@ -197,13 +206,13 @@ def _end_together(pod: Pod, now: float) -> Step:
     if pod.leaving:
         return pod, effects
     for number in sorted({c.group for c in pod.containers.values()}):
-        if not pod.dooms.get(number):
-            pod = _doomed(pod, number, _doom(pod.group(number)))
+        if not pod.end_reasons.get(number):
+            pod = _with_end_reason(pod, number, _end_reason_of(pod.group(number)))
     for c in pod.alive():
-        doom = pod.doom(c)
-        if doom and c.kill is None:
-            moved, more = containers.kill(pod, c, Cause.SIBLING, doom, c.spec.kill_grace, now)
-        elif doom and c.kill is not None and c.kill.restart:
+        reason = pod.end_reason(c)
+        if reason and c.kill is None:
+            moved, more = containers.kill(pod, c, Cause.SIBLING, reason, c.spec.kill_grace, now)
+        elif reason and c.kill is not None and c.kill.restart:
             moved, more = containers.will_not_restart(pod, c)
         else:
             continue
@@ -212,11 +221,13 @@ def _end_together(pod: Pod, now: float) -> Step:
     return pod, effects
 
 
-def _doomed(pod: Pod, group: int, reason: str) -> Pod:
-    return replace(pod, dooms={**pod.dooms, group: reason}) if reason and not pod.dooms.get(group) else pod
+def _with_end_reason(pod: Pod, group: int, reason: str) -> Pod:
+    if not reason or pod.end_reasons.get(group):
+        return pod
+    return replace(pod, end_reasons={**pod.end_reasons, group: reason})
 
 
-def _doom(group: list[Container]) -> str:
+def _end_reason_of(group: list[Container]) -> str:
     """Why the containers of a group must end; empty if they need not."""
     essential = [c for c in group if c.spec.essential]
     for c in essential:

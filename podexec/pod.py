@@ -108,7 +108,7 @@ class Pod:
     """One pod instance; containers by the id of their first run, in the order in which they arrived.
 
     Attributes:
-        dooms: why the containers of a group must end, by group.
+        end_reasons: why the containers of a group must end, by group.
         shutdown: why all containers must end; empty if they need not.
         shutdown_by: when the agent ends the executor.
         report_by: when the last ends must be reported, to be acknowledged before ``shutdown_by``.
@@ -117,7 +117,7 @@ class Pod:
 
     containers: Mapping[str, Container] = {}
     groups: int = 0
-    dooms: Mapping[int, str] = {}
+    end_reasons: Mapping[int, str] = {}
     kill_states: bool = False
     partition_aware: bool = False
     wants_findings: bool = False
@@ -145,9 +145,9 @@ class Pod:
         """Containers whose end has not been reported yet."""
         return [c for c in self.containers.values() if c.last_report is not None]
 
-    def doom(self, c: Container) -> str:
+    def end_reason(self, c: Container) -> str:
         """Why the container must end; empty if it need not."""
-        return self.shutdown or self.dooms.get(c.group, "")
+        return self.shutdown or self.end_reasons.get(c.group, "")
 
     def put(self, container: Container) -> Pod:
         container = container.with_progress()

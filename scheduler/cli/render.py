@@ -70,8 +70,8 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
     from scheduler.core.offer.refusals import Refusal
     from scheduler.core.offer.resources import Ledger
     from scheduler.core.placement.constraints import ConstraintState
+    from scheduler.core.placement.launching import placed
     from scheduler.core.placement.matching import Surroundings, match, unfulfilled, unsuitable
-    from scheduler.core.placement.queue import placed
 
     offer = _sufficient_offer(definition, settings) if given is None else given
     asked = demand(definition, settings)

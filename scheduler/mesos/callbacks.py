@@ -13,6 +13,7 @@ from scheduler.mesos.address import Address
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.codec import (
     MalformedError,
+    acknowledgement_of,
     agent_lost,
     executor_ended,
     fault_domain,
@@ -20,7 +21,6 @@ from scheduler.mesos.codec import (
     offer_rescinded,
     offers_received,
     operation_updated,
-    receipt,
     status_updated,
 )
 from scheduler.mesos.library import Scheduler
@@ -102,7 +102,7 @@ class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
         """Acknowledge a status that cannot be read, because otherwise its agent would repeat it forever and send no
         later one; and ask the master for the task's state, in an answer with fewer members.
         """
-        acknowledge = receipt(status)
+        acknowledge = acknowledgement_of(status)
         if acknowledge is not None:
             asked = Reconcile(((acknowledge.task_id, acknowledge.agent_id),))
             driver.perform_all((acknowledge, asked))

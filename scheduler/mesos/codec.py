@@ -18,7 +18,7 @@ from scheduler.core.events import (
     OperationUpdated,
     StatusUpdated,
 )
-from scheduler.core.texts import line_and_detail
+from scheduler.core.untrusted_text import line_and_detail
 from scheduler.model.json import Json
 from scheduler.model.records import CheckResult, Condition, NetworkAddress
 from scheduler.model.shapes import LONGEST_ID, Shape, flag, identifier, number, shown, text
@@ -145,7 +145,7 @@ def status_updated(status: Json, now: float) -> StatusUpdated:
         raise MalformedError(f"the status has an unexpected shape: {shown(str(error))}") from error
 
 
-def receipt(status: Json) -> Acknowledge | None:
+def acknowledgement_of(status: Json) -> Acknowledge | None:
     """The acknowledgement of a status, whose other members need not be readable; None: it needs none, or has no
     readable ids.
     """

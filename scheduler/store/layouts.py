@@ -87,7 +87,7 @@ def damaged_events(first: int, why: str) -> StoreError:
     )
 
 
-def upgrade(connection: sqlite3.Connection, layout: int) -> None:
+def migrate(connection: sqlite3.Connection, layout: int) -> None:
     """Convert an older layout to the current one, in the open transaction; the contents were examined before."""
     records, lines = list(rows(connection, layout)), _event_rows(connection, layout)
     for table in ("records", "events"):

@@ -104,7 +104,7 @@ class SqliteStore:
         execute(f"PRAGMA wal_autocheckpoint = {_PAGES_BETWEEN_CHECKPOINTS}")
         with self._transaction():  # also takes the write lock, which the exclusive mode then keeps
             if layout < layouts.LAYOUT:
-                layouts.upgrade(self._connection, layout)
+                layouts.migrate(self._connection, layout)
             execute(f"PRAGMA user_version = {layouts.LAYOUT}")
 
     # ------------------------------------------------------------------------ helpers

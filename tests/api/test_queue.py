@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.offer.refusals import FUNNEL
+from scheduler.core.offer.refusals import REASONS
 from scheduler.model.records import Condition
 from tests.api.app import Api
 from tests.api.test_openapi import problems
@@ -23,7 +23,7 @@ def entry(api: Api, query: str = "") -> dict[str, Any]:
 
 def funnel(shown: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
     """By reason, how many offers came to it and how many fell to it."""
-    assert [each["reason"] for each in shown] == list(FUNNEL)
+    assert [each["reason"] for each in shown] == list(REASONS)
     return {each["reason"]: (each["processed"], each["declined"]) for each in shown}
 
 

@@ -63,10 +63,10 @@ class Story:
             effects += [
                 more
                 for effect in effects
-                if isinstance(effect, ev.AwaitLetGo)
-                for more in self._step(ev.LetGo(effect.container_id))
+                if isinstance(effect, ev.AwaitCgroupRelease)
+                for more in self._step(ev.CgroupReleased(effect.container_id))
             ]
-            effects = [effect for effect in effects if not isinstance(effect, ev.AwaitLetGo)]
+            effects = [effect for effect in effects if not isinstance(effect, ev.AwaitCgroupRelease)]
         self.effects += effects
         return effects
 

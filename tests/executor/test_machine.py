@@ -30,7 +30,7 @@ def test_a_launched_container_runs_whatever_its_siblings_do() -> None:
 def test_a_finished_container_leaves_its_siblings_alone() -> None:
     story = Story()
     story.tell(ev.ContainerExited(A, EXIT_0))
-    assert (story.reports(), story.signals(), story.pod.dooms) == (["TASK_FINISHED"], [], {})
+    assert (story.reports(), story.signals(), story.pod.end_reasons) == (["TASK_FINISHED"], [], {})
 
 
 def test_the_last_end_means_leaving_within_a_minute() -> None:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from podexec import events as ev
+from podexec.cgroup_release import RELEASED_WITHIN
 from podexec.health import HealthPolicy
 from podexec.kills import SIGKILL, SIGTERM
-from podexec.letgo import LET_GO_WITHIN
 from podexec.machine import next_deadline, step
 from podexec.pod import Condition, Pod
 from podexec.termination import Termination
@@ -103,7 +103,7 @@ class PodLife(RuleBasedStateMachine):
                     assert not run.signals
                     run.hook, run.begun = True, self.now
                     self.nobody_needs(run)
-                case ev.AwaitLetGo(container_id):
+                case ev.AwaitCgroupRelease(container_id):
                     assert self.runs[container_id].over
                     self.held.append(container_id)
                 case ev.Report():
@@ -122,10 +122,13 @@ class PodLife(RuleBasedStateMachine):
         removed = self.removed.get(report.container_id)
         others = [c for c in self.specs.values() if c.task_id != report.task_id and not self.has_ended(c.task_id)]
         assert (
-            removed is None or not others or self.stop_by is not None or self.now >= removed + LET_GO_WITHIN - TOLERANCE
+            removed is None
+            or not others
+            or self.stop_by is not None
+            or self.now >= removed + RELEASED_WITHIN - TOLERANCE
         )
         assert abs(report.age - (self.now - container.ended_at)) <= TOLERANCE
-        assert report.age <= LET_GO_WITHIN + TOLERANCE
+        assert report.age <= RELEASED_WITHIN + TOLERANCE
 
     def has_ended(self, task_id: str) -> bool:
         return any(r.state in TERMINAL for r in self.reports[task_id])
@@ -207,7 +210,7 @@ class PodLife(RuleBasedStateMachine):
         container_id = data.draw(st.sampled_from(self.held))
         self.held.remove(container_id)
         self.removed.pop(container_id, None)
-        self.tell(ev.LetGo(container_id))
+        self.tell(ev.CgroupReleased(container_id))
 
     @precondition(lambda self: any(run.signals for run in self.runs.values()))
     @rule(data=st.data(), accepted=st.booleans())

@@ -21,7 +21,7 @@ from scheduler.api.openapi.parts import (
     refusal,
 )
 from scheduler.api.openapi.pods import POD_ID
-from scheduler.core.offer.refusals import FUNNEL
+from scheduler.core.offer.refusals import REASONS
 from scheduler.model.json import Json
 
 _ID = in_path("deployment_id", "The deployment's id.", TEXT | {"minLength": 1}, "5a0b3ee1-8a2b-4b7c-9d0e-1f2a3b4c5d6e")
@@ -106,7 +106,7 @@ PATHS: dict[str, Json] = {
 }
 
 _ACTION = {"action": one_of("StartPod", "ScalePod", "RestartPod", "StopPod"), "pod": TEXT}
-_REASON = one_of(*FUNNEL)
+_REASON = one_of(*REASONS)
 _FUNNEL = list_of(
     record(
         "The number of offers that were checked for a reason, and that were declined for it.",

@@ -1,6 +1,6 @@
 """ContainerInfo: the image, volumes and terminal of a container, and its Linux settings."""
 
-from scheduler.core import messages
+from scheduler.core import mesos_json
 from scheduler.core.launch import volumes
 from scheduler.model.definition import Container, Image, IpcInfo, PodDefinition
 from scheduler.model.json import Json
@@ -42,7 +42,7 @@ def _linux(definition: PodDefinition, container: Container) -> Json:
 def _image(definition: PodDefinition, asked: Image) -> Json:
     docker: Json = {"name": asked.id}
     if asked.pull_config is not None:
-        docker["config"] = messages.secret(definition, asked.pull_config.secret)
+        docker["config"] = mesos_json.secret(definition, asked.pull_config.secret)
     image: Json = {"type": "DOCKER", "docker": docker}
     if asked.force_pull is not None:
         image["cached"] = not asked.force_pull

@@ -1,6 +1,6 @@
 """DiscoveryInfo: the name and ports under which Mesos-DNS, load balancers and others find a container."""
 
-from scheduler.core import messages
+from scheduler.core import mesos_json
 from scheduler.core.launch.networks import is_host
 from scheduler.model.definition import Container, Endpoint, PodDefinition
 from scheduler.model.json import Json
@@ -13,7 +13,7 @@ def info(definition: PodDefinition, container: Container, host_ports: dict[str, 
             "number": number,
             "name": endpoint.name,
             "protocol": protocol,
-            "labels": messages.labels(endpoint.labels | scope),
+            "labels": mesos_json.labels(endpoint.labels | scope),
         }
         for endpoint in container.endpoints
         for protocol in endpoint.protocol or ()

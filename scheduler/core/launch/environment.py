@@ -7,7 +7,7 @@ from launch to launch: ports, host and ids.
 import re
 from collections.abc import Iterator, Mapping
 
-from scheduler.core import messages
+from scheduler.core import mesos_json
 from scheduler.core.launch.networks import is_host, listening_port
 from scheduler.core.settings import Settings
 from scheduler.model.definition import Container, Endpoint, EnvironmentSecret, PodDefinition
@@ -23,7 +23,9 @@ _PORT_LABEL = "portEnvironment"
 TASK_ID = "MESOS_TASK_ID"  # the one variable in which the containers of an instance differ from launch to launch
 
 
-def fixed(settings: Settings, definition: PodDefinition, container: Container) -> dict[str, str | EnvironmentSecret]:
+def container_variables(
+    settings: Settings, definition: PodDefinition, container: Container
+) -> dict[str, str | EnvironmentSecret]:
     """The variables of a container that no launch changes."""
     return (
         definition.environment
@@ -33,7 +35,7 @@ def fixed(settings: Settings, definition: PodDefinition, container: Container) -
     )
 
 
-def of_launch(settings: Settings, definition: PodDefinition, instance: Instance) -> dict[str, str]:
+def launch_variables(settings: Settings, definition: PodDefinition, instance: Instance) -> dict[str, str]:
     """The variables that are the same for all containers of a placed instance, but differ between instances."""
     host_ports = dict(instance.host_ports)
     return (
@@ -46,7 +48,7 @@ def of_launch(settings: Settings, definition: PodDefinition, instance: Instance)
     )
 
 
-def messages_of(definition: PodDefinition, values: Mapping[str, str | EnvironmentSecret]) -> list[Json]:
+def as_mesos_variables(definition: PodDefinition, values: Mapping[str, str | EnvironmentSecret]) -> list[Json]:
     """The variables of Mesos' Environment; secrets as references."""
     return [_variable(definition, name, value) for name, value in values.items()]
 
@@ -54,7 +56,7 @@ def messages_of(definition: PodDefinition, values: Mapping[str, str | Environmen
 def _variable(definition: PodDefinition, name: str, value: str | EnvironmentSecret) -> Json:
     if isinstance(value, str):
         return {"name": name, "value": value}
-    return {"name": name, "type": "SECRET", "secret": messages.secret(definition, value.secret)}
+    return {"name": name, "type": "SECRET", "secret": mesos_json.secret(definition, value.secret)}
 
 
 def _context(settings: Settings, definition: PodDefinition, container: Container) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """ExecutorInfo: the executor of an instance, podexec's own (CUSTOM) or Mesos' default executor (DEFAULT)."""
 
-from scheduler.core import messages
+from scheduler.core import mesos_json
 from scheduler.core.launch import containers, networks
 from scheduler.core.launch.grace_periods import seconds_to_stop
 from scheduler.core.settings import Settings
@@ -14,8 +14,8 @@ def executor(settings: Settings, definition: PodDefinition) -> Json:
     """The ExecutorInfo of a pod, without ids, resources and container."""
     info: Json = {
         "type": "DEFAULT",
-        "labels": messages.labels(definition.labels),
-        "shutdown_grace_period": messages.duration(seconds_to_stop(definition) + _SHUTDOWN_MARGIN),
+        "labels": mesos_json.labels(definition.labels),
+        "shutdown_grace_period": mesos_json.duration(seconds_to_stop(definition) + _SHUTDOWN_MARGIN),
     }
     if settings.executor.is_own:
         info |= {"type": "CUSTOM", "command": _command(settings, definition), "name": "podexec"}

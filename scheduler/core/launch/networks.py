@@ -1,6 +1,6 @@
 """NetworkInfo: the networks of a pod with their port mappings, and the port a container listens on."""
 
-from scheduler.core import messages
+from scheduler.core import mesos_json
 from scheduler.core.settings import Settings
 from scheduler.model.definition import Endpoint, Network, PodDefinition
 from scheduler.model.json import Json
@@ -26,7 +26,7 @@ def network_infos(settings: Settings, definition: PodDefinition, host_ports: dic
             continue
         info: Json = {"name": _mesos_name(settings, network)}
         if network.labels:
-            info["labels"] = messages.labels(network.labels)
+            info["labels"] = mesos_json.labels(network.labels)
         mappings = _port_mappings(definition, network, host_ports)
         if mappings:
             info["port_mappings"] = mappings

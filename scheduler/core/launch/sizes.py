@@ -23,12 +23,14 @@ def problems(settings: Settings, definition: PodDefinition) -> tuple[tuple[str, 
 
 
 def _problems(settings: Settings, definition: PodDefinition) -> Iterator[tuple[str, str]]:
-    of_launch = environment.of_launch(settings, definition, _placed(definition))
+    of_launch = environment.launch_variables(settings, definition, _placed(definition))
     for at, container in located(definition):
         values = (
-            environment.fixed(settings, definition, container) | of_launch | {environment.TASK_ID: "x" * _LONGEST_ID}
+            environment.container_variables(settings, definition, container)
+            | of_launch
+            | {environment.TASK_ID: "x" * _LONGEST_ID}
         )
-        given = {"variables": environment.messages_of(definition, values)}
+        given = {"variables": environment.as_mesos_variables(definition, values)}
         command = {**commands.command(definition, container), "environment": given}
         size = of_task({"command": command, "container": containers.container_info(definition, container)})
         fault = excess(size)

@@ -7,7 +7,7 @@ modify an operation.
 from collections.abc import Sequence
 
 from podexec.wire import ContainerOptions, TaskData
-from scheduler.core import messages
+from scheduler.core import mesos_json
 from scheduler.core.launch import commands, containers, discovery, environment, executorinfo, healthchecks
 from scheduler.core.launch.executor_options import container_options
 from scheduler.core.settings import Settings
@@ -37,8 +37,8 @@ class TaskGroupTemplate:
         ``executor``: its resources, including all host ports of the pod; ``containers``: those of each container.
         """
         ports = dict(instance.host_ports)
-        of_launch = environment.of_launch(self._settings, self._definition, instance)
-        shared = environment.messages_of(self._definition, of_launch)
+        of_launch = environment.launch_variables(self._settings, self._definition, instance)
+        shared = environment.as_mesos_variables(self._definition, of_launch)
         agent_id = {"value": instance.agent.id if instance.agent else ""}
         infos = [
             {
@@ -89,11 +89,13 @@ class TaskGroupTemplate:
         if self._variables is None:
             set_by_launch = {environment.TASK_ID, *of_launch}
             self._variables = [
-                environment.messages_of(
+                environment.as_mesos_variables(
                     self._definition,
                     {
                         name: value
-                        for name, value in environment.fixed(self._settings, self._definition, container).items()
+                        for name, value in environment.container_variables(
+                            self._settings, self._definition, container
+                        ).items()
                         if name not in set_by_launch
                     },
                 )
@@ -107,15 +109,15 @@ def _fixed(definition: PodDefinition, container: Container) -> Json:
     info: Json = {
         "name": container.name,
         "container": containers.container_info(definition, container),
-        "labels": messages.labels(container.labels),
+        "labels": mesos_json.labels(container.labels),
     }
     limits = _limits(container.resource_limits)
     if limits:
         info["limits"] = limits
     if container.lifecycle and container.lifecycle.kill_grace_period_seconds is not None:
-        info["kill_policy"] = {"grace_period": messages.duration(container.lifecycle.kill_grace_period_seconds)}
+        info["kill_policy"] = {"grace_period": mesos_json.duration(container.lifecycle.kill_grace_period_seconds)}
     if container.max_run_seconds is not None:
-        info["max_completion_time"] = messages.duration(container.max_run_seconds)
+        info["max_completion_time"] = mesos_json.duration(container.max_run_seconds)
     return info
 
 

@@ -1,6 +1,6 @@
 """Volume: the volumes of a pod as mounted in one of its containers."""
 
-from scheduler.core import messages
+from scheduler.core import mesos_json
 from scheduler.model.definition import PodDefinition, Volume, VolumeMount
 from scheduler.model.json import Json
 
@@ -12,7 +12,7 @@ def mounted(definition: PodDefinition, mount: VolumeMount) -> Json:
     if volume.host is not None:
         return {**where, "host_path": volume.host}
     if volume.secret is not None:
-        return {**where, "source": {"type": "SECRET", "secret": messages.secret(definition, volume.secret)}}
+        return {**where, "source": {"type": "SECRET", "secret": mesos_json.secret(definition, volume.secret)}}
     # It is in the executor's sandbox, which contains the containers' sandboxes: that is how they share it.
     return {**where, "source": {"type": "SANDBOX_PATH", "sandbox_path": {"type": "PARENT", "path": _path(volume)}}}
 

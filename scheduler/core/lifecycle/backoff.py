@@ -63,7 +63,7 @@ def _lengthen(turn: Turn, instance: Instance) -> None:
     policy = _policy(turn, instance)
     queue = _queue(instance)
     last = turn.world.queues.delays.get(queue)
-    _delay(turn, queue, _next(last, instance, policy, turn.now))
+    _delay(turn, queue, _after_failure(last, instance, policy, turn.now))
 
 
 def _delay(turn: Turn, queue: str, delay: Delay) -> None:
@@ -72,7 +72,7 @@ def _delay(turn: Turn, queue: str, delay: Delay) -> None:
         turn.world.deadlines.set(delay.until, Due.LAUNCHABLE, queue)
 
 
-def _next(last: Delay | None, ended: Instance, policy: Backoff, now: float) -> Delay:
+def _after_failure(last: Delay | None, ended: Instance, policy: Backoff, now: float) -> Delay:
     """The delay after one more failure."""
     launched = min(task.staged_at for task in ended.tasks)
     is_of_batch = last is not None and launched <= last.since

@@ -12,8 +12,8 @@ from typing import TypeVar
 from scheduler.core.due import Due
 from scheduler.core.effects import InspectExecutor
 from scheduler.core.events import ExecutorEnded, ExecutorInspected, StatusUpdated
-from scheduler.core.texts import whole_of
 from scheduler.core.turn import Turn
+from scheduler.core.untrusted_text import whole_of
 from scheduler.core.volatile import FailedExecutor
 from scheduler.model.records import Instance, Pod, Task, TaskEnd
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from scheduler.core import versions
 from scheduler.core.facts import plans
+from scheduler.core.facts.between_launches import between_launches, is_gone_for_good
 from scheduler.core.facts.conditions import RANK, Phase, is_to_be_freed, phase
-from scheduler.core.facts.waiting import between_launches, is_gone_for_good
 from scheduler.core.lifecycle import backoff, instance_events, kept_volumes, kills, unreachable
 from scheduler.core.turn import Turn
 from scheduler.core.world import World

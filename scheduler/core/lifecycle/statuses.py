@@ -11,8 +11,8 @@ from scheduler.core.effects import Acknowledge
 from scheduler.core.events import StatusUpdated
 from scheduler.core.facts.conditions import condition, marathon_name, may_turn_up, task_state
 from scheduler.core.lifecycle import abandoned, arrival, backoff, inspections, kills
-from scheduler.core.texts import line_and_detail
 from scheduler.core.turn import Turn
+from scheduler.core.untrusted_text import line_and_detail
 from scheduler.model.records import Condition, Instance, NetworkAddress, Task
 
 _RECONCILIATION = "REASON_RECONCILIATION"

@@ -12,7 +12,7 @@ from scheduler.core.offer.demand import Demand
 from scheduler.model.json import Json
 
 # In the order in which Marathon checks them.
-FUNNEL = (
+REASONS = (
     "UnfulfilledRole",
     "UnfulfilledConstraint",
     "NoCorrespondingReservationFound",
@@ -69,7 +69,7 @@ class MatchRound:
         """Record that an offer did not fit."""
         self.offers += 1
         self.refusals[agent_id] = tuple(refusals)
-        self.declined[min((refusal.reason for refusal in refusals), key=FUNNEL.index)] += 1
+        self.declined[min((refusal.reason for refusal in refusals), key=REASONS.index)] += 1
         if len(self.samples) < _OFFERS_KEPT:
             self.samples[agent_id] = offer
 

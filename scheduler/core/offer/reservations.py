@@ -7,7 +7,7 @@ Mesos refuses mixed ones.
 
 from collections.abc import Iterable, Sequence
 
-from scheduler.core import messages
+from scheduler.core import mesos_json
 from scheduler.model.json import Json
 from scheduler.model.records import LocalVolume
 
@@ -39,7 +39,7 @@ def reserved(resource: Json, role: str, principal: str | None, framework_id: str
         "type": "DYNAMIC",
         "role": role,
         **_owned_by(principal),
-        "labels": messages.labels({_FRAMEWORK: framework_id, _INSTANCE: instance_id}),
+        "labels": mesos_json.labels({_FRAMEWORK: framework_id, _INSTANCE: instance_id}),
     }
     return {**{key: value for key, value in resource.items() if key != "role"}, "reservations": [reservation]}
 

@@ -7,7 +7,7 @@ from a single entry of the offer and keeps that entry's role and reservation, be
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from scheduler.core import messages
+from scheduler.core import mesos_json
 from scheduler.core.offer.reservations import kept_for
 from scheduler.model.json import Json
 
@@ -48,7 +48,7 @@ class Ledger:
             if resource["name"] in self._scalars and resource["type"] == "SCALAR":
                 self._scalars[resource["name"]].append(_Scalar(template, role, milli(resource["scalar"]["value"])))
             elif resource["name"] == "ports" and resource["type"] == "RANGES":
-                self._ports.append(_Ports(template, role, messages.ranges(resource["ranges"])))
+                self._ports.append(_Ports(template, role, mesos_json.ranges(resource["ranges"])))
 
     @property
     def agent_id(self) -> str:

@@ -15,7 +15,7 @@ from scheduler.core.offer.demand import Demand
 from scheduler.core.offer.openoffers import OfferQueue, OpenOffer
 from scheduler.core.offer.refusals import MatchRound, QueueHistory
 from scheduler.core.placement import constraints
-from scheduler.core.placement.queue import Queue, ResidentQueue
+from scheduler.core.placement.launching import QueueLaunch, ResidentQueueLaunch
 from scheduler.core.placement.residents import Residents
 from scheduler.core.turn import Turn
 from scheduler.core.world import World
@@ -123,10 +123,10 @@ class _Placing:
 
     def _queue(
         self, queue: str, definition: PodDefinition, demand: Demand, candidates: OfferQueue, tried: MatchRound
-    ) -> Queue:
+    ) -> QueueLaunch:
         if demand.volumes:
-            return ResidentQueue(self._turn, queue, definition, demand, candidates, tried, self.residents)
-        return Queue(self._turn, queue, definition, demand, candidates, tried)
+            return ResidentQueueLaunch(self._turn, queue, definition, demand, candidates, tried, self.residents)
+        return QueueLaunch(self._turn, queue, definition, demand, candidates, tried)
 
     @property
     def residents(self) -> Residents:

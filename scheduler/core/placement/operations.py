@@ -2,8 +2,8 @@
 
 from scheduler.core.effects import AcknowledgeOperation
 from scheduler.core.events import OperationUpdated
-from scheduler.core.texts import line_and_detail
 from scheduler.core.turn import Turn
+from scheduler.core.untrusted_text import line_and_detail
 
 
 def on_operation_updated(turn: Turn, event: OperationUpdated) -> None:

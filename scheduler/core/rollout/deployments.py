@@ -87,7 +87,7 @@ def cancel(turn: Turn, deployment: Deployment, reason: str) -> None:
             turn.instances.update((each.id, None) for each in turn.world.instances_of(change.pod_id))
 
 
-def roll_back(turn: Turn, deployment: Deployment, reason: str) -> Deployment:
+def rollback(turn: Turn, deployment: Deployment, reason: str) -> Deployment:
     """Cancel a deployment and start one that restores the previous version of its pods."""
     _fail(turn, deployment, reason)
     world = turn.world
@@ -142,7 +142,7 @@ def on_overdue(turn: Turn, deployment_id: str) -> None:
     if deployment is not None and deployment.deadline is not None and deployment.deadline <= turn.now:
         reason = clash_of_return(turn.world, deployment)
         if reason is None:
-            roll_back(turn, deployment, "not finished by its deadline, rolled back")
+            rollback(turn, deployment, "not finished by its deadline, rolled back")
         else:
             cancel(turn, deployment, f"not finished by its deadline, and cannot be rolled back: {CLASH} {reason}")
 

@@ -201,7 +201,7 @@ def on_deployment_cancelled(turn: Turn, event: DeploymentCancelled) -> None:
     if reason is not None:
         _answer(turn, event.request, admission.invalid(("/", CLASH), ("/", reason)))
     elif event.rollback:
-        revert = deployments.roll_back(turn, deployment, "rolled back on request")
+        revert = deployments.rollback(turn, deployment, "rolled back on request")
         _answer(turn, event.request, Done(revert.id, None, revert.version))
     else:
         deployments.cancel(turn, deployment, "cancelled on request")

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from scheduler.core import ids
 from scheduler.core.due import Due
 from scheduler.core.facts import plans
+from scheduler.core.facts.between_launches import between_launches
 from scheduler.core.facts.conditions import Phase, phase
 from scheduler.core.facts.roster import Bucket
-from scheduler.core.facts.waiting import between_launches
 from scheduler.core.lifecycle import kills
 from scheduler.core.rollout import selection
 from scheduler.core.turn import Turn

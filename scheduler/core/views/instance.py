@@ -1,7 +1,7 @@
 """An instance in the form in which Marathon answers a kill, which differs from the one in a pod's status."""
 
+from scheduler.core.facts.between_launches import as_shown
 from scheduler.core.facts.conditions import condition, health, marathon_name
-from scheduler.core.facts.waiting import as_shown
 from scheduler.core.frame import definition_key
 from scheduler.core.world import World
 from scheduler.model.json import Json

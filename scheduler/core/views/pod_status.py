@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from scheduler.core.facts.between_launches import as_shown
 from scheduler.core.facts.conditions import condition, task_state
 from scheduler.core.facts.roster import Bucket
-from scheduler.core.facts.waiting import as_shown
 from scheduler.core.frame import definition_key
 from scheduler.core.launch.grace_periods import seconds_to_stop
 from scheduler.core.lifecycle.arrival import on_hold

@@ -8,8 +8,8 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from scheduler.core import messages
-from scheduler.core.offer.refusals import FUNNEL, QueueHistory, Refusal
+from scheduler.core import mesos_json
+from scheduler.core.offer.refusals import REASONS, QueueHistory, Refusal
 from scheduler.core.offer.resources import role_of
 from scheduler.core.views.extras import extras
 from scheduler.core.world import World
@@ -84,12 +84,12 @@ def _summary(world: World, attempt: QueueHistory, last: _Refusals) -> Json:
 
 
 def _first_reasons(refused: Iterable[Sequence[Refusal]]) -> Counter[str]:
-    return Counter(min((refusal.reason for refusal in refusals), key=FUNNEL.index) for refusals in refused)
+    return Counter(min((refusal.reason for refusal in refusals), key=REASONS.index) for refusals in refused)
 
 
 def _funnel(offers: int, declined: Mapping[str, int]) -> Iterator[Json]:
     """For each reason, how many offers reached it, and how many of those it removed."""
-    for reason in FUNNEL:
+    for reason in REASONS:
         taken = declined.get(reason, 0)
         yield {"reason": reason, "declined": taken, "processed": offers}
         offers -= taken
@@ -100,7 +100,7 @@ def _nearest(refused: Iterable[Sequence[Refusal]]) -> Iterator[Json]:
     by_reason: dict[str, list[Refusal]] = {}
     for refusal in (each for refusals in refused for each in refusals):
         by_reason.setdefault(refusal.reason, []).append(refusal)
-    for reason in sorted(by_reason, key=FUNNEL.index):
+    for reason in sorted(by_reason, key=REASONS.index):
         given = by_reason[reason]
         best = max(given, key=lambda each: _number(each.offered))
         yield {"reason": reason, "asked": best.asked, "offered": best.offered, "agents": len(given)}
@@ -148,7 +148,7 @@ def _value(of: Json) -> Json:
     value = of.get(kind, {})
     match kind:
         case "ranges":
-            return {"ranges": [{"begin": begin, "end": end} for begin, end in messages.ranges(value)]}
+            return {"ranges": [{"begin": begin, "end": end} for begin, end in mesos_json.ranges(value)]}
         case "set":
             return {"set": list(value.get("item", ()))}
         case "text":

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.launch.environment import TASK_ID, fixed, of_launch
+from scheduler.core.launch.environment import TASK_ID, container_variables, launch_variables
 from scheduler.core.settings import Settings
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
@@ -17,7 +17,11 @@ HOST = [{"mode": "host"}]
 
 def variables(given: Settings, asked: PodDefinition, placed: Instance) -> dict[str, Any]:
     """All variables of the first container of a placed instance."""
-    return fixed(given, asked, asked.containers[0]) | of_launch(given, asked, placed) | {TASK_ID: "the-task"}
+    return (
+        container_variables(given, asked, asked.containers[0])
+        | launch_variables(given, asked, placed)
+        | {TASK_ID: "the-task"}
+    )
 
 
 def environment(

@@ -8,7 +8,7 @@ import pytest
 from scheduler.core.effects import InspectExecutor, Log
 from scheduler.core.events import ExecutorEnded, ExecutorInspected
 from scheduler.core.lifecycle.inspections import PATIENCE
-from scheduler.core.texts import LONGEST_DETAIL
+from scheduler.core.untrusted_text import LONGEST_DETAIL
 from scheduler.core.views.pod_status import pod_status
 from scheduler.model.records import Condition
 from tests.core.support import Story, container, definition, running

@@ -3,7 +3,7 @@
 from typing import Any
 
 from scheduler.core.events import OffersReceived
-from scheduler.core.offer.refusals import FUNNEL, MatchRound, QueueHistory, Refusal
+from scheduler.core.offer.refusals import REASONS, MatchRound, QueueHistory, Refusal
 from scheduler.core.queues import queue_of
 from scheduler.model.records import Condition
 from tests.core.support import Story, container, definition, offer, running
@@ -39,7 +39,7 @@ def test_an_offer_falls_to_the_first_reason_against_it() -> None:
 
 
 def test_every_reason_has_its_place_in_the_funnel() -> None:
-    assert FUNNEL == (
+    assert REASONS == (
         "UnfulfilledRole",
         "UnfulfilledConstraint",
         "NoCorrespondingReservationFound",

@@ -10,8 +10,8 @@ import pytest
 
 from podexec import cgroups
 from podexec import events as ev
+from podexec.cgroup_release import RELEASED_WITHIN
 from podexec.health import HealthPolicy
-from podexec.letgo import LET_GO_WITHIN
 from podexec.machine import next_deadline
 from podexec.pod import Condition
 from podexec.termination import Termination
@@ -23,7 +23,7 @@ OOM = Termination(9, "TASK_FAILED", "REASON_CONTAINER_LIMITATION_MEMORY", "Memor
 
 
 def watched(story: Story) -> list[str]:
-    return [e.container_id for e in story.effects if isinstance(e, ev.AwaitLetGo)]
+    return [e.container_id for e in story.effects if isinstance(e, ev.AwaitCgroupRelease)]
 
 
 def endings(story: Story) -> list[tuple[str, str]]:
@@ -78,10 +78,10 @@ def test_however_it_ends_that_is_reported_once_the_kernel_has_let_go(ends: objec
     ends(story)
     ended = story.now
     assert (endings(story), watched(story), story.condition(A)) == ([], [A], Condition.ENDED)
-    story.tell(ev.LetGo(A), after=0.04)
+    story.tell(ev.CgroupReleased(A), after=0.04)
     ((container_id, _),) = endings(story)
     assert (container_id, story.report().age) == (A, pytest.approx(story.now - ended))
-    story.tell(ev.Ticked(), after=LET_GO_WITHIN)
+    story.tell(ev.Ticked(), after=RELEASED_WITHIN)
     assert len(endings(story)) == 1, "once"
 
 
@@ -90,15 +90,15 @@ def test_a_launch_that_failed_may_have_had_a_control_group() -> None:
     story.tell(ev.ContainerLaunched(B))
     story.tell(ev.LaunchFailed(A, "no such file to fetch"))
     assert endings(story) == []
-    story.tell(ev.LetGo(A))
+    story.tell(ev.CgroupReleased(A))
     assert endings(story) == [(A, "TASK_FAILED")]
 
 
 def test_where_it_cannot_be_seen_the_clock_decides() -> None:
     story = two()
     finishes(story)
-    assert next_deadline(story.pod) == story.now + LET_GO_WITHIN
-    story.tell(ev.Ticked(), after=LET_GO_WITHIN - 0.01)
+    assert next_deadline(story.pod) == story.now + RELEASED_WITHIN
+    story.tell(ev.Ticked(), after=RELEASED_WITHIN - 0.01)
     assert endings(story) == []
     story.tell(ev.Ticked(), after=0.01)
     assert endings(story) == [(A, "TASK_FINISHED")]
@@ -117,7 +117,7 @@ def test_of_two_that_end_together_each_waits_for_its_own_group() -> None:
     finishes(story)
     story.tell(ev.ContainerExited(B, EXIT_0), after=0.01)
     assert (endings(story), watched(story), story.leave()) == ([], [A, B], [])
-    story.tell(ev.LetGo(B), after=0.03)
+    story.tell(ev.CgroupReleased(B), after=0.03)
     assert endings(story) == [(B, "TASK_FINISHED"), (A, "TASK_FINISHED")], "then nothing is left to be destroyed"
     assert len(story.leave()) == 1
 
@@ -135,7 +135,7 @@ def test_nothing_else_waits() -> None:
 def test_killing_is_reported_before_the_end() -> None:
     story = two()
     is_killed(story)
-    story.tell(ev.LetGo(A))
+    story.tell(ev.CgroupReleased(A))
     assert story.reports("pod.a") == ["TASK_KILLING", "TASK_KILLED"]
 
 
@@ -146,7 +146,7 @@ def test_one_that_is_started_again_is_reported_at_once() -> None:
     assert (story.reports(), watched(story)) == (["TASK_RUNNING"], [])
     story.tell(ev.KillRequested("pod.a"), after=0.02)
     assert (endings(story), watched(story)) == ([], [A])
-    story.tell(ev.Ticked(), after=LET_GO_WITHIN - 0.02)
+    story.tell(ev.Ticked(), after=RELEASED_WITHIN - 0.02)
     assert endings(story) == [(A, "TASK_KILLED")]
 
 
@@ -185,7 +185,7 @@ def test_an_end_that_is_not_reported_yet_is_not_forgotten_for_the_next_group() -
     story.tell(ev.ContainerExited(B, EXIT_0))
     story.tell(ev.GroupReceived((spec("c-3"), spec(A))))
     assert story.launches() == ["c-3"], "a task that is not reported as over is there already"
-    story.tell(ev.Ticked(), after=LET_GO_WITHIN)
+    story.tell(ev.Ticked(), after=RELEASED_WITHIN)
     assert endings(story) == [(A, "TASK_FINISHED"), (B, "TASK_FINISHED")]
 
 
@@ -214,7 +214,7 @@ class Kernel:
         )
 
     def has_let_go(self, within: float = 0.1) -> bool:
-        return cgroups.all_removed_let_go(within, threading.Event())
+        return cgroups.all_removed_are_released(within, threading.Event())
 
 
 @pytest.fixture
@@ -261,4 +261,4 @@ def test_the_wait_ends_with_the_executor(kernel: Kernel) -> None:
     kernel.count(4)
     stop = threading.Event()
     stop.set()
-    assert not cgroups.all_removed_let_go(60.0, stop)
+    assert not cgroups.all_removed_are_released(60.0, stop)

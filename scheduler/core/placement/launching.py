@@ -21,7 +21,7 @@ from scheduler.model.json import Json
 from scheduler.model.records import Agent, Condition, Instance, Task
 
 
-class Queue:
+class QueueLaunch:
     """The launches of one queue in one turn."""
 
     def __init__(
@@ -124,7 +124,7 @@ class Queue:
         return self._template.launch_group(instance, on.offer["framework_id"], taken.executor, taken.containers)
 
 
-class ResidentQueue(Queue):
+class ResidentQueueLaunch(QueueLaunch):
     """The launches of instances with volumes: on their existing volumes, or on new ones."""
 
     def __init__(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.core.effects import Log
-from scheduler.core.texts import LONGEST_DETAIL, LONGEST_LINE, line_and_detail
+from scheduler.core.untrusted_text import LONGEST_DETAIL, LONGEST_LINE, line_and_detail
 from scheduler.core.views.pod_status import pod_status
 from scheduler.model.records import Condition
 from tests.core.support import Story, container, published, running

@@ -17,7 +17,7 @@ from podexec.pod import Container, Pod
 from podexec.record import replace
 
 # The limit where the release cannot be seen: many times what it takes on a busy machine.
-LET_GO_WITHIN: Final = 1.0
+RELEASED_WITHIN: Final = 1.0
 
 
 def report_endings(pod: Pod, now: float) -> tuple[Pod, list[ev.Effect]]:
@@ -29,7 +29,7 @@ def report_endings(pod: Pod, now: float) -> tuple[Pod, list[ev.Effect]]:
             effects.append(replace(c.last_report, age=now - c.ended_at))
             pod = pod.put(replace(c, last_report=None))
         elif not c.watched:
-            effects.append(ev.AwaitLetGo(c.id))
+            effects.append(ev.AwaitCgroupRelease(c.id))
             pod = pod.put(replace(c, watched=True))
     return pod, effects
 
@@ -38,7 +38,7 @@ def report_by(pod: Pod, c: Container) -> float:
     """When an end is reported at the latest; at once when the agent is about to end the executor."""
     if c.removed_at is None or pod.leaving:
         return c.ended_at
-    times = [c.removed_at + LET_GO_WITHIN]
+    times = [c.removed_at + RELEASED_WITHIN]
     return max(c.ended_at, min(times if pod.report_by is None else [*times, pod.report_by]))
 
 
