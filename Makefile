@@ -38,6 +38,10 @@ lint: setup ## ruff, mypy --strict, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: mutate
+mutate: setup ## small changes of the core and the executor, and which of them no test notices (ARGS="--seed 2")
+	$(BIN)/python -P -m tools.mutate $(ARGS)
+
 .PHONY: bench
 bench: setup ## measurements; docs/performance.md tells what they mean
 	$(BIN)/python -m bench $(ARGS)
