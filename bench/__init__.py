@@ -1,1 +1,1 @@
-"""Measurements, run by `make bench`. What they mean, and what they showed, is in docs/performance.md."""
+"""Benchmarks, run by `make bench`. docs/performance.md explains them and has their results."""

@@ -1,4 +1,4 @@
-"""`make bench`: run every measurement, or one (ARGS="scale --quick"), and print what it shows."""
+"""`make bench`: run every benchmark, or one (ARGS="scale --quick"), and print the results."""
 
 import argparse
 from types import ModuleType
@@ -10,8 +10,8 @@ _MEASUREMENTS: dict[str, ModuleType] = {module.NAME: module for module in _MODUL
 
 
 def main() -> None:
-    """Each measurement has options of its own; without a name, all run with their defaults."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    """Run the named benchmark with its options, or all of them with their defaults."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Run every benchmark, or the named one.")
     names = parser.add_subparsers(dest="name", metavar="NAME")
     parsers = {}
     for name, module in _MEASUREMENTS.items():

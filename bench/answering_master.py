@@ -1,7 +1,7 @@
-"""A master that only answers: grants subscriptions, accepts every call, and sends statuses when asked. A process.
+"""A program that stands in for a master: grants subscriptions, accepts every call, and sends statuses on request.
 
-It prints its port. ``RECONCILE`` of everything is answered with one status, which tells that all before it was taken;
-``RECONCILE`` of a task named with a number with so many statuses, each a chunk of its own, as a master sends them.
+It prints its port. It answers ``RECONCILE`` of everything with one status, which confirms all earlier calls, and
+``RECONCILE`` of a task whose name is a number with that many statuses, each in a chunk of its own like a master's.
 """
 
 import asyncio
@@ -36,12 +36,12 @@ class _Connection(asyncio.Protocol):
                 break
             call = bytes(self._received[body:start_of_next])
             start = start_of_next
-            answers += self._take(call)
+            answers += self._handle(call)
         del self._received[:start]
         if answers:
             self._transport.write(_ACCEPTED * answers)
 
-    def _take(self, call: bytes) -> bool:
+    def _handle(self, call: bytes) -> bool:
         if b'"RECONCILE"' in call:
             tasks = json.loads(call)["reconcile"]["tasks"]
             count = int(tasks[0]["task_id"]["value"]) if tasks else 1
@@ -56,7 +56,7 @@ class _Connection(asyncio.Protocol):
 
 
 def status(number: int) -> dict[str, object]:
-    """A status as an executor's agent sends it on."""
+    """A status update in the form in which an agent forwards it."""
     network = {"ip_addresses": [{"protocol": "IPv4", "ip_address": "10.0.0.2"}], "name": "podnet"}
     container = {"container_id": {"value": f"web-{number}"}, "network_infos": [network]}
     return {
@@ -78,7 +78,7 @@ def status(number: int) -> dict[str, object]:
 
 
 def chunk(event: dict[str, object]) -> bytes:
-    """An event as a record in a chunk."""
+    """An event as a RecordIO record in an HTTP chunk."""
     data = json.dumps(event, separators=(",", ":")).encode()
     record = b"%d\n%b" % (len(data), data)
     return b"%x\r\n%b\r\n" % (len(record), record)

@@ -1,8 +1,7 @@
-"""The baseline: what a Python scheduler costs that does nothing but launch.
+"""The baseline: a plain pymesos scheduler that only launches.
 
-A plain pymesos scheduler, as one is written who needs no pods service: it launches the same groups as podexec would, as
-many on every offer as fit, has pymesos acknowledge what it hears, remembers nothing and stores nothing. Run by
-``python -m bench.bare MASTER PODS``; ends when it is killed.
+It launches the same groups as podexec, as many on each offer as fit, lets pymesos acknowledge statuses, and stores
+nothing. Run by ``python -m bench.bare MASTER PODS``; runs until it is killed.
 """
 
 import sys
@@ -21,13 +20,13 @@ _VERSION = "2026-01-01T00:00:00.000Z"
 
 
 class BareScheduler(Scheduler):  # type: ignore[misc] # pymesos has no types
-    """Launches so many pods, and is content."""
+    """Launches this many pods."""
 
     def __init__(self, pods: int) -> None:
         self._left = pods
 
     def resourceOffers(self, driver: Any, offers: list[Json]) -> None:
-        """Fill every offer; give back what is not needed."""
+        """Fill every offer; decline offers that are not needed."""
         unused = []
         for offer in offers:
             count = min(self._left, room(offer))
@@ -42,7 +41,7 @@ class BareScheduler(Scheduler):  # type: ignore[misc] # pymesos has no types
 
 
 def room(offer: Json) -> int:
-    """How many pods fit into an offer."""
+    """Number of pods that fit into an offer."""
     has = {each["name"]: each["scalar"]["value"] for each in offer["resources"] if each["type"] == "SCALAR"}
     wants = {"cpus": POD_CPUS, "mem": POD_MEM, "disk": POD_DISK}
     return min(int(has.get(name, 0.0) / wanted + 1e-6) for name, wanted in wants.items())

@@ -1,6 +1,6 @@
-"""When programs are started: the kernel tells of every exec, by netlink's process connector. Needs root.
+"""Records when programs are started: the kernel reports every exec through netlink's process connector. Needs root.
 
-It tells nobody in a PID namespace of a container; there, ``/proc`` is looked through every few milliseconds.
+The kernel does not report to processes in another PID namespace; there, ``/proc`` is polled every few milliseconds.
 """
 
 import os
@@ -25,14 +25,14 @@ _LOOK_EVERY_SECONDS = 0.002
 
 
 class Execs:
-    """Notes the programs whose command line holds a text, while its context lasts."""
+    """Records programs whose command line contains a text, while its context is active."""
 
     def __init__(self, text: str) -> None:
         self._text = text.encode()
         self._seen: list[tuple[float, list[str]]] = []
         self._stop = threading.Event()
-        is_told = Path("/proc/self/ns/pid").readlink() == Path(_FIRST_NAMESPACE)
-        run = self._listen if is_told else self._look_around
+        is_first = Path("/proc/self/ns/pid").readlink() == Path(_FIRST_NAMESPACE)
+        run = self._listen if is_first else self._poll
         self._thread = threading.Thread(target=run, name="execs", daemon=True)
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _CONNECTOR)
 
@@ -51,7 +51,7 @@ class Execs:
         self._socket.close()
 
     def between(self, begin: float, end: float) -> list[tuple[float, list[str]]]:
-        """When (seconds since the epoch) and with which words programs were started."""
+        """Start times (seconds since the epoch) and command lines of programs started in the interval."""
         return [each for each in list(self._seen) if begin <= each[0] <= end]
 
     def _listen(self) -> None:
@@ -65,15 +65,15 @@ class Execs:
             if what == _EXEC:
                 self._note(_command(pid), offset + nanoseconds / 1e9)
 
-    def _look_around(self) -> None:
+    def _poll(self) -> None:
         known: dict[int, bytes] = {}
         while not self._stop.wait(_LOOK_EVERY_SECONDS):
             numbers = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit()]
-            present = {pid: _command(pid) for pid in numbers}
-            for pid, command in present.items():
+            current = {pid: _command(pid) for pid in numbers}
+            for pid, command in current.items():
                 if known.get(pid) != command:
                     self._note(command, time.time())
-            known = present
+            known = current
 
     def _note(self, command: bytes, at: float) -> None:
         if self._text in command:
@@ -81,7 +81,7 @@ class Execs:
 
 
 def _command(pid: int) -> bytes:
-    """Its words, each ended by NUL; none of a process that has ended already."""
+    """Command line, each argument terminated by NUL; empty if the process has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

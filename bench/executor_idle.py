@@ -1,4 +1,4 @@
-"""How much CPU an executor takes while nothing happens but health checks."""
+"""Benchmark: CPU time of an executor that only runs health checks."""
 
 import argparse
 import time
@@ -13,7 +13,7 @@ from scheduler.cli.local import LocalScheduler
 from scheduler.model.json import Json
 
 NAME = "executor-idle"
-HELP = "the CPU time of an executor that only checks"
+HELP = "CPU time of an executor that only runs health checks"
 
 _AT_MOST_PERCENT = 0.2  # of a core
 _CONTAINERS = 5
@@ -23,17 +23,17 @@ _TIMES = {"delaySeconds": 0, "intervalSeconds": 10, "timeoutSeconds": 5}
 
 
 def add_options(_parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+    """Add no options."""
 
 
 def run(_options: argparse.Namespace, say: Callable[[str], None]) -> None:
-    """On a local Mesos."""
+    """Run the benchmark on a local Mesos."""
     with local_scheduler(say) as scheduler:
         measure(scheduler, Report(say))
 
 
 def measure(scheduler: LocalScheduler, report: Report) -> None:
-    """A pod of five containers for a minute, each checked every 10 s: first over HTTP, then by a command inside."""
+    """Measure a pod of five containers for a minute, each checked every 10 s: over HTTP, then by a command inside."""
     for kind in ("http", "exec"):
         pod_id = f"/idle/{kind}"
         scheduler.client.add(_pod(pod_id, kind))
@@ -70,7 +70,7 @@ def _pod(pod_id: str, kind: str) -> Json:
 
 
 def _executor(pod_id: str) -> psutil.Process:
-    """The process of the pod's executor: neither its container's init nor a container."""
+    """The process of the pod's executor itself: neither the init of its container nor a nested container."""
     prefix = f"instance-{pod_id.strip('/').replace('/', '_')}."
     for process in psutil.process_iter():
         try:
@@ -78,4 +78,4 @@ def _executor(pod_id: str) -> psutil.Process:
                 return process
         except psutil.Error:
             continue
-    raise AssertionError(f"no executor of {pod_id} runs")
+    raise AssertionError(f"{pod_id} has no running executor")

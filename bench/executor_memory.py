@@ -1,4 +1,4 @@
-"""How much memory the executor uses itself: what its own cgroup is charged, without the nested containers' cgroups."""
+"""Benchmark: memory charged to the executor's own cgroup, without the cgroups of nested containers."""
 
 import argparse
 import threading
@@ -16,7 +16,7 @@ from scheduler.cli.local import LocalScheduler
 from scheduler.model.json import Json
 
 NAME = "executor-memory"
-HELP = "what the executor costs an agent"
+HELP = "memory of the executor"
 
 _HIERARCHY = Path("/sys/fs/cgroup/memory")
 _CHARGED = ("rss", "cache", "swap")  # local counters of memory.stat; the total_* ones add the nested containers'
@@ -28,7 +28,7 @@ MEGABYTE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """Bytes. ``limit`` is what the kernel enforces for the executor and its containers together."""
+    """Sizes in bytes. ``limit`` applies to the executor and its containers together."""
 
     peak: int
     last: int
@@ -37,27 +37,27 @@ class Charge:
 
 
 class ChargeMeter:
-    """Samples the memory cgroups of a local cluster's containers until it is stopped; knows the peak of each."""
+    """Samples the memory cgroups of a local cluster's containers, and keeps the peak of each."""
 
     def __init__(self, cluster: Cluster) -> None:
-        """Nothing is sampled yet."""
+        """Make a meter that does not sample yet."""
         self._parents = [_HIERARCHY / cgroups_root(cluster.state, agent.number) for agent in cluster.agents]
         self._charges: dict[str, Charge] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="charge-meter", daemon=True)
 
     def __enter__(self) -> "ChargeMeter":
-        """Begin to sample."""
+        """Start sampling."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Sample no more."""
+        """Stop sampling."""
         self._stop.set()
         self._thread.join()
 
     def charges(self) -> dict[str, Charge]:
-        """By container id."""
+        """Charges by container id."""
         return dict(self._charges)
 
     def _run(self) -> None:
@@ -77,29 +77,29 @@ class ChargeMeter:
 
 
 def charge_of(cgroup: Path) -> int:
-    """What a memory cgroup is charged itself, in bytes."""
+    """Bytes charged to a memory cgroup itself, without its children."""
     counters = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
     return sum(int(counters.get(name, 0)) for name in _CHARGED)
 
 
 def add_options(_parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+    """Add no options."""
 
 
 def run(_options: argparse.Namespace, say: Callable[[str], None]) -> None:
-    """On a local Mesos."""
+    """Run the benchmark on a local Mesos."""
     with local_scheduler(say) as scheduler:
         measure(scheduler, say)
 
 
 def measure(scheduler: LocalScheduler, say: Callable[[str], None]) -> None:
-    """Pods of 2, 5 and 20 containers, two of them health-checked by a command every 2 s, for ten seconds each."""
+    """Measure pods of 2, 5 and 20 containers for ten seconds each; two containers have a command check every 2 s."""
     for count in (2, 5, 20):
         charge = _measure_pod(scheduler, f"/memory/{count}", count)
         peak, last, limit = (size / MEGABYTE for size in (charge.peak, charge.last, charge.limit))
         say(
-            f"{count} containers: the executor's own charge peaks at {peak:.1f} MB, {last:.1f} MB at the end; "
-            f"limit {limit:.0f} MB with its containers ({charge.samples} samples)"
+            f"{count} containers: the executor itself uses {peak:.1f} MB at its peak, {last:.1f} MB at the end; "
+            f"limit with its containers {limit:.0f} MB ({charge.samples} samples)"
         )
 
 
@@ -115,7 +115,7 @@ def _measure_pod(scheduler: LocalScheduler, pod_id: str, count: int) -> Charge:
 
 
 def pod(pod_id: str, count: int) -> Json:
-    """A pod of that many sleeping containers."""
+    """A pod of this many sleeping containers."""
     check = {"exec": {"command": {"shell": "true"}}, "delaySeconds": 0, "intervalSeconds": 2, "timeoutSeconds": 1}
     containers = [
         {
@@ -130,7 +130,7 @@ def pod(pod_id: str, count: int) -> Json:
 
 
 def executor_containers(cluster: Cluster, pod_id: str) -> list[str]:
-    """The container ids of a pod's executors."""
+    """Container ids of a pod's executors."""
     prefix = f"instance-{pod_id.strip('/').replace('/', '_')}."
     states = [httpx2.get(f"http://{agent.address}/state", timeout=10).json() for agent in cluster.agents]
     return [
@@ -143,7 +143,7 @@ def executor_containers(cluster: Cluster, pod_id: str) -> list[str]:
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Return when the condition holds; fail when it does not within a minute."""
+    """Return when the condition holds; fail if it does not within a minute."""
     deadline = time.monotonic() + _WAIT_SECONDS
     while not condition():
         if time.monotonic() > deadline:

@@ -1,8 +1,8 @@
-"""How long a pod takes to run on a real Mesos whose framework was idle, and where the time goes.
+"""Benchmark: time until a pod runs on a real Mesos with an idle framework, and where that time goes.
 
-A local Mesos with the master's own default flags. Every launch begins when no offers are asked for and no executor
-runs. What happened when is read off the logs of the master and the agent, which tell microseconds, and off the kernel,
-which tells when the executor's program was started.
+It uses a local Mesos with Mesos' default flags for masters. Every launch starts while the framework is suppressed and
+no executor runs. The times come from the logs of master and agent, which have microseconds, and from the kernel, which
+reports when the executor's program was started.
 """
 
 import argparse
@@ -23,9 +23,9 @@ from bench.workload import CONTAINERS, pod
 from scheduler.cli.local import LocalScheduler
 
 NAME = "launch-latency"
-HELP = "from the request to all containers running, on a real Mesos"
+HELP = "time from the request until all containers run, on a real Mesos"
 
-# None: Mesos' own. Local Mesos has flags that make it quick to notice things.
+# None: Mesos' own defaults; local Mesos sets shorter times otherwise.
 _MASTER_FLAGS = dict.fromkeys(("allocation_interval", "agent_ping_timeout", "max_agent_ping_timeouts"))
 _MEDIAN_SECONDS = 0.5
 _REST_SECONDS = 1.5  # longer than the allocation interval
@@ -35,16 +35,16 @@ _STAMP = re.compile(r"[IWE](\d{4} \d\d:\d\d:\d\d\.\d{6}) ")
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """The seconds of one launch, phase by phase.
+    """Seconds of one launch, by phase.
 
     Attributes:
-        request: from the POST to the master's hearing of REVIVE: validation, the commit, the call.
+        request: from the POST until the master receives REVIVE: validation, the commit, the call.
         offer: until the master sends an offer.
-        decision: until the master hears ACCEPT: matching, the commit, the call.
+        decision: until the master receives ACCEPT: matching, the commit, the call.
         agent: until the executor's program is started: sandbox, cgroups, Mesos' launcher.
         executor: until it subscribes with its agent.
-        containers: until the master passes on that the last container runs.
-        told: until the master hears the acknowledgement of that: it is durable, and the API says so.
+        containers: until the master forwards that the last container runs.
+        reported: until the master receives the acknowledgement: the status is durable, and visible in the API.
     """
 
     request: float
@@ -53,11 +53,11 @@ class Launch:
     agent: float
     executor: float
     containers: float
-    told: float
+    reported: float
 
     @property
     def total(self) -> float:
-        """From the POST to all containers running, as the scheduler knows it."""
+        """Seconds from the POST until the scheduler knows that all containers run."""
         return math.fsum(astuple(self))
 
 
@@ -65,15 +65,17 @@ PHASES = tuple(Launch.__dataclass_fields__)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The measurement's own options."""
-    parser.add_argument("--runs", type=int, default=30, metavar="N", help="pods, one after the other (30)")
+    """Add the options of this benchmark."""
     parser.add_argument(
-        "--no-cfs", action="store_true", help="without limits of CPU time, as Mesos' agents have by default"
+        "--runs", type=int, default=30, metavar="N", help="pods, launched one after the other (default: 30)"
+    )
+    parser.add_argument(
+        "--no-cfs", action="store_true", help="do not limit CPU time, which is the default of Mesos' agents"
     )
 
 
 def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
-    """Measure, print, compare."""
+    """Run the benchmark, print the results and compare them with the goals."""
     report = Report(say)
     agent_flags = {"cgroups_enable_cfs": False} if options.no_cfs else {}
     with local_scheduler(say, master_flags=_MASTER_FLAGS, agent_flags=agent_flags) as scheduler:
@@ -90,7 +92,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
 
 
 def measure(scheduler: LocalScheduler, runs: int) -> list[Launch]:
-    """So many pods, one after the other, each gone before the next."""
+    """Launch this many pods, one after the other; each is removed before the next."""
     with Execs(str(scheduler.executor)) as execs:
         return [_launch_one(scheduler, f"/latency/{number}", execs) for number in range(runs)]
 
@@ -109,7 +111,7 @@ def _launch_one(scheduler: LocalScheduler, pod_id: str, execs: Execs) -> Launch:
 
 
 class _Logs:
-    """What master and agents tell of a scheduler and one of its pods."""
+    """The lines about a scheduler and one of its pods in the logs of master and agents."""
 
     def __init__(self, scheduler: LocalScheduler, pod_id: str) -> None:
         self._cluster = scheduler.cluster
@@ -117,17 +119,17 @@ class _Logs:
         self._pod = pod_id.strip("/").replace("/", "_") + "."
 
     def is_idle(self) -> bool:
-        """Whether the last that the scheduler said of offers is that it wants none."""
+        """Whether the scheduler's last call about offers was SUPPRESS."""
         said = [text for _, text in self._master() if "Processing REVIVE" in text or "Processing SUPPRESS" in text]
         return bool(said) and "SUPPRESS" in said[-1]
 
     def is_acknowledged(self) -> bool:
-        """Whether the scheduler knows of every container's running: it acknowledged two statuses of each."""
+        """Whether the scheduler knows that every container runs: it acknowledged two statuses of each."""
         told = [text for _, text in self._master() if "Processing ACKNOWLEDGE call" in text and self._pod in text]
         return len(told) >= 2 * len(CONTAINERS)
 
     def launch(self, posted: float, execs: Execs) -> Launch:
-        """When what happened to a pod that runs."""
+        """The phases of the launch of a pod that runs now."""
         master = [each for each in self._master() if each[0] >= posted]
         agents = [each for each in self._agents() if each[0] >= posted]
         revived = _times(master, "Processing REVIVE call")[0]
@@ -150,12 +152,12 @@ class _Logs:
 
 
 def percentile(values: list[float], percent: int) -> float:
-    """The value that so many hundredths do not exceed."""
+    """The value that ``percent`` percent of the values do not exceed."""
     return quantiles(values, n=100, method="inclusive")[percent - 1] if len(values) > 1 else values[0]
 
 
 def _parsed(log: str) -> Iterator[tuple[float, str]]:
-    """Seconds since the epoch, and the line; glog leaves the year out."""
+    """Time (seconds since the epoch) and text of each line; glog omits the year."""
     year = datetime.now().year
     for line in log.splitlines():
         stamp = _STAMP.match(line)
@@ -164,8 +166,8 @@ def _parsed(log: str) -> Iterator[tuple[float, str]]:
 
 
 def _times(log: list[tuple[float, str]], *texts: str) -> list[float]:
-    """Of the lines with all of the texts."""
+    """Times of the lines that contain all of the texts."""
     found = [at for at, line in log if all(text in line for text in texts)]
     if not found:
-        raise RuntimeError(f"no line of the log holds {' and '.join(texts)}")
+        raise RuntimeError(f"no line of the log contains {' and '.join(texts)}")
     return found

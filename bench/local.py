@@ -1,4 +1,4 @@
-"""A scheduler on a local Mesos of its own, for the measurements that need a real one."""
+"""Starts a scheduler on a local Mesos, for benchmarks that need a real one."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ from scheduler.cli.local import LocalScheduler, build_executor
 def local_scheduler(
     say: Callable[[str], None], master_flags: Flags | None = None, agent_flags: Flags | None = None
 ) -> Iterator[LocalScheduler]:
-    """Running while the context lasts; both are gone afterwards."""
+    """Run a local Mesos and a scheduler, and remove both afterwards."""
     cluster = Cluster.up(
         f"bench-{os.getpid()}",
         agents=1,

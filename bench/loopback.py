@@ -1,4 +1,4 @@
-"""A plain HTTP client for loopback that costs little: one kept connection, no time limit short of giving up."""
+"""A cheap HTTP client for loopback: one persistent connection and a long time limit."""
 
 import http.client
 import json
@@ -10,13 +10,13 @@ _GIVE_UP_SECONDS = 3600.0
 
 
 class Loopback:
-    """One connection to a port of this machine; it is opened again when the other side has closed it."""
+    """A connection to a port of this machine; it is reopened when the other side has closed it."""
 
     def __init__(self, port: int, timeout: float = _GIVE_UP_SECONDS) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
 
     def ask(self, method: str, path: str, body: Any = None) -> bytes:
-        """The body of a good answer. Raises OSError or HTTPException without one."""
+        """Send a request and return the body of a successful answer. Raises OSError or HTTPException otherwise."""
         data = None if body is None else json.dumps(body).encode()
         if self._was_closed():
             self._connection.close()  # the request opens it again
@@ -32,10 +32,10 @@ class Loopback:
         return answer
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection."""
         self._connection.close()
 
     def _was_closed(self) -> bool:
-        """Between requests the other side has nothing to say: what there is to read is the end."""
+        """Whether the other side has closed the connection: between requests it sends nothing else."""
         connection = self._connection.sock
         return connection is not None and bool(select.select([connection], [], [], 0)[0])

@@ -1,4 +1,4 @@
-"""One measurement each: what is done to a running scheduler, and what is read off it and the simulated master."""
+"""The measurements of `scale`: what is done to a running scheduler, and what it and the simulated master report."""
 
 import json
 import threading
@@ -21,16 +21,17 @@ _ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """Launching many instances at once. Seconds count from the request, or for the bare loop from the first offer.
+    """Result of launching many instances at once. Times are seconds from the request; for the bare loop, from its first
+    offer.
 
     Attributes:
-        launched: of ``instances``, as far as time allowed.
-        to_last_launch: until the last group was with the master.
-        to_settled: until every task ran and every status was acknowledged; None: not within the time allowed.
-        cpu: seconds of it the scheduler used; ``master_cpu`` those of the simulated master.
-        memory: the most the scheduler had until then, in bytes.
-        group_bytes: of a launched group, in the call.
-        accept: from the offers to the calls that used them.
+        launched: how many of the ``instances`` were launched within the time limit.
+        to_last_launch: until the master had the last group.
+        to_settled: until every task ran and every status was acknowledged; None if the time limit came first.
+        cpu: CPU seconds of the scheduler; ``master_cpu`` are those of the simulated master.
+        memory: the scheduler's peak so far, in bytes.
+        group_bytes: size of a launched group in the call.
+        accept: latency from the offers to the calls that used them.
     """
 
     instances: int
@@ -45,26 +46,26 @@ class Fill:
 
     @property
     def launch_rate(self) -> float:
-        """Pods a second, until the last launch."""
+        """Pods per second until the last launch."""
         return self.launched / self.to_last_launch if self.to_last_launch else 0.0
 
     @property
     def rate(self) -> float | None:
-        """Pods a second, until all ran."""
+        """Pods per second until all ran; None if the time limit came first."""
         return None if self.to_settled is None else self.instances / self.to_settled
 
     def text(self) -> str:
-        """For people."""
+        """A text for people."""
         ended = (
-            "but not all ran within the time allowed"
+            "but not all ran within the time limit"
             if self.to_settled is None
             else f"all running and acknowledged after {self.to_settled:.2f} s ({self.rate:,.0f} pods/s)"
         )
         return (
             f"{self.launched:,} of {self.instances:,} launched after {self.to_last_launch:.2f} s "
             f"({self.launch_rate:,.0f} pods/s), {ended}; CPU: {self.cpu:.1f} s, "
-            f"{1e6 * self.cpu / self.instances:,.0f} us a pod, and the master's {self.master_cpu:.1f} s; "
-            f"memory at most {megabytes(self.memory)}; {self.group_bytes:,.0f} bytes a group; "
+            f"{1e6 * self.cpu / self.instances:,.0f} us per pod, and {self.master_cpu:.1f} s of the master; "
+            f"memory at most {megabytes(self.memory)}; {self.group_bytes:,.0f} bytes per group; "
             f"offer to ACCEPT: {milliseconds(self.accept)}"
         )
 
@@ -77,7 +78,7 @@ def fill(
     patience: float,
     start: Callable[[], None] | None = None,
 ) -> Fill:
-    """Have ``instances`` more launched, ``total`` in all, by ``start``; without it, by what is on its way already."""
+    """Measure the launch of ``instances`` more, ``total`` in all. ``start`` triggers it, unless it is in progress."""
     before = simulator.stats()
     cpu = process.cpu_seconds()
     simulator.reset()
@@ -106,9 +107,9 @@ def fill(
 
 
 def paced(simulator: Simulator, scheduler: Scheduler, pods: int, patience: float) -> tuple[Latencies, list[float]]:
-    """One new pod at a time, each when the one before runs and no more offers are asked for.
+    """Launch one pod at a time, each after the previous one runs and the scheduler has suppressed offers.
 
-    Gives the latencies from the offers to the ACCEPT, and the seconds from each request to its launch.
+    Returns the latencies from the offers to ACCEPT, and the seconds from each request to its launch.
     """
 
     def idle(stats: Stats) -> bool:
@@ -135,7 +136,7 @@ def paced(simulator: Simulator, scheduler: Scheduler, pods: int, patience: float
 
 @dataclass(frozen=True, slots=True)
 class Updates:
-    """Status updates of running tasks, ``window`` unacknowledged at a time; microseconds for each."""
+    """Cost of status updates, ``window`` unacknowledged at a time; times are microseconds per update."""
 
     count: int
     acknowledged: int
@@ -144,7 +145,7 @@ class Updates:
     wall: float
 
     def text(self) -> str:
-        """For people."""
+        """A text for people."""
         return (
             f"{self.acknowledged:,} of {self.count:,} updates, {self.window:,} at a time: {self.cpu:,.0f} us of CPU "
             f"and {self.wall:,.0f} us of time each"
@@ -152,9 +153,9 @@ class Updates:
 
 
 def updates(simulator: Simulator, scheduler: Scheduler, count: int, window: int, patience: float) -> Updates:
-    """Have the health of running tasks change, and see what each change costs until it is acknowledged.
+    """Change the health of running tasks, and measure the cost of each change until it is acknowledged.
 
-    The least of a few rounds: other programs on the machine only add.
+    Returns the cheapest of a few rounds: other programs on the machine can only add to it.
     """
     rounds = []
     for _ in range(_ROUNDS):
@@ -181,7 +182,7 @@ def _updates_once(simulator: Simulator, scheduler: Scheduler, count: int, window
 
 
 def post_many(scheduler: Scheduler, pods: int) -> float:
-    """Create so many pods of one instance, by several clients at once. Gives the seconds that took."""
+    """Create this many pods of one instance with several clients at once. Returns the seconds it took."""
     numbers = iter(range(pods))
     lock = threading.Lock()
     errors: list[Exception] = []
@@ -212,7 +213,7 @@ def post_many(scheduler: Scheduler, pods: int) -> float:
 
 
 def status_of_all(scheduler: Scheduler, repeats: int = 5) -> tuple[int, float, int]:
-    """Ask for the status of every pod. Gives how many there are, the median of the seconds, and the bytes."""
+    """Request the status of all pods. Returns the number of pods, the median seconds, and the size in bytes."""
     seconds, answer = [], b"[]"
     for _ in range(repeats):
         began = time.monotonic()
@@ -228,7 +229,7 @@ def wait(
     patience: float,
     poll: float = _POLL_SECONDS,
 ) -> Stats:
-    """What the master saw as soon as it is enough, or when patience, in seconds, has run out."""
+    """Wait until ``done``, or for ``patience`` seconds, and return the master's statistics."""
     deadline = time.monotonic() + patience
     while not done(stats := simulator.stats()) and time.monotonic() < deadline:
         process.check()
@@ -239,7 +240,7 @@ def wait(
 
 
 def answer_times(scheduler: Scheduler, meanwhile: Callable[[], None]) -> list[float]:
-    """Seconds that requests took, one after the other, until ``meanwhile`` returned."""
+    """Seconds of each request, sent one after the other until ``meanwhile`` returns."""
     waiting = threading.Thread(target=meanwhile)
     waiting.start()
     times = []
@@ -253,15 +254,15 @@ def answer_times(scheduler: Scheduler, meanwhile: Callable[[], None]) -> list[fl
 
 
 def milliseconds(latencies: Latencies) -> str:
-    """For people."""
+    """A text for people."""
     if not latencies.count:
         return "none"
     p50, p90, p99, most = (
         f"{1000 * each:,.1f}" for each in (latencies.p50, latencies.p90, latencies.p99, latencies.max)
     )
-    return f"p50 {p50} ms, p90 {p90} ms, p99 {p99} ms, most {most} ms ({latencies.count:,})"
+    return f"p50 {p50} ms, p90 {p90} ms, p99 {p99} ms, max {most} ms ({latencies.count:,})"
 
 
 def megabytes(size: float) -> str:
-    """For people."""
+    """A text for people."""
     return f"{size / MEGABYTE:,.0f} MB"

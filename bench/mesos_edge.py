@@ -1,8 +1,8 @@
-"""What the way to the master costs: CPU time for a call that is sent, and for an event that is heard.
+"""Benchmark: CPU time of the scheduler's driver for a call that is sent and for an event that is received.
 
-A process that only answers stands in for the master, so what is measured is this side alone. Acknowledgements are
-handed over as the loop does, a turn's at once; statuses are counted when they are in the loop's inbox. Baseline is
-pymesos' own driver, given the same, on fewer of them.
+A program that only answers stands in for the master, so only this side is measured. Acknowledgements are passed as the
+loop passes them, a turn's at once; statuses count when they are in the loop's inbox. The baseline is pymesos' own
+driver with the same input, but less of it.
 """
 
 import argparse
@@ -27,18 +27,18 @@ from scheduler.mesos.framework import FrameworkIdentity
 from scheduler.mesos.library import MesosSchedulerDriver, Scheduler
 
 NAME = "mesos-edge"
-HELP = "what a call to Mesos and an event from it cost"
+HELP = "CPU time of calls to Mesos and of events from it"
 
 _COUNT = 50_000
 _COUNT_OF_PYMESOS = 5_000
 _ROUNDS = 3
 _DEADLINE = 120.0
 _UUID = "3q2+7wAAQACAAAAAAAAAAQ=="
-_DRIVERS_THREAD = "Process IO"  # as pymesos names it
+_DRIVERS_THREAD = "Process IO"  # pymesos' name for it
 
 
 class _Inbox:
-    """The loop's inbox and its waking, without a world behind; waits for a number of events."""
+    """Stands in for the event loop and its inbox; waits for a number of events."""
 
     def __init__(self) -> None:
         self.events: list[object] = []
@@ -61,7 +61,7 @@ class _Inbox:
 
 
 class _Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
-    """The same for pymesos' own driver."""
+    """Passes the events of pymesos' own driver to the inbox."""
 
     def __init__(self, inbox: _Inbox) -> None:
         self._inbox = inbox
@@ -74,11 +74,11 @@ class _Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
 
 
 def add_options(_parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+    """Add no options."""
 
 
 def run(_options: argparse.Namespace, report: Callable[[str], None]) -> None:
-    """Print microseconds of CPU time a piece."""
+    """Run the benchmark, and print microseconds of CPU time per call and event."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     inbox = _Inbox()
     with _master() as master, _pymesos(master, inbox) as theirs:
@@ -96,7 +96,7 @@ class _Ours:
         for start in range(0, count, MAX_BATCH):
             self._driver.perform_all(calls[start : start + MAX_BATCH])
 
-    def ask_for(self, *task_ids: str) -> None:
+    def reconcile(self, *task_ids: str) -> None:
         self._driver.perform(Reconcile(tuple((task_id, None) for task_id in task_ids)))
 
 
@@ -110,7 +110,7 @@ class _Theirs:
                 {"task_id": {"value": _task_id(number)}, "agent_id": {"value": "agent"}, "uuid": _UUID}
             )
 
-    def ask_for(self, *task_ids: str) -> None:
+    def reconcile(self, *task_ids: str) -> None:
         self._driver.reconcileTasks([{"task_id": {"value": task_id}} for task_id in task_ids])
 
 
@@ -121,19 +121,19 @@ def _measure(whose: str, count: int, inbox: _Inbox, report: Callable[[str], None
     for _ in range(_ROUNDS):
         began, began_at = time.process_time(), time.monotonic()
         driver.acknowledge(count)
-        driver.ask_for()
+        driver.reconcile()
         inbox.wait_for(1)
         report(
             f"{whose} driver: an acknowledgement takes {_each(time.process_time() - began, count)} of CPU, "
-            f"{count / (time.monotonic() - began_at):,.0f} are sent a second"
+            f"{count / (time.monotonic() - began_at):,.0f} are sent per second"
         )
     for _ in range(_ROUNDS):
         began, began_at = time.clock_gettime(clock), time.monotonic()
-        driver.ask_for(str(count))
+        driver.reconcile(str(count))
         inbox.wait_for(count)
         report(
-            f"{whose} driver: a status takes {_each(time.clock_gettime(clock) - began, count)} of CPU of its thread, "
-            f"{count / (time.monotonic() - began_at):,.0f} are heard a second"
+            f"{whose} driver: a status takes {_each(time.clock_gettime(clock) - began, count)} of CPU in its thread, "
+            f"{count / (time.monotonic() - began_at):,.0f} are received per second"
         )
 
 

@@ -1,4 +1,4 @@
-"""The programs that are measured, as processes: started in a folder, watched from outside, ended."""
+"""The measured programs as processes: starts them, reads their costs from outside, and ends them."""
 
 import json
 import signal
@@ -16,19 +16,19 @@ from bench.loopback import Loopback
 from bench.simulator import Simulator
 from scheduler.model.json import Json
 
-_START_SECONDS = 600.0  # a store of many instances is read before the API answers
+_START_SECONDS = 600.0  # a large store is read before the API answers
 _END_SECONDS = 60.0
 _POLL_SECONDS = 0.02
 _QUIET_SECONDS, _QUIET_SHARE = 0.5, 0.05
 _QUIET_PATIENCE_SECONDS = 120.0
 _TAIL_BYTES = 3000
-_SCHEDULED = 2  # CPUCLOCK_SCHED: with the process' id it makes the id of its CPU clock, which counts nanoseconds
-_ENDING_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")  # however the benchmark itself ends
+_SCHEDULED = 2  # CPUCLOCK_SCHED: makes the id of a process' CPU clock from its pid
+_ENDING_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")  # even if the benchmark itself is killed
 MEGABYTE = 1 << 20
 
 
 class Measured:
-    """A process and what it costs."""
+    """A process and its costs."""
 
     def __init__(self, command: list[str], log: Path) -> None:
         with log.open("ab") as output:
@@ -40,21 +40,21 @@ class Measured:
 
     @property
     def pid(self) -> int:
-        """For tools that look into it."""
+        """Pid, for external tools."""
         return self._process.pid
 
     def check(self) -> None:
-        """Raises RuntimeError, with the end of its log, when it has ended."""
+        """Raise RuntimeError with the end of its log if it has ended."""
         if self._process.poll() is not None:
             tail = self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace")
-            raise RuntimeError(f"the process ended with status {self._process.returncode}; its log ends with:\n{tail}")
+            raise RuntimeError(f"the process ended with status {self._process.returncode}; the end of its log:\n{tail}")
 
     def cpu_seconds(self) -> float:
-        """Of all its threads, those that ended and the time in the kernel too."""
+        """CPU time of all threads, including ended ones and time in the kernel."""
         return time.clock_gettime(~self.pid << 3 | _SCHEDULED)
 
     def wait_until_quiet(self) -> None:
-        """Return when it has nothing to do any more, or has not come to rest for long."""
+        """Return when it is idle, or after a time limit."""
         deadline = time.monotonic() + _QUIET_PATIENCE_SECONDS
         used = self.cpu_seconds()
         while time.monotonic() < deadline:
@@ -64,16 +64,16 @@ class Measured:
                 return
 
     def memory(self) -> int:
-        """Resident bytes."""
+        """Resident memory in bytes."""
         return int(self._seen.memory_info().rss)
 
     def peak_memory(self) -> int:
-        """The most resident bytes it ever had."""
+        """Peak of its resident memory in bytes."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
     def end(self, number: int = signal.SIGKILL) -> None:
-        """End it with a signal, and return when it is gone."""
+        """Send it a signal, and wait for its end."""
         if self._process.poll() is None:
             self._process.send_signal(number)
             try:
@@ -84,7 +84,7 @@ class Measured:
 
 
 class Scheduler(Measured):
-    """A `podexec scheduler` with all defaults and its store in a folder. A context manager, killed at the end."""
+    """A `podexec scheduler` with default options and its store in a folder. A context manager that kills it."""
 
     def __init__(self, simulator: Simulator, folder: Path) -> None:
         port = _free_port()
@@ -105,7 +105,7 @@ class Scheduler(Measured):
         self.end()
 
     def wait_until_subscribed(self) -> float:
-        """Return when its API answers and Mesos knows it; gives the seconds since it was started."""
+        """Wait until its API answers and it is subscribed. Returns the seconds since its start."""
         deadline = time.monotonic() + _START_SECONDS
         while not self._is_subscribed():
             self.check()
@@ -119,7 +119,7 @@ class Scheduler(Measured):
         self.api.ask("POST", "/v2/pods", definition)
 
     def put(self, definition: Json) -> None:
-        """Change a pod."""
+        """Update a pod."""
         self.api.ask("PUT", f"/v2/pods{definition['id']}", definition)
 
     def _is_subscribed(self) -> bool:
@@ -132,7 +132,7 @@ class Scheduler(Measured):
 
 
 class Bare(Measured):
-    """The bare pymesos loop. A context manager, killed at the end."""
+    """The bare pymesos scheduler. A context manager that kills it."""
 
     def __init__(self, simulator: Simulator, pods: int, folder: Path) -> None:
         super().__init__([sys.executable, "-m", "bench.bare", simulator.address, str(pods)], folder / "bare.log")

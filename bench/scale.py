@@ -1,7 +1,7 @@
-"""How large may a cluster be: rates, latencies, the cost of updates and memory, against a simulated master.
+"""Benchmark: rates, latencies, cost of updates and memory at scale, against a simulated master.
 
-Every run first shows what the master itself can take, and measures a bare pymesos loop that launches the same groups
-and stores nothing. The scheduler is a process of its own, with its store on disk and all defaults.
+Every run first measures the capacity of the simulated master, and a bare pymesos scheduler that launches the same
+groups and stores nothing. The scheduler is a process of its own with default options and its store on disk.
 """
 
 import argparse
@@ -44,16 +44,16 @@ _DEMANDS, _ALONE_SECONDS = 5, 3.0  # of the flood
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much of everything.
+    """Sizes of all parts.
 
     Attributes:
-        fills: (agents, instances) of the fills that podexec and the bare loop are compared in.
-        sizes: instances at which updates and memory are measured, on ``agents`` agents, smallest first.
-        updates: how many at each size, ``window`` at a time, and a tenth of them one at a time.
-        paced: pods one after the other, on the agents of the first fill.
-        pods: of one instance each, whose status is asked for.
-        flood: agents whose offers come in one event.
-        patience: seconds for each measurement.
+        fills: (agents, instances) of the fills that compare podexec with bare pymesos.
+        sizes: numbers of instances, on ``agents`` agents, at which updates and memory are measured, smallest first.
+        updates: updates at each size, ``window`` at a time, and a tenth of them one at a time.
+        paced: pods launched one after the other, on the agents of the first fill.
+        pods: pods of one instance each, whose status is requested.
+        flood: agents whose offers arrive in one event.
+        patience: time limit of each measurement in seconds.
     """
 
     fills: tuple[tuple[int, int], ...] = ((1_000, 10_000), (10_000, 100_000))
@@ -81,19 +81,42 @@ _QUICK = Plan(
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The measurement's own options."""
-    parser.add_argument("--only", action="append", choices=_PARTS, metavar="PART", help=f"of {', '.join(_PARTS)}")
-    parser.add_argument("--quick", action="store_true", help="small numbers: a minute instead of an hour")
-    parser.add_argument("--fill", action="append", type=_pair, metavar="AGENTSxINSTANCES", help="fill as many")
-    parser.add_argument("--sizes", type=_numbers, metavar="N,…", help="instances at which updates cost and memory show")
-    for name in ("agents", "updates", "window", "paced", "pods", "flood"):
-        parser.add_argument(f"--{name}", type=int, metavar="N")
-    parser.add_argument("--patience", type=float, metavar="SECONDS", help="for each measurement")
-    parser.add_argument("--folder", type=Path, help="for stores and logs, which are kept; a temporary one by default")
+    """Add the options of this benchmark."""
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=_PARTS,
+        metavar="PART",
+        help=f"run only this part ({', '.join(_PARTS)}); repeatable",
+    )
+    parser.add_argument("--quick", action="store_true", help="small numbers: two minutes instead of an hour")
+    parser.add_argument(
+        "--fill",
+        action="append",
+        type=_pair,
+        metavar="AGENTSxINSTANCES",
+        help="agents and instances of a fill; repeatable",
+    )
+    parser.add_argument(
+        "--sizes", type=_numbers, metavar="N,…", help="numbers of instances at which updates and memory are measured"
+    )
+    for name, meaning in (
+        ("agents", "agents on which updates and memory are measured"),
+        ("updates", "updates to measure at each size"),
+        ("window", "unacknowledged updates at a time"),
+        ("paced", "pods to launch one after the other"),
+        ("pods", "pods whose status is requested"),
+        ("flood", "agents whose offers arrive in one event"),
+    ):
+        parser.add_argument(f"--{name}", type=int, metavar="N", help=meaning)
+    parser.add_argument("--patience", type=float, metavar="SECONDS", help="time limit of each measurement")
+    parser.add_argument(
+        "--folder", type=Path, help="folder for stores and logs, which are kept (default: a temporary folder)"
+    )
 
 
 def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
-    """Measure, print, compare."""
+    """Run the parts, print the results and compare them with the goals."""
     plan = _QUICK if options.quick else Plan()
     asked = {name: value for name in Plan.__dataclass_fields__ if (value := getattr(options, name, None)) is not None}
     plan = replace(plan, **asked)
@@ -114,13 +137,13 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
 
 
 def capacity(plan: Plan, _folder: Path, report: Report) -> None:
-    """What the simulated master can take: a load generator in C++ launches the same groups, all calls pipelined."""
+    """Measure the simulated master: a load generator in C++ launches the same groups with pipelined calls."""
     for agents, instances in plan.fills:
         each = pods_an_agent(instances, agents)
         with Simulator(agents, **agent_size(instances, agents)) as simulator:
             rate = simulator.drive(operation_template(), instances, each)
             cpu = simulator.stats().cpu_seconds
-        report.say(f"the simulated master used {1e6 * cpu / instances:,.0f} us of CPU a pod")
+        report.say(f"the simulated master used {1e6 * cpu / instances:,.0f} us of CPU per pod")
         report.bar(
             f"the simulated master with {agents:,} agents, {instances:,} pods of {len(CONTAINERS)} containers",
             "pods/s",
@@ -130,7 +153,7 @@ def capacity(plan: Plan, _folder: Path, report: Report) -> None:
 
 
 def fills(plan: Plan, folder: Path, report: Report) -> None:
-    """As many pods as the cluster holds, launched by the bare loop and by podexec."""
+    """Fill the cluster with pods, with bare pymesos and with podexec."""
     for agents, instances in plan.fills:
         where = f"{instances:,} instances on {agents:,} agents"
         bare = _fill_bare(plan, folder, agents, instances)
@@ -143,7 +166,7 @@ def fills(plan: Plan, folder: Path, report: Report) -> None:
 
 
 def latency(plan: Plan, folder: Path, report: Report) -> None:
-    """Offer to ACCEPT well below saturation: all agents' offers come at once, and one instance is launched."""
+    """Measure offer to ACCEPT below saturation: all agents' offers arrive at once, and one instance is launched."""
     agents = plan.fills[0][0]
     with Simulator(agents) as simulator, _scheduler(simulator, folder, "latency") as scheduler:
         scheduler.wait_until_subscribed()
@@ -154,7 +177,7 @@ def latency(plan: Plan, folder: Path, report: Report) -> None:
 
 
 def growth(plan: Plan, folder: Path, report: Report) -> None:
-    """What an update costs and how much memory there is at every size; then a restart at the largest."""
+    """Measure the cost of updates and the memory at every size, and a restart at the largest."""
     largest = plan.sizes[-1]
     with Simulator(plan.agents, **agent_size(largest, plan.agents)) as simulator:
         with _scheduler(simulator, folder, "growth") as scheduler:
@@ -164,7 +187,7 @@ def growth(plan: Plan, folder: Path, report: Report) -> None:
         if is_complete:
             _restart(simulator, folder, plan, report)
     report.bar(
-        f"memory at {largest:,} instances, at its peak",
+        f"peak memory at {largest:,} instances",
         "MB",
         peak if is_complete else None,
         at_most=_GIGABYTE / MEGABYTE,
@@ -179,7 +202,7 @@ def growth(plan: Plan, folder: Path, report: Report) -> None:
 
 
 def status(plan: Plan, folder: Path, report: Report) -> None:
-    """GET /v2/pods::status of many pods."""
+    """Measure GET /v2/pods::status with many pods."""
     with (
         Simulator(1_000, **agent_size(plan.pods, 1_000)) as simulator,
         _scheduler(simulator, folder, "status") as scheduler,
@@ -199,20 +222,20 @@ def status(plan: Plan, folder: Path, report: Report) -> None:
 
 
 def flood(plan: Plan, folder: Path, report: Report) -> None:
-    """How long requests wait while the offers of very many agents come in one event, and fit nothing that waits."""
+    """Measure requests while very many offers arrive in one event and fit none of the waiting pods."""
     with Simulator(plan.flood) as simulator, _scheduler(simulator, folder, "flood") as scheduler:
         scheduler.wait_until_subscribed()
         scheduler.wait_until_quiet()
         alone = answer_times(scheduler, partial(time.sleep, _ALONE_SECONDS))
         for number in range(_DEMANDS):
             scheduler.post({**pod(f"/large-{number}", 1), "executorResources": {"cpus": 1000 + number, "mem": 32}})
-        beside = answer_times(scheduler, scheduler.wait_until_quiet)
+        during = answer_times(scheduler, scheduler.wait_until_quiet)
         declined = simulator.stats().offers["declined"]
     for where, times in (
         ("alone", alone),
-        (f"beside {plan.flood:,} offers in one event and {_DEMANDS} pods that fit none of them", beside),
+        (f"during {plan.flood:,} offers in one event and {_DEMANDS} pods that fit none of them", during),
     ):
-        report.say(f"requests {where}: median {1000 * median(times):,.1f} ms, most {1000 * max(times):,.1f} ms")
+        report.say(f"requests {where}: median {1000 * median(times):,.1f} ms, max {1000 * max(times):,.1f} ms")
     report.say(f"{declined:,} offers were declined meanwhile")
 
 
@@ -244,7 +267,7 @@ def _fill_podexec(plan: Plan, folder: Path, agents: int, instances: int) -> Fill
 
 
 def _grow(simulator: Simulator, scheduler: Scheduler, plan: Plan, report: Report) -> list[tuple[Updates, Updates]]:
-    """One pod, larger and larger. Gives what updates cost at each size, many and one at a time, as far as it came."""
+    """Scale one pod up step by step. Returns the cost of updates, many and one at a time, at each size it reached."""
     scheduler.wait_until_subscribed()
     scheduler.wait_until_quiet()
     empty = scheduler.memory()
@@ -259,7 +282,7 @@ def _grow(simulator: Simulator, scheduler: Scheduler, plan: Plan, report: Report
             break
         reached = size
         costs.append(_updates_at(size, simulator, scheduler, plan, report))
-        _tell_memory(size, scheduler, empty, report)
+        _report_memory(size, scheduler, empty, report)
     return costs
 
 
@@ -273,16 +296,16 @@ def _updates_at(
     return many, single
 
 
-def _tell_memory(size: int, scheduler: Scheduler, empty: int, report: Report) -> None:
+def _report_memory(size: int, scheduler: Scheduler, empty: int, report: Report) -> None:
     now = scheduler.memory()
     report.say(
-        f"{size:,} instances: {megabytes(now)}, {(now - empty) / MEGABYTE * 1000 / size:,.2f} MB for 1,000; "
+        f"{size:,} instances: {megabytes(now)}, {(now - empty) / MEGABYTE * 1000 / size:,.2f} MB per 1,000; "
         f"peak {megabytes(scheduler.peak_memory())}"
     )
 
 
 def _restart(simulator: Simulator, folder: Path, plan: Plan, report: Report) -> None:
-    """Start again on the store of a scheduler that was killed; it works again when it launches something new."""
+    """Restart on the store of a killed scheduler, and measure until it is subscribed and has launched a new pod."""
     size = plan.sizes[-1]
     before = simulator.stats()
     with _scheduler(simulator, folder, "growth") as scheduler:
@@ -295,7 +318,7 @@ def _restart(simulator: Simulator, folder: Path, plan: Plan, report: Report) -> 
         used = scheduler.cpu_seconds()
         report.say(
             f"restart with {size:,} instances: subscribed after {subscribed:.1f} s ({cpu:.1f} s of CPU), a new pod "
-            f"launched after {launched:.1f} s ({used:.1f} s of CPU), {megabytes(scheduler.memory())} then; "
+            f"launched after {launched:.1f} s ({used:.1f} s of CPU), {megabytes(scheduler.memory())} by then; "
             f"peak {megabytes(scheduler.peak_memory())}"
         )
         scheduler.end(signal.SIGTERM)

@@ -1,8 +1,8 @@
-"""A real Apache Mesos 1.11.0 on this machine: masters, agents, ZooKeeper, out of a package of the Python index.
+"""A real Apache Mesos 1.11.0 on this machine (masters, agents, ZooKeeper) from a package of the Python Package Index.
 
     from localmesos import Cluster
     cluster = Cluster.up("demo", agents=2, progress=print)
-    ...                                   # cluster.master is what a framework takes as --master
+    ...                                   # cluster.master is the value for a framework's --master
     cluster.down()
 
 Imports nothing of the scheduler or the executor.
@@ -24,7 +24,7 @@ _PLACES = {"ClusterError": "errors", "Member": "state"}
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for when it is asked for: `python -m localmesos.apt` runs before anything is installed."""
+    """Import a name on first use: `python -m localmesos.apt` runs before anything is installed."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(importlib.import_module(f"{__name__}.{_PLACES.get(name, 'cluster')}"), name)

@@ -1,8 +1,10 @@
-"""Which Debian packages a local Mesos lacks here: `python -P -m localmesos.apt [--install] [--with zookeeper]`.
+"""Finds the Debian packages that a local Mesos needs and this machine lacks.
 
-Runs before anything is installed: it imports the standard library only, and may be run as a file. Without --install it
-changes nothing: it prints the `apt-get` line and ends with 1 where something that is needed is missing. With --install
-it runs that line where this is Debian and the user is root.
+    python -P -m localmesos.apt [--install] [--with zookeeper]
+
+Without --install it changes nothing: if packages are missing it prints the `apt-get` line and exits with 1. With
+--install it runs that line, on Debian and as root. It runs before anything is installed, so it imports only the
+standard library and can be run as a file.
 """
 
 from __future__ import annotations
@@ -17,23 +19,25 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+_PURPOSE = "Find, or install, the Debian packages that a local Mesos needs and this machine lacks."
+
 SEARCH_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin"
 LIBRARY_FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib64", "/lib64", "/usr/lib", "/lib")
 
 
 @dataclass(frozen=True)
 class Package:
-    """A package, known by something of it that is looked for: a command, a library, a path or a module."""
+    """A package, recognised by a command, a library, a path or a module that it provides."""
 
     name: str
     command: str = ""
     library: str = ""
     path: str = ""
-    module: str = ""  # of the Python that runs this
-    root_only: bool = False  # of no use to a cluster that is not root's
+    module: str = ""  # of the Python that runs this program
+    root_only: bool = False  # used only by clusters of root
 
-    def present(self) -> bool:
-        """Whether what it gives is there, from whatever package."""
+    def is_installed(self) -> bool:
+        """Whether what it provides is there, from whatever package."""
         if self.command:
             return shutil.which(self.command, path=SEARCH_PATH) is not None
         if self.module:
@@ -66,20 +70,20 @@ EXTRAS = {
 
 
 def missing(extras: tuple[str, ...] = (), *, root: bool | None = None) -> tuple[str, ...]:
-    """The packages that are needed and not there."""
+    """The packages that are needed and not installed."""
     as_root = os.geteuid() == 0 if root is None else root
     wanted = [package for package in PACKAGES if as_root or not package.root_only]
     wanted += [EXTRAS[extra] for extra in extras]
-    return tuple(package.name for package in wanted if not package.present())
+    return tuple(package.name for package in wanted if not package.is_installed())
 
 
 def install_command(packages: tuple[str, ...]) -> tuple[str, ...]:
-    """The command that installs packages, without questions."""
+    """The command that installs packages without asking."""
     return ("apt-get", "install", "--yes", "--no-install-recommends", *packages)
 
 
 def install(packages: tuple[str, ...]) -> int:
-    """Install packages, with the lists of packages brought up to date first; the exit status of apt-get."""
+    """Update the package lists and install packages. Returns the exit status of apt-get."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (("apt-get", "update", "--quiet"), install_command(packages)):
         sys.stdout.write(f"+ {shlex.join(command)}\n")
@@ -89,10 +93,17 @@ def install(packages: tuple[str, ...]) -> int:
 
 
 def main() -> int:
-    """Say what is missing, or install it."""
-    parser = argparse.ArgumentParser(prog="python -m localmesos.apt", description=__doc__)
-    parser.add_argument("--install", action="store_true", help="install what is missing")
-    parser.add_argument("--with", dest="extras", action="append", choices=sorted(EXTRAS), default=[])
+    """Report missing packages, or install them."""
+    parser = argparse.ArgumentParser(prog="python -m localmesos.apt", description=_PURPOSE)
+    parser.add_argument("--install", action="store_true", help="install missing packages (Debian, as root)")
+    parser.add_argument(
+        "--with",
+        dest="extras",
+        action="append",
+        choices=sorted(EXTRAS),
+        default=[],
+        help="an optional part; repeatable",
+    )
     arguments = parser.parse_args()
     packages = missing(tuple(arguments.extras))
     if not packages:
@@ -102,7 +113,7 @@ def main() -> int:
         sys.stdout.write(f"missing: {' '.join(packages)}; install with: {line}\n")
         return 1
     if shutil.which("apt-get") is None:
-        sys.stderr.write(f"this is no Debian: install what gives {', '.join(packages)}, by the names of this system\n")
+        sys.stderr.write(f"this is not Debian: install this system's counterparts of {', '.join(packages)}\n")
         return 1
     if os.geteuid() != 0:
         sys.stderr.write(f"not root: install with: sudo {line}\n")

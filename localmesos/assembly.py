@@ -1,6 +1,6 @@
-"""Putting a cluster together: the plan of it, the place of each member, and starting the members.
+"""Assembles a cluster: plans it, makes a place for each member, and starts the members.
 
-Writes the state after every step, so that whatever happens in between, all that was made is known.
+Writes the state after every step, so that everything that was made is known whatever happens in between.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ LOOPBACK_PORTS_END, LOOPBACK_PORTS_EACH, LOOPBACK_SLOTS = 32000, 500, 40
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a user asks of a cluster."""
+    """A user's options for a cluster."""
 
     agents: int = 1
     masters: int = 1
     zookeeper: bool = False
     level: str | None = None
     agent_resources: str = DEFAULT_RESOURCES
-    agent_attributes: Sequence[str] = ()  # agent N gets the Nth, and they start again at the end
+    agent_attributes: Sequence[str] = ()  # agent N gets the Nth; repeated from the first
     agent_flags: Flags = dataclasses.field(default_factory=dict)
     master_flags: Flags = dataclasses.field(default_factory=dict)
     images_dir: Path | None = None
-    default_executor: Path | None = None  # the program of executors of type DEFAULT; None: there can be none
+    default_executor: Path | None = None  # program of executors of type DEFAULT; None: they fail
 
     def __post_init__(self) -> None:
-        """Refuse what can not be, before anything is done."""
+        """Reject impossible options before anything is done."""
         if not 1 <= self.masters <= MOST_MASTERS or not 0 <= self.agents <= MOST_AGENTS:
-            raise ClusterError(f"a cluster has 1 to {MOST_MASTERS} masters and up to {MOST_AGENTS} agents")
+            raise ClusterError(f"a cluster must have 1 to {MOST_MASTERS} masters and 0 to {MOST_AGENTS} agents")
         if self.default_executor is not None and not self.default_executor.is_file():
-            raise ClusterError(f"there is no file {self.default_executor} to be agents' {DEFAULT_EXECUTOR}")
+            raise ClusterError(f"the default executor {self.default_executor} is not a file")
         if self.wants_zookeeper:
             commands.require_zookeeper()
 
     @property
     def wants_zookeeper(self) -> bool:
-        """Several masters need an election."""
+        """Whether ZooKeeper is needed: several masters need an election."""
         return self.zookeeper or self.masters > 1
 
 
 def plan(name: str, prefix: Path, choice: level.Choice, options: Options) -> ClusterState:
-    """The state of a cluster of which nothing is made yet. It belongs to this process until it is complete."""
+    """The state of a cluster before anything is made. It belongs to this process until it is complete."""
     folder = state.folder_of(name)
     launcher = {} if options.default_executor is None else {"launcher_dir": str(folder / LAUNCHER_FOLDER)}
     return ClusterState(
@@ -81,7 +81,7 @@ def plan(name: str, prefix: Path, choice: level.Choice, options: Options) -> Clu
 
 
 def make(planned: ClusterState, choice: level.Choice, options: Options, progress: package.Progress) -> None:
-    """Make the planned cluster, and wait until its members are one cluster."""
+    """Make the planned cluster, and wait until its members have found each other."""
     current = state.write(planned)
     system.make_folder(current.images_dir)
     if options.default_executor is not None:
@@ -108,18 +108,18 @@ def make(planned: ClusterState, choice: level.Choice, options: Options, progress
 
 
 def make_launcher_folder(current: ClusterState, default_executor: Path) -> None:
-    """A --launcher_dir for this cluster's agents: the programs of the installation, and a default executor."""
+    """Make a --launcher_dir for this cluster's agents: the installation's programs and the default executor."""
     folder = current.folder / LAUNCHER_FOLDER
     system.make_folder(folder)
     for program in (current.prefix / "libexec").iterdir():
         (folder / program.name).symlink_to(program)
-    # A copy, in a folder that tasks' users reach: the agent starts it as the user of its framework.
+    # A copy, in a folder that every user can reach: the agent starts it as the user of its framework.
     shutil.copyfile(default_executor, folder / DEFAULT_EXECUTOR)
     (folder / DEFAULT_EXECUTOR).chmod(0o755)
 
 
 def mount_freezer() -> None:
-    """Mount v1's freezer for the Linux launcher where the machine has cgroup v2 only."""
+    """Mount the v1 freezer for the Linux launcher, on a machine that has only cgroup v2."""
     freezer = level.OWN_HIERARCHY / "freezer"
     freezer.mkdir(parents=True, exist_ok=True)
     if not freezer.is_mount():
@@ -127,13 +127,13 @@ def mount_freezer() -> None:
 
 
 def start_zookeeper(current: ClusterState) -> ClusterState:
-    """Start the ZooKeeper of the cluster, and wait until it answers: a master that is faster would end."""
+    """Start the cluster's ZooKeeper, and wait until it answers: masters that start earlier exit."""
     folder = current.folder / "zookeeper"
     address = place(current, "zookeeper", ZOOKEEPER, commands.ZOOKEEPER_PORT)
     command = commands.zookeeper(folder, address)
     current = run_member(current, Member("zookeeper", "zookeeper", 1, address, folder, command))
-    started, complaint = current.of_kind("zookeeper"), "ZooKeeper does not answer"
-    watching.wait(lambda: watching.accepts(address), complaint, started, watching.START_SECONDS)
+    started, problem = current.of_kind("zookeeper"), "ZooKeeper does not answer"
+    watching.wait(lambda: watching.accepts(address), problem, started, watching.START_SECONDS)
     return current
 
 
@@ -159,20 +159,20 @@ def start_agent(current: ClusterState, number: int, resources: str, flags: Flags
 
 
 def run_member(current: ClusterState, member: Member) -> ClusterState:
-    """Start the process of a member, in its namespace where it has one, and write it down."""
+    """Start the process of a member, in its namespace if it has one, and record it."""
     system.make_folder(member.work_dir)
     command = member.command
-    if os.geteuid() == 0:  # whatever umask this process has: agents' folders are for tasks of other users too
+    if os.geteuid() == 0:  # set the umask: tasks of other users use agents' folders too
         command = ("sh", "-c", 'umask 022; exec "$@"', "sh", *command)
     if (net := network_of(current)) is not None:
-        # Not `ip netns exec`: that mounts /sys anew and hides the control groups.
+        # Not `ip netns exec`: it mounts another /sys, which hides the control groups.
         command = ("nsenter", f"--net={net.namespace(member.id)}", *command)
     process = processes.start(command, commands.environment(), member.log)
     return state.write(current.with_member(dataclasses.replace(member, process=process)))
 
 
 def network_of(current: ClusterState) -> network.Network | None:
-    """The cluster's network, None where it lives on the loopback address."""
+    """The cluster's network; None if its members use the loopback address."""
     return None if current.network is None else network.Network(current.tag, current.network)
 
 
@@ -183,7 +183,7 @@ def host_address(current: ClusterState) -> str:
 
 
 def place(current: ClusterState, member_id: str, number: int, port: int) -> str:
-    """Make the place a member lives in, and return its address."""
+    """Make the network namespace of a member, if the cluster has them, and return its address."""
     net = network_of(current)
     if net is None:
         return f"127.0.0.1:{free_port()}"
@@ -199,12 +199,12 @@ def free_port() -> int:
 
 
 def free_task_ports() -> str:
-    """A range of ports for the tasks of an agent that shares its address with all others of this user."""
+    """A range of task ports for an agent that shares the loopback address with all others of this user."""
     clusters = [found for name in state.names() if (found := state.read(name)) is not None]
-    words = [word for cluster in clusters for member in cluster.members for word in member.command]
+    arguments = [argument for cluster in clusters for member in cluster.members for argument in member.command]
     for slot in range(LOOPBACK_SLOTS):
         last = LOOPBACK_PORTS_END - slot * LOOPBACK_PORTS_EACH
         ports = f"[{last - LOOPBACK_PORTS_EACH + 1}-{last}]"
-        if not any(ports in word for word in words):
+        if not any(ports in argument for argument in arguments):
             return ports
-    raise ClusterError(f"there are {LOOPBACK_SLOTS} agents on this machine's loopback address already")
+    raise ClusterError(f"all {LOOPBACK_SLOTS} port ranges of the loopback address are taken; take a cluster down first")

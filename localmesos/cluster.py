@@ -1,7 +1,8 @@
 """A local cluster of real Mesos masters and agents, from `up` to `down`.
 
-Owns the verbs. What a cluster can be here is decided in level.py, it is put together in assembly.py, and taken away in
-remains.py. All that is known of it is in the state (state.py), so that any process can go on where another stopped.
+Owns the operations on a cluster. level.py decides what this machine can run, assembly.py assembles a cluster, and
+remains.py removes it. Everything known of a cluster is in its state (state.py), so any process can continue where
+another stopped.
 """
 
 from __future__ import annotations
@@ -26,21 +27,21 @@ DEFAULT_NAME = "default"
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A cluster at one moment."""
+    """Status of a cluster at one moment."""
 
     name: str
     level: str
     left_out: str
     master: str
     leader: str | None  # id of the leading master
-    version: str | None  # of Mesos, as the leading master says
+    version: str | None  # Mesos' version, according to the leading master
     members: tuple[Member, ...]
     registered: tuple[str, ...]  # ids of the agents that the leading master counts as active
     folder: Path
 
 
 class Cluster:
-    """One local cluster. `Cluster.up` makes it, `Cluster.load` finds it again."""
+    """One local cluster. `Cluster.up` starts one, `Cluster.load` finds an existing one."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -66,9 +67,9 @@ class Cluster:
         """Start a cluster and wait until all agents are registered.
 
         `default_executor`: an executable file that agents start for executors of type DEFAULT, of any framework. It is
-        copied. Mesos' own is not in the package, so without one such executors fail.
-        `owner_pid`: the cluster belongs to that process, and what is left of it when the process is gone is taken away
-        by the next `up` or `down` of any cluster. Without one it stays until its own `down`.
+        copied. Mesos' own is not in the package, so without this such executors fail.
+        `owner_pid`: the cluster belongs to that process. Once the process has ended, the next `up` or `down` of any
+        cluster removes what is left of this one. Without an owner it stays until its own `down`.
         """
         options = Options(
             agents=agents,
@@ -82,7 +83,7 @@ class Cluster:
             images_dir=images_dir,
             default_executor=default_executor,
         )
-        states.folder_of(name)  # refuses a bad name before anything is done
+        states.folder_of(name)  # rejects a bad name before anything is done
         prefix = package.ensure(progress)
         sweep(progress)
         with states.exclusive(name):
@@ -94,51 +95,51 @@ class Cluster:
                 assembly.make(planned, choice, options, progress)
                 owner = processes.identify(owner_pid) if owner_pid is not None else None
                 made = states.write(dataclasses.replace(must_read(name), owner=owner))
-            except BaseException:  # also Ctrl-C: half a cluster is of no use to anybody
+            except BaseException:  # also Ctrl-C: half a cluster is useless
                 remains.remove(must_read(name))
                 raise
         if os.geteuid() == 0 and (shut := system.shut_out_at(made.folder)) is not None:
-            progress(f"only root may enter {shut}: pods of other users cannot run; give a PODEXEC_STATE_DIR elsewhere")
+            progress(f"only root may enter {shut}: pods of other users cannot run; set PODEXEC_STATE_DIR elsewhere")
         progress(f"Mesos {package.VERSION} is up: {commands.master_value(made)}")
         return cls(name)
 
     @classmethod
     def load(cls, name: str = DEFAULT_NAME) -> Cluster:
-        """A cluster that was started before, by this process or another."""
+        """The cluster with this name, started earlier by this process or another."""
         must_read(name)
         return cls(name)
 
     @staticmethod
     def list() -> tuple[str, ...]:
-        """The names of the clusters of this user, also of those of which only remains are left."""
+        """Names of this user's clusters, including those of which only remains are left."""
         return tuple(states.names())
 
     def companion(self) -> dict[str, str]:
-        """What a program needs in its environment to be ended with the cluster: a scheduler on it, say."""
+        """Environment variables for a program that should end with the cluster, such as a scheduler."""
         return {processes.COMPANION: str(self.state.folder)}
 
     def release(self) -> None:
-        """Let the cluster outlive its owner."""
+        """Detach the cluster from its owner, so that it outlives it."""
         with states.exclusive(self.name):
             states.write(dataclasses.replace(self.state, owner=None))
 
     def down(self, progress: Progress = silent) -> None:
-        """End everything and take it away, whatever state it is in."""
+        """Stop all processes and remove the cluster, in whatever state it is."""
         with states.exclusive(self.name):
             found = states.read(self.name)
             if found is not None:
-                progress(f"taking the cluster {self.name} down")
+                progress(f"taking down the cluster {self.name}")
                 remains.remove(found)
         sweep(progress)
 
     @property
     def state(self) -> ClusterState:
-        """The cluster as it is now; other processes may change it."""
+        """Current state of the cluster; other processes may change it."""
         return must_read(self.name)
 
     @property
     def master(self) -> str:
-        """The value for --master: HOST:PORT, or zk://... where there is a ZooKeeper."""
+        """Value for --master: HOST:PORT, or zk://... if the cluster has a ZooKeeper."""
         return commands.master_value(self.state)
 
     @property
@@ -153,17 +154,17 @@ class Cluster:
 
     @property
     def level(self) -> str:
-        """linux, linux-v2 or posix."""
+        """Level of the cluster: linux, linux-v2 or posix."""
         return self.state.level
 
     @property
     def left_out(self) -> str:
-        """What this machine's level leaves out, in one line; "" where nothing is."""
+        """What the level leaves out, in one line; empty if nothing."""
         return self.state.left_out
 
     @property
     def images_dir(self) -> Path:
-        """The folder that agents take docker images from: NAME:TAG.tar, as `docker save` writes it."""
+        """The folder with the agents' docker images: NAME:TAG.tar, as `docker save` writes them."""
         return self.state.images_dir
 
     @property
@@ -176,20 +177,20 @@ class Cluster:
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """The container networks that the agents have, the default one first; none without CNI."""
+        """The agents' container networks, the default one first; empty without CNI."""
         return (commands.CONTAINER_NETWORK, commands.BRIDGE_NETWORK) if self.state.cni_folder else ()
 
     @property
     def host_address(self) -> str:
-        """The address under which agents and containers reach this machine."""
+        """The address at which agents and containers reach this machine."""
         return assembly.host_address(self.state)
 
     def leader(self) -> Member | None:
-        """The leading master, None while there is none."""
+        """The leading master; None while there is none."""
         return watching.leader(self.state)
 
     def status(self) -> Status:
-        """Everything at once."""
+        """Status of the cluster and its members."""
         current = self.state
         leader = watching.leader(current)
         version = watching.get_json(leader.address, "/version") if leader else None
@@ -206,13 +207,13 @@ class Cluster:
         )
 
     def logs(self, member_id: str, lines: int = 100) -> str:
-        """The last lines that a member wrote."""
+        """The last lines of a member's log."""
         return watching.tail(self.state.member(member_id), lines)
 
     def add_agent(
         self, *, resources: str | None = None, attributes: str | None = None, flags: Flags | None = None
     ) -> Member:
-        """One more agent, registered."""
+        """Start another agent, and wait until it is registered."""
         given = {**({"attributes": attributes} if attributes else {}), **(flags or {})}
         with states.exclusive(self.name):
             current = self.state
@@ -223,23 +224,23 @@ class Cluster:
         return added
 
     def kill_agent(self, member_id: str) -> Member:
-        """SIGKILL for an agent's own process; its executors and containers run on."""
+        """Send SIGKILL to an agent's own process; its executors and containers keep running."""
         return self._kill(member_id, "agent")
 
     def restart_agent(self, member_id: str) -> Member:
-        """Start an agent again with the same work_dir, killed before where it runs; it recovers its containers.
+        """Restart an agent with the same work_dir, so that it recovers its containers. A running one is killed first.
 
-        Returns when the agent answers. It registers when its recovery is over (`wait_registered`), which takes up to
+        Returns when the agent answers. It registers after its recovery (`wait_registered`), which takes up to
         --executor_reregistration_timeout with live executors.
         """
         return self._restart(member_id, "agent")
 
     def kill_master(self, member_id: str) -> Member:
-        """SIGKILL for a master."""
+        """Send SIGKILL to a master."""
         return self._kill(member_id, "master")
 
     def restart_master(self, member_id: str) -> Member:
-        """Start a master again with its registry, killed before where it runs.
+        """Restart a master with its registry. A running one is killed first.
 
         Returns when it has caught up with the others, so that one of those can be killed next.
         """
@@ -248,7 +249,7 @@ class Cluster:
         return restarted
 
     def wait_registered(self, *member_ids: str, timeout: float = watching.REGISTER_SECONDS) -> None:
-        """Wait until the leading master counts these agents, or all that run, as active."""
+        """Wait until the leading master lists these agents as active; by default all that run."""
         current = self.state
         wanted = member_ids or tuple(agent.id for agent in current.of_kind("agent") if agent.alive)
         watching.wait_registered(current, wanted, timeout)
@@ -271,44 +272,44 @@ class Cluster:
             if member.process is not None:
                 member.process.kill()
             restarted = assembly.run_member(current, member).member(member_id)
-        complaint = f"{member_id} does not answer"
-        watching.wait(lambda: watching.answers(restarted), complaint, [restarted], watching.START_SECONDS)
+        problem = f"{member_id} does not answer"
+        watching.wait(lambda: watching.answers(restarted), problem, [restarted], watching.START_SECONDS)
         return restarted
 
 
 def must_read(name: str) -> ClusterState:
-    """The state of a cluster that has to exist."""
+    """State of a cluster. Raises ClusterError if there is none of this name."""
     found = states.read(name)
     if found is None:
         known = ", ".join(states.names()) or "none"
-        raise ClusterError(f"there is no cluster {name!r} (there is: {known})")
+        raise ClusterError(f"there is no cluster {name!r}; existing clusters: {known}")
     return found
 
 
 def member_of_kind(current: ClusterState, member_id: str, kind: str) -> Member:
-    """The member with the id, which has to be of the kind."""
+    """The member with this id. Raises ClusterError if it is of another kind."""
     member = current.member(member_id)
     if member.kind != kind:
-        raise ClusterError(f"{member_id} is no {kind}")
+        raise ClusterError(f"{member_id} is not {'an' if kind == 'agent' else 'a'} {kind}")
     return member
 
 
 def sweep(progress: Progress = silent) -> None:
-    """Take away what is left of clusters whose owner is gone, and of those from before a restart of the machine."""
+    """Remove what is left of clusters whose owner has ended, and of those from before a reboot."""
     for name in states.names():
         with states.exclusive(name, wait=False) as held:
             found = states.read(name) if held else None
             if found is not None and found.stale():
-                progress(f"taking away what is left of the cluster {name}")
+                progress(f"removing the remains of the cluster {name}")
                 remains.remove(found)
 
 
 def make_room(name: str, progress: Progress) -> None:
-    """Refuse a name whose cluster runs, and take away what is left of one that does not."""
+    """Refuse the name of a running cluster, and remove the remains of one that does not run."""
     found = states.read(name)
     if found is None:
         return
     if not found.stale() and any(member.alive for member in found.members):
-        raise ClusterError(f"the cluster {name} is up already; take it down first, or give another name")
-    progress(f"taking away what is left of the cluster {name}")
+        raise ClusterError(f"the cluster {name} is already up; take it down first, or choose another name")
+    progress(f"removing the remains of the cluster {name}")
     remains.remove(found)

@@ -1,7 +1,7 @@
-"""The command lines of a cluster's members, and the configuration files these name.
+"""The command lines of a cluster's members, and the configuration files that they name.
 
-Pure but for writing those files. Flags are a mapping: a string gives --name=value, True --name, False --no-name, and
-None leaves the flag out; what a user gives wins over what is written here.
+Pure except for writing those files. Flags are a mapping: a string makes --name=value, True makes --name, False makes
+--no-name, and None omits the flag. Flags of the user override those made here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TASK_PORTS = "[31000-32000]"
 TASK_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ZOOKEEPER_JAR = Path("/usr/share/java/zookeeper.jar")
 ZOOKEEPER_MISSING = "several masters need ZooKeeper, which is not installed; on Debian: apt-get install zookeeper"
-# Groups for volumes that containers of several users share; above what systemd and user namespaces take.
+# Groups for volumes that containers of several users share, above the ids of systemd and of user namespaces.
 VOLUME_GROUPS = "[1900000000-1900009999]"
 CONTAINER_NETWORK, BRIDGE_NETWORK = "dcos", "mesos-bridge"
 LOG4J = """\
@@ -35,13 +35,13 @@ log4j.appender.CONSOLE.layout.ConversionPattern=%d{ISO8601} %p %c %m%n
 
 
 def environment() -> dict[str, str]:
-    """What members get: none of the user's variables, of which Mesos would take MESOS_* and LIBPROCESS_* as flags."""
-    # Mesos looks up its own address; where neither /etc/hosts nor a name server knows it, it shall not wait for long.
+    """Environment of members, without the user's variables: Mesos would read MESOS_* and LIBPROCESS_* as flags."""
+    # Mesos looks up its own address. If neither /etc/hosts nor a name server knows it, RES_OPTIONS shortens the wait.
     return {"PATH": TASK_PATH, "LANG": "C.UTF-8", "HOME": str(Path.home()), "RES_OPTIONS": "timeout:1 attempts:1"}
 
 
-def flag_words(*layers: Flags) -> tuple[str, ...]:
-    """The flags as words of a command line; later layers win."""
+def flag_arguments(*layers: Flags) -> tuple[str, ...]:
+    """The flags as command-line arguments; later layers override earlier ones."""
     merged = {name.replace("-", "_").lstrip("_"): value for layer in layers for name, value in layer.items()}
     words = []
     for name, value in merged.items():
@@ -53,13 +53,13 @@ def flag_words(*layers: Flags) -> tuple[str, ...]:
 
 
 def address_flags(address: str) -> Flags:
-    """Where a master or agent listens and what it calls itself."""
+    """The address and host name of a master or agent."""
     host, _, port = address.rpartition(":")
     return {"ip": host, "port": port, "hostname": host}
 
 
 def cgroups_root(state: ClusterState, number: int) -> str:
-    """The folder, in each cgroup hierarchy, under which an agent makes its containers' cgroups."""
+    """The folder, in each cgroup hierarchy, in which an agent makes its containers' cgroups."""
     return f"{state.tag}-agent-{number}"
 
 
@@ -69,12 +69,12 @@ def zookeeper_url(state: ClusterState) -> str:
 
 
 def master_value(state: ClusterState) -> str:
-    """What agents and frameworks take as --master."""
+    """Value of --master for agents and frameworks."""
     return zookeeper_url(state) if state.zookeeper else state.of_kind("master")[0].address
 
 
 def master(state: ClusterState, folder: Path, address: str, masters: int) -> tuple[str, ...]:
-    """A master, one of `masters`."""
+    """Command line of a master, one of `masters`."""
     flags: dict[str, str | bool | None] = {
         **address_flags(address),
         "work_dir": str(folder / "work"),
@@ -86,13 +86,13 @@ def master(state: ClusterState, folder: Path, address: str, masters: int) -> tup
     }
     if state.zookeeper:
         flags |= {"zk": zookeeper_url(state), "quorum": str(masters // 2 + 1), "zk_session_timeout": "4secs"}
-    return (str(state.prefix / "bin" / "mesos-master"), *flag_words(flags, state.master_flags))
+    return (str(state.prefix / "bin" / "mesos-master"), *flag_arguments(flags, state.master_flags))
 
 
 def agent(
     state: ClusterState, number: int, folder: Path, address: str, resources: str, flags: Flags
 ) -> tuple[str, ...]:
-    """An agent with its own folders, cgroups and container networks."""
+    """Command line of an agent with its own folders, cgroups and container networks."""
     own: dict[str, str | bool | None] = {
         **address_flags(address),
         "master": master_value(state),
@@ -118,11 +118,11 @@ def agent(
         own["launcher"] = "posix"
     else:
         own |= linux_flags(state, number, folder)
-    return (str(state.prefix / "bin" / "mesos-agent"), *flag_words(own, state.agent_flags, flags))
+    return (str(state.prefix / "bin" / "mesos-agent"), *flag_arguments(own, state.agent_flags, flags))
 
 
 def linux_flags(state: ClusterState, number: int, folder: Path) -> Flags:
-    """The flags of the Linux levels."""
+    """Agent flags of the two Linux levels."""
     flags: dict[str, str | bool | None] = {
         "launcher": "linux",
         "cgroups_hierarchy": state.hierarchy,
@@ -140,7 +140,7 @@ def linux_flags(state: ClusterState, number: int, folder: Path) -> Flags:
 
 
 def write_cni_networks(folder: Path, number: int) -> None:
-    """The container networks of an agent. No two agents of a cluster have the same addresses in them."""
+    """Write the configuration of an agent's container networks, whose addresses are unique in the cluster."""
     networks = folder / "networks"
     networks.mkdir(parents=True, exist_ok=True)
     for name, bridge, subnet in (
@@ -168,19 +168,19 @@ def write_cni_networks(folder: Path, number: int) -> None:
 
 
 def with_ports(resources: str, ports: str) -> str:
-    """The resources, with the agent's range of ports where the user names none."""
+    """The resources, with the agent's port range unless the user names ports."""
     named = {resource.partition(":")[0].partition("(")[0].strip() for resource in resources.split(";")}
     return resources if "ports" in named or resources.lstrip().startswith("[") else f"{resources};ports:{ports}"
 
 
 def require_zookeeper(jar: Path = ZOOKEEPER_JAR) -> None:
-    """Refuse a machine without ZooKeeper, or without the Java it runs on."""
+    """Raise ClusterError if ZooKeeper or Java is not installed."""
     if not jar.exists() or shutil.which("java") is None:
         raise ClusterError(ZOOKEEPER_MISSING)
 
 
 def zookeeper(folder: Path, address: str, jar: Path = ZOOKEEPER_JAR) -> tuple[str, ...]:
-    """A ZooKeeper alone, out of Debian's package."""
+    """Command line of a standalone ZooKeeper from Debian's package."""
     require_zookeeper(jar)
     host, _, port = address.rpartition(":")
     folder.mkdir(parents=True, exist_ok=True)

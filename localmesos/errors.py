@@ -1,5 +1,5 @@
-"""The one kind of error that users of a local cluster see."""
+"""The exception that users of a local cluster see."""
 
 
 class ClusterError(Exception):
-    """Something about a local cluster went wrong; the message says what, where and what to do."""
+    """An operation on a local cluster failed; the message says what is wrong, where, and what to do."""

@@ -1,6 +1,6 @@
-"""Small docker images for a local cluster, made out of Debian's busybox-static without docker and without a network.
+"""Makes small docker images for a local cluster from Debian's busybox-static, without docker or a network.
 
-An image is a file NAME:TAG.tar in the form of `docker save` (version 1), in the folder the agents take images from.
+An image is a file NAME:TAG.tar in the format of `docker save` (version 1), in the agents' folder of images.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def make_busybox_image(
     files: Mapping[str, str] | None = None,
     busybox: Path = BUSYBOX,
 ) -> Path:
-    """Make the image NAME:TAG, with more files where given, and return its file."""
+    """Make the image NAME:TAG, with additional files if given, and return its file."""
     name, separator, tag = reference.rpartition(":")
     if not separator or "/" in tag:
-        raise ClusterError(f"{reference!r} is no reference of an image: it must be NAME:TAG")
+        raise ClusterError(f"{reference!r} is not an image reference; it must be NAME:TAG")
     if not busybox.exists():
         raise ClusterError(f"{busybox} is missing; on Debian: apt-get install busybox-static")
     layer = busybox_layer(busybox, {**FILES, "etc/image": reference, **(files or {})})
@@ -72,7 +72,7 @@ def make_busybox_image(
 
 
 def busybox_layer(busybox: Path, files: Mapping[str, str]) -> bytes:
-    """The only layer: busybox, a link for each of its commands, and the files."""
+    """The image's only layer: busybox, a link for each of its commands, and the files."""
     applets = subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True).stdout.split()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -89,7 +89,7 @@ def busybox_layer(busybox: Path, files: Mapping[str, str]) -> bytes:
 
 
 def add(archive: tarfile.TarFile, name: str, data: bytes | None, mode: int = 0o644) -> None:
-    """Add a file, or a folder where there is no data; the same input makes the same archive."""
+    """Add a file, or a folder if `data` is None; the same input makes the same archive."""
     entry = tarfile.TarInfo(name)
     entry.mode = mode
     if data is None:

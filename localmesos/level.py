@@ -1,10 +1,10 @@
-"""How much of Mesos this machine can run: looks at the host and takes the fullest level that works.
+"""Levels: how much of Mesos this machine can run. Examines the host and chooses the fullest level that works.
 
-Owns the record of what matters about a host (Host), the looking (probe), and the choice (choose), which is pure: the
-same host gives the same choice. What the choice leaves out is said in words that a user understands.
+Owns the record of a host's relevant facts (Host), their examination (probe), and the choice (choose), which is pure:
+the same host gives the same choice. The choice says what it leaves out, in terms that a user understands.
 
     linux      root and cgroup v1: Linux launcher, cpu and memory limits, images, container networks
-    linux-v2   root and cgroup v2 only: the same without cpu and memory limits; v1's freezer is mounted elsewhere
+    linux-v2   root and only cgroup v2: the same without cpu and memory limits; the v1 freezer is mounted separately
     posix      not root: plain processes
 """
 
@@ -25,7 +25,7 @@ CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
 CNI_FOLDERS = ("/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni")
 CNI_PLUGINS = ("bridge", "host-local", "loopback", "portmap")
 LIMITS_NEED = frozenset({"freezer", "cpu", "cpuacct", "memory"})
-# Where v1's freezer is mounted on a host that has none; one place for all clusters of the machine.
+# Where the v1 freezer is mounted on a host that has none; all clusters of the machine share it.
 OWN_HIERARCHY = Path("/run/podexec/cgroup")
 
 MOUNT_OPTIONS = frozenset({"rw", "relatime", "noatime", "nosuid", "nodev", "noexec", "seclabel", "xattr"})
@@ -49,25 +49,25 @@ POSIX_ISOLATION = ("posix/cpu", "posix/mem", "posix/rlimits", "volume/sandbox_pa
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What matters about a machine."""
+    """The facts about a machine that decide its level."""
 
     capabilities: frozenset[int]
-    v1_hierarchies: Mapping[str, str]  # subsystem of cgroup v1 -> where it is mounted, writable
+    v1_hierarchies: Mapping[str, str]  # subsystem of cgroup v1 -> its writable mount point
     freezer_mountable: bool
-    namespaces: bool  # network namespaces with names can be made
+    namespaces: bool  # named network namespaces can be made
     tools: frozenset[str]
     cni_folder: str | None
     loopback_resolver: bool  # the only name servers are on the loopback interface
 
     @property
     def privileged(self) -> bool:
-        """Root, with what a container started without --privileged lacks."""
+        """Whether this is root with the capabilities that a container without --privileged lacks."""
         return CAP_SYS_ADMIN in self.capabilities and CAP_NET_ADMIN in self.capabilities
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a cluster on this host is made of."""
+    """The level of a cluster on this host, and its details."""
 
     level: str
     isolation: tuple[str, ...]
@@ -79,12 +79,12 @@ class Choice:
 
     @property
     def images(self) -> bool:
-        """Containers can have images."""
+        """Whether containers can have images."""
         return "docker/runtime" in self.isolation
 
 
 def probe() -> Host:
-    """Look at this machine."""
+    """Examine this machine."""
     capabilities = effective_capabilities(Path("/proc/self/status").read_text())
     privileged = CAP_SYS_ADMIN in capabilities and os.geteuid() == 0
     hierarchies = v1_hierarchies(Path("/proc/self/mounts").read_text())
@@ -109,7 +109,7 @@ def effective_capabilities(status: str) -> frozenset[int]:
 
 
 def v1_hierarchies(mounts: str) -> dict[str, str]:
-    """Where the subsystems of cgroup v1 are mounted and may be written, in the text of /proc/mounts."""
+    """Writable mount points of the subsystems of cgroup v1, from the text of /proc/mounts."""
     found: dict[str, str] = {}
     for line in mounts.splitlines():
         _, target, kind, options, *_ = line.split()
@@ -120,7 +120,7 @@ def v1_hierarchies(mounts: str) -> dict[str, str]:
 
 
 def try_mounting_freezer() -> bool:
-    """Whether v1's freezer can be mounted at all, found out by doing it."""
+    """Mount the v1 freezer to find out whether that works."""
     with tempfile.TemporaryDirectory(prefix="podexec-probe-") as folder:
         mounted = system.succeeds("mount", "-t", "cgroup", "-o", "freezer", "podexec", folder)
         if mounted:
@@ -129,7 +129,7 @@ def try_mounting_freezer() -> bool:
 
 
 def try_namespace() -> bool:
-    """Whether a network namespace with a name can be made, found out by doing it."""
+    """Make a named network namespace to find out whether that works."""
     name = f"podexec-probe-{os.getpid()}"
     if not system.succeeds("ip", "netns", "add", name):
         return False
@@ -139,7 +139,7 @@ def try_namespace() -> bool:
 
 
 def only_loopback_resolvers(resolv_conf: Path) -> bool:
-    """Whether names are resolved by a server that a network namespace does not reach (systemd-resolved's stub)."""
+    """Whether every name server is one that a network namespace cannot reach (systemd-resolved's stub)."""
     if not resolv_conf.exists():
         return False
     servers = re.findall(r"^\s*nameserver\s+(\S+)", resolv_conf.read_text(), re.MULTILINE)
@@ -147,13 +147,13 @@ def only_loopback_resolvers(resolv_conf: Path) -> bool:
 
 
 def choose(host: Host, forced: str | None = None) -> Choice:
-    """The fullest level that works on the host, or the forced one where that works."""
+    """The fullest level that works on the host, or the forced one. Raises ClusterError if that does not work."""
     if forced is not None and forced not in LEVELS:
-        raise ClusterError(f"there is no level {forced!r}; the levels are {', '.join(LEVELS)}")
+        raise ClusterError(f"there is no level {forced!r}; it must be one of {', '.join(LEVELS)}")
     obstacles = {"linux": obstacle_to_linux(host), "linux-v2": obstacle_to_v2(host), "posix": ""}
     level = forced or next(level for level in LEVELS if not obstacles[level])
     if obstacles[level]:
-        raise ClusterError(f"this machine cannot run the level {level}: {obstacles[level]}")
+        raise ClusterError(f"this machine cannot run level {level}: {obstacles[level]}")
     if level == "posix":
         reason = "by request" if forced else obstacles["linux-v2"]
         left_out = "cpu and memory limits, docker images, container networks, host volumes, secrets as files"
@@ -163,24 +163,24 @@ def choose(host: Host, forced: str | None = None) -> Choice:
 
 
 def obstacle_to_linux(host: Host) -> str:
-    """Why the level linux does not work, "" where it does."""
+    """Why the level linux does not work; empty if it does."""
     missing = sorted(LIMITS_NEED - host.v1_hierarchies.keys())
     return obstacle_to_privilege(host) or (f"cgroup v1 is not mounted for {', '.join(missing)}" if missing else "")
 
 
 def obstacle_to_v2(host: Host) -> str:
-    """Why the level linux-v2 does not work, "" where it does."""
+    """Why the level linux-v2 does not work; empty if it does."""
     freezer = "freezer" in host.v1_hierarchies or host.freezer_mountable
-    return obstacle_to_privilege(host) or ("" if freezer else "cgroup v1's freezer can not be mounted")
+    return obstacle_to_privilege(host) or ("" if freezer else "the cgroup v1 freezer cannot be mounted")
 
 
 def obstacle_to_privilege(host: Host) -> str:
-    """Why the Linux launcher can not work at all, "" where it can."""
+    """Why the Linux launcher cannot work at all; empty if it can."""
     return "" if host.privileged else "not root with CAP_SYS_ADMIN and CAP_NET_ADMIN"
 
 
 def choose_linux(host: Host, level: str, reason: str) -> Choice:
-    """The details of the two Linux levels."""
+    """Choose the details of the two Linux levels."""
     isolation = list(LINUX_ISOLATION)
     left_out = []
     if level == "linux":
@@ -191,7 +191,7 @@ def choose_linux(host: Host, level: str, reason: str) -> Choice:
         left_out.append(f"cpu and memory limits ({reason})")
     namespaces = host.namespaces
     if not namespaces:
-        left_out.append("an address for each agent (no network namespaces, which need iproute2 and nsenter)")
+        left_out.append("separate addresses for agents (no network namespaces; they need iproute2 and nsenter)")
     missing = cni_missing(host)
     if namespaces and not missing:
         isolation.append("network/cni")
@@ -200,7 +200,7 @@ def choose_linux(host: Host, level: str, reason: str) -> Choice:
     if "tar" not in host.tools:
         left_out.append("docker images (tar is not installed)")
     if namespaces and host.loopback_resolver:
-        left_out.append("host names of the internet in containers (the name server of /etc/resolv.conf is on loopback)")
+        left_out.append("DNS in containers (the name server of /etc/resolv.conf is on the loopback address)")
     freezer = host.v1_hierarchies.get("freezer")
     return Choice(
         level=level,
@@ -214,7 +214,7 @@ def choose_linux(host: Host, level: str, reason: str) -> Choice:
 
 
 def cni_missing(host: Host) -> str:
-    """What container networks lack, "" where nothing."""
+    """What container networks lack; empty if nothing."""
     if host.cni_folder is None:
         return "the CNI plugins are not installed; on Debian: apt-get install containernetworking-plugins"
     if "iptables" not in host.tools:

@@ -1,11 +1,11 @@
-"""The network of a cluster: one namespace and one address for each of its members, on one bridge of the machine.
+"""The network of a cluster: a namespace and an address for each member, on one bridge of the machine.
 
-Owns everything of the machine's network that a cluster makes: bridge, namespaces, the rules for the way out, the
-entries in /etc/hosts. All of it bears the cluster's tag ("podexec-" and its key), and is found and removed by the tag
-alone. Containers' networks (CNI) live inside an agent's namespace and vanish with it.
+Owns everything that a cluster adds to the machine's network: bridge, namespaces, iptables rules for outbound traffic,
+and entries in /etc/hosts. All of it carries the cluster's tag ("podexec-" and its key), and is found and removed by the
+tag alone. Containers' networks (CNI) live inside an agent's namespace and disappear with it.
 
-Clusters come and go at the same time. A subnet is claimed by making its bridge; everything else has names of one
-cluster only, as the kernel takes its time over what is in a removed namespace. Changes wait for each other.
+Clusters may start and end at the same time. A subnet is claimed by making its bridge. All other names are unique to a
+cluster, as the kernel is slow to delete the contents of a removed namespace. A lock serialises changes.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from localmesos.system import attempt, run
 
 HOSTS = Path("/etc/hosts")
 IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
-IP_FORWARD_BEFORE = Path("/run/podexec/ip_forward")  # the machine's own setting while clusters change it
+IP_FORWARD_BEFORE = Path("/run/podexec/ip_forward")  # the machine's own setting, saved while clusters change it
 NAMESPACES = Path("/run/netns")
 CLUSTER_RANGE = ipaddress.ip_network("10.77.0.0/16")
 TAG_PREFIX = "podexec-"
 BRIDGE_PREFIX = "podexec"
-LINK_PREFIX = "px"  # with a cluster's key and a member's number no longer than the 15 characters of a link's name
+LINK_PREFIX = "px"  # with a cluster's key and a member's number it fits into the 15 characters of a link name
 LOCK = Path("/run/podexec/network.lock")
-COARSEST_CONFLICT = 12  # a wider route (a VPN's, the default) gives way to a more specific one
+COARSEST_CONFLICT = 12  # wider routes (a VPN's, the default) do not conflict: ours is more specific
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +44,24 @@ class Network:
 
     @property
     def bridge(self) -> str:
-        """The bridge, which has the network's first address."""
+        """Name of the bridge, which has the network's first address."""
         return f"{BRIDGE_PREFIX}{self.index}"
 
     @property
     def subnet(self) -> str:
-        """The cluster's addresses."""
+        """The cluster's range of addresses."""
         return f"10.77.{self.index}.0/24"
 
     def address(self, number: int) -> str:
-        """One of the addresses; 1 is this machine's."""
+        """An address of the network; number 1 is this machine's."""
         return f"10.77.{self.index}.{number}"
 
     def namespace(self, member: str) -> Path:
-        """The namespace of one member."""
+        """Path of a member's namespace."""
         return NAMESPACES / f"{self.tag}-{member}"
 
     def attach(self, member: str, number: int) -> None:
-        """Make the namespace of a member, with its address and the way out."""
+        """Make the namespace of a member, with its address and default route."""
         namespace = self.namespace(member).name
         outside = f"{_link_prefix(self.tag)}{number}"
         with _one_at_a_time():
@@ -86,7 +86,7 @@ class Network:
 
 
 def create(tag: str) -> Network:
-    """Claim a free subnet with its bridge, and open the way out."""
+    """Claim a free subnet by making its bridge, and allow outbound traffic."""
     with _one_at_a_time():
         network = _claim(tag)
         run(
@@ -96,7 +96,7 @@ def create(tag: str) -> Network:
             given=f"link set {network.bridge} alias {tag}\n"
             f"addr add {network.address(1)}/24 dev {network.bridge}\nlink set {network.bridge} up\n",
         )
-        open_way_out(network)
+        allow_outbound(network)
     return network
 
 
@@ -108,14 +108,14 @@ def _claim(tag: str) -> Network:
         added = attempt(("ip", "link", "add", network.bridge, "type", "bridge"))
         if added.returncode == 0:
             return network
-        if "File exists" not in added.stderr:  # a bridge that has no address yet, or no longer
-            raise ClusterError(f"a network bridge could not be made: {added.stderr.strip()}")
-    raise ClusterError(f"no /24 of {CLUSTER_RANGE} is free for the cluster's network")
+        if "File exists" not in added.stderr:  # else another cluster's bridge that has no address yet or no longer
+            raise ClusterError(f"cannot make the network bridge {network.bridge}: {added.stderr.strip()}")
+    raise ClusterError(f"no /24 of {CLUSTER_RANGE} is free for the cluster's network; take other clusters down first")
 
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Only one process changes the machine's network: the last cluster's end must not undo the next one's start."""
+    """Hold the lock for changes of the machine's network: one cluster's end must not undo another's start."""
     LOCK.parent.mkdir(parents=True, exist_ok=True)
     with LOCK.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -123,20 +123,20 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 def networks_in_use() -> list[str]:
-    """The destinations of all routes of the machine, which include the networks of its addresses."""
+    """Destinations of all the machine's routes, which include the networks of its addresses."""
     routes = json.loads(run("ip", "-4", "-json", "route", "show", "table", "all") or "[]")
     return [route["dst"] for route in routes if route["dst"] != "default"]
 
 
 def is_free(subnet: str, used: Iterable[str]) -> bool:
-    """Whether a subnet is in nobody's way."""
+    """Whether a subnet conflicts with none of the used ones."""
     wanted = ipaddress.ip_network(subnet)
     taken = [ipaddress.ip_network(destination, strict=False) for destination in used]
     return not any(network.prefixlen >= COARSEST_CONFLICT and network.overlaps(wanted) for network in taken)
 
 
-def open_way_out(network: Network) -> None:
-    """Let the members reach the world as this machine, and each other whatever the policy for forwarding is."""
+def allow_outbound(network: Network) -> None:
+    """Let members reach other networks with this machine's address, and each other under any forwarding policy."""
     comment = ("-m", "comment", "--comment", network.tag)
     masquerade = ("-s", network.subnet, "!", "-o", network.bridge, *comment, "-j", "MASQUERADE")
     run("iptables", "-w", "-t", "nat", "-A", "POSTROUTING", *masquerade)
@@ -149,7 +149,7 @@ def open_way_out(network: Network) -> None:
 
 
 def rules(tag: str) -> list[tuple[str, list[str]]]:
-    """The cluster's iptables rules: table and words of the rule as `iptables -S` prints it."""
+    """The cluster's iptables rules: the table, and the rule's arguments as `iptables -S` prints them."""
     found = []
     for table in ("nat", "filter"):
         listing = attempt(("iptables", "-w", "-t", table, "-S")).stdout
@@ -158,7 +158,7 @@ def rules(tag: str) -> list[tuple[str, list[str]]]:
 
 
 def links(tag: str) -> list[str]:
-    """The cluster's bridge, and the outer ends of its members' links, which go before it."""
+    """The outer ends of the members' links, and then the cluster's bridge: the order of removal."""
     listing = json.loads(run("ip", "-json", "link", "show") or "[]")
     names = [link["ifname"] for link in listing]
     bridges = [link["ifname"] for link in listing if link.get("ifalias") == tag]
@@ -182,15 +182,15 @@ def hosts_entries(tag: str) -> list[str]:
 def add_hosts_entry(tag: str, address: str, name: str) -> None:
     """Give an address a name.
 
-    Mesos looks its own address up. Where no name server knows it, and few know 10.77.0.0/16, that takes ten seconds, or
-    two where the file is read-only and only the look-up's own limit helps (RES_OPTIONS in commands.py).
+    Mesos looks up its own address. If no name server knows it, as is usual for 10.77.0.0/16, that takes ten seconds, or
+    two with the limit for look-ups (RES_OPTIONS in commands.py), which helps where the file is read-only.
     """
     if os.access(HOSTS, os.W_OK):
         edit_hosts(lambda lines: [*lines, f"{address} {name} # {tag}"])
 
 
 def edit_hosts(edit: Callable[[list[str]], list[str]]) -> None:
-    """Change /etc/hosts in place: in a container it is a mount that nothing can be renamed onto."""
+    """Change /etc/hosts in place: in a container it is a mount, which cannot be replaced by renaming."""
     with HOSTS.open("r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         lines = file.read().splitlines()
@@ -201,7 +201,7 @@ def edit_hosts(edit: Callable[[list[str]], list[str]]) -> None:
 
 
 def listing(tag: str, tools: Collection[str]) -> list[str]:
-    """Everything that bears the tag, in words."""
+    """Descriptions of everything that carries the tag."""
     return [
         *(f"network namespace {path.name}" for path in namespaces(tag)),
         *(f"network link {link}" for link in (links(tag) if "ip" in tools else ())),
@@ -211,13 +211,13 @@ def listing(tag: str, tools: Collection[str]) -> list[str]:
 
 
 def remove(tag: str, tools: Collection[str]) -> None:
-    """Remove everything that bears the tag, with the tools that the machine has."""
+    """Remove everything that carries the tag, with the tools that the machine has."""
     if "iptables" in tools:
         for table, words in rules(tag):
             run("iptables", "-w", "-t", table, "-D", *words[1:])
     if "ip" in tools:
         with _one_at_a_time():
-            for link in links(tag):  # with their inner ends, which a removed namespace may hold for a while
+            for link in links(tag):  # also removes their inner ends, which a removed namespace may keep for a while
                 remove_link(link)
             for namespace in namespaces(tag):
                 run("ip", "netns", "del", namespace.name)
@@ -227,14 +227,14 @@ def remove(tag: str, tools: Collection[str]) -> None:
 
 
 def remove_link(link: str) -> None:
-    """Remove it, unless the kernel has: it does once nothing is left in the namespace of the other end."""
+    """Remove a link, unless the kernel already has: it does so when the namespace of the other end is empty."""
     done = attempt(("ip", "link", "del", link))
     if done.returncode != 0 and "Cannot find device" not in done.stderr:
-        raise ClusterError(f"the network link {link} could not be removed: {done.stderr.strip()}")
+        raise ClusterError(f"cannot remove the network link {link}: {done.stderr.strip()}")
 
 
 def restore_ip_forward() -> None:
-    """Give the machine its setting back when the last cluster is gone."""
+    """Restore the machine's own setting when the last cluster is gone."""
     if not IP_FORWARD_BEFORE.exists():
         return
     bridges = json.loads(run("ip", "-json", "link", "show", "type", "bridge") or "[]")

@@ -1,8 +1,8 @@
-"""Where Mesos comes from: the package `mesos.scheduler` 1.11.0 of the Python package index.
+"""Fetches and builds Mesos: the package `mesos.scheduler` 1.11.0 of the Python Package Index.
 
-Owns fetching it through the index that pip is set up for, checking it against the digests below, the cache under the
-user's cache directory, and building once for all processes. pip itself no longer takes eggs, hence pypi-simple. The
-steps of the build are launcher/build.py's.
+Owns the download through the index that pip is configured for, the check against the digests below, the cache under the
+user's cache directory, and a single build for all processes. pip no longer accepts eggs, hence pypi-simple. The steps
+of the build are in launcher/build.py.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ Progress = Callable[[str], None]
 
 
 class PackageError(ClusterError):
-    """Mesos could not be fetched, was not what was expected, or could not be built."""
+    """Mesos could not be downloaded, verified or built."""
 
 
 def silent(_line: str) -> None:
-    """The progress of who does not want any."""
+    """A `Progress` that prints nothing."""
 
 
 def cache_folder() -> Path:
-    """XDG_CACHE_HOME or ~/.cache, then podexec/mesos-1.11.0."""
+    """The cache: podexec/mesos-1.11.0 in XDG_CACHE_HOME or ~/.cache."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "podexec" / f"mesos-{VERSION}"
 
 
 def ensure(progress: Progress = silent) -> Path:
-    """The folder of a complete Mesos installation, fetched and built where that was not done yet."""
+    """The folder of a complete Mesos installation, which is downloaded and built first if necessary."""
     require_platform()
     cache = cache_folder()
     prefix = cache / f"build-{launcher.fingerprint()}"
@@ -62,35 +62,35 @@ def ensure(progress: Progress = silent) -> Path:
     with locked(cache / "lock", progress):
         if not prefix.is_dir():
             library = read_library(fetch(cache, progress))
-            progress(f"building Mesos {VERSION}'s master and agent (once, some seconds)")
+            progress(f"building the master and agent of Mesos {VERSION} (once, takes some seconds)")
             build_into(prefix, library)
-            progress(f"Mesos {VERSION} is in {prefix}")
+            progress(f"Mesos {VERSION} is installed in {prefix}")
     return prefix
 
 
 def require_platform() -> None:
-    """Refuse a machine that the package is not for."""
+    """Raise PackageError on a machine that the package does not support."""
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         raise PackageError(
-            f"a local Mesos runs on Linux x86_64 only, and this is {sys.platform} {platform.machine()}. "
+            f"a local Mesos runs only on Linux x86_64, and this is {sys.platform} {platform.machine()}. "
             "Use an existing cluster (--master HOST:PORT or --master zk://...)."
         )
 
 
 @contextmanager
 def locked(path: Path, progress: Progress) -> Iterator[None]:
-    """Hold a lock between processes; it goes with the process, so a crash leaves nothing to clean."""
+    """Hold a lock between processes; it ends with the process, so a crash leaves nothing behind."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress("waiting for another process that is fetching or building Mesos")
+            progress("waiting for another process that is downloading or building Mesos")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def build_into(prefix: Path, library: bytes) -> None:
-    """Build beside the final place and move there at the end, so that a build is complete or absent."""
+    """Build next to the final place and then move, so that a build is either complete or absent."""
     unfinished = Path(tempfile.mkdtemp(prefix="building-", dir=prefix.parent))
     try:
         launcher.build(library, unfinished)
@@ -103,17 +103,17 @@ def build_into(prefix: Path, library: bytes) -> None:
 
 
 def fetch(cache: Path, progress: Progress = silent) -> Path:
-    """The egg, from the cache or from the package index, checked."""
+    """The verified egg, from the cache or from the package index."""
     egg = cache / EGG
     if not egg.exists():
-        progress(f"fetching {EGG} (27 MB) from the package index")
+        progress(f"downloading {EGG} (27 MB) from the package index")
         download(egg)
     check_sha256(egg.read_bytes(), EGG_SHA256, str(egg))
     return egg
 
 
 def read_library(egg: Path) -> bytes:
-    """libmesos out of the egg, checked."""
+    """The verified libmesos from the egg."""
     with zipfile.ZipFile(egg) as archive:
         library = archive.read(MEMBER)
     check_sha256(library, MEMBER_SHA256, f"{MEMBER} in {egg}")
@@ -121,7 +121,7 @@ def read_library(egg: Path) -> bytes:
 
 
 def check_sha256(data: bytes, expected: str, what: str) -> None:
-    """Refuse anything but the very bytes this project was made for."""
+    """Raise PackageError unless the bytes are exactly those that this project was made for."""
     actual = hashlib.sha256(data).hexdigest()
     if actual != expected:
         raise PackageError(
@@ -130,7 +130,7 @@ def check_sha256(data: bytes, expected: str, what: str) -> None:
 
 
 def download(target: Path) -> None:
-    """Download the egg through the configured index to `target`; nothing is left there when that fails."""
+    """Download the egg through the configured index to `target`; a failure leaves no file there."""
     settings = pip_settings()
     index = settings.get("index-url", PYPI_SIMPLE_ENDPOINT)
     session = requests.Session()
@@ -152,13 +152,13 @@ def download(target: Path) -> None:
             f"the package index {index} has no {PROJECT}. Set PIP_INDEX_URL to one that has. {hint}"
         ) from error
     except requests.RequestException as error:
-        raise PackageError(f"{EGG} could not be fetched from the package index {index}: {error}. {hint}") from error
+        raise PackageError(f"cannot download {EGG} from the package index {index}: {error}. {hint}") from error
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 def pip_settings() -> dict[str, str]:
-    """pip's own index-url and cert, from its configuration files and, winning over them, its environment variables."""
+    """pip's index-url and cert, from its environment variables or else its configuration files."""
     command = [sys.executable, "-P", "-m", "pip", "config", "list"]  # -P: nothing is imported from the current folder
     pip = subprocess.run(command, capture_output=True, text=True, check=False)
     found: dict[str, str] = {}

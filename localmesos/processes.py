@@ -1,6 +1,6 @@
-"""The processes of a cluster: starting them, telling whether one is still the same, finding and killing all of them.
+"""The processes of a cluster: starts, recognises, finds and kills them.
 
-A process is known by its pid and its start time, so that a pid that was given to somebody else is never touched.
+A process is identified by its pid and its start time, so that another process with a reused pid is never touched.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ from localmesos.errors import ClusterError
 
 KILL_DEADLINE_SECONDS = 10.0
 POLL_SECONDS = 0.02
-COMPANION = "PODEXEC_LOCAL_CLUSTER"  # the mark, in the environment, of a program that goes when the cluster goes
+COMPANION = "PODEXEC_LOCAL_CLUSTER"  # variable that marks a program that ends with the cluster
 PROGRAMS = {"mesos-master", "mesos-agent", "mesos-containerizer", "mesos-io-switchboard", "nsenter", "java"}
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process, for as long as the machine runs."""
+    """One process, unique while the machine is up."""
 
     pid: int
     started: int  # clock ticks after boot
 
     def alive(self) -> bool:
-        """Still running: not ended, not a zombie, not somebody else with the same pid."""
+        """Whether it is still running: not ended, not a zombie, and not another process with the same pid."""
         reap(self.pid)
         fields = stat_fields(self.pid)
         return fields is not None and fields[0] not in "ZX" and int(fields[19]) == self.started
 
     def kill(self) -> None:
-        """SIGKILL, and wait for the end."""
+        """Send SIGKILL, and wait for the end."""
         if self.alive():
             os.kill(self.pid, signal.SIGKILL)
         deadline = time.monotonic() + KILL_DEADLINE_SECONDS
         while self.alive():
             if time.monotonic() > deadline:
-                raise ClusterError(f"the process {self.pid} goes on {KILL_DEADLINE_SECONDS:.0f} s after SIGKILL")
+                raise ClusterError(f"process {self.pid} still runs {KILL_DEADLINE_SECONDS:.0f} s after SIGKILL")
             time.sleep(POLL_SECONDS)
 
 
 def stat_fields(pid: int) -> list[str] | None:
-    """The fields of /proc/PID/stat behind the program's name (state first); None where there is no such process."""
+    """Fields of /proc/PID/stat after the program's name, the state first; None if there is no such process."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -58,13 +58,13 @@ def stat_fields(pid: int) -> list[str] | None:
 
 
 def reap(pid: int) -> None:
-    """Take the exit status of a child that ended, so that it does not stay as a zombie."""
-    with suppress(ChildProcessError):  # the child of another process, or of none
+    """Collect the exit status of an ended child, so that it does not remain as a zombie."""
+    with suppress(ChildProcessError):  # not our child
         os.waitpid(pid, os.WNOHANG)
 
 
 def identify(pid: int) -> Process:
-    """The record of a running process."""
+    """The record of a running process. Raises ClusterError if it has ended."""
     fields = stat_fields(pid)
     if fields is None:
         raise ClusterError(f"there is no process {pid}")
@@ -72,7 +72,7 @@ def identify(pid: int) -> Process:
 
 
 def start(command: tuple[str, ...], environment: Mapping[str, str], log: Path) -> Process:
-    """Start a program that outlives this process and does not get its terminal's signals; output goes to the log."""
+    """Start a program that outlives this process and its terminal; its output goes to the log."""
     pid = os.posix_spawnp(
         command[0],
         command,
@@ -92,10 +92,10 @@ def start(command: tuple[str, ...], environment: Mapping[str, str], log: Path) -
 def find(
     members: Iterable[Process], folder: Path, cgroup_pids: Iterable[int], namespaces: Iterable[Path]
 ) -> list[Process]:
-    """Every live process of a cluster: its members, what they started, and what outlived them.
+    """All live processes of a cluster: its members, their descendants, and those that outlived them.
 
-    What outlived them is found in their cgroups and network namespaces, by the pids that the agents wrote down, and by
-    the cluster's folder in a process's environment, command line or working directory.
+    The latter are found in the members' cgroups and network namespaces, by the pids that the agents checkpointed, and
+    by the cluster's folder in a process's environment, command line or working directory.
     """
     inodes = {namespace.stat().st_ino for namespace in namespaces if namespace.exists()}
     roots = {member.pid for member in members if member.alive()} | set(cgroup_pids) | checkpointed_pids(folder)
@@ -115,12 +115,12 @@ def find(
 
 
 def checkpointed_pids(folder: Path) -> set[int]:
-    """The processes of containers that the agents wrote down in their runtime folders, where they still run."""
+    """Pids of containers, as checkpointed in the agents' runtime folders, that still run."""
     pids = set()
     for file in folder.glob("*/run/containers/**/pid"):
         try:
             pid, written = int(file.read_text()), file.stat().st_mtime
-            if psutil.Process(pid).create_time() <= written + 1:  # a later one has only got the same pid
+            if psutil.Process(pid).create_time() <= written + 1:  # otherwise another process reuses the pid
                 pids.add(pid)
         except (OSError, ValueError, psutil.NoSuchProcess):
             continue
@@ -128,16 +128,16 @@ def checkpointed_pids(folder: Path) -> set[int]:
 
 
 def belongs(process: psutil.Process, folder: Path) -> bool:
-    """Whether a process tells by itself that it is part of the cluster in the folder.
+    """Whether a process shows that it belongs to the cluster in the folder.
 
-    A task has a sandbox of the cluster in its environment or as its working directory; one of our programs has the
-    folder in its command line; a companion has its mark. Somebody else's program, such as a pager that shows a log, is
+    A task has a sandbox of the cluster in its environment or as its working directory, a program of Mesos has the
+    folder in its command line, and a companion has its variable. Other programs, such as a pager that shows a log, have
     none of these.
     """
     inside = f"{folder}/"
     try:
         command = process.cmdline()
-        if command and Path(command[0]).name in PROGRAMS and any(inside in word for word in command):
+        if command and Path(command[0]).name in PROGRAMS and any(inside in argument for argument in command):
             return True
         environment = process.environ()
         if environment.get(COMPANION) == str(folder):
@@ -150,7 +150,7 @@ def belongs(process: psutil.Process, folder: Path) -> bool:
 
 
 def session_of(pid: int) -> int | None:
-    """The session of a process, None where it is gone."""
+    """Session of a process; None if it has ended."""
     try:
         return os.getsid(pid)
     except (ProcessLookupError, PermissionError):
@@ -158,7 +158,7 @@ def session_of(pid: int) -> int | None:
 
 
 def network_of(pid: int) -> int | None:
-    """The inode of the network namespace of a process, None where it is gone or not ours to see."""
+    """Inode of a process's network namespace; None if the process has ended or may not be examined."""
     try:
         return Path(f"/proc/{pid}/ns/net").stat().st_ino
     except OSError:
@@ -166,7 +166,7 @@ def network_of(pid: int) -> int | None:
 
 
 def kill_all(found: Iterable[Process]) -> None:
-    """SIGKILL to each of the processes, ignoring those that are gone."""
+    """Send SIGKILL to each process that still runs."""
     for process in found:
         if process.alive():
             with suppress(ProcessLookupError):

@@ -1,7 +1,7 @@
-"""What a cluster leaves on the machine, and taking it away.
+"""Lists and removes everything that a cluster leaves on the machine.
 
-Owns the order of removal, and the kernel's side of it: mounts and control groups. Works from the cluster's folder and
-tag alone, whatever state the cluster was in when whoever started it went away.
+Owns the order of removal, and the removal of mounts and control groups. Needs only the cluster's folder and tag, so it
+works in whatever state the cluster was left.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ POLL_SECONDS = 0.02
 
 
 def listing(state: ClusterState) -> list[str]:
-    """Everything of the cluster that is there, in words; empty after `remove`."""
+    """Descriptions of everything that the cluster has on this machine; empty after `remove`."""
     network_remains = network.listing(state.tag, system.tools()) if os.geteuid() == 0 else []
     return [
         *(f"process {process.pid}" for process in live_processes(state)),
@@ -35,7 +35,7 @@ def listing(state: ClusterState) -> list[str]:
 
 
 def remove(state: ClusterState) -> None:
-    """Take the whole cluster away: processes, mounts, cgroups, network, files."""
+    """Remove the whole cluster: processes, mounts, cgroups, network, files."""
     end_processes(state)
     for socket in switchboard_sockets(state.folder):
         socket.unlink()
@@ -44,27 +44,27 @@ def remove(state: ClusterState) -> None:
     if os.geteuid() == 0:
         network.remove(state.tag, system.tools())
         unmount_own_hierarchy()
-    if left := mounts_below(state.folder):  # removing files through a mount would remove a user's own
-        raise ClusterError(f"the cluster {state.name} is not removed: {', '.join(left)} could not be unmounted")
+    if left := mounts_below(state.folder):  # deleting through a mount would delete a user's own files
+        raise ClusterError(f"cannot remove the cluster {state.name}: {', '.join(left)} cannot be unmounted")
     shutil.rmtree(state.folder)
     if rest := listing(state):
-        raise ClusterError(f"of the cluster {state.name} there is still: {'; '.join(rest)}")
+        raise ClusterError(f"the cluster {state.name} is not removed completely; left: {'; '.join(rest)}")
 
 
 def live_processes(state: ClusterState) -> list[processes.Process]:
-    """The processes of the cluster."""
+    """Processes of the cluster that still run."""
     members = [member.process for member in state.members if member.process is not None]
     pids = {pid for group in cgroups(state.tag) for pid in pids_of(group)}
     return processes.find(members, state.folder, pids, network.namespaces(state.tag))
 
 
 def end_processes(state: ClusterState) -> None:
-    """Kill until none is found: what is killed may just have started another."""
+    """Kill processes until none is found: one may have started another just before its end."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while found := live_processes(state):
         if time.monotonic() > deadline:
             pids = ", ".join(str(process.pid) for process in found)
-            raise ClusterError(f"processes of the cluster {state.name} do not end: {pids}")
+            raise ClusterError(f"processes of the cluster {state.name} cannot be killed: {pids}")
         for group in cgroups(state.tag):
             thaw(group)
         processes.kill_all(found)
@@ -72,7 +72,7 @@ def end_processes(state: ClusterState) -> None:
 
 
 def switchboard_sockets(folder: Path) -> list[Path]:
-    """The sockets of io-switchboards, which Mesos puts into the folder for temporary files, as the agents note them."""
+    """Sockets of io-switchboards, which Mesos makes in the folder for temporary files, as noted by the agents."""
     notes = folder.glob("agent-*/run/containers/**/io_switchboard/socket")
     return [path for note in notes if (path := Path(note.read_text())).is_socket()]
 
@@ -85,22 +85,22 @@ def cgroups(tag: str) -> list[Path]:
 
 
 def pids_of(group: Path) -> list[int]:
-    """The processes in a control group."""
+    """Pids in a control group."""
     try:
         return [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
     except OSError:
-        return []  # the group is gone
+        return []  # the group has been removed
 
 
 def thaw(group: Path) -> None:
-    """Let the processes of a frozen group run on: frozen ones do not even die."""
+    """Thaw a frozen group, as frozen processes cannot even be killed."""
     state = group / "freezer.state"
     if state.exists():
         state.write_text("THAWED")
 
 
 def remove_cgroups(tag: str) -> None:
-    """Remove the cluster's control groups; the kernel may need a moment after the last process is gone."""
+    """Remove the cluster's control groups; the kernel may need a moment after the last process has ended."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while groups := cgroups(tag):
         for group in groups:
@@ -108,12 +108,12 @@ def remove_cgroups(tag: str) -> None:
                 group.rmdir()
             except OSError as error:
                 if time.monotonic() > deadline:
-                    raise ClusterError(f"the control group {group} could not be removed: {error}") from error
+                    raise ClusterError(f"cannot remove the control group {group}: {error}") from error
         time.sleep(0 if not cgroups(tag) else POLL_SECONDS)
 
 
 def mounts_below(folder: Path) -> list[str]:
-    """The mount points in a folder, in the order they were made."""
+    """Mount points in a folder, in the order in which they were mounted."""
     return [target for target in mount_points() if target == str(folder) or target.startswith(f"{folder}/")]
 
 
@@ -124,13 +124,13 @@ def mount_points() -> Iterator[str]:
 
 
 def unmount_below(folder: Path) -> None:
-    """Unmount everything in a folder, the last first; some are mounted more than once."""
+    """Unmount everything in a folder, the last mount first; some are mounted more than once."""
     for target in reversed(mounts_below(folder)):
         system.attempt(("umount", "--lazy", target))
 
 
 def unmount_own_hierarchy() -> None:
-    """Take v1's freezer away again where it was mounted for clusters and no cluster is left in it."""
+    """Unmount the v1 freezer that was mounted for clusters, if no cluster uses it any longer."""
     freezer = OWN_HIERARCHY / "freezer"
     if not freezer.exists() or any(freezer.glob("podexec-*")):
         return

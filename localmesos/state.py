@@ -1,7 +1,7 @@
-"""What is known of a cluster between processes: frozen records, kept as JSON in a folder for each cluster.
+"""State of a cluster: frozen records, stored as JSON in the cluster's folder, where all processes find it.
 
-Owns the place (PODEXEC_STATE_DIR, else XDG_STATE_HOME/podexec; for root without either /var/lib/podexec, since tasks of
-other users must be able to reach their sandboxes), reading, writing, and one lock for each cluster's name.
+Owns the location (PODEXEC_STATE_DIR, else XDG_STATE_HOME/podexec; for root without either /var/lib/podexec, because
+tasks of other users must be able to reach their sandboxes), reading, writing, and a lock for each cluster's name.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One master, agent or ZooKeeper: where it is, and how it is started again."""
+    """One master, agent or ZooKeeper: its address, folder and command line."""
 
     id: str  # "master-1", "agent-2", "zookeeper"
     kind: str  # "master", "agent", "zookeeper"
@@ -41,12 +41,12 @@ class Member:
 
     @property
     def pid(self) -> int | None:
-        """The process of the last start."""
+        """Pid of the last start."""
         return self.process.pid if self.process else None
 
     @property
     def alive(self) -> bool:
-        """Whether that process runs."""
+        """Whether the process of the last start runs."""
         return self.process is not None and self.process.alive()
 
     @property
@@ -56,7 +56,7 @@ class Member:
 
     @property
     def log(self) -> Path:
-        """What the process wrote, all starts in one file."""
+        """Log file, which all starts append to."""
         return self.folder / "log"
 
     @property
@@ -67,14 +67,14 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class ClusterState:
-    """One cluster, as far as it is made."""
+    """A cluster, as far as it has been made."""
 
     name: str
-    key: str  # part of every name that the cluster gives to something of the machine
+    key: str  # part of every name that the cluster uses on the machine
     folder: Path
     boot_id: str
     prefix: Path  # the Mesos installation
-    owner: Process | None  # the cluster is a remain when its owner is gone; None: it stays until `down`
+    owner: Process | None  # once it has ended, the cluster is stale; None: it stays until `down`
     level: str
     left_out: str
     isolation: tuple[str, ...]
@@ -90,39 +90,39 @@ class ClusterState:
 
     @property
     def tag(self) -> str:
-        """The mark on what the cluster makes outside of its folder."""
+        """Part of the names of everything that the cluster makes outside its folder."""
         return f"podexec-{self.key}"
 
     def of_kind(self, kind: str) -> tuple[Member, ...]:
-        """The members of one kind."""
+        """Members of one kind."""
         return tuple(member for member in self.members if member.kind == kind)
 
     def member(self, member_id: str) -> Member:
-        """The member with an id."""
+        """The member with this id. Raises ClusterError if there is none."""
         for member in self.members:
             if member.id == member_id:
                 return member
         known = ", ".join(member.id for member in self.members)
-        raise ClusterError(f"the cluster {self.name} has no member {member_id!r}; it has {known}")
+        raise ClusterError(f"the cluster {self.name} has no member {member_id!r}; its members are {known}")
 
     def with_member(self, changed: Member) -> ClusterState:
-        """The state with a member added, or replaced by its id."""
+        """The state with a member added or replaced."""
         others = tuple(member for member in self.members if member.id != changed.id)
         members = sorted((*others, changed), key=lambda member: (member.kind, member.number))
         return dataclasses.replace(self, members=tuple(members))
 
     def stale(self) -> bool:
-        """Whether only remains are left: the machine was started anew, or the owner is gone."""
+        """Whether only remains are left: the machine was rebooted, or the owner has ended."""
         return self.boot_id != boot_id() or (self.owner is not None and not self.owner.alive())
 
 
 def boot_id() -> str:
-    """Names this run of the machine."""
+    """Id of the machine's current boot."""
     return BOOT_ID.read_text().strip()
 
 
 def clusters_folder() -> Path:
-    """Where the clusters of this user are."""
+    """The folder of this user's clusters."""
     if own := os.environ.get("PODEXEC_STATE_DIR"):
         return Path(own).absolute() / "clusters"
     if base := os.environ.get("XDG_STATE_HOME"):
@@ -133,20 +133,22 @@ def clusters_folder() -> Path:
 
 
 def folder_of(name: str) -> Path:
-    """The folder of a cluster, which need not exist."""
+    """The folder of a cluster, which need not exist. Raises ClusterError for an invalid name."""
     if not NAME.fullmatch(name):
-        raise ClusterError(f"{name!r} is no name for a cluster: up to 31 lower case letters, digits and dashes")
+        raise ClusterError(
+            f"{name!r} is not a valid cluster name: use up to 31 lower-case letters, digits and inner dashes"
+        )
     return clusters_folder() / name
 
 
 def names() -> list[str]:
-    """The clusters there are, or of which something remains."""
+    """Names of the clusters that exist or have left remains."""
     return sorted(path.parent.name for path in clusters_folder().glob(f"*/{FILE}"))
 
 
 @contextmanager
 def exclusive(name: str, *, wait: bool = True) -> Iterator[bool]:
-    """Hold the lock of a cluster's name; yields False where another process has it and `wait` is off."""
+    """Hold the lock of a cluster's name. Without `wait`, yields False if another process has it."""
     folder = folder_of(name)
     system.make_folder(folder.parent)
     path = folder.parent / f".{name}.lock"
@@ -158,7 +160,7 @@ def exclusive(name: str, *, wait: bool = True) -> Iterator[bool]:
                 yield False
                 return
             if not is_still(file, path):
-                continue  # who had it has taken the cluster away, and the file with it
+                continue  # its last holder has removed the cluster, and the file with it
             try:
                 yield True
             finally:
@@ -168,7 +170,7 @@ def exclusive(name: str, *, wait: bool = True) -> Iterator[bool]:
 
 
 def is_still(file: TextIO, path: Path) -> bool:
-    """Whether an open file is still the one with this path."""
+    """Whether an open file is still the one at this path."""
     try:
         return path.stat().st_ino == os.fstat(file.fileno()).st_ino
     except FileNotFoundError:
@@ -176,7 +178,7 @@ def is_still(file: TextIO, path: Path) -> bool:
 
 
 def read(name: str) -> ClusterState | None:
-    """The state of a cluster, None where there is none."""
+    """State of a cluster; None if there is none."""
     path = folder_of(name) / FILE
     try:
         text = path.read_text()
@@ -189,7 +191,7 @@ def read(name: str) -> ClusterState | None:
 
 
 def write(state: ClusterState) -> ClusterState:
-    """Save a state, as a whole or not at all, and return it."""
+    """Save a state atomically, and return it."""
     system.make_folder(state.folder)
     unfinished = state.folder / f"{FILE}.new"
     unfinished.write_text(json.dumps({"format": FORMAT, **dataclasses.asdict(state)}, default=str, indent=1))
@@ -198,7 +200,7 @@ def write(state: ClusterState) -> ClusterState:
 
 
 def decode(record: dict[str, Any]) -> ClusterState:
-    """The record that `write` has made into JSON."""
+    """The inverse of the encoding in `write`."""
     members = tuple(
         Member(
             **{
@@ -216,5 +218,5 @@ def decode(record: dict[str, Any]) -> ClusterState:
 
 
 def decode_process(record: dict[str, int] | None) -> Process | None:
-    """A process, where there was one."""
+    """A process record, if there is one."""
     return Process(**record) if record else None

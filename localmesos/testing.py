@@ -5,9 +5,9 @@
     def test_something(mesos_cluster: ClusterFactory) -> None:
         cluster = mesos_cluster(agents=2)
 
-Clusters have names of their own, so that tests can run beside each other and beside a user's cluster. They are taken
-down whatever the test does, and nothing of them may be left then. They belong to the test process: what a killed run
-leaves is taken away by the next one.
+Clusters have unique names, so tests can run in parallel with each other and with a user's clusters. They are taken down
+whatever the test does, and the test fails if anything is left of them. They belong to the test process: the next run
+removes what a killed run leaves.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from localmesos.package import ensure
 
 
 class ClusterFactory(Protocol):
-    """Makes clusters; takes what `Cluster.up` takes but for name and owner."""
+    """Starts clusters; accepts the options of `Cluster.up` except name and owner."""
 
     def __call__(self, **options: Any) -> Cluster:
-        """A cluster that is up."""
+        """Start a cluster."""
 
 
 def take_down(cluster: Cluster) -> None:
-    """Take a cluster down and make sure that nothing of it is left."""
+    """Take a cluster down, and assert that nothing is left of it."""
     if cluster.name not in Cluster.list():
         return
     state = cluster.state
     cluster.down()
     left = remains.listing(state)
-    assert not left, f"after down there is still: {left}"
+    assert not left, f"left after down: {left}"
 
 
 def make_cluster(stack: ExitStack, **options: Any) -> Cluster:
-    """A cluster that is taken down when the stack is closed."""
-    ensure()  # apart from the cluster: the first time it takes long
+    """Start a cluster that is taken down when the stack closes."""
+    ensure()  # before the cluster starts: it takes long the first time
     cluster = Cluster.up(f"test-{secrets.token_hex(4)}", owner_pid=os.getpid(), **options)
     stack.callback(take_down, cluster)
     return cluster
@@ -52,13 +52,13 @@ def make_cluster(stack: ExitStack, **options: Any) -> Cluster:
 
 @pytest.fixture
 def mesos_cluster() -> Iterator[ClusterFactory]:
-    """A factory of clusters for one test."""
+    """Starts clusters for one test."""
     with ExitStack() as stack:
         yield lambda **options: make_cluster(stack, **options)
 
 
 @pytest.fixture(scope="module")
 def module_mesos_cluster() -> Iterator[ClusterFactory]:
-    """A factory of clusters that the tests of a module share."""
+    """Starts clusters that the tests of a module share."""
     with ExitStack() as stack:
         yield lambda **options: make_cluster(stack, **options)

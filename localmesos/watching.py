@@ -1,6 +1,6 @@
-"""Looking at a cluster's members, and waiting for what they should do.
+"""Queries a cluster's members, and waits until they reach a state.
 
-Every wait ends: with what was waited for, or with an error that shows what the members wrote.
+Every wait has a deadline, and fails with an error that shows the members' logs.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from localmesos.state import ClusterState, Member
 
 START_SECONDS = 30.0
 REGISTER_SECONDS = 60.0
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.25  # members log every request, so look less and less often
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.25  # members log every request, so poll less and less often
 TAIL_LINES = 15
 
 
 def get_json(address: str, path: str, timeout: float = 2.0) -> Any:
-    """What a member answers to GET; None where it answers with anything but 200, or not at all."""
+    """A member's answer to GET; None unless it is 200."""
     host, _, port = address.rpartition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
     try:
@@ -36,7 +36,7 @@ def get_json(address: str, path: str, timeout: float = 2.0) -> Any:
 
 
 def accepts(address: str) -> bool:
-    """Whether a port can be connected to."""
+    """Whether a port accepts connections."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=1).close()
@@ -51,23 +51,23 @@ def answers(member: Member) -> bool:
 
 
 def is_leader(master: Member) -> bool:
-    """Whether a master leads: others redirect this request, or refuse it."""
+    """Whether a master leads: others redirect or reject this request."""
     return get_json(master.address, "/slaves") is not None
 
 
 def has_joined(master: Member) -> bool:
-    """Whether a master has all of the registry's log, and so counts for the quorum that an election needs."""
+    """Whether a master has recovered the registry's log, and so counts for the quorum of an election."""
     metrics = get_json(master.address, "/metrics/snapshot")
     return metrics is not None and metrics.get("registrar/log/recovered") == 1.0
 
 
 def leader(current: ClusterState) -> Member | None:
-    """The leading master, None while there is none."""
+    """The leading master; None while there is none."""
     return next((master for master in current.of_kind("master") if is_leader(master)), None)
 
 
 def registered_agents(current: ClusterState) -> set[str]:
-    """The ids of the agents that the leading master counts as active."""
+    """Ids of the agents that the leading master lists as active."""
     for master in current.of_kind("master"):
         if (answer := get_json(master.address, "/slaves")) is not None:
             active = {slave["pid"].partition("@")[2] for slave in answer["slaves"] if slave["active"]}
@@ -76,7 +76,7 @@ def registered_agents(current: ClusterState) -> set[str]:
 
 
 def wait_leader(current: ClusterState, timeout: float = START_SECONDS) -> Member:
-    """Wait until one of the masters that run leads, and return it."""
+    """Wait until a running master leads, and return it."""
     alive = [master for master in current.of_kind("master") if master.alive]
     found: list[Member] = []
 
@@ -89,9 +89,9 @@ def wait_leader(current: ClusterState, timeout: float = START_SECONDS) -> Member
 
 
 def wait_joined(masters: Sequence[Member], timeout: float = START_SECONDS) -> None:
-    """Wait until the masters can stand in for each other."""
-    complaint = f"not all of {', '.join(master.id for master in masters)} have the registry's log"
-    wait(lambda: all(map(has_joined, masters)), complaint, masters, timeout)
+    """Wait until the masters can take over from each other."""
+    problem = f"not all of {', '.join(master.id for master in masters)} have recovered the registry's log"
+    wait(lambda: all(map(has_joined, masters)), problem, masters, timeout)
 
 
 def wait_registered(current: ClusterState, agent_ids: Sequence[str], timeout: float = REGISTER_SECONDS) -> None:
@@ -103,23 +103,23 @@ def wait_registered(current: ClusterState, agent_ids: Sequence[str], timeout: fl
     wait(lambda: wanted <= registered_agents(current), missing, [*agents, *masters], timeout)
 
 
-def wait(ready: Callable[[], bool], complaint: str, members: Sequence[Member], timeout: float) -> None:
-    """Wait until `ready`; a member that ends, or the deadline, is an error that shows the members' logs."""
+def wait(ready: Callable[[], bool], problem: str, members: Sequence[Member], timeout: float) -> None:
+    """Wait until `ready`. Raises ClusterError with the members' logs if a member ends or at the deadline."""
     deadline = time.monotonic() + timeout
     pause = FIRST_PAUSE_SECONDS
     while not ready():
         for member in members:
             if not member.alive:
-                raise ClusterError(f"{member.id} has ended; its log ends with:\n{tail(member, TAIL_LINES)}")
+                raise ClusterError(f"{member.id} has ended; the end of its log:\n{tail(member, TAIL_LINES)}")
         if time.monotonic() > deadline:
             logs = "\n".join(f"--- {member.id}\n{tail(member, TAIL_LINES)}" for member in members)
-            raise ClusterError(f"{complaint} after {timeout:.0f} s:\n{logs}")
+            raise ClusterError(f"{problem} after {timeout:.0f} s; the ends of the logs:\n{logs}")
         time.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
 
 
 def tail(member: Member, lines: int) -> str:
-    """The end of a member's log."""
+    """The last lines of a member's log."""
     if not member.log.exists():
         return ""
     return "\n".join(member.log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,5 +1,4 @@
-"""The executor's process: started by a Mesos agent as a CUSTOM executor, or in the place of
-``mesos-default-executor``.
+"""The executor's process, which a Mesos agent starts as a CUSTOM executor or in place of ``mesos-default-executor``.
 
 Owns the set-up and the signals. Arguments of the default executor (``--launcher_dir``) are accepted and ignored.
 """
@@ -20,7 +19,7 @@ with without("ssl", hollow=("pymesos.scheduler", "pymesos.operator_v1")):
     from podexec import log
     from podexec.loop import EventLoop
 
-# Shallow threads, most of them asleep in a read.
+# The threads have shallow stacks, and most of them sleep in a read.
 _STACK_SIZE = 256 * 1024
 
 
@@ -29,26 +28,26 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(f"podexec {__version__}\n")
         return 0
     try:
-        settings = Settings.take(os.environ)
+        settings = Settings.from_environment(os.environ)
     except SettingsError as error:
         sys.stderr.write(f"podexec: {error}\n")
         return 2
     log.configure()
     threading.stack_size(_STACK_SIZE)
-    shell = EventLoop(settings)
-    signal.signal(signal.SIGTERM, lambda number, frame: shell.shutdown_requested("SIGTERM"))
-    signal.signal(signal.SIGINT, lambda number, frame: shell.shutdown_requested("SIGINT"))
-    threading.excepthook = shell.crashed
-    shell.run()
+    loop = EventLoop(settings)
+    signal.signal(signal.SIGTERM, lambda number, frame: loop.shutdown_requested("SIGTERM"))
+    signal.signal(signal.SIGINT, lambda number, frame: loop.shutdown_requested("SIGINT"))
+    threading.excepthook = loop.crashed
+    loop.run()
     return 0
 
 
 def run() -> NoReturn:
-    """The process from beginning to end."""
+    """Run the executor and exit the process."""
     code = main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    # Threads that wait for the agent would only be waited for.
+    # A regular exit would wait for the threads that wait for the agent.
     os._exit(code)
 
 

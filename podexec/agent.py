@@ -1,8 +1,8 @@
-"""The agent's HTTP APIs, seen from an executor: one connection a call.
+"""Calls of an executor to its agent's HTTP APIs, one connection per call.
 
-Owns the calls, and their retries while the agent is away or recovering. It decides nothing: what an answer means for
-the pod is the machine's business. Nothing here has a read timeout that could end a LAUNCH or a
-WAIT: closing the connection of a LAUNCH cancels the container.
+Owns the calls, and their retries while the agent is unreachable or recovering. It decides nothing: the machine decides
+what an answer means for the pod. No read timeout here can end a LAUNCH or a WAIT, because closing the connection of a
+LAUNCH cancels the container.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CALL_TIMEOUT: Final = 10.0
 RETRY_AFTER: Final = 1.0
 # How long a WAIT must stay unanswered to say that a container is alive, after the answer to its LAUNCH was lost.
 ALIVE_AFTER: Final = 2.0
-# How long the remains of a container that was not launched are waited for.
+# How long to wait for the remains of a container whose launch failed.
 DESTROYED_WITHIN: Final = 5.0
 _STREAMED: Final = {"Accept": "application/recordio", "Message-Accept": "application/json"}
 
@@ -34,12 +34,12 @@ _OK: Final = 200
 _ALREADY_THERE: Final = 202
 NOT_FOUND: Final = 404
 _INTERNAL_ERROR: Final = 500
-# What an agent answers until it has recovered; even earlier, before its routes are there, it is 404.
+# The agent's answer until it has recovered. Earlier, before its routes exist, it answers 404.
 RECOVERING: Final = 503
 
 
 class Agent:
-    """The agent this executor belongs to. Safe to use from any thread; ``stop`` ends every retry."""
+    """The agent of this executor. Safe to use from any thread; setting ``stop`` ends every retry."""
 
     def __init__(self, settings: Settings, stop: threading.Event) -> None:
         self._transport = Transport(settings)
@@ -49,19 +49,19 @@ class Agent:
 
     @property
     def own_address(self) -> str:
-        """This machine's address on the way to the agent."""
+        """This machine's address, as seen by the agent."""
         return self._transport.own_address
 
     def subscribe(self, call: Json) -> Stream:
-        """The event stream; the caller closes it. RecordIO, though what must be asked for is JSON."""
+        """Open the event stream; the caller closes it. It is RecordIO, although the request has to ask for JSON."""
         return self._transport.stream(EXECUTOR_API, call, {}, CALL_TIMEOUT)
 
     def call(self, path: str, call: Mapping[str, Any], timeout: float | None = CALL_TIMEOUT) -> Answer:
-        """One call, one answer. Raises OSError or HTTPException if there is none."""
+        """Send a call and return its answer. Raises OSError or HTTPException if none arrives."""
         return self._transport.call(path, call, timeout)
 
     def _operator(self, call: Json, timeout: float | None = CALL_TIMEOUT) -> Answer:
-        """An operator call, repeated until the agent is there and has recovered."""
+        """Send an operator call, and repeat it until the agent is reachable and has recovered."""
         while True:
             with contextlib.suppress(*TRANSPORT_ERRORS):
                 answer = self.call(OPERATOR_API, call, timeout)
@@ -76,11 +76,10 @@ class Agent:
     # -- containers --------------------------------------------------------------------------------------------
 
     def launch(self, call: Json) -> str | None:
-        """Launch a container; the agent's error text, or None when it runs.
+        """Launch a container. Returns the agent's error, or None when the container runs.
 
-        When the answer is lost (the agent died, the connection broke), the container may run, may have ended or
-        may be gone: the agent is asked before anything is launched a second time, so that no command runs
-        twice.
+        When the answer is lost (the agent died, the connection broke), the container may be running, ended or gone.
+        The agent is asked before anything is launched a second time, so that no command runs twice.
         """
         container_id = call["container_id"]
         while True:
@@ -111,29 +110,29 @@ class Agent:
                     return True
                 if answer.status == _OK:
                     return True
-                if _unknown(answer, container_id):
+                if _is_unknown(answer, container_id):
                     return False
             self._pause()
 
     def wait(self, container_id: Json) -> Termination:
-        """Wait for the end of a container, however long, across restarts of the agent."""
+        """Wait until a container ends, without a limit and across restarts of the agent."""
         while True:
             answer = self._operator(_wait_call(container_id), timeout=None)
             if answer.status == _OK:
                 return _termination(answer.json().get("wait_container") or {})
-            if _unknown(answer, container_id):
-                return Termination(message="the agent does not know the container any more")
+            if _is_unknown(answer, container_id):
+                return Termination(message="the agent no longer knows the container")
             if answer.status == _INTERNAL_ERROR:
-                return Termination(message=f"the agent could not tell how the container ended: {answer.text}")
+                return Termination(message=f"the agent failed to report how the container ended: {answer.text}")
             self._pause()
 
     def wait_destroyed(self, container_id: Json) -> None:
-        """After a launch that failed: the agent may answer before it has removed what it had made of the container."""
+        """Wait until a container whose launch failed is removed: the agent may answer the launch before that."""
         with contextlib.suppress(*TRANSPORT_ERRORS):
             self.call(OPERATOR_API, _wait_call(container_id), DESTROYED_WITHIN)
 
     def kill(self, container_id: Json, signal: int) -> bool:
-        """Send a signal; whether the agent took it."""
+        """Send a signal. Returns whether the agent accepted it."""
         call = {"type": "KILL_CONTAINER", "kill_container": {"container_id": container_id, "signal": signal}}
         try:
             return self.call(OPERATOR_API, call).status == _OK
@@ -141,7 +140,7 @@ class Agent:
             return False
 
     def remove(self, container_id: Json) -> bool:
-        """Forget an ended container and its sandbox."""
+        """Remove an ended container and its sandbox. Returns whether the agent did."""
         call = {"type": "REMOVE_CONTAINER", "remove_container": {"container_id": container_id}}
         return self._operator(call).status == _OK
 
@@ -153,11 +152,11 @@ class Agent:
         opened: Callable[[Stream], None],
         wrote: Callable[[bytes], None] | None = None,
     ) -> int | None:
-        """Run a command inside a container; its raw wait status, or None if the agent has none.
+        """Run a command inside a container. Returns its raw wait status, or None if the agent has none.
 
-        ``opened`` gets the stream of its output, to interrupt: the agent kills a session whose connection closes.
-        ``wrote`` gets the bytes of the stream, records of what the command wrote.
-        Raises SessionRefused when the agent does not start it, and TimeoutError when it takes longer than ``timeout``.
+        ``opened`` receives the output stream, to interrupt it: the agent kills a session whose connection closes.
+        ``wrote`` receives the bytes of the stream: records of the command's output.
+        Raises SessionRefused if the agent does not start the command, TimeoutError if it exceeds ``timeout``.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         call = {"container_id": container_id, "command": command}
@@ -166,7 +165,7 @@ class Agent:
         try:
             if stream.status != _OK:
                 answer = stream.answer()
-                away = answer.status == NOT_FOUND and not _unknown(answer, container_id["parent"])
+                away = answer.status == NOT_FOUND and not _is_unknown(answer, container_id["parent"])
                 raise SessionRefused(answer.text, is_busy=away or answer.status == RECOVERING)
             opened(stream)
             for piece in stream.pieces(deadline):
@@ -177,20 +176,20 @@ class Agent:
         return self.wait(container_id).wait_status
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: the executor is leaving
-    """The executor is leaving; the call was given up."""
+class Stopped(Exception):  # noqa: N818 - not an error: the executor is exiting
+    """The executor is exiting; the call was abandoned."""
 
 
 class SessionRefused(Exception):  # noqa: N818 - an answer, not a fault
-    """The agent did not start the session; ``is_busy``: because it is not ready to."""
+    """The agent did not start the session; ``is_busy`` means that it is not ready yet."""
 
     def __init__(self, text: str, *, is_busy: bool) -> None:
         super().__init__(text)
         self.is_busy = is_busy
 
 
-def _unknown(answer: Answer, container_id: Json) -> bool:
-    """Whether this 404 is about the container (the agent names it) and not about a route that is not there yet."""
+def _is_unknown(answer: Answer, container_id: Json) -> bool:
+    """Whether a 404 is about the container, which the agent then names, and not about a route that is still missing."""
     return answer.status == NOT_FOUND and str(container_id["value"]) in answer.text
 
 

@@ -1,8 +1,8 @@
-"""Whether the kernel still holds control groups that were removed, in the hierarchy of the CPU quotas (cgroup v1).
+"""Tells when the kernel has released removed control groups, in the hierarchy of the CPU quotas (cgroup v1).
 
-Only looks. ``/proc/cgroups`` counts a group until the kernel has freed it, which is a moment after it takes a removed
-child's quota out of account; the directory is gone as soon as the group is removed. So there is none in between if
-there are as many groups as directories.
+It only reads. ``/proc/cgroups`` counts a group until the kernel has freed it, shortly after a removed child no longer
+counts in the quotas; the directory disappears as soon as the group is removed. So if there are as many groups as
+directories, no removed group is left.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _COUNTS: Final = Path("/proc/cgroups")
 _OWN: Final = Path("/proc/self/cgroup")
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _FIRST_PAUSE: Final = 0.02
-# To count the directories of more would take too much of an executor's little CPU time.
+# Counting the directories of more groups would cost an executor too much of its CPU time.
 _MOST_GROUPS: Final = 512
 
 
 def all_removed_let_go(within: float, stop: threading.Event) -> bool:
-    """Wait until no removed group is left; False: that is not seen within so many seconds, or cannot be seen at all.
+    """Wait until no removed group is left. Returns False if that is not seen in ``within`` seconds or cannot be seen.
 
     On a machine where groups come and go all the time there may always be one.
     """
@@ -39,17 +39,17 @@ def all_removed_let_go(within: float, stop: threading.Event) -> bool:
                 return False
             pause *= 2
     except (OSError, ValueError, LookupError):
-        return False  # a kernel, or a view of it, that is not known here
+        return False  # a kernel, or a view of /proc, that this code does not know
     return False
 
 
 def _has_quotas() -> bool:
-    """Whether there is such a hierarchy at all: cgroup v2 takes no removed group into account."""
+    """Whether the hierarchy exists at all: with cgroup v2, removed groups do not count in quotas."""
     return any("cpu" in line.split(":")[1].split(",") for line in _OWN.read_text().splitlines())
 
 
 def _root() -> str | None:
-    """Where all of the hierarchy is mounted; None: not in this mount namespace."""
+    """The mount point of the whole hierarchy; None if this mount namespace has none."""
     for line in _MOUNTS.read_text(errors="surrogateescape").splitlines():
         mount, _, kind = line.partition(" - ")
         fields, (of_type, _, options) = mount.split(" "), kind.split(" ", 2)
@@ -59,7 +59,7 @@ def _root() -> str | None:
 
 
 def _none_removed(root: str) -> bool:
-    """Counted before and after, as others make and remove groups meanwhile."""
+    """Compare counts. The kernel's is read before and after, as others create and remove groups meanwhile."""
     count = _count()
     try:
         return count <= _MOST_GROUPS and _directories(root) == count == _count()
@@ -68,7 +68,7 @@ def _none_removed(root: str) -> bool:
 
 
 def _count() -> int:
-    """How many groups the kernel has in the hierarchy. ValueError if it does not say."""
+    """Number of groups that the kernel has in the hierarchy. Raises ValueError if it does not say."""
     for line in _COUNTS.read_text().splitlines():
         if line.startswith("cpu\t"):
             return int(line.split("\t")[2])
@@ -76,6 +76,6 @@ def _count() -> int:
 
 
 def _directories(path: str) -> int:
-    """The folder and all below it."""
+    """Number of directories: this one and all below it."""
     with os.scandir(path) as entries:
         return 1 + sum(_directories(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))

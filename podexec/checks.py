@@ -1,7 +1,7 @@
-"""Health checks and checks of one container: HTTP, TCP and COMMAND, one thread a check.
+"""Runs the checks of one container: HTTP, TCP and COMMAND, one thread per check.
 
-Owns the doing: when a check runs and what it saw. What a result means is the machine's business. Imported only
-when a container has a check.
+Owns when a check runs and what it finds; the machine decides what a result means. Imported only when a container has a
+check.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _PASSING: Final = range(200, 400)
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS: Final = 20
 _CONNECTION_POLL: Final = 1.0
-# However short the interval of a check is.
+# At least this long, even if the interval of a check is shorter.
 _LEAST_INTERVAL: Final = 0.05
 
 
 @record
 class Result:
-    """What one run saw. ``value`` is for CheckStatusInfo: status code, exit code, whether connected; None: nothing."""
+    """Result of one run. ``value`` is for CheckStatusInfo: status code, exit code or whether it connected, or None."""
 
     passed: bool
     value: int | bool | None
@@ -73,8 +73,8 @@ class Checker:
         threading.Thread(target=self._run, name=f"check {self._container_id['value']}", daemon=True).start()
 
     def stop(self) -> None:
-        """No more results. What is under way is ended: a container's end need not wait for a session, and a check
-        without a timeout might wait for ever.
+        """Report no more results, and interrupt a running check: it would delay the end of its container, and without
+        a timeout it might wait forever.
         """
         self._stop.set()
         under_way = self._under_way
@@ -101,13 +101,13 @@ class Checker:
             pause = max(_LEAST_INTERVAL, self._spec.interval)
 
     def _once(self) -> Result | None:
-        """One run; None if it says nothing about the container."""
+        """Run the check once. Returns None if the run says nothing about the container."""
         if self._spec.kind == COMMAND:
             return self._command()
         return probe_http(self._spec, self._opened) if self._spec.kind == HTTP else probe_tcp(self._spec)
 
     def _command(self) -> Result | None:
-        """A session inside the container. The agent's own trouble is not the container's: it is no result."""
+        """Run the command in a session inside the container. A failure of the agent itself is not a result."""
         assert self._spec.command is not None
         session = {"value": f"check-{uuid.uuid4().hex[:8]}", "parent": self._container_id}
         output = Output()
@@ -133,7 +133,7 @@ class Checker:
 
 
 def _with_output(said: str, output: Output) -> str:
-    """Of a command that failed: what it wrote at its end may say why."""
+    """Add the end of a failed command's output, which may say why it failed."""
     wrote = str(output)
     return f"{said}: {wrote}" if wrote else said
 
@@ -142,7 +142,7 @@ Opened = Callable[[Interruptible], None]
 
 
 def probe_http(spec: CheckSpec, opened: Opened) -> Result:
-    """GET on the loopback address of the network namespace that executor and containers share; 200 to 399 passes.
+    """Send GET to the loopback address of the network namespace shared with the containers; 200 to 399 passes.
 
     Redirects are followed, wherever they lead. Certificates are not verified, as in Mesos' own checks.
     """
@@ -162,7 +162,7 @@ def probe_http(spec: CheckSpec, opened: Opened) -> Result:
 
 
 def _get(url: str, deadline: float | None, opened: Opened) -> tuple[int, str | None]:
-    """The status code of the answer, and where it redirects to. ValueError for an URL that is none."""
+    """Status code of the answer, and where it redirects to. Raises ValueError if the URL is not valid."""
     parts = urlsplit(url)
     is_tls = parts.scheme == "https"
     if parts.scheme not in ("http", "https") or parts.hostname is None:
@@ -201,7 +201,7 @@ def probe_tcp(spec: CheckSpec) -> Result:
 
 
 def _why(error: Exception) -> str:
-    """In words, without the number of an error of the system."""
+    """The error's text, without the errno of a system error."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
@@ -211,7 +211,7 @@ def _host(spec: CheckSpec) -> str:
 
 @functools.cache
 def _tls_context() -> ssl.SSLContext:
-    import ssl  # noqa: PLC0415 - 3 MB, for those who check over https
+    import ssl  # noqa: PLC0415 - 3 MB, needed only for checks over https
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

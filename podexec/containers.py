@@ -1,6 +1,6 @@
-"""One container: which events move it, and how (``TABLE``); how it is launched, killed and ended.
+"""State machine of one container: which event does what in which condition (``TABLE``), launch, kill and end.
 
-Pure: no I/O, no clock, no randomness. What a container's move means for the others is the machine's business.
+Pure: no I/O, no clock, no randomness. The machine decides what a container's change means for the others.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from podexec import events as ev
-from podexec import findings, kills
+from podexec import findings, kills, restarts
 from podexec import termination as endings
 from podexec.health import Readiness, Streak, Verdict, judge, together
 from podexec.kills import Cause, Kill
 from podexec.pod import Condition, Container, Pod
 from podexec.record import replace
-from podexec.restarts import Again, again
+from podexec.restarts import NextRun
 from podexec.termination import Ending
 from podexec.wire import STARTED, Finding
 
 HEALTH_REASON: Final = "REASON_TASK_HEALTH_CHECK_STATUS_UPDATED"
 CHECK_REASON: Final = "REASON_TASK_CHECK_STATUS_UPDATED"
 
-# What its checks are called where people see what they found.
+# Names of checks in messages and in the label `checks`.
 HEALTH_CHECK: Final = "health check"
 READINESS_CHECK: Final = "readiness check"
 CHECK: Final = "check"
@@ -34,23 +34,23 @@ Moved = tuple[Container, list[ev.Effect]]
 
 
 def launch(c: Container) -> Moved:
-    """Its first run, or the next."""
+    """Launch the first run of a container, or the next."""
     effects: list[ev.Effect] = []
     if c.condition is Condition.RESTARTING:
         c = replace(c, run=c.run + 1, restart_at=None, ending=None)
         if c.run > 1:
-            # The sandbox of the run before is left for whoever wants to know; older ones would fill the disk.
+            # Keep the sandbox of the previous run, for diagnosis; older ones would fill the disk.
             effects.append(ev.Remove(replace(c, run=c.run - 2).id))
     c = replace(c, condition=Condition.LAUNCHING, kill=None)
     return c, [*effects, ev.Launch(c.id, c.spec.container_id)]
 
 
 def kill(pod: Pod, c: Container, cause: Cause, detail: str, grace: float, now: float) -> Moved:
-    """Begin to end it. What runs is held until the machine lets it go: others may have to end first."""
+    """Start to kill a container. The machine holds back the kill of a running one while others must end first."""
     if c.condition in (Condition.WAITING, Condition.RESTARTING):
         return _end(c, endings.killed_waiting(detail, c.ending), now)
     by_itself = cause in (Cause.UNHEALTHY, Cause.OVERDUE)
-    restart = by_itself and not pod.doom(c) and _next_start(c, now, succeeded=False) is not None
+    restart = by_itself and not pod.doom(c) and _next_run(c, now, succeeded=False) is not None
     asked = Kill(cause, detail, grace, restart)
     effects = _stop_checks(c)
     if c.condition is Condition.LAUNCHING:
@@ -61,7 +61,7 @@ def kill(pod: Pod, c: Container, cause: Cause, detail: str, grace: float, now: f
 
 
 def will_not_restart(pod: Pod, c: Container) -> Moved:
-    """It is being killed to be started again, and now will not be."""
+    """Turn the kill of a container that was to restart into a final one."""
     assert c.kill is not None
     detail = c.kill.detail
     c = replace(c, kill=replace(c.kill, restart=False))
@@ -94,37 +94,37 @@ def report(
     )
 
 
-def told(c: Container, message: str, now: float, reason: str = CHECK_REASON) -> Moved:
-    """A status that tells what its checks found."""
-    c = replace(c, latests=findings.all_told(c.latests, now))
+def report_findings(c: Container, message: str, now: float, reason: str = CHECK_REASON) -> Moved:
+    """Report what the checks of a container found."""
+    c = replace(c, latests=findings.mark_reported(c.latests, now))
     return c, [report(c, "TASK_RUNNING", reason, message)]
 
 
 def _killing(pod: Pod, c: Container, detail: str) -> list[ev.Effect]:
-    """Not for what ran too long: it fails, as with Mesos' own executor."""
+    """Report TASK_KILLING, but not for a container that ran too long: it fails, as with Mesos' own executor."""
     assert c.kill is not None
     if not pod.kill_states or c.kill.cause is Cause.OVERDUE:
         return []
     return [report(c, "TASK_KILLING", message=detail or None)]
 
 
-def _next_start(c: Container, now: float, succeeded: bool) -> Again | None:
-    return again(c.spec.restart, c.in_row, 0.0 if c.since is None else now - c.since, succeeded)
+def _next_run(c: Container, now: float, succeeded: bool) -> NextRun | None:
+    return restarts.next_run(c.spec.restart, c.in_row, 0.0 if c.since is None else now - c.since, succeeded)
 
 
 def _over(pod: Pod, c: Container, last: Ending, now: float) -> Moved:
-    """A run is over: the container ends, or is started again."""
+    """End a run: the container ends for good, or restarts."""
     c = replace(c, removed_at=now)
     stays_ended = pod.doom(c) or (c.kill is not None and not c.kill.restart)
-    next_start = _next_start(c, now, last.state == endings.FINISHED)
-    if stays_ended or next_start is None:
+    next_run = _next_run(c, now, last.state == endings.FINISHED)
+    if stays_ended or next_run is None:
         return _end(c, last, now)
     effects = _stop_checks(c)
     c = replace(
         c,
         condition=Condition.RESTARTING,
-        restart_at=now + next_start.delay,
-        in_row=next_start.in_row,
+        restart_at=now + next_run.delay,
+        in_row=next_run.in_row,
         kill=None,
         since=None,
         complete_by=None,
@@ -135,12 +135,12 @@ def _over(pod: Pod, c: Container, last: Ending, now: float) -> Moved:
         latests={},
     )
     state = "TASK_RUNNING" if STARTED in c.reached else "TASK_STARTING"
-    message = last.followed_by(f"it is started again in {next_start.delay:g} s (restart {c.run + 1})")
+    message = last.followed_by(f"restarting in {next_run.delay:g} s (restart {c.run + 1})")
     return c, [*effects, report(c, state, message=message)]
 
 
 def _end(c: Container, last: Ending, now: float) -> Moved:
-    """For good. When that is reported is the machine's business."""
+    """End a container for good. The machine decides when that is reported."""
     effects = _stop_checks(c)
     c = replace(c, condition=Condition.ENDED, ending=last, ended_at=now)
     return replace(c, last_report=report(c, last.state, last.reason, last.message, last.limitation)), effects
@@ -168,7 +168,7 @@ def _running(pod: Pod, c: Container, event: ev.ContainerLaunched, now: float) ->
 
 
 def _launched_too_late(pod: Pod, c: Container, event: ev.ContainerLaunched, now: float) -> Moved:
-    """The kill was remembered."""
+    """Kill the container now: its kill came during the launch and was remembered."""
     assert c.kill is not None
     return replace(c, condition=Condition.KILLING, kill=kills.launched_late(c.kill, now), since=now), []
 
@@ -188,7 +188,9 @@ def _let_go(pod: Pod, c: Container, event: ev.LetGo, now: float) -> Moved:
 def _signal_answered(pod: Pod, c: Container, event: ev.SignalAnswered, now: float) -> Moved:
     assert c.kill is not None
     c = replace(c, kill=kills.signal_answered(c.kill, event.signal, event.accepted, now))
-    return c, [] if event.accepted else [ev.Note(f"the agent did not take signal {event.signal}", event.container_id)]
+    return c, [] if event.accepted else [
+        ev.Note(f"the agent did not deliver signal {event.signal}", event.container_id)
+    ]
 
 
 def _hook_ended(pod: Pod, c: Container, event: ev.HookEnded, now: float) -> Moved:
@@ -206,7 +208,7 @@ def _health_observed(pod: Pod, c: Container, event: ev.HealthObserved, now: floa
     if verdict is Verdict.NOTHING_NEW or healthy is None or (event.passed and not healthy):
         text = f"health check failed within its grace period: {event.message}"
         return c, [] if event.passed else [ev.Note(text, event.container_id)]
-    c, effects = told(replace(c, healthy=healthy), f"{found.check}: {found.result}", now, HEALTH_REASON)
+    c, effects = report_findings(replace(c, healthy=healthy), f"{found.check}: {found.result}", now, HEALTH_REASON)
     if verdict is Verdict.KILL:
         detail = f"its health check failed {streak.failures} times in a row: {event.message}"
         c, more = kill(pod, c, Cause.UNHEALTHY, detail, c.spec.kill_grace, now)
@@ -220,13 +222,13 @@ def _readiness_observed(pod: Pod, c: Container, event: ev.ReadinessObserved, now
     found = _found(READINESS_CHECK, event)
     readiness = c.readiness.with_result(event.passed, c.spec.readiness)
     c = replace(c, readiness=readiness, latests=findings.with_result(c.latests, found))
-    return (c, []) if c.readiness.ready == before else told(c, f"{found.check}: {found.result}", now)
+    return (c, []) if c.readiness.ready == before else report_findings(c, f"{found.check}: {found.result}", now)
 
 
 def _check_observed(pod: Pod, c: Container, event: ev.CheckObserved, now: float) -> Moved:
     found = Finding(CHECK, event.status.passes, event.message)
     before, c = c.check, replace(c, check=event.status, latests=findings.with_result(c.latests, found))
-    return (c, []) if event.status == before else told(c, f"{found.check}: {found.result}", now)
+    return (c, []) if event.status == before else report_findings(c, f"{found.check}: {found.result}", now)
 
 
 def _found(check: str, event: ev.HealthObserved | ev.ReadinessObserved) -> Finding:
@@ -234,7 +236,7 @@ def _found(check: str, event: ev.HealthObserved | ev.ReadinessObserved) -> Findi
 
 
 def _ignore(pod: Pod, c: Container, event: ev.ContainerEvent, now: float) -> Moved:
-    """Late answers of threads that were under way when the container moved on."""
+    """Ignore the late answer of a thread: the container has moved on."""
     return c, []
 
 
@@ -263,7 +265,7 @@ TABLE: Final[Mapping[tuple[Condition, type], Handler]] = {
 
 
 def move(pod: Pod, c: Container, event: ev.ContainerEvent, now: float) -> Moved:
-    """What the event does to the container; what the table does not know is noted and changes nothing."""
+    """Apply an event to a container. An event that the table does not know is logged and changes nothing."""
     handler = TABLE.get((c.condition, type(event)))
     if handler is None:
         text = f"{type(event).__name__} while {c.condition.value}: ignored"

@@ -1,8 +1,9 @@
-"""The executor driver: pymesos' MesosExecutorDriver with a connection that survives what agents do.
+"""The executor driver: pymesos' MesosExecutorDriver with a connection that survives restarts of the agent.
 
 Owns the subscription (framing, back-off, recovery deadline) and the delivery of status updates until they are
-acknowledged. pymesos' part that stays is the translation of events into ``on_…`` calls. It knows nothing of
-containers: what happens goes to :class:`Callbacks`, on the driver's thread, and must not block there.
+acknowledged. What remains of pymesos is its dispatch of events to ``on_…`` methods, and the ids it reads from the
+environment. The driver knows nothing of containers: it calls :class:`Callbacks` on its own threads, and they must not
+block.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from podexec.recordio import FramingError
 from podexec.settings import Settings
 from podexec.transport import TRANSPORT_ERRORS, Answer, Stream
 
-# pymesos takes SIGINT for itself when it is imported; the executor decides on signals.
+# pymesos installs a SIGINT handler when it is imported; the executor handles signals itself.
 _sigint = signal.getsignal(signal.SIGINT)
 from pymesos import MesosExecutorDriver  # noqa: E402
 
@@ -37,17 +38,17 @@ _ACCEPTED: Final = 202
 _BAD_REQUEST: Final = 400
 # A subscription that ends sooner than this is followed by a pause, like one that was refused.
 _STABLE_AFTER: Final = 1.0
-# The longest back-off an agent allows equals the time it waits for its executors after a restart: use half, so that a
-# try just before the agent is there is followed by another in time.
+# The longest back-off an agent allows equals the time it waits for its executors after a restart: use half, so that an
+# attempt just before the agent is up is followed by another in time.
 _BACKOFF_SHARE: Final = 0.5
 _BUSY_RETRY: Final = 1.0
-# However short the back-off of an agent is: nothing is tried in a loop without a pause.
+# However short an agent's back-off is, nothing is retried without a pause.
 _LEAST_PAUSE: Final = 0.05
 _SENDER_WAKES: Final = 60.0
 
 
 class Callbacks(Protocol):
-    """What the driver tells; called on its threads."""
+    """Receiver of the driver's events, called on the driver's threads."""
 
     def subscribed(self, subscribed: Json) -> None: ...
 
@@ -65,7 +66,7 @@ class Callbacks(Protocol):
 
 
 class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no types
-    """One executor's line to its agent."""
+    """Connection of one executor to its agent."""
 
     def __init__(self, callbacks: Callbacks, settings: Settings, agent: Agent) -> None:
         super().__init__(callbacks)
@@ -90,7 +91,7 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
         threading.Thread(target=self._deliver, name="updates", daemon=True).start()
 
     def stop(self) -> None:
-        """No more calls and callbacks. Nothing is torn down at the agent: that happens when the process exits."""
+        """Stop calls and callbacks. The agent tears nothing down until the process exits."""
         self._started = False
         self._stopping.set()
         self.outbox.wake()
@@ -104,7 +105,7 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
 
     @property
     def connection(self) -> threading.Event:
-        """Set while subscribed, for those who wait for it."""
+        """An event that is set while the executor is subscribed."""
         return self._subscribed
 
     # -- the event stream --------------------------------------------------------------------------------------
@@ -122,7 +123,7 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
                 self._subscribed.clear()
                 self._callbacks.disconnected()
             if not busy and not self.checkpoint:
-                self._give_up("the agent is gone and the framework does not checkpoint")
+                self._give_up("the connection to the agent is lost and the framework does not checkpoint")
                 return
             if now - lost >= self._settings.recovery_timeout:
                 self._give_up(f"the agent did not come back within {self._settings.recovery_timeout:g} s")
@@ -137,7 +138,7 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
         self._callbacks.shutdown_requested(reason)
 
     def _subscribe(self) -> bool:
-        """One subscription from its beginning to its end; whether the agent is there but not ready for us."""
+        """Subscribe, and handle events until the stream ends. Returns whether the agent is up but not ready."""
         pending = self.outbox.pending()
         try:
             stream = self._stream = self._agent.subscribe(self._subscribe_call(pending))
@@ -146,25 +147,25 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
             return False
         try:
             if stream.status != _OK:
-                return self._not_taken(stream.answer())
+                return self._log_refusal(stream.answer())
             self.outbox.sent(pending)
             for record in stream.records():
                 self._handle(record)
-            self._log.info("the agent ended the event stream")
+            self._log.info("the agent closed the event stream")
         except FramingError as error:
-            self._log.error("the event stream is broken", error=str(error))
+            self._log.error("the event stream is malformed", error=str(error))
         except TRANSPORT_ERRORS as error:
             if not self._stopping.is_set():
-                self._log.info("the event stream broke", error=repr(error))
+                self._log.info("the connection of the event stream broke", error=repr(error))
         finally:
             self._stream = None
             stream.close()
         return False
 
-    def _not_taken(self, answer: Answer) -> bool:
+    def _log_refusal(self, answer: Answer) -> bool:
         busy = answer.status in (RECOVERING, NOT_FOUND)
         write = self._log.info if busy else self._log.error
-        write("the agent does not take the subscription", status=answer.status, answer=answer.text)
+        write("the agent refused the subscription", status=answer.status, answer=answer.text)
         return busy
 
     def _subscribe_call(self, pending: list[Json]) -> Json:
@@ -177,15 +178,15 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
         return {"type": kind, "framework_id": self.framework_id, "executor_id": self.executor_id, **body}
 
     def _handle(self, record: bytes) -> None:
-        """One event. A malformed one is logged, without its text, which may hold secrets, and skipped."""
+        """Handle one event. A malformed one is skipped and logged without its text, which may hold secrets."""
         if self._stopping.is_set():
             return
         try:
             self.on_event(json.loads(record))
         except (ValueError, KeyError, TypeError) as error:
-            # Not repr(): that of a UnicodeDecodeError holds all of the text.
+            # Not repr(): a UnicodeDecodeError's holds the whole text.
             why = f"{type(error).__name__}: {error}"
-            self._log.error("an event could not be understood", error=why, length=len(record))
+            self._log.error("skipped an event that cannot be read", error=why, length=len(record))
 
     # -- events (called by pymesos' on_event) ------------------------------------------------------------------
 
@@ -225,15 +226,15 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
         self._callbacks.shutdown_requested("the agent asked the executor to shut down")
 
     def send_message(self, data: str) -> None:
-        """Tell the scheduler something, once: it may be lost. Blocks."""
+        """Send a framework message to the scheduler, once: it may be lost. Blocks."""
         with contextlib.suppress(*TRANSPORT_ERRORS):
             self._agent.call(EXECUTOR_API, self._call("MESSAGE", message={"data": data}))
 
     # -- updates -----------------------------------------------------------------------------------------------
 
     def sendStatusUpdate(self, status: Json, age: float = 0.0) -> None:
-        """Queue an update of what became true ``age`` seconds ago; it is delivered in order, and again and again until
-        the agent has acknowledged it.
+        """Queue an update about something that happened ``age`` seconds ago. Updates are delivered in order, and
+        repeated until the agent has acknowledged them.
         """
         self.outbox.add(
             {
@@ -260,21 +261,21 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
         try:
             answer = self._agent.call(EXECUTOR_API, self._call("UPDATE", update={"status": status}))
         except TRANSPORT_ERRORS as error:
-            self._log.info("a status update was not answered", task=status["task_id"]["value"], error=repr(error))
+            self._log.info("no answer to a status update", task=status["task_id"]["value"], error=repr(error))
             self.outbox.refused(status)
             return
         if answer.status == _ACCEPTED:
             return
         write = self._log.info if answer.status in (RECOVERING, NOT_FOUND) else self._log.error
         write(
-            "the agent did not take a status update",
+            "the agent refused a status update",
             task=status["task_id"]["value"],
             state=status["state"],
             status=answer.status,
             answer=answer.text,
         )
         if answer.status == _BAD_REQUEST and "cannot be found" not in answer.text:
-            # Sending it again would be refused again, and hold up all later updates of the task.
+            # It would be refused again, and hold up all later updates of the task.
             self.outbox.acknowledged(status["uuid"])
             self._callbacks.acknowledged()
         else:

@@ -1,4 +1,4 @@
-"""Everything that can happen to a pod instance, and everything the machine can ask for.
+"""Events that can happen to a pod instance, and effects that the machine can ask for.
 
 Plain records in the executor's own terms: no pymesos, no JSON of the agent, no I/O. Events are in the past
 tense, effects in the imperative.
@@ -17,14 +17,14 @@ from podexec.wire import Dependency, Finding, Restart
 
 @record
 class TaskSpec:
-    """What the machine must know of one container; the rest of the TaskInfo stays at the edge.
+    """The part of a TaskInfo that the machine needs; the rest stays at the edge.
 
     Attributes:
-        container_id: of the first run; later runs have it with their number.
-        health: how each of its health checks judges.
-        check: the kind of its check, if it has one.
-        readiness: after how many failures in a row it is no longer ready; None: it has no readiness check.
-        has_hook: whether a command is run before its end.
+        container_id: id of the first run; later runs append their number.
+        health: policy of each health check.
+        check: kind of the check, if the container has one.
+        readiness: number of failures in a row after which it is no longer ready; None without a readiness check.
+        has_hook: whether it has a ``preStop`` command.
     """
 
     task_id: str
@@ -42,20 +42,20 @@ class TaskSpec:
 
     @property
     def has_checks(self) -> bool:
-        """Of any kind."""
+        """Whether the container has checks of any kind."""
         return bool(self.health or self.check) or self.readiness is not None
 
 
 @record
 class CheckStatus:
-    """The latest result of a ``check``; ``value`` is a status code, an exit code or whether a connection succeeded."""
+    """Latest result of a ``check``; ``value`` is a status code, an exit code or whether a connection succeeded."""
 
     kind: str
     value: int | bool | None = None
 
     @property
     def passes(self) -> bool:
-        """Whether the result is a good one: 2xx, 3xx; exit code 0; connected."""
+        """Whether the result is a success: 2xx or 3xx, exit code 0, or connected."""
         if self.value is None:
             return False
         if self.kind == "HTTP":
@@ -68,10 +68,10 @@ class CheckStatus:
 
 @record
 class Subscribed:
-    """The agent accepted us; what the framework understands comes with it.
+    """The agent accepted the subscription; with what the framework supports.
 
     Attributes:
-        wants_findings: whether it wants to hear of results of checks that change nothing.
+        wants_findings: whether the framework wants results of checks that change neither health nor readiness.
     """
 
     kill_states: bool
@@ -81,7 +81,7 @@ class Subscribed:
 
 @record
 class GroupReceived:
-    """A LAUNCH_GROUP; ``refusal`` says why none of it can be run."""
+    """A LAUNCH_GROUP arrived; ``refusal`` says why none of it can run."""
 
     tasks: tuple[TaskSpec, ...]
     refusal: str = ""
@@ -106,14 +106,14 @@ class ContainerExited:
 
 @record
 class LetGo:
-    """The kernel has let go of the control group of an ended run."""
+    """The kernel has released the control group of an ended run."""
 
     container_id: str
 
 
 @record
 class SignalAnswered:
-    """The agent's answer to a Signal effect."""
+    """The agent answered a Signal effect."""
 
     container_id: str
     signal: int
@@ -122,14 +122,14 @@ class SignalAnswered:
 
 @record
 class HookEnded:
-    """The command before the end has ended, failed or could not be run: it is all the same."""
+    """The ``preStop`` command ended, failed or could not be run; these are treated alike."""
 
     container_id: str
 
 
 @record
 class HealthObserved:
-    """A result of one of the health checks, by its place among them."""
+    """A health check had a result; ``index`` says which one."""
 
     container_id: str
     passed: bool
@@ -153,7 +153,7 @@ class CheckObserved:
 
 @record
 class KillRequested:
-    """The scheduler's KILL; ``grace`` is the kill policy of the event itself."""
+    """The scheduler sent KILL; ``grace`` comes from the kill policy of the event itself."""
 
     task_id: str
     grace: float | None = None
@@ -161,7 +161,7 @@ class KillRequested:
 
 @record
 class ShutdownRequested:
-    """All must end within ``grace`` seconds. Without a subscription nothing can be done but leave."""
+    """Everything must end within ``grace`` seconds. Without a subscription the executor can only exit."""
 
     reason: str
     grace: float
@@ -170,7 +170,7 @@ class ShutdownRequested:
 
 @record
 class Ticked:
-    """Time has passed; nothing else."""
+    """Time has passed, or something outside the machine has changed."""
 
 
 ContainerEvent = (
@@ -192,7 +192,7 @@ Event = Subscribed | GroupReceived | ContainerEvent | KillRequested | ShutdownRe
 
 @record
 class Launch:
-    """Launch the container, then wait for its end; ``first_id`` is the id of its first run."""
+    """Launch the container and wait for its end; ``first_id`` is the id of its first run."""
 
     container_id: str
     first_id: str
@@ -206,14 +206,14 @@ class Signal:
 
 @record
 class RunHook:
-    """Run the command before the end inside the container."""
+    """Run the ``preStop`` command inside the container."""
 
     container_id: str
 
 
 @record
 class Remove:
-    """Forget an ended run of a container, its sandbox included."""
+    """Remove an ended run of a container, including its sandbox."""
 
     container_id: str
 
@@ -230,18 +230,18 @@ class StopChecks:
 
 @record
 class AwaitLetGo:
-    """Tell when the kernel has let go of the removed control group of an ended run, if that can be seen."""
+    """Send LetGo when the kernel has released the control group of an ended run, if that can be seen."""
 
     container_id: str
 
 
 @record
 class Report:
-    """Send a status update of a task, about this container of it; empty: there was none.
+    """Send a status update of a task, about a container of it; an empty ``container_id`` means that there was none.
 
     Attributes:
-        age: how many seconds ago it became true.
-        findings: what its checks found last; None: it has none.
+        age: seconds since it became true.
+        findings: the last result of each check; None without checks.
     """
 
     task_id: str
@@ -260,21 +260,21 @@ class Report:
 
 @record
 class Forget:
-    """Nothing more will be asked about the container, which has ended for good; by the id of its first run."""
+    """Drop what is kept of a container that has ended for good; ``first_id`` is the id of its first run."""
 
     first_id: str
 
 
 @record
 class Leave:
-    """Exit when every update is acknowledged, at the latest at ``by``."""
+    """Exit when every update is acknowledged, at ``by`` at the latest."""
 
     by: float
 
 
 @record
 class Note:
-    """Something for the log that asks for nothing: what was ignored, and why."""
+    """Write a line to the log: what was ignored, and why."""
 
     text: str
     container_id: str = ""

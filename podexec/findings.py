@@ -1,7 +1,7 @@
-"""What the checks of a container found last, and when that is worth a status update of its own.
+"""The latest result of each check of a container, and when it deserves a status update of its own.
 
-A user who waits wants the first result of each check, and each that differs; an agent and a scheduler do not want an
-update whenever the output of a check does. Pure: no I/O, no clock. Times are seconds on any one clock.
+Users want to see the first result of each check, and each one that differs; agents and schedulers do not want an update
+whenever the output of a check changes. Pure: no I/O, no clock. Times are seconds on any one clock.
 """
 
 from __future__ import annotations
@@ -12,50 +12,50 @@ from typing import Final
 from podexec.record import record
 from podexec.wire import Finding
 
-# How long a result that differs from the one told before is kept back, if nothing else is to be told.
-TELL_EVERY: Final = 10.0
+# How long a result that differs from the last reported one is held back, unless something else is to be reported.
+REPORT_EVERY: Final = 10.0
 
 
 @record
 class Latest:
-    """The last result of one check, and the last that was told."""
+    """The latest result of one check, and the last one that was reported."""
 
     found: Finding
-    told: Finding | None = None
-    told_at: float = 0.0
+    reported: Finding | None = None
+    reported_at: float = 0.0
 
     @property
-    def tell_at(self) -> float | None:
-        """From when on it is news; None: it is none."""
-        if self.found == self.told:
+    def due_at(self) -> float | None:
+        """When the result is to be reported; None if it has been."""
+        if self.found == self.reported:
             return None
-        return -1.0 if self.told is None else self.told_at + TELL_EVERY
+        return -1.0 if self.reported is None else self.reported_at + REPORT_EVERY
 
 
 Latests = Mapping[str, Latest]
 
 
 def with_result(latests: Latests, found: Finding) -> Latests:
-    """One more result, which takes the place of the check's last."""
+    """Replace the latest result of the check."""
     before = latests.get(found.check)
-    after = Latest(found) if before is None else Latest(found, before.told, before.told_at)
+    after = Latest(found) if before is None else Latest(found, before.reported, before.reported_at)
     return {**latests, found.check: after}
 
 
-def all_told(latests: Latests, now: float) -> Latests:
-    """Every result was told."""
+def mark_reported(latests: Latests, now: float) -> Latests:
+    """Mark every result as reported."""
     return {
-        check: each if each.found == each.told else Latest(each.found, each.found, now)
+        check: each if each.found == each.reported else Latest(each.found, each.found, now)
         for check, each in latests.items()
     }
 
 
-def tell_at(latests: Latests) -> float | None:
-    """When the next result is to be told; None: all were."""
-    return min((at for each in latests.values() if (at := each.tell_at) is not None), default=None)
+def due_at(latests: Latests) -> float | None:
+    """When the next result is to be reported; None if all have been."""
+    return min((at for each in latests.values() if (at := each.due_at) is not None), default=None)
 
 
-def news(latests: Latests, now: float) -> Finding | None:
-    """A result that is to be told now; a failure first."""
-    due = [each.found for each in latests.values() if (at := each.tell_at) is not None and now >= at]
-    return min(due, key=lambda found: found.passed, default=None)
+def due(latests: Latests, now: float) -> Finding | None:
+    """A result that is to be reported now; failures come first."""
+    waiting = [each.found for each in latests.values() if (at := each.due_at) is not None and now >= at]
+    return min(waiting, key=lambda found: found.passed, default=None)

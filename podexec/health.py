@@ -1,4 +1,4 @@
-"""When results of checks become a verdict: health checks, of which a container may have several, and readiness.
+"""Judges the results of health checks, of which a container may have several, and of readiness checks.
 
 Pure: no I/O, no clock. Times are seconds on any one clock and come in as arguments.
 """
@@ -12,7 +12,7 @@ from podexec.record import record, replace
 
 @record
 class HealthPolicy:
-    """The part of a health check that judges results."""
+    """The limits by which a health check judges its results."""
 
     grace: float = 10.0
     consecutive_failures: int = 3
@@ -20,7 +20,7 @@ class HealthPolicy:
 
 @record
 class Streak:
-    """What the results of one health check so far amount to."""
+    """Summary of the results of one health check so far."""
 
     since: float
     ever_healthy: bool = False
@@ -35,10 +35,10 @@ class Verdict(enum.Enum):
 
 
 def judge(streak: Streak, policy: HealthPolicy, passed: bool, now: float) -> tuple[Streak, Verdict]:
-    """Add one result.
+    """Add one result, and return the verdict.
 
-    Failures do not count before the first success as long as the grace period lasts. ``consecutive_failures``
-    of 0 kills at the first one that counts.
+    Failures do not count before the first success while the grace period lasts. With ``consecutive_failures`` of 0 the
+    first one that counts kills.
     """
     if passed:
         news = Verdict.NOTHING_NEW if streak.ever_healthy and not streak.failures else Verdict.HEALTHY
@@ -50,7 +50,7 @@ def judge(streak: Streak, policy: HealthPolicy, passed: bool, now: float) -> tup
 
 
 def together(streaks: tuple[Streak, ...]) -> bool | None:
-    """Whether a container is healthy by all its health checks; None while one of them has not said."""
+    """Whether all health checks of a container pass; None while one of them has no verdict."""
     if any(streak.failures for streak in streaks):
         return False
     return True if streaks and all(streak.ever_healthy for streak in streaks) else None
@@ -58,13 +58,13 @@ def together(streaks: tuple[Streak, ...]) -> bool | None:
 
 @record
 class Readiness:
-    """What the results of a readiness check so far amount to."""
+    """Summary of the results of a readiness check so far."""
 
     ready: bool = False
     failures: int = 0
 
     def with_result(self, passed: bool, consecutive_failures: int) -> Readiness:
-        """One success is enough to be ready, so many failures in a row to be no longer."""
+        """Add one result: one success makes it ready, ``consecutive_failures`` in a row make it not ready."""
         if passed:
             return Readiness(ready=True)
         failures = self.failures + 1

@@ -1,8 +1,7 @@
-"""What happened to the containers, one line of JSON each, in the executor's sandbox: for whoever asks afterwards.
+"""The journal: what happened to the containers, as lines of JSON in the executor's sandbox, for diagnosis.
 
-Mesos starts no executor twice: one that is killed ends its pod, and the agent tells no more than that. The journal
-still says how far each container was, whatever the log level, up to the executor's last moment. Nobody reads it to go
-on.
+Mesos never restarts an executor: when it is killed its pod ends, and the agent says no more than that. The journal
+says how far each container was, at any log level, up to the executor's last moment. The executor itself never reads it.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from podexec import log
 from podexec.record import fields
 
 NAME: Final = "journal"
-MOST_BYTES: Final = 1 << 20  # then it is kept as journal.1, in the place of the one before
+MOST_BYTES: Final = 1 << 20  # then it becomes journal.1, which replaces the previous one
 
 _KEPT: Final = (
     ev.GroupReceived,
@@ -37,7 +36,7 @@ _KEPT: Final = (
 
 
 class Journal:
-    """Each line is with the kernel when :meth:`write` returns: the executor's own end cannot lose it."""
+    """Appends to the file. When :meth:`write` returns the kernel has the line, so the executor's end cannot lose it."""
 
     def __init__(self, sandbox: Path) -> None:
         self._path = sandbox / NAME
@@ -46,15 +45,15 @@ class Journal:
         self._broken = False
 
     def write(self, record: ev.Event | ev.Effect) -> None:
-        """Keep it if it is of any interest. A sandbox that cannot be written to is said once; nothing ends by it."""
+        """Write the record, if its kind is kept. A sandbox that cannot be written to is logged once and tolerated."""
         if self._broken or not isinstance(record, _KEPT):
             return
-        line = json.dumps({"at": round(time.time(), 3), **_told(record)}, separators=(",", ":")) + "\n"
+        line = json.dumps({"at": round(time.time(), 3), **_entry(record)}, separators=(",", ":")) + "\n"
         try:
             self._append(line.encode())
         except OSError as error:
             self._broken = True
-            log.get().warning("no journal", path=str(self._path), error=str(error))
+            log.get().warning("cannot write the journal", path=str(self._path), error=str(error))
 
     def _append(self, line: bytes) -> None:
         if self._size > MOST_BYTES and self._file is not None:
@@ -67,8 +66,8 @@ class Journal:
         self._size += os.write(self._file, line)
 
 
-def _told(record: Any) -> dict[str, Any]:
-    """The record's name and what it says; what it leaves open is left out."""
+def _entry(record: Any) -> dict[str, Any]:
+    """Name and fields of the record, without fields that are None."""
     if isinstance(record, ev.GroupReceived):
         tasks = {task.task_id: task.container_id for task in record.tasks}
         return {"what": "GroupReceived", "tasks": tasks} | ({"refusal": record.refusal} if record.refusal else {})
@@ -77,5 +76,5 @@ def _told(record: Any) -> dict[str, Any]:
         said["termination"] = {name: value for name, value in fields(record.termination).items() if value is not None}
     if isinstance(record, ev.Report):
         said["check"] = record.check.value if record.check else None
-        said["findings"] = None  # the last is in the message
+        said["findings"] = None  # the message has the last one
     return {"what": type(record).__name__} | {name: value for name, value in said.items() if value is not None}

@@ -1,4 +1,4 @@
-"""How a kill goes: held back while others need the container, a command before its end, SIGTERM, SIGKILL.
+"""The phases of a kill: held while other containers need this one, the ``preStop`` command, SIGTERM, SIGKILL.
 
 Pure: no I/O, no clock, no randomness. Times are seconds on any one clock and come in as arguments.
 """
@@ -13,8 +13,8 @@ from podexec.record import record, replace
 
 DEFAULT_KILL_GRACE: Final = 3.0
 RETRY_SIGNAL_AFTER: Final = 1.0
-# An agent answers a launch when the container is handed over to its init, which drops signals for a moment: it forwards
-# them once it has started the command. A SIGTERM that comes too early would be lost, and the grace period with it.
+# An agent answers a launch when the container is handed over to its init, which forwards signals only after it has
+# started the command. An earlier SIGTERM would be lost, and the grace period with it.
 SETTLE: Final = 0.5
 
 SIGTERM: Final = int(signal.SIGTERM)
@@ -32,10 +32,10 @@ class Cause(enum.Enum):
 
 
 class Phase(enum.Enum):
-    """How far a kill is."""
+    """Phase of a kill."""
 
-    HELD = enum.auto()  # containers that depend on this one have to end first
-    HOOK = enum.auto()  # the command before the end runs
+    HELD = enum.auto()  # containers that depend on this one must end first
+    HOOK = enum.auto()  # the preStop command runs
     TERM = enum.auto()
     KILL = enum.auto()
 
@@ -45,14 +45,14 @@ _SIGNALS: Final = {Phase.TERM: SIGTERM, Phase.KILL: SIGKILL}
 
 @record
 class Kill:
-    """A kill under way.
+    """A kill in progress.
 
     Attributes:
-        grace: from its beginning to SIGKILL.
-        restart: whether the container is started again afterwards.
+        grace: seconds from its beginning to SIGKILL.
+        restart: whether the container restarts afterwards.
         escalate_at: when SIGKILL is due; None while it is held.
         again_at: when the signal of its phase is to be sent (again).
-        stop_by: when SIGKILL must have been sent, whatever others need; None: no matter when.
+        stop_by: when SIGKILL must have been sent, whatever other containers need; None without a limit.
     """
 
     cause: Cause
@@ -66,7 +66,7 @@ class Kill:
 
 
 def begin(kill: Kill, now: float, settled: float | None = None, hook: bool = False) -> Kill:
-    """The end of a held kill: with the command before the end, or a SIGTERM as soon as the container can hear it."""
+    """Begin a held kill: with the ``preStop`` command, or with SIGTERM as soon as the container can receive it."""
     grace = max(kill.grace, 0.0)
     if hook and grace:
         begun = replace(kill, phase=Phase.HOOK, escalate_at=now + grace)
@@ -76,19 +76,19 @@ def begin(kill: Kill, now: float, settled: float | None = None, hook: bool = Fal
     return begun if kill.stop_by is None else _escalating_by(begun, max(now, kill.stop_by))
 
 
-def may_not_wait(kill: Kill, now: float) -> bool:
-    """Whether a held kill has to begin now, so that its grace period is over in time."""
+def must_begin(kill: Kill, now: float) -> bool:
+    """Whether a held kill must begin now, so that its grace period ends in time."""
     held_until = _held_until(kill)
     return held_until is not None and now >= held_until
 
 
 def hook_ended(kill: Kill, now: float) -> Kill:
-    """The command before the end has ended, one way or another."""
+    """Continue with SIGTERM: the ``preStop`` command has ended, with whatever result."""
     return replace(kill, phase=Phase.TERM, again_at=now) if kill.phase is Phase.HOOK else kill
 
 
 def launched_late(kill: Kill, now: float) -> Kill:
-    """The container began to run after its kill had begun: what was sent before may have reached nobody."""
+    """Send the signals again: the container started after its kill began, so earlier ones may have been lost."""
     if kill.phase is Phase.KILL:
         return replace(kill, again_at=now)
     term_at = now + SETTLE if kill.grace > 0 else now
@@ -97,36 +97,36 @@ def launched_late(kill: Kill, now: float) -> Kill:
 
 
 def shorten(kill: Kill, grace: float, now: float) -> Kill:
-    """A later kill may bring SIGKILL nearer, never push it away."""
+    """Apply the grace period of a later kill: it may bring SIGKILL forward, never delay it."""
     grace = max(grace, 0.0)
     kill = replace(kill, grace=min(kill.grace, grace))
     return kill if kill.phase is Phase.HELD else _escalating_by(kill, _begins(kill, now) + grace)
 
 
 def take_over(kill: Kill, grace: float | None, now: float) -> Kill:
-    """The scheduler asks for a kill that is already under way.
+    """Apply a KILL of the scheduler to a container that is already being killed.
 
-    A container that dies only because of its pod has not been named before: the first word on its grace period
-    counts, even a longer one. After that a kill is only shortened.
+    If it is being killed only because of its pod, the first grace period that the scheduler names counts, even a
+    longer one. After that a kill is only shortened.
     """
-    first_word = kill.cause is Cause.SIBLING and kill.phase is not Phase.KILL
+    is_first = kill.cause is Cause.SIBLING and kill.phase is not Phase.KILL
     kill = replace(kill, restart=False)
     if grace is None:
         return kill
-    if not first_word:
+    if not is_first:
         return shorten(kill, grace, now)
     kill = replace(kill, cause=Cause.REQUESTED, detail="", grace=max(grace, 0.0))
     return kill if kill.phase is Phase.HELD else replace(kill, escalate_at=_begins(kill, now) + kill.grace)
 
 
 def bound(kill: Kill, stop_by: float) -> Kill:
-    """All must be over by then."""
+    """Limit the kill: SIGKILL must be sent by ``stop_by``."""
     kill = replace(kill, stop_by=stop_by, restart=False)
     return kill if kill.phase is Phase.HELD else _escalating_by(kill, stop_by)
 
 
 def _begins(kill: Kill, now: float) -> float:
-    """From when a grace period counts that is given now: not before the container can hear the SIGTERM."""
+    """When a grace period that is given now starts: not before the container can receive SIGTERM."""
     return now if kill.again_at is None else max(now, kill.again_at)
 
 
@@ -136,14 +136,14 @@ def _escalating_by(kill: Kill, when: float) -> Kill:
 
 
 def signal_answered(kill: Kill, sent: int, accepted: bool, now: float) -> Kill:
-    """Try again when the agent did not deliver the signal that the kill is at."""
+    """Schedule another attempt if the agent did not deliver the signal of the current phase."""
     if sent != _SIGNALS.get(kill.phase) or accepted or kill.again_at is not None:
         return kill
     return replace(kill, again_at=now + RETRY_SIGNAL_AFTER)
 
 
 def due_signal(kill: Kill, now: float) -> tuple[Kill, int | None]:
-    """The signal to send now, if any. Ask again until there is none."""
+    """The signal to send now, if any. Call it until there is none."""
     if kill.again_at is not None and now >= kill.again_at:
         return replace(kill, again_at=None), _SIGNALS[kill.phase]
     if kill.phase is not Phase.KILL and kill.escalate_at is not None and now >= kill.escalate_at:
@@ -152,7 +152,7 @@ def due_signal(kill: Kill, now: float) -> tuple[Kill, int | None]:
 
 
 def deadline(kill: Kill) -> float | None:
-    """When the kill goes on by itself."""
+    """When the kill next needs attention."""
     times = [kill.again_at, _held_until(kill), None if kill.phase is Phase.KILL else kill.escalate_at]
     return min((time for time in times if time is not None), default=None)
 

@@ -1,7 +1,7 @@
-"""The executor's log: one logfmt line an event on stderr, which is a file in the sandbox.
+"""The executor's log: one logfmt line per event on stderr, which is a file in the sandbox.
 
-Owns the set-up of structlog, and that lines of pymesos look like ours. structlog is imported by :func:`start`, when the
-first containers are under way: importing it would keep them waiting. Lines are held until then; an error does not wait.
+Owns the set-up of structlog, and the format of pymesos' lines. structlog is imported by :func:`start`, after the first
+containers have been launched, because the import would delay them. Lines are held until then, except for errors.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Fields = dict[str, Any]
 
 
 class Logger:
-    """Says in every line whose words they are: ``pod``, ``task``, ``container``."""
+    """A logger that adds ``pod``, ``task`` and ``container`` to every line."""
 
     def __init__(self, ids: Fields) -> None:
         self._ids = ids
@@ -37,7 +37,7 @@ class Logger:
 
 
 class _Lines:
-    """The way of lines to stderr, in their order. Safe to use from any thread."""
+    """Writes lines to stderr in order, and holds them until structlog is there. Safe to use from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -73,7 +73,7 @@ _lines = _Lines()
 
 
 def configure(level: str = "info") -> None:
-    """Log from ``level`` on; called again when the scheduler has said what it wants."""
+    """Log from ``level`` on; called again when the scheduler's level is known."""
     library = logging.getLogger("pymesos")
     library.handlers = [_Forward()]
     library.propagate = False
@@ -86,7 +86,7 @@ def get(**ids: str) -> Logger:
 
 
 def start() -> None:
-    """Write what was held, and every line at once from now on."""
+    """Write the held lines, and every later line at once."""
     _lines.write_all()
 
 
@@ -114,7 +114,7 @@ def _write(level: int, event: str, fields: Fields) -> None:
 
 
 def _drop_none(logger: Any, method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """What does not apply is left out of the line."""
+    """Leave empty fields out of the line."""
     return {name: value for name, value in fields.items() if value not in (None, "")}
 
 
@@ -124,7 +124,7 @@ def _now() -> str:
 
 
 class _Forward(logging.Handler):
-    """Lines of the standard library's logging, in our form."""
+    """Forwards lines of the standard library's logging in our format."""
 
     def emit(self, record: logging.LogRecord) -> None:
         _lines.add(record.levelno, record.getMessage(), {"logger": record.name, "exc_info": record.exc_info or None})

@@ -1,7 +1,7 @@
-"""The loop: inbox -> machine -> effects.
+"""The event loop: takes events from the inbox, steps the machine, and performs the effects.
 
-Owns the pod's state. What the machine asks for is done by the driver and by a worker for each run of a container; their
-threads tell what happened through the inbox, and only the loop steps the machine.
+Owns the pod's state. The driver, and a worker for each run of a container, do what the machine asks for. Their threads
+put events into the inbox; only the loop steps the machine.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ class EventLoop:
         self._sharing = Sharing(Path(settings.sandbox))
         self._pod = Pod()
         self._root: Json = {}
-        self._stands_in = False  # for Mesos' default executor: what any framework writes into `data` is not for us
+        self._stands_in = False  # for Mesos' default executor: `data` of other frameworks is not addressed to us
         self._refusal = ""
         self._labelled = False
         self._tasks: dict[str, taskinfo.Task] = {}
         self._workers: dict[str, Worker] = {}
-        self._under_way = threading.Event()
+        self._any_launched = threading.Event()
         self._leave_by: float | None = None
         self._log = log.get(pod=settings.executor_id)
 
     def run(self) -> None:
-        """Until the pod is over and everything is acknowledged, or there is no more time for it."""
+        """Run until the pod has ended and every update is acknowledged, or until time is up."""
         self._driver.start()
         run_thread("log", self._start_log)
         while True:
@@ -67,17 +67,17 @@ class EventLoop:
                 self._journal.write(effect)
                 self._perform(effect)
             if isinstance(event, ev.ContainerLaunched):
-                self._under_way.set()
+                self._any_launched.set()
             if isinstance(event, ev.ContainerExited | ev.LaunchFailed):
                 self._workers.pop(event.container_id).retire()
         self._stop.set()
         self._driver.stop()
-        self._log.info("leaving", unacknowledged=len(self._driver.outbox))
+        self._log.info("exiting", unacknowledged=len(self._driver.outbox))
         log.start()
 
     def _start_log(self) -> None:
-        """Not before the containers are under way, if they come soon."""
-        self._under_way.wait(_LOG_AFTER)
+        """Start the log after the first container has been launched, or after a short wait."""
+        self._any_launched.wait(_LOG_AFTER)
         log.start()
 
     def _next_event(self, now: float) -> ev.Event:
@@ -87,7 +87,7 @@ class EventLoop:
         except queue.Empty:
             return ev.Ticked()
 
-    # -- what the driver tells (on its threads) ----------------------------------------------------------------
+    # -- callbacks of the driver (on its threads) --------------------------------------------------------------
 
     def subscribed(self, subscribed: Json) -> None:
         self._root = subscribed["container_id"]
@@ -100,7 +100,7 @@ class EventLoop:
         )
 
     def _read_data(self, data: str | None) -> None:
-        """What our scheduler wrote into ExecutorInfo; without it (another scheduler's executor) the defaults hold."""
+        """Read ``ExecutorInfo.data`` of podexec's scheduler; without it (another framework) use the defaults."""
         try:
             log.configure((ExecutorData.decode(data) if data else ExecutorData()).log_level)
             self._labelled = bool(data)
@@ -120,13 +120,13 @@ class EventLoop:
                 specs.append(read.spec)
                 launches.append(read.launch)
             except (AttributeError, KeyError, TypeError, ValueError) as error:
-                refusal = refusal or f"the TaskInfo of {task['task_id']['value']} is not understood: {error!r}"
+                refusal = refusal or f"cannot read the TaskInfo of {task['task_id']['value']}: {error!r}"
                 specs.append(ev.TaskSpec(task["task_id"]["value"], container_id, name=container_id))
         self._sharing.open_for(launches)
         self._inbox.put(ev.GroupReceived(tuple(specs), refusal))
 
     def _read(self, task: Json, container_id: str) -> taskinfo.Task:
-        """All of it now, so that what cannot be read is said before anything is launched."""
+        """Read the whole TaskInfo now, so that errors are reported before anything is launched."""
         if self._stands_in:
             task = {field: value for field, value in task.items() if field != "data"}
         return taskinfo.read(task, container_id, self._agent.own_address)
@@ -139,11 +139,11 @@ class EventLoop:
         self._inbox.put(ev.ShutdownRequested(reason, self._settings.shutdown_grace, self._driver.connected))
 
     def crashed(self, args: threading.ExceptHookArgs) -> None:
-        """A thread ended by a fault of ours: a pod that is only half looked after must not go on."""
+        """Shut down after a bug ended a thread: a pod that is only half looked after must not keep running."""
         name = args.thread.name if args.thread else "unknown"
         error = (args.exc_type, args.exc_value, args.exc_traceback)
         self._log.error("a thread of the executor crashed", thread=name, exc_info=error)
-        self.shutdown_requested(f"internal error of the executor in thread {name}: {args.exc_value!r}")
+        self.shutdown_requested(f"internal error in the executor's thread {name}: {args.exc_value!r}")
 
     def acknowledged(self) -> None:
         self._inbox.put(ev.Ticked())
@@ -152,11 +152,11 @@ class EventLoop:
         try:
             question = UsageQuestion.decode(data)
         except WireError as error:
-            self._log.info("a framework message was ignored", why=str(error))
+            self._log.info("ignored a framework message", why=str(error))
             return
-        run_thread("usage", lambda: self._tell_usage(question.number))
+        run_thread("usage", lambda: self._answer_usage(question.number))
 
-    def _tell_usage(self, number: int) -> None:
+    def _answer_usage(self, number: int) -> None:
         from podexec.usage import usage  # noqa: PLC0415 - most executors are never asked
 
         containers = {c.id: c.spec.task_id for c in self._pod.containers.values() if c.alive}
@@ -194,14 +194,14 @@ class EventLoop:
 
     def _remove(self, container_id: str) -> None:
         removed = self._agent.remove(self._nested(container_id))
-        self._log.info("an earlier run of a container was removed", container=container_id, removed=removed)
+        self._log.info("removed an earlier run of a container", container=container_id, removed=removed)
 
     def _await_let_go(self, container_id: str) -> None:
         if cgroups.all_removed_let_go(letgo.LET_GO_WITHIN, self._stop):
             self._inbox.put(ev.LetGo(container_id))
 
     def _link(self, container_id: str, task_id: str) -> None:
-        """``tasks/<task id>`` -> the container's sandbox: Mesos' web UI and people look there."""
+        """Link ``tasks/<task id>`` to the container's sandbox: Mesos' web UI and people look there."""
         link = Path(self._settings.sandbox, "tasks", task_id)
         new = link.with_name(f".{container_id}")
         try:
@@ -209,7 +209,7 @@ class EventLoop:
             new.symlink_to(Path("..", "containers", container_id), target_is_directory=True)
             new.replace(link)
         except OSError as error:
-            self._log.warning("no link to the container's sandbox", link=str(link), error=str(error))
+            self._log.warning("cannot link the container's sandbox", link=str(link), error=str(error))
 
     def _send_report(self, report: ev.Report) -> None:
         self._log.info(

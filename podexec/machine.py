@@ -1,7 +1,7 @@
-"""The pod instance: ``step(pod, event, now) -> (pod, effects)``.
+"""State machine of the pod instance: ``step(pod, event, now) -> (pod, effects)``.
 
 Owns the rules of the pod: which containers may start, which end because another did, in which order they are stopped,
-and when the executor leaves. What moves a single container is in ``containers``. Pure: no I/O, no clock, no
+and when the executor exits. The state machine of a single container is in ``containers``. Pure: no I/O, no clock, no
 randomness, no logging. ``now`` is seconds on a monotonic clock.
 """
 
@@ -17,7 +17,7 @@ from podexec.pod import Condition, Container, Pod
 from podexec.record import replace
 
 ACKNOWLEDGE_WITHIN: Final = 60.0
-# Of the agent's shutdown grace period: what SIGKILL, the WAIT answers, the last updates and their
+# The part of the agent's shutdown grace period that SIGKILL, the WAIT answers, the last updates and their
 # acknowledgements need.
 SHUTDOWN_MARGIN: Final = 1.0
 SHUTDOWN_MARGIN_SHARE: Final = 0.25
@@ -26,7 +26,7 @@ Step = tuple[Pod, list[ev.Effect]]
 
 
 def step(pod: Pod, event: ev.Event, now: float) -> Step:
-    """The one door: what the event changes, then what follows for the pod, then what is due by the clock."""
+    """Apply an event, then the rules of the pod until nothing changes; returns the pod and the effects."""
     effects: list[ev.Effect]
     match event:
         case ev.Subscribed():
@@ -43,24 +43,32 @@ def step(pod: Pod, event: ev.Event, now: float) -> Step:
             pod, effects = _container_event(pod, event, now)
     followed: list[ev.Effect] = []
     while True:
-        for rule in (_end_overdue, _end_together, _start, _go_on_killing, _tell_findings, letgo.tell_endings, _leave):
+        for rule in (
+            _end_overdue,
+            _end_together,
+            _start,
+            _continue_kills,
+            _report_findings,
+            letgo.report_endings,
+            _leave,
+        ):
             pod, more = rule(pod, now)
             followed += more
         if not followed:
             return pod, effects
-        # What follows has consequences of its own: a container that cannot start may end its group.
+        # Rules have consequences of their own: a container that cannot start may end its group.
         effects += followed
         followed = []
 
 
 def next_deadline(pod: Pod) -> float | None:
-    """When the machine wants to be ticked, if nothing happens before."""
+    """When the machine must be ticked, unless an event comes first."""
     times = [kills.deadline(c.kill) for c in pod.alive() if c.kill]
     times += [c.complete_by for c in pod.alive() if c.condition is Condition.RUNNING]
     times += [c.restart_at for c in pod.alive() if c.condition is Condition.RESTARTING]
     times += [] if pod.leaving else [pod.shutdown_by]
-    times += [letgo.tell_by(pod, c) for c in pod.untold()]
-    times += [findings.tell_at(c.latests) for c in _checked(pod)]
+    times += [letgo.report_by(pod, c) for c in pod.unreported()]
+    times += [findings.due_at(c.latests) for c in _checked(pod)]
     return min((t for t in times if t is not None), default=None)
 
 
@@ -68,14 +76,14 @@ def _container_event(pod: Pod, event: ev.ContainerEvent, now: float) -> Step:
     container = pod.by_id(event.container_id)
     if container is None:
         return pod, [
-            ev.Note(f"{type(event).__name__} of a container, or of a run of it, that is not there", event.container_id)
+            ev.Note(f"{type(event).__name__} of an unknown container or an earlier run: ignored", event.container_id)
         ]
     container, effects = containers.move(pod, container, event, now)
     return pod.put(container), effects
 
 
 def _checked(pod: Pod) -> list[Container]:
-    """Those whose checks are told of, whatever they find."""
+    """Containers whose check results are reported even if nothing else changes."""
     return [c for c in pod.alive() if pod.wants_findings and c.condition is Condition.RUNNING]
 
 
@@ -92,16 +100,16 @@ def _subscribed(pod: Pod, event: ev.Subscribed) -> Pod:
 
 
 def _received(pod: Pod, event: ev.GroupReceived) -> Step:
-    known = {c.spec.task_id for c in (*pod.alive(), *pod.untold())}
+    known = {c.spec.task_id for c in (*pod.alive(), *pod.unreported())}
     tasks = [t for t in event.tasks if t.task_id not in known]
     effects: list[ev.Effect] = [
-        ev.Note(f"task {t.task_id} is there already: ignored") for t in event.tasks if t.task_id in known
+        ev.Note(f"task {t.task_id} already exists: ignored") for t in event.tasks if t.task_id in known
     ]
     if pod.shutdown or pod.leaving:
         state = "TASK_DROPPED" if pod.partition_aware else "TASK_LOST"
-        why = pod.shutdown or "the executor is leaving"
+        why = pod.shutdown or "the executor is exiting"
         return pod, effects + [ev.Report(t.task_id, state, message=f"not launched: {why}") for t in tasks]
-    pod, forgotten = _forget(replace(pod, begun=True, groups=pod.groups + 1))
+    pod, forgotten = _forget(replace(pod, started=True, groups=pod.groups + 1))
     effects += forgotten
     refusal = event.refusal or _disorder(tasks)
     if refusal:
@@ -115,8 +123,8 @@ def _received(pod: Pod, event: ev.GroupReceived) -> Step:
 
 
 def _forget(pod: Pod) -> Step:
-    """Groups that are over make room: an executor may see any number of them."""
-    present = {c.group for c in (*pod.alive(), *pod.untold())}
+    """Drop groups that have ended: an executor may receive any number of them."""
+    present = {c.group for c in (*pod.alive(), *pod.unreported())}
     kept = {first_id: c for first_id, c in pod.containers.items() if c.group in present}
     dooms = {group: doom for group, doom in pod.dooms.items() if group in present}
     over: list[ev.Effect] = [ev.Forget(first_id) for first_id in pod.containers if first_id not in kept]
@@ -127,13 +135,13 @@ def _disorder(tasks: list[ev.TaskSpec]) -> str:
     stuck = ordering.unstartable({t.name: t.depends_on for t in tasks})
     if not stuck:
         return ""
-    return f"these containers depend on each other or on one that is not in their group: {', '.join(sorted(stuck))}"
+    return f"containers depend on each other or on one outside their group: {', '.join(sorted(stuck))}"
 
 
 def _kill_requested(pod: Pod, event: ev.KillRequested, now: float) -> Step:
     c = pod.by_task(event.task_id)
     if c is None or not c.alive:
-        return pod, [ev.Note(f"kill of task {event.task_id}, which is {'over' if c else 'unknown'}: ignored")]
+        return pod, [ev.Note(f"kill of task {event.task_id}, which {'has ended' if c else 'is unknown'}: ignored")]
     effects: list[ev.Effect] = []
     if c.kill is not None:
         if c.kill.restart:
@@ -144,17 +152,19 @@ def _kill_requested(pod: Pod, event: ev.KillRequested, now: float) -> Step:
         grace = c.spec.kill_grace if event.grace is None else event.grace
         c, effects = containers.kill(pod, c, Cause.REQUESTED, "", grace, now)
     pod = pod.put(c)
-    # Whoever kills one container of a group wants the group to end, also if the container alone would not matter.
+    # Killing one container of a group ends the group, even if the container is not essential.
     return _doomed(pod, c.group, f"container {c.spec.name} of the pod was killed"), effects
 
 
 def _shutdown(pod: Pod, event: ev.ShutdownRequested, now: float) -> Step:
     if not event.subscribed:
-        return replace(pod, shutdown=event.reason, begun=True, leaving=True), [ev.Leave(now)]
+        return replace(pod, shutdown=event.reason, started=True, leaving=True), [ev.Leave(now)]
     margin = min(SHUTDOWN_MARGIN, SHUTDOWN_MARGIN_SHARE * event.grace)
     shutdown_by = now + event.grace
-    stop_by, tell_by = shutdown_by - margin, shutdown_by - margin / 2
-    pod = replace(pod, shutdown=pod.shutdown or event.reason, shutdown_by=shutdown_by, tell_by=tell_by, begun=True)
+    stop_by, report_by = shutdown_by - margin, shutdown_by - margin / 2
+    pod = replace(
+        pod, shutdown=pod.shutdown or event.reason, shutdown_by=shutdown_by, report_by=report_by, started=True
+    )
     effects: list[ev.Effect] = []
     for c in pod.alive():
         moved = c
@@ -174,7 +184,7 @@ def _shutdown(pod: Pod, event: ev.ShutdownRequested, now: float) -> Step:
 
 
 def _end_overdue(pod: Pod, now: float) -> Step:
-    """Containers that ran longer than they may."""
+    """Kill containers that exceeded their ``max_completion_time``."""
     effects: list[ev.Effect] = []
     for c in pod.alive():
         if c.condition is Condition.RUNNING and c.complete_by is not None and now >= c.complete_by:
@@ -186,10 +196,10 @@ def _end_overdue(pod: Pod, now: float) -> Step:
 
 
 def _end_together(pod: Pod, now: float) -> Step:
-    """An essential container that failed or is being killed for good ends its group; so does the end of the last one.
+    """End a group when an essential container of it fails or is killed for good, or when the last of them ends.
 
-    The others are killed now, not when the first is gone, and each with its own grace: a pod takes the longest
-    grace, not the sum.
+    The others are killed now, not when the first is gone, each with its own grace period: a pod needs the longest
+    grace period, not their sum.
     """
     effects: list[ev.Effect] = []
     if pod.leaving:
@@ -215,7 +225,7 @@ def _doomed(pod: Pod, group: int, reason: str) -> Pod:
 
 
 def _doom(group: list[Container]) -> str:
-    """Why the containers of a group have to end; empty: they need not."""
+    """Why the containers of a group must end; empty if they need not."""
     essential = [c for c in group if c.spec.essential]
     for c in essential:
         if c.kill is not None and c.alive and not c.kill.restart:
@@ -228,18 +238,18 @@ def _doom(group: list[Container]) -> str:
 
 
 def _start(pod: Pod, now: float) -> Step:
-    """Launch what has waited long enough: for others, or for its restart."""
+    """Launch containers whose dependencies are met or whose restart is due."""
     effects: list[ev.Effect] = []
     for c in pod.alive():
         if c.condition is Condition.RESTARTING and c.restart_at is not None and now >= c.restart_at:
             moved, more = containers.launch(c)
         elif c.condition is Condition.WAITING:
-            standings = {other.spec.name: other.standing for other in pod.group(c.group)}
-            never = ordering.hopeless(c.spec.depends_on, standings)
+            progress = {other.spec.name: other.progress for other in pod.group(c.group)}
+            never = ordering.hopeless(c.spec.depends_on, progress)
             if never is not None:
-                why = f"it {ordering.describe([never])}, which has ended"
+                why = f"it {ordering.describe([never])}, but {never.container} has ended"
                 moved, more = containers.never_launched(c, why, now)
-            elif ordering.waits_for(c.spec.depends_on, standings):
+            elif ordering.waits_for(c.spec.depends_on, progress):
                 continue
             else:
                 moved, more = containers.launch(c)
@@ -250,14 +260,14 @@ def _start(pod: Pod, now: float) -> Step:
     return pod, effects
 
 
-def _go_on_killing(pod: Pod, now: float) -> Step:
-    """Begin kills that nothing holds any more; send the signals that are due."""
+def _continue_kills(pod: Pod, now: float) -> Step:
+    """Begin kills that nothing holds any longer, and send the signals that are due."""
     effects: list[ev.Effect] = []
     for c in pod.alive():
         kill = c.kill
         if kill is None:
             continue
-        if kill.phase is Phase.HELD and (kills.may_not_wait(kill, now) or not _needed(pod, c)):
+        if kill.phase is Phase.HELD and (kills.must_begin(kill, now) or not _needed(pod, c)):
             kill = kills.begin(kill, now, c.settled, c.spec.has_hook)
             if kill.phase is Phase.HOOK:
                 effects.append(ev.RunHook(c.id))
@@ -270,31 +280,31 @@ def _go_on_killing(pod: Pod, now: float) -> Step:
 
 
 def _needed(pod: Pod, c: Container) -> bool:
-    """Whether containers that depend on it are still there. One that is ended for its own sake is not waited with."""
+    """Whether containers that depend on it are alive. A kill of an unhealthy or overdue container does not wait."""
     if c.kill is not None and c.kill.cause in (Cause.UNHEALTHY, Cause.OVERDUE):
         return False
     needs = {other.spec.name: other.spec.depends_on for other in pod.group(c.group) if other.alive}
     return bool(ordering.needed_by(c.spec.name, needs))
 
 
-def _tell_findings(pod: Pod, now: float) -> Step:
-    """Results of checks that changed nothing else, but are news."""
+def _report_findings(pod: Pod, now: float) -> Step:
+    """Report results of checks that differ from the last reported ones."""
     effects: list[ev.Effect] = []
     for c in _checked(pod):
-        found = findings.news(c.latests, now)
+        found = findings.due(c.latests, now)
         if found is not None:
-            moved, more = containers.told(c, f"{found.check}: {found.result}", now)
+            moved, more = containers.report_findings(c, f"{found.check}: {found.result}", now)
             pod = pod.put(moved)
             effects += more
     return pod, effects
 
 
 def _leave(pod: Pod, now: float) -> Step:
-    """Leave when nothing is left to do, and in any case when the agent is about to end us."""
-    if pod.leaving or not pod.begun:
+    """Exit when nothing is left to do, or when the agent is about to end the executor."""
+    if pod.leaving or not pod.started:
         return pod, []
     out_of_time = pod.shutdown_by is not None and now >= pod.shutdown_by
-    if not out_of_time and (pod.alive() or pod.untold()):
+    if not out_of_time and (pod.alive() or pod.unreported()):
         return pod, []
     by = now + ACKNOWLEDGE_WITHIN if pod.shutdown_by is None else pod.shutdown_by
     return replace(pod, leaving=True), [ev.Leave(min(by, now + ACKNOWLEDGE_WITHIN))]

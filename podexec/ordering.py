@@ -1,6 +1,6 @@
-"""The order in which containers of a group start and stop, from what each depends on.
+"""The order in which containers of a group start and stop, derived from their dependencies.
 
-Pure: it knows containers by their names and by how far they are.
+Pure: it knows only the names and the progress of containers.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ _WORDS: Final = {STARTED: "to start", READY: "to be ready", SUCCEEDED: "to succe
 
 
 @record
-class Standing:
-    """How far a container has ever come, and whether that is all."""
+class Progress:
+    """The conditions that a container has ever reached, and whether it has ended."""
 
-    reached: frozenset[str]  # of STARTED, READY, SUCCEEDED
+    reached: frozenset[str]  # some of STARTED, READY, SUCCEEDED
     ended: bool
 
 
-def waits_for(dependencies: Iterable[Dependency], standings: Mapping[str, Standing]) -> list[Dependency]:
-    """Those that are not met yet."""
-    return [each for each in dependencies if each.condition not in standings[each.container].reached]
+def waits_for(dependencies: Iterable[Dependency], progress: Mapping[str, Progress]) -> list[Dependency]:
+    """The dependencies that are not met yet."""
+    return [each for each in dependencies if each.condition not in progress[each.container].reached]
 
 
-def hopeless(dependencies: Iterable[Dependency], standings: Mapping[str, Standing]) -> Dependency | None:
-    """One that will never be met."""
-    return next((each for each in waits_for(dependencies, standings) if standings[each.container].ended), None)
+def hopeless(dependencies: Iterable[Dependency], progress: Mapping[str, Progress]) -> Dependency | None:
+    """A dependency that can no longer be met, if there is one."""
+    return next((each for each in waits_for(dependencies, progress) if progress[each.container].ended), None)
 
 
 def unstartable(needs: Mapping[str, tuple[Dependency, ...]]) -> set[str]:
-    """The containers that wait for themselves, in a circle, or for one that is not there."""
+    """The containers that depend on themselves, in a cycle, or on one outside their group."""
     left = dict(needs)
     started: set[str] = set()
     while free := [name for name, others in left.items() if all(each.container in started for each in others)]:
@@ -43,10 +43,10 @@ def unstartable(needs: Mapping[str, tuple[Dependency, ...]]) -> set[str]:
 
 
 def needed_by(name: str, needs: Mapping[str, tuple[Dependency, ...]]) -> list[str]:
-    """The containers that have to end before this one is stopped, of those in ``needs``."""
+    """The containers in ``needs`` that must end before this one is stopped."""
     return [other for other, dependencies in needs.items() if any(each.container == name for each in dependencies)]
 
 
 def describe(dependencies: Iterable[Dependency]) -> str:
-    """In words: ``waits for container db to be ready``."""
+    """A text such as ``waits for container db to be ready``."""
     return "waits for " + " and ".join(f"container {each.container} {_WORDS[each.condition]}" for each in dependencies)

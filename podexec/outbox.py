@@ -1,6 +1,6 @@
 """Status updates that the agent has not acknowledged yet.
 
-Owns their order and when each is to be sent (again): at most one update of a task is under way, the next follows its
+Owns their order and when each is to be sent (again): at most one update per task is in flight, and the next follows its
 acknowledgement. It sends nothing itself. Safe to use from any thread.
 """
 
@@ -12,8 +12,8 @@ from typing import Any, Final
 
 Json = dict[str, Any]
 
-# The agent acknowledges as soon as the update is on its disk; what takes longer is lost, and it knows
-# duplicates by their uuid.
+# The agent acknowledges an update as soon as it is on its disk: later than this, the update or the answer is lost. It
+# recognises duplicates by their uuid.
 RESEND_AFTER: Final = 5.0
 RETRY_AFTER: Final = 0.5
 
@@ -27,7 +27,7 @@ class _Update:
 
 
 class Outbox:
-    """The queue, by uuid in the order the updates were made."""
+    """Queue of updates by uuid, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._updates: dict[str, _Update] = {}
@@ -48,16 +48,16 @@ class Outbox:
             self._changed.notify_all()
 
     def pending(self) -> list[Json]:
-        """All of them, oldest first, as SUBSCRIBE wants them."""
+        """All updates, oldest first, as SUBSCRIBE lists them."""
         with self._changed:
             return [update.status for update in self._updates.values()]
 
     def sent(self, statuses: list[Json]) -> None:
-        """The agent has these; send them again if their acknowledgement does not come."""
+        """Note that these were sent: send them again if no acknowledgement arrives."""
         self._postpone(statuses, RESEND_AFTER)
 
     def refused(self, status: Json) -> None:
-        """The agent was not there or not ready."""
+        """Note that the agent was unreachable or not ready: send the update again soon."""
         self._postpone([status], RETRY_AFTER)
 
     def _postpone(self, statuses: list[Json], delay: float) -> None:
@@ -68,7 +68,7 @@ class Outbox:
                     update.not_before = time.monotonic() + delay
 
     def wait_due(self, timeout: float) -> list[Json]:
-        """The updates to send now, one a task; waits for the first up to ``timeout`` seconds."""
+        """The updates to send now, one per task. Waits up to ``timeout`` seconds for the first."""
         deadline = time.monotonic() + timeout
         with self._changed:
             while True:
@@ -82,6 +82,6 @@ class Outbox:
                 self._changed.wait(min([deadline, *(update.not_before for update in first.values())]) - now)
 
     def wake(self) -> None:
-        """End a :meth:`wait_due` early, with whatever is due."""
+        """Make :meth:`wait_due` return early, with whatever is due."""
         with self._changed:
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""What the machine remembers of a pod instance and its containers. Plain records; what can be derived is derived."""
+"""State of a pod instance and its containers, as plain records."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from podexec import events as ev
 from podexec.findings import Latest
 from podexec.health import Readiness, Streak
 from podexec.kills import Kill
-from podexec.ordering import Standing
+from podexec.ordering import Progress
 from podexec.record import record, replace
 from podexec.termination import FINISHED, Ending
 from podexec.wire import READY, STARTED, SUCCEEDED, run_id
 
 
 class Condition(enum.Enum):
-    """What a container is doing."""
+    """Condition of a container."""
 
     WAITING = "waiting"  # for containers it depends on
     LAUNCHING = "launching"
-    CANCELLING = "cancelling"  # a kill came before the launch was answered
+    CANCELLING = "cancelling"  # killed before its launch was answered
     RUNNING = "running"
     KILLING = "killing"
-    RESTARTING = "restarting"  # it ended and waits to be launched again
+    RESTARTING = "restarting"  # ended, and waiting for its next run
     ENDED = "ended"
 
 
@@ -32,19 +32,19 @@ class Container:
     """One container, over all its runs.
 
     Attributes:
-        group: which LAUNCH_GROUP it came with.
-        run: how often it was started again.
-        in_row: how many of these since a run that lasted.
-        reached: what it has ever come to, for those that depend on it.
-        since: when the present run began; None: it does not run.
-        settled: from when on a SIGTERM surely reaches its command.
-        ending: how it ended, or the last run did.
-        latests: what its checks found in the present run.
+        group: number of the LAUNCH_GROUP it came with.
+        run: number of restarts so far.
+        in_row: restarts in a row since a run that lasted.
+        reached: conditions it has ever reached, for containers that depend on it.
+        since: when the current run began; None if it does not run.
+        settled: from when on SIGTERM is certain to reach its command.
+        ending: how it ended, or how its last run did.
+        latests: the latest results of its checks in the current run.
         ended_at: when it ended for good.
-        removed_at: when the control group of its last run was removed; None: there was none, or the kernel has let go
-            of it.
-        last_report: its terminal status, while it is withheld.
-        watched: whether word was asked for of when the kernel lets go.
+        removed_at: when the control group of its last run was removed; None if there was none or the kernel has
+            released it.
+        last_report: its terminal status, while that is withheld.
+        watched: whether the release of its control group is being watched.
     """
 
     spec: ev.TaskSpec
@@ -71,7 +71,7 @@ class Container:
 
     @property
     def id(self) -> str:
-        """The ContainerID's value of the present or last run."""
+        """ContainerID value of the current or last run."""
         return run_id(self.spec.container_id, self.run)
 
     @property
@@ -80,7 +80,7 @@ class Container:
 
     @property
     def ready(self) -> bool | None:
-        """Whether it can be used, as its readiness check and its check say; None if it has neither."""
+        """Whether its readiness check and its check say that it is ready; None if it has neither."""
         if self.spec.readiness is None and self.check is None:
             return None
         by_check = self.check is None or self.check.passes
@@ -88,11 +88,11 @@ class Container:
         return self.condition is Condition.RUNNING and by_check and by_readiness
 
     @property
-    def standing(self) -> Standing:
-        return Standing(self.reached, not self.alive)
+    def progress(self) -> Progress:
+        return Progress(self.reached, not self.alive)
 
     def with_progress(self) -> Container:
-        """Remember what it has come to."""
+        """Add the conditions that it has reached now."""
         reached = set(self.reached)
         if self.condition is Condition.RUNNING:
             reached.add(STARTED)
@@ -105,14 +105,14 @@ class Container:
 
 @record
 class Pod:
-    """One pod instance; containers by the id of their first run, in the order they came.
+    """One pod instance; containers by the id of their first run, in the order in which they arrived.
 
     Attributes:
-        dooms: why the containers of a group are ending, by group.
-        shutdown: why all are ending; empty while they are to live.
+        dooms: why the containers of a group must end, by group.
+        shutdown: why all containers must end; empty if they need not.
         shutdown_by: when the agent ends the executor.
-        tell_by: when the last endings must be on their way to be acknowledged before that.
-        begun: whether there ever was anything to do.
+        report_by: when the last ends must be reported, to be acknowledged before ``shutdown_by``.
+        started: whether a group or a shutdown request has ever arrived.
     """
 
     containers: Mapping[str, Container] = {}
@@ -123,16 +123,16 @@ class Pod:
     wants_findings: bool = False
     shutdown: str = ""
     shutdown_by: float | None = None
-    tell_by: float | None = None
-    begun: bool = False
+    report_by: float | None = None
+    started: bool = False
     leaving: bool = False
 
     def by_task(self, task_id: str) -> Container | None:
-        """The latest container of the task: an id may be used again when its task is over."""
+        """The latest container of the task: a task id may be reused after the task has ended."""
         return next((c for c in reversed(tuple(self.containers.values())) if c.spec.task_id == task_id), None)
 
     def by_id(self, container_id: str) -> Container | None:
-        """Of its present run: earlier ones are over."""
+        """The container whose current run has this id; earlier runs are not found."""
         return next((c for c in self.containers.values() if c.id == container_id), None)
 
     def group(self, number: int) -> list[Container]:
@@ -141,12 +141,12 @@ class Pod:
     def alive(self) -> list[Container]:
         return [c for c in self.containers.values() if c.alive]
 
-    def untold(self) -> list[Container]:
-        """Those whose end is not reported yet."""
+    def unreported(self) -> list[Container]:
+        """Containers whose end has not been reported yet."""
         return [c for c in self.containers.values() if c.last_report is not None]
 
     def doom(self, c: Container) -> str:
-        """Why the container has to end; empty: it need not."""
+        """Why the container must end; empty if it need not."""
         return self.shutdown or self.dooms.get(c.group, "")
 
     def put(self, container: Container) -> Pod:

@@ -1,8 +1,7 @@
 """Frozen, slotted records that cost next to nothing to define.
 
-``dataclasses`` writes source code for each class and compiles it whenever the program starts; with what it imports to
-do so that is a third of an executor's start. A record behaves as a frozen dataclass with slots does; its methods are
-shared.
+``dataclasses`` generates and compiles source code for each class at every start; together with its imports that is a
+third of an executor's start-up time. A record behaves like a frozen dataclass with slots; all records share methods.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ R = TypeVar("R")
 
 @dataclass_transform(frozen_default=True)
 def record(cls: type[R]) -> type[R]:
-    """Make the class a record of its annotated fields. Methods that it defines itself are kept."""
+    """Turn a class into a record of its annotated fields. Methods that it defines itself are kept."""
     names = tuple(cls.__annotations__)
     own = {key: value for key, value in cls.__dict__.items() if key not in (*names, "__dict__", "__weakref__")}
     defaults = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
@@ -24,12 +23,12 @@ def record(cls: type[R]) -> type[R]:
 
 
 def fields(of: Any) -> dict[str, Any]:
-    """What a record holds, by name; not of records within it."""
+    """The fields of a record by name; nested records stay records."""
     return {name: getattr(of, name) for name in type(of).__match_args__}
 
 
 def replace(of: R, **changes: Any) -> R:
-    """The record with other values in some fields. TypeError for a field that there is not."""
+    """A copy of the record with some fields changed. Raises TypeError for an unknown field."""
     return type(of)(**{**fields(of), **changes})
 
 

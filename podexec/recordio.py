@@ -1,6 +1,6 @@
-"""RecordIO, the framing of Mesos' streams: decimal length, a newline, that many bytes.
+"""Decoder of RecordIO, the framing of Mesos' streams: a decimal length, a newline, and that many bytes.
 
-Owns the decoding of a byte stream that arrives in any pieces. Linear in the bytes received: nothing is copied twice.
+The bytes may arrive in pieces of any size. Linear in the bytes received: nothing is copied twice.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-# An event carries at most the TaskInfos of a pod; 64 MB is far beyond, and what limits the harm of a broken stream.
+# An event carries at most the TaskInfos of a pod. 64 MB is far more, and limits the damage of a malformed stream.
 MAX_RECORD: Final = 64 * 1024 * 1024
 _MAX_DIGITS: Final = 20
 
@@ -18,7 +18,7 @@ class FramingError(ValueError):
 
 
 class RecordDecoder:
-    """Feed it bytes, get the records they complete."""
+    """Accepts bytes and yields the records that they complete."""
 
     def __init__(self, max_record: int = MAX_RECORD) -> None:
         self._max_record = max_record
@@ -34,7 +34,7 @@ class RecordDecoder:
                     newline = self._buffer.find(b"\n", start, start + _MAX_DIGITS + 1)
                     if newline < 0:
                         if len(self._buffer) - start > _MAX_DIGITS:
-                            raise FramingError("no record length within the first bytes of a record")
+                            raise FramingError("a record does not begin with its length")
                         return
                     self._length = self._parse_length(bytes(self._buffer[start:newline]))
                     start = newline + 1
@@ -52,5 +52,5 @@ class RecordDecoder:
             raise FramingError(f"{digits!r} is not the length of a record")
         length = int(digits)
         if length > self._max_record:
-            raise FramingError(f"a record of {length} bytes; at most {self._max_record} are accepted")
+            raise FramingError(f"a record has {length} bytes; at most {self._max_record} are accepted")
         return length

@@ -1,4 +1,4 @@
-"""Whether and when a container that ended is started again.
+"""Decides whether and when a container that ended restarts.
 
 Pure: no I/O, no clock. Durations are seconds.
 """
@@ -10,17 +10,17 @@ from podexec.wire import ALWAYS, Restart
 
 
 @record
-class Again:
-    """One more start of a container: after how long, and which of a row it is."""
+class NextRun:
+    """The next run of a container: seconds to wait before it, and its number in the current row of restarts."""
 
     delay: float
     in_row: int
 
 
-def again(policy: Restart | None, in_row: int, ran: float, succeeded: bool) -> Again | None:
-    """The next start of a container that ran for ``ran`` seconds; None if it stays ended.
+def next_run(policy: Restart | None, in_row: int, ran: float, succeeded: bool) -> NextRun | None:
+    """The next run of a container that ran for ``ran`` seconds; None if it does not restart.
 
-    ``in_row`` counts the restarts since it last ran long enough to begin anew.
+    ``in_row`` counts the restarts since a run lasted ``reset_after`` seconds.
     """
     if policy is None or (succeeded and policy.policy != ALWAYS):
         return None
@@ -28,7 +28,7 @@ def again(policy: Restart | None, in_row: int, ran: float, succeeded: bool) -> A
         in_row = 0
     if policy.limit is not None and in_row >= policy.limit:
         return None
-    return Again(_delay(policy, in_row), in_row + 1)
+    return NextRun(_delay(policy, in_row), in_row + 1)
 
 
 def _delay(policy: Restart, in_row: int) -> float:

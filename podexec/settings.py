@@ -1,6 +1,6 @@
-"""What the agent tells an executor through its environment.
+"""Settings of an executor, which its agent passes in the environment.
 
-Owns the reading of ``MESOS_*`` and of libprocess' TLS variables; nothing else in the package looks at ``os.environ``.
+Owns the reading of ``MESOS_*`` and of libprocess' TLS variables; nothing else in the package reads ``os.environ``.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _LONGEST_SOCKET_PATH: Final = 107
 
 
 class SettingsError(ValueError):
-    """The environment is not the one an agent gives to an executor."""
+    """The environment is not one that an agent passes to an executor."""
 
 
 @record
 class Tls:
-    """How the agent's certificate is judged and which is shown to it, as libprocess has it; paths of PEM files."""
+    """How the agent's certificate is verified, and the own one, as in libprocess; paths of PEM files."""
 
     verify: bool
     check_host: bool
@@ -53,7 +53,7 @@ class Tls:
 
 @record
 class Settings:
-    """One executor's place in the cluster."""
+    """Ids, addresses and time limits of one executor."""
 
     framework_id: str
     executor_id: str
@@ -70,14 +70,14 @@ class Settings:
     domain_socket: str | None = None
 
     def __repr__(self) -> str:
-        """Without the token."""
+        """A text without the token."""
         return f"Settings of {self.executor_id} at {self.host}:{self.port}"
 
     @classmethod
-    def take(cls, environment: MutableMapping[str, str]) -> Settings:
-        """Read the settings; the token is removed, so that nothing started later can find it in the environment."""
+    def from_environment(cls, environment: MutableMapping[str, str]) -> Settings:
+        """Read the settings, and remove the token from the environment so that programs started later do not get it."""
         token = environment.pop("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", None)
-        # Mesos' default executor lives on MESOS_SLAVE_PID; an agent that is to start it promises no more.
+        # Mesos' default executor uses MESOS_SLAVE_PID; for executors of that type an agent guarantees no more.
         endpoint = environment.get("MESOS_AGENT_ENDPOINT") or _required(environment, "MESOS_SLAVE_PID")
         host, port = parse_endpoint(endpoint.rpartition("@")[2])
         return cls(
@@ -101,7 +101,7 @@ def parse_duration(text: str) -> float:
     """Seconds of a Mesos duration such as ``5secs`` or ``15mins``."""
     match = _DURATION.fullmatch(text)
     if not match:
-        raise SettingsError(f"{text!r} is not a duration; Mesos writes a number and one of {', '.join(_UNITS)}")
+        raise SettingsError(f"{text!r} is not a duration; it must be a number followed by one of {', '.join(_UNITS)}")
     return float(match[1]) * _UNITS[match[2]]
 
 
@@ -114,28 +114,30 @@ def parse_endpoint(text: str) -> tuple[str, int]:
 
 
 def _path_prefix(agent_pid: str) -> str:
-    """``/slave(1)`` of ``slave(1)@10.0.0.1:5051``: the right agent where one process holds several."""
+    """``/slave(1)`` of ``slave(1)@10.0.0.1:5051``: it selects the agent if one process holds several."""
     name, at, _ = agent_pid.partition("@")
     return f"/{name}" if at and name else ""
 
 
 def _tls(environment: MutableMapping[str, str]) -> Tls | None:
-    def said(name: str) -> str | None:
+    def value(name: str) -> str | None:
         return next((environment[p + name] for p in _TLS_PREFIXES if environment.get(p + name)), None)
 
-    if said("ENABLED") not in _TRUE:
+    if value("ENABLED") not in _TRUE:
         return None
-    by_name = said("HOSTNAME_VALIDATION_SCHEME") == "openssl" or said("VERIFY_IPADD") in _TRUE
-    verify = said("VERIFY_SERVER_CERT") in _TRUE or said("VERIFY_CERT") in _TRUE
-    return Tls(verify, by_name, said("CA_FILE"), said("CA_DIR"), said("CERT_FILE"), said("KEY_FILE"))
+    by_name = value("HOSTNAME_VALIDATION_SCHEME") == "openssl" or value("VERIFY_IPADD") in _TRUE
+    verify = value("VERIFY_SERVER_CERT") in _TRUE or value("VERIFY_CERT") in _TRUE
+    return Tls(verify, by_name, value("CA_FILE"), value("CA_DIR"), value("CERT_FILE"), value("KEY_FILE"))
 
 
 def _domain_socket(path: str) -> str | None:
-    """A path of the kernel's length: one that is too long may be short enough from here."""
+    """A path that the kernel accepts: one that is too long may be short enough when it is relative."""
     if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
         path = os.path.relpath(path)
     if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
-        raise SettingsError(f"MESOS_DOMAIN_SOCKET is longer than {_LONGEST_SOCKET_PATH} bytes, also as {path}")
+        raise SettingsError(
+            f"MESOS_DOMAIN_SOCKET is longer than {_LONGEST_SOCKET_PATH} bytes, even as the relative path {path}"
+        )
     return path or None
 
 

@@ -1,9 +1,9 @@
-"""Lets containers of other users into what belongs to the executor's user: its sandbox, and the volumes in it.
+"""Opens the executor's sandbox, and the volumes in it, to the pod's containers of other users.
 
-Mesos gives a sandbox to one user and shuts out all others (mode 0750). The containers' own sandboxes lie in the
-executor's, and so do the volumes that they share; a container of another user than the executor's would reach neither.
-Access control lists let in exactly the users of the pod, and nobody else of the machine. They need no root: the
-executor's user owns what is opened. Agents with ``--volume_gid_range`` also open volumes, by a group; both go together.
+Mesos gives a sandbox to one user and excludes all others (mode 0750). The containers' own sandboxes lie in the
+executor's, and so do the volumes that they share: a container of another user than the executor's could reach neither.
+Access control lists admit exactly the users of the pod, and no other user of the machine. They need no root, as the
+executor's user owns what is opened. Agents with ``--volume_gid_range`` also open volumes, to a group; both combine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 _ENTER: Final = 0o1
 _USE: Final = 0o7
-# The kernel's form of a list, as linux/posix_acl_xattr.h has it.
+# The kernel's format of a list; see linux/posix_acl_xattr.h.
 _ACCESS, _DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 _VERSION: Final = struct.pack("<I", 2)
 _ENTRY: Final = struct.Struct("<HHI")
@@ -33,14 +33,14 @@ _UNSUPPORTED: Final = (errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class Sharing:
-    """What containers of other users were let into so far."""
+    """Opens folders, and remembers for which users they have been opened."""
 
     def __init__(self, sandbox: Path) -> None:
         self._sandbox = sandbox
-        self._users: dict[str, set[int]] = {}  # by volume, a path in the sandbox: who mounts it
+        self._users: dict[str, set[int]] = {}  # who mounts a volume, by its path in the sandbox
 
     def open_for(self, launches: Iterable[Json]) -> None:
-        """Before containers are launched with these LAUNCH_CONTAINER calls. What cannot be opened is logged."""
+        """Open what the containers of these LAUNCH_CONTAINER calls need. Failures are logged."""
         own = os.geteuid()
         changed = []
         for launch in launches:
@@ -70,11 +70,11 @@ class Sharing:
                     _let_in(folder, dict.fromkeys(others, _ENTER), _ENTER, inherited=False)
         except OSError as error:
             what = f"the volume {path}" if path else "the sandbox"
-            log.get().warning(f"{what} is not open to containers of other users", error=str(error))
+            log.get().warning(f"cannot open {what} to containers of other users", error=str(error))
 
 
 def _uid(launch: Json, own: int) -> int | None:
-    """Of the container's user; None: the agent has no such user, and will say so."""
+    """Uid of the container's user; None if the agent has no such user, which it will report itself."""
     name = launch["command"].get("user")
     if not name:
         return own
@@ -85,7 +85,7 @@ def _uid(launch: Json, own: int) -> int | None:
 
 
 def _volumes(launch: Json) -> Iterator[str]:
-    """The paths of those that lie in the executor's sandbox."""
+    """Paths of the container's volumes that lie in the executor's sandbox."""
     for volume in (launch.get("container") or {}).get("volumes", ()):
         source = (volume.get("source") or {}).get("sandbox_path") or {}
         if source.get("type") == "PARENT" and source.get("path"):
@@ -94,14 +94,14 @@ def _volumes(launch: Json) -> Iterator[str]:
 
 @contextmanager
 def _folder(sandbox: Path, path: str) -> Iterator[int]:
-    """An open folder in the sandbox, made if it is not there. Raises OSError.
+    """Open a folder of the sandbox, and create it if it is missing. Raises OSError.
 
-    A container may have put a link into a volume: none is followed, but for the first name, which is in the sandbox
-    itself. Mesos links persistent volumes there.
+    A container may have put a link into a volume, so links are not followed. The first name is an exception: it is in
+    the sandbox itself, where Mesos links persistent volumes.
     """
     names = [name for name in path.split("/") if name not in ("", ".")]
     if ".." in names:
-        raise OSError(errno.EINVAL, "it leads out of the sandbox", path)
+        raise OSError(errno.EINVAL, "the path leads out of the sandbox", path)
     folder = os.open(sandbox, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for index, name in enumerate(names):
@@ -117,9 +117,9 @@ def _folder(sandbox: Path, path: str) -> Iterator[int]:
 
 
 def _let_in(folder: int, users: Mapping[int, int], everybody: int, *, inherited: bool) -> None:
-    """By a list; by the mode, for all users of the machine, where the file system has no lists. Raises OSError.
+    """Admit users by a list, or by the mode, for all users, if the file system has no lists. Raises OSError.
 
-    ``inherited``: what is made in the folder later is as open to these users as it is to its owner.
+    With ``inherited``, whatever is created in the folder later is as open to these users as to its owner.
     """
     mode = os.fstat(folder).st_mode & 0o777
     try:
@@ -134,7 +134,7 @@ def _let_in(folder: int, users: Mapping[int, int], everybody: int, *, inherited:
 
 
 def _group(folder: int, mode: int) -> int:
-    """What the group may do; a list that is there already hides it in the mode. Raises OSError."""
+    """Permissions of the group, which the mode does not show if there is a list already. Raises OSError."""
     try:
         entries = os.getxattr(folder, _ACCESS)[len(_VERSION) :]
     except OSError as error:
@@ -145,7 +145,7 @@ def _group(folder: int, mode: int) -> int:
 
 
 def _list(mode: int, users: Mapping[int, int]) -> bytes:
-    """A mode and what it leaves out. With a list, the mode's bits of the group are the most that it may allow."""
+    """A list with the mode's permissions and those of the users. Its mask limits what users and group may do."""
     group = mode >> 3 & 7
     most = group
     for allowed in users.values():

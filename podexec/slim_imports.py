@@ -1,12 +1,12 @@
-"""Importing less: the executor has 32 MB and a tenth of a CPU.
+"""Keeps unused modules out while a dependency is imported: the executor has 32 MB and a tenth of a CPU.
 
-Owns one trick. Modules that a dependency imports for features nobody uses here are kept out while it is imported:
+These are modules that a dependency imports for features that the executor does not use:
 
-* ``ssl`` (for http.client's HTTPSConnection; http.client does without where Python has no ssl). 3 MB.
+* ``ssl`` (for http.client's HTTPSConnection; http.client works without it). 3 MB.
 * ``asyncio`` (for structlog's async loggers). 3 MB, which includes ssl again.
-* pymesos' drivers of schedulers and operators, which its package imports with that of executors.
+* pymesos' drivers of schedulers and operators, which its package imports with the driver of executors.
 
-Whoever needs one of them later imports it as usual.
+Code that needs one of them later imports it as usual.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class _Hollow(types.ModuleType):
 def without(*absent: str, empty: tuple[str, ...] = (), hollow: tuple[str, ...] = ()) -> Iterator[None]:
     """Within the block, modules named ``absent`` cannot be imported and those in ``empty`` import as empty modules.
 
-    Those in ``hollow`` import with whatever is asked of them, and all of it is None. Modules that are there already
-    stay what they are.
+    Those in ``hollow`` import as modules in which every name exists and is None. Modules that are already imported
+    stay as they are.
     """
     mine: dict[str, types.ModuleType | None] = {}
     mine |= {name: None for name in absent if name not in sys.modules}

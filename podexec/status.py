@@ -1,4 +1,4 @@
-"""From what the machine reports to Mesos' TaskStatus. Pure."""
+"""Converts a report of the machine into Mesos' TaskStatus. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHECK_FIELDS: Final = {
 
 
 def task_status(report: Report, container_id: Json | None, labelled: bool) -> Json:
-    """The status without what every update gets on its way. ``labelled``: whether podexec's scheduler will read it."""
+    """The status, without the fields that the driver adds. ``labelled``: whether podexec's scheduler will read it."""
     optional = {
         "reason": report.reason,
         "message": report.message,
@@ -32,6 +32,6 @@ def task_status(report: Report, container_id: Json | None, labelled: bool) -> Js
 
 
 def _check_status(status: CheckStatus) -> Json:
-    """CheckStatusInfo; the inner message is there, and empty, while nothing is known."""
+    """CheckStatusInfo; its inner message is present but empty while there is no result."""
     message, field = _CHECK_FIELDS[status.kind]
     return {"type": status.kind, message: {} if status.value is None else {field: status.value}}

@@ -1,7 +1,6 @@
-"""From Mesos' TaskInfo to what the rest of the executor works with.
+"""Reads Mesos' TaskInfo (JSON of the v1 API) and writes LAUNCH_CONTAINER calls.
 
-Owns the reading of TaskInfo (JSON of the v1 API) and the writing of LAUNCH_CONTAINER. Pure functions over
-dicts: no I/O, and ids come in as arguments.
+Pure functions over dicts: no I/O, and ids come in as arguments.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ Json = dict[str, Any]
 _ILLEGAL: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _NAME_LENGTH: Final = 200
 
-# What a check saw: a status code, an exit code, whether it connected; None: nothing.
+# Result of a check: a status code, an exit code, or whether it connected; None if it found nothing.
 Value = int | bool | None
-# (container id, passed, value, message) of a result: what has happened thereby.
+# Turns a result (container id, passed, value, message) into an event.
 Meaning = Callable[[str, bool, Value, str], Event]
 
 HTTP: Final = "HTTP"
@@ -34,7 +33,7 @@ COMMAND: Final = "COMMAND"
 
 @record
 class CheckSpec:
-    """One ``health_check`` or ``check``: what to do, how often. A timeout of None is no timeout."""
+    """What a ``health_check`` or ``check`` does and how often. A timeout of None is no timeout."""
 
     kind: str
     delay: float
@@ -49,12 +48,12 @@ class CheckSpec:
 
 @record
 class Task:
-    """All that is read of a TaskInfo.
+    """The parts of a TaskInfo that the executor uses.
 
     Attributes:
-        launch: the body of LAUNCH_CONTAINER but for the container's id.
-        checks: what is run while it runs, each with what a result of it means.
-        hook: the CommandInfo that is run before its end.
+        launch: body of LAUNCH_CONTAINER, without the container's id.
+        checks: checks to run while the container runs, each with the event that its result makes.
+        hook: CommandInfo of the ``preStop`` command.
     """
 
     spec: TaskSpec
@@ -64,7 +63,7 @@ class Task:
 
 
 def read(task: Json, container: str, address: str) -> Task:
-    """Read a TaskInfo. Raises AttributeError, KeyError, TypeError or ValueError for what cannot be understood."""
+    """Read a TaskInfo. Raises AttributeError, KeyError, TypeError or ValueError if it is malformed."""
     behaviour = task_data(task).behaviour
     return Task(task_spec(task, container), launch_call(task, address), _checks(task, behaviour), behaviour.pre_stop)
 
@@ -95,18 +94,18 @@ def _check_observed(kind: str, container: str, passed: bool, value: Value, messa
 
 
 def container_id(task: Json, suffix: str) -> str:
-    """A readable ContainerID value, unique through ``suffix``: the container's name in the characters Mesos allows."""
+    """A readable ContainerID value: the container's name in characters that Mesos allows, and a unique ``suffix``."""
     name = _ILLEGAL.sub("-", str(task.get("name") or ""))[:_NAME_LENGTH].strip("-")
     return f"{name or 'container'}-{suffix}"
 
 
 def task_data(task: Json) -> TaskData:
-    """What podexec's scheduler adds to the TaskInfo; nothing, if another one sent it."""
+    """The data that podexec's scheduler adds to a TaskInfo; empty if another framework sent it."""
     return TaskData.decode(task["data"]) if task.get("data") else TaskData()
 
 
 def health_checks(task: Json, behaviour: ContainerOptions) -> list[Json]:
-    """All of a task: its own, and those it has no room for."""
+    """All health checks of a task: that of the TaskInfo, and those it has no room for."""
     own = [task["health_check"]] if task.get("health_check") else []
     return [*own, *behaviour.health_checks]
 
@@ -133,7 +132,7 @@ def task_spec(task: Json, container: str) -> TaskSpec:
 
 
 def kill_grace(kill_policy: Json | None) -> float | None:
-    """Seconds between SIGTERM and SIGKILL of a KillPolicy; None if it says nothing."""
+    """Seconds between SIGTERM and SIGKILL in a KillPolicy; None if it does not say."""
     return _seconds((kill_policy or {}).get("grace_period"))
 
 
@@ -156,7 +155,7 @@ def check_spec(check: Json) -> CheckSpec:
 
 
 def _check_command(check: Json) -> Json:
-    """A HealthCheck holds the CommandInfo itself, a CheckInfo wraps it once more."""
+    """The CommandInfo of a check: a HealthCheck holds it directly, a CheckInfo wraps it once more."""
     command: Json = check["command"]
     inner = command.get("command")
     return inner if isinstance(inner, dict) else command
@@ -167,9 +166,9 @@ def _health_policy(health: Json) -> HealthPolicy:
 
 
 def launch_call(task: Json, address: str) -> Json:
-    """The body of LAUNCH_CONTAINER: what the TaskInfo says, and what Mesos' own default executor adds to it.
+    """Body of LAUNCH_CONTAINER: the TaskInfo's fields, and what Mesos' default executor adds to them.
 
-    The container's id is still missing.
+    The container's id is added later.
     """
     task = {**task, **task_data(task).parts}
     call: Json = {"command": _command(task, address)}
@@ -184,7 +183,7 @@ def launch_call(task: Json, address: str) -> Json:
 
 
 def _command(task: Json, address: str) -> Json:
-    """The user's command, with the two variables last so that they win."""
+    """The command, with the executor's two variables last so that they take precedence."""
     command: Json = dict(task.get("command") or {"shell": False})
     added = [_variable("MESOS_CONTAINER_IP", address)]
     role = _allocation_role(task)
@@ -203,7 +202,7 @@ def _allocation_role(task: Json) -> str | None:
 
 
 def _disk_volumes(task: Json) -> list[Json]:
-    """Volumes on disk resources are mounted on the executor's container; the nested one shares its parent's."""
+    """Volumes of disk resources. Mesos mounts them into the executor's container; the nested one shares them."""
     found = []
     for resource in task.get("resources", ()):
         volume = (resource.get("disk") or {}).get("volume")
@@ -219,7 +218,7 @@ def _variable(name: str, value: str) -> Json:
 
 
 def _seconds(duration: Json | None) -> float | None:
-    """A DurationInfo; 64-bit numbers may come as strings."""
+    """Seconds of a DurationInfo, whose 64-bit number may be a string; None if it has none."""
     if not duration or "nanoseconds" not in duration:
         return None
     return int(duration["nanoseconds"]) / 1e9

@@ -1,5 +1,4 @@
-"""How a container ended, in Mesos' words: from a WAIT_CONTAINER answer to the state, reason and message of the
-last status.
+"""Derives the state, reason and message of a container's last status from the agent's answer to WAIT_CONTAINER.
 
 Pure: no I/O, no clock.
 """
@@ -23,7 +22,7 @@ OVERDUE_REASON = "REASON_MAX_COMPLETION_TIME_REACHED"
 
 @record
 class Termination:
-    """What the agent knows of an ended container; ``wait_status`` is a raw wait(2) value, None when there is none."""
+    """The agent's data about an ended container; ``wait_status`` is a raw wait(2) value, or None."""
 
     wait_status: int | None = None
     state: str | None = None
@@ -34,7 +33,7 @@ class Termination:
 
 @record
 class Ending:
-    """The last word on a task."""
+    """Content of the last status of a task."""
 
     state: str
     message: str
@@ -43,17 +42,17 @@ class Ending:
 
     @property
     def line(self) -> str:
-        """The message without what an agent adds to it in further lines, such as the statistics of a memory limit."""
+        """First line of the message: an agent may add further ones, such as the statistics of a memory limit."""
         return self.message.partition("\n")[0].rstrip()
 
     def followed_by(self, what: str) -> str:
-        """The message with what came after the end, which belongs to its first line."""
+        """The message with ``what`` added to its first line."""
         _, newline, rest = self.message.partition("\n")
         return f"{self.line}; {what}{newline}{rest}"
 
 
 def ending(termination: Termination, kill: Kill | None) -> Ending:
-    """The agent's own state and reason win; then a kill of ours; then the exit status."""
+    """Ending of a container that ran: by the agent's state and reason, else by our kill, else by the exit status."""
     message = describe(termination.wait_status)
     reason = None
     if kill is not None and kill.cause is Cause.OVERDUE:
@@ -72,30 +71,31 @@ def ending(termination: Termination, kill: Kill | None) -> Ending:
 
 
 def killed_waiting(detail: str, last: Ending | None) -> Ending:
-    """A container that is killed while it does not run: before its first launch, or between two."""
-    waited = f"Killed while it waited for its {'restart' if last else 'launch'}"
-    before = f"before: {last.message}" if last else ""
-    return Ending(KILLED, "; ".join(filter(None, (waited, detail, before))))
+    """Ending of a container that is killed before its first launch or between two runs."""
+    waited = f"Killed while waiting to be {'restarted' if last else 'launched'}"
+    previous = f"previous run: {last.message}" if last else ""
+    return Ending(KILLED, "; ".join(filter(None, (waited, detail, previous))))
 
 
 def never_launched(dependency: str) -> Ending:
-    """A container that waited for what can no longer come."""
+    """Ending of a container whose dependency can no longer be met."""
     return Ending(FAILED, f"The container was not launched: {dependency}", LAUNCH_FAILED_REASON)
 
 
 def not_launched(error: str, kill: Kill | None) -> Ending:
-    """A container that never ran: killed if that was asked meanwhile, failed otherwise."""
+    """Ending of a container whose launch failed: killed if a kill came during the launch, failed otherwise."""
     if kill is None:
         return Ending(FAILED, f"The container was not launched: {error}", LAUNCH_FAILED_REASON)
     detail = f"; {kill.detail}" if kill.detail else ""
     if kill.cause is Cause.OVERDUE:
-        return Ending(FAILED, f"The launch was ended{detail}", OVERDUE_REASON)
+        return Ending(FAILED, f"The launch was cancelled{detail}", OVERDUE_REASON)
     return Ending(KILLED, f"Killed during the launch{detail}: {error}")
 
 
 def describe(wait_status: int | None) -> str:
+    """A text for a raw wait status, in the words of Mesos' default executor."""
     if wait_status is None:
-        return "The agent has no exit status of the container"
+        return "The agent has no exit status for the container"
     code = os.waitstatus_to_exitcode(wait_status)
     if code >= 0:
         return f"Command exited with status {code}"

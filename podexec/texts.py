@@ -1,4 +1,4 @@
-"""What others wrote, as it is told of a check: one line, of bounded length, that no terminal would obey."""
+"""Makes untrusted text fit for messages: one line of bounded length, without control characters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LEFT_OUT: Final = "..."
 
 
 def one_line(text: str) -> str:
-    """Its beginning and its end, if it is too long."""
+    """The text in one line; if it is too long, its beginning and its end."""
     text = " ".join(text.split())
     if len(text) > LONGEST:
         each = (LONGEST - len(_LEFT_OUT)) // 2
@@ -23,14 +23,14 @@ def one_line(text: str) -> str:
 
 
 class Output:
-    """The end of what a session wrote, out of the stream of its records."""
+    """Collects the end of a session's output from the stream of its records."""
 
     def __init__(self) -> None:
         self._decoder = RecordDecoder()
         self._end = b""
 
     def feed(self, piece: bytes) -> None:
-        """The next bytes of the stream. What is no record of output is passed over."""
+        """Add the next bytes of the stream. Records that are not output are skipped."""
         try:
             for record in self._decoder.feed(piece):
                 data = json.loads(record).get("data") or {}
@@ -39,7 +39,7 @@ class Output:
             return
 
     def __str__(self) -> str:
-        """Its end in one line; empty if there is none. Bytes that are not UTF-8 are marked."""
+        """The end of the output in one line; empty if there is none. Bytes that are not UTF-8 are marked."""
         text = self._end.decode(errors="replace")
         line = " ".join(text.split())
         return one_line(line if len(line) <= LONGEST // 2 else _LEFT_OUT + line[-LONGEST // 2 :])

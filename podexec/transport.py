@@ -1,7 +1,6 @@
-"""Connections to the agent: TCP, TLS or its domain socket, one a call.
+"""Connections to the agent, one per call: TCP, TLS or its domain socket.
 
-Owns sockets and HTTP; it knows nothing of Mesos. No connection has a read timeout of its own: a call says how long
-it waits.
+Owns sockets and HTTP; it knows nothing of Mesos. A connection has no read timeout of its own: each call sets one.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        return self.body.decode("utf-8", "replace").strip() or f"HTTP {self.status} without a text"
+        return self.body.decode("utf-8", "replace").strip() or f"HTTP {self.status} with an empty body"
 
     def json(self) -> Json:
         value = json.loads(self.body)
@@ -46,19 +45,19 @@ class Answer:
 
 
 class Interruptible:
-    """A connection that one thread reads and others may break."""
+    """A connection that one thread reads and that others may interrupt."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
 
     def interrupt(self) -> None:
-        """End the reading, now or as soon as it begins."""
+        """End the read that is in progress, or the next one."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
 
 class Stream(Interruptible):
-    """An answer that arrives bit by bit. One thread reads and closes it; others may :meth:`interrupt` the reading."""
+    """A streamed answer. One thread reads and closes it; others may :meth:`interrupt` the reading."""
 
     def __init__(self, connection: http.client.HTTPConnection) -> None:
         # http.client forgets the socket of an answer that ends the connection, while the answer still reads from it.
@@ -69,11 +68,11 @@ class Stream(Interruptible):
         self.status = self._response.status
 
     def answer(self) -> Answer:
-        """The whole of it, for an answer that turned out to be no stream."""
+        """Read all of it, for an answer that turns out not to be a stream."""
         return Answer(self.status, self._response.read())
 
     def pieces(self, deadline: float | None = None) -> Iterator[bytes]:
-        """The body as it comes; TimeoutError when ``deadline`` (monotonic) passes."""
+        """Yield the body as it arrives. Raises TimeoutError when ``deadline`` (monotonic) passes."""
         while True:
             if deadline is not None:
                 self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
@@ -93,7 +92,7 @@ class Stream(Interruptible):
 
 
 class Transport:
-    """The way to one agent. Safe to use from any thread."""
+    """Opens connections to one agent. Safe to use from any thread."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -103,18 +102,18 @@ class Transport:
 
     @functools.cached_property
     def own_address(self) -> str:
-        """This machine's address on the way to the agent, also where a domain socket is the way."""
+        """This machine's address on the route to the agent, even if a domain socket is used."""
         family = socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             try:
                 probe.connect((self._settings.host, self._settings.port))  # sends nothing
             except OSError:
-                return "127.0.0.1"  # by its domain socket an agent can be reached without any network
+                return "127.0.0.1"  # with a domain socket there need not be a network
             address: str = probe.getsockname()[0]
             return address
 
     def call(self, path: str, call: Mapping[str, Any], timeout: float | None) -> Answer:
-        """One call, one answer. Raises OSError or HTTPException if there is none."""
+        """Send a call and return its answer. Raises OSError or HTTPException if none arrives."""
         with contextlib.closing(self._connect()) as connection:
             connection.sock.settimeout(timeout)
             self._send(connection, path, call, {})
@@ -122,9 +121,9 @@ class Transport:
             return Answer(response.status, response.read())
 
     def stream(self, path: str, call: Mapping[str, Any], headers: Mapping[str, str], timeout: float | None) -> Stream:
-        """Send a call that is answered bit by bit; the caller closes the stream.
+        """Send a call with a streamed answer; the caller closes the stream.
 
-        ``timeout`` is for the beginning of the answer; the stream itself may be silent for ever.
+        ``timeout`` limits the wait for the beginning of the answer; the stream itself may be silent forever.
         """
         connection = self._connect()
         try:
@@ -147,7 +146,7 @@ class Transport:
         try:
             connection.sock = self._socket()
         except TimeoutError as error:
-            # Not to be taken for an answer that does not come.
+            # It must not look like an answer that does not arrive.
             raise ConnectionError(f"no connection to the agent within {_CONNECT_TIMEOUT:g} s") from error
         return connection
 
@@ -175,8 +174,8 @@ class Transport:
 
 
 def _tls_context(tls: Tls) -> ssl.SSLContext:
-    """As libprocess: nothing is verified unless that is asked for, and then only the host if that is."""
-    import ssl  # noqa: PLC0415 - 3 MB, for agents with TLS
+    """As in libprocess, certificate and host name are verified only if the settings say so."""
+    import ssl  # noqa: PLC0415 - 3 MB, needed only for agents with TLS
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = tls.verify and tls.check_host
@@ -191,7 +190,7 @@ def _tls_context(tls: Tls) -> ssl.SSLContext:
 
 
 def keep_alive(sock: socket.socket) -> None:
-    """Let the kernel notice within about a minute that the peer is gone without a word."""
+    """Have the kernel notice within about a minute that the peer has vanished."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, option):

@@ -1,7 +1,7 @@
-"""What the processes of each container use, read off ``/proc``: asked for where agents measure whole pods only.
+"""Measures the CPU time and memory of each container's processes from ``/proc``, where agents measure whole pods only.
 
-A process is a container's if its environment names the container's task, or if its parent is. What this process may not
-look at, or does not see, is not counted. Blocks; decides nothing.
+A process belongs to a container if its environment names the container's task, or if its parent does. Processes that
+this one may not read or cannot see are not counted. Blocks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 @record
 class Process:
-    """One process; ``cpu_seconds`` with those of its children that ended."""
+    """One process; ``cpu_seconds`` includes its ended children."""
 
     pid: int
     parent: int
@@ -31,7 +31,7 @@ class Process:
 
 
 def usage(containers: Mapping[str, str], proc: Path = Path("/proc")) -> dict[str, Use]:
-    """By container, of which the task ids are given."""
+    """Usage by container id; ``containers`` maps container ids to task ids."""
     by_task = {task_id: container for container, task_id in containers.items()}
     processes = {process.pid: process for process in _processes(proc)}
     used: dict[str, list[Process]] = {container: [] for container in containers}
@@ -48,11 +48,11 @@ def _processes(proc: Path) -> Iterable[Process]:
             try:
                 yield _process(int(folder.name), folder)
             except (OSError, ValueError, IndexError):
-                continue  # it is gone
+                continue  # the process has ended
 
 
 def _process(pid: int, folder: Path) -> Process:
-    # The name, in parentheses, may hold anything; what follows are numbers.
+    # The name, in parentheses, may contain anything; only numbers follow.
     values = (folder / "stat").read_bytes().rpartition(b")")[2].split()
     ticks = sum(int(value) for value in values[11:15])
     return Process(pid, int(values[1]), _named_task(folder), ticks / _TICKS, int(values[21]) * _PAGE)
@@ -68,7 +68,7 @@ def _named_task(folder: Path) -> str:
 
 
 def _task_of(process: Process, processes: Mapping[int, Process]) -> str:
-    """Its own, or that of the nearest ancestor that has one."""
+    """Task id of the process or of its nearest ancestor that has one."""
     seen: set[int] = set()
     while not process.task_id and process.parent in processes and process.pid not in seen:
         seen.add(process.pid)

@@ -1,8 +1,8 @@
-"""What the scheduler and the executor say to each other.
+"""The protocol between scheduler and executor.
 
-The only module of this package that the scheduler imports, so: nothing but the standard library and ``record``. It owns
-the shapes of ``ExecutorInfo.data``, ``TaskInfo.data`` and the labels of statuses, and how the executor is started. Both
-sides refuse what they do not know; so both are of one release.
+The only module of this package that the scheduler imports, so it imports only the standard library and ``record``. It
+owns the formats of ``ExecutorInfo.data``, ``TaskInfo.data``, the labels of statuses and framework messages, and the
+command that starts the executor. Both sides reject what they do not know, so both must be of the same release.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ EXECUTOR_ENVIRONMENT: Final[dict[str, str]] = {
 }
 
 
-# When a container is started again, and how far another must have come before it starts.
+# When a container restarts, and the conditions of dependencies.
 ON_FAILURE: Final = "on_failure"
 ALWAYS: Final = "always"
 STARTED: Final = "started"
 READY: Final = "ready"
 SUCCEEDED: Final = "succeeded"
 
-_SHOWN: Final = 200  # characters of what another side said, in a message
-_MOST_DIGITS: Final = 9  # of a number of restarts that is one
+_SHOWN: Final = 200  # most characters of the other side's text in an error
+_MOST_DIGITS: Final = 9  # of a number of restarts
 
 LABEL_READY: Final = "ready"
 LABEL_RESTARTS: Final = "restarts"
 LABEL_CHECKS: Final = "checks"
 
-# What a scheduler takes of an executor that is not its own.
+# The most that a scheduler accepts, as the executor may not be its own.
 MOST_FINDINGS: Final = 32
 
 
 class WireError(ValueError):
-    """The other side said something this version does not understand."""
+    """The other side sent something that this version does not understand."""
 
 
 @record
 class ExecutorData:
-    """The scheduler's words to the executor; they travel in ``ExecutorInfo.data``."""
+    """Content of ``ExecutorInfo.data``: settings from the scheduler for the executor."""
 
     version: int = WIRE_VERSION
     log_level: str = "info"
@@ -62,7 +62,7 @@ class ExecutorData:
             raise WireError(f"log_level is {self.log_level!r}; it must be one of {', '.join(LOG_LEVELS)}")
 
     def encode(self) -> str:
-        """The text for ``ExecutorInfo.data`` (a bytes field, hence base64 in JSON)."""
+        """Value for ``ExecutorInfo.data`` (a bytes field, hence base64 in JSON)."""
         text = json.dumps({"version": self.version, "log_level": self.log_level}, sort_keys=True, separators=(",", ":"))
         return base64.b64encode(text.encode()).decode("ascii")
 
@@ -77,7 +77,7 @@ class ExecutorData:
             raise WireError("ExecutorInfo.data is not a JSON object with an integer field 'version'")
         if fields["version"] != WIRE_VERSION:
             raise WireError(
-                f"ExecutorInfo.data has version {fields['version']}, this executor speaks version {WIRE_VERSION}; "
+                f"ExecutorInfo.data has version {fields['version']}, but this executor has version {WIRE_VERSION}; "
                 "run a scheduler and an executor of the same release"
             )
         unknown = set(fields) - {"version", "log_level"}
@@ -88,7 +88,7 @@ class ExecutorData:
 
 @record
 class Restart:
-    """When a container that ended is started again; durations are seconds."""
+    """When a container that ended restarts; durations are seconds."""
 
     policy: str
     limit: int | None
@@ -103,7 +103,7 @@ class Restart:
 
 @record
 class Dependency:
-    """A container of the same group, by its name, that must have come so far before another starts."""
+    """A container of the same group, by name, and the condition it must reach before the dependent one starts."""
 
     container: str
     condition: str
@@ -114,15 +114,15 @@ class Dependency:
 
 @record
 class ContainerOptions:
-    """What a container shall do that a TaskInfo cannot say.
+    """Options of a container that a TaskInfo cannot express.
 
     Attributes:
-        restart: None: it is not started again.
+        restart: restart policy; None if it never restarts.
         essential: whether its end ends the pod.
-        depends_on: what it waits for, and what is stopped only after it.
-        readiness: a check in the shape of a HealthCheck; it kills nothing.
-        health_checks: more of them, beside that of the TaskInfo.
-        pre_stop: a CommandInfo that is run inside the container before SIGTERM.
+        depends_on: containers it waits for, which are stopped only after it.
+        readiness: a check in the format of a HealthCheck; it never kills.
+        health_checks: health checks in addition to that of the TaskInfo.
+        pre_stop: CommandInfo of a command that runs inside the container before SIGTERM.
     """
 
     restart: Restart | None = None
@@ -133,7 +133,7 @@ class ContainerOptions:
     pre_stop: Json | None = None
 
     def encode(self) -> Json:
-        """As JSON, without what is as in every TaskInfo."""
+        """JSON, without the fields that have their default."""
         said = {
             "restart": self.restart and fields(self.restart),
             "essential": None if self.essential else False,
@@ -157,7 +157,7 @@ class ContainerOptions:
             return cls(**{**said, **parts})
         except (AttributeError, TypeError) as error:
             raise WireError(
-                f"the behaviour in TaskInfo.data is not understood: {error}; "
+                f"cannot read the behaviour in TaskInfo.data: {error}; "
                 "run a scheduler and an executor of the same release"
             ) from error
 
@@ -169,19 +169,19 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
 
 @record
 class TaskData:
-    """What a task's executor must know and nobody else; it travels in ``TaskInfo.data``, which Mesos shows to no one.
+    """Content of ``TaskInfo.data``, which Mesos shows to nobody but the task's executor.
 
     Attributes:
         parts: fields of the TaskInfo with the values of its secrets. In the TaskInfo itself, which masters and agents
-            show, these fields have references in the places of values.
-        behaviour: what the TaskInfo cannot say.
+            show, these fields have references instead of values.
+        behaviour: options that the TaskInfo cannot express.
     """
 
     parts: Json = {}  # noqa: RUF012 - a record's default, which nobody changes
     behaviour: ContainerOptions = ContainerOptions()
 
     def encode(self) -> str:
-        """The text for ``TaskInfo.data``."""
+        """Value for ``TaskInfo.data``."""
         fields: Json = {"version": WIRE_VERSION, "parts": self.parts}
         behaviour = self.behaviour.encode()
         if behaviour:
@@ -190,7 +190,7 @@ class TaskData:
 
     @classmethod
     def decode(cls, data: str) -> TaskData:
-        """The inverse of :meth:`encode`; :class:`WireError` for everything else. It does not tell what it read."""
+        """The inverse of :meth:`encode`; :class:`WireError` for everything else, without the text that was read."""
         try:
             fields = json.loads(base64.b64decode(data, validate=True))
         except (binascii.Error, ValueError):
@@ -200,13 +200,13 @@ class TaskData:
                 f"TaskInfo.data is not of version {WIRE_VERSION}; run a scheduler and an executor of the same release"
             )
         if set(fields) - {"behaviour"} != {"version", "parts"} or not isinstance(fields["parts"], dict):
-            raise WireError("TaskInfo.data does not hold a version and parts of a TaskInfo")
+            raise WireError("TaskInfo.data must hold a version and parts of a TaskInfo")
         return cls(fields["parts"], ContainerOptions.decode(fields.get("behaviour", {})))
 
 
 @record
 class Finding:
-    """The last result of a check, in words: what answered, or what the command wrote at its end."""
+    """Last result of a check as text: the answer, or the end of the command's output."""
 
     check: str
     passed: bool
@@ -215,12 +215,12 @@ class Finding:
 
 @record
 class StatusLabels:
-    """What a status of podexec's executor tells beside Mesos' own fields; it travels in ``TaskStatus.labels``.
+    """Content of ``TaskStatus.labels``: what podexec's executor reports in addition to Mesos' own fields.
 
     Attributes:
-        ready: whether the container can be used; None: it has neither a readiness check nor a check.
-        restarts: how often it was started again.
-        findings: of its checks, as far as they have found anything; None: it has none.
+        ready: whether the container is ready; None without a readiness check and a check.
+        restarts: number of restarts so far.
+        findings: results of its checks so far; None without checks.
     """
 
     ready: bool | None = None
@@ -228,7 +228,7 @@ class StatusLabels:
     findings: tuple[Finding, ...] | None = None
 
     def encode(self) -> Json | None:
-        """The Labels message; None if there is nothing to tell."""
+        """The Labels message; None if it would be empty."""
         told = {} if self.ready is None else {LABEL_READY: str(self.ready).lower()}
         if self.restarts:
             told[LABEL_RESTARTS] = str(self.restarts)
@@ -238,7 +238,7 @@ class StatusLabels:
 
     @classmethod
     def decode(cls, labels: Json | None) -> StatusLabels:
-        """Of any status, also one of another executor: what is not ours is passed over."""
+        """Read the labels of any status, also of another executor's: unknown labels are ignored."""
         told = {label.get("key"): label.get("value") for label in (labels or {}).get("labels", ())}
         ready = {"true": True, "false": False}.get(told.get(LABEL_READY, ""))
         restarts = told.get(LABEL_RESTARTS, "")
@@ -247,7 +247,7 @@ class StatusLabels:
 
 
 def _findings(text: str | None) -> tuple[Finding, ...] | None:
-    """Of a label; None if it is not there or not ours."""
+    """Findings of a label; None if it is missing or not podexec's."""
     try:
         found = [Finding(**each) for each in json.loads(text or "")[:MOST_FINDINGS]]
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
@@ -258,7 +258,7 @@ def _findings(text: str | None) -> tuple[Finding, ...] | None:
 
 @record
 class Use:
-    """What the processes of a container use; what they share counts more than once."""
+    """Usage of a container's processes; memory that they share counts more than once."""
 
     cpu_seconds: float
     memory_bytes: int
@@ -267,12 +267,12 @@ class Use:
 
 @record
 class UsageQuestion:
-    """A framework message: what do the containers use?"""
+    """Framework message to an executor that asks for its containers' usage."""
 
     number: int
 
     def encode(self) -> str:
-        """The text for the message's ``data``."""
+        """Value for the message's ``data``."""
         return _encoded({"usage": self.number})
 
     @classmethod
@@ -280,20 +280,20 @@ class UsageQuestion:
         """The inverse of :meth:`encode`. Raises WireError for any other message."""
         said = _decoded(data)
         if set(said) != {"usage"} or not isinstance(said["usage"], int):
-            raise WireError("a framework message asks for nothing known here")
+            raise WireError("the message asks for nothing that this executor knows")
         return cls(said["usage"])
 
 
 @record
 class UsageAnswer:
-    """The executor's message: what each container uses, by its id, measured ``at`` (seconds since the epoch)."""
+    """The executor's answer: usage by container id, measured ``at`` (seconds since the epoch)."""
 
     number: int
     at: float
     containers: dict[str, Use]
 
     def encode(self) -> str:
-        """The text for the message's ``data``."""
+        """Value for the message's ``data``."""
         containers = {container: fields(use) for container, use in self.containers.items()}
         return _encoded({"usage": self.number, "at": self.at, "containers": containers})
 
@@ -305,7 +305,7 @@ class UsageAnswer:
             containers = {container: _use(**use) for container, use in said["containers"].items()}
             return cls(int(said["usage"]), _finite(said["at"]), containers)
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-            raise WireError(f"an executor's message is not understood: {str(error)[:_SHOWN]!r}") from error
+            raise WireError(f"cannot read a message of an executor: {str(error)[:_SHOWN]!r}") from error
 
 
 def _use(cpu_seconds: object, memory_bytes: object, processes: object) -> Use:
@@ -313,7 +313,7 @@ def _use(cpu_seconds: object, memory_bytes: object, processes: object) -> Use:
 
 
 def _finite(value: object) -> float:
-    """A number that JSON can carry on. Raises TypeError or ValueError."""
+    """A finite number. Raises TypeError or ValueError."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise TypeError("not a number")
     return float(value)
@@ -334,14 +334,12 @@ def _decoded(data: str) -> Json:
 
 
 def run_id(first: str, run: int) -> str:
-    """The ContainerID's value of a container's run; ``first`` is that of its first, ``run`` counts the restarts."""
+    """ContainerID value of a container's run: ``first`` is the value of its first run, ``run`` counts the restarts."""
     return f"{first}-{run}" if run else first
 
 
 def run_before(value: str, run: int) -> str | None:
-    """The ContainerID's value of the run before the one with this value; None: that was the first, or it is no run of
-    a container that was started again so often.
-    """
+    """ContainerID value of the previous run; None for a first run, or if ``value`` is not that of run ``run``."""
     first = value.removesuffix(f"-{run}")
     return run_id(first, run - 1) if run and first != value else None
 
@@ -349,7 +347,7 @@ def run_before(value: str, run: int) -> str | None:
 def executor_command(python: str, zipapp: str) -> str:
     """The shell command with which an agent starts the executor.
 
-    ``exec``: signals reach Python and not a shell in between. ``-I -S``: neither the environment nor the agent's
-    site-packages can change what is imported.
+    With ``exec``, signals reach Python and not a shell in between. With ``-I -S``, neither the environment nor the
+    agent's site-packages can change what is imported.
     """
     return f"exec {shlex.quote(python)} -I -S {shlex.quote(zipapp)}"

@@ -1,6 +1,6 @@
-"""One run of a container at the agent: the threads that launch it, wait for it, signal it and check it.
+"""One run of a container: the threads that launch it, wait for it, signal it and check it.
 
-Owns these threads; each tells what happened through ``tell``. It decides nothing.
+Owns these threads; each reports events through ``emit``. It decides nothing.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from podexec.checks import Checker, Result
 
 Json = dict[str, Any]
-Tell = Callable[[ev.Event], None]
+Emit = Callable[[ev.Event], None]
 
 
 class Worker:
-    """What the machine asks for about one run of a container. Its methods return at once."""
+    """Performs the effects of one run of a container. Its methods return at once."""
 
     def __init__(
-        self, task: Task, container_id: Json, agent: Agent, connection: threading.Event, tell: Tell, ids: dict[str, str]
+        self, task: Task, container_id: Json, agent: Agent, connection: threading.Event, emit: Emit, ids: dict[str, str]
     ) -> None:
         self.task = task
         self._container_id = container_id
         self._id: str = container_id["value"]
         self._agent = agent
         self._connection = connection
-        self._tell = tell
+        self._emit = emit
         self._ids = ids
         self._signals: queue.SimpleQueue[int | None] | None = None
         self._checkers: list[Checker] = []
@@ -56,21 +56,21 @@ class Worker:
     # -- life and death ----------------------------------------------------------------------------------------
 
     def launch(self, launched: Callable[[], None]) -> None:
-        """Launch it, call ``launched`` if it runs, and wait for its end."""
+        """Launch the container, call ``launched`` if it runs, and wait for its end."""
         run_thread(self._id, lambda: self._run(launched))
 
     def _run(self, launched: Callable[[], None]) -> None:
         error = self._agent.launch({**self.task.launch, "container_id": self._container_id})
         if error is not None:
             self._agent.wait_destroyed(self._container_id)
-            self._tell(ev.LaunchFailed(self._id, error))
+            self._emit(ev.LaunchFailed(self._id, error))
             return
         launched()
-        self._tell(ev.ContainerLaunched(self._id))
-        self._tell(ev.ContainerExited(self._id, self._agent.wait(self._container_id)))
+        self._emit(ev.ContainerLaunched(self._id))
+        self._emit(ev.ContainerExited(self._id, self._agent.wait(self._container_id)))
 
     def _signal(self, number: int) -> None:
-        """In order: a SIGKILL must not overtake the SIGTERM."""
+        """Send signals in order: SIGKILL must not overtake SIGTERM."""
         if self._signals is None:
             self._signals = queue.SimpleQueue()
             signals = self._signals
@@ -81,28 +81,28 @@ class Worker:
         while (number := signals.get()) is not None:
             accepted = self._agent.kill(self._container_id, number)
             self._log.info("signal", number=number, accepted=accepted)
-            self._tell(ev.SignalAnswered(self._id, number, accepted))
+            self._emit(ev.SignalAnswered(self._id, number, accepted))
 
     def _run_hook(self) -> None:
-        """How the command before the end ends does not matter. An agent that is not ready is asked again."""
+        """Run the ``preStop`` command, whose result does not matter. An agent that is not ready is asked again."""
         while not self._hook_is_over() and not self._retired.wait(RETRY_AFTER):
             pass
-        self._tell(ev.HookEnded(self._id))
+        self._emit(ev.HookEnded(self._id))
 
     def _hook_is_over(self) -> bool:
         assert self.task.hook is not None
         session = {"value": f"hook-{uuid.uuid4().hex[:8]}", "parent": self._container_id}
         try:
-            status = self._agent.session(session, self.task.hook, None, _nothing)
-            self._log.info("the command before the end has ended", wait_status=status)
+            status = self._agent.session(session, self.task.hook, None, _never_interrupt)
+            self._log.info("preStop command ended", wait_status=status)
         except (SessionRefused, *TRANSPORT_ERRORS) as error:
             is_busy = isinstance(error, ConnectionRefusedError) or (isinstance(error, SessionRefused) and error.is_busy)
-            self._log.warning("the command before the end could not be run", error=str(error), again=is_busy)
+            self._log.warning("cannot run the preStop command", error=str(error), again=is_busy)
             return not is_busy
         return True
 
     def retire(self) -> None:
-        """It has ended: no more signals and checks."""
+        """Stop signals and checks: the run has ended."""
         self._retired.set()
         self._stop_checks()
         if self._signals is not None:
@@ -121,7 +121,7 @@ class Worker:
 
     def _report_of(self, meaning: Meaning) -> Callable[[Result], None]:
         def report(result: Result) -> None:
-            self._tell(meaning(self._id, result.passed, result.value, result.message))
+            self._emit(meaning(self._id, result.passed, result.value, result.message))
 
         return report
 
@@ -132,7 +132,7 @@ class Worker:
 
 
 def run_thread(name: str, work: Callable[[], None]) -> None:
-    """Work of its own thread, which ends without a word when the executor leaves."""
+    """Run ``work`` in a thread of its own, which ends silently when the executor exits."""
 
     def run() -> None:
         try:
@@ -143,5 +143,5 @@ def run_thread(name: str, work: Callable[[], None]) -> None:
     threading.Thread(target=run, name=name, daemon=True).start()
 
 
-def _nothing(stream: Stream) -> None:
-    """Nobody interrupts it: it ends with its container at the latest."""
+def _never_interrupt(stream: Stream) -> None:
+    """Leave the session alone: it ends with its container at the latest."""

@@ -1,12 +1,11 @@
 """Build the executor as one file that an agent can fetch: ``python -P -m podexec.zipapp --output podexec.pyz``.
 
 Owns what goes into the archive: this package and the pure-Python packages it imports, taken from the running
-environment, so no network is needed and an installed podexec can build its own executor. Beside each source
-lies its bytecode for the building interpreter: that one starts fast, another Python compiles the source. The
-same inputs give the same bytes. The file is a program: an agent that has it as ``mesos-default-executor`` beside its
-other programs runs it as such.
+environment: no network is needed, and an installed podexec can build its own executor. Each source comes with its
+bytecode for the interpreter that built it, which starts fast; any other Python compiles the source. The same inputs
+give the same bytes. The file is a program: it can replace an agent's ``mesos-default-executor``.
 
-Not part of the archive itself.
+This module is not part of the archive.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from pathlib import Path
 
 from podexec.wire import EXECUTOR_ENVIRONMENT
 
-# Distribution -> the module or package it gives.
+# Distribution -> its module or package.
 _BUNDLED = {
     "addict": "addict",
     "http-parser": "http_parser",
@@ -36,8 +35,8 @@ _BUNDLED = {
 _LEFT_OUT = {"podexec/zipapp.py"}
 _LICENSE_NAMES = ("LICEN", "COPYING", "NOTICE")
 
-# Modules are read when they are needed first; until then the file may have been replaced by another release.
-# Nothing becomes garbage while they are loaded, and what they hold never does.
+# Modules are read when they are first needed, and the file may have been replaced by another release until then: the
+# open descriptor keeps the old one. Loading modules makes no garbage, and their contents never become any.
 _MAIN = b"""\
 import gc
 import os
@@ -56,14 +55,14 @@ _EXECUTABLE = 0o755
 
 
 class BuildError(Exception):
-    """The environment lacks something that belongs into the executor."""
+    """The environment lacks a part of the executor, or its sources do not compile."""
 
 
 def build(output: Path, python: str = "python3", bytecode_for: str = sys.executable) -> Path:
     """Write the executor to ``output``, replacing it in one move: a reader sees the old file or the new one.
 
-    ``python`` is the interpreter that it runs on when it is started as a program, ``bytecode_for`` the one that starts
-    it fast.
+    ``python`` is the interpreter that runs the file when it is started as a program; the bytecode is for
+    ``bytecode_for``, which therefore starts it fast.
     """
     files = dict(_sources())
     entries = files | dict(_bytecode(files, bytecode_for)) | dict(_licenses())
@@ -85,9 +84,9 @@ def build(output: Path, python: str = "python3", bytecode_for: str = sys.executa
 
 
 def _start(python: str) -> bytes:
-    """The first lines, which say what schedulers tell agents with :func:`podexec.wire.executor_command`.
+    """The first lines: a shell script equivalent to :func:`podexec.wire.executor_command`.
 
-    A shell reads them: ``#!`` with the interpreter itself takes no environment, no spaces and no long path.
+    ``#!`` with the interpreter itself would allow no environment, no spaces and no long path.
     """
     variables = [f"export {name}={shlex.quote(value)}" for name, value in EXECUTOR_ENVIRONMENT.items()]
     return "\n".join(["#!/bin/sh", *variables, f'exec {shlex.quote(python)} -I -S "$0" "$@"', ""]).encode()
@@ -95,7 +94,7 @@ def _start(python: str) -> bytes:
 
 def _entry(name: str) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, _DATE)
-    # Bytecode is read at every start, which is faster without unpacking it.
+    # Bytecode is read at every start: faster if it need not be unpacked.
     info.compress_type = zipfile.ZIP_STORED if name.endswith(".pyc") else zipfile.ZIP_DEFLATED
     info.external_attr = 0o644 << 16
     return info
@@ -122,10 +121,10 @@ def _module(name: str, hint: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _bytecode(files: dict[str, bytes], python: str) -> Iterator[tuple[str, bytes]]:
-    """Unchecked: the archive never changes, nothing is compared at start-up. No docstrings or asserts: less to load.
+    """Compile the sources, without docstrings and asserts, and without checks at start-up: the archive never changes.
 
-    A fresh interpreter with a fixed hash seed compiles: what this process has done before would show in the bytes. It
-    imports the standard library alone, nothing from the current folder.
+    A fresh interpreter with a fixed hash seed compiles them, as the state of this process would show in the bytes. It
+    imports only the standard library, nothing from the current folder.
     """
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
@@ -161,7 +160,7 @@ def _bytecode(files: dict[str, bytes], python: str) -> Iterator[tuple[str, bytes
 
 
 def _licenses() -> Iterator[tuple[str, bytes]]:
-    """The texts under which the bundled packages may be passed on."""
+    """The licenses of the bundled packages."""
     for distribution in _BUNDLED:
         for file in importlib.metadata.files(distribution) or ():
             if file.name.upper().startswith(_LICENSE_NAMES):
@@ -176,13 +175,13 @@ def main() -> int:
     parser.add_argument(
         "--python",
         default="python3",
-        help="what it runs on when it is started as a program, as mesos-default-executor is (default: %(default)s)",
+        help="interpreter for a start as a program, such as mesos-default-executor (default: %(default)s)",
     )
     parser.add_argument(
         "--bytecode-for",
         default=sys.executable,
         metavar="PYTHON",
-        help="which Python starts it fast (default: the one that builds it)",
+        help="interpreter to compile the bytecode for: it starts fastest (default: this one)",
     )
     given = parser.parse_args()
     try:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from localmesos import Cluster
@@ -19,13 +20,17 @@ from tests.cluster.user import User
 # What is made once: tests that have it run in one process, also where there are several.
 _MADE_ONCE = ("cluster", "built")
 
+# How long an example takes tells more of the machine than of the code.
+hypothesis.settings.register_profile("podexec", deadline=None)
+hypothesis.settings.load_profile("podexec")
+
 # A scheduler whose pods have executors of that kind.
 Schedulers = Callable[[str], Scheduler]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of the tests that have nothing in common with others, those of a file run in one process."""
-    for item in items:
+    for item in items if config.pluginmanager.hasplugin("xdist") else ():
         names = getattr(item, "fixturenames", ())
         group = next((each for each in _MADE_ONCE if each in names), str(item.path))
         item.add_marker(pytest.mark.xdist_group(group))

@@ -1,4 +1,4 @@
-"""Compiles the simulator into the checkout's build folder, once for every state of its sources. Needs g++."""
+"""Compiles the simulator into the checkout's build folder, once for each version of its sources. Needs g++."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ _COMPILE = ("-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror")
 
 
 def binary() -> Path:
-    """The program, compiled if need be."""
+    """Path of the program, which is compiled first if necessary."""
     sources = sorted(_SOURCES.glob("*.[ch]pp"))
     digest = hashlib.sha256()
     for source in sources:
@@ -24,7 +24,7 @@ def binary() -> Path:
         with tempfile.TemporaryDirectory(dir=_OUTPUT) as folder:
             unfinished = Path(folder, "program")
             _compile([source for source in sources if source.suffix == ".cpp"], unfinished)
-            unfinished.replace(program)  # two that compile at the same time do each other no harm
+            unfinished.replace(program)  # two processes may compile at the same time
         for outdated in _OUTPUT.glob("mesos-simulator-*"):
             if outdated != program:
                 outdated.unlink(missing_ok=True)

@@ -59,7 +59,7 @@ size_t Cluster::allocate(const Bidder& bidder, string& event) {
   return made.size();
 }
 
-// In turn, the roles that have not refused what the agent has.
+// The roles that have not refused the agent's resources take turns.
 const string* Cluster::roleFor(Agent& agent, const Bidder& bidder, double now) {
   auto& refusals = agent.refusals;
   refusals.erase(std::remove_if(refusals.begin(), refusals.end(), [&](const Refusal& each) { return each.until <= now; }),

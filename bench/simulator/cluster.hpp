@@ -1,4 +1,4 @@
-// The agents, what is free on them, and to whom it is offered: the allocator's part of a master.
+// The agents, their free resources, and the roles these are offered to: the allocator's part of a master.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 #include "resources.hpp"
 
-// What every agent is made of.
+// The resources of every agent.
 struct Shape {
   uint32_t agents = 10;
   Resources resources;
@@ -22,7 +22,7 @@ struct Offer {
   double sentAt = 0;
 };
 
-// To whom offers are made.
+// A role that receives offers.
 struct Bidder {
   std::string frameworkId;
   std::vector<std::string> roles;  // those that are not suppressed
@@ -38,8 +38,8 @@ class Cluster {
   int64_t find(const std::string& agentId) const;  // -1: none
   std::string list() const;                        // as the master's /slaves
 
-  // Offer everything that is free and was not refused. Gives how many offers there are in the event it makes of them;
-  // their time is that of its completion.
+  // Offer everything that is free and was not refused. Returns the number of offers in the resulting event; their time is
+  // that of its completion.
   size_t allocate(const Bidder& bidder, std::string& event);
   size_t offersOut() const { return offers_.size(); }
   bool claim(const std::string& offerId, Offer& into);  // the offer is used up; false: it is not valid

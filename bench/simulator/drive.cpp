@@ -23,7 +23,7 @@ namespace {
 
 constexpr size_t kBuffer = 1 << 20;
 
-// A text with holes, which was cut up beforehand: to fill it is to join pieces.
+// A template that is split beforehand, so that filling it only joins pieces.
 class Template {
  public:
   explicit Template(const string& text) {

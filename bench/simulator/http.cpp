@@ -165,7 +165,7 @@ void Server::readFrom(Connection& connection, const Handler& handler) {
   touch(connection);
 }
 
-// Handle the request that begins at `at`, if all of it has come, and move behind it.
+// Handle the request that begins at `at`, if it has arrived completely, and move past it.
 bool Server::handleOne(Connection& connection, size_t& at, const Handler& handler) {
   const string_view in = string_view(connection.in_).substr(at);
   const size_t end = in.find("\r\n\r\n");

@@ -1,4 +1,4 @@
-// An HTTP/1.1 server on loopback: one thread, keep-alive, pipelined requests, and answers that never end.
+// An HTTP/1.1 server on loopback: one thread, keep-alive, pipelined requests, and endless answers.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ struct Request {
   std::string_view method, path, body, streamId;  // valid while the handler runs
 };
 
-// One client. Whatever is written is sent at the end of the server's turn, as far as the client takes it.
+// One client. Written data is sent at the end of the server's turn, as far as the client accepts it.
 class Connection {
  public:
   explicit Connection(int fd) : fd_(fd) {}
@@ -43,7 +43,7 @@ class Server {
   int port() const { return port_; }
   void touch(Connection& connection);  // there is something new to send on it
 
-  // Serve until `timer`, called after every turn, says no more; it gives the seconds until it wants to be called.
+  // Serve until `timer` says stop. It is called after every turn, and returns the seconds until its next call.
   void run(const Handler& handler, const Closed& closed, const std::function<double()>& timer);
 
   uint64_t bytesIn = 0, bytesOut = 0;

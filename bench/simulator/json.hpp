@@ -1,4 +1,4 @@
-// JSON as far as a master needs it: a strict reader whose values are views into the text, and quoting for writers.
+// The JSON that a master needs: a strict reader whose values are views into the text, and quoting for writers.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@ enum class Kind : uint8_t { Absent, Null, False, True, Number, String, Object, A
 
 class Document;
 
-// A value of a document, valid as long as the document and its text are. What is not there is a value too, of kind
-// Absent, so that paths can be followed without a check at every step.
+// A value of a document, valid as long as the document and its text. A missing value has the kind Absent, so that paths
+// can be followed without a check at every step.
 class Value {
  public:
   Value() = default;
@@ -34,10 +34,10 @@ class Value {
   uint32_t index_ = 0;
 };
 
-// A parsed text. Made once and used for many texts, it stops asking for memory.
+// A parsed text. Reused for many texts, it stops allocating memory.
 class Document {
  public:
-  // The text's value; it must outlive it. Of kind Absent if the text is not JSON.
+  // The value of the text, which must outlive it. Of kind Absent if the text is not JSON.
   Value parse(std::string_view text);
 
  private:

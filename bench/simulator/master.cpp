@@ -13,7 +13,7 @@ namespace {
 constexpr double kRefuse = 5;           // seconds that are meant where none are given
 constexpr double kLongestRefuse = 31536000;
 const char* const kJson = "application/json";
-// What agents say of themselves at /flags, as far as anyone asks.
+// The part of an agent's /flags that schedulers read.
 const char* const kFlags =
     "{\"flags\":{\"isolation\":\"cgroups/cpu,cgroups/mem,disk/du,docker/runtime,filesystem/linux,linux/seccomp,"
     "namespaces/ipc,network/cni,volume/host_path,volume/sandbox_path,volume/secret\"}}";
@@ -123,7 +123,7 @@ int Master::perform(const string& type, const json::Value& call) {
     const json::Value ack = call["acknowledge"];
     const bool isExpected =
         tasks_.acknowledge(ack["agent_id"]["value"].text(), ack["task_id"]["value"].text(), ack["uuid"].text());
-    // Who was too slow, and so heard something twice, acknowledges it twice.
+    // A slow scheduler that received a repeated status acknowledges it twice.
     if (!isExpected && ++measures_.updatesStale > measures_.updatesRepeated) problem("acknowledgements of nothing");
   } else if (type == "ACCEPT") {
     accept(call["accept"], call.raw().size());
@@ -278,7 +278,7 @@ void Master::decline(const json::Value& decline) {
   }
 }
 
-// What is not used can be offered again, but not to the same role for the time that it asked for.
+// Unused resources can be offered again, but not to the same role for the time it asked for.
 void Master::giveBack(const Offer& offer, const Resources& rest, const json::Value& filters) {
   cluster_.recover(offer.agent, rest);
   double seconds = filters["refuse_seconds"].number(kRefuse);
@@ -296,7 +296,7 @@ void Master::revive(const json::Value& roles) {
   allocate();
 }
 
-// Those that are named, or all; one that is not the framework's makes the master drop the call.
+// The named roles, or all; a role that is not the framework's makes the master drop the call.
 std::set<string> Master::rolesOf(const json::Value& roles) const {
   std::set<string> named;
   for (const json::Value& role : roles.items()) {
@@ -306,7 +306,7 @@ std::set<string> Master::rolesOf(const json::Value& roles) const {
   return named.empty() ? roles_ : named;
 }
 
-// Take the framework's roles and which of them are suppressed from a call, if it has them.
+// Read the framework's roles and its suppressed roles from a call, if it has them.
 void Master::setRoles(const json::Value& info, const json::Value& suppressed) {
   if (info) {
     roles_.clear();
@@ -330,7 +330,7 @@ void Master::send(const string& event) {
 
 void Master::problem(const string& kind) { ++measures_.problems[kind]; }
 
-// What a benchmark wants to happen.
+// A benchmark's requests for events.
 bool Master::control(const json::Value& order) {
   if (const json::Value count = order["flap"]) {
     tasks_.flap(static_cast<uint64_t>(count.number(0)), static_cast<uint64_t>(order["window"].number(1000)));

@@ -1,4 +1,4 @@
-// A Mesos master as far as one framework's scheduler can tell, with agents that launch whatever fits.
+// A simulated Mesos master for a single framework, with agents that launch whatever fits.
 #pragma once
 
 #include <set>

@@ -33,7 +33,7 @@ string percentiles(std::vector<float> seconds) {
   Object found;
   found.add("count", static_cast<uint64_t>(seconds.size()));
   if (seconds.empty()) return found.text();
-  // The smallest value that is not below so many hundredths of all.
+  // The smallest value that is not below this percentage of all values.
   const auto rank = [&](size_t percent) { return double(seconds[(seconds.size() * percent + 99) / 100 - 1]); };
   return found.add("p50", rank(50)).add("p90", rank(90)).add("p99", rank(99)).add("max", double(seconds.back())).text();
 }
@@ -54,7 +54,7 @@ Object& Object::addJson(const char* name, const string& json) {
 Object& Object::add(const char* name, double value) {
   char text[40];
   snprintf(text, sizeof text, "%.9g", value);
-  // Times since the machine's start need more digits than a latency.
+  // Times since boot need more digits than latencies.
   if (value > 1000) snprintf(text, sizeof text, "%.6f", value);
   return addJson(name, text);
 }

@@ -1,4 +1,4 @@
-// What the simulated master saw: the counts and times that a benchmark asks for.
+// Statistics of the simulated master: the counts and times that a benchmark reads.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct Measures {
   uint64_t updatesSent = 0, updatesRepeated = 0, updatesStale = 0, updatesAcknowledged = 0, updatesOutstanding = 0;
   double subscribedAt = 0, firstOfferAt = 0, firstAcceptAt = 0, lastAcceptAt = 0, lastAcknowledgedAt = 0;  // 0: never
 
-  // Seconds from the writing of an offer or update to the call that answers it.
+  // Seconds from writing an offer or update to the call that answers it.
   std::vector<float> accept, decline, acknowledge;
 
   void reset();  // the times and latencies; counts stay

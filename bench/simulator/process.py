@@ -1,4 +1,4 @@
-"""A running simulator, and what it tells."""
+"""Runs the simulator, and reads its statistics."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ _END_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """Seconds from an offer, or a status, to the call that answered it. All 0 where there was none."""
+    """Seconds from an offer or a status to the call that answered it. All are 0 if there was none."""
 
     count: int
     p50: float = 0.0
@@ -26,17 +26,17 @@ class Latencies:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What the simulated master saw so far. Times are of ``time.monotonic()``; 0: it has not happened.
+    """Statistics of the simulated master. Times are those of ``time.monotonic()``, or 0 if it has not happened.
 
     Attributes:
-        cpu_seconds: what the simulator itself used.
-        roles_asking: how many roles the framework wants offers for.
-        launch_bytes: the length of all calls that launched something.
-        first_offer_at: and the other times: since the last ``reset``.
-        tasks: how many are in each state, by Mesos' name for it.
-        calls: by type.
-        problems: what the scheduler did wrong, by kind.
-        flaps_begun: and the others: of the changes of health that ``flap`` asked for last.
+        cpu_seconds: CPU time of the simulator itself.
+        roles_asking: number of roles that the framework wants offers for.
+        launch_bytes: length of all calls that launched something.
+        first_offer_at: this and the other times are since the last ``reset``.
+        tasks: number of tasks by state.
+        calls: number of calls by type.
+        problems: number of the scheduler's mistakes by kind.
+        flaps_begun: this and the other flaps are about the last ``flap``.
     """
 
     cpu_seconds: float
@@ -61,20 +61,20 @@ class Stats:
 
     @property
     def running(self) -> int:
-        """How many tasks run."""
+        """Number of running tasks."""
         return self.tasks.get("TASK_RUNNING", 0)
 
     @property
     def is_settled(self) -> bool:
-        """Whether every status was acknowledged."""
+        """Whether every status has been acknowledged."""
         return self.updates["outstanding"] == 0
 
 
 class Simulator:
-    """One simulated master with its agents. A context manager: the program runs in between.
+    """A simulated master with its agents. A context manager that runs the program.
 
-    ``start_delay`` is the time, in seconds, from a launch to the first status, ``repeat_after`` until a status that was
-    not acknowledged is said again.
+    ``start_delay`` is the time in seconds from a launch to the first status, ``repeat_after`` the time until an
+    unacknowledged status is repeated.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Simulator:
             "--repeat-after": repeat_after,
             "--allocation-interval": allocation_interval,
         }
-        self._command = (str(binary()), "serve", *(str(word) for pair in flags.items() for word in pair))
+        self._command = (str(binary()), "serve", *(str(each) for pair in flags.items() for each in pair))
         self._process: subprocess.Popen[str] | None = None
         self._http: Loopback | None = None
         self.port = 0
@@ -120,7 +120,7 @@ class Simulator:
         return f"127.0.0.1:{self.port}"
 
     def stats(self) -> Stats:
-        """What it saw."""
+        """Current statistics."""
         found = self._ask("GET", "/stats")
         flap = found["flap"]
         flaps = {f"flaps_{name}": flap[name] for name in ("begun", "acknowledged", "started_at", "ended_at")}
@@ -128,26 +128,26 @@ class Simulator:
         return Stats(**{name: found[name] for name in names}, **flaps)
 
     def latencies(self) -> dict[str, Latencies]:
-        """By the kind of answer: ``accept``, ``decline`` and ``acknowledge``, since the last ``reset``."""
+        """Latencies by kind of answer (``accept``, ``decline``, ``acknowledge``) since the last ``reset``."""
         return {name: Latencies(**found) for name, found in self._ask("GET", "/latencies").items()}
 
     def reset(self) -> None:
-        """Forget the times so far; counts stay."""
+        """Reset the times; counts stay."""
         self._ask("POST", "/control", {"reset": True})
 
     def flap(self, count: int, window: int) -> None:
-        """Change the health of running tasks so many times, ``window`` of the changes unacknowledged at a time."""
+        """Change the health of running tasks ``count`` times, with ``window`` changes unacknowledged at a time."""
         self._ask("POST", "/control", {"flap": count, "window": window})
 
     def end(self, groups: int, state: str = "TASK_FINISHED") -> None:
-        """Have the tasks of so many groups, chosen at random, end in that state."""
+        """End the tasks of this many groups, chosen at random, in the given state."""
         self._ask("POST", "/control", {"end": groups, "state": state})
 
     def drive(self, operation: str, pods: int, pods_per_offer: int) -> float:
-        """Load it as fast as it can be, by the same program. Gives pods a second."""
+        """Load the master as fast as possible, with the same program. Returns pods per second."""
         options = {"--port": self.port, "--operation": operation, "--pods": pods, "--pods-per-offer": pods_per_offer}
-        words = (str(word) for pair in options.items() for word in pair)
-        done = subprocess.run([binary(), "drive", *words], capture_output=True, text=True, check=False)
+        arguments = (str(each) for pair in options.items() for each in pair)
+        done = subprocess.run([binary(), "drive", *arguments], capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"the load generator failed: {done.stderr.strip()}")
         return float(json.loads(done.stdout)["pods_per_second"])

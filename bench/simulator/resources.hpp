@@ -14,7 +14,7 @@ struct Resources {
   int64_t cpus = 0, mem = 0, disk = 0;
   std::vector<Range> ports;  // sorted, apart from each other
 
-  // Add a `resources` list. Says what it does not know, and "" otherwise; `role` is whose they must be allocated to.
+  // Add a `resources` list that is allocated to `role`. Returns an error, or "" if there is none.
   std::string add(const json::Value& list, const std::string& role);
   void add(const Resources& other);
   void subtract(const Resources& other);  // that it contains

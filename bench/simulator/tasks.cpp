@@ -81,7 +81,7 @@ uint32_t Tasks::slot(std::vector<uint32_t>& unused, size_t size) {
   return found;
 }
 
-// The agent has news: it goes out now, or after what is not acknowledged yet.
+// Send a new status of an agent now, or after the ones that are not acknowledged yet.
 void Tasks::say(uint32_t task, Status status) {
   if (tasks_[task].update != 0) tasks_[task].waiting.push_back(status);
   else send(task, status);
@@ -100,7 +100,7 @@ void Tasks::send(uint32_t number, Status status) {
   due_.push({task.sentAt + repeatAfter_, number, task.update});
 }
 
-// Count the state; an end gives its resources back, the group's last end the executor's too.
+// Count the state. An end frees the task's resources, and the group's last end also the executor's.
 void Tasks::enter(uint32_t number, State state) {
   Task& task = tasks_[number];
   if (task.state == state) return;
@@ -169,7 +169,7 @@ void Tasks::kill(const string& taskId) {
   endGroup(tasks_[task].group, task, State::Killed);
 }
 
-// One task of the group ends so; the executor kills the others.
+// End one task of the group in this state; the executor kills the others.
 void Tasks::endGroup(uint32_t group, uint32_t first, State state) {
   const std::vector<uint32_t> tasks = groups_[group].tasks;
   for (const uint32_t number : tasks) {
@@ -207,7 +207,7 @@ void Tasks::deny(const string& taskId, const string& agentId, const char* state,
   send_(event + timestamp() + "}}}");
 }
 
-// As its agent says it, to be acknowledged, or as the master repeats it when it is asked.
+// A status from the agent, to be acknowledged, or one that the master repeats on request.
 string Tasks::status(const Task& task, bool isUpdate) const {
   const Group& group = groups_[task.group];
   string event = "{\"type\":\"UPDATE\",\"update\":{\"status\":{\"task_id\":{\"value\":";
@@ -231,7 +231,7 @@ void Tasks::flap(uint64_t count, uint64_t window) {
   for (uint64_t at = 0; at < window; ++at) flapOne();
 }
 
-// One more change of health, of a running task of which all is acknowledged.
+// Change the health of a running task that has no unacknowledged status.
 void Tasks::flapOne() {
   if (flap_.begun == flap_.asked || running_.empty()) return;
   for (size_t tries = 0; tries < 1000; ++tries) {

@@ -1,5 +1,4 @@
-// The tasks, and what their agents say of them: one status a time, the next when that is acknowledged, and the same
-// again when it is not.
+// The tasks and their statuses: one at a time, the next after its acknowledgement, and repeated if that does not come.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +26,8 @@ class Tasks {
  public:
   using Send = std::function<void(const std::string& event)>;
 
-  // `startDelay`: seconds from a launch to the first status; `repeatAfter`: until an unacknowledged one is repeated for
-  // the first time.
+  // `startDelay`: seconds from a launch to the first status; `repeatAfter`: seconds until the first repetition of an
+  // unacknowledged one.
   Tasks(Cluster& cluster, Measures& measures, Send send, double startDelay, double repeatAfter);
   bool saysKilling = false;  // the framework knows TASK_KILLING
 
@@ -38,7 +37,7 @@ class Tasks {
   void kill(const std::string& taskId);  // with its group
   void reconcile(const std::string& taskId, const std::string& agentId);
   void reconcileAll();
-  // The master's own word on a task that is none.
+  // The master's status for an unknown task.
   void deny(const std::string& taskId, const std::string& agentId, const char* state, const char* reason,
             const std::string& message);
 

@@ -1,8 +1,8 @@
 // The declarations of libmesos 1.11.0 (commit 04bc7ee) that the launcher calls, and no others.
 //
-// Owns the binary interface: names, signatures and layouts. The compiler makes the mangled names out of them and
-// the linker checks that the library has each one. Nothing here has behaviour of its own. A `storage` member stands
-// for a layout nobody looks into; it is larger than the real object (sizes: `operator new` in local::launch()).
+// Owns the binary interface: names, signatures and layouts. The compiler mangles the names, and the linker checks that
+// the library has each one. Nothing here has behaviour of its own. A `storage` member stands for an unknown layout; it
+// is larger than the real object (sizes: `operator new` in local::launch()).
 #pragma once
 
 #include <cstdint>

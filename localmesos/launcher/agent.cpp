@@ -27,8 +27,8 @@ SecretGenerator* createSecretGenerator(Program& program) {
   return reinterpret_cast<SecretGenerator*>(new authentication::executor::JWTSecretGenerator(key));
 }
 
-// The tracker's own process is inline in Mesos and so not in the library. Only GET /containerizer/debug asks it.
-// With any process that is never spawned that request stays unanswered; with none it would end the agent.
+// The tracker's own process is inline in Mesos and therefore not in the library. Only GET /containerizer/debug uses it.
+// With a process that is never spawned that request stays unanswered; without one it would crash the agent.
 PendingFutureTracker* createFutureTracker(const internal::slave::Flags& flags) {
   auto* tracker = new PendingFutureTracker();
   tracker->process = std::make_shared<void*>(new internal::slave::NamespacesPidIsolatorProcess(flags));

@@ -1,7 +1,6 @@
-"""Builds a Mesos installation out of libmesos and the sources beside this file.
+"""Builds a Mesos installation from libmesos and the sources in this folder.
 
-Owns the steps of the build and their order. Knows nothing of where libmesos comes from, of caches or of locks (that
-is package.py). Needs g++ and binutils.
+Owns the steps of the build and their order; package.py owns downloads, caches and locks. Needs g++ and binutils.
 
     PREFIX/bin/{mesos-master,mesos-agent}
     PREFIX/libexec/{mesos,mesos-containerizer,mesos-io-switchboard}      the program
@@ -32,23 +31,24 @@ HELPER_NAMES = {
 }
 HELPER_MODULES = ("__init__.py", "libexec/__init__.py", "libexec/unpacking.py")
 # The isolator linux/capabilities refuses a kernel that knows more capabilities than Mesos 1.11.0 does. The library is
-# made to read the last one from a descriptor of its own process, which main.cpp provides: no file on the machine.
+# patched to read the last capability from a descriptor of its own process, which main.cpp provides, so no file on the
+# machine is needed.
 ORIGINAL_PATH = b"/proc/sys/kernel/cap_last_cap"
 PATCHED_PATH = b"/proc/self/fd/900"
 
 
 class BuildError(Exception):
-    """A step of the build failed; the message has the command's own words."""
+    """A step of the build failed; the message contains the command's output."""
 
 
 def interpreter() -> str:
-    """The Python that the helpers run on: agents start them with an empty environment, so the path is absolute."""
+    """Absolute path of the Python that runs the helpers: agents start them with an empty environment."""
     system = Path("/usr/bin/python3")
     return str(system) if system.exists() else os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 
 
 def fingerprint() -> str:
-    """Names what a build is made of besides libmesos; another fingerprint means another build."""
+    """Hash of everything that goes into a build besides libmesos; a new fingerprint needs a new build."""
     digest = hashlib.sha256(interpreter().encode())
     for path in sorted([*SOURCES.glob("*.[ch]pp"), *SOURCES.glob("*.py"), *HELPERS.glob("*.py")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -56,7 +56,7 @@ def fingerprint() -> str:
 
 
 def build(library: bytes, prefix: Path) -> None:
-    """Make the installation in `prefix`, an empty folder, from the bytes of libmesos."""
+    """Make the installation in the empty folder `prefix` from the bytes of libmesos."""
     for folder in ("bin", "lib", "libexec"):
         (prefix / folder).mkdir(parents=True)
     (prefix / "lib" / LIBRARY).write_bytes(patched(library))
@@ -83,7 +83,7 @@ def patched(library: bytes) -> bytes:
 
 
 def compile_program(prefix: Path) -> None:
-    """Compile the sources, two at a time, and link them against the library."""
+    """Compile the sources in parallel, and link them against the library."""
     compiler = os.environ.get("CXX", "g++")
     objects = prefix / "objects"
     objects.mkdir()
@@ -116,9 +116,9 @@ def compile_program(prefix: Path) -> None:
 
 
 def install_helpers(folder: Path) -> None:
-    """Install the helpers under the names that the agent calls, each in one file with all that it imports.
+    """Install the helpers under the names that the agent calls, each as one file with everything it imports.
 
-    The first line has the interpreter, isolated: no variable and no folder of the user's decides what is imported.
+    The first line runs the interpreter in isolated mode: no variable or folder of the user affects imports.
     """
     first_line = f"#!{interpreter()} -I\n".encode()
     for source, name in HELPER_NAMES.items():

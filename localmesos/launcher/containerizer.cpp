@@ -14,9 +14,9 @@ using namespace mesos::internal;
 
 namespace {
 
-// Mesos mounts /proc/sysrq-trigger read-only into every image's root, and fails where the kernel has no such file
-// (CONFIG_MAGIC_SYSRQ off). Takes that mount, a flat JSON object, out of the launch info. The match cannot be part of
-// a JSON string: in there the quotes would be escaped.
+// Mesos mounts /proc/sysrq-trigger read-only into every image's root, and fails if the kernel has no such file
+// (CONFIG_MAGIC_SYSRQ off). Removes that mount, a flat JSON object, from the launch info. The match cannot be part of a
+// JSON string, where the quotes would be escaped.
 void dropMountOfMissingFile() {
   static const string match = "/proc/sysrq-trigger\",\"target\":\"";
   static const char* variable = "MESOS_CONTAINERIZER_LAUNCH_INFO";
@@ -34,8 +34,8 @@ void dropMountOfMissingFile() {
   setenv(variable, info.c_str(), 1);
 }
 
-// Mesos takes from a container those of the capabilities it knows that were not asked for. Newer ones it leaves; they
-// are taken here, where any are asked for at all, out of the bounding set, which the container's program can not pass.
+// Mesos drops the capabilities it knows that a container does not request, but not newer ones. If capabilities are
+// requested at all, the newer ones are dropped here from the bounding set, which the container's program cannot exceed.
 // As above, the match cannot be part of a JSON string.
 void dropUnknownCapabilities() {
   const char* info = getenv("MESOS_CONTAINERIZER_LAUNCH_INFO");

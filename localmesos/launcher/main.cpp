@@ -1,4 +1,4 @@
-// One program, four names: the name it is started by picks what it is. See abi.hpp for where Mesos comes from.
+// One program with four names: the name under which it is started selects what it does. abi.hpp declares Mesos.
 #include "program.hpp"
 
 #include <algorithm>
@@ -14,8 +14,8 @@ using std::string;
 
 namespace {
 
-// The build made the library read this descriptor instead of /proc/sys/kernel/cap_last_cap (PATCHED_PATH in build.py):
-// the isolator linux/capabilities refuses a kernel that knows more capabilities than the 38 of Mesos 1.11.0.
+// The build patched the library to read this descriptor instead of /proc/sys/kernel/cap_last_cap (PATCHED_PATH in
+// build.py): the isolator linux/capabilities refuses a kernel that knows more capabilities than the 38 of Mesos 1.11.0.
 constexpr int LAST_CAPABILITY_FD = 900;
 
 void provideLastCapability() {
@@ -24,7 +24,7 @@ void provideLastCapability() {
   const string text = std::to_string(last > 0 ? std::min(last, LAST_CAPABILITY_OF_MESOS) : LAST_CAPABILITY_OF_MESOS);
   const int file = memfd_create("cap_last_cap", MFD_CLOEXEC);
   if (file < 0 || write(file, text.data(), text.size()) < 0 || dup3(file, LAST_CAPABILITY_FD, O_CLOEXEC) < 0)
-    std::cerr << "no file for the last capability (" << strerror(errno) << "): linux/capabilities will not work"
+    std::cerr << "cannot provide the last capability (" << strerror(errno) << "): linux/capabilities will not work"
               << std::endl;
   if (file >= 0) close(file);
 }

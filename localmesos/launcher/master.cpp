@@ -130,8 +130,8 @@ int masterMain(int argc, char** argv) {
                                               detector, authorizer,
                                               removalLimiter(program.text("agent_removal_rate_limit")), *flags);
 
-  // A master alone appoints itself. It must be told its own MasterInfo: one made from the UPID would differ from
-  // it, and the master would not count itself as elected.
+  // A single master appoints itself. It needs its own MasterInfo: one made from the UPID would differ, and the master
+  // would not consider itself elected.
   if (zk.isNone() && detectorModule.isNone())
     static_cast<mesos::master::detector::StandaloneMasterDetector*>(detector)->appoint(Option<MasterInfo>(master->info()));
 

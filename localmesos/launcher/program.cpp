@@ -11,7 +11,7 @@ using namespace mesos::internal;
 
 namespace {
 
-// In the library both are templates over hashmap, which is too much to declare for passing one on unseen.
+// In the library both are templates over hashmap, which is too much to declare just to pass one on.
 void createAuthorizationCallbacks(void* result, Authorizer*) asm(
     "_ZN5mesos13authorization28createAuthorizationCallbacksB5cxx11EPNS_10AuthorizerE");
 void setAuthorizationCallbacks(void* callbacks) asm(

@@ -1,4 +1,4 @@
-// What the programs share: errors and log lines, access to the values of Mesos' flags, and Program, the part of
+// Code shared by the programs: errors and log lines, access to the values of Mesos' flags, and Program, the part of
 // main() that master and agent have in common.
 #pragma once
 
@@ -57,7 +57,7 @@ public:
   T& get(const std::string& name) { return flagValue<T>(flagsObject_, base_, name); }
   Option<std::string>& text(const std::string& name) { return get<Option<std::string>>(name); }
 
-  // The value of an Option<T> flag whose T is 8-aligned and need not be complete; nullptr where it was not given.
+  // The value of an Option<T> flag whose T is 8-aligned and need not be complete; nullptr if it is not set.
   template <typename T>
   const T* optional(const std::string& name) {
     const char* option = &get<char>(name);

@@ -1,9 +1,9 @@
-"""Stand-ins for the shared libraries that the libmesos of the package wants and that no current system has.
+"""Builds stand-ins for the shared libraries that the package's libmesos needs and that no current system has.
 
-Owns: reading which symbols libmesos takes from which library version (readelf), and compiling a small library for
-each. The libraries are OpenSSL 1.0, libcurl with its Debian symbol versions, Subversion's and APR's (for diffs in the
-replicated log, which the launcher switches off) and CPython 2 (the package is a Python extension). A stand-in's
-function says its name and aborts, but for a few that run: they are handed to today's libcurl and OpenSSL 3.
+Finds out which symbols libmesos needs from which library version (readelf), and compiles a small library for each. The
+libraries are OpenSSL 1.0, libcurl with its Debian symbol versions, Subversion's and APR's (for diffs in the replicated
+log, which the launcher switches off) and CPython 2 (the package is a Python extension). Functions of a stand-in print
+their name and abort, except for a few that are used: these forward to the system's libcurl and OpenSSL 3.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Symbols = dict[str, list[str]]  # version ("" for none) -> names
 
 
 def wanted_symbols(version_info: str, dynamic_symbols: str) -> dict[str, Symbols]:
-    """What to stand in for, by library, out of `readelf -VW` and `readelf --dyn-syms -W`."""
+    """Symbols to provide, by library, from the output of `readelf -VW` and `readelf --dyn-syms -W`."""
     wanted: dict[str, Symbols] = {soname: {} for soname in (*VERSIONED, *UNVERSIONED)}
     library_of: dict[str, str] = {}
     current = ""
@@ -70,7 +70,7 @@ def definition(name: str) -> str:
     if name in DATA:
         return f"void* {name}[16];"
     if name in FROM_OPENSSL_3 or name.startswith("curl_"):
-        # A cached http artifact makes the agent itself ask for its length with libcurl, so that one must work.
+        # For a cached http artifact the agent itself asks for the length with libcurl, so libcurl must work.
         path = "libcrypto.so.3" if name in FROM_OPENSSL_3 else "libcurl-gnutls.so.4"
         parameters = ", ".join(f"void* p{i}" for i in range(7))
         arguments = ", ".join(f"p{i}" for i in range(7))
@@ -79,7 +79,7 @@ def definition(name: str) -> str:
 
 
 def version_script(versions: Symbols) -> str:
-    """The linker's version script; empty where no symbol has a version."""
+    """The linker's version script; empty if no symbol has a version."""
     return "\n".join(
         f"{version} {{ {'global: ' + '; '.join(names) + ';' if names else ''} }};"
         for version, names in versions.items()
@@ -88,7 +88,7 @@ def version_script(versions: Symbols) -> str:
 
 
 def build(library: Path, folder: Path) -> None:
-    """Make all stand-ins for `library` in `folder`, for the linker and the loader to find beside it."""
+    """Make all stand-ins for `library` in `folder`, where the linker and the loader find them."""
     version_info, dynamic_symbols = (
         subprocess.run(["readelf", *options, "-W", library], check=True, capture_output=True, text=True).stdout
         for options in (["-V"], ["--dyn-syms"])

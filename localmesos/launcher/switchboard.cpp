@@ -18,7 +18,7 @@ namespace {
 
 int unblockPipe[2];
 
-// SIGTERM means: do not wait for a client any longer. A handler may only write; a thread makes the call.
+// SIGTERM means: stop waiting for a client. A signal handler may only write; a thread makes the call.
 void unblockOnSigterm(IOSwitchboardServer* server) {
   if (pipe2(unblockPipe, O_CLOEXEC) != 0) fail("Failed to create pipe for signaling unblock");
   signal(SIGTERM, [](int) {

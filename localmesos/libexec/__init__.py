@@ -1,5 +1,5 @@
-"""Programs that the agent starts and that libmesos lacks, installed by launcher/build.py without their package.
+"""Programs that the agent starts and that libmesos lacks; launcher/build.py installs each as one file.
 
-Each imports the standard library only, and of this package what launcher/build.py installs with it. They run on any
-CPython 3.7 or newer: the agent's machine has one of its own.
+They import only the standard library and the modules of this package that launcher/build.py installs with them. They
+run on CPython 3.7 or later, because the agent's machine provides the interpreter.
 """

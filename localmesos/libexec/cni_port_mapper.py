@@ -1,7 +1,7 @@
-"""mesos-cni-port-mapper: a CNI plugin of the name and configuration of Mesos' own.
+"""mesos-cni-port-mapper: a CNI plugin with the name and configuration of Mesos' own.
 
 Runs the plugin in "delegate", then maps the ports in args."org.apache.mesos".network_info with the reference plugin
-`portmap`. Mesos 1.11 takes single configurations, not chains of plugins, and reads results in the form of CNI 0.2.0.
+`portmap`. Mesos 1.11 accepts single configurations, not chains of plugins, and reads results of CNI 0.2.0.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PLUGIN_MISSING = 102
 
 
 class PluginError(Exception):
-    """An error that goes to the caller as CNI wants it: JSON on stdout."""
+    """An error that is reported to the caller as CNI requires: as JSON on stdout."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -27,11 +27,11 @@ class PluginError(Exception):
 
 
 class DelegateError(Exception):
-    """The plugin that was called failed, and its output is the answer."""
+    """The called plugin failed; its output becomes the answer."""
 
 
 def run_plugin(config: dict[str, Any]) -> dict[str, Any]:
-    """Call the plugin config["type"] with the CNI_* variables of this call, and return what it answers."""
+    """Call the plugin config["type"] with the CNI_* variables of this call, and return its answer."""
     candidates = [Path(folder, config["type"]) for folder in os.environ["CNI_PATH"].split(":")]
     path = next((candidate for candidate in candidates if os.access(candidate, os.X_OK)), None)
     if path is None:
@@ -46,7 +46,7 @@ def run_plugin(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def port_mappings(config: dict[str, Any]) -> list[dict[str, Any]]:
-    """The port mappings of the container, in the words of `portmap`."""
+    """The container's port mappings in the format of `portmap`."""
     info = config.get("args", {}).get("org.apache.mesos", {}).get("network_info", {})
     return [
         {
@@ -59,7 +59,7 @@ def port_mappings(config: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def to_mesos(result: dict[str, Any]) -> dict[str, Any]:
-    """A plugin's result of CNI 0.3 or 0.4 in the form of 0.2.0."""
+    """Convert a plugin's result of CNI 0.3 or 0.4 to the format of 0.2.0."""
     answer: dict[str, Any] = {"cniVersion": "0.2.0", "dns": result.get("dns", {})}
     for address in result["ips"]:
         entry = {"ip": address["address"]}
@@ -70,7 +70,7 @@ def to_mesos(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer(command: str, config: dict[str, Any]) -> dict[str, Any] | None:
-    """Do what CNI_COMMAND says; None where nothing is to be printed."""
+    """Carry out CNI_COMMAND. Returns None if nothing is to be printed."""
     if command == "VERSION":
         return {"cniVersion": "0.3.0", "supportedVersions": ["0.1.0", "0.2.0", "0.3.0"]}
     if command not in ("ADD", "DEL"):

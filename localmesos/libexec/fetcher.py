@@ -1,8 +1,8 @@
-"""mesos-fetcher: brings the URIs of a command into the sandbox (upstream: src/launcher/fetcher.cpp).
+"""mesos-fetcher: fetches the URIs of a command into the sandbox (upstream: src/launcher/fetcher.cpp).
 
-The agent says what to do in MESOS_FETCHER_INFO and keeps the book of the cache itself; this program only downloads,
-copies, unpacks and sets modes. It ends with 1 at the first URI that fails. Unlike upstream's it writes nothing outside
-of the sandbox, whatever an archive holds.
+The agent passes the work in MESOS_FETCHER_INFO and manages the cache itself; this program only downloads, copies,
+unpacks and sets modes. It exits with 1 at the first URI that fails. Unlike upstream's it writes nothing outside the
+sandbox, whatever an archive contains.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class FetchError(Exception):
 
 
 def log(message: str) -> None:
-    """Write to stderr, which the agent keeps in the sandbox."""
+    """Write to stderr, which the agent stores in the sandbox."""
     sys.stderr.write(message + "\n")
     sys.stderr.flush()
 
 
 def base_name(uri: str) -> str:
-    """The file name a URI gives: the last part of its path, without a query."""
+    """File name of a URI: the last part of its path, without a query."""
     scheme, separator, rest = uri.partition("://")
     path = rest if separator else uri
     if scheme in NETWORK_SCHEMES:
@@ -50,19 +50,19 @@ def base_name(uri: str) -> str:
 
 
 def download(uri: str, file: IO[bytes], frameworks_home: Path | None, stall_seconds: float) -> None:
-    """Bring one URI into a file."""
+    """Download or copy one URI into a file."""
     uri = uri.lstrip()
     scheme, separator, rest = uri.partition("://")
     if separator and scheme in NETWORK_SCHEMES:
         log(f"Downloading resource from '{uri}'")
         with urllib.request.urlopen(uri, timeout=stall_seconds) as source:
             shutil.copyfileobj(source, file)
-            missing = getattr(source, "length", None)  # http.client itself takes an early end for the end
+            missing = getattr(source, "length", None)  # http.client does not report an early end
             if missing:
                 raise FetchError(f"the connection ended {missing} bytes before the end of the file")
         return
     if separator and scheme != "file":
-        raise FetchError(f"no way to fetch '{uri}': the scheme {scheme} is not supported")
+        raise FetchError(f"cannot fetch '{uri}': the scheme {scheme} is not supported")
     path = Path(rest.removeprefix("localhost") if separator else uri)
     if not path.is_absolute():
         if not frameworks_home:
@@ -76,7 +76,7 @@ def download(uri: str, file: IO[bytes], frameworks_home: Path | None, stall_seco
 
 
 def extract(archive: Path, sandbox: Folder) -> bool:
-    """Unpack an archive, told by the suffix of its name; False if it is none."""
+    """Unpack an archive, recognised by its suffix. Returns False if the file is not an archive."""
     if archive.name.endswith((*TAR_SUFFIXES, ".zip")):
         unpack(archive, sandbox)
     elif archive.name.endswith(".gz"):
@@ -88,14 +88,14 @@ def extract(archive: Path, sandbox: Folder) -> bool:
 
 
 def created(sandbox: Folder, name: str, mode: int) -> AbstractContextManager[IO[bytes]]:
-    """A new file of the sandbox, to be written to."""
+    """Open a new file of the sandbox for writing."""
     if name.rpartition("/")[2] in ("", "."):
         raise FetchError(f"'{name}' names a folder, not a file")
     return sandbox.file(name, mode)
 
 
 def fetch(item: dict[str, Any], info: dict[str, Any], sandbox: Folder, stall_seconds: float) -> None:
-    """Do one item: from its URI or from the cache into the sandbox."""
+    """Fetch one item into the sandbox, from its URI or from the cache."""
     uri = item["uri"]
     home = Path(info["frameworks_home"]) if info.get("frameworks_home") else None
     name = uri.get("output_file") or base_name(uri["value"])
@@ -112,7 +112,7 @@ def fetch(item: dict[str, Any], info: dict[str, Any], sandbox: Folder, stall_sec
         if item["action"] == "DOWNLOAD_AND_CACHE" and not source.exists():
             with source.open("wb") as file:
                 download(uri["value"], file, home, stall_seconds)
-        if not (wants_extract and source.name.endswith(ARCHIVE_SUFFIXES)):  # an archive is unpacked out of the cache
+        if not (wants_extract and source.name.endswith(ARCHIVE_SUFFIXES)):  # an archive is unpacked from the cache
             with source.open("rb") as cached, created(sandbox, name, mode) as file:
                 shutil.copyfileobj(cached, file)
     if wants_extract and not extract(source, sandbox):
@@ -121,7 +121,7 @@ def fetch(item: dict[str, Any], info: dict[str, Any], sandbox: Folder, stall_sec
 
 
 def become(user: str | None) -> None:
-    """Fetch as the task's user where the agent is root."""
+    """Change to the task's user if the agent is root."""
     if not user or os.geteuid() != 0:
         return
     entry = pwd.getpwnam(user)
@@ -132,7 +132,7 @@ def become(user: str | None) -> None:
 
 
 def prepare_cache(info: dict[str, Any]) -> None:
-    """Make the cache's folder, writable for the user who fetches."""
+    """Make the cache's folder, writable for the fetching user."""
     folder = info.get("cache_directory")
     if not folder or all(item["action"] == "BYPASS_CACHE" for item in info.get("items", [])):
         return
@@ -152,7 +152,7 @@ def main() -> None:
     become(info.get("user"))
     for item in info.get("items", []):
         try:
-            # Each time anew: directories get the modes of their archive when all of it is unpacked.
+            # A Folder for each item: it gives directories their modes when all of an archive is unpacked.
             with Folder(Path(info["sandbox_directory"])) as sandbox:
                 fetch(item, info, sandbox, stall_seconds)
         except (FetchError, UnpackError, OSError, HTTPException, ValueError) as error:

@@ -1,4 +1,4 @@
-"""mesos-tcp-connect --ip=IP --port=PORT: ends with 0 when a TCP connection can be made (an executor's TCP check)."""
+"""mesos-tcp-connect --ip=IP --port=PORT: exits with 0 if a TCP connection succeeds (an executor's TCP check)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TIMEOUT_SECONDS = 30
 
 
 def main() -> None:
-    """Connect once, and say how it went."""
+    """Connect once, and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ip", required=True)
     parser.add_argument("--port", type=int, required=True)

@@ -1,4 +1,4 @@
-"""The application: the routes put together, and what every answer carries."""
+"""The application: all routes, middleware, and the headers of every answer."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -26,16 +26,16 @@ from scheduler.core.world import World
 from scheduler.loop.inside import Inside
 from scheduler.observe.metrics import Metrics
 
-# A compressor would hold back what is small, or burn time on what is large.
+# Compression would delay small chunks of a stream, and waste time on large ones.
 _NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, NDJSON, TAR, BYTES)
 
 
-class Shell(Requests, Publisher, Protocol):
-    """What the API asks of the loop that owns the world."""
+class Loop(Requests, Publisher, Protocol):
+    """What the API needs of the event loop that owns the world."""
 
 
 def create_app(
-    shell: Shell,
+    loop: Loop,
     world: World,
     server: ServerInfo,
     *,
@@ -46,23 +46,23 @@ def create_app(
     clock: Callable[[], float],
     access: Access = EVERYONE,
 ) -> FastAPI:
-    """The API over a world to read and a shell to ask, by the shell's ``clock``. All belong to the event loop that runs
-    the app.
+    """The API, which reads the ``world`` and sends changes to the ``loop``; ``clock`` is the loop's. All belong to the
+    asyncio loop that runs the app.
 
-    ``guard`` says what may be done ``inside`` containers. ``abdicate`` is to end the process as soon as requests under
-    way are answered.
+    ``guard`` decides what is allowed ``inside`` containers. ``abdicate`` ends the process once pending requests are
+    answered.
     """
     # FastAPI's own document knows no bodies of these routes, and its pages load code from other hosts: both are off.
     app = FastAPI(title="podexec", version=server.version, openapi_url=None, redirect_slashes=False)
     for router in (
         versions.router(world),
         inside_router(world, inside, guard),
-        Instances(shell, world).router(),
-        Pods(shell, world, clock).router(),  # after those whose paths look like ids of pods
-        Deployments(shell, world).router(),
-        queue.router(shell, world, clock),
-        Groups(shell, world, clock).router(),
-        events.router(shell),
+        Instances(loop, world).router(),
+        Pods(loop, world, clock).router(),  # after those whose paths look like ids of pods
+        Deployments(loop, world).router(),
+        queue.router(loop, world, clock),
+        Groups(loop, world, clock).router(),
+        events.router(loop),
         info.router(server, world),
         leader.router(server.leader, abdicate),
         api_metrics.router(metrics),
@@ -77,7 +77,7 @@ def create_app(
 
 
 class _MarathonHeaders:
-    """Puts on every answer the headers that Marathon puts there: who leads; nothing may be cached or framed."""
+    """Adds Marathon's headers to every answer: the leader, and no caching or framing."""
 
     def __init__(self, app: ASGIApp, leader: str) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""``/v2/deployments``: the changes that are under way, how far they are, and holding or ending them."""
+"""``/v2/deployments``: the running deployments and their progress; pausing, resuming and cancelling them."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from scheduler.core.world import World
 
 
 class Deployments:
-    """The deployments' routes over a world to read and a shell to ask."""
+    """The routes of deployments."""
 
     def __init__(self, requests: Requests, world: World) -> None:
         self._requests = requests
@@ -31,20 +31,20 @@ class Deployments:
         return router
 
     async def index(self, request: Request) -> Response:
-        """All of them, oldest first."""
+        """All running deployments, oldest first."""
         extras = wants_extras(request)
         found = self._world.deployments.values()
         return json_response([deployment_view(self._world, each, with_extras=extras) for each in found])
 
     async def show(self, deployment_id: str, request: Request) -> Response:
-        """One of them."""
+        """One deployment."""
         deployment = self._world.deployments.get(deployment_id)
         if deployment is None:
             raise ApiError(404, {"message": f"Deployment '{deployment_id}' does not exist", "details": []})
         return json_response(deployment_view(self._world, deployment, with_extras=wants_extras(request)))
 
     async def end(self, deployment_id: str, request: Request) -> Response:
-        """Roll it back, or, forced, leave all as far as it has come."""
+        """Roll a deployment back or, with ``force``, cancel it and keep its changes."""
         rollback = not flag(request, "force")
         done = await accepted(
             self._requests, lambda number: DeploymentCancelled(number, deployment_id, rollback=rollback)
@@ -52,11 +52,11 @@ class Deployments:
         return started(done) if rollback else Response(status_code=202)
 
     async def pause(self, deployment_id: str) -> Response:
-        """Have it replace nothing more until it is resumed."""
+        """Pause a deployment."""
         return await self._change(lambda number: DeploymentPaused(number, deployment_id))
 
     async def resume(self, deployment_id: str) -> Response:
-        """Have it go on."""
+        """Resume a paused deployment."""
         return await self._change(lambda number: DeploymentResumed(number, deployment_id))
 
     async def _change(self, make_event: Callable[[int], DeploymentPaused | DeploymentResumed]) -> Response:
@@ -65,6 +65,6 @@ class Deployments:
 
 
 def started(done: Done) -> Response:
-    """The answer to a change that a deployment carries out."""
+    """The answer to a change that started a deployment."""
     content = {"version": done.version, "deploymentId": done.deployment_id}
     return json_response(content, headers={"Marathon-Deployment-Id": done.deployment_id})

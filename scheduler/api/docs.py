@@ -1,4 +1,4 @@
-"""What describes the API: ``/docs`` for people, ``/openapi.json`` for tools, ``/v2/schemas/pod`` for editors."""
+"""The API's documentation: ``/docs`` for people, ``/openapi.json`` for tools, ``/v2/schemas/pod`` for editors."""
 
 import orjson
 from fastapi import APIRouter, Response

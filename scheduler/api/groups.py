@@ -1,4 +1,4 @@
-"""``/v2/groups``: pods by their paths, and removing all of a path. Groups themselves are neither made nor changed."""
+"""``/v2/groups``: pods by path, and removing all pods below a path. Groups cannot be created or changed."""
 
 from collections.abc import Callable, Collection
 
@@ -15,7 +15,7 @@ from scheduler.core.world import World
 
 
 class Groups:
-    """The groups' routes over a world to read and a shell to ask."""
+    """The routes of groups."""
 
     def __init__(self, requests: Requests, world: World, clock: Callable[[], float]) -> None:
         self._requests = requests
@@ -37,11 +37,11 @@ class Groups:
         return router
 
     async def root(self, request: Request) -> Response:
-        """The group that holds all others."""
+        """The root group, which contains all others."""
         return await self.show("/", request)
 
     async def show(self, group_id: str, request: Request) -> Response:
-        """One group with its pods and the groups in it; ``embed`` names what to show, by default all."""
+        """One group with its pods and groups; ``embed`` selects the parts to show, by default all."""
         asked_for = id_in_path(group_id, "groups")
         parts = _parts(request)
         view = group_view(self._world, asked_for, self._clock(), parts, with_extras=wants_extras(request))
@@ -50,11 +50,11 @@ class Groups:
         return json_response(view)
 
     async def root_versions(self) -> Response:
-        """The kept versions of the group that holds all others."""
+        """The kept versions of the root group."""
         return await self.versions("/")
 
     async def root_version(self, version: str, request: Request) -> Response:
-        """The group that holds all others with the pods it had."""
+        """The root group with the pods of a version."""
         return await self.version("/", version, request)
 
     async def versions(self, group_id: str) -> Response:
@@ -66,7 +66,7 @@ class Groups:
         return json_response(found)
 
     async def version(self, group_id: str, version: str, request: Request) -> Response:
-        """A group with those of its pods that were there, as they are now."""
+        """A group with those of its pods that existed at a version, as they are now."""
         asked_for, at = id_in_path(group_id, "groups"), canonical_version(version)
         parts = _parts(request)
         view = group_view(self._world, asked_for, self._clock(), parts, at=at, with_extras=wants_extras(request))
@@ -75,10 +75,10 @@ class Groups:
         return json_response(view)
 
     async def delete(self, group_id: str, request: Request) -> Response:
-        """Remove every pod of the group, and of those in it."""
+        """Remove every pod of the group and of the groups in it."""
         asked_for, how, whence = id_in_path(group_id, "groups"), rollout(request), origin(request)
         if asked_for == "/":
-            message = "Not every pod there is can be removed at once: name a group, /v2/groups/ID"
+            message = "All pods cannot be removed at once: name a group, /v2/groups/ID"
             raise ApiError(405, {"message": message})
         return started(await accepted(self._requests, lambda number: GroupDeleted(number, asked_for, how, whence)))
 

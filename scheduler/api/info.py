@@ -1,4 +1,4 @@
-"""``/v2/info`` and ``/ping``: who answers here, for which framework, on which Mesos."""
+"""``/v2/info`` and ``/ping``: the scheduler, its framework, its options and its Mesos."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ from scheduler.core.world import World
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What the process knows of itself.
+    """What ``/v2/info`` shows of the process.
 
     Attributes:
         name: the framework's name.
-        version: podexec's.
-        leader: ``host:port`` under which clients reach this API.
-        config: the options it was started with, under Marathon's names as far as it has them; no secrets.
+        version: podexec's version.
+        leader: ``host:port`` at which clients reach this API.
+        config: the scheduler's options, under Marathon's names where it has them; no secrets.
     """
 
     name: str
@@ -29,7 +29,7 @@ class ServerInfo:
     config: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
 
 
-# Those that Marathon's own ``marathon_config`` has, and no others: its clients fail on what they do not know.
+# Members of Marathon's ``marathon_config``. Its clients fail on members they do not know.
 _MARATHONS = frozenset(
     {
         "access_control_allow_origin",
@@ -72,7 +72,7 @@ def router(info: ServerInfo, world: World) -> APIRouter:
             "master": connection.master,
             "connected": connection.subscribed,
         }
-        # Frameworks of the same name whose tasks run, though this store was new: one of them may have had it before.
+        # Frameworks of the same name with running tasks although this store was new: one may have been this scheduler.
         namesakes = [{"id": each.id, "connected": each.connected} for each in world.volatile.namesakes] or None
         content = {
             "name": info.name,

@@ -1,7 +1,7 @@
 """``/v2/pods/ID::instances``: the instances of a pod, and killing some of them.
 
-A kill is answered at once with the instances as they were; they end in the background, and are launched again, or,
-with ``wipe``, replaced by others.
+A kill is answered at once with the instances as they were. They end in the background and are relaunched or, with
+``wipe``, replaced.
 """
 
 import re
@@ -19,19 +19,19 @@ from scheduler.core.world import World
 from scheduler.model.json import Json
 from scheduler.model.problems import Problem, Problems, Stage
 
-# Marathon's; old ones have marathon- in the place of instance-.
+# Marathon's form; old ones have marathon- in place of instance-.
 INSTANCE_ID = re.compile(r".+\.(instance-|marathon-)[^.]+", re.DOTALL)
 
 
 class Instances:
-    """The instances' routes over a world to read and a shell to ask."""
+    """The routes of instances."""
 
     def __init__(self, requests: Requests, world: World) -> None:
         self._requests = requests
         self._world = world
 
     def router(self) -> APIRouter:
-        """The routes. They go before those of the pods, whose ids may be anything."""
+        """The routes. They must precede those of pods, whose paths match anything."""
         router = APIRouter(include_in_schema=False)
         for slash in ("", "/"):
             path = "/v2/pods/{pod_id:path}::instances"
@@ -48,7 +48,7 @@ class Instances:
     async def kill_one(self, pod_id: str, instance_id: str, request: Request) -> Response:
         """Kill an instance."""
         if not INSTANCE_ID.fullmatch(instance_id):
-            raise ApiError(422, {"message": f"'{_in_short(instance_id)}' is no instance id: {_FORM}"})
+            raise ApiError(422, {"message": f"'{_in_short(instance_id)}' is not an instance id: {_FORM}"})
         found = await self._kill(pod_id, (instance_id,), request)
         if not found:
             message = f"Instance '{instance_id}' of pod '{id_in_path(pod_id)}' does not exist"
@@ -56,7 +56,7 @@ class Instances:
         return json_response(found[0])
 
     async def kill_some(self, pod_id: str, request: Request) -> Response:
-        """Kill those instances of a list that there are."""
+        """Kill the instances of a list, as far as they exist."""
         instance_ids = _instance_ids(await json_body(request, "a list of instance ids"))
         return json_response(await self._kill(pod_id, instance_ids, request))
 
@@ -69,7 +69,7 @@ class Instances:
 
 
 _LONGEST_SHOWN = 100
-_FORM = "it must be like product_web.instance-5a0b3ee1-8a2b-4b7c-9d0e-1f2a3b4c5d6e"
+_FORM = "it must look like product_web.instance-5a0b3ee1-8a2b-4b7c-9d0e-1f2a3b4c5d6e"
 
 
 def _instance_ids(body: bytes) -> tuple[str, ...]:
@@ -80,12 +80,12 @@ def _instance_ids(body: bytes) -> tuple[str, ...]:
         raise unacceptable(Problems(Stage.SYNTAX, (Problem("/", str(error)),))) from None
     if not isinstance(value, list):
         raise unacceptable(Problems(Stage.SCHEMA, (Problem("/", "error.expected.jsarray"),)))
-    no_texts = [index for index, each in enumerate(value) if not isinstance(each, str)]
-    if no_texts:
-        problems = (Problem(f"/({index})", "error.expected.jsstring") for index in no_texts)
+    not_strings = [index for index, each in enumerate(value) if not isinstance(each, str)]
+    if not_strings:
+        problems = (Problem(f"/({index})", "error.expected.jsstring") for index in not_strings)
         raise unacceptable(Problems(Stage.SCHEMA, tuple(problems)))
     wrong = tuple(
-        Problem(f"/({index})", f"'{_in_short(each)}' is no instance id: {_FORM}")
+        Problem(f"/({index})", f"'{_in_short(each)}' is not an instance id: {_FORM}")
         for index, each in enumerate(value)
         if not INSTANCE_ID.fullmatch(each)
     )

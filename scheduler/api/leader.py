@@ -1,4 +1,4 @@
-"""``/v2/leader``: who leads, and having it give that up."""
+"""``/v2/leader``: the leader, and making it abdicate."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from scheduler.api.requests import READING
 
 
 def router(leader: str, abdicate: Callable[[], None]) -> APIRouter:
-    """The routes. ``leader``: ``host:port``; ``abdicate`` ends the process after its requests."""
+    """The routes. ``leader``: ``host:port``; ``abdicate`` ends the process once pending requests are answered."""
     routes = APIRouter(include_in_schema=False)
 
     async def show() -> Response:

@@ -1,4 +1,4 @@
-"""``/metrics``: what the scheduler measures of itself, as JSON like Marathon's or as Prometheus reads it."""
+"""``/metrics``: the scheduler's metrics, as JSON like Marathon's or in Prometheus' format."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -8,7 +8,7 @@ from scheduler.model.json import Json
 from scheduler.observe.metrics import Durations, Metrics
 from scheduler.observe.prometheus import Exposition
 
-_FORMAT = "4.0.0"  # of the JSON
+_FORMAT = "4.0.0"  # version of Dropwizard's JSON
 _QUANTILES = {"p50": 0.5, "p75": 0.75, "p95": 0.95, "p98": 0.98, "p99": 0.99, "p999": 0.999}
 
 

@@ -1,8 +1,8 @@
-"""``/v2/pods``: create, read, update, delete, status.
+"""``/v2/pods``: create, read, update and delete pods, and their status.
 
-Validates and normalises; whether a change is made the core decides.
+Validates and normalises definitions; the core decides whether a change is made.
 
-Ids in paths may begin with one or two slashes and end in one, and stand before ``::status`` with or without it.
+Ids in paths may begin with one or two slashes and end in one, also before ``::status``.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ from scheduler.observe.visible import visible
 
 _log = structlog.get_logger("scheduler.api")
 _MOST_WARNINGS, _LONGEST_WARNING = 10, 1000
-_OUTDATED = "it would be refused today; fewer instances of what there is are accepted"
+_OUTDATED = "accepted only because this update reduces the number of instances and changes nothing else"
 
 
 def present_pod(world: World, text: str) -> Pod:
@@ -42,7 +42,7 @@ def present_pod(world: World, text: str) -> Pod:
 
 
 class Pods:
-    """The pods' routes over a world to read and a shell to ask."""
+    """The routes of pods."""
 
     def __init__(self, requests: Requests, world: World, clock: Callable[[], float]) -> None:
         self._requests = requests
@@ -60,7 +60,7 @@ class Pods:
         )
 
     def router(self) -> APIRouter:
-        """The routes, the suffixed ones first. HEAD is Marathon's probe for whether pods are supported."""
+        """The routes, those with suffixes first. HEAD is how Marathon's clients ask whether pods are supported."""
         router = APIRouter(include_in_schema=False)
         for slash in ("", "/"):
             router.add_api_route(f"/v2/pods{slash}", self.index, methods=READING)
@@ -112,7 +112,7 @@ class Pods:
         site = self._site if present is None else replace(self._site, present_role=present.role)
         definition, warnings = await self._definition(request, site, present)
         if definition.id != asked_for:
-            message = f"The path is that of pod '{asked_for}', the definition that of pod '{definition.id}'"
+            message = f"The path names pod '{asked_for}', but the definition has the id '{definition.id}'"
             raise ApiError(400, {"message": message})
         done = await accepted(self._requests, lambda number: PodPut(number, definition, how, whence))
         return _shown(done, 200, warnings)
@@ -127,9 +127,9 @@ class Pods:
     async def _definition(
         self, request: Request, site: Site, present: PodDefinition | None = None
     ) -> tuple[PodDefinition, dict[str, str]]:
-        """It, normalised, and headers that say what is not as whoever wrote it may have meant.
+        """The normalised definition, and headers with warnings for the user.
 
-        ``present``: what it would replace. Fewer instances of that are not refused, whatever the rules say of it now.
+        ``present``: the definition it replaces. Reducing the instances of that is accepted even if it breaks rules now.
         """
         body = await json_body(request, "the pod definition")
         parsed = read(body, site)
@@ -141,20 +141,20 @@ class Pods:
         repeated = duplicate_keys(body)
         if repeated:
             keys = [each.path for each in repeated]
-            _log.warning("a definition gives keys more than once", pod_id=definition.id, keys=keys)
+            _log.warning("a definition has repeated keys", pod_id=definition.id, keys=keys)
         outdated = (replace(each, error=f"{each.error} ({_OUTDATED})") for each in problems)
         warnings = (*repeated, *outdated)
         return definition, {"Warning": _warning(warnings)} if warnings else {}
 
 
 def _warning(problems: Sequence[Problem]) -> str:
-    """The header's value: a code that means any, who warns, and a quoted text."""
+    """The header's value: the code for any warning, the agent, and the quoted text."""
     text = "; ".join(f"{each.path}: {each.error}" for each in problems[:_MOST_WARNINGS])
     quoted = visible(text).replace("\\", "\\\\").replace('"', '\\"').encode("ascii", "replace").decode()
     return f'299 podexec "{quoted[:_LONGEST_WARNING]}"'
 
 
 def _shown(done: Done, status: int, headers: dict[str, str]) -> Response:
-    """An accepted change, with the definition as it is stored."""
+    """The answer to an accepted change: the definition as it is stored."""
     headers = headers | {"Marathon-Deployment-Id": done.deployment_id}
     return json_response(render(done.definition) if done.definition is not None else None, status, headers)

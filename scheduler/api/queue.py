@@ -1,4 +1,4 @@
-"""``/v2/queue``: what waits to be launched, why it still waits, and launching it without its back-off."""
+"""``/v2/queue``: the launch queue, why its instances wait, and clearing a pod's back-off."""
 
 from collections.abc import Callable
 

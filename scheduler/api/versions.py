@@ -1,4 +1,4 @@
-"""``/v2/pods/ID::versions``: the kept versions of a pod's definition. A version is the time of its acceptance."""
+"""``/v2/pods/ID::versions``: the kept versions of a pod's definition. A version is the time of acceptance."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from scheduler.model.times import written
 
 
 def router(world: World) -> APIRouter:
-    """The routes. They go before those of the pods, whose ids may be anything."""
+    """The routes. They must precede those of pods, whose paths match anything."""
     routes = APIRouter(include_in_schema=False)
 
     async def index(pod_id: str) -> Response:
@@ -37,12 +37,12 @@ def router(world: World) -> APIRouter:
 
 
 def canonical_version(text: str) -> str:
-    """A time in whatever zone and precision as versions are written."""
+    """A version, from a time in any zone and precision. Raises ApiError."""
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             raise ValueError("no offset")
         return written(moment)
     except (ValueError, OverflowError):
-        message = f"'{text}' is no version: it must be a time with an offset, such as 2026-01-31T12:00:00.000Z"
+        message = f"'{text}' is not a version: it must be a time with an offset, such as 2026-01-31T12:00:00.000Z"
         raise ApiError(422, {"message": message}) from None

@@ -38,7 +38,7 @@ from scheduler.inside.inspector import Inspector
 from scheduler.inside.master import Leader
 from scheduler.loop.bus import Bus
 from scheduler.loop.clock import Clock
-from scheduler.loop.event_loop import EventLoop, ShellError
+from scheduler.loop.event_loop import EventLoop, LoopError
 from scheduler.loop.ports import SecretError, Secrets
 from scheduler.mesos.driver import Driver
 from scheduler.model.features import without_effect
@@ -63,7 +63,7 @@ def serve(serving: Serving) -> None:
         try:
             with contextlib.closing(open_store(serving.options.store)) as store:
                 asyncio.run(_run(serving, store, source, listening, room))
-        except (StoreError, ShellError) as error:
+        except (StoreError, LoopError) as error:
             raise CommandError(str(error)) from error
 
 

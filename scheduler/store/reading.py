@@ -1,6 +1,6 @@
-"""JSON to the records' dataclasses, by a reader for each type, which is made once. Nothing is left out or guessed.
+"""Reads JSON into the records' dataclasses, with a reader per type, made once. Nothing is omitted or guessed.
 
-A store may hold hundreds of thousands of records, and a scheduler that starts reads them all.
+It must be fast: a store may have hundreds of thousands of records, and a starting scheduler reads them all.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ Reader = Callable[[Any], Any]
 
 
 class UnreadableError(Exception):
-    """Why a part of a record is not understood; where it is, is put before it on the way out."""
+    """A part of a record cannot be read; says why. Its path is added while the error propagates."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
@@ -23,7 +23,7 @@ class UnreadableError(Exception):
         self._what = what
 
     def within(self, where: str) -> "UnreadableError":
-        """The same of a part that is at ``where`` in a larger one."""
+        """The same error, for a part at ``where`` in a larger one."""
         self._where = where + self._where
         return self
 
@@ -33,13 +33,13 @@ class UnreadableError(Exception):
 
 @cache
 def reader(wanted: Any) -> Reader:
-    """What makes values of a type out of JSON. It raises UnreadableError."""
+    """A function that makes values of a type from JSON. It raises UnreadableError."""
     if dataclasses.is_dataclass(wanted):
         return _of_dataclass(wanted)
     origin = typing.get_origin(wanted)
     if origin in (types.UnionType, typing.Union):
-        (present,) = (option for option in typing.get_args(wanted) if option is not types.NoneType)
-        return _of_optional(reader(present))
+        (only,) = (option for option in typing.get_args(wanted) if option is not types.NoneType)
+        return _of_optional(reader(only))
     if origin is tuple:
         items = typing.get_args(wanted)
         return _of_list(reader(items[0])) if items[-1] is Ellipsis else _of_tuple(tuple(map(reader, items)))
@@ -116,7 +116,7 @@ def _of_words(wanted: type[StrEnum]) -> Reader:
     def read(value: Any) -> StrEnum:
         found = known.get(value) if type(value) is str else None
         if found is None:
-            raise UnreadableError(f"is {value!r}, which is no {wanted.__name__} this podexec knows")
+            raise UnreadableError(f"is {value!r}, which is not a {wanted.__name__} that this podexec knows")
         return found
 
     return read

@@ -1,1 +1,1 @@
-"""Tests of the HTTP API on a fake shell."""
+"""Tests of the HTTP API on a fake loop."""

@@ -2,16 +2,17 @@
 
 import pytest
 
-from tests.api.fakes import Api, FakeShell
+from tests.api.app import Api
+from tests.fakes.loop import FakeLoop
 
 
 @pytest.fixture
-def shell() -> FakeShell:
+def shell() -> FakeLoop:
     """A shell over an empty world."""
-    return FakeShell()
+    return FakeLoop()
 
 
 @pytest.fixture
-def api(shell: FakeShell) -> Api:
+def api(shell: FakeLoop) -> Api:
     """The app over that shell."""
     return Api(shell)

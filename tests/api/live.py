@@ -23,8 +23,9 @@ from scheduler.loop.event_loop import EventLoop
 from scheduler.observe.metrics import Metrics
 from scheduler.store import Store
 from scheduler.store.memory import MemoryStore
-from tests.api.fakes import SERVER, SETTINGS, NothingInside
-from tests.api.whole import RecordedCalls
+from tests.api.app import SERVER
+from tests.fakes.inside import NothingInside
+from tests.fakes.loop import SETTINGS, RecordedCalls
 
 DEADLINE = 20.0
 

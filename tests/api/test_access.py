@@ -5,8 +5,9 @@ import base64
 import pytest
 
 from scheduler.api.access import Access
-from tests.api.fakes import Api, FakeShell
+from tests.api.app import Api
 from tests.api.test_pods import POD
+from tests.fakes.loop import FakeLoop
 
 SECRET = "user:pass:wörd"
 OTHER = "http://ui.test"
@@ -31,7 +32,7 @@ def basic(text: str, scheme: str = "Basic") -> dict[str, str]:
 )
 @pytest.mark.parametrize("path", ["/v2/pods", "/ping", "/metrics", "/none"])
 def test_without_the_credentials_nothing_is_answered(path: str, headers: dict[str, str]) -> None:
-    api = Api(FakeShell(), Access(SECRET))
+    api = Api(FakeLoop(), Access(SECRET))
     encoded = {name: value.encode("latin-1") for name, value in headers.items()}
     answer = api("GET", path, headers=encoded)
     assert answer.status_code == 401
@@ -41,29 +42,29 @@ def test_without_the_credentials_nothing_is_answered(path: str, headers: dict[st
 
 
 def test_without_the_credentials_nothing_is_changed() -> None:
-    shell = FakeShell()
+    shell = FakeLoop()
     assert Api(shell, Access(SECRET))("POST", "/v2/pods", json=POD).status_code == 401
     assert shell.asked == []
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic"])
 def test_with_the_credentials_all_is_as_ever(scheme: str) -> None:
-    api = Api(FakeShell(), Access(SECRET))
+    api = Api(FakeLoop(), Access(SECRET))
     assert api("POST", "/v2/pods", json=POD, headers=basic(SECRET, scheme)).status_code == 201
     assert api("GET", "/ping", headers=basic(SECRET, scheme)).text == "pong"
 
 
 def test_other_origins_are_not_named_unless_they_are_allowed() -> None:
     for access in (Access(), Access(origins=("http://friend.test",))):
-        answer = Api(FakeShell(), access)("GET", "/v2/pods", headers={"Origin": OTHER})
+        answer = Api(FakeLoop(), access)("GET", "/v2/pods", headers={"Origin": OTHER})
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 def test_an_allowed_origin_may_read() -> None:
-    api = Api(FakeShell(), Access(origins=("http://friend.test", OTHER)))
+    api = Api(FakeLoop(), Access(origins=("http://friend.test", OTHER)))
     assert api("GET", "/v2/pods", headers={"Origin": OTHER}).headers["Access-Control-Allow-Origin"] == OTHER
     assert "Access-Control-Allow-Origin" not in api("GET", "/v2/pods").headers
-    everyone = Api(FakeShell(), Access(origins=("*",)))
+    everyone = Api(FakeLoop(), Access(origins=("*",)))
     assert everyone("GET", "/v2/pods", headers={"Origin": OTHER}).headers["Access-Control-Allow-Origin"] == "*"
 
 
@@ -71,7 +72,7 @@ def test_an_allowed_origin_may_read() -> None:
 def test_a_browser_may_ask_first_without_credentials_and_hears_that_only_reading_is_allowed(
     method: str, status: int
 ) -> None:
-    api = Api(FakeShell(), Access(SECRET, (OTHER,)))
+    api = Api(FakeLoop(), Access(SECRET, (OTHER,)))
     question = {
         "Origin": OTHER,
         "Access-Control-Request-Method": method,

@@ -6,9 +6,10 @@ import pytest
 
 from scheduler.core.events import PodDeleted, PodPosted, PodPut, Ticked
 from scheduler.model.records import Condition
-from tests.api.fakes import Api, FakeShell
+from tests.api.app import Api
 from tests.api.test_openapi import problems
 from tests.api.test_pods import POD
+from tests.fakes.loop import FakeLoop
 
 CHANGED = POD | {"labels": {"changed": "yes"}}
 UNKNOWN = "11111111-2222-3333-4444-555555555555"
@@ -27,7 +28,7 @@ def test_no_deployment_no_list(api: Api) -> None:
     assert api("GET", "/v2/deployments").json() == []
 
 
-def test_a_new_pod_is_started_then_scaled(api: Api, shell: FakeShell) -> None:
+def test_a_new_pod_is_started_then_scaled(api: Api, shell: FakeLoop) -> None:
     deployment_id = api("POST", "/v2/pods", json=POD).headers["Marathon-Deployment-Id"]
     assert only(api) == {
         "id": deployment_id,
@@ -48,7 +49,7 @@ def test_a_new_pod_is_started_then_scaled(api: Api, shell: FakeShell) -> None:
     assert api("GET", "/v2/deployments").json() == []
 
 
-def test_a_change_that_meets_another_is_refused_with_its_id(api: Api, shell: FakeShell) -> None:
+def test_a_change_that_meets_another_is_refused_with_its_id(api: Api, shell: FakeLoop) -> None:
     first = api("POST", "/v2/pods", json=POD).headers["Marathon-Deployment-Id"]
     for method, path, body in (
         ("PUT", "/v2/pods/product/web", {"json": CHANGED}),
@@ -70,7 +71,7 @@ def test_a_forced_change_takes_the_place_of_another(api: Api) -> None:
     assert only(api)["id"] == second.headers["Marathon-Deployment-Id"] != first
 
 
-def test_batch_and_deadline_are_shown(api: Api, shell: FakeShell) -> None:
+def test_batch_and_deadline_are_shown(api: Api, shell: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD)
     shell.run_all()
     api("PUT", "/v2/pods/product/web?batchSize=2&deadlineSeconds=90.5", json=CHANGED)
@@ -78,7 +79,7 @@ def test_batch_and_deadline_are_shown(api: Api, shell: FakeShell) -> None:
     assert (shown["podexec"]["batchSize"], shown["podexec"]["deadline"]) == (2, "1970-01-12T13:48:10.500Z")
 
 
-def test_what_is_not_done_by_its_deadline_is_rolled_back(api: Api, shell: FakeShell) -> None:
+def test_what_is_not_done_by_its_deadline_is_rolled_back(api: Api, shell: FakeLoop) -> None:
     deployment_id = api("POST", "/v2/pods?deadlineSeconds=60", json=POD).headers["Marathon-Deployment-Id"]
     shell.now += 61
     shell.happens(Ticked())
@@ -91,10 +92,10 @@ def test_what_is_not_done_by_its_deadline_is_rolled_back(api: Api, shell: FakeSh
     [
         ("force=yes", "force must be true or false, not 'yes'"),
         ("force", "force must be true or false, not ''"),
-        ("batchSize=0", "batchSize must be a whole number from 1 to 100000, not '0'"),
-        ("batchSize=1.5", "batchSize must be a whole number"),
-        ("batchSize=%D9%A3", "batchSize must be a whole number"),
-        ("batchSize=99999999999999999999", "batchSize must be a whole number"),
+        ("batchSize=0", "batchSize must be an integer from 1 to 100000, not '0'"),
+        ("batchSize=1.5", "batchSize must be an integer"),
+        ("batchSize=%D9%A3", "batchSize must be an integer"),
+        ("batchSize=99999999999999999999", "batchSize must be an integer"),
         ("deadlineSeconds=0", "deadlineSeconds must be a number above 0 and up to 31536000, not '0'"),
         ("deadlineSeconds=inf", "deadlineSeconds must be a number"),
         ("deadlineSeconds=nan", "deadlineSeconds must be a number"),
@@ -102,7 +103,7 @@ def test_what_is_not_done_by_its_deadline_is_rolled_back(api: Api, shell: FakeSh
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_queries_that_cannot_be(api: Api, shell: FakeShell, method: str, query: str, message: str) -> None:
+def test_queries_that_cannot_be(api: Api, shell: FakeLoop, method: str, query: str, message: str) -> None:
     path = "/v2/pods" if method == "POST" else "/v2/pods/product/web"
     answer = api(method, f"{path}?{query}", **({} if method == "DELETE" else {"json": POD}))
     assert answer.status_code == 400
@@ -110,7 +111,7 @@ def test_queries_that_cannot_be(api: Api, shell: FakeShell, method: str, query: 
     assert shell.asked == []
 
 
-def test_a_request_says_whence_it_came_whatever_its_headers_say(api: Api, shell: FakeShell) -> None:
+def test_a_request_says_whence_it_came_whatever_its_headers_say(api: Api, shell: FakeLoop) -> None:
     lies = {"X-Forwarded-For": "6.6.6.6", "Forwarded": "for=6.6.6.6"}
     api("POST", "/v2/pods?force=true", json=POD, headers=lies)
     api("PUT", "/v2/pods/product/web", json=CHANGED, headers=lies)
@@ -126,7 +127,7 @@ def test_a_request_says_whence_it_came_whatever_its_headers_say(api: Api, shell:
     ]
 
 
-def test_ending_a_deployment_rolls_it_back(api: Api, shell: FakeShell) -> None:
+def test_ending_a_deployment_rolls_it_back(api: Api, shell: FakeLoop) -> None:
     before = api("POST", "/v2/pods", json=POD).json()
     shell.run_all()
     shell.now += 60
@@ -141,7 +142,7 @@ def test_ending_a_deployment_rolls_it_back(api: Api, shell: FakeShell) -> None:
     assert api("GET", "/v2/pods/product/web").json() == before
 
 
-def test_a_new_pod_is_gone_after_the_rollback(api: Api, shell: FakeShell) -> None:
+def test_a_new_pod_is_gone_after_the_rollback(api: Api, shell: FakeLoop) -> None:
     deployment_id = api("POST", "/v2/pods", json=POD).headers["Marathon-Deployment-Id"]
     api("DELETE", f"/v2/deployments/{deployment_id}/")
     assert api("GET", "/v2/pods").json() == []
@@ -156,7 +157,7 @@ def test_ending_it_by_force_leaves_all_as_far_as_it_has_come(api: Api) -> None:
     assert [pod["id"] for pod in api("GET", "/v2/pods").json()] == ["/product/web"]
 
 
-def test_a_paused_deployment_stands_still_and_so_does_its_deadline(api: Api, shell: FakeShell) -> None:
+def test_a_paused_deployment_stands_still_and_so_does_its_deadline(api: Api, shell: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD)
     shell.run_all()
     running = dict(shell.world.instances)
@@ -179,7 +180,7 @@ def test_a_paused_deployment_stands_still_and_so_does_its_deadline(api: Api, she
     assert api("GET", "/v2/deployments").json() == []
 
 
-def test_what_an_action_waits_for_is_told(api: Api, shell: FakeShell) -> None:
+def test_what_an_action_waits_for_is_told(api: Api, shell: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD | {"id": "/base"})
     api("POST", "/v2/pods", json=POD | {"dependencies": ["/base"]})
     found = api("GET", "/v2/deployments?embed=podexec").json()
@@ -188,7 +189,7 @@ def test_what_an_action_waits_for_is_told(api: Api, shell: FakeShell) -> None:
     assert problems(waiting[0], "Deployment") == []
 
 
-def test_a_pod_that_others_need_stays(api: Api, shell: FakeShell) -> None:
+def test_a_pod_that_others_need_stays(api: Api, shell: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD | {"id": "/base"})
     shell.run_all()
     api("POST", "/v2/pods", json=POD | {"dependencies": ["/base"]})

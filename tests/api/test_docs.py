@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 from scheduler.api.openapi import document
 from scheduler.api.page import html
-from tests.api.fakes import Api
+from tests.api.app import Api
 
 VOID = {"meta"}
 

@@ -81,7 +81,7 @@ def test_types_that_marathon_has_not_are_for_who_asks(query: str, kinds: list[st
         async with live() as api, api.events(query) as reader:
             while not api.shell.bus.last:  # that it came is itself an event
                 await asyncio.sleep(0)
-            api.shell.bus.tell(api.shell.bus.number([Publish("ours_event", {}, 0.0)]))
+            api.shell.bus.publish(api.shell.bus.assign_numbers([Publish("ours_event", {}, 0.0)]))
             await api.client.post("/v2/pods", json=POD)
             assert [each.kind for each in await reader.until("pod_created_event")] == kinds
 

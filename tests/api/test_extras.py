@@ -12,9 +12,10 @@ from scheduler.core.events import StatusUpdated
 from scheduler.core.views.extras import KEY
 from scheduler.model.json import Json
 from scheduler.model.records import Condition
-from tests.api.fakes import SERVER, Api, FakeShell
+from tests.api.app import SERVER, Api
 from tests.api.test_openapi import problems
 from tests.api.test_pods import POD
+from tests.fakes.loop import FakeLoop
 
 SEEN = {"lastUpdated", "lastChanged"}
 RESOURCES = {"cpus", "mem", "disk", "gpus"}
@@ -56,7 +57,7 @@ Found = Iterator[tuple[str, Json]]
 
 
 @pytest.fixture
-def api(shell: FakeShell) -> Api:
+def api(shell: FakeLoop) -> Api:
     """Over a scheduler with an option that Marathon has not, and much that only podexec could tell of."""
     api = Api(shell, server=replace(SERVER, config={"mesos_role": "*", "placement": "pack"}))
     checked = {"healthCheck": {"exec": {"command": {"shell": "true"}}}}

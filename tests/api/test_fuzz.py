@@ -29,7 +29,6 @@ from tests.api.whole import WholeApi
 ALWAYS_THE_SAME = settings(
     derandomize=True,
     database=None,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

@@ -7,15 +7,16 @@ import pytest
 
 from scheduler.core.views.groups import group_ids
 from scheduler.model.roles import EnforceRole
-from tests.api.fakes import SETTINGS, Api, FakeShell
+from tests.api.app import Api
 from tests.api.test_openapi import problems
 from tests.api.test_pods import POD
+from tests.fakes.loop import SETTINGS, FakeLoop
 
 PODS = ("/top", "/shop/web", "/shop/back/db", "/shop/back/cache", "/shopping")
 
 
 @pytest.fixture
-def pods(api: Api, shell: FakeShell) -> None:
+def pods(api: Api, shell: FakeLoop) -> None:
     """Pods at several depths, the later ones newer."""
     for pod_id in PODS:
         shell.now += 1
@@ -68,7 +69,7 @@ def test_only_what_is_asked_for_is_shown(api: Api, pods: None) -> None:
 
 
 def test_groups_at_the_top_may_enforce_their_name_as_role() -> None:
-    api = Api(FakeShell(replace(SETTINGS, new_group_enforce_role=EnforceRole.TOP)))
+    api = Api(FakeLoop(replace(SETTINGS, new_group_enforce_role=EnforceRole.TOP)))
     api("POST", "/v2/pods", json=POD | {"id": "/shop/back/db", "role": "shop"})
     root = api("GET", "/v2/groups").json()
     (top,) = root["groups"]
@@ -76,11 +77,11 @@ def test_groups_at_the_top_may_enforce_their_name_as_role() -> None:
     assert [each["enforceRole"] for each in (root, top, inner)] == [False, True, False]
 
 
-def test_the_groups_there_are(shell: FakeShell, pods: None) -> None:
+def test_the_groups_there_are(shell: FakeLoop, pods: None) -> None:
     assert group_ids(shell.world) == {"/", "/shop", "/shop/back"}
 
 
-def test_removing_a_group_removes_all_below_it(api: Api, shell: FakeShell, pods: None) -> None:
+def test_removing_a_group_removes_all_below_it(api: Api, shell: FakeLoop, pods: None) -> None:
     shell.run_all()
     answer = api("DELETE", "/v2/groups/shop/")
     assert answer.status_code == 200
@@ -113,7 +114,7 @@ def test_what_is_no_group(api: Api, pods: None, method: str, group_id: str) -> N
 
 
 @pytest.fixture
-def history(api: Api, shell: FakeShell) -> list[str]:
+def history(api: Api, shell: FakeLoop) -> list[str]:
     """Two groups over time: what was accepted, in order."""
     accepted = []
     for pod_id, instances in (("/a/one", 1), ("/b/two", 1), ("/a/one", 2), ("/a/c/three", 1)):

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from scheduler.core.events import Disconnected, FrameworksListed, Namesake, Subscribed
-from tests.api.fakes import SERVER, Api, FakeShell
+from tests.api.app import SERVER, Api
+from tests.fakes.loop import FakeLoop
 
 
 def test_info_before_mesos_has_answered(api: Api) -> None:
@@ -20,7 +21,7 @@ def test_info_before_mesos_has_answered(api: Api) -> None:
     }
 
 
-def test_options_that_marathon_does_not_have_are_shown_to_who_asks(shell: FakeShell) -> None:
+def test_options_that_marathon_does_not_have_are_shown_to_who_asks(shell: FakeLoop) -> None:
     server = replace(SERVER, config={"mesos_role": "*", "store": "memory:", "zk_max_versions": 50})
     api = Api(shell, server=server)
     plain, whole = (api("GET", f"/v2/info{query}").json() for query in ("", "?embed=podexec"))
@@ -32,14 +33,14 @@ def test_options_that_marathon_does_not_have_are_shown_to_who_asks(shell: FakeSh
     assert plain == whole
 
 
-def test_info_names_the_framework_and_mesos(api: Api, shell: FakeShell) -> None:
+def test_info_names_the_framework_and_mesos(api: Api, shell: FakeLoop) -> None:
     shell.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
     info = api("GET", "/v2/info?embed=podexec").json()
     assert info["frameworkId"] == "F-1"
     assert info["podexec"]["mesos"] == {"version": "1.11.0", "master": "10.0.0.1:5050", "connected": True}
 
 
-def test_info_says_when_mesos_is_gone(api: Api, shell: FakeShell) -> None:
+def test_info_says_when_mesos_is_gone(api: Api, shell: FakeLoop) -> None:
     shell.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
     shell.happens(Disconnected())
     assert api("GET", "/v2/info?embed=podexec").json()["podexec"]["mesos"]["connected"] is False
@@ -51,7 +52,7 @@ def test_ping(api: Api) -> None:
     assert api("GET", "/ping", headers={"Accept": "application/json"}).json() == "pong"
 
 
-def test_the_leader_is_named_and_can_be_asked_to_give_up(api: Api, shell: FakeShell) -> None:
+def test_the_leader_is_named_and_can_be_asked_to_give_up(api: Api, shell: FakeLoop) -> None:
     assert api("GET", "/v2/leader").json() == {"leader": "127.0.0.1:8080"}
     assert not shell.abdicated
     answer = api("DELETE", "/v2/leader/")
@@ -59,7 +60,7 @@ def test_the_leader_is_named_and_can_be_asked_to_give_up(api: Api, shell: FakeSh
     assert shell.abdicated
 
 
-def test_frameworks_that_may_have_lost_their_store_to_this_one_are_named(api: Api, shell: FakeShell) -> None:
+def test_frameworks_that_may_have_lost_their_store_to_this_one_are_named(api: Api, shell: FakeLoop) -> None:
     shell.happens(FrameworksListed((Namesake("old", "podexec", connected=False),)))
     info = api("GET", "/v2/info?embed=podexec").json()
     assert info["podexec"]["namesakes"] == [{"id": "old", "connected": False}]

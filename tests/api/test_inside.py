@@ -19,9 +19,10 @@ from scheduler.api.inside.guard import Permission
 from scheduler.api.inside.streams import BYTES, TAR, media_type
 from scheduler.loop.inside import InsideError, Size, Usage, Why
 from scheduler.model.records import Condition
-from tests.api.inside import DEADLINE, FakeSession, LiveInside, definition, live_inside, run_of
+from tests.api.inside import DEADLINE, LiveInside, definition, live_inside
 from tests.api.test_access import basic
 from tests.api.test_openapi import problems
+from tests.fakes.inside import FakeSession, run_of
 
 SHELL = {"command": ["sh", "-c", "exit"]}
 
@@ -70,7 +71,7 @@ def test_a_sandbox_is_listed_and_read() -> None:
         ("files/read", 400, "must name a file"),
         ("files/read?path=none", 404, "no none"),
         ("files?container=none", 404, "no container 'none'"),
-        ("archive", 400, "path must name"),
+        ("archive", 400, "path must be"),
     ],
 )
 def test_paths_that_cannot_be(route: str, status: int, message: str) -> None:
@@ -158,7 +159,7 @@ def test_a_body_is_unpacked_in_the_container() -> None:
     ("code", "status", "message"),
     [
         (2, 409, "tar in the container failed (2): tar: no such place"),
-        (127, 409, "has no program 'tar'"),
+        (127, 409, "needs 'tar' in the container"),
         (InsideError(Why.AWAY, "the agent went away"), 502, "the agent went away"),
         (InsideError(Why.ABSENT, "the container ended"), 404, "the container ended"),
     ],
@@ -368,7 +369,7 @@ def test_commands_end_with_a_word_when_the_scheduler_stops() -> None:
             async with exec_(api, SHELL) as socket:
                 await told(socket)
                 api.guard.stop()
-                assert await told(socket) == {"error": "the scheduler stops"}
+                assert await told(socket) == {"error": "the scheduler is stopping"}
             assert api.inside.sessions[0].left
 
     run(scenario)
@@ -408,7 +409,7 @@ def test_messages_that_are_none_end_the_command(message: str) -> None:
             async with exec_(api, SHELL) as socket:
                 await told(socket)
                 await socket.send(message)
-                assert "not understood" in (await told(socket))["error"]
+                assert "Unknown message" in (await told(socket))["error"]
             assert api.inside.sessions[0].left
 
     run(scenario)
@@ -434,7 +435,7 @@ def test_who_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_commands_that_may_not_begin(query: str, headers: dict[str, str], status: int, message: str) -> None:
-    """The handshake is refused as any other request is. A page of somebody else may not run commands."""
+    """The handshake is refused as any other request is. Cross-origin pages may not run commands."""
 
     async def scenario() -> None:
         async with live_inside() as (api, client):
@@ -459,7 +460,7 @@ def test_a_container_that_does_not_run_runs_no_command() -> None:
                 async with exec_(api, SHELL):
                     pass
             answer = refused.value.response
-            assert (answer.status_code, "does not run: TASK_STAGING" in json.loads(answer.body)["message"]) == (
+            assert (answer.status_code, "is not running: TASK_STAGING" in json.loads(answer.body)["message"]) == (
                 409,
                 True,
             )

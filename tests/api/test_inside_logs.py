@@ -13,7 +13,8 @@ from scheduler.api.inside import following, logs
 from scheduler.core.events import PodDeleted, StatusUpdated, Ticked
 from scheduler.loop.inside import InsideError, Why
 from scheduler.model.records import Condition
-from tests.api.inside import DEADLINE, LiveInside, definition, live_inside, run_of
+from tests.api.inside import DEADLINE, LiveInside, definition, live_inside
+from tests.fakes.inside import run_of
 
 Scenario = Callable[[], Coroutine[Any, Any, None]]
 
@@ -269,10 +270,10 @@ def test_the_run_before_is_that_before_the_restart_or_before_the_launch() -> Non
             [first] = await pod(api, client, "one")
             api.inside.write(api.inside.runs[first], b"launched first\n")
             async with reading(client, "previous=true") as reader:
-                assert await reader.rest() == [("failed", "there is no run before this one")]
+                assert await reader.rest() == [("failed", "there is no previous run")]
             restarted(api, first, 3)
             async with reading(client, "previous=true") as reader:
-                assert "ask once more" in (await reader.rest())[0][1]
+                assert "try again" in (await reader.rest())[0][1]
             api.inside.write(run_of(f"{first}-3-before-3"), b"before the restart\n")
             async with reading(client, "previous=true") as reader:
                 assert await reader.rest() == ["before the restart"]
@@ -291,7 +292,7 @@ def test_streams_end_with_a_word_when_the_scheduler_stops() -> None:
             await pod(api, client, "one")
             async with reading(client, "follow=true") as reader:
                 api.guard.stop()
-                assert await reader.rest() == [("failed", "the scheduler stops")]
+                assert await reader.rest() == [("failed", "the scheduler is stopping")]
             assert (await client.get("/v2/pods/web::logs")).status_code == 503
 
     run(scenario)
@@ -335,7 +336,7 @@ def test_signs_of_life_break_long_silence(monkeypatch: pytest.MonkeyPatch) -> No
         ("tail=-1", 400, "tail must be"),
         ("tail=9999999999", 400, "tail must be"),
         ("stream=stdin", 400, "stream must be"),
-        ("follow=true&previous=true", 400, "exclude each other"),
+        ("follow=true&previous=true", 400, "cannot be combined"),
         ("follow=maybe", 400, "follow must be"),
     ],
 )
@@ -357,7 +358,7 @@ def test_a_pod_that_never_ran_has_no_logs_yet_and_too_many_containers_are_refuse
             assert (await client.get("/v2/pods/web::logs")).status_code == 404
             await client.post("/v2/pods", json=definition("one"))
             answer = await client.get("/v2/pods/web::logs")
-            assert (answer.status_code, "ever launched" in answer.json()["message"]) == (404, True)
+            assert (answer.status_code, "has been launched yet" in answer.json()["message"]) == (404, True)
             async with reading(client, "follow=true") as reader:  # it is waited for
                 [task] = api.launched()
                 api.inside.write(api.inside.runs[task], b"begun\n")
@@ -397,7 +398,7 @@ def test_the_executors_own_output_is_read_as_containers_is() -> None:
                 assert told == ("ended", "its instance ended")
                 api.shell.submit(Ticked())
             previous = await client.get("/v2/pods/web::logs?executor=true&previous=true")
-            assert "there is no run before this one" in previous.text
+            assert "there is no previous run" in previous.text
 
     run(scenario)
 

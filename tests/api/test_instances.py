@@ -7,16 +7,17 @@ import pytest
 from scheduler.core.effects import Kill
 from scheduler.core.events import InstancesKilled
 from scheduler.model.records import Condition, Goal
-from tests.api.fakes import Api, FakeShell
+from tests.api.app import Api
 from tests.api.test_openapi import problems
 from tests.api.test_pods import POD
 from tests.core.support import offer
+from tests.fakes.loop import FakeLoop
 
 ELSEWHERE = "product_web.instance-00000000-0000-0000-0000-000000000000"
 
 
 @pytest.fixture
-def ids(api: Api, shell: FakeShell) -> list[str]:
+def ids(api: Api, shell: FakeLoop) -> list[str]:
     """Two instances that run."""
     pod: dict[str, Any] = POD | {"scaling": {"instances": 2}}
     pod["scheduling"] = {"unreachableStrategy": {"inactiveAfterSeconds": 5, "expungeAfterSeconds": 9}}
@@ -30,7 +31,7 @@ def ids(api: Api, shell: FakeShell) -> list[str]:
     return list(shell.world.instances)
 
 
-def test_one_instance_is_killed_and_shown_as_it_was(api: Api, shell: FakeShell, ids: list[str]) -> None:
+def test_one_instance_is_killed_and_shown_as_it_was(api: Api, shell: FakeLoop, ids: list[str]) -> None:
     shell.now += 10
     answer = api("DELETE", f"/v2/pods/product/web::instances/{ids[0]}")
     assert answer.status_code == 200
@@ -50,7 +51,7 @@ def test_one_instance_is_killed_and_shown_as_it_was(api: Api, shell: FakeShell, 
     assert not shell.world.instances[ids[1]].killing
 
 
-def test_a_killed_instance_comes_back_as_itself(api: Api, shell: FakeShell, ids: list[str]) -> None:
+def test_a_killed_instance_comes_back_as_itself(api: Api, shell: FakeLoop, ids: list[str]) -> None:
     api("DELETE", f"/v2/pods/product/web::instances/{ids[0]}")
     shell.tell(Condition.KILLED)
     shell.run_all()
@@ -58,7 +59,7 @@ def test_a_killed_instance_comes_back_as_itself(api: Api, shell: FakeShell, ids:
     assert (instance.incarnation, instance.goal) == (2, Goal.RUNNING)
 
 
-def test_a_wiped_instance_is_replaced_by_another(api: Api, shell: FakeShell, ids: list[str]) -> None:
+def test_a_wiped_instance_is_replaced_by_another(api: Api, shell: FakeLoop, ids: list[str]) -> None:
     assert api("DELETE", f"/v2/pods/product/web::instances/{ids[0]}?wipe=true").status_code == 200
     assert shell.world.instances[ids[0]].goal is Goal.DECOMMISSIONED
     shell.tell(Condition.KILLED)
@@ -68,7 +69,7 @@ def test_a_wiped_instance_is_replaced_by_another(api: Api, shell: FakeShell, ids
 
 
 @pytest.mark.parametrize("path", ["/v2/pods/product/web::instances", "/v2/pods//product/web/::instances/"])
-def test_a_list_kills_those_that_are_there_each_once(api: Api, shell: FakeShell, ids: list[str], path: str) -> None:
+def test_a_list_kills_those_that_are_there_each_once(api: Api, shell: FakeLoop, ids: list[str], path: str) -> None:
     answer = api("DELETE", path, json=[ids[1], ELSEWHERE, ids[0], ids[1]])
     assert answer.status_code == 200
     assert [each["instanceId"] for each in answer.json()] == [ids[1], ids[0]]
@@ -76,19 +77,19 @@ def test_a_list_kills_those_that_are_there_each_once(api: Api, shell: FakeShell,
     assert all(instance.killing for instance in shell.world.instances.values())
 
 
-def test_a_list_of_none_that_is_there_kills_none(api: Api, shell: FakeShell, ids: list[str]) -> None:
+def test_a_list_of_none_that_is_there_kills_none(api: Api, shell: FakeLoop, ids: list[str]) -> None:
     for asked in ([ELSEWHERE], []):
         answer = api("DELETE", "/v2/pods/product/web::instances", json=asked)
         assert (answer.status_code, answer.json()) == (200, [])
 
 
-def test_killing_goes_on_beside_a_deployment(api: Api, shell: FakeShell, ids: list[str]) -> None:
+def test_killing_goes_on_beside_a_deployment(api: Api, shell: FakeLoop, ids: list[str]) -> None:
     api("PUT", "/v2/pods/product/web", json=POD | {"scaling": {"instances": 3}})
     assert shell.world.deployments
     assert api("DELETE", f"/v2/pods/product/web::instances/{ids[0]}").status_code == 200
 
 
-def test_killing_what_waits_asks_mesos_for_nothing(api: Api, shell: FakeShell) -> None:
+def test_killing_what_waits_asks_mesos_for_nothing(api: Api, shell: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD)
     (waiting,) = shell.world.instances
     effects = shell.happens(InstancesKilled(0, "/product/web", (waiting,)))
@@ -99,7 +100,7 @@ def test_killing_what_waits_asks_mesos_for_nothing(api: Api, shell: FakeShell) -
     assert waiting in shell.world.instances
 
 
-def test_where_an_agent_says_more_of_itself_it_is_told(api: Api, shell: FakeShell, ids: list[str]) -> None:
+def test_where_an_agent_says_more_of_itself_it_is_told(api: Api, shell: FakeLoop, ids: list[str]) -> None:
     on_second = next(each for each in shell.world.instances.values() if each.agent and each.agent.id == "A2")
     answer = api("DELETE", f"/v2/pods/product/web::instances/{on_second.id}").json()
     assert answer["agentInfo"]["attributes"] == [{"name": "rack", "text": "r1"}]
@@ -133,7 +134,7 @@ def test_an_unknown_instance(api: Api, ids: list[str]) -> None:
     assert answer.json()["message"] == f"Instance '{ELSEWHERE}' of pod '/product/web' does not exist"
 
 
-def test_another_pods_instance_is_not_there(api: Api, shell: FakeShell, ids: list[str]) -> None:
+def test_another_pods_instance_is_not_there(api: Api, shell: FakeLoop, ids: list[str]) -> None:
     api("POST", "/v2/pods", json=POD | {"id": "/other"})
     assert api("DELETE", f"/v2/pods/other::instances/{ids[0]}").status_code == 404
     assert api("DELETE", "/v2/pods/other::instances", json=ids).json() == []
@@ -151,10 +152,10 @@ def test_what_is_no_instance_id(api: Api, ids: list[str], instance_id: str) -> N
     (detail,) = many.json()["details"]
     assert detail["path"] == "/(1)"
     (error,) = detail["errors"]
-    assert error.startswith(f"'{instance_id}' is no instance id: it must be like product_web.instance-")
+    assert error.startswith(f"'{instance_id}' is not an instance id: it must look like product_web.instance-")
 
 
-def test_every_wrong_one_of_a_list_is_named_in_short(api: Api, shell: FakeShell, ids: list[str]) -> None:
+def test_every_wrong_one_of_a_list_is_named_in_short(api: Api, shell: FakeLoop, ids: list[str]) -> None:
     answer = api("DELETE", "/v2/pods/product/web::instances", json=["one", ids[0], "x" * 130_000])
     assert [each["path"] for each in answer.json()["details"]] == ["/(0)", "/(2)"]
     assert len(answer.content) < 1000
@@ -177,7 +178,7 @@ def test_bodies_that_are_no_list_of_ids(api: Api, ids: list[str], body: bytes, s
     assert message in answer.json()["message"]
 
 
-def test_wipe_is_true_or_false(api: Api, shell: FakeShell, ids: list[str]) -> None:
+def test_wipe_is_true_or_false(api: Api, shell: FakeLoop, ids: list[str]) -> None:
     answer = api("DELETE", f"/v2/pods/product/web::instances/{ids[0]}?wipe=1")
     assert answer.status_code == 400
     assert "wipe must be true or false, not '1'" in answer.json()["message"]

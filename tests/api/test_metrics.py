@@ -4,14 +4,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from scheduler.core.events import PodPosted
-from tests.api.fakes import Api, FakeShell
+from tests.api.app import Api
 from tests.api.test_openapi import problems
 from tests.core.support import definition
+from tests.fakes.loop import FakeLoop
 
 SCRAPER = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1"
 
 
-def test_marathons_json_is_what_everyone_gets(api: Api, shell: FakeShell) -> None:
+def test_marathons_json_is_what_everyone_gets(api: Api, shell: FakeLoop) -> None:
     shell.happens(PodPosted(1, definition()))
     shell.run_all()
     answer = api("GET", "/metrics")
@@ -33,7 +34,7 @@ def test_marathons_json_is_what_everyone_gets(api: Api, shell: FakeShell) -> Non
         ("/metrics/prometheus/", "application/json", "text/plain; version="),
     ],
 )
-def test_prometheus_reads_them_too(api: Api, shell: FakeShell, path: str, accept: str, media_type: str) -> None:
+def test_prometheus_reads_them_too(api: Api, shell: FakeLoop, path: str, accept: str, media_type: str) -> None:
     shell.happens(PodPosted(1, definition()))
     shell.run_all()
     answer = api("GET", path, headers={"Accept": accept})

@@ -17,9 +17,10 @@ from scheduler.model.json import Json
 from scheduler.model.normalisation import normalise
 from scheduler.model.records import Condition, NetworkAddress, TaskEnd, Termination
 from scheduler.model.validation import parse
-from tests.api.fakes import Api, FakeShell, app_over
+from tests.api.app import Api, app_over
 from tests.api.test_pods import POD
 from tests.core.views import test_pod_status as rollup
+from tests.fakes.loop import FakeLoop
 from tests.model.strategies import SITE, any_valid
 
 METHODS = {"get", "head", "post", "put", "delete"}
@@ -42,7 +43,7 @@ def problems(body: Any, component: str) -> list[str]:
     return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(body)]
 
 
-def test_every_route_is_described_and_nothing_else(shell: FakeShell) -> None:
+def test_every_route_is_described_and_nothing_else(shell: FakeLoop) -> None:
     """One entry for each path and method; the spellings with a slash at the end are the same path."""
     app = app_over(shell)
     served = {
@@ -89,7 +90,7 @@ def test_what_a_pod_is_shown_as_is_what_the_document_says(api: Api) -> None:
     assert problems(api("POST", "/v2/pods", json=POD).json(), "PodDefinition") == []
 
 
-@settings(max_examples=50, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(pod=any_valid())
 def test_any_pod_is_shown_as_the_document_says(pod: Json) -> None:
     """With whatever fields, its words in the spelling that the document has."""
@@ -98,7 +99,7 @@ def test_any_pod_is_shown_as_the_document_says(pod: Json) -> None:
     assert problems(render(normalise(definition, SITE)), "PodDefinition") == []
 
 
-def test_the_status_of_a_running_pod_is_what_the_document_says(api: Api, shell: FakeShell) -> None:
+def test_the_status_of_a_running_pod_is_what_the_document_says(api: Api, shell: FakeLoop) -> None:
     """With an instance that runs, and the history of one that failed."""
     ended = Termination(
         "web.instance-1", 10, 15, "no", (TaskEnd("web.instance-1.one.0", Condition.FAILED, "status 1"),)
@@ -131,7 +132,7 @@ def test_refusals_are_what_the_document_says(api: Api, body: Any, status: int, c
     assert problems(answer.json(), component) == []
 
 
-def test_information_is_what_the_document_says(api: Api, shell: FakeShell) -> None:
+def test_information_is_what_the_document_says(api: Api, shell: FakeLoop) -> None:
     assert problems(api("GET", "/v2/info").json(), "Info") == []
     shell.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
     assert problems(api("GET", "/v2/info").json(), "Info") == []

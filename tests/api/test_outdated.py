@@ -10,8 +10,9 @@ from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition, render
 from scheduler.model.json import Json
 from scheduler.store.codec import decode, encode
-from tests.api.fakes import SETTINGS, Api, FakeShell
+from tests.api.app import Api
 from tests.core.support import container, definition
+from tests.fakes.loop import SETTINGS, FakeLoop
 
 ID = "/shop/web"
 AT = "/containers(0)"
@@ -36,9 +37,9 @@ OUTDATED: dict[str, tuple[PodDefinition, str]] = {
 each_outdated = pytest.mark.parametrize("kind", OUTDATED)
 
 
-def restarted(kind: str) -> FakeShell:
+def restarted(kind: str) -> FakeLoop:
     """A scheduler that finds such a pod, with three running instances, in its store."""
-    before = FakeShell()
+    before = FakeLoop()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("scheduler.core.launch.sizes.problems", lambda settings, asked: ())  # the rules of then
         before.happens(PodPosted(1, OUTDATED[kind][0]))
@@ -47,7 +48,7 @@ def restarted(kind: str) -> FakeShell:
     records: list[Record] = [*world.pods.values(), *world.definitions.values(), *world.instances.values()]
     if world.framework is not None:
         records.append(world.framework)
-    after = FakeShell()
+    after = FakeLoop()
     after.world = World(SETTINGS, 1, [decode(encode(record)) for record in records])
     return after
 
@@ -105,7 +106,7 @@ def test_fewer_of_it_are_not(kind: str, instances: int) -> None:
     place = OUTDATED[kind][1]
     if place != AT:
         assert f'299 podexec "{place}: ' in answer.headers["Warning"]
-        assert "it would be refused today" in answer.headers["Warning"]
+        assert "only because this update reduces" in answer.headers["Warning"]
     shell.run_all()
     assert sum(each.goal == "Running" for each in shell.world.instances.values()) == instances
 

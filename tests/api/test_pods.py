@@ -9,9 +9,10 @@ import structlog
 
 from scheduler.api.requests import LARGEST_BODY
 from scheduler.core.events import AgentDescribed
-from scheduler.loop.event_loop import ShellError
+from scheduler.loop.event_loop import LoopError
 from scheduler.model.roles import EnforceRole
-from tests.api.fakes import SETTINGS, Api, FakeShell
+from tests.api.app import Api
+from tests.fakes.loop import SETTINGS, FakeLoop
 
 POD: dict[str, Any] = {
     "id": "/product/web",
@@ -62,7 +63,7 @@ def test_a_posted_pod_is_stored_normalised_and_shown(api: Api) -> None:
     assert api("GET", "/v2/pods").json() == [body]
 
 
-def test_a_second_pod_of_that_id_is_refused(api: Api, shell: FakeShell) -> None:
+def test_a_second_pod_of_that_id_is_refused(api: Api, shell: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD)
     before = dict(shell.world.definitions)
     again = api("POST", "/v2/pods", json=POD | {"scaling": {"instances": 5}})
@@ -72,7 +73,7 @@ def test_a_second_pod_of_that_id_is_refused(api: Api, shell: FakeShell) -> None:
     assert shell.world.definitions == before
 
 
-def test_put_creates_and_updates(api: Api, shell: FakeShell) -> None:
+def test_put_creates_and_updates(api: Api, shell: FakeLoop) -> None:
     created = api("PUT", "/v2/pods/product/web", json=POD)
     shell.run_all()
     assert created.status_code == 200
@@ -92,7 +93,7 @@ def test_putting_what_get_shows_changes_nothing(api: Api) -> None:
 
 def test_whatever_shows_a_definition_it_can_be_sent_back_where_unknown_keys_are_refused() -> None:
     """Tools read a definition, change a member, and send all of it."""
-    shell = FakeShell(replace(SETTINGS, strict_definitions=True))
+    shell = FakeLoop(replace(SETTINGS, strict_definitions=True))
     api = Api(shell)
     sent = POD | {"user": "nobody", "environment": {"A": "b"}, "scheduling": {"placement": {"constraints": []}}}
     first = api("POST", "/v2/pods", json=sent).json()
@@ -117,9 +118,9 @@ def test_a_pod_in_a_group_may_have_the_groups_role(api: Api) -> None:
     assert refused.json()["details"] == [{"path": "/role", "errors": ["must be one of *, product, not web"]}]
 
 
-def test_a_pod_may_keep_the_role_it_has_though_groups_insist_on_theirs_now(shell: FakeShell, api: Api) -> None:
+def test_a_pod_may_keep_the_role_it_has_though_groups_insist_on_theirs_now(shell: FakeLoop, api: Api) -> None:
     shown = api("POST", "/v2/pods", json=POD).json()
-    later = FakeShell(replace(SETTINGS, new_group_enforce_role=EnforceRole.TOP))
+    later = FakeLoop(replace(SETTINGS, new_group_enforce_role=EnforceRole.TOP))
     for record in (*shell.world.definitions.values(), *shell.world.pods.values()):
         later.world.put(record)
     api = Api(later)
@@ -190,7 +191,7 @@ def test_an_unknown_pod_is_absent_in_marathons_words(api: Api, path: str) -> Non
     assert answer.json() == {"message": "Pod '/none' does not exist", "details": []}
 
 
-def test_schema_problems_are_told_by_path(api: Api, shell: FakeShell) -> None:
+def test_schema_problems_are_told_by_path(api: Api, shell: FakeLoop) -> None:
     answer = api("POST", "/v2/pods", json={"containers": [{"name": "A", "resources": {"cpus": 0}}]})
     assert answer.status_code == 422
     assert answer.json()["message"] == "Invalid JSON"
@@ -204,8 +205,8 @@ def test_schema_problems_are_told_by_path(api: Api, shell: FakeShell) -> None:
 
 def test_unknown_keys_are_ignored_and_refused_where_the_operator_wants_that() -> None:
     pod = POD | {"instances": 3}
-    assert Api(FakeShell())("POST", "/v2/pods", json=pod).status_code == 201
-    strict = FakeShell(replace(SETTINGS, strict_definitions=True))
+    assert Api(FakeLoop())("POST", "/v2/pods", json=pod).status_code == 201
+    strict = FakeLoop(replace(SETTINGS, strict_definitions=True))
     answer = Api(strict)("POST", "/v2/pods", json=pod)
     assert answer.status_code == 422
     assert [detail["path"] for detail in answer.json()["details"]] == ["/instances"]
@@ -218,22 +219,22 @@ def test_repeated_keys_are_told_and_refused_where_the_operator_wants_that() -> N
     body = json.dumps(POD)[:-1] + twice
     for method, path in (("POST", "/v2/pods"), ("PUT", f"/v2/pods{POD['id']}")):
         with structlog.testing.capture_logs() as logged:
-            answer = Api(FakeShell())(method, path, content=body)
+            answer = Api(FakeLoop())(method, path, content=body)
         assert answer.status_code in (200, 201), answer.text
         assert answer.headers["Warning"].startswith('299 podexec "/user: is given more than once; only the last one')
         assert [each["keys"][0] for each in logged if "keys" in each] == ["/user"]
-        strict = FakeShell(replace(SETTINGS, strict_definitions=True))
+        strict = FakeLoop(replace(SETTINGS, strict_definitions=True))
         answer = Api(strict)(method, path, content=body)
         assert answer.status_code == 422
         assert "/user" in [detail["path"] for detail in answer.json()["details"]]
         assert strict.world.pods == {}
-    assert "Warning" not in Api(FakeShell())("POST", "/v2/pods", json=POD).headers
+    assert "Warning" not in Api(FakeLoop())("POST", "/v2/pods", json=POD).headers
 
 
 def test_secrets_are_refused_where_the_operator_has_turned_them_off() -> None:
     pod = POD | {"secrets": {"db": {"source": "/db"}}, "environment": {"PASSWORD": {"secret": "db"}}}
-    assert Api(FakeShell())("POST", "/v2/pods", json=pod).status_code == 201
-    without = FakeShell(replace(SETTINGS, features=frozenset()))
+    assert Api(FakeLoop())("POST", "/v2/pods", json=pod).status_code == 201
+    without = FakeLoop(replace(SETTINGS, features=frozenset()))
     answer = Api(without)("POST", "/v2/pods", json=pod)
     assert answer.status_code == 422
     assert {detail["path"] for detail in answer.json()["details"]} == {"/secrets", "/environment"}
@@ -251,7 +252,7 @@ def test_broken_rules_are_grouped_by_path(api: Api) -> None:
     assert len(detail["errors"]) == 2
 
 
-def test_what_no_agent_can_run_is_refused_by_path(api: Api, shell: FakeShell) -> None:
+def test_what_no_agent_can_run_is_refused_by_path(api: Api, shell: FakeLoop) -> None:
     shell.happens(AgentDescribed("A-S0", frozenset({"posix/cpu", "network/cni"})))
     answer = api("POST", "/v2/pods", json=HOST_VOLUME)
     assert answer.status_code == 422
@@ -264,7 +265,7 @@ def test_what_no_agent_can_run_is_refused_by_path(api: Api, shell: FakeShell) ->
 @pytest.mark.parametrize(
     ("body", "headers", "status", "message"),
     [
-        (b"", {}, 400, "JSON data"),
+        (b"", {}, 400, "The body is empty"),
         (b"{", {}, 400, "Invalid JSON"),
         (b"{", {"Content-Type": "application/json; charset=utf-8"}, 400, "Invalid JSON"),
         (b"id: /a", {"Content-Type": "application/yaml"}, 415, "application/json"),
@@ -317,7 +318,7 @@ def test_paths_that_do_not_exist(api: Api, path: str) -> None:
     ],
 )
 def test_what_a_refusal_quotes_obeys_no_terminal(method: str, path: str, body: Any) -> None:
-    api = Api(FakeShell(replace(SETTINGS, strict_definitions=True)))
+    api = Api(FakeLoop(replace(SETTINGS, strict_definitions=True)))
     answer = api(method, path, json=body) if body is not None else api(method, path)
     assert answer.status_code >= 400
     said = json.dumps(answer.json(), ensure_ascii=False)
@@ -326,14 +327,14 @@ def test_what_a_refusal_quotes_obeys_no_terminal(method: str, path: str, body: A
     assert "\\\\x" in said or "\\\\u202e" in said
 
 
-def test_a_scheduler_that_is_stopping_says_so(api: Api, shell: FakeShell) -> None:
-    shell.failure = ShellError("the scheduler is stopping; ask again when it is back")
+def test_a_scheduler_that_is_stopping_says_so(api: Api, shell: FakeLoop) -> None:
+    shell.failure = LoopError("the scheduler is stopping; ask again when it is back")
     answer = api("POST", "/v2/pods", json=POD)
     assert answer.status_code == 503
     assert "stopping" in answer.json()["message"]
 
 
-def test_a_fault_is_told_without_its_insides(api: Api, shell: FakeShell) -> None:
+def test_a_fault_is_told_without_its_insides(api: Api, shell: FakeLoop) -> None:
     shell.failure = RuntimeError("secret detail")
     answer = api("POST", "/v2/pods", json=POD)
     assert answer.status_code == 500

@@ -6,10 +6,11 @@ import pytest
 
 from scheduler.core.offer.refusals import FUNNEL
 from scheduler.model.records import Condition
-from tests.api.fakes import Api, FakeShell
+from tests.api.app import Api
 from tests.api.test_openapi import problems
 from tests.api.test_pods import POD
 from tests.core.support import offer
+from tests.fakes.loop import FakeLoop
 
 
 def entry(api: Api, query: str = "") -> dict[str, Any]:
@@ -30,7 +31,7 @@ def test_nothing_waits(api: Api) -> None:
     assert api("GET", "/v2/queue").json() == {"queue": []}
 
 
-def test_what_has_seen_no_offer_yet(api: Api, shell: FakeShell) -> None:
+def test_what_has_seen_no_offer_yet(api: Api, shell: FakeLoop) -> None:
     posted = api("POST", "/v2/pods", json=POD | {"scaling": {"instances": 3}}).json()
     shown = entry(api)
     assert (shown["count"], shown["role"], shown["since"]) == (3, "*", "1970-01-12T13:46:40.000Z")
@@ -44,7 +45,7 @@ def test_what_has_seen_no_offer_yet(api: Api, shell: FakeShell) -> None:
     assert api("GET", "/v2/queue").json() == {"queue": []}
 
 
-def test_each_offer_falls_to_the_first_reason_and_the_last_of_an_agent_counts(api: Api, shell: FakeShell) -> None:
+def test_each_offer_falls_to_the_first_reason_and_the_last_of_an_agent_counts(api: Api, shell: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD | {"executorResources": {"cpus": 2}})
     shell.offers(offer("O1", "A1", cpus=1, mem=1), offer("O2", "A2", cpus=1.8), offer("O3", "A3", mem=1))
     shell.now += 10
@@ -59,7 +60,7 @@ def test_each_offer_falls_to_the_first_reason_and_the_last_of_an_agent_counts(ap
     assert (ever["InsufficientCpus"], ever["InsufficientMemory"], ever["InsufficientDisk"]) == ((4, 3), (1, 1), (0, 0))
 
 
-def test_the_nearest_miss_is_told_for_each_reason(api: Api, shell: FakeShell) -> None:
+def test_the_nearest_miss_is_told_for_each_reason(api: Api, shell: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD | {"executorResources": {"cpus": 2}})
     shell.offers(offer("O1", "A1", cpus=1, mem=1), offer("O2", "A2", cpus=1.8))
     assert "podexec" not in entry(api)
@@ -69,7 +70,7 @@ def test_the_nearest_miss_is_told_for_each_reason(api: Api, shell: FakeShell) ->
     ]
 
 
-def test_an_offer_that_was_used_counts_as_processed(api: Api, shell: FakeShell) -> None:
+def test_an_offer_that_was_used_counts_as_processed(api: Api, shell: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD | {"scaling": {"instances": 2}})
     shell.offers(offer("O1", cpus=0.3))
     shown = entry(api)
@@ -79,7 +80,7 @@ def test_an_offer_that_was_used_counts_as_processed(api: Api, shell: FakeShell) 
     assert shown["processedOffersSummary"]["lastUsedOfferAt"] == "1970-01-12T13:46:40.000Z"
 
 
-def test_the_last_unused_offers_are_shown_to_whoever_asks(api: Api, shell: FakeShell) -> None:
+def test_the_last_unused_offers_are_shown_to_whoever_asks(api: Api, shell: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD)
     attributes = [
         {"name": "rack", "type": "TEXT", "text": {"value": "r1"}},
@@ -104,7 +105,7 @@ def test_the_last_unused_offers_are_shown_to_whoever_asks(api: Api, shell: FakeS
     ]
 
 
-def test_a_delayed_pod_tells_for_how_long_and_can_be_launched_at_once(api: Api, shell: FakeShell) -> None:
+def test_a_delayed_pod_tells_for_how_long_and_can_be_launched_at_once(api: Api, shell: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD | {"scheduling": {"backoff": {"backoff": 30}}})
     shell.run_all()
     shell.tell(Condition.FAILED)
@@ -121,7 +122,7 @@ def test_a_delayed_pod_tells_for_how_long_and_can_be_launched_at_once(api: Api, 
 
 
 @pytest.mark.parametrize("pod_id", ["/none", "/product/web"])
-def test_a_delay_of_what_does_not_wait(api: Api, shell: FakeShell, pod_id: str) -> None:
+def test_a_delay_of_what_does_not_wait(api: Api, shell: FakeLoop, pod_id: str) -> None:
     api("POST", "/v2/pods", json=POD)
     shell.run_all()
     answer = api("DELETE", f"/v2/queue{pod_id}/delay")

@@ -2,12 +2,13 @@
 
 import pytest
 
-from tests.api.fakes import Api, FakeShell
+from tests.api.app import Api
 from tests.api.test_pods import POD
+from tests.fakes.loop import FakeLoop
 
 
 @pytest.fixture
-def versions(api: Api, shell: FakeShell) -> list[str]:
+def versions(api: Api, shell: FakeLoop) -> list[str]:
     """The two versions of a pod that was scaled."""
     first = api("POST", "/v2/pods", json=POD).json()["version"]
     shell.run_all()

@@ -1,7 +1,6 @@
 """The API over the real loop, core and a store in memory. Only Mesos is missing: its calls are recorded."""
 
 import asyncio
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -18,20 +17,11 @@ from scheduler.loop.event_loop import EventLoop
 from scheduler.loop.ports import MesosCall
 from scheduler.observe.metrics import Metrics
 from scheduler.store.memory import MemoryStore
-from tests.api.fakes import SERVER, SETTINGS, NothingInside
+from tests.api.app import SERVER
+from tests.fakes.inside import NothingInside
+from tests.fakes.loop import SETTINGS, RecordedCalls
 
 _NOW = 1_700_000_000.0
-
-
-class RecordedCalls:
-    """In the place of the connection to Mesos."""
-
-    def __init__(self) -> None:
-        self.made: list[MesosCall] = []
-
-    def perform_all(self, calls: Sequence[MesosCall]) -> None:
-        """Log them down."""
-        self.made.extend(calls)
 
 
 class WholeApi:

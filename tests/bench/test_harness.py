@@ -66,7 +66,7 @@ def test_a_run_says_how_every_bar_came_out(monkeypatch, capsys, tmp_path: Path) 
     main()
     printed = capsys.readouterr().out
     assert "the simulated master with 3 agents, 6 pods of 2 containers: " in printed
-    assert "of 2 bars are met" in printed
+    assert "of 2 goals reached" in printed
 
 
 def test_a_bar_is_met_or_missed() -> None:

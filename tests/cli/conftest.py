@@ -11,7 +11,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from scheduler.cli.main import main
-from tests.api.fakes import FakeShell, app_over
+from tests.api.app import app_over
+from tests.fakes.loop import FakeLoop
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture
-def shell() -> FakeShell:
+def shell() -> FakeLoop:
     """The shell behind the API."""
-    return FakeShell()
+    return FakeLoop()
 
 
 @contextmanager
@@ -60,7 +61,7 @@ def serving(app: FastAPI) -> Iterator[str]:
 
 
 @pytest.fixture
-def url(shell: FakeShell, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def url(shell: FakeLoop, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of an API that is up; PODEXEC_URL names it too."""
     with serving(app_over(shell)) as address:
         monkeypatch.setenv("PODEXEC_URL", address)

@@ -8,16 +8,16 @@ import pytest
 
 from scheduler.core.events import PodPosted, PodPut, Rollout
 from scheduler.model.records import Condition
-from tests.api.fakes import FakeShell
 from tests.cli.conftest import Run
 from tests.core.support import definition
+from tests.fakes.loop import FakeLoop
 
 ID = "11111111-2222-3333-4444-555555555555"
 FORCED = Rollout(force=True)
 
 
 @pytest.fixture
-def deployment_id(url: str, shell: FakeShell) -> str:
+def deployment_id(url: str, shell: FakeLoop) -> str:
     """Of a new pod that nothing was offered to yet."""
     shell.happens(PodPosted(1, definition(id="/web")))
     (found,) = shell.world.deployments
@@ -29,7 +29,7 @@ def test_no_deployments(run: Run, url: str) -> None:
     assert json.loads(run("deployment", "list", "--json").out) == []
 
 
-def test_listing_and_showing(run: Run, shell: FakeShell, deployment_id: str) -> None:
+def test_listing_and_showing(run: Run, shell: FakeLoop, deployment_id: str) -> None:
     listed = run("deployment", "list").out
     assert re.search(rf"{deployment_id} +/web +step 2 of 2 +ScalePod /web +1970-01-12T13:46:40.000Z", listed)
     shown = run("deployment", "show", deployment_id).out
@@ -40,7 +40,7 @@ def test_listing_and_showing(run: Run, shell: FakeShell, deployment_id: str) -> 
 
 
 def test_what_it_waits_for_and_how_it_is_carried_out_is_shown(
-    run: Run, shell: FakeShell, deployment_id: str, tmp_path: Path
+    run: Run, shell: FakeLoop, deployment_id: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "pod.json"
     file.write_text(json.dumps({"id": "/b", "containers": [{"name": "c", "resources": {}}], "dependencies": ["/web"]}))
@@ -55,7 +55,7 @@ def test_what_it_waits_for_and_how_it_is_carried_out_is_shown(
     assert "ScalePod /b, which waits for /web" in run("deployment", "list").out
 
 
-def test_pausing_and_resuming(run: Run, shell: FakeShell, deployment_id: str) -> None:
+def test_pausing_and_resuming(run: Run, shell: FakeLoop, deployment_id: str) -> None:
     assert f"podexec deployment resume {deployment_id}" in run("deployment", "pause", deployment_id).out
     assert shell.world.deployments[deployment_id].paused
     assert "step 2 of 2, paused" in run("deployment", "list").out
@@ -66,12 +66,12 @@ def test_pausing_and_resuming(run: Run, shell: FakeShell, deployment_id: str) ->
         assert json.loads(run("deployment", verb, deployment_id, "--json").out)["deploymentId"] == deployment_id
 
 
-def test_stopping_leaves_all_as_it_is(run: Run, shell: FakeShell, deployment_id: str) -> None:
+def test_stopping_leaves_all_as_it_is(run: Run, shell: FakeLoop, deployment_id: str) -> None:
     assert "stays as far as it has come" in run("deployment", "stop", deployment_id).out
     assert (list(shell.world.deployments), list(shell.world.pods)) == ([], ["/web"])
 
 
-def test_rolling_back_makes_all_as_it_was(run: Run, shell: FakeShell, deployment_id: str) -> None:
+def test_rolling_back_makes_all_as_it_was(run: Run, shell: FakeLoop, deployment_id: str) -> None:
     shell.offers()
     outcome = run("deployment", "rollback", deployment_id)
     (revert,) = shell.world.deployments
@@ -87,16 +87,14 @@ def test_an_unknown_deployment(run: Run, url: str, verb: str) -> None:
     assert f"Deployment '{ID}' does not exist" in outcome.err
 
 
-def test_watching_to_a_good_end(
-    run: Run, shell: FakeShell, deployment_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_watching_to_a_good_end(run: Run, shell: FakeLoop, deployment_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: shell.run_all())
     outcome = run("deployment", "watch", deployment_id)
     assert (outcome.code, outcome.out) == (0, f"Deployment {deployment_id} is done.\n")
     assert outcome.err == "step 2 of 2: ScalePod /web (/web 0/1 stable)\n"
 
 
-def test_watching_to_a_bad_end(run: Run, shell: FakeShell, deployment_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watching_to_a_bad_end(run: Run, shell: FakeLoop, deployment_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "scheduler.cli.waiting.time.sleep",
         lambda _: shell.happens(PodPut(2, definition(id="/web", instances=2), FORCED)),
@@ -107,7 +105,7 @@ def test_watching_to_a_bad_end(run: Run, shell: FakeShell, deployment_id: str, m
 
 
 def test_watching_tells_each_step_and_gives_the_last_event(
-    run: Run, shell: FakeShell, url: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, shell: FakeLoop, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shell.happens(PodPosted(1, definition(id="/web")))
     shell.run_all()
@@ -131,7 +129,7 @@ def test_watching_gives_up(run: Run, deployment_id: str) -> None:
 
 
 def test_an_end_that_is_told_no_more(
-    run: Run, shell: FakeShell, deployment_id: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, shell: FakeLoop, deployment_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def happens_long_ago(_: float) -> None:
         shell.run_all()

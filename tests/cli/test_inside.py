@@ -22,9 +22,11 @@ from scheduler.cli.inside.copying import Remote, place
 from scheduler.cli.inside.top import table
 from scheduler.cli.screen import Grid, Word
 from scheduler.loop.inside import InsideError, Size, Why
-from tests.api.fakes import FakeShell, app_over
-from tests.api.inside import FakeInside, FakeSession, definition, run_of
+from tests.api.app import app_over
+from tests.api.inside import definition
 from tests.cli.conftest import Run, serving
+from tests.fakes.inside import FakeInside, FakeSession, run_of
+from tests.fakes.loop import FakeLoop
 from tests.terminal import Terminal, set_size
 
 DEADLINE = 60.0
@@ -41,7 +43,7 @@ class Stage:
 
 
 @pytest.fixture
-def stage(shell: FakeShell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(shell: FakeLoop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """It, and PODEXEC_URL set."""
     inside = FakeInside()
     guard = Guard()

@@ -11,8 +11,8 @@ from typer.main import get_command
 
 from scheduler.api.openapi import document
 from scheduler.cli.main import app
-from tests.api.fakes import FakeShell
 from tests.cli.conftest import Run
+from tests.fakes.loop import FakeLoop
 
 
 def test_help_names_the_nouns(run: Run) -> None:
@@ -60,7 +60,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     assert ended.stdout.split() == []
 
 
-def test_pod_commands_do_not_import_the_server(url: str, shell: FakeShell) -> None:
+def test_pod_commands_do_not_import_the_server(url: str, shell: FakeLoop) -> None:
     script = (
         "import sys; from scheduler.cli.main import main\n"
         "try: main(['pod', 'list'])\n"

@@ -14,9 +14,10 @@ from scheduler.api.access import Access
 from scheduler.core.events import OffersReceived, PodPosted, StatusUpdated, Subscribed, Ticked
 from scheduler.model.definition import render
 from scheduler.model.records import CheckResult, Condition, Goal
-from tests.api.fakes import SERVER, SETTINGS, FakeShell, app_over
+from tests.api.app import SERVER, app_over
 from tests.cli.conftest import Run, serving
 from tests.core.support import container, definition
+from tests.fakes.loop import SETTINGS, FakeLoop
 
 POD = {
     "id": "/web",
@@ -43,7 +44,7 @@ def pod_file(tmp_path: Path) -> str:
     return str(file)
 
 
-def launch(shell: FakeShell, *conditions: Condition) -> None:
+def launch(shell: FakeLoop, *conditions: Condition) -> None:
     """Place the one instance and let its task report these."""
     shell.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
     shell.happens(OffersReceived((OFFER,)))
@@ -53,7 +54,7 @@ def launch(shell: FakeShell, *conditions: Condition) -> None:
         shell.happens(StatusUpdated(task_id, condition, "A-1", None, 1_000_000.0, message=message))
 
 
-def test_add_list_show_remove(run: Run, url: str, shell: FakeShell, pod_file: str) -> None:
+def test_add_list_show_remove(run: Run, url: str, shell: FakeLoop, pod_file: str) -> None:
     added = run("pod", "add", pod_file)
     assert added.code == 0
     assert "Pod /web is added" in added.out
@@ -75,7 +76,7 @@ def test_add_list_show_remove(run: Run, url: str, shell: FakeShell, pod_file: st
     assert "no pods" in run("pod", "list").out
 
 
-def test_show_tells_how_the_last_instance_ended(run: Run, url: str, shell: FakeShell, pod_file: str) -> None:
+def test_show_tells_how_the_last_instance_ended(run: Run, url: str, shell: FakeLoop, pod_file: str) -> None:
     run("pod", "add", pod_file)
     launch(shell, Condition.RUNNING, Condition.FAILED)
     shown = run("pod", "show", "/web")
@@ -84,7 +85,7 @@ def test_show_tells_how_the_last_instance_ended(run: Run, url: str, shell: FakeS
     assert "Command exited with status 3" in shown.out
 
 
-def test_json_is_the_apis(run: Run, url: str, shell: FakeShell, pod_file: str) -> None:
+def test_json_is_the_apis(run: Run, url: str, shell: FakeLoop, pod_file: str) -> None:
     added: Any = json.loads(run("pod", "add", pod_file, "--json").out)
     launch(shell, Condition.RUNNING)
     assert added["role"] == "*"
@@ -104,7 +105,7 @@ def test_update_changes_a_pod(run: Run, url: str, tmp_path: Path) -> None:
     assert "/web: STABLE, 0/0 instances stable" in updated.err
 
 
-def test_an_update_of_what_would_be_refused_today_says_so(run: Run, url: str, shell: FakeShell, tmp_path: Path) -> None:
+def test_an_update_of_what_would_be_refused_today_says_so(run: Run, url: str, shell: FakeLoop, tmp_path: Path) -> None:
     """Fewer instances of it are accepted; quotes in the reason are as they were written."""
     artifacts = [{"uri": "/x", "destPath": path} for path in ('a"b\\c', 'a"b\\c/d')]
     outdated = definition(container(artifacts=artifacts), instances=3)
@@ -121,7 +122,7 @@ def test_an_update_of_what_would_be_refused_today_says_so(run: Run, url: str, sh
     assert run("pod", "update", str(file)).code == 1
 
 
-def test_yaml_may_hold_several_pods(run: Run, url: str, shell: FakeShell, tmp_path: Path) -> None:
+def test_yaml_may_hold_several_pods(run: Run, url: str, shell: FakeLoop, tmp_path: Path) -> None:
     file = tmp_path / "pods.yaml"
     file.write_text(
         """
@@ -141,7 +142,7 @@ def test_yaml_may_hold_several_pods(run: Run, url: str, shell: FakeShell, tmp_pa
     assert sorted(shell.world.pods) == ["/a", "/b"]
 
 
-def test_standard_input(run: Run, url: str, shell: FakeShell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input(run: Run, url: str, shell: FakeLoop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps([POD, POD | {"id": "/second"}]).encode())))
     assert run("pod", "add", "-").code == 0
     assert sorted(shell.world.pods) == ["/second", "/web"]
@@ -171,7 +172,7 @@ def test_a_file_that_is_not_there(run: Run, url: str, tmp_path: Path) -> None:
     assert "none.json" in outcome.err
 
 
-def test_problems_are_told_by_path_in_words(run: Run, url: str, shell: FakeShell, tmp_path: Path) -> None:
+def test_problems_are_told_by_path_in_words(run: Run, url: str, shell: FakeLoop, tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text("id: /a\ncontainers: [{name: One, resources: {cpus: lots}}]\nenvironment: {PORT: 80}\n")
     outcome = run("pod", "add", str(file))
@@ -217,7 +218,7 @@ def test_an_unknown_pod(run: Run, url: str, words: tuple[str, ...]) -> None:
 
 
 def test_waiting_ends_when_the_pod_is_stable(
-    run: Run, url: str, shell: FakeShell, pod_file: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, url: str, shell: FakeLoop, pod_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What happens while it pauses is seen when it looks again."""
     monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: launch(shell, Condition.RUNNING))
@@ -230,7 +231,7 @@ def test_waiting_ends_when_the_pod_is_stable(
 
 
 def test_a_pod_that_ends_right_after_each_start_is_not_stable(
-    run: Run, url: str, shell: FakeShell, pod_file: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, url: str, shell: FakeLoop, pod_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However often it is seen running: that it keeps ending is told, how, and when it is tried again."""
 
@@ -254,7 +255,7 @@ def test_a_pod_that_ends_right_after_each_start_is_not_stable(
 
 
 def test_waiting_for_a_removal_ends_when_the_id_is_free(
-    run: Run, url: str, shell: FakeShell, pod_file: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, url: str, shell: FakeLoop, pod_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("pod", "add", pod_file)
     launch(shell, Condition.RUNNING)
@@ -287,7 +288,7 @@ def test_repeated_keys_are_told_or_refused_as_the_scheduler_wants(run: Run, url:
         outcome = run("pod", verb, pod_file)
         assert outcome.code == 0
         assert f"{pod_file}:1: warning: /user: is given more than once" in outcome.err
-    strict = FakeShell(replace(SETTINGS, strict_definitions=True))
+    strict = FakeLoop(replace(SETTINGS, strict_definitions=True))
     server = replace(SERVER, config={"strict_definitions": True})
     with serving(app_over(strict, server=server)) as address:
         for verb in ("add", "update"):
@@ -298,7 +299,7 @@ def test_repeated_keys_are_told_or_refused_as_the_scheduler_wants(run: Run, url:
     assert strict.world.pods == {}
 
 
-def test_waiting_gives_up_with_the_last_cause(run: Run, url: str, shell: FakeShell, pod_file: str) -> None:
+def test_waiting_gives_up_with_the_last_cause(run: Run, url: str, shell: FakeLoop, pod_file: str) -> None:
     run("pod", "add", pod_file)
     launch(shell, Condition.RUNNING, Condition.FAILED)
     outcome = run("pod", "update", pod_file, "--wait", "--timeout", "0")
@@ -308,7 +309,7 @@ def test_waiting_gives_up_with_the_last_cause(run: Run, url: str, shell: FakeShe
 
 
 def test_why_a_container_is_not_healthy_is_shown_to_whoever_looks_or_waits(
-    run: Run, url: str, shell: FakeShell, pod_file: str
+    run: Run, url: str, shell: FakeLoop, pod_file: str
 ) -> None:
     run("pod", "add", pod_file)
     launch(shell, Condition.STARTING)
@@ -326,7 +327,7 @@ def test_why_a_container_is_not_healthy_is_shown_to_whoever_looks_or_waits(
 
 
 def test_waiting_for_an_update_does_not_end_with_the_old_instances(
-    run: Run, url: str, shell: FakeShell, pod_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, url: str, shell: FakeLoop, pod_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("pod", "add", pod_file)
     launch(shell, Condition.RUNNING)
@@ -339,7 +340,7 @@ def test_waiting_for_an_update_does_not_end_with_the_old_instances(
 
 
 def test_waiting_fails_when_the_deployment_is_rolled_back(
-    run: Run, url: str, shell: FakeShell, pod_file: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, url: str, shell: FakeLoop, pod_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def time_passes(_: float) -> None:
         shell.now += 61
@@ -352,7 +353,7 @@ def test_waiting_fails_when_the_deployment_is_rolled_back(
 
 
 def test_a_change_says_how_it_is_to_be_carried_out(
-    run: Run, url: str, shell: FakeShell, pod_file: str, tmp_path: Path
+    run: Run, url: str, shell: FakeLoop, pod_file: str, tmp_path: Path
 ) -> None:
     run("pod", "add", pod_file, "--deadline", "31536000")
     Path(pod_file).write_text(json.dumps(POD | {"labels": {"changed": "yes"}}))
@@ -367,7 +368,7 @@ def test_a_change_says_how_it_is_to_be_carried_out(
     assert run("pod", "remove", "/web", "--yes", "--force").code == 0
 
 
-def test_versions_are_listed_with_their_instances(run: Run, url: str, shell: FakeShell, pod_file: str) -> None:
+def test_versions_are_listed_with_their_instances(run: Run, url: str, shell: FakeLoop, pod_file: str) -> None:
     run("pod", "add", pod_file)
     launch(shell, Condition.RUNNING)
     old = json.loads(run("pod", "versions", "web", "--json").out)
@@ -383,7 +384,7 @@ def test_versions_are_listed_with_their_instances(run: Run, url: str, shell: Fak
 
 
 @pytest.fixture
-def instance_ids(run: Run, url: str, shell: FakeShell, tmp_path: Path) -> list[str]:
+def instance_ids(run: Run, url: str, shell: FakeLoop, tmp_path: Path) -> list[str]:
     """Two instances that run."""
     file = tmp_path / "two.json"
     file.write_text(json.dumps(POD | {"scaling": {"instances": 2}}))
@@ -392,14 +393,14 @@ def instance_ids(run: Run, url: str, shell: FakeShell, tmp_path: Path) -> list[s
     return list(shell.world.instances)
 
 
-def test_killing_some_instances(run: Run, shell: FakeShell, instance_ids: list[str]) -> None:
+def test_killing_some_instances(run: Run, shell: FakeLoop, instance_ids: list[str]) -> None:
     killed = run("pod", "kill", "/web", instance_ids[0])
     assert (killed.code, killed.out) == (0, f"Instance {instance_ids[0]} is being killed.\n")
     assert [shell.world.instances[each].killing for each in instance_ids] == [True, False]
 
 
 def test_killing_those_that_are_not_there_fails_and_kills_the_others(
-    run: Run, shell: FakeShell, instance_ids: list[str]
+    run: Run, shell: FakeLoop, instance_ids: list[str]
 ) -> None:
     outcome = run("pod", "kill", "/web", "web.instance-none", instance_ids[1], "--json")
     assert outcome.code == 1
@@ -407,7 +408,7 @@ def test_killing_those_that_are_not_there_fails_and_kills_the_others(
     assert [each["instanceId"] for each in json.loads(outcome.out)] == [instance_ids[1]]
 
 
-def test_killing_all_or_their_volumes_wants_to_be_sure(run: Run, shell: FakeShell, instance_ids: list[str]) -> None:
+def test_killing_all_or_their_volumes_wants_to_be_sure(run: Run, shell: FakeLoop, instance_ids: list[str]) -> None:
     for words in (("/web",), ("/web", instance_ids[0], "--wipe")):
         assert run("pod", "kill", *words).code == 2
     assert not any(each.killing for each in shell.world.instances.values())
@@ -417,7 +418,7 @@ def test_killing_all_or_their_volumes_wants_to_be_sure(run: Run, shell: FakeShel
     assert shell.world.instances[instance_ids[0]].goal is Goal.DECOMMISSIONED
 
 
-def test_removing_wants_to_be_sure(run: Run, url: str, shell: FakeShell, pod_file: str) -> None:
+def test_removing_wants_to_be_sure(run: Run, url: str, shell: FakeLoop, pod_file: str) -> None:
     run("pod", "add", pod_file)
     outcome = run("pod", "remove", "/web")
     assert outcome.code == 2
@@ -433,7 +434,7 @@ def test_no_scheduler_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_credentials_in_the_url_are_used_and_not_told(
-    run: Run, shell: FakeShell, monkeypatch: pytest.MonkeyPatch
+    run: Run, shell: FakeLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving(app_over(shell, Access("me:hush"))) as address:
         refused = run("pod", "list", "--url", address)

@@ -12,9 +12,9 @@ from scheduler.cli import stream
 from scheduler.cli.client import Client, ClientError
 from scheduler.core.events import FrameworksListed, Namesake, PodPosted, StreamAttached, Subscribed
 from scheduler.model.records import Condition
-from tests.api.fakes import FakeShell
 from tests.cli.conftest import Run
 from tests.core.support import definition, offer
+from tests.fakes.loop import FakeLoop
 
 # ------------------------------------------------------------------------------ queue
 
@@ -23,7 +23,7 @@ def test_nothing_waits(run: Run, url: str) -> None:
     assert run("queue", "list").out == "Nothing waits.\n"
 
 
-def test_what_waits_is_told_with_every_reason_and_the_nearest_miss(run: Run, url: str, shell: FakeShell) -> None:
+def test_what_waits_is_told_with_every_reason_and_the_nearest_miss(run: Run, url: str, shell: FakeLoop) -> None:
     shell.happens(PodPosted(1, definition(id="/big", executorResources={"cpus": 2, "mem": 100}, instances=3)))
     assert re.search(r"/big +3 +1970\S+ +with the next offer +0 +no offer has come yet", run("queue", "list").out)
     shell.offers(offer("O1", "A1", cpus=1.5), offer("O2", "A2", cpus=1.8, mem=1))
@@ -33,7 +33,7 @@ def test_what_waits_is_told_with_every_reason_and_the_nearest_miss(run: Run, url
     assert [each["count"] for each in json.loads(run("queue", "list", "--json").out)] == [3]
 
 
-def test_a_scheduler_that_waits_to_know_its_cluster_says_so(run: Run, url: str, shell: FakeShell) -> None:
+def test_a_scheduler_that_waits_to_know_its_cluster_says_so(run: Run, url: str, shell: FakeLoop) -> None:
     shell.happens(PodPosted(1, definition(id="/web")))
     shell.world.volatile.arrival.over, shell.world.volatile.arrival.since = False, shell.now
     shell.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
@@ -46,7 +46,7 @@ def test_a_scheduler_that_waits_to_know_its_cluster_says_so(run: Run, url: str, 
 
 
 def test_frameworks_that_a_lost_store_may_have_had_are_told_where_there_are_no_pods(
-    run: Run, url: str, shell: FakeShell
+    run: Run, url: str, shell: FakeLoop
 ) -> None:
     shell.happens(FrameworksListed((Namesake("old-1", "podexec", connected=False),)))
     listed = run("pod", "list")
@@ -54,7 +54,7 @@ def test_frameworks_that_a_lost_store_may_have_had_are_told_where_there_are_no_p
     assert "the framework old-1 of the same name has running tasks" in listed.err
 
 
-def test_a_delay_is_told_and_can_be_reset(run: Run, url: str, shell: FakeShell) -> None:
+def test_a_delay_is_told_and_can_be_reset(run: Run, url: str, shell: FakeLoop) -> None:
     shell.happens(PodPosted(1, definition(id="/web", scheduling={"backoff": {"backoff": 30}})))
     shell.run_all()
     shell.tell(Condition.FAILED)
@@ -70,7 +70,7 @@ def test_a_delay_is_told_and_can_be_reset(run: Run, url: str, shell: FakeShell) 
 
 
 @pytest.fixture
-def pods(url: str, shell: FakeShell) -> None:
+def pods(url: str, shell: FakeLoop) -> None:
     """Three that run."""
     for number, pod_id in enumerate(("/top", "/shop/web", "/shop/back/db")):
         shell.happens(PodPosted(number, definition(id=pod_id)))
@@ -86,7 +86,7 @@ def test_groups_are_listed_with_their_pods(run: Run, pods: None) -> None:
     assert json.loads(run("group", "list", "/shop/back", "--json").out)["id"] == "/shop/back"
 
 
-def test_removing_a_group_wants_to_be_sure(run: Run, pods: None, shell: FakeShell) -> None:
+def test_removing_a_group_wants_to_be_sure(run: Run, pods: None, shell: FakeLoop) -> None:
     assert run("group", "remove", "/shop").code == 2
     assert len(shell.world.pods) == 3
     assert run("group", "remove", "/shop", "--yes", "--deadline", "60").code == 0
@@ -120,7 +120,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return lines
 
 
-def test_events_are_told_a_line_each(run: Run, url: str, shell: FakeShell, interrupted: list[str]) -> None:
+def test_events_are_told_a_line_each(run: Run, url: str, shell: FakeLoop, interrupted: list[str]) -> None:
     shell.happens(StreamAttached("9.9.9.9"))
     shell.happens(PodPosted(1, definition(id="/web")))
     assert run("events", "--since", "1").code == 130
@@ -131,7 +131,7 @@ def test_events_are_told_a_line_each(run: Run, url: str, shell: FakeShell, inter
     ]
 
 
-def test_only_some_types_as_json(run: Run, url: str, shell: FakeShell, interrupted: list[str]) -> None:
+def test_only_some_types_as_json(run: Run, url: str, shell: FakeLoop, interrupted: list[str]) -> None:
     for number in range(3):
         shell.happens(PodPosted(number, definition(id=f"/pod{number}")))
     run("events", "--since", "0", "--type", "pod_created_event", "--type", "none", "--json")

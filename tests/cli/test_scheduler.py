@@ -13,7 +13,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -27,6 +26,7 @@ from scheduler.cli.parameters import PARAMETERS
 from scheduler.core.settings import AcceptedRoles, GpuScheduling, PlacementPolicy
 from scheduler.model.roles import EnforceRole
 from tests.cli.conftest import Run
+from tests.fakes.master import masters
 
 NOBODY = "127.0.0.1:1"
 DEADLINE = 20.0
@@ -354,39 +354,6 @@ def scheduler(
             process.end(signal.SIGKILL)
 
 
-@contextmanager
-def master_that_says(event: dict[str, Any]) -> Iterator[tuple[str, list[bytes]]]:
-    """A master that answers every subscription with one event; gives its address and the requests it got."""
-    got: list[bytes] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            got.append(self.rfile.read(int(self.headers["Content-Length"])))
-            text = json.dumps(event).encode()
-            record = b"%d\n%b" % (len(text), text)
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Mesos-Stream-Id", "stream")
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(record), record))
-
-        def log_message(self, *_: object) -> None:
-            """Not to standard error."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}", got
-    finally:
-        server.shutdown()
-        thread.join(DEADLINE)
-        server.server_close()
-
-
 def get(url: str) -> tuple[int, Any]:
     """Status and body of a GET."""
     with urllib.request.urlopen(url, timeout=DEADLINE) as response:
@@ -507,12 +474,13 @@ def test_a_store_that_is_in_use_is_told(tmp_path: Path) -> None:
 
 
 def test_a_framework_that_mesos_refuses_ends_the_process_with_an_error() -> None:
-    refusal = {"type": "ERROR", "error": {"message": "Framework has been removed"}}
-    with master_that_says(refusal) as (master, got), scheduler(master) as process:
-        assert process.end() == 1
-        assert any("Framework has been removed" in line for line in process.seen), process.seen
-        assert json.loads(got[0])["type"] == "SUBSCRIBE"
-        assert len(got) == 1, "it went on to ask"
+    with masters() as (master,):
+        master.first_event = {"type": "ERROR", "error": {"message": "Framework has been removed"}}
+        with scheduler(master.address) as process:
+            assert process.end() == 1
+            assert any("Framework has been removed" in line for line in process.seen), process.seen
+    assert len(master.subscribes.all()) == 1, "it asked again"
+    assert master.calls.all() == []
 
 
 @pytest.mark.parametrize(

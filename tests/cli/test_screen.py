@@ -23,9 +23,9 @@ from scheduler.core.events import PodPosted
 from scheduler.core.views.extras import KEY
 from scheduler.model.json import Json
 from scheduler.observe.visible import visible
-from tests.api.fakes import FakeShell
 from tests.cli.conftest import Run
 from tests.core.support import definition, offer
+from tests.fakes.loop import FakeLoop
 from tests.observe.test_visible import ANY_TEXT, COLOURS, is_harmless
 
 SOURCES = sorted(Path(scheduler.cli.__file__).parent.rglob("*.py"))
@@ -105,7 +105,7 @@ def everything(text: str) -> list[Any]:
     ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(text=any_text)
 @example(text=HOSTILE)
 @example(text="web-[abc][red].*")
@@ -117,7 +117,7 @@ def test_any_text_in_a_table_is_shown_as_it_is(text: str, capsys: pytest.Capture
     assert not whole.strip() or shown.count(whole) > 40
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(text=any_text)
 @example(text=HOSTILE)
 def test_so_it_is_on_a_terminal(text: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_so_it_is_on_a_terminal(text: str, capsys: pytest.CaptureFixture[str], m
     assert is_harmless(COLOURS.sub("", capsys.readouterr().out).replace("\n", ""))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(text=any_text)
 @example(text=HOSTILE)
 def test_so_are_lines(text: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,7 +148,7 @@ def test_what_is_very_long_is_cut_and_says_how_long_it_is(capsys: pytest.Capture
     assert shown.count("(131072 characters)") > 5
 
 
-def test_messages_of_agents_and_constraints_are_no_markup(run: Run, url: str, shell: FakeShell) -> None:
+def test_messages_of_agents_and_constraints_are_no_markup(run: Run, url: str, shell: FakeLoop) -> None:
     constraint = {"fieldName": "hostname", "operator": "LIKE", "value": "web-[abc][red].*"}
     shell.happens(PodPosted(1, definition(scheduling={"placement": {"constraints": [constraint]}})))
     shell.offers(offer("O1", "A1"))

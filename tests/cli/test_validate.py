@@ -60,9 +60,9 @@ def test_a_pod_and_a_group_of_one_id_are_told_over_all_files(run: Run, folder: P
     assert outcome.code == 1
     assert outcome.out.splitlines() == [
         "good.yaml: /good is valid",
-        "below.yaml:1: /id: /good is a pod, so that no pod can be in it: choose another id",
+        "below.yaml:1: /id: /good is a pod and cannot contain other pods: choose another id",
         "above.yaml: /a/b is valid",
-        "above.yaml:6: /id: /a is a group, which has pods in it: choose another id",
+        "above.yaml:6: /id: /a is a group that contains pods: choose another id",
     ]
 
 

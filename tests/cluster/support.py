@@ -22,7 +22,7 @@ DEADLINE_SECONDS = 60.0
 HTTP = httpx2.Client(timeout=10, trust_env=False)
 
 # An agent that starts again gives its executors so long to come back, always all of it, and only then registers.
-QUICK_RECOVERY = {"executor_reregistration_timeout": "7secs"}
+QUICK_RECOVERY = {"executor_reregistration_timeout": "5secs"}
 
 PODEXEC, DEFAULT = "podexec", "default"
 # Runs a test with podexec's own executors, and with those that agents have for `--executor default`.

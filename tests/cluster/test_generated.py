@@ -54,7 +54,6 @@ WORKED_EXAMPLE: Json = {
     max_examples=3,
     derandomize=True,
     database=None,
-    deadline=None,
     phases=[Phase.generate],  # a smaller one that fails too would take minutes to find
     suppress_health_check=list(HealthCheck),
 )

@@ -24,8 +24,9 @@ from scheduler.core.events import (
     Subscribed,
 )
 from scheduler.mesos.credentials import Credentials
-from scheduler.mesos.driver import Driver, Timing
+from scheduler.mesos.driver import Driver
 from scheduler.mesos.framework import FrameworkIdentity
+from scheduler.mesos.timing import Timing
 from scheduler.model.records import Condition
 from tests.cluster.support import Json, wait_for
 

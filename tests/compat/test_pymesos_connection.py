@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import queue
 import socket
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from pymesos import MesosSchedulerDriver, Scheduler
 from pymesos.process import Connection
+
+from tests.fakes.master import masters
 
 DEADLINE = 10.0
 
@@ -168,38 +168,6 @@ def test_an_event_of_a_megabyte_arrives(line: Line) -> None:
 # -- a whole driver ---------------------------------------------------------------------------------------------------
 
 
-class Master(BaseHTTPRequestHandler):
-    """As much of a Mesos master as a scheduler driver needs."""
-
-    protocol_version = "HTTP/1.1"
-    calls: queue.SimpleQueue[tuple[str | None, dict[str, Any]]]
-    goodbye: threading.Event
-
-    def do_GET(self) -> None:
-        self._answer(b'{"version":"1.11.0"}')
-
-    def do_POST(self) -> None:
-        call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.calls.put((self.headers["Mesos-Stream-Id"], call))
-        if call["type"] != "SUBSCRIBE":
-            self._answer(b"", status=202)
-            return
-        stream = event_stream()
-        for start in range(0, len(stream), 11):
-            self.wfile.write(stream[start : start + 11])
-        self.goodbye.wait(DEADLINE)
-        self.close_connection = True
-
-    def _answer(self, body: bytes, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        """Quiet."""
-
-
 class Decliner(Scheduler):  # type: ignore[misc]  # pymesos has no types
     """Declines every offer."""
 
@@ -209,23 +177,19 @@ class Decliner(Scheduler):  # type: ignore[misc]  # pymesos has no types
 
 
 def test_a_scheduler_driver_subscribes_gets_offers_and_calls_with_its_stream_id() -> None:
-    calls: queue.SimpleQueue[tuple[str | None, dict[str, Any]]] = queue.SimpleQueue()
-    goodbye = threading.Event()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("ThisMaster", (Master,), {"calls": calls, "goodbye": goodbye}))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
     framework = {"user": "nobody", "name": "compat", "id": {"value": "f-1"}}
-    driver = MesosSchedulerDriver(Decliner(), framework, f"127.0.0.1:{server.server_address[1]}", failover=True)
-    try:
-        driver.start()
-        assert calls.get(timeout=DEADLINE)[1]["type"] == "SUBSCRIBE"
-        stream_id, decline = calls.get(timeout=DEADLINE)
-        assert (stream_id, decline["type"]) == ("stream-7", "DECLINE")
-        assert decline["decline"]["offer_ids"] == [{"value": "ö" * 20}]
-    finally:
-        driver.stop(failover=True)
-        driver.join()
-        goodbye.set()
-        server.shutdown()
-        server.server_close()
-        thread.join(DEADLINE)
+    with masters() as (master,):
+        master.piece = 11
+        driver = MesosSchedulerDriver(Decliner(), framework, master.address, failover=True)
+        try:
+            driver.start()
+            master.subscribes.wait_for_count(1, "the subscription")
+            offers = record(EVENTS[-1])
+            master.send_bytes(offers[:7])
+            master.send_bytes(offers[7:])
+            (call,) = master.calls.wait_for_count(1, "the refusal of the offer")
+        finally:
+            driver.stop(failover=True)
+            driver.join()
+    assert (call.headers["Mesos-Stream-Id"], call.type) == (master.stream_ids[0], "DECLINE")
+    assert call.body["decline"]["offer_ids"] == [{"value": "ö" * 20}]

@@ -69,7 +69,7 @@ def _check_check(asked: Json) -> None:
     assert all(value >= 0 and math.isfinite(value) for key, value in asked.items() if key.endswith("_seconds"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(any_valid())
 def test_whatever_is_accepted_is_launched_as_the_master_wants_it(document: Json) -> None:
     parsed = parse(json.dumps(document).encode(), SITE)
@@ -85,7 +85,7 @@ def test_whatever_is_accepted_is_launched_as_the_master_wants_it(document: Json)
         check(group)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(any_valid())
 def test_constraints_of_any_kind_are_judged(document: Json) -> None:
     """The agent has none of the fields they ask for, but a name."""

@@ -83,10 +83,10 @@ def test_the_statistics_are_the_detail_for_whoever_asks() -> None:
 def test_the_detail_of_a_container_that_lives_on_is_in_its_status() -> None:
     story = running()
     (task,) = story.only.tasks
-    story.update(task.id, C.RUNNING, message=f"{LINE}; it is started again in 5 s (restart 1)\n\n{STATISTICS}")
+    story.update(task.id, C.RUNNING, message=f"{LINE}; restarting in 5 s (restart 1)\n\n{STATISTICS}")
     [instance] = pod_status(story.world, story.pod, story.now, with_extras=True)["instances"]
     (shown,) = instance["containers"]
-    assert shown["message"] == f"{LINE}; it is started again in 5 s (restart 1)"
+    assert shown["message"] == f"{LINE}; restarting in 5 s (restart 1)"
     assert "statistic_33 33" in shown["podexec"]["detail"]
     story.update(task.id, C.RUNNING, message="", reason="REASON_RECONCILIATION")
     assert "statistic_33 33" in story.only.tasks[0].detail, "an answer to a question repeats less"

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from podexec import zipapp
-from tests.executor.fake_agent import DEADLINE, PREFIX, FakeAgent
+from tests.fakes.agent import FakeAgent
+from tests.fakes.containers import DEADLINE, PREFIX
 
 # The interpreter itself, not a virtual environment: the executor brings all it needs.
 PYTHON = os.path.realpath(sys.executable)

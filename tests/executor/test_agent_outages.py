@@ -10,7 +10,7 @@ import pytest
 
 from podexec.wire import ContainerOptions, TaskData
 from tests.executor.conftest import Executor, StartExecutor
-from tests.executor.fake_agent import FakeAgent, task, wait_until
+from tests.fakes.agent import FakeAgent, task, wait_until
 
 S, R, K = "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING"
 FINISHED, FAILED, KILLED = "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED"

@@ -22,7 +22,8 @@ from podexec.wire import (
     TaskData,
 )
 from tests.executor.conftest import Executor
-from tests.executor.fake_agent import SIGKILL, SIGTERM, FakeAgent, Json, task, wait_until
+from tests.fakes.agent import FakeAgent, task, wait_until
+from tests.fakes.containers import SIGKILL, SIGTERM, Json
 
 S, R, K = "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING"
 FINISHED, FAILED, KILLED = "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED"
@@ -69,7 +70,7 @@ def test_a_failed_container_is_started_again_under_the_same_task(agent: FakeAgen
     assert {**first.call, "container_id": None} == {**second.call, "container_id": None}
     labels = [StatusLabels.decode(s.get("labels")).restarts for s in agent.statuses("web")]
     assert labels == [0, 0, 0, 1]
-    assert "exited with status 3; it is started again" in agent.statuses("web")[2]["message"]
+    assert "exited with status 3; restarting in" in agent.statuses("web")[2]["message"]
     link = executor.sandbox / "tasks" / "pod.web"
     assert str(link.readlink()) == f"../containers/{second.id}", "people find the present run"
     agent.exit("web", 0)
@@ -206,7 +207,7 @@ def test_the_command_before_the_end_runs_in_the_container_first(agent: FakeAgent
     assert session["container_id"]["parent"]["value"] == agent.container("web").id
     kinds = [kind for kind, _ in agent.calls]
     assert kinds.index("LAUNCH_NESTED_CONTAINER_SESSION") < kinds.index("KILL_CONTAINER")
-    wait_until(lambda: "the command before the end has ended" in executor.log, "a line about it")
+    wait_until(lambda: "preStop command ended" in executor.log, "a line about it")
 
 
 def test_a_command_before_the_end_that_hangs_ends_with_the_grace_period(agent: FakeAgent, executor: Executor) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.executor import certificates
 from tests.executor.conftest import Executor
-from tests.executor.fake_agent import FakeAgent, task, wait_until
+from tests.fakes.agent import FakeAgent, task, wait_until
+from tests.fakes.certificates import Authority
 
 S, R, K = "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING"
 FINISHED, FAILED, KILLED = "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED"
@@ -110,8 +110,9 @@ def test_redirects_are_followed(
 
 
 def test_https_is_checked_whatever_the_certificate(agent: FakeAgent, executor: Executor, tmp_path: Path) -> None:
-    certificate = certificates.make(tmp_path, "service", "DNS:elsewhere.example")
-    with serving(tls=certificate.serving()) as server:
+    authority = Authority(tmp_path)
+    certificate = authority.certify("service", "DNS:elsewhere.example")
+    with serving(tls=authority.server(certificate)) as server:
         http = {"port": server.server_address[1], "path": "/200", "scheme": "https"}
         agent.launch_group(task("web", health_check={**FAST, "type": "HTTP", "http": http, "consecutive_failures": 1}))
         assert agent.wait_state("web", S, R, R)["healthy"] is True

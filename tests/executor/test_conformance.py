@@ -11,7 +11,8 @@ import time
 import pytest
 
 from tests.executor.conftest import Executor, StartExecutor
-from tests.executor.fake_agent import SIGKILL, SIGTERM, FakeAgent, task, wait_until
+from tests.fakes.agent import FakeAgent, task, wait_until
+from tests.fakes.containers import SIGKILL, SIGTERM
 
 S, R, K = "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING"
 FINISHED, FAILED, KILLED = "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED"
@@ -47,7 +48,7 @@ def test_a_container_that_the_agent_forgot_has_failed(agent: FakeAgent, executor
     agent.stop()
     agent.containers.clear()
     agent.start()
-    assert "does not know the container any more" in agent.wait_state("web", S, R, FAILED)["message"]
+    assert "no longer knows the container" in agent.wait_state("web", S, R, FAILED)["message"]
 
 
 def test_a_container_that_the_agent_forgot_while_it_was_killed_is_killed(agent: FakeAgent, executor: Executor) -> None:
@@ -66,7 +67,7 @@ def test_an_end_without_an_exit_status_has_failed(agent: FakeAgent, executor: Ex
     agent.launch_group(task("web"))
     agent.wait_state("web", S, R)
     agent.exit("web", 0, exit_status=None)
-    assert agent.wait_state("web", S, R, FAILED)["message"] == "The agent has no exit status of the container"
+    assert agent.wait_state("web", S, R, FAILED)["message"] == "The agent has no exit status for the container"
 
 
 def test_an_agent_that_cannot_tell_the_end_is_quoted(agent: FakeAgent, executor: Executor) -> None:

@@ -30,7 +30,7 @@ from podexec.wire import (
     WireError,
     executor_command,
 )
-from tests.executor.fake_agent import task
+from tests.fakes.agent import task
 
 # -- wire -------------------------------------------------------------------------------------------------------------
 
@@ -44,7 +44,7 @@ def test_the_schedulers_words_arrive() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (b'{"version":2,"log_level":"info"}', "version 2, this executor speaks version 1"),
+        (b'{"version":2,"log_level":"info"}', "version 2, but this executor has version 1"),
         (b'{"log_level":"info"}', "integer field 'version'"),
         (b"[1]", "JSON object"),
         (b"{", "not base64 of a JSON object"),
@@ -89,8 +89,8 @@ def test_a_tasks_behaviour_arrives(behaviour: ContainerOptions) -> None:
         ('{"colour":"red"}', "colour"),
         ('{"restart":{"policy":"on_failure"}}', "missing"),
         ('{"depends_on":[{"container":"db","condition":"warm"}]}', "condition is 'warm'; it must be one of started"),
-        ('{"depends_on":["db"]}', "not understood"),
-        ("[]", "not understood"),
+        ('{"depends_on":["db"]}', "cannot read the behaviour"),
+        ("[]", "cannot read the behaviour"),
     ],
 )
 def test_a_behaviour_that_is_not_understood_is_refused(behaviour: str, complaint: str) -> None:
@@ -164,7 +164,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def test_the_agents_environment_is_read() -> None:
-    read = Settings.take(environment())
+    read = Settings.from_environment(environment())
     assert (read.host, read.port, read.path_prefix, read.sandbox) == ("10.0.0.1", 5051, "/slave(1)", "/box")
     assert (read.recovery_timeout, read.backoff_max, read.shutdown_grace) == (900.0, 2.0, 0.5)
 
@@ -172,21 +172,21 @@ def test_the_agents_environment_is_read() -> None:
 def test_the_agents_pid_is_enough_to_find_it() -> None:
     variables = environment()
     del variables["MESOS_AGENT_ENDPOINT"]
-    read = Settings.take(variables)
+    read = Settings.from_environment(variables)
     assert (read.host, read.port, read.path_prefix) == ("10.0.0.1", 5051, "/slave(1)")
     del variables["MESOS_SLAVE_PID"]
     with pytest.raises(SettingsError, match="MESOS_SLAVE_PID is not set"):
-        Settings.take(variables)
+        Settings.from_environment(variables)
 
 
 @pytest.mark.parametrize(("value", "checkpoint"), [("1", True), ("0", False), ("", False)])
 def test_checkpointing_is_what_the_agent_says(value: str, checkpoint: bool) -> None:
-    assert Settings.take(environment(MESOS_CHECKPOINT=value)).checkpoint is checkpoint
+    assert Settings.from_environment(environment(MESOS_CHECKPOINT=value)).checkpoint is checkpoint
 
 
 def test_the_token_is_taken_out_of_the_environment_and_not_shown() -> None:
     variables = environment(MESOS_EXECUTOR_AUTHENTICATION_TOKEN="s3cret")
-    read = Settings.take(variables)
+    read = Settings.from_environment(variables)
     assert read.token == "s3cret"
     assert "MESOS_EXECUTOR_AUTHENTICATION_TOKEN" not in variables
     assert "s3cret" not in repr(read)

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from podexec import events as ev
-from podexec.findings import TELL_EVERY
+from podexec.findings import REPORT_EVERY
 from podexec.health import HealthPolicy
 from podexec.journal import Journal
 from podexec.machine import next_deadline
 from podexec.texts import LONGEST, Output, one_line
 from podexec.wire import LABEL_CHECKS, ON_FAILURE, ExecutorData, Finding, Restart, StatusLabels
 from tests.executor.conftest import StartExecutor
-from tests.executor.fake_agent import FakeAgent, task
 from tests.executor.story import EXIT_3, A, Story, spec
+from tests.fakes.agent import FakeAgent, task
 
 LENIENT = HealthPolicy(grace=300.0, consecutive_failures=3)
 
@@ -58,15 +58,15 @@ def test_a_result_that_differs_each_time_is_told_now_and_then() -> None:
     story = checked()
     for second in range(60):
         story.tell(failed(f"at {second}"), after=1.0)
-    assert told(story) == [f"health check: at {second}" for second in range(0, 60, int(TELL_EVERY))]
+    assert told(story) == [f"health check: at {second}" for second in range(0, 60, int(REPORT_EVERY))]
 
 
 def test_what_is_kept_back_is_told_when_its_time_has_come_if_it_is_still_so() -> None:
     story = checked()
     story.tell(failed("connection refused"))
     story.tell(failed("404"), after=1.0)
-    assert next_deadline(story.pod) == story.now + TELL_EVERY - 1.0
-    story.tell(ev.Ticked(), after=TELL_EVERY - 1.0)
+    assert next_deadline(story.pod) == story.now + REPORT_EVERY - 1.0
+    story.tell(ev.Ticked(), after=REPORT_EVERY - 1.0)
     assert told(story) == ["health check: connection refused", "health check: 404"]
     story.tell(failed("connection refused"), after=1.0)
     story.tell(failed("404"), after=1.0)

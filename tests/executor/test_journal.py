@@ -14,7 +14,7 @@ from podexec import journal
 from podexec.journal import Journal
 from podexec.wire import ExecutorData
 from tests.executor.conftest import StartExecutor
-from tests.executor.fake_agent import FakeAgent, task
+from tests.fakes.agent import FakeAgent, task
 
 S, R, K = "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING"
 
@@ -77,4 +77,4 @@ def test_a_sandbox_that_cannot_be_written_to_is_said_once(tmp_path: Path, monkey
     kept = Journal(tmp_path / "nowhere")
     kept.write(ev.Leave(0.0))
     kept.write(ev.Leave(0.0))
-    assert said == [f"no journal {tmp_path}/nowhere/journal"]
+    assert said == [f"cannot write the journal {tmp_path}/nowhere/journal"]

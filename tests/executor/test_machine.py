@@ -74,7 +74,7 @@ def test_the_first_line_says_that_a_container_is_started_again() -> None:
     story = Story(spec(A, restart=Restart(ON_FAILURE, 1, 5.0, 1.0, 5.0, 600.0)))
     story.tell(ev.ContainerExited(A, OOM))
     first, *rest = (story.report().message or "").splitlines()
-    assert first.endswith("Requested: 32MB; it is started again in 5 s (restart 1)")
+    assert first.endswith("Requested: 32MB; restarting in 5 s (restart 1)")
     assert rest == ["", "MEMORY STATISTICS:", "cache 8192"]
 
 

@@ -304,8 +304,8 @@ class PodLife(RuleBasedStateMachine):
     def it_leaves_when_all_is_over_and_every_container_is_reaped(self) -> None:
         if not hasattr(self, "pod"):
             return
-        assert len(self.left) == (not (self.pod.alive() or self.pod.untold()) or self.pod.leaving)
-        assert not (self.pod.leaving and self.pod.untold())
+        assert len(self.left) == (not (self.pod.alive() or self.pod.unreported()) or self.pod.leaving)
+        assert not (self.pod.leaving and self.pod.unreported())
         assert len(self.left) <= 1
         if self.left and self.stop_by is None:
             assert all(run.over for run in self.runs.values())
@@ -328,5 +328,5 @@ class PodLife(RuleBasedStateMachine):
         assert len(self.left) == 1
 
 
-PodLife.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+PodLife.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestPodLife = PodLife.TestCase

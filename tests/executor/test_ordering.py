@@ -91,7 +91,7 @@ def test_who_waits_for_what_can_no_longer_come_fails_with_the_reason() -> None:
     story.tell(ev.ContainerExited(A, EXIT_3))
     (told,) = (e for e in story.effects if isinstance(e, ev.Report) and e.task_id == "pod.b")
     assert (told.state, told.reason) == ("TASK_FAILED", "REASON_CONTAINER_LAUNCH_FAILED")
-    assert told.message == "The container was not launched: it waits for container a to be ready, which has ended"
+    assert told.message == "The container was not launched: it waits for container a to be ready, but a has ended"
     assert story.leave() == [60.0]
 
 

@@ -7,7 +7,8 @@ import time
 
 from podexec.wire import ExecutorData
 from tests.executor.conftest import Executor, StartExecutor
-from tests.executor.fake_agent import ROOT, SIGKILL, SIGTERM, FakeAgent, task, wait_until
+from tests.fakes.agent import FakeAgent, task, wait_until
+from tests.fakes.containers import ROOT, SIGKILL, SIGTERM
 
 S, R, K = "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING"
 FINISHED, FAILED, KILLED = "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED"
@@ -276,13 +277,13 @@ def test_an_event_that_makes_no_sense_is_logged_and_survived(agent: FakeAgent, e
     agent.send({"type": "KILL", "kill": {}})
     agent.launch_group(task("web"))
     agent.wait_state("web", S, R)
-    wait_until(lambda: "could not be understood" in executor.log, "a line about the event")
+    wait_until(lambda: "skipped an event that cannot be read" in executor.log, "a line about the event")
 
 
 def test_a_task_that_cannot_be_understood_fails_with_the_reason(agent: FakeAgent, executor: Executor) -> None:
     disk = {"name": "disk", "type": "SCALAR", "scalar": {"value": 1}, "disk": {"volume": {"mode": "RW"}}}
     agent.launch_group(task("good"), task("bad", resources=[disk]))
-    assert "the TaskInfo of pod.bad is not understood" in agent.wait_state("bad", FAILED)["message"]
+    assert "cannot read the TaskInfo of pod.bad" in agent.wait_state("bad", FAILED)["message"]
     agent.wait_state("good", FAILED)
     assert executor.wait_exit() == 0
     assert agent.called("LAUNCH_CONTAINER") == []

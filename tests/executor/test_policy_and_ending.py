@@ -44,10 +44,10 @@ SIBLING = Kill(Cause.SIBLING, "web ended", 0.0)
         (Termination(35072), None, "TASK_FAILED", None, "Command exited with status 137"),
         (Termination(9), None, "TASK_FAILED", None, "Command terminated with signal SIGKILL"),
         (Termination(139), None, "TASK_FAILED", None, "Command terminated with signal SIGSEGV"),
-        (Termination(), None, "TASK_FAILED", None, "The agent has no exit status of the container"),
+        (Termination(), None, "TASK_FAILED", None, "The agent has no exit status for the container"),
         (Termination(0), REQUESTED, "TASK_KILLED", None, "Command exited with status 0"),
         (Termination(15), SIBLING, "TASK_KILLED", None, "Command terminated with signal SIGTERM; web ended"),
-        (Termination(), REQUESTED, "TASK_KILLED", None, "The agent has no exit status of the container"),
+        (Termination(), REQUESTED, "TASK_KILLED", None, "The agent has no exit status for the container"),
         (
             Termination(9),
             OVERDUE,

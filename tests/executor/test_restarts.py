@@ -9,7 +9,7 @@ from podexec.health import HealthPolicy
 from podexec.kills import SETTLE, SIGTERM
 from podexec.machine import next_deadline
 from podexec.pod import Condition
-from podexec.restarts import Again, again
+from podexec.restarts import NextRun, next_run
 from podexec.termination import Termination
 from podexec.wire import ALWAYS, ON_FAILURE, Restart
 from tests.executor.story import BY_SIGKILL, BY_SIGTERM, EXIT_0, EXIT_3, A, B, Story, after, spec
@@ -25,21 +25,21 @@ STRICT = HealthPolicy(grace=0.0, consecutive_failures=1)
     [
         (None, 0, 1.0, False, None),
         (SOON, 0, 1.0, True, None),
-        (SOON, 0, 1.0, False, Again(2.0, 1)),
-        (SOON, 3, 1.0, False, Again(16.0, 4)),
-        (SOON, 99, 1.0, False, Again(60.0, 100)),
-        (SOON, 99, 600.0, False, Again(2.0, 1)),
-        (EVER, 0, 1.0, True, Again(2.0, 1)),
+        (SOON, 0, 1.0, False, NextRun(2.0, 1)),
+        (SOON, 3, 1.0, False, NextRun(16.0, 4)),
+        (SOON, 99, 1.0, False, NextRun(60.0, 100)),
+        (SOON, 99, 600.0, False, NextRun(2.0, 1)),
+        (EVER, 0, 1.0, True, NextRun(2.0, 1)),
         (ONCE, 1, 1.0, False, None),
-        (ONCE, 1, 600.0, False, Again(2.0, 1)),
+        (ONCE, 1, 600.0, False, NextRun(2.0, 1)),
         (Restart(ALWAYS, 0, 0.0, 1.0, 0.0, 1.0), 0, 0.0, False, None),
-        (Restart(ALWAYS, None, 5.0, 1.0, 3.0, 9.0), 10**9, 0.0, False, Again(3.0, 10**9 + 1)),
+        (Restart(ALWAYS, None, 5.0, 1.0, 3.0, 9.0), 10**9, 0.0, False, NextRun(3.0, 10**9 + 1)),
     ],
 )
 def test_the_next_start(
-    policy: Restart | None, in_row: int, ran: float, succeeded: bool, expected: Again | None
+    policy: Restart | None, in_row: int, ran: float, succeeded: bool, expected: NextRun | None
 ) -> None:
-    assert again(policy, in_row, ran, succeeded) == expected
+    assert next_run(policy, in_row, ran, succeeded) == expected
 
 
 def test_a_failure_is_a_restart_after_the_back_off_with_a_new_id_and_no_last_word() -> None:
@@ -47,7 +47,7 @@ def test_a_failure_is_a_restart_after_the_back_off_with_a_new_id_and_no_last_wor
     story.tell(ev.ContainerExited(A, EXIT_3))
     told = story.report()
     assert (told.state, told.container_id, told.restarts) == ("TASK_RUNNING", A, 0)
-    assert told.message == "Command exited with status 3; it is started again in 2 s (restart 1)"
+    assert told.message == "Command exited with status 3; restarting in 2 s (restart 1)"
     assert next_deadline(story.pod) == story.now + 2.0
     assert story.launches() == []
     story.tell(ev.Ticked(), after=2.0)
@@ -156,7 +156,7 @@ def test_a_kill_is_for_good_while_it_runs_waits_or_is_killed_to_be_restarted() -
     story.tell(ev.ContainerExited(A, EXIT_3))
     story.tell(ev.KillRequested("pod.a"))
     assert story.reports() == ["TASK_RUNNING", "TASK_KILLED"]
-    assert story.report().message == "Killed while it waited for its restart; before: Command exited with status 3"
+    assert story.report().message == "Killed while waiting to be restarted; previous run: Command exited with status 3"
     assert story.leave() == [60.0]
 
     story = Story(spec(A, restart=EVER, health=(STRICT,)))

@@ -10,7 +10,8 @@ import pytest
 
 from podexec import zipapp
 from tests.executor.conftest import PYTHON, Executor
-from tests.executor.fake_agent import SIGTERM, FakeAgent, task
+from tests.fakes.agent import FakeAgent, task
+from tests.fakes.containers import SIGTERM
 
 S, R, K = "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING"
 FINISHED, FAILED, KILLED = "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED"

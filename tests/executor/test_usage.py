@@ -17,7 +17,7 @@ import pytest
 from podexec.usage import usage
 from podexec.wire import UsageAnswer, UsageQuestion, Use, WireError, run_before, run_id
 from tests.executor.conftest import Executor
-from tests.executor.fake_agent import FakeAgent, task, wait_until
+from tests.fakes.agent import FakeAgent, task, wait_until
 
 TICKS, PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 

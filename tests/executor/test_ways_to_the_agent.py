@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from podexec.settings import Settings, SettingsError, Tls
-from tests.executor import certificates
-from tests.executor.certificates import Certificate
 from tests.executor.conftest import StartExecutor
-from tests.executor.fake_agent import PREFIX, FakeAgent, task, wait_until
 from tests.executor.test_edges import environment
+from tests.fakes.agent import FakeAgent, task, wait_until
+from tests.fakes.certificates import Authority, Certificate
+from tests.fakes.containers import PREFIX
 
 S, R, K = "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING"
 FINISHED, KILLED = "TASK_FINISHED", "TASK_KILLED"
@@ -45,51 +45,54 @@ def live_and_die(agent: FakeAgent) -> None:
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return certificates.make(tmp_path_factory.mktemp("own"), "agent")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return certificates.make(tmp_path_factory.mktemp("stranger"), "stranger")
+def own(authority: Authority) -> Certificate:
+    return authority.certify("agent")
 
 
 def endpoint(agent: FakeAgent, host: str = "127.0.0.1") -> dict[str, str]:
     return {"MESOS_AGENT_ENDPOINT": f"{host}:{agent.port}", "MESOS_SLAVE_PID": f"{PREFIX[1:]}@{host}:{agent.port}"}
 
 
-def test_tls_without_verification(agent: FakeAgent, start: StartExecutor, own: Certificate) -> None:
-    with replaced(agent, FakeAgent(tls=own.serving())) as tls:
+def test_tls_without_verification(
+    agent: FakeAgent, start: StartExecutor, authority: Authority, own: Certificate
+) -> None:
+    with replaced(agent, FakeAgent(tls=authority.server(own))) as tls:
         executor = start(**endpoint(tls), LIBPROCESS_SSL_ENABLED="1")
         live_and_die(tls)
         assert executor.wait_exit() == 0
 
 
 def test_tls_with_verification_and_a_certificate_of_ones_own(
-    agent: FakeAgent, start: StartExecutor, own: Certificate, stranger: Certificate
+    agent: FakeAgent, start: StartExecutor, authority: Authority, own: Certificate
 ) -> None:
-    with replaced(agent, FakeAgent(tls=own.serving(client=stranger))) as tls:
+    mine = authority.certify("executor")
+    with replaced(agent, FakeAgent(tls=authority.server(own, asks_for_certificates=True))) as tls:
         start(
             **endpoint(tls),
             SSL_ENABLED="true",
             LIBPROCESS_SSL_VERIFY_SERVER_CERT="true",
             LIBPROCESS_SSL_HOSTNAME_VALIDATION_SCHEME="openssl",
-            LIBPROCESS_SSL_CA_FILE=str(own.cert),
-            LIBPROCESS_SSL_CERT_FILE=str(stranger.cert),
-            LIBPROCESS_SSL_KEY_FILE=str(stranger.key),
+            LIBPROCESS_SSL_CA_FILE=str(authority.file),
+            LIBPROCESS_SSL_CERT_FILE=str(mine.file),
+            LIBPROCESS_SSL_KEY_FILE=str(mine.key),
         )
         live_and_die(tls)
 
 
 def test_an_agent_that_cannot_prove_itself_gets_no_token(
-    agent: FakeAgent, start: StartExecutor, own: Certificate, stranger: Certificate
+    agent: FakeAgent, start: StartExecutor, authority: Authority, own: Certificate, tmp_path: Path
 ) -> None:
-    with replaced(agent, FakeAgent(tls=own.serving())) as tls:
+    with replaced(agent, FakeAgent(tls=authority.server(own))) as tls:
         executor = start(
             **endpoint(tls),
             LIBPROCESS_SSL_ENABLED="1",
             LIBPROCESS_SSL_VERIFY_SERVER_CERT="1",
-            LIBPROCESS_SSL_CA_FILE=str(stranger.cert),
+            LIBPROCESS_SSL_CA_FILE=str(Authority(tmp_path, "stranger").file),
         )
         wait_until(lambda: "CERTIFICATE_VERIFY_FAILED" in executor.log, "a line that says why")
         assert tls.calls == []
@@ -142,13 +145,16 @@ def test_the_token_is_in_every_call(agent: FakeAgent, start: StartExecutor) -> N
     ],
 )
 def test_tls_is_what_libprocess_is_told(variables: dict[str, str], tls: Tls | None) -> None:
-    assert Settings.take(environment(**variables)).tls == tls
+    assert Settings.from_environment(environment(**variables)).tls == tls
 
 
 def test_a_long_path_of_a_domain_socket_is_taken_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = tmp_path / ("d" * 60) / ("e" * 60)
     deep.mkdir(parents=True)
     monkeypatch.chdir(deep.parent)
-    assert Settings.take(environment(MESOS_DOMAIN_SOCKET=str(deep / "socket"))).domain_socket == f"{'e' * 60}/socket"
+    assert (
+        Settings.from_environment(environment(MESOS_DOMAIN_SOCKET=str(deep / "socket"))).domain_socket
+        == f"{'e' * 60}/socket"
+    )
     with pytest.raises(SettingsError, match="longer than 107 bytes"):
-        Settings.take(environment(MESOS_DOMAIN_SOCKET=str(deep / ("f" * 60))))
+        Settings.from_environment(environment(MESOS_DOMAIN_SOCKET=str(deep / ("f" * 60))))

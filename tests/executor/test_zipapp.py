@@ -11,7 +11,7 @@ import pytest
 
 from podexec import zipapp
 from tests.executor.conftest import PYTHON, Executor
-from tests.executor.fake_agent import FakeAgent, task
+from tests.fakes.agent import FakeAgent, task
 
 
 def test_the_same_inputs_give_the_same_bytes(archive: Path, tmp_path: Path) -> None:

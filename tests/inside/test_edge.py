@@ -16,25 +16,25 @@ from starlette.responses import Response
 from podexec.wire import UsageAnswer, UsageQuestion, Use
 from scheduler.core.effects import InspectExecutor
 from scheduler.core.events import Event, ExecutorInspected
-from scheduler.inside import Edge, executors, given, http, inspector
+from scheduler.inside import Edge, command_input, executors, http, inspector
+from scheduler.inside.executor_output import plain_lines
 from scheduler.inside.executors import Executors
 from scheduler.inside.master import Leader
-from scheduler.inside.words import plain_lines
 from scheduler.loop.inside import FileInfo, InsideError, Output, Run, Session, Size, Usage, Why
 from scheduler.mesos.credentials import Credentials
-from tests.inside.fake_mesos import (
+from tests.fakes.operator_api import (
     AGENT,
     CONTAINER,
     DEADLINE,
     FRAMEWORK,
-    FakeMesos,
+    FakeOperatorApi,
     FakeSession,
     container_id,
-    fake_mesos,
+    fake_operator_api,
     framed,
 )
-from tests.inside.fake_mesos import status as told_by
-from tests.inside.fake_mesos import task as task_with
+from tests.fakes.operator_api import status as told_by
+from tests.fakes.operator_api import task as task_with
 
 SANDBOX = f"/frameworks/{FRAMEWORK}/executors/E-1/runs/latest/containers/web-1"
 
@@ -46,7 +46,7 @@ def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 @contextlib.asynccontextmanager
 async def edge_to(
-    mesos: FakeMesos,
+    mesos: FakeOperatorApi,
     leader: Leader | None = None,
     credentials: Credentials | None = None,
     agent_credentials: Credentials | None = None,
@@ -68,9 +68,9 @@ async def edge_to(
 
 
 @contextlib.asynccontextmanager
-async def inside() -> AsyncIterator[tuple[FakeMesos, Edge]]:
+async def inside() -> AsyncIterator[tuple[FakeOperatorApi, Edge]]:
     """Both."""
-    async with fake_mesos() as mesos, edge_to(mesos) as edge:
+    async with fake_operator_api() as mesos, edge_to(mesos) as edge:
         yield mesos, edge
 
 
@@ -120,23 +120,23 @@ def test_the_run_before_is_known_by_the_number_of_restarts() -> None:
 def test_what_is_nowhere_is_told_as_such() -> None:
     async def scenario() -> None:
         async with inside() as (mesos, edge):
-            with refusing(Why.ABSENT, "no task T-2"):
+            with refusing(Why.ABSENT, "does not know task T-2"):
                 await edge.run_of("T-2")
             mesos.tasks["T-1"] = task_with(told_by(container_id("root")), state="TASK_STAGING")
             with refusing(Why.ABSENT, "has not started", "TASK_STAGING"):
                 await edge.run_of("T-1")
             mesos.tasks["T-1"] = task_with(told_by(CONTAINER))
             mesos.agent_is_active = False
-            with refusing(Why.AWAY, "agent A-1 is not with the master"):
+            with refusing(Why.AWAY, "agent A-1 is not connected to the master"):
                 await edge.run_of("T-1")
             mesos.refusals["/slaves"] = (403, "not you")
-            with refusing(Why.UNABLE, "refuses to tell /slaves: not you"):
+            with refusing(Why.UNABLE, "refused /slaves: not you"):
                 await edge.run_of("T-1")
             mesos.refusals["/tasks"] = (503, "not yet")
             with refusing(Why.AWAY, "is not ready: not yet"):
                 await edge.run_of("T-1")
             async with edge_to(mesos, Leader(None, FRAMEWORK)) as lost:
-                with refusing(Why.AWAY, "no Mesos master"):
+                with refusing(Why.AWAY, "not connected to a Mesos master"):
                     await lost.run_of("T-1")
             async with edge_to(mesos, Leader("127.0.0.1:1", FRAMEWORK)) as lost:
                 with refusing(Why.AWAY, "the master 127.0.0.1:1 cannot be reached"):
@@ -151,7 +151,7 @@ def test_masters_and_agents_are_told_different_credentials(tmp_path: Path) -> No
     secret.write_text("s3")
 
     async def scenario() -> None:
-        async with fake_mesos() as mesos:
+        async with fake_operator_api() as mesos:
             own, agents = Credentials.basic("framework", secret), Credentials.basic("looker", secret)
             async with edge_to(mesos, credentials=own, agent_credentials=agents) as edge:
                 mesos.files[f"{SANDBOX}/x"] = b""
@@ -250,7 +250,7 @@ def test_executors_are_asked_for_what_agents_do_not_measure() -> None:
                 several.heard(message)
 
         several = Executors(send)
-        async with fake_mesos() as mesos, edge_to(mesos, executors_=several) as edge:
+        async with fake_operator_api() as mesos, edge_to(mesos, executors_=several) as edge:
             mesos.containers = [
                 statistics(container_id("root"), **MEASURED),
                 statistics(CONTAINER, mem_limit_bytes=200),
@@ -307,7 +307,7 @@ def test_a_command_is_run_and_its_end_told(status: int, code: int) -> None:
 
 def test_input_the_size_of_the_terminal_and_signs_of_life_reach_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """First the size, which agents forget of the launch."""
-    monkeypatch.setattr(given, "_HEARTBEAT", 0.2)
+    monkeypatch.setattr(command_input, "_HEARTBEAT", 0.2)
 
     async def scenario() -> None:
         async with (
@@ -349,7 +349,7 @@ def _data(message: dict[str, Any]) -> bytes:
     return base64.b64decode(message["process_io"]["data"]["data"])
 
 
-async def second_session(mesos: FakeMesos) -> FakeSession:
+async def second_session(mesos: FakeOperatorApi) -> FakeSession:
     """The one that takes the place of the first."""
     async with asyncio.timeout(DEADLINE):
         while len(mesos.sessions) < 2:
@@ -469,7 +469,7 @@ def test_a_command_that_is_refused_says_why() -> None:
     async def scenario() -> None:
         async with inside() as (mesos, edge):
             found = await edge.run_of("T-1")
-            for code, words in ((400, ("does not start the command", "no such user")), (403, ("credentials",))):
+            for code, words in ((400, ("did not start the command", "no such user")), (403, ("credentials",))):
                 mesos.refusals["LAUNCH_NESTED_CONTAINER_SESSION"] = (code, "no such user")
                 with refusing(Why.UNABLE, *words):
                     async with edge.session(found, ("sh",), None, ""):
@@ -482,7 +482,7 @@ def test_an_agent_that_sends_nonsense_is_left() -> None:
     async def scenario() -> None:
         async with inside() as (mesos, edge), edge.session(await edge.run_of("T-1"), ("sh",), None, "") as session:
             (await mesos.session()).output.put_nowait(b"no record\n")
-            with refusing(Why.AWAY, "sends what is no session"):
+            with refusing(Why.AWAY, "sent an invalid answer"):
                 await output(session)
 
     run(scenario)
@@ -504,7 +504,7 @@ def test_input_that_is_refused_is_told_to_who_writes() -> None:
         async with inside() as (mesos, edge):
             mesos.refusals["ATTACH_CONTAINER_INPUT"] = (403, "not yours")
             async with edge.session(await edge.run_of("T-1"), ("sh",), None, "") as session:
-                with refusing(Why.UNABLE, "takes no input", "not yours"):
+                with refusing(Why.UNABLE, "accepts no input", "not yours"):
                     async with asyncio.timeout(DEADLINE):
                         while True:
                             await session.write(b"x" * 100_000)

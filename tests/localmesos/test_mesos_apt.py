@@ -12,10 +12,10 @@ from localmesos import apt
 
 
 def test_a_package_is_present_when_what_it_gives_is(tmp_path: Path) -> None:
-    assert apt.Package("any", command="sh").present()
-    assert not apt.Package("any", command="no-such-command").present()
-    assert apt.Package("any", path=str(tmp_path)).present()
-    assert not apt.Package("any", library="libnosuch.so.1").present()
+    assert apt.Package("any", command="sh").is_installed()
+    assert not apt.Package("any", command="no-such-command").is_installed()
+    assert apt.Package("any", path=str(tmp_path)).is_installed()
+    assert not apt.Package("any", library="libnosuch.so.1").is_installed()
 
 
 def test_what_only_root_can_use_is_not_asked_of_others(monkeypatch: pytest.MonkeyPatch) -> None:

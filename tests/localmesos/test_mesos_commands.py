@@ -11,12 +11,12 @@ from localmesos.errors import ClusterError
 
 
 def test_a_users_flag_wins_and_none_takes_a_flag_away() -> None:
-    words = commands.flag_words({"port": "1", "quiet": True, "zk": "x"}, {"port": "2", "quiet": False, "zk": None})
+    words = commands.flag_arguments({"port": "1", "quiet": True, "zk": "x"}, {"port": "2", "quiet": False, "zk": None})
     assert words == ("--port=2", "--no-quiet")
 
 
 def test_flags_may_be_spelled_with_dashes() -> None:
-    assert commands.flag_words({"work_dir": "a"}, {"--work-dir": "b"}) == ("--work_dir=b",)
+    assert commands.flag_arguments({"work_dir": "a"}, {"--work-dir": "b"}) == ("--work_dir=b",)
 
 
 @pytest.mark.parametrize(

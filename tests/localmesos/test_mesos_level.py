@@ -42,7 +42,7 @@ def test_root_with_cgroup_v2_only_has_no_limits_and_mounts_the_freezer_elsewhere
 def test_a_host_that_refuses_the_freezer_runs_plain_processes() -> None:
     choice = choose(replace(V2_ONLY, freezer_mountable=False))
     assert choice.level == "posix"
-    assert "freezer can not be mounted" in choice.left_out
+    assert "freezer cannot be mounted" in choice.left_out
 
 
 def test_a_user_who_is_not_root_runs_plain_processes() -> None:

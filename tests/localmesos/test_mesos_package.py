@@ -76,13 +76,13 @@ def test_no_network_is_said_with_the_index_and_the_way_around(
     empty_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # nobody listens on the port "discard"
-    with pytest.raises(PackageError, match=r"could not be fetched from the package index http://127.0.0.1:9.*by hand"):
+    with pytest.raises(PackageError, match=r"cannot download .* from the package index http://127.0.0.1:9.*by hand"):
         package.ensure()
 
 
 def test_another_platform_is_refused_with_the_alternatives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    with pytest.raises(PackageError, match=r"Linux x86_64 only.*--master"):
+    with pytest.raises(PackageError, match=r"only on Linux x86_64.*--master"):
         package.ensure()
 
 

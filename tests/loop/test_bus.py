@@ -8,7 +8,7 @@ from scheduler.loop.bus import Bus, StreamEvent
 
 def published(bus: Bus, *kinds: str) -> None:
     """Number these events and tell them."""
-    bus.tell(bus.number([Publish(kind, {}, 0.0) for kind in kinds]))
+    bus.publish(bus.assign_numbers([Publish(kind, {}, 0.0) for kind in kinds]))
 
 
 async def first(bus: Bus, count: int, after: int = 0) -> list[tuple[int, str]]:
@@ -73,7 +73,7 @@ def test_the_tail_is_taken_in_portions() -> None:
         bus = Bus()
         published(bus, *["a"] * 250)
 
-        portions = [await bus.after(number) for number in (0, 100, 200)]
+        portions = [await bus.read_after(number) for number in (0, 100, 200)]
         assert [(each[0].number, each[-1].number) for each in portions] == [(1, 100), (101, 200), (201, 250)]
 
     asyncio.run(scenario())
@@ -83,8 +83,8 @@ def test_patience_ends_and_so_does_the_bus() -> None:
     async def scenario() -> None:
         bus = Bus()
         published(bus, "a")
-        assert await bus.after(1, 0.0) == []
-        waiting = [asyncio.create_task(bus.after(1)) for _ in range(2)]
+        assert await bus.read_after(1, 0.0) == []
+        waiting = [asyncio.create_task(bus.read_after(1)) for _ in range(2)]
         following = asyncio.create_task(first(bus, 2))
         await asyncio.sleep(0)
         bus.close()
@@ -92,6 +92,6 @@ def test_patience_ends_and_so_does_the_bus() -> None:
         assert await asyncio.gather(*waiting) == [[], []]
         assert await following == [(1, "a")]
         assert bus.closed
-        assert await bus.after(1) == []
+        assert await bus.read_after(1) == []
 
     asyncio.run(scenario())

@@ -24,7 +24,7 @@ from scheduler.core.events import ClockSet, Disconnected, Event, OfferRescinded,
 from scheduler.core.frame import Change, Delete, Frame, Put
 from scheduler.loop.bus import StreamEvent
 from scheduler.loop.clock import Clock
-from scheduler.loop.event_loop import MAX_BATCH, EventLoop, ShellError
+from scheduler.loop.event_loop import MAX_BATCH, EventLoop, LoopError
 from scheduler.loop.ports import MesosCall, StoreError
 from scheduler.model.records import Framework, Pod
 from tests.loop import virtual_time
@@ -281,7 +281,7 @@ def test_what_is_asked_of_a_stopped_loop_is_an_error_at_once() -> None:
         bench = Bench()
         bench.shell.stop()
         await bench.shell.run()
-        with pytest.raises(ShellError, match="stopping"):
+        with pytest.raises(LoopError, match="stopping"):
             await bench.shell.request(lambda number: PodDeleted(number, "/a"))
 
     virtual_time.run(scenario())
@@ -296,11 +296,11 @@ def test_a_failing_commit_ends_the_loop_with_nothing_performed_and_tells_who_wai
         bench.refuse_commits = True
         asked = asyncio.create_task(bench.shell.request(lambda number: PodDeleted(number, "/a")))
         await asyncio.sleep(0)
-        with capture_logs() as logs, pytest.raises(ShellError, match="disk full"):
+        with capture_logs() as logs, pytest.raises(LoopError, match="disk full"):
             await bench.shell.run()
         assert bench.story == []
         assert [line["log_level"] for line in logs] == ["critical"]
-        with pytest.raises(ShellError, match="stopped"):
+        with pytest.raises(LoopError, match="stopped"):
             await asked
 
     virtual_time.run(scenario())
@@ -332,7 +332,7 @@ def test_stop_is_obeyed_after_its_batch_is_durable_and_before_later_events() -> 
         bench = Bench(lambda event: frames[_name(event)])
         bench.shell.submit(_event("1"))
         bench.shell.submit(_event("2"))
-        with pytest.raises(ShellError, match="failed over"):
+        with pytest.raises(LoopError, match="failed over"):
             await bench.shell.run()
         assert bench.story == [(Put(Framework("f")),), Revive(("*",))]
 
@@ -345,7 +345,7 @@ def test_an_edge_that_failed_ends_the_loop_also_while_it_waits() -> None:
         running = asyncio.create_task(bench.shell.run())
         await asyncio.sleep(1)
         bench.shell.fail_threadsafe(OSError("no sockets left"))
-        with pytest.raises(ShellError, match="no sockets left"):
+        with pytest.raises(LoopError, match="no sockets left"):
             await running
 
     virtual_time.run(scenario())

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.mesos.fake_master import FakeMaster, masters
+from tests.fakes.master import FakeMaster, masters
 
 
 @pytest.fixture

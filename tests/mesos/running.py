@@ -6,9 +6,11 @@ from typing import Any
 
 from scheduler.core.effects import Accept
 from scheduler.core.events import Event, Subscribed
-from scheduler.mesos.driver import Driver, Timing
+from scheduler.mesos.driver import Driver
 from scheduler.mesos.framework import FrameworkIdentity
-from tests.mesos.fake_master import FakeMaster, Heard
+from scheduler.mesos.timing import Timing
+from tests.fakes.heard import Heard
+from tests.fakes.master import FakeMaster
 
 FAST = Timing(connect=2.0, call=0.4, heartbeat=2.0, missed_heartbeats=5, first_pause=0.02, longest_pause=0.2)
 IDENTITY = FrameworkIdentity(name="pods", user="root", roles=("web",), principal="me", webui_url="http://127.0.0.1:1")

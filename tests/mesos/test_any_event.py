@@ -19,7 +19,8 @@ from scheduler.mesos.codec import MalformedError, parsed, status_updated
 from scheduler.mesos.dispatch import _KNOWN, Dispatch
 from scheduler.store.codec import decode, encode
 from tests.core.support import running
-from tests.mesos.fake_master import FakeMaster, record, status
+from tests.fakes.master import FakeMaster, status
+from tests.fakes.server import record
 from tests.mesos.running import Framework, connected, connecting
 
 MEMBERS = st.sampled_from(
@@ -86,7 +87,7 @@ class _WithDriver:
         return lambda _driver, *arguments: getattr(self._callbacks, name)(self._driver, *arguments)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(kind=st.sampled_from(sorted({*_KNOWN, "UPDATE", "HEARTBEAT"} - {"SUBSCRIBED", "ERROR"})) | VALUES, member=VALUES)
 def test_any_event(kind: Any, member: Any) -> None:
     event: dict[str, Any] = {"type": kind, "status": member}
@@ -95,7 +96,7 @@ def test_any_event(kind: Any, member: Any) -> None:
     dispatch(event)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(told=STATUSES)
 @example(told={"task_id": {"value": "t"}, "state": "TASK_RUNNING", "reason": 5})
 @example(

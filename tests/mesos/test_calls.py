@@ -19,9 +19,9 @@ from scheduler.core.effects import (
 )
 from scheduler.core.events import Disconnected, StatusUpdated, Subscribed
 from scheduler.loop.ports import MesosCall
-from scheduler.mesos.driver import Timing
+from scheduler.mesos.timing import Timing
 from scheduler.model.records import Condition
-from tests.mesos.fake_master import Answer, FakeMaster, status
+from tests.fakes.master import Answer, FakeMaster, status
 from tests.mesos.running import ACCEPT, connected, connecting
 
 
@@ -64,7 +64,6 @@ def test_calls_arrive_in_order_with_the_stream_and_the_framework(master: FakeMas
         {"type": "SUPPRESS", "suppress": {"roles": ["web"]}},
         {"type": "KILL", "kill": {**task, **agent}},
         {"type": "KILL", "kill": task},
-        {"type": "KILL", "kill": {**task, **agent, "kill_policy": {"grace_period": {"nanoseconds": 2_500_000_000}}}},
         {"type": "SHUTDOWN", "shutdown": {"executor_id": {"value": "e"}, **agent}},
         {"type": "RECONCILE", "reconcile": {"tasks": [{**task, **agent}, {"task_id": {"value": "u"}}]}},
         {"type": "RECONCILE", "reconcile": {"tasks": []}},
@@ -281,7 +280,7 @@ def test_where_calls_cannot_be_sent_the_subscription_is_given_up(master: FakeMas
     with connected(master) as framework, capture_logs() as logs:
         framework.driver.perform(Kill("t", "a"))
         framework.wait_for(Subscribed, 2)
-    assert any("no call gets through" in str(line.get("reason")) for line in logs)
+    assert any("no call can be delivered" in str(line.get("reason")) for line in logs)
 
 
 def test_dropped_calls_are_told(master: FakeMaster) -> None:
@@ -289,5 +288,5 @@ def test_dropped_calls_are_told(master: FakeMaster) -> None:
     with capture_logs() as logs, connecting(master) as framework:
         framework.driver.perform_all([Kill("1", None), Kill("2", None)])
     assert [(line["event"], line["calls"]) for line in logs if "calls" in line] == [
-        ("no subscription: calls dropped", 2)
+        ("not subscribed, calls dropped", 2)
     ]

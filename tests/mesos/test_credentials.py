@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 from scheduler.core.effects import Kill, Revive
 from scheduler.core.events import Disconnected, FrameworkFailed, Subscribed
 from scheduler.mesos.credentials import Credentials
-from scheduler.mesos.driver import Timing
-from tests.mesos.fake_master import Answer, FakeMaster
+from scheduler.mesos.timing import Timing
+from tests.fakes.master import Answer, FakeMaster
 from tests.mesos.running import ACCEPT, FAST, connected, connecting
 
 

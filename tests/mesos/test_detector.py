@@ -1,81 +1,16 @@
 """The leading master as ZooKeeper tells it, against a stand-in for its client."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from kazoo.exceptions import NoNodeError, OperationTimeoutError
 from structlog.testing import capture_logs
 
 from scheduler.mesos.address import Address
 from scheduler.mesos.detector import Detector
-from tests.mesos.fake_master import Heard
-
-Watch = Callable[[object], None]
-
-
-class FakeZooKeeper:
-    """The part of kazoo's client that is used: a tree of one path, one-shot watches, and a session that comes and
-    goes.
-    """
-
-    def __init__(self) -> None:
-        self.connected = False
-        self.nodes: dict[str, bytes] | None = None
-        self.arguments: dict[str, object] = {}
-        self.failing = False
-        self.listener: Watch = lambda _: None
-        self._watches: list[Watch] = []
-
-    def __call__(self, **arguments: object) -> "FakeZooKeeper":
-        self.arguments = arguments
-        return self
-
-    def add_listener(self, listener: Watch) -> None:
-        self.listener = listener
-
-    def start_async(self) -> None:
-        self.connect()
-
-    def stop(self) -> None:
-        self.connected = False
-
-    def close(self) -> None:
-        pass
-
-    def get_children(self, path: str, watch: Watch) -> list[str]:
-        if self.failing:
-            raise OperationTimeoutError
-        if self.nodes is None:
-            raise NoNodeError
-        self._watches.append(watch)
-        return list(self.nodes)
-
-    def get(self, path: str) -> tuple[bytes, object]:
-        assert self.nodes is not None
-        name = path.rpartition("/")[2]
-        if name not in self.nodes:
-            raise NoNodeError
-        return self.nodes[name], None
-
-    def exists(self, path: str, watch: Watch) -> None:
-        self._watches.append(watch)
-
-    # ----------------------------------------------------------------- for the tests
-
-    def connect(self) -> None:
-        self.connected = True
-        self.listener("CONNECTED")
-
-    def change(self, nodes: dict[str, bytes] | None) -> None:
-        self.nodes = nodes
-        self.fire()
-
-    def fire(self) -> None:
-        watches, self._watches = self._watches, []
-        for watch in watches:
-            watch("changed")
+from tests.fakes.heard import Heard
+from tests.fakes.zookeeper import FakeZooKeeper
 
 
 def _info(ip: str) -> bytes:
@@ -128,7 +63,7 @@ def test_a_zookeeper_that_fails_is_asked_again_and_its_last_word_holds_meanwhile
         found.wait_for_count(1, "the leader")
         zookeeper.failing = True
         zookeeper.fire()
-        found.wait_for(lambda _: any("cannot tell" in line["event"] for line in logs), "the complaint")
+        found.wait_for(lambda _: any("cannot find" in line["event"] for line in logs), "the complaint")
         zookeeper.failing = False
         zookeeper.nodes = {"json.info_0000000001": _info("10.0.0.2")}
         zookeeper.connect()

@@ -31,9 +31,11 @@ from scheduler.core.events import (
     Subscribed,
 )
 from scheduler.mesos.credentials import Credentials
-from scheduler.mesos.driver import Timing
+from scheduler.mesos.timing import Timing
 from scheduler.model.records import Condition
-from tests.mesos.fake_master import Answer, Call, FakeMaster, Heard, masters, record, status
+from tests.fakes.heard import Heard
+from tests.fakes.master import Answer, Call, FakeMaster, masters, status
+from tests.fakes.server import record
 from tests.mesos.running import connected, connecting
 
 # ---------------------------------------------------------------------- the subscription
@@ -213,7 +215,7 @@ def test_a_peer_that_never_answers_the_connection_is_left(master: FakeMaster) ->
         with capture_logs() as logs, connecting(f"{hole},{master.address}", timing=timing) as framework:
             framework.wait_for(Subscribed)
     (line,) = [line for line in logs if line["event"] == "not connected to the master"]
-    assert (line["master"], line["reason"]) == (hole, "nothing heard for 0.2 seconds")
+    assert (line["master"], line["reason"]) == (hole, "nothing received for 0.2 seconds")
 
 
 def test_a_name_that_cannot_be_found_is_looked_up_again(master: FakeMaster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,7 +359,8 @@ def test_drivers_of_one_process_share_nothing(tmp_path: Path) -> None:
 
 def test_the_version_is_not_asked_for(master: FakeMaster) -> None:
     with connected(master):
-        assert master.paths.wait_for_count(1, "the question for agents") == ["/slaves"]
+        [(path, _)] = master.reads.wait_for_count(1, "the question for agents")
+        assert path == "/slaves"
 
 
 def test_a_teardown_cannot_be_asked_for(master: FakeMaster) -> None:
@@ -548,11 +551,11 @@ def test_a_lost_agent_is_asked_again_and_its_maintenance_told_again_when_it_come
         master.calls.wait_for(
             lambda calls: sum(call.type == "ACCEPT_INVERSE_OFFERS" for call in calls) == 3, "the answers"
         )
-        unreadable = "the agent's flags cannot be read"  # these agents' offers name no address
+        unreadable = "cannot read the agent's flags"  # these agents' offers name no address
         framework.events.wait_for(
             lambda _: sum(line["event"] == unreadable for line in logs) == 2, "the agent is asked once before and after"
         )
-    assert sum(line["event"] == "an agent is to be maintained" for line in logs) == 2
+    assert sum(line["event"] == "agent scheduled for maintenance" for line in logs) == 2
 
 
 def test_maintenance_is_agreed_to_and_told_to_the_operator_once(master: FakeMaster) -> None:
@@ -570,7 +573,7 @@ def test_maintenance_is_agreed_to_and_told_to_the_operator_once(master: FakeMast
         [{"value": "i1"}],
         [{"value": "i2"}],
     ]
-    assert [line["agent_id"] for line in logs if "maintained" in line["event"]] == ["a"]
+    assert [line["agent_id"] for line in logs if "maintenance" in line["event"]] == ["a"]
 
 
 def test_a_version_that_is_not_three_numbers_does_no_harm(master: FakeMaster) -> None:

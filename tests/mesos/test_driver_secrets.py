@@ -14,7 +14,8 @@ from scheduler.loop.ports import SecretError, Secrets
 from scheduler.mesos.driver import Driver
 from scheduler.mesos.framework import FrameworkIdentity
 from scheduler.model.records import Condition
-from tests.mesos.fake_master import FakeMaster, Heard, masters
+from tests.fakes.heard import Heard
+from tests.fakes.master import FakeMaster, masters
 
 
 class Vault:

@@ -166,7 +166,7 @@ def test_a_source_is_asked_once_in_a_call_and_again_in_the_next() -> None:
 
 
 def test_what_no_variable_can_hold_is_refused_without_being_told() -> None:
-    for data, meaning in ((b"hush\0", "it holds a NUL byte"), (b"hush\xff", "it is not UTF-8 text")):
+    for data, meaning in ((b"hush\0", "it contains a NUL byte"), (b"hush\xff", "it is not UTF-8 text")):
         call = accept(launch(task("one", [variable("PW", reference("/pw"))])))
         _, (undelivered,) = with_secrets(call, Vault(**{"/pw": data}))
         assert undelivered.message == f"secret '/pw' cannot be delivered in a variable: {meaning}"

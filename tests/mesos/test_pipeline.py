@@ -170,7 +170,7 @@ def test_good_answers_are_given_before_the_bad_one_ends_it(line: Line) -> None:
     line.pipeline.turn()
     line.other.sendall(ACCEPTED + b"garbage\r\n\r\n")
     assert len(line.answers(1)) == 1
-    with pytest.raises(ConnectionEndedError, match="what comes is no answer"):
+    with pytest.raises(ConnectionEndedError, match="the answer is not HTTP"):
         line.answers(1)
 
 

@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,14 +10,17 @@ from structlog.testing import capture_logs
 
 from scheduler.core.effects import Revive
 from scheduler.core.events import AgentDescribed, AgentsUnlisted, StatusUpdated, Subscribed
+from scheduler.mesos.address import Address
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.credentials import Credentials
-from scheduler.mesos.driver import Timing
+from scheduler.mesos.timing import Timing
 from scheduler.mesos.tls import Tls, TlsOptions, Verify
-from tests.mesos.certificates import Authority
-from tests.mesos.fake_master import Answer, Heard, masters
+from tests.fakes.agent import FakeAgent
+from tests.fakes.certificates import Authority
+from tests.fakes.heard import Heard
+from tests.fakes.master import Answer, masters
 from tests.mesos.running import connecting
-from tests.mesos.test_agents import ISOLATORS, FakeAgent
+from tests.mesos.test_agents import ISOLATORS, listed
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_who_is_not_certified_by_whom_is_trusted_is_not_told_anything(tmp_path: 
             assert framework.events.all() == []
         assert master.subscribes.all() == []
     assert {line["reason"].partition(": ")[0] for line in logs if "reason" in line} == {"cannot speak TLS"}
-    assert "the certificate is not good" in str(logs)
+    assert "the certificate is not valid" in str(logs)
 
 
 @pytest.mark.parametrize(
@@ -122,25 +124,23 @@ def test_a_peer_that_never_shakes_hands_is_left() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute, capture_logs() as logs:
         address = f"127.0.0.1:{mute.getsockname()[1]}"
         with connecting(address, timing=timing, tls=Tls(TlsOptions())) as framework:
-            framework.events.wait_for(lambda _: "nothing heard for" in str(logs), "the end of patience")
+            framework.events.wait_for(lambda _: "nothing received for" in str(logs), "the end of patience")
 
 
 @pytest.fixture
-def agent(authority: Authority, server: ssl.SSLContext) -> Iterator[FakeAgent]:
-    fake = FakeAgent()
-    fake.socket = server.wrap_socket(fake.socket, server_side=True, do_handshake_on_connect=False)
-    threading.Thread(target=fake.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+def agent(server: ssl.SSLContext) -> Iterator[FakeAgent]:
+    fake = FakeAgent(tls=server)
     yield fake
-    fake.shutdown()
-    fake.server_close()
+    fake.stop()
 
 
-def test_agents_are_asked_over_tls(authority: Authority, agent: FakeAgent) -> None:
+def test_agents_are_asked_over_tls(authority: Authority, server: ssl.SSLContext, agent: FakeAgent) -> None:
     described: Heard[AgentDescribed | AgentsUnlisted] = Heard()
     probe = AgentProbe(described.add, Credentials(), _trusting(authority))
-    agent.listed = [{"id": "agent-1", "pid": f"slave(1)@{agent.address}"}]
-    probe.look_around(agent.address)
-    assert described.wait_for_count(1, "the agent") == [AgentDescribed("agent-1", ISOLATORS)]
+    with masters(tls=server) as (master,):
+        master.agents_status, master.agents = 200, listed(agent, 1)
+        probe.look_around(Address("127.0.0.1", master.port))
+        assert described.wait_for_count(1, "the agent") == [AgentDescribed("agent-1", ISOLATORS)]
     probe.stop()
 
 

@@ -11,7 +11,7 @@ from scheduler.mesos.address import (
 )
 from scheduler.mesos.dialer import Dialer
 from scheduler.mesos.recordio import FramingError, Record, RecordReader
-from tests.mesos.fake_master import record
+from tests.fakes.server import record
 
 A, B, C = Address("a", 5050), Address("b", 5050), Address("c", 5050)
 

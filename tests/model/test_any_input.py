@@ -59,13 +59,13 @@ def check(document: Any) -> None:
     assert parse(json.dumps(render(stored)).encode(), SITE) == stored
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(damaged())
 def test_a_damaged_definition(document: Any) -> None:
     check(document)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(JUNK)
 def test_junk(document: Any) -> None:
     check(document)

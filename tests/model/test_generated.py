@@ -30,19 +30,19 @@ def check(document: Json, site: Site) -> None:
     assert render(again) == shown
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(strategies.definitions())
 def test_what_every_agent_can_launch(document: Json) -> None:
     check(document, Site(role="*"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(strategies.any_valid())
 def test_every_field(document: Json) -> None:
     check(document, strategies.SITE)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(strategies.any_valid())
 def test_what_is_shown_fits_the_json_schema(document: Json) -> None:
     parsed = parse(json.dumps(document).encode(), strategies.SITE)

@@ -62,7 +62,7 @@ def test_its_role_cannot_be_changed() -> None:
     [problem] = broken_update(stored(grouped), stored(grouped | {"role": "product"}))
     assert (problem.path, problem.error) == (
         "/role",
-        "cannot be changed by an update: what is reserved is reserved for dev",
+        "cannot be changed by an update: resources are reserved for dev",
     )
 
 

@@ -39,10 +39,10 @@ BROKEN = [
     ("an id too long for Mesos", changed(MINIMAL, "id", "/" + "a" * 199), "/id", "too long"),
     ("an empty user", changed(MINIMAL, "user", ""), "/user", "empty"),
     *(
-        (f"a user such as {user!r}", changed(MINIMAL, f"{C}.user", user), "/containers(0)/user", "name of a user:")
+        (f"a user such as {user!r}", changed(MINIMAL, f"{C}.user", user), "/containers(0)/user", "user name:")
         for user in (" a", "a:b", "a/b", "-a", "a\n", "\x1b[2J", "a\u202eb", "u" * 256)
     ),
-    ("a pod's user with a space at its end", changed(MINIMAL, "user", "a "), "/user", "name of a user:"),
+    ("a pod's user with a space at its end", changed(MINIMAL, "user", "a "), "/user", "user name:"),
     ("an empty user of a container", changed(MINIMAL, f"{C}.user", ""), "/containers(0)/user", "empty"),
     ("a role of others", changed(MINIMAL, "role", "dev"), "/role", "one of *, not dev"),
     (
@@ -72,7 +72,7 @@ BROKEN = [
         "/volumes",
         "unique: v",
     ),
-    ("a volume nobody mounts", MINIMAL | {"volumes": [{"name": "v"}]}, "/volumes(0)", "mounted by no container"),
+    ("a volume nobody mounts", MINIMAL | {"volumes": [{"name": "v"}]}, "/volumes(0)", "no container mounts"),
     (
         "a mount of no volume",
         changed(MINIMAL, f"{C}.volumeMounts", [{"name": "v", "mountPath": "m"}]),
@@ -108,7 +108,7 @@ BROKEN = [
         "container port 0 without a host port",
         endpoints({"name": "e", "containerPort": 0}, networks=[{"name": "a"}]),
         "/containers(0)/endpoints(0)/containerPort",
-        "no hostPort",
+        "hostPort is absent",
     ),
     (
         "an endpoint on an undeclared network",
@@ -128,7 +128,12 @@ BROKEN = [
         "/containers(0)/endpoints(0)",
         "networkNames",
     ),
-    ("a named host network", MINIMAL | {"networks": [{"mode": "host", "name": "h"}]}, "/networks", "has no name"),
+    (
+        "a named host network",
+        MINIMAL | {"networks": [{"mode": "host", "name": "h"}]},
+        "/networks",
+        "cannot have a name",
+    ),
     (
         "a labelled host network",
         MINIMAL | {"networks": [{"mode": "host", "labels": {"a": "b"}}]},
@@ -139,7 +144,7 @@ BROKEN = [
         "a named bridge network",
         MINIMAL | {"networks": [{"mode": "container/bridge", "name": "h"}]},
         "/networks",
-        "has no name",
+        "cannot have a name",
     ),
     ("two host networks", MINIMAL | {"networks": [{"mode": "host"}, {"mode": "host"}]}, "/networks", "at most one"),
     (

@@ -13,13 +13,13 @@ from scheduler.core.events import (
 from scheduler.core.world import World
 from scheduler.model.records import Condition, Goal, Instance, Pod
 from scheduler.observe.metrics import Durations, Metrics
-from tests.api.fakes import FakeShell
 from tests.core.support import container, definition, offer, settings, task
+from tests.fakes.loop import FakeLoop
 
 V = "2026-01-01T00:00:00.000Z"
 
 
-def counters(shell: FakeShell) -> dict[str, float]:
+def counters(shell: FakeLoop) -> dict[str, float]:
     """Those that are not zero, without their common beginning."""
     return {each.name.removeprefix("marathon."): each.value for each in shell.metrics.counters() if each.value}
 
@@ -30,7 +30,7 @@ def gauges(metrics: Metrics) -> dict[str, float]:
 
 
 def test_what_happens_with_offers_and_tasks_is_counted() -> None:
-    shell = FakeShell()
+    shell = FakeLoop()
     two = definition(container("one"), container("two"))
     shell.happens(PodPosted(1, two))
     shell.offers(offer("O1"), offer("O2", "A2", mem=1), offer("O3", "A3", mem=1))
@@ -51,7 +51,7 @@ def test_what_happens_with_offers_and_tasks_is_counted() -> None:
 
 
 def test_the_counters_of_marathons_dashboards_are_there_from_the_beginning() -> None:
-    names = {each.name for each in FakeShell().metrics.counters()}
+    names = {each.name for each in FakeLoop().metrics.counters()}
     assert {
         "marathon.deployments.dismissed.counter",
         "marathon.mesos.offer-operations.launch.counter",
@@ -62,14 +62,14 @@ def test_the_counters_of_marathons_dashboards_are_there_from_the_beginning() -> 
 
 
 def test_a_container_out_of_memory_is_counted() -> None:
-    shell = FakeShell()
+    shell = FakeLoop()
     reason = "REASON_CONTAINER_LIMITATION_MEMORY"
     shell.happens(StatusUpdated("t", Condition.FAILED, "A1", None, 0.0, reason=reason))
     assert counters(shell)["mesos.task.oom.memory-limit-exceeded"] == 1
 
 
 def test_every_deployment_counts_once_and_refused_ones_as_dismissed() -> None:
-    shell = FakeShell(settings(max_running_deployments=2))
+    shell = FakeLoop(settings(max_running_deployments=2))
     for number, pod_id in enumerate(("/a", "/b", "/c")):
         shell.happens(PodPosted(number, definition(id=pod_id)))
     assert (counters(shell)["deployments.counter"], counters(shell)["deployments.dismissed.counter"]) == (2, 1)
@@ -82,7 +82,7 @@ def test_every_deployment_counts_once_and_refused_ones_as_dismissed() -> None:
 
 
 def test_the_gauges_show_what_is() -> None:
-    shell = FakeShell()
+    shell = FakeLoop()
     shell.happens(PodPosted(1, definition(id="/g/a", instances=3)))
     shell.happens(PodPosted(2, definition(id="/g/h/b", instances=4)))
     shell.offers(offer(cpus=0.2 * 5 + 0.1))
@@ -126,7 +126,7 @@ def test_an_instance_that_runs_but_is_not_healthy_or_is_ending_still_runs() -> N
 
 
 def test_published_events_and_turns_are_counted() -> None:
-    metrics = FakeShell().metrics
+    metrics = FakeLoop().metrics
     metrics.turned([OffersReceived(())], [], [], [Publish("a", {}, 0.0)], 0.2)
     metrics.committed(0.003)
     turns, commits = metrics.durations()

@@ -41,7 +41,7 @@ from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Agent, Condition, Goal, Instance, Pod
 from scheduler.store.references import check_references
 from tests.core import support
-from tests.property.fake_mesos import FakeMesos
+from tests.fakes.cluster import FakeCluster
 
 AGENTS = ("A1", "A2", "A3")
 PODS = ("/a", "/b", "/g/c")
@@ -147,7 +147,7 @@ class Cluster(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = support.NOON
-        self.mesos = FakeMesos(AGENTS)
+        self.mesos = FakeCluster(AGENTS)
         self.wiped: set[str] = set()  # ids of instances that users gave up
         self.stored: dict[tuple[type[Record], str], Record] = {}
         self.process = Process(0, ())
@@ -597,7 +597,6 @@ TestCluster.settings = settings(
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # shrinking takes minutes; the failing story is told as it was found
     database=None,
-    deadline=None,
     max_examples=100,
     stateful_step_count=40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

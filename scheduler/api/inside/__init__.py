@@ -1,6 +1,6 @@
-"""``/v2/pods/ID::logs``, ``::files``, ``::exec``, ``::archive``, ``::usage``: what goes on inside a pod's containers.
+"""``/v2/pods/ID::logs``, ``::files``, ``::exec``, ``::archive``, ``::usage``: looking inside a pod's containers.
 
-Every route goes through the guard: one permission, one line in the audit log, one place among the bounded streams.
+Every route goes through the guard: a permission, a line in the audit log, a limit on open streams.
 """
 
 from fastapi import APIRouter
@@ -16,7 +16,7 @@ from scheduler.loop.inside import Inside
 
 
 def router(world: World, inside: Inside, guard: Guard) -> APIRouter:
-    """The routes. They go before those of the pods, whose ids may be anything."""
+    """The routes. They must precede those of pods, whose paths match anything."""
     routes = APIRouter(include_in_schema=False)
     for part in (
         Logs(world, inside, guard),

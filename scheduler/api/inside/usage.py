@@ -1,6 +1,6 @@
-"""``/v2/pods/ID::usage``: what a pod's containers use, beside what they asked for.
+"""``/v2/pods/ID::usage``: the resources that a pod's containers use and request.
 
-CPU time is told as it adds up: the use of a moment is the difference of two answers.
+CPU time is a running total: current use is the difference between two answers.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class UsageOfPods:
             routes.add_api_route(f"/v2/pods/{{pod_id:path}}::usage{slash}", self.show, methods=["GET"])
 
     async def show(self, pod_id: str, request: Request) -> Response:
-        """Every instance's use."""
+        """The use of every instance."""
         pod = present_pod(self._world, pod_id)
         instance = queries.text(request, "instance")
         by_instance: dict[str, list[Target]] = {}
@@ -86,8 +86,8 @@ def _container(target: Target, run: Run, used: Mapping[str, Usage], asked: Mappi
 
 
 def _shown(usage: Usage) -> Json:
-    """What is measured; an agent may measure nothing of a container by itself."""
-    told: dict[str, Any] = {
+    """The measurements; an agent may have none for a single container."""
+    measured: dict[str, Any] = {
         "takenAt": usage.taken_at or None,
         "cpuSeconds": usage.cpu_seconds,
         "cpusLimit": usage.cpus_limit,
@@ -95,4 +95,4 @@ def _shown(usage: Usage) -> Json:
         "memoryLimitBytes": usage.memory_limit_bytes,
         "processes": usage.processes,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in measured.items() if value is not None}

@@ -116,7 +116,35 @@ def test_the_full_offer_is_used() -> None:
     assert story.told(Accept, story.tell(OffersReceived((full_offer(),))))
 
 
-@settings(max_examples=300, deadline=None)
+ODD: list[tuple[tuple[Any, ...], Any, str]] = [
+    (("allocation_info",), {}, ".allocation_info lacks 'role'"),
+    (("hostname",), 5, ".hostname is 5, not a string"),
+    (("framework_id",), "x", ".framework_id is 'x', not an object with a value"),
+    (("agent_id",), {"value": ""}, ".agent_id.value is '', not an id"),
+    (("resources",), {}, ".resources is {}, not a list"),
+    (("resources", 0, "scalar"), {"value": -1}, ".resources[0].scalar.value is -1, which is negative"),
+    (("resources", 3, "ranges", "range", 0), {"begin": 5, "end": 1}, ".resources[3].ranges.range[0] ends before it"),
+    (("resources", 4, "reservations", 0, "role"), 1, ".resources[4].reservations[0].role is 1, not a string"),
+    (("resources", 4, "reservations", 0, "labels"), [], ".resources[4].reservations[0].labels is [], not an object"),
+    (("resources", 4, "provider_id"), "x", ".resources[4].provider_id is 'x', not an object with a value"),
+    (("resources", 4, "disk"), [], ".resources[4].disk is [], not an object"),
+    (("resources", 4, "disk", "volume"), None, ".resources[4].disk.volume is None, not an object"),
+    (("resources", 4, "disk", "source", "profile"), 1, ".resources[4].disk.source.profile is 1, not a string"),
+    (("resources", 5, "set"), {"item": [1]}, ".resources[5].set.item[0] is 1, not a string"),
+    (("attributes", 0, "text"), "r1", ".attributes[0].text is 'r1', not an object"),
+    (("attributes", 1, "scalar", "value"), "1", ".attributes[1].scalar.value is '1', not a number"),
+    (("executor_ids", 0), "e", ".executor_ids[0] is 'e', not an object with a value"),
+    (("domain", "fault_domain", "region"), "eu", ".domain.fault_domain.region is 'eu', not an object"),
+    (("unavailability", "start"), 5, ".unavailability.start is 5, not an object"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "expected"), ODD)
+def test_what_is_odd_is_named(path: tuple[Any, ...], value: Any, expected: str) -> None:
+    assert str(complaint(changed(full_offer(), path, value))).startswith(expected)
+
+
+@settings(max_examples=300)
 @given(path=st.sampled_from(PLACES), value=st.sampled_from(VALUES), remove=st.booleans())
 def test_any_member_may_be_missing_or_something_else(path: tuple[Any, ...], value: Any, remove: bool) -> None:
     story = waiting()

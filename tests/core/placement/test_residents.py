@@ -11,8 +11,8 @@ from scheduler.core.frame import Frame
 from scheduler.core.views.pod_status import pod_status
 from scheduler.model.json import Json
 from scheduler.model.records import Condition, Goal, Instance, Reservation
-from tests.core.fake_agent import FakeAgent, RefusedError
 from tests.core.support import FRAMEWORK, Story, container, definition, offer, port_ranges, scalar
+from tests.fakes.ledger import AgentLedger, RefusedError
 
 C = Condition
 TIMEOUT = 20.0  # task_reservation_timeout
@@ -47,7 +47,7 @@ class Site(Story):
 
     def __init__(self, **fields: Any) -> None:
         super().__init__(**{"principal": "ops", **fields})
-        self.agents = {name: FakeAgent(name, plain()) for name in ("A1", "A2")}
+        self.agents = {name: AgentLedger(name, plain()) for name in ("A1", "A2")}
         self._number = 0
 
     def offers(self, *names: str, lost: bool = False, role: str = "db", **extra: Any) -> Frame:
@@ -66,7 +66,7 @@ class Site(Story):
             self._perform(self.agents[agent_of[accept.offer_id]], accept.operations)
         return frame
 
-    def _perform(self, agent: FakeAgent, operations: Iterable[Json]) -> None:
+    def _perform(self, agent: AgentLedger, operations: Iterable[Json]) -> None:
         for operation in operations:
             try:
                 agent.apply(operation)
@@ -287,7 +287,7 @@ class TestNobodyElseUsesIt:
 
     def test_what_is_reserved_for_the_role_at_large_is_used(self) -> None:
         site = Site()
-        agent = FakeAgent("A3", [])
+        agent = AgentLedger("A3", [])
         labels = {"labels": {"labels": [{"key": "team", "value": "a"}]}}
         for name, amount in (("cpus", 8), ("mem", 8192), ("disk", 2000)):
             agent.free.add(
@@ -464,7 +464,7 @@ class TestAtHome:
         before = site.only
         site.kill(before)
         site.wait(10 * TIMEOUT)
-        elsewhere, site.agents["A1"] = site.agents["A1"], FakeAgent("A1", plain())
+        elsewhere, site.agents["A1"] = site.agents["A1"], AgentLedger("A1", plain())
         assert site.told(Accept, site.offers("A1")) == []
         site.agents["A1"] = elsewhere
 
@@ -685,7 +685,7 @@ class TestGivingBack:
         instance = site.at_work()
         site.remove()
         site.end(instance, C.KILLED)
-        site.agents["A1"] = FakeAgent("A1", plain())
+        site.agents["A1"] = AgentLedger("A1", plain())
         site.wait(TIMEOUT)
         site.offers("A1")
 

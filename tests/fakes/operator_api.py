@@ -1,4 +1,8 @@
-"""A master and an agent in one HTTP server: as much of them as looking inside needs."""
+"""The operator API of a master and an agent in one HTTP server: what looking inside containers needs.
+
+It runs in the test's own event loop, so that the test decides when each byte of a session is written and sees who
+hangs up.
+"""
 
 import asyncio
 import base64
@@ -17,6 +21,7 @@ from starlette.routing import Route
 
 from scheduler.cli.serve import _Server
 from scheduler.mesos.recordio import RecordReader
+from tests.fakes.server import record
 
 DEADLINE = 20.0
 FRAMEWORK, AGENT = "F-1", "A-1"
@@ -58,12 +63,11 @@ class FakeSession:
 
 def framed(message: Json) -> bytes:
     """A record."""
-    body = json.dumps(message).encode()
-    return b"%d\n%b" % (len(body), body)
+    return record(json.dumps(message).encode())
 
 
 @dataclass
-class FakeMesos:
+class FakeOperatorApi:
     """What the two know, and what they were asked.
 
     Attributes:
@@ -195,9 +199,9 @@ def _answer(kind: str, members: Json) -> Response:
 
 
 @contextlib.asynccontextmanager
-async def fake_mesos() -> AsyncIterator[FakeMesos]:
+async def fake_operator_api() -> AsyncIterator[FakeOperatorApi]:
     """One that answers."""
-    mesos = FakeMesos()
+    mesos = FakeOperatorApi()
     mesos.tasks["T-1"] = task(status(CONTAINER))
     app = Starlette(
         routes=[

@@ -1,4 +1,4 @@
-"""An agent's resources as a master keeps account of them: free, reserved, with volumes on them, in use.
+"""An agent in memory: its resources as a master accounts for them (free, reserved, with volumes on them, in use).
 
 Strict: an operation that takes what is not there, as it is there, is refused, and nothing of it is done.
 """
@@ -64,7 +64,7 @@ class Account:
         return [*scalars, *ranges]
 
 
-class FakeAgent:
+class AgentLedger:
     """One agent: what it has to offer, and who uses the rest.
 
     ``refuses``: the types of operations that the master's ACLs forbid.

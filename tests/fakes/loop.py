@@ -1,24 +1,15 @@
-"""The API on a fake shell: requests go straight through the core, nothing is stored and nothing is sent to Mesos."""
+"""In the place of the event loop: the core, stepped at once, and what is asked of Mesos, noted down."""
 
-import asyncio
 import itertools
-from collections.abc import Callable
-from typing import Any, get_args
+from collections.abc import Callable, Sequence
+from typing import get_args
 
-import httpx2
-from fastapi import FastAPI
-
-from scheduler.api.access import EVERYONE, Access
-from scheduler.api.app import create_app
-from scheduler.api.info import ServerInfo
-from scheduler.api.inside.guard import Guard
 from scheduler.core.effects import Answer, Effect, Publish, Reply
 from scheduler.core.events import Event, OffersReceived, StatusUpdated, Subscribed
 from scheduler.core.settings import ExecutorCommand, Settings
 from scheduler.core.step import step
 from scheduler.core.world import World
 from scheduler.loop.bus import Bus
-from scheduler.loop.inside import InsideError, Why
 from scheduler.loop.ports import MesosCall
 from scheduler.model.json import Json
 from scheduler.model.records import Condition
@@ -26,10 +17,9 @@ from scheduler.observe.metrics import Metrics
 from tests.core.support import offer
 
 SETTINGS = Settings(executor=ExecutorCommand(command=None), default_network_name="dcos")
-SERVER = ServerInfo(name="podexec", version="1.2.3", leader="127.0.0.1:8080", config={"mesos_role": "*"})
 
 
-class FakeShell:
+class FakeLoop:
     """Steps the core and hands back its reply. ``failure``, if set, is raised in place of any answer.
 
     Time stands still unless a test moves ``now``.
@@ -52,11 +42,11 @@ class FakeShell:
         replies = [each for each in effects if isinstance(each, Reply)]
         calls = [each for each in effects if isinstance(each, get_args(MesosCall))]
         self.metrics.turned([event], calls, replies, published, 0.001)
-        self.bus.tell(self.bus.number(published))
+        self.bus.publish(self.bus.assign_numbers(published))
         return effects
 
     def submit(self, event: Event) -> None:
-        """As the shell does, at once."""
+        """As the loop does, at once."""
         self.happens(event)
 
     def abdicate(self) -> None:
@@ -82,7 +72,7 @@ class FakeShell:
         self.tell(Condition.RUNNING)
 
     async def request(self, make_event: Callable[[int], Event]) -> Answer:
-        """As the shell does, without a store."""
+        """As the loop does, without a store."""
         if self.failure is not None:
             raise self.failure
         event = make_event(next(self._numbers))
@@ -91,46 +81,12 @@ class FakeShell:
         return reply.answer
 
 
-class NothingInside:
-    """No container can be looked into."""
+class RecordedCalls:
+    """In the place of the connection to Mesos."""
 
-    def __getattr__(self, name: str) -> Any:
-        raise InsideError(Why.AWAY, "there is no agent")
+    def __init__(self) -> None:
+        self.made: list[MesosCall] = []
 
-
-def app_over(
-    shell: FakeShell,
-    access: Access = EVERYONE,
-    inside: Any = None,
-    guard: Guard | None = None,
-    server: ServerInfo = SERVER,
-) -> FastAPI:
-    """The app over a fake shell, and whatever is there of agents."""
-    return create_app(
-        shell,
-        shell.world,
-        server,
-        metrics=shell.metrics,
-        inside=inside or NothingInside(),
-        guard=guard or Guard(),
-        abdicate=shell.abdicate,
-        access=access,
-        clock=lambda: shell.now,
-    )
-
-
-class Api:
-    """Makes requests to the app, each on a connection of its own."""
-
-    def __init__(self, shell: FakeShell, access: Access = EVERYONE, server: ServerInfo = SERVER) -> None:
-        self._app = app_over(shell, access, server=server)
-
-    def __call__(self, method: str, path: str, **more: Any) -> httpx2.Response:
-        """The answer to one request."""
-
-        async def ask() -> httpx2.Response:
-            transport = httpx2.ASGITransport(app=self._app, raise_app_exceptions=False)
-            async with httpx2.AsyncClient(transport=transport, base_url="http://scheduler.test") as client:
-                return await client.request(method, path, **more)
-
-        return asyncio.run(ask())
+    def perform_all(self, calls: Sequence[MesosCall]) -> None:
+        """Log them down."""
+        self.made.extend(calls)

@@ -1,4 +1,4 @@
-"""A master with agents that keep account of their tasks and resources, as far as a scheduler can tell.
+"""A master and its agents in memory: tasks, resources and updates, as far as the core can tell.
 
 One ordered wire to the scheduler, cut by a disconnection; per task a stream of updates of which the first is sent
 again until it is acknowledged. It has no opinions on what the scheduler should want, but that what is written on a
@@ -16,7 +16,7 @@ from scheduler.core.offer.reservations import kept_for, volume_of
 from scheduler.model.json import Json
 from scheduler.model.records import Condition
 from tests.core import support
-from tests.core.fake_agent import FakeAgent, RefusedError
+from tests.fakes.ledger import AgentLedger, RefusedError
 
 C = Condition
 _NEXT = {C.PROVISIONED: C.STAGING, C.STAGING: C.STARTING, C.STARTING: C.RUNNING}
@@ -40,11 +40,11 @@ class FakeTask:
         return not self.condition.terminal
 
 
-class FakeMesos:
+class FakeCluster:
     """Takes the effects of frames, gives events."""
 
     def __init__(self, agents: Iterable[str]) -> None:
-        self.agents = {name: FakeAgent(name, _plenty()) for name in agents}
+        self.agents = {name: AgentLedger(name, _plenty()) for name in agents}
         self.offered: dict[str, str] = {}  # offer id -> agent id, on this stream
         self.exiting: dict[str, str] = {}  # executor id -> agent id, of those with nothing left to run
         self.homes: dict[str, frozenset[str]] = {}  # instance id -> the volumes that it has written on
@@ -57,7 +57,7 @@ class FakeMesos:
         self.offering_to: set[str] = set()  # those of them that are not suppressed
         self.lost_accepts = 0  # so many next ACCEPT calls never arrive
         self.delays_launches = False  # those on resources of everyone reach their agents late
-        self.late: deque[tuple[FakeAgent, Json]] = deque()  # launches that the master has forgotten, agent by agent
+        self.late: deque[tuple[AgentLedger, Json]] = deque()  # launches that the master has forgotten, agent by agent
         self._uuids = 0
 
     # ----------------------------------------------------------------- what is asked of it
@@ -88,7 +88,7 @@ class FakeMesos:
                 case _:
                     pass
 
-    def _accept(self, agent: FakeAgent, operations: tuple[Json, ...], now: float) -> None:
+    def _accept(self, agent: AgentLedger, operations: tuple[Json, ...], now: float) -> None:
         if self.lost_accepts:
             self.lost_accepts -= 1
             return
@@ -112,7 +112,7 @@ class FakeMesos:
         agent.apply(operation)
         self._launch(agent, operation["launch_group"])
 
-    def _launch(self, agent: FakeAgent, group: Json) -> None:
+    def _launch(self, agent: AgentLedger, group: Json) -> None:
         executor_id = group["executor"]["executor_id"]["value"]
         assert executor_id not in {task.group for task in self.tasks.values()}, f"{executor_id} is used twice"
         for info in group["task_group"]["tasks"]:
@@ -125,7 +125,7 @@ class FakeMesos:
         home = self.homes.get(instance_of(task_id))
         assert home is None or home == self._volumes_of(executor_id, agent), "an instance has lost its volumes"
 
-    def _volumes_of(self, executor_id: str, agent: FakeAgent) -> frozenset[str]:
+    def _volumes_of(self, executor_id: str, agent: AgentLedger) -> frozenset[str]:
         return frozenset(volume.persistence_id for volume in map(volume_of, agent.used[executor_id]) if volume)
 
     def _end(self, effect: Kill | Shutdown, now: float) -> None:

@@ -1,0 +1,54 @@
+"""The API in memory, over a fake loop."""
+
+import asyncio
+from typing import Any
+
+import httpx2
+from fastapi import FastAPI
+
+from scheduler.api.access import EVERYONE, Access
+from scheduler.api.app import create_app
+from scheduler.api.info import ServerInfo
+from scheduler.api.inside.guard import Guard
+from tests.fakes.inside import NothingInside
+from tests.fakes.loop import FakeLoop
+
+SERVER = ServerInfo(name="podexec", version="1.2.3", leader="127.0.0.1:8080", config={"mesos_role": "*"})
+
+
+def app_over(
+    shell: FakeLoop,
+    access: Access = EVERYONE,
+    inside: Any = None,
+    guard: Guard | None = None,
+    server: ServerInfo = SERVER,
+) -> FastAPI:
+    """The app over a fake loop, and whatever is there of agents."""
+    return create_app(
+        shell,
+        shell.world,
+        server,
+        metrics=shell.metrics,
+        inside=inside or NothingInside(),
+        guard=guard or Guard(),
+        abdicate=shell.abdicate,
+        access=access,
+        clock=lambda: shell.now,
+    )
+
+
+class Api:
+    """Makes requests to the app, each on a connection of its own."""
+
+    def __init__(self, shell: FakeLoop, access: Access = EVERYONE, server: ServerInfo = SERVER) -> None:
+        self._app = app_over(shell, access, server=server)
+
+    def __call__(self, method: str, path: str, **more: Any) -> httpx2.Response:
+        """The answer to one request."""
+
+        async def ask() -> httpx2.Response:
+            transport = httpx2.ASGITransport(app=self._app, raise_app_exceptions=False)
+            async with httpx2.AsyncClient(transport=transport, base_url="http://scheduler.test") as client:
+                return await client.request(method, path, **more)
+
+        return asyncio.run(ask())
