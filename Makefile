@@ -40,7 +40,7 @@ lint: setup ## ruff, mypy --strict, import contracts
 
 .PHONY: mutate
 mutate: setup ## small changes of the core and the executor, and which of them no test notices (ARGS="--seed 2")
-	$(BIN)/python -P -m tools.mutate $(ARGS)
+	$(BIN)/python -m tools.mutate $(ARGS)
 
 .PHONY: bench
 bench: setup ## measurements; docs/performance.md tells what they mean

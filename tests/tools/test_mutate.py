@@ -48,7 +48,8 @@ def test_each_kind_of_place_is_changed_in_its_way(body: str, expected: set[str])
 
 
 @pytest.mark.parametrize(
-    "body", ['"text"', 'c = "text"', 'c = f"{b + 1}"', 'a.log("text", b + 1)', "assert a is not None", "c = b", "return"]
+    "body",
+    ['"text"', 'c = "text"', 'c = f"{b + 1}"', 'a.log("text", b + 1)', "assert a is not None", "c = b", "return"],
 )
 def test_texts_and_assertions_and_new_names_are_left_alone(body: str) -> None:
     assert not changes(body)
@@ -129,7 +130,8 @@ from tools.mutate.trials import Trials
 root = Path.cwd()
 source = Path("some.py").read_text()
 trials = Trials(root, {"some.py": source}, mutants("some.py", source), 2, lambda mutant, outcome: None)
-code = pytest.main(["-q", "-s", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", ".", "test_some.py"], plugins=[trials])
+settings = ["-q", "-s", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", "."]
+pytest.main([*settings, "test_some.py"], plugins=[trials])
 for mutant, outcome in trials.outcomes.items():
     print("##", mutant.after[0].strip(), outcome.name)
 """

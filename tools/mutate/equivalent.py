@@ -1,7 +1,7 @@
 """The mutants that no test can notice, as ``equivalent.txt`` lists them.
 
-An entry has the file and the function, the changed lines before and after, and, indented, why nothing differs. It has no
-line numbers: it stays good while other code moves.
+An entry has the file and the function, the changed lines before and after, and, indented, why nothing differs. It has
+no line numbers: it stays valid while other code moves.
 """
 
 from pathlib import Path

@@ -42,8 +42,8 @@ class Fork:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def fork(work: Callable[[], None], folder: Path, seconds: float | None = None) -> Fork:
-    """Do the work in a fork, whose temporary files are in a folder of its own; kill it after that much CPU time."""
+def fork(work: Callable[[], None], folder: Path) -> Fork:
+    """Do the work in a fork, whose temporary files are in a folder of its own."""
     folder.mkdir()
     log = folder / "log"
     pid = os.fork()
@@ -55,12 +55,9 @@ def fork(work: Callable[[], None], folder: Path, seconds: float | None = None) -
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(folder)
-        if seconds is not None:
-            limit = int(seconds)
-            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
         work()
         os._exit(0)
-    except BaseException:  # noqa: BLE001 - a fork must not do what its parent has yet to do
+    except BaseException:
         traceback.print_exc()
     finally:
         os._exit(_BROKEN)
@@ -76,6 +73,11 @@ def run(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
         before = item
     if before is not None:
         _run(before, None)
+
+
+def limit_cpu(seconds: float) -> None:
+    """Kill this process once it has used that much more CPU time."""
+    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + seconds) + 1, resource.RLIM_INFINITY))
 
 
 def _run(item: pytest.Item, following: pytest.Item | None) -> None:

@@ -34,6 +34,8 @@ _SWAPS: dict[type[ast.AST], tuple[str, str]] = {
     ast.BitAnd: ("&", "^"),
 }
 _FUNCTIONS = {"any": "all", "all": "any", "min": "max", "max": "min"}
+# Swapped arguments change nothing, or their types alone.
+_SYMMETRICAL = ("isinstance", "cast", "min", "max")
 _TEXTS = ("log", "debug", "info", "warning", "Note")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -85,10 +87,11 @@ def mutants(path: str, source: str) -> list[Mutant]:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where in the file a node is."""
+    """Where in the file a node is, and which names have a value before its statement."""
 
     function: str
     statement: ast.stmt
+    known: frozenset[str]
 
 
 class _File:
@@ -111,26 +114,26 @@ class _File:
     def _definitions(self, body: list[ast.stmt], around: str) -> Iterator[Mutant]:
         for each in body:
             if isinstance(each, Function):
-                yield from self._block(each.body, _within(around, each.name))
+                yield from self._block(each.body, _within(around, each.name), _parameters(each))
             elif isinstance(each, ast.ClassDef):
                 yield from self._definitions(each.body, _within(around, each.name))
 
-    def _block(self, body: list[ast.stmt], function: str) -> Iterator[Mutant]:
-        known: set[str] = set()
+    def _block(self, body: list[ast.stmt], function: str, known: frozenset[str]) -> Iterator[Mutant]:
         for statement in body:
-            yield from self._statement(statement, _Place(function, statement), known)
+            yield from self._statement(statement, _Place(function, statement, known))
             known |= {target.id for target in _targets(statement) if isinstance(target, ast.Name)}
 
-    def _statement(self, statement: ast.stmt, place: _Place, known: set[str]) -> Iterator[Mutant]:
+    def _statement(self, statement: ast.stmt, place: _Place) -> Iterator[Mutant]:
         match statement:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                yield from self._block(statement.body, _within(place.function, statement.name))
+                names = place.known | _parameters(statement)
+                yield from self._block(statement.body, _within(place.function, statement.name), names)
             case ast.Assert() | ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()):
                 return
             case _:
                 if _is_text(statement):
                     return
-                if _is_removable(statement, known):
+                if _is_removable(statement, place.known):
                     yield self._mutant(place, [(*self._span(statement), "pass")])
                 if isinstance(statement, ast.Return):
                     yield from self._return(statement, place)
@@ -147,7 +150,7 @@ class _File:
                 continue
             values = value if isinstance(value, list) else [value]
             if values and all(isinstance(each, ast.stmt) for each in values):
-                yield from self._block(values, place.function)
+                yield from self._block(values, place.function, place.known)
                 continue
             for each in values:
                 if isinstance(each, ast.expr):
@@ -164,8 +167,8 @@ class _File:
         if isinstance(node, ast.JoinedStr) or _is_text(node):
             return
         match node:
-            case ast.Constant(value=bool() | int() | float()):
-                yield self._mutant(place, [(*self._span(node), _other(node.value))])
+            case ast.Constant(value=bool() | int() | float() as value):
+                yield self._mutant(place, [(*self._span(node), _other(value))])
             case ast.Compare():
                 for operator, left, right in zip(
                     node.ops, [node.left, *node.comparators], node.comparators, strict=False
@@ -190,9 +193,7 @@ class _File:
             yield self._mutant(place, [edit])
 
     def _boolean(self, node: ast.BoolOp, place: _Place) -> Iterator[Mutant]:
-        edits = [
-            self._token(node.op, left, right) for left, right in zip(node.values, node.values[1:], strict=False)
-        ]
+        edits = [self._token(node.op, left, right) for left, right in zip(node.values, node.values[1:], strict=False)]
         whole = [each for each in edits if each is not None]
         if len(whole) == len(edits):
             yield self._mutant(place, whole)
@@ -200,7 +201,7 @@ class _File:
     def _call(self, node: ast.Call, place: _Place) -> Iterator[Mutant]:
         if isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
             yield self._mutant(place, [(*self._span(node.func), _FUNCTIONS[node.func.id])])
-        if isinstance(node.func, ast.Name) and node.func.id in ("isinstance", "cast"):
+        if isinstance(node.func, ast.Name) and node.func.id in _SYMMETRICAL:
             return
         if len(node.args) >= 2 and not any(isinstance(each, ast.Starred) for each in node.args[:2]):
             first, second = node.args[:2]
@@ -291,7 +292,12 @@ def _targets(statement: ast.stmt) -> list[ast.expr]:
             return []
 
 
-def _is_removable(statement: ast.stmt, known: set[str]) -> bool:
+def _parameters(function: Function) -> frozenset[str]:
+    arguments = function.args
+    return frozenset(each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs))
+
+
+def _is_removable(statement: ast.stmt, known: frozenset[str]) -> bool:
     """Not where only a name would be missing: every test that comes there notices."""
     match statement:
         case ast.Expr(value=ast.Call() | ast.Await()) | ast.AugAssign() | ast.Delete() | ast.Continue() | ast.Break():
@@ -323,4 +329,3 @@ def _other(value: float) -> str:
 
 def _negates(operators: list[ast.cmpop]) -> bool:
     return len(operators) == 1 and not isinstance(operators[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE)
-

@@ -6,17 +6,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tools.mutate.forks import EndOnFailure, Fork, fork, run
+from tools.mutate.forks import EndOnFailure, Fork, fork, limit_cpu, run
 from tools.mutate.live import LiveFunctions
 from tools.mutate.mutants import Mutant
 from tools.mutate.reach import Reach, measure, read
 
-# CPU seconds that a mutant's tests may need before it counts as one that never ends: some more than they need otherwise.
-_AT_LEAST, _TIMES = 10.0, 4.0
+# CPU seconds that a test of a mutant may need before it counts as one that never ends: more than it needs otherwise.
+_AT_LEAST, _TIMES = 5.0, 5.0
 # What has one of these fixtures runs a process of its own, where no mutant is.
 _PROCESSES = frozenset({"archive", "agent", "cluster"})
 
@@ -77,7 +78,7 @@ class Trials:
         shares = self._shares(session.items)
         files = [folder / f"reach-{number}" for number in range(len(shares))]
         running = [
-            fork(lambda share=share, to=to: measure(share, self.root, sources, to), folder / f"measure-{to.name}")
+            fork(partial(measure, share, self.root, sources, to), folder / f"measure-{to.name}")
             for share, to in zip(shares, files, strict=True)
         ]
         for each in running:
@@ -104,15 +105,8 @@ class Trials:
                 self._is(mutant, Outcome.UNREACHED)
                 continue
             self._reap(running, self.jobs - 1)
-            limit = _AT_LEAST + _TIMES * sum(reach.seconds[each] for each in tests)
-            chosen = [by_name[each] for each in tests]
-
-            def work(mutant: Mutant = mutant, chosen: list[pytest.Item] = chosen) -> None:
-                functions.become(mutant)
-                for _ in run(chosen):
-                    pass
-
-            running[mutant] = fork(work, folder / f"mutant-{number}", limit)
+            chosen = {by_name[each]: _AT_LEAST + _TIMES * reach.seconds[each] for each in tests}
+            running[mutant] = fork(partial(_run, functions, mutant, chosen), folder / f"mutant-{number}")
         self._reap(running, 0)
 
     def _reap(self, running: dict[Mutant, Fork], most: int) -> None:
@@ -127,6 +121,12 @@ class Trials:
     def _is(self, mutant: Mutant, outcome: Outcome) -> None:
         self.outcomes[mutant] = outcome
         self.say(mutant, outcome)
+
+
+def _run(functions: LiveFunctions, mutant: Mutant, limits: dict[pytest.Item, float]) -> None:
+    functions.become(mutant)
+    for item in run(limits):
+        limit_cpu(limits[item])
 
 
 def _outcome(code: int) -> Outcome:

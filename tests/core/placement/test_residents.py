@@ -896,6 +896,22 @@ class TestGoals:
         site.all_tasks(C.RUNNING)
         assert site.world.deployments == {}
 
+    def test_scaled_down_during_an_update_the_outdated_ones_are_stopped_not_updated(self) -> None:
+        site = Site()
+        site.subscribe()
+        site.post(resident(instances=4))
+        site.offers()
+        site.all_tasks(C.RUNNING)
+        site.put(resident(instances=4, environment={"A": "b"}))
+        for each in [each for each in site.instances if each.killing]:
+            site.end(each, C.KILLED)
+        site.offers()
+        outdated = [each for each in site.instances if each.config_version != site.pod.config_version]
+        assert len(outdated) == 2
+        site.put(resident(instances=2, environment={"A": "b"}))
+
+        assert [site.world.instances[each.id].goal for each in outdated] == [Goal.STOPPED] * 2
+
     def test_an_update_that_moves_resources_within_the_pod_still_fits(self) -> None:
         site = Site()
         before = site.at_work(main={"resources": {"cpus": 0.3, "mem": 64}})
