@@ -793,6 +793,26 @@ class TestStrangers:
         assert kinds(site.offers("A1")) == ["LAUNCH_GROUP"]
         assert kept(site.only).volumes == kept(before).volumes
 
+    @pytest.mark.parametrize("there", [["other"], ["data", "data"], ["data", "other"]])
+    def test_it_takes_over_nothing_but_one_volume_of_each_name(self, there: list[str]) -> None:
+        site = Site()
+        before = site.at_work()
+        site.all_tasks(C.GONE_BY_OPERATOR)
+        free = site.agents["A1"].free
+        site.agents["A1"].end(before.tasks[0].id)
+        site.agents["A1"].end(before.executor_id or "")
+        (volume,) = (each for each in free.resources() if "persistence" in each.get("disk", {}))
+        free.take(volume)
+        for number, name in enumerate(there):
+            disk = {
+                **volume["disk"],
+                "persistence": {**volume["disk"]["persistence"], "id": f"shop_web#{name}#{number}"},
+                "volume": {**volume["disk"]["volume"], "container_path": name},
+            }
+            free.add({**volume, "disk": disk})
+
+        assert kinds(site.offers("A1")) == ["RESERVE", "CREATE", "LAUNCH_GROUP"]
+
 
 class TestGoals:
     def test_an_agent_given_up_by_an_operator_is_not_waited_for(self) -> None:
