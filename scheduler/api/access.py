@@ -5,7 +5,7 @@ import binascii
 import hmac
 from dataclasses import dataclass
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -33,7 +33,7 @@ class Access:
 EVERYONE = Access()
 
 
-def install(app: FastAPI, access: Access) -> None:
+def install(app: Starlette, access: Access) -> None:
     """Check requests before any route sees them. A browser's CORS preflight needs no credentials."""
     if access.credentials is not None:
         app.add_middleware(_BasicAuthentication, credentials=access.credentials)

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from fastapi import FastAPI, Request, Response
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 
 from scheduler.core.effects import Refused
 from scheduler.loop.event_loop import LoopError
@@ -62,7 +64,7 @@ def refused(answer: Refused) -> ApiError:
     return ApiError(_REFUSALS[answer.kind], body)
 
 
-def install(app: FastAPI) -> None:
+def install(app: Starlette) -> None:
     """Answer all exceptions in Marathon's form."""
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(LoopError, _unavailable)

@@ -12,12 +12,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
-from fastapi import APIRouter, Request, Response
-from starlette.responses import StreamingResponse
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from scheduler.api.errors import ApiError
-from scheduler.api.requests import READING, wants_extras
+from scheduler.api.requests import wants_extras
+from scheduler.api.routes import routes
 from scheduler.core.events import Event, StreamAttached, StreamDetached
 from scheduler.loop.bus import Bus, StreamEvent
 
@@ -63,9 +65,8 @@ class Publisher(Protocol):
         """Send an event to the core."""
 
 
-def router(publisher: Publisher) -> APIRouter:
+def event_routes(publisher: Publisher) -> list[Route]:
     """The route."""
-    routes = APIRouter(include_in_schema=False)
 
     async def follow(request: Request) -> Response:
         _require_accepted(request)
@@ -75,9 +76,7 @@ def router(publisher: Publisher) -> APIRouter:
         address = request.client.host if request.client else ""
         return _Stream(publisher, address, _frames(publisher.bus, after, _kinds(request)))
 
-    for slash in ("", "/"):
-        routes.add_api_route(f"/v2/events{slash}", follow, methods=READING)
-    return routes
+    return routes("/v2/events", follow)
 
 
 class _Stream(StreamingResponse):

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import json_response
 from scheduler.api.requests import wants_extras
+from scheduler.api.routes import route
 from scheduler.core.lifecycle.arrival import on_hold
 from scheduler.core.views.extras import extras
 from scheduler.core.world import World
@@ -59,11 +62,10 @@ _MARATHONS = frozenset(
 )
 
 
-def router(info: ServerInfo, world: World) -> APIRouter:
+def info_routes(info: ServerInfo, world: World) -> list[Route]:
     """The routes."""
     marathons = {name: value for name, value in info.config.items() if name in _MARATHONS}
     others = {name: value for name, value in info.config.items() if name not in _MARATHONS}
-    routes = APIRouter(include_in_schema=False)
 
     async def show(request: Request) -> Response:
         connection = world.volatile.connection
@@ -95,6 +97,4 @@ def router(info: ServerInfo, world: World) -> APIRouter:
             return json_response("pong")
         return Response("pong", media_type="text/plain")
 
-    routes.add_api_route("/v2/info", show, methods=["GET", "HEAD"])
-    routes.add_api_route("/ping", ping, methods=["GET", "HEAD"])
-    return routes
+    return [route("/v2/info", show), route("/ping", ping)]

@@ -7,11 +7,14 @@ A kill is answered at once with the instances as they were. They end in the back
 import re
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import ApiError, json_response, unacceptable
-from scheduler.api.pods import present_pod
-from scheduler.api.requests import READING, Requests, flag, id_in_path, json_body, killed, wants_extras
+from scheduler.api.pods import existing_pod
+from scheduler.api.requests import Requests, flag, id_in_path, json_body, killed, wants_extras
+from scheduler.api.routes import routes
 from scheduler.core.events import InstancesKilled
 from scheduler.core.views.instance import instance_view
 from scheduler.core.views.pod_status import instance_statuses
@@ -30,22 +33,20 @@ class Instances:
         self._requests = requests
         self._world = world
 
-    def router(self) -> APIRouter:
+    def routes(self) -> list[Route]:
         """The routes. They must precede those of pods, whose paths match anything."""
-        router = APIRouter(include_in_schema=False)
-        for slash in ("", "/"):
-            path = "/v2/pods/{pod_id:path}::instances"
-            router.add_api_route(f"{path}{slash}", self.index, methods=READING)
-            router.add_api_route(f"{path}{slash}", self.kill_some, methods=["DELETE"])
-            router.add_api_route(f"{path}/{{instance_id}}{slash}", self.kill_one, methods=["DELETE"])
-        return router
+        return [
+            *routes("/v2/pods/{pod_id:path}::instances", self.index),
+            *routes("/v2/pods/{pod_id:path}::instances", self.kill_some, ["DELETE"]),
+            *routes("/v2/pods/{pod_id:path}::instances/{instance_id}", self.kill_one, ["DELETE"]),
+        ]
 
-    async def index(self, pod_id: str, request: Request) -> Response:
+    async def index(self, request: Request, pod_id: str) -> Response:
         """The status of every instance of a pod."""
-        pod = present_pod(self._world, pod_id)
+        pod = existing_pod(self._world, pod_id)
         return json_response(instance_statuses(self._world, pod, with_extras=wants_extras(request)))
 
-    async def kill_one(self, pod_id: str, instance_id: str, request: Request) -> Response:
+    async def kill_one(self, request: Request, pod_id: str, instance_id: str) -> Response:
         """Kill an instance."""
         if not INSTANCE_ID.fullmatch(instance_id):
             raise ApiError(422, {"message": f"'{_in_short(instance_id)}' is not an instance id: {_FORM}"})
@@ -55,7 +56,7 @@ class Instances:
             raise ApiError(404, {"message": message, "details": []})
         return json_response(found[0])
 
-    async def kill_some(self, pod_id: str, request: Request) -> Response:
+    async def kill_some(self, request: Request, pod_id: str) -> Response:
         """Kill the instances of a list, as far as they exist."""
         instance_ids = _instance_ids(await json_body(request, "a list of instance ids"))
         return json_response(await self._kill(pod_id, instance_ids, request))

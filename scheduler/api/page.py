@@ -50,8 +50,8 @@ def _operation(path: str, method: str, operation: Json, parameters: list[Json]) 
         content = next(iter(operation["requestBody"]["content"].values()))
         rows.append(("body", content["schema"], operation["requestBody"]))
     answers = [
-        (f"<code>{status}</code>", next(iter(told.get("content", {"": {}}).values())).get("schema"), told)
-        for status, told in sorted(operation["responses"].items())
+        (f"<code>{status}</code>", next(iter(shown.get("content", {"": {}}).values())).get("schema"), shown)
+        for status, shown in sorted(operation["responses"].items())
     ]
     return "".join(
         (
@@ -70,15 +70,15 @@ def _component(name: str, schema: Json) -> str:
         for key, member in schema.get("properties", {}).items()
     ]
     whole = "" if rows else f"<p>{_type(schema)}</p>"
-    told = f"<p>{_prose(schema.get('description', ''))}</p>"
-    return f'<h3 id="{escape(name)}">{escape(name)}</h3>{told}{whole}{_table(rows)}'
+    shown = f"<p>{_prose(schema.get('description', ''))}</p>"
+    return f'<h3 id="{escape(name)}">{escape(name)}</h3>{shown}{whole}{_table(rows)}'
 
 
 def _table(rows: list[tuple[str, Any, Json]]) -> str:
     """Name, type and meaning of each."""
     cells = (
-        f"<tr><td>{name}</td><td>{_type(schema)}</td><td>{_prose(told.get('description', ''))}</td></tr>"
-        for name, schema, told in rows
+        f"<tr><td>{name}</td><td>{_type(schema)}</td><td>{_prose(shown.get('description', ''))}</td></tr>"
+        for name, schema, shown in rows
     )
     return f"<table>{''.join(cells)}</table>" if rows else ""
 

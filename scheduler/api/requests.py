@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from fastapi import Request
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 
 from scheduler.api.errors import ApiError, refused
 from scheduler.core.effects import Answer, Done, Killed, Refused
@@ -13,7 +12,6 @@ from scheduler.core.views.extras import KEY
 from scheduler.model.ids import canonical
 
 LARGEST_BODY = 1024 * 1024
-READING = ["GET", "HEAD"]
 _LARGEST_BATCH = 100_000
 _LONGEST_DEADLINE = 365 * 86_400.0
 

@@ -2,38 +2,39 @@
 
 from datetime import datetime
 
-from fastapi import APIRouter, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import ApiError, json_response
-from scheduler.api.pods import present_pod
-from scheduler.api.requests import READING
+from scheduler.api.pods import existing_pod
+from scheduler.api.routes import routes
 from scheduler.core.frame import definition_key
 from scheduler.core.world import World
 from scheduler.model.definition import render
 from scheduler.model.times import written
 
 
-def router(world: World) -> APIRouter:
+def version_routes(world: World) -> list[Route]:
     """The routes. They must precede those of pods, whose paths match anything."""
-    routes = APIRouter(include_in_schema=False)
 
-    async def index(pod_id: str) -> Response:
-        pod = present_pod(world, pod_id)
+    async def index(request: Request, pod_id: str) -> Response:
+        pod = existing_pod(world, pod_id)
         return json_response(world.versions(pod.id))
 
-    async def show(pod_id: str, version: str) -> Response:
+    async def show(request: Request, pod_id: str, version: str) -> Response:
         canonical = canonical_version(version)
-        pod = present_pod(world, pod_id)
+        pod = existing_pod(world, pod_id)
         definition = world.definitions.get(definition_key(pod.id, canonical))
         if definition is None:
             message = f"Version '{canonical}' of pod '{pod.id}' does not exist"
             raise ApiError(404, {"message": message, "details": []})
         return json_response(render(definition))
 
-    for slash in ("", "/"):
-        routes.add_api_route(f"/v2/pods/{{pod_id:path}}::versions{slash}", index, methods=READING)
-        routes.add_api_route(f"/v2/pods/{{pod_id:path}}::versions/{{version}}{slash}", show, methods=READING)
-    return routes
+    return [
+        *routes("/v2/pods/{pod_id:path}::versions", index),
+        *routes("/v2/pods/{pod_id:path}::versions/{version}", show),
+    ]
 
 
 def canonical_version(text: str) -> str:

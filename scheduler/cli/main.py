@@ -1,4 +1,4 @@
-"""The ``podexec`` command: its nouns put together, and how it ends."""
+"""The ``podexec`` command: its subcommands and its exit codes."""
 
 import sys
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from scheduler.cli.errors import CommandError, UsageError, wrong_usage
 
 
 def _with_dashes(name: str) -> str:
-    """Marathon spells its options with underscores."""
+    """Accept Marathon's spelling of options, which has underscores."""
     return name.replace("_", "-")
 
 
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         screen.tell_lines(error.lines())
         sys.exit(error.code)
     except typer.Abort:
-        screen.tell("podexec: not confirmed, nothing was done")
+        screen.tell("podexec: not confirmed; nothing was done")
         sys.exit(1)
     except UsageError as error:
         screen.tell_lines(wrong_usage(error))

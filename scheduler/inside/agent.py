@@ -28,35 +28,35 @@ class Agents:
         """Make a call and return the members of its answer. Raises MesosRefusedError too."""
         body = {"type": kind, kind.lower(): members}
         answer = await self._http.call(agent_named(run), run.agent_url, body, self.headers(), seconds)
-        told: Json = answer.get(kind.lower()) or {}
-        if not isinstance(told, dict):
+        reply: Json = answer.get(kind.lower()) or {}
+        if not isinstance(reply, dict):
             raise unknown_form(agent_named(run))
-        return told
+        return reply
 
     async def list_files(self, run: Run, path: str) -> list[FileInfo]:
         """List a directory of the sandbox."""
-        told = await self._of_file(run, "LIST_FILES", path, {})
+        reply = await self._of_file(run, "LIST_FILES", path, {})
         with understanding(agent_named(run)):
-            return [_file_info(each) for each in told.get("file_infos") or ()]
+            return [_file_info(each) for each in reply.get("file_infos") or ()]
 
     async def read_file(self, run: Run, path: str, offset: int, length: int) -> Piece:
         """Read part of a file in the sandbox."""
-        told = await self._of_file(run, "READ_FILE", path, {"offset": offset, "length": length})
+        reply = await self._of_file(run, "READ_FILE", path, {"offset": offset, "length": length})
         try:
-            return Piece(base64.b64decode(told.get("data") or ""), int(told["size"]))
+            return Piece(base64.b64decode(reply.get("data") or ""), int(reply["size"]))
         except (binascii.Error, KeyError, TypeError, ValueError) as error:
             raise InsideError(Why.UNABLE, f"{agent_named(run)} returns a file in an unknown form") from error
 
     async def usage(self, run: Run) -> dict[str, Usage]:
         """The use of the run's pod, by "", and of each of its containers, by id."""
         try:
-            told = await self.call(run, "GET_CONTAINERS", {"show_nested": True, "show_standalone": False})
+            reply = await self.call(run, "GET_CONTAINERS", {"show_nested": True, "show_standalone": False})
         except MesosRefusedError as error:
             raise refused(run, "does not report what containers use", error) from error
         pod = run.container_id["parent"]["value"]
         used: dict[str, Usage] = {}
         with understanding(agent_named(run)):
-            for container in told.get("containers") or ():
+            for container in reply.get("containers") or ():
                 container_id = container["container_status"]["container_id"]
                 name = _name_in(container_id, pod)
                 if name is not None:
@@ -96,27 +96,27 @@ def _name_in(container_id: Json, pod: str) -> str | None:
     return name if is_of_pod else None
 
 
-def _file_info(told: Json) -> FileInfo:
+def _file_info(entry: Json) -> FileInfo:
     return FileInfo(
-        name=told["path"].rpartition("/")[2],
-        mode=int(told.get("mode", 0)),
-        size=int(told.get("size", 0)),
-        modified=int((told.get("mtime") or {}).get("nanoseconds", 0)) / 1e9,
-        user=told.get("uid", ""),
-        group=told.get("gid", ""),
+        name=entry["path"].rpartition("/")[2],
+        mode=int(entry.get("mode", 0)),
+        size=int(entry.get("size", 0)),
+        modified=int((entry.get("mtime") or {}).get("nanoseconds", 0)) / 1e9,
+        user=entry.get("uid", ""),
+        group=entry.get("gid", ""),
     )
 
 
-def _usage(told: Json) -> Usage:
+def _usage(statistics: Json) -> Usage:
     """Statistics; each isolator provides some of them."""
-    cpu = [told[name] for name in ("cpus_user_time_secs", "cpus_system_time_secs") if name in told]
+    cpu = [statistics[name] for name in ("cpus_user_time_secs", "cpus_system_time_secs") if name in statistics]
     return Usage(
-        taken_at=float(told.get("timestamp", 0)),
+        taken_at=float(statistics.get("timestamp", 0)),
         cpu_seconds=float(sum(cpu)) if cpu else None,
-        cpus_limit=_number(told.get("cpus_limit")),
-        memory_bytes=_whole(told.get("mem_rss_bytes")),
-        memory_limit_bytes=_whole(told.get("mem_limit_bytes")),
-        processes=_whole(told.get("processes")),
+        cpus_limit=_number(statistics.get("cpus_limit")),
+        memory_bytes=_whole(statistics.get("mem_rss_bytes")),
+        memory_limit_bytes=_whole(statistics.get("mem_limit_bytes")),
+        processes=_whole(statistics.get("processes")),
     )
 
 

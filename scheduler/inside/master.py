@@ -75,15 +75,15 @@ class Master:
     async def _task(self, task_id: str) -> tuple[Json, Json | None]:
         """The used members of a task, and the id of its container."""
         address, framework_id = self._current_leader()
-        told = await self._get(address, "/tasks", {"framework_id": framework_id, "task_id": task_id})
+        answer = await self._get(address, "/tasks", {"framework_id": framework_id, "task_id": task_id})
         with understanding(f"the master {address}"):
-            return _task(task_id, told)
+            return _task(task_id, answer)
 
     async def _agent(self, master: str, agent_id: str) -> tuple[str, str]:
         """The agent's name and the URL of its operator API."""
-        told = await self._get(master, "/slaves", {"slave_id": agent_id})
+        answer = await self._get(master, "/slaves", {"slave_id": agent_id})
         with understanding(f"the master {master}"):
-            for agent in told.get("slaves") or ():
+            for agent in answer.get("slaves") or ():
                 process, _, address = agent["pid"].partition("@")
                 if agent["id"] == agent_id and agent["active"]:
                     return str(agent["hostname"]), f"{self._http.scheme}://{address}/{process}/api/v1"
@@ -98,9 +98,9 @@ class Master:
             raise InsideError(Why.UNABLE, f"the master {master} refused {path}: {error}") from error
 
 
-def _task(task_id: str, told: Json) -> tuple[Json, Json | None]:
+def _task(task_id: str, answer: Json) -> tuple[Json, Json | None]:
     """The used members of the task in the master's answer, and the id of its container."""
-    tasks = told.get("tasks") or ()
+    tasks = answer.get("tasks") or ()
     if not tasks:
         raise InsideError(Why.ABSENT, f"Mesos does not know task {task_id}, or no longer knows it")
     task: Json = tasks[0]

@@ -28,8 +28,8 @@ def definition_schema() -> Json:
 
 
 def _described(model: str, key: str, member: Json) -> Json:
-    words = DESCRIPTIONS[model][key]
-    return {**member, "description": words.text, "examples": [words.example]}
+    description = DESCRIPTIONS[model][key]
+    return {**member, "description": description.text, "examples": [description.example]}
 
 
 def _tidy(member: Json) -> Json:

@@ -51,9 +51,10 @@ def _rows(name: str, part: Json) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     required = part.get("required", ())
     for key, member in part["properties"].items():
-        words = DESCRIPTIONS[name][key]
-        default = "**required**" if key in required else _default(member, words.absent)
-        cells = (f"`{key}`", _type(member), default, words.text, f"`{json.dumps(words.example, ensure_ascii=False)}`")
+        description = DESCRIPTIONS[name][key]
+        example = json.dumps(description.example, ensure_ascii=False)
+        default = "**required**" if key in required else _default(member, description.absent)
+        cells = (f"`{key}`", _type(member), default, description.text, f"`{example}`")
         yield f"| {' | '.join(cell.replace('|', _BAR) for cell in cells)} |"
 
 

@@ -23,12 +23,12 @@ def default_role(pod_id: str, base: str, enforce: EnforceRole) -> str:
     return base if group is None or enforce is EnforceRole.OFF else group
 
 
-def allowed_roles(pod_id: str, base: str, enforce: EnforceRole, present: str | None) -> frozenset[str]:
-    """The roles a pod may name. ``present``: the role of the pod it replaces, which a pod in a group may keep."""
+def allowed_roles(pod_id: str, base: str, enforce: EnforceRole, current: str | None) -> frozenset[str]:
+    """The roles a pod may name. ``current``: the role of the pod it replaces, which a pod in a group may keep."""
     group = _group(pod_id)
     if group is None:
         return frozenset({base})
-    kept = set() if present is None else {present}
+    kept = set() if current is None else {current}
     return frozenset({group, *kept} if enforce is EnforceRole.TOP else {base, group, *kept})
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 import structlog
-from fastapi import Request
+from starlette.requests import Request
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 

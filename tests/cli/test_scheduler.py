@@ -1,4 +1,4 @@
-"""``podexec scheduler``: what is checked before anything is opened, and the running process from start to end."""
+"""``podexec scheduler``: the check of its options, and the running process from start to end."""
 
 import contextlib
 import json
@@ -54,7 +54,7 @@ DEADLINE = 20.0
         (("--master", "https://one:5050,two:5050"), "at some"),
         (("--master", NOBODY, "--mesos-authentication-secret-file", "none"), "none"),
         (("--master", NOBODY, "--mesos-authentication-secret-file", __file__), "--mesos-authentication-principal"),
-        (("--master", NOBODY, "--mesos-authentication-token-file", __file__), "more than a token"),
+        (("--master", NOBODY, "--mesos-authentication-token-file", __file__), "does not contain a token"),
         (("--master", NOBODY, "--mesos-authentication-token-file", "/dev/null"), "is empty"),
         (("--master", NOBODY, "--mesos-ca-file", __file__), "no CA certificates"),
         (("--master", NOBODY, "--mesos-key-file", __file__), "--mesos-cert-file"),
@@ -73,7 +73,7 @@ def test_wrong_options_end_with_2(run: Run, words: tuple[str, ...], meaning: str
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Serving]:
-    """What would have been started; nothing is."""
+    """Collects the configurations that would be served; nothing is started."""
     calls: list[Serving] = []
     monkeypatch.setattr(serving, "serve", calls.append)
     return calls
@@ -126,7 +126,7 @@ def test_a_token_is_given_by_its_file_and_not_beside_a_secret(run: Run, started:
     secret = ("--mesos-authentication-principal", "p", "--mesos-authentication-secret-file", str(token))
     outcome = run("scheduler", *words, *secret)
     assert outcome.code == 2
-    assert "exclude each other" in outcome.err
+    assert "cannot be combined" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_how_pods_are_placed_and_how_long_things_may_take_is_set_and_shown(run: 
 
 
 def test_every_option_is_shown_or_said_to_be_private(run: Run, started: list[Serving]) -> None:
-    """A new one must not be forgotten, nor a secret be shown."""
+    """So that no new option is forgotten, and no secret is shown."""
     run("scheduler", "--master", NOBODY)
     shown = configuration(started[0], started[0].identity, 512).keys()
     assert {each.name for each in PARAMETERS if each.info not in shown} == {
@@ -292,7 +292,7 @@ def test_a_remote_executor_is_fetched(run: Run, started: list[Serving]) -> None:
 
 
 class Process:
-    """``podexec scheduler`` as a process of its own. Its log is JSON, a line an event."""
+    """``podexec scheduler`` as a process of its own. Its log is JSON, one event on each line."""
 
     def __init__(
         self, master: str, store: str, listen: str, more: tuple[str, ...], launcher: tuple[str, ...] = ()
@@ -312,7 +312,7 @@ class Process:
         self._lines.put(None)
 
     def event(self, name: str) -> Any:
-        """Wait for a line of the log."""
+        """Wait for an event in the log."""
         while True:
             try:
                 line = self._lines.get(timeout=DEADLINE)
@@ -325,7 +325,7 @@ class Process:
                 return json.loads(line)
 
     def end(self, number: int | None = None) -> int:
-        """Send a signal, if any, and wait for the end; the exit code."""
+        """Send a signal, if given, and wait for the end; returns the exit code."""
         if number is not None:
             self.process.send_signal(number)
         code = self.process.wait(DEADLINE)
@@ -345,7 +345,7 @@ def scheduler(
     more: tuple[str, ...] = (),
     launcher: tuple[str, ...] = (),
 ) -> Iterator[Process]:
-    """A scheduler that is gone afterwards."""
+    """A scheduler process that ends with the context."""
     process = Process(master, store, listen, more, launcher)
     try:
         yield process
@@ -396,7 +396,7 @@ def test_credentials_are_wanted_and_metrics_are_those_of_the_process() -> None:
 
 
 def test_open_streams_of_events_do_not_hold_up_its_end() -> None:
-    """They end in good order, well before requests under way would be cut off."""
+    """They end properly, well before pending requests would be cut off."""
     with scheduler() as process:
         url = process.event("serving")["url"]
         with urllib.request.urlopen(f"{url}/v2/events", timeout=DEADLINE) as stream:
@@ -450,7 +450,7 @@ def test_a_feature_without_effect_is_told_and_the_source_of_secrets_is_shown_wit
     more = ("--enable-features", "secrets,vips", "--secrets-source", "environment:MINE_")
     with scheduler(more=more) as process:
         url = process.event("serving")["url"]
-        assert process.event("a feature was enabled that has no effect here")["feature"] == "vips"
+        assert process.event("enabled feature has no effect")["feature"] == "vips"
         config = get(f"{url}/v2/info?embed=podexec")[1]["podexec"]["config"]
         assert (config["enable_features"], config["secrets_source"]) == ("secrets,vips", "environment")
 
@@ -511,7 +511,7 @@ FEW_FILES = (
 
 
 def test_a_flood_of_idle_connections_keeps_nobody_out_and_does_not_fill_the_log() -> None:
-    """With a limit of 512 files, which the soft limit of 128 is raised to."""
+    """With a hard limit of 512 files, to which the soft limit of 128 is raised."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     with scheduler(launcher=("-c", FEW_FILES)) as process, contextlib.ExitStack() as stack:
         host, _, port = process.event("serving")["url"].removeprefix("http://").partition(":")

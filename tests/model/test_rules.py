@@ -283,10 +283,10 @@ TOP = Site(role="*", new_group_enforce_role=EnforceRole.TOP)
         ("/product/web", "*", TOP, "must be one of product, not *"),
         ("/web", "*", TOP, None),
         ("/web", "web", TOP, "must be one of *, not web"),
-        ("/product/web", "old", replace(SITE, present_role="old"), None),
-        ("/product/web", "old", replace(TOP, present_role="old"), None),
-        ("/product/web", "new", replace(TOP, present_role="old"), "must be one of old, product, not new"),
-        ("/web", "old", replace(SITE, present_role="old"), "must be one of *, not old"),
+        ("/product/web", "old", replace(SITE, current_role="old"), None),
+        ("/product/web", "old", replace(TOP, current_role="old"), None),
+        ("/product/web", "new", replace(TOP, current_role="old"), "must be one of old, product, not new"),
+        ("/web", "old", replace(SITE, current_role="old"), "must be one of *, not old"),
     ],
 )
 def test_a_group_may_insist_on_its_role_and_a_pod_in_it_keep_the_one_it_has(

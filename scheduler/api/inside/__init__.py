@@ -3,7 +3,7 @@
 Every route goes through the guard: a permission, a line in the audit log, a limit on open streams.
 """
 
-from fastapi import APIRouter
+from starlette.routing import BaseRoute
 
 from scheduler.api.inside.archive import Archive
 from scheduler.api.inside.execution import Execution
@@ -15,15 +15,12 @@ from scheduler.core.world import World
 from scheduler.loop.inside import Inside
 
 
-def router(world: World, inside: Inside, guard: Guard) -> APIRouter:
+def inside_routes(world: World, inside: Inside, guard: Guard) -> list[BaseRoute]:
     """The routes. They must precede those of pods, whose paths match anything."""
-    routes = APIRouter(include_in_schema=False)
-    for part in (
-        Logs(world, inside, guard),
-        Files(world, inside, guard),
-        Archive(world, inside, guard),
-        Execution(world, inside, guard),
-        UsageOfPods(world, inside, guard),
-    ):
-        part.add_to(routes)
-    return routes
+    return [
+        *Logs(world, inside, guard).routes(),
+        *Files(world, inside, guard).routes(),
+        *Archive(world, inside, guard).routes(),
+        *Execution(world, inside, guard).routes(),
+        *UsageOfPods(world, inside, guard).routes(),
+    ]

@@ -7,8 +7,9 @@ import posixpath
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from fastapi import APIRouter, Request, Response
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import ApiError
 from scheduler.api.inside import queries
@@ -16,7 +17,8 @@ from scheduler.api.inside.guard import Guard, Permission, StoppingError
 from scheduler.api.inside.joined import joined
 from scheduler.api.inside.streams import BYTES, TAR, media_type, streaming
 from scheduler.api.inside.targets import running_target
-from scheduler.api.pods import present_pod
+from scheduler.api.pods import existing_pod
+from scheduler.api.routes import routes
 from scheduler.core.world import World
 from scheduler.loop.inside import Inside, Run, Session
 
@@ -33,14 +35,12 @@ class Archive:
         self._inside = inside
         self._guard = guard
 
-    def add_to(self, routes: APIRouter) -> None:
-        """Add the routes."""
-        for slash in ("", "/"):
-            path = f"/v2/pods/{{pod_id:path}}::archive{slash}"
-            routes.add_api_route(path, self.read, methods=["GET"])
-            routes.add_api_route(path, self.write, methods=["PUT"])
+    def routes(self) -> list[Route]:
+        """The routes."""
+        path = "/v2/pods/{pod_id:path}::archive"
+        return [*routes(path, self.read, ["GET"]), *routes(path, self.write, ["PUT"])]
 
-    async def read(self, pod_id: str, request: Request) -> Response:
+    async def read(self, request: Request, pod_id: str) -> Response:
         """A file or a directory of the container, under its own name."""
         path = _path(request)
         run = await self._run(pod_id, request, path, "out of")
@@ -49,7 +49,7 @@ class Archive:
         packed = self._packed(run, where or ".", f"./{name}")
         return await streaming(packed, media_type(request, TAR, BYTES))
 
-    async def write(self, pod_id: str, request: Request) -> Response:
+    async def write(self, request: Request, pod_id: str) -> Response:
         """Unpack the body in a directory of the container."""
         path = _path(request)
         run = await self._run(pod_id, request, path, "into")
@@ -61,7 +61,7 @@ class Archive:
         return Response(status_code=204)
 
     async def _run(self, pod_id: str, request: Request, path: str, way: str) -> Run:
-        pod = present_pod(self._world, pod_id)
+        pod = existing_pod(self._world, pod_id)
         target = running_target(self._world, pod, queries.text(request, "instance"), queries.text(request, "container"))
         what = {"instance": target.instance_id, "container": target.container, "way": way, "path": path}
         self._guard.permit(request, Permission.COPY, pod.id, **what)

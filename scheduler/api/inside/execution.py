@@ -13,14 +13,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from scheduler.api.errors import ApiError, json_response
 from scheduler.api.inside import queries
 from scheduler.api.inside.guard import Guard, Permission, StoppingError
 from scheduler.api.inside.joined import joined
 from scheduler.api.inside.targets import Target, running_target, state_of
-from scheduler.api.pods import present_pod
+from scheduler.api.pods import existing_pod
 from scheduler.core.world import World
 from scheduler.loop.inside import Inside, InsideError, Run, Session, Size
 from scheduler.model.json import Json
@@ -53,17 +54,16 @@ class Execution:
         self._inside = inside
         self._guard = guard
 
-    def add_to(self, routes: APIRouter) -> None:
-        """Add the route."""
-        for slash in ("", "/"):
-            routes.add_api_websocket_route(f"/v2/pods/{{pod_id:path}}::exec{slash}", self.run)
+    def routes(self) -> list[WebSocketRoute]:
+        """The route."""
+        return [WebSocketRoute(f"/v2/pods/{{pod_id:path}}::exec{slash}", self.run) for slash in ("", "/")]
 
-    async def run(self, socket: WebSocket, pod_id: str) -> None:
+    async def run(self, socket: WebSocket) -> None:
         """Run a command until it ends or its client disconnects."""
         with contextlib.ExitStack() as stack:
             try:
                 _require_own_origin(socket)
-                pod = present_pod(self._world, pod_id)
+                pod = existing_pod(self._world, socket.path_params["pod_id"])
                 target = running_target(
                     self._world, pod, queries.text(socket, "instance"), queries.text(socket, "container")
                 )

@@ -3,7 +3,9 @@
 import stat
 from collections.abc import AsyncGenerator
 
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import json_response
 from scheduler.api.inside import queries
@@ -11,7 +13,8 @@ from scheduler.api.inside.guard import Guard, Permission
 from scheduler.api.inside.streams import BYTES, streaming
 from scheduler.api.inside.tails import PIECE
 from scheduler.api.inside.targets import one_executor, one_target
-from scheduler.api.pods import present_pod
+from scheduler.api.pods import existing_pod
+from scheduler.api.routes import routes
 from scheduler.core.world import World
 from scheduler.loop.inside import FileInfo, Inside, Run
 from scheduler.model.json import Json
@@ -30,19 +33,20 @@ class Files:
         self._inside = inside
         self._guard = guard
 
-    def add_to(self, routes: APIRouter) -> None:
-        """Add the routes."""
-        for slash in ("", "/"):
-            routes.add_api_route(f"/v2/pods/{{pod_id:path}}::files{slash}", self.index, methods=["GET"])
-            routes.add_api_route(f"/v2/pods/{{pod_id:path}}::files/read{slash}", self.read, methods=["GET"])
+    def routes(self) -> list[Route]:
+        """The routes."""
+        return [
+            *routes("/v2/pods/{pod_id:path}::files", self.index, ["GET"]),
+            *routes("/v2/pods/{pod_id:path}::files/read", self.read, ["GET"]),
+        ]
 
-    async def index(self, pod_id: str, request: Request) -> Response:
+    async def index(self, request: Request, pod_id: str) -> Response:
         """List a directory."""
         path = queries.path(request, required=False)
         run = await self._run(pod_id, request, path)
         return json_response([_shown(each) for each in await self._inside.list_files(run, path)])
 
-    async def read(self, pod_id: str, request: Request) -> Response:
+    async def read(self, request: Request, pod_id: str) -> Response:
         """Read a file, or part of it."""
         path = queries.path(request, required=True)
         offset = queries.number(request, "offset", _LARGEST_FILE) or 0
@@ -51,7 +55,7 @@ class Files:
         return await streaming(self._pieces(run, path, offset, length), BYTES, _HARMLESS)
 
     async def _run(self, pod_id: str, request: Request, path: str) -> Run:
-        pod = present_pod(self._world, pod_id)
+        pod = existing_pod(self._world, pod_id)
         instance = queries.text(request, "instance")
         if queries.executor(request):
             target = one_executor(self._world, pod, instance)

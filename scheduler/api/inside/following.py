@@ -88,12 +88,12 @@ class Output:
                 yield self._lines(stream, text)
             if state_of(self._world, self._target).over:
                 break
-            restarts, present = await self._running()
-            if present is None:
+            restarts, current = await self._running()
+            if current is None:
                 break
-            if present != run:  # otherwise this is the restarted run already
+            if current != run:  # otherwise this is the restarted run already
                 yield self._event("restarted", state_of(self._world, self._target).how)
-                run, files = present, _Files(self._inside, present, self._wanted.streams, None)
+                run, files = current, _Files(self._inside, current, self._wanted.streams, None)
         yield self._event("ended", state_of(self._world, self._target).how)
 
     async def _running(self) -> tuple[int, Run | None]:

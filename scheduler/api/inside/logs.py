@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 
 import orjson
 import structlog
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import ApiError
 from scheduler.api.inside import queries
@@ -19,8 +21,9 @@ from scheduler.api.inside.following import STREAMS, Output, Wanted
 from scheduler.api.inside.guard import Guard, Permission, StoppingError
 from scheduler.api.inside.streams import NDJSON, PLAIN, media_type, streaming
 from scheduler.api.inside.targets import Target, executors, never_launched, targets
-from scheduler.api.pods import present_pod
+from scheduler.api.pods import existing_pod
 from scheduler.api.requests import flag
+from scheduler.api.routes import routes
 from scheduler.core.world import World
 from scheduler.loop.inside import Inside
 from scheduler.model.records import Goal, Instance, Pod
@@ -41,14 +44,13 @@ class Logs:
         self._inside = inside
         self._guard = guard
 
-    def add_to(self, routes: APIRouter) -> None:
-        """Add the route."""
-        for slash in ("", "/"):
-            routes.add_api_route(f"/v2/pods/{{pod_id:path}}::logs{slash}", self.show, methods=["GET"])
+    def routes(self) -> list[Route]:
+        """The route."""
+        return routes("/v2/pods/{pod_id:path}::logs", self.show, ["GET"])
 
-    async def show(self, pod_id: str, request: Request) -> Response:
+    async def show(self, request: Request, pod_id: str) -> Response:
         """The lines."""
-        pod = present_pod(self._world, pod_id)
+        pod = existing_pod(self._world, pod_id)
         instance, container = queries.text(request, "instance"), queries.text(request, "container")
         of_executor = queries.executor(request)
         previous = flag(request, "previous")

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 
 import structlog
-from fastapi import Request
+from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 

@@ -7,13 +7,16 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import json_response
 from scheduler.api.inside import queries
 from scheduler.api.inside.guard import Guard, Permission
 from scheduler.api.inside.targets import Target, targets
-from scheduler.api.pods import present_pod
+from scheduler.api.pods import existing_pod
+from scheduler.api.routes import routes
 from scheduler.core.frame import definition_key
 from scheduler.core.world import World
 from scheduler.loop.inside import Inside, InsideError, Run, Usage
@@ -32,14 +35,13 @@ class UsageOfPods:
         self._inside = inside
         self._guard = guard
 
-    def add_to(self, routes: APIRouter) -> None:
-        """Add the route."""
-        for slash in ("", "/"):
-            routes.add_api_route(f"/v2/pods/{{pod_id:path}}::usage{slash}", self.show, methods=["GET"])
+    def routes(self) -> list[Route]:
+        """The route."""
+        return routes("/v2/pods/{pod_id:path}::usage", self.show, ["GET"])
 
-    async def show(self, pod_id: str, request: Request) -> Response:
+    async def show(self, request: Request, pod_id: str) -> Response:
         """The use of every instance."""
-        pod = present_pod(self._world, pod_id)
+        pod = existing_pod(self._world, pod_id)
         instance = queries.text(request, "instance")
         by_instance: dict[str, list[Target]] = {}
         for target in targets(self._world, pod, instance, None):

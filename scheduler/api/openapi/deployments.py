@@ -15,10 +15,10 @@ from scheduler.api.openapi.parts import (
     in_path,
     in_query,
     list_of,
+    one_of,
     record,
     reference,
     refusal,
-    words,
 )
 from scheduler.api.openapi.pods import POD_ID
 from scheduler.core.offer.refusals import FUNNEL
@@ -105,8 +105,8 @@ PATHS: dict[str, Json] = {
     },
 }
 
-_ACTION = {"action": words("StartPod", "ScalePod", "RestartPod", "StopPod"), "pod": TEXT}
-_REASON = words(*FUNNEL)
+_ACTION = {"action": one_of("StartPod", "ScalePod", "RestartPod", "StopPod"), "pod": TEXT}
+_REASON = one_of(*FUNNEL)
 _FUNNEL = list_of(
     record(
         "The number of offers that were checked for a reason, and that were declined for it.",

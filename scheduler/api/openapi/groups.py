@@ -12,10 +12,10 @@ from scheduler.api.openapi.parts import (
     in_path,
     in_query,
     list_of,
+    one_of,
     record,
     reference,
     refusal,
-    words,
 )
 from scheduler.api.openapi.pods import LOCKED
 from scheduler.core.views.extras import KEY
@@ -31,7 +31,7 @@ _ID = in_path(
 _EMBED = in_query(
     "embed",
     f"The parts to show, by default all; `{KEY}` adds podexec's own members to each status.",
-    list_of(words(*PARTS, KEY)),
+    list_of(one_of(*PARTS, KEY)),
 )
 _SHOWN = {"200": answer("The group.", reference("Group"))}
 _VERSION = in_path("version", "One of the versions of the root group.", MOMENT, "2026-01-31T12:00:00.000Z")

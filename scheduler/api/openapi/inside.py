@@ -9,10 +9,10 @@ from scheduler.api.openapi.parts import (
     answer,
     in_query,
     list_of,
+    one_of,
     record,
     reference,
     refusal,
-    words,
 )
 from scheduler.api.openapi.pods import POD_ID
 from scheduler.model.json import Json
@@ -46,7 +46,7 @@ PATHS: dict[str, Json] = {
                 _INSTANCE,
                 in_query("container", "Only the containers of this name.", TEXT),
                 _EXECUTOR,
-                in_query("stream", "The stream to read.", words("stdout", "stderr", "both") | {"default": "both"}),
+                in_query("stream", "The stream to read.", one_of("stdout", "stderr", "both") | {"default": "both"}),
                 in_query("tail", "At most this many existing lines per container.", COUNT | {"maximum": 1_000_000_000}),
                 in_query("follow", "Continue as long as containers run.", FLAG | {"default": False}),
                 in_query(
@@ -154,9 +154,9 @@ SCHEMAS: dict[str, Json] = {
             "instance": TEXT,
             "container": TEXT,
             "executor": FLAG,
-            "stream": words("stdout", "stderr"),
+            "stream": one_of("stdout", "stderr"),
             "line": TEXT,
-            "event": words("restarted", "ended", "failed"),
+            "event": one_of("restarted", "ended", "failed"),
             "message": TEXT,
         },
     ),
@@ -164,7 +164,7 @@ SCHEMAS: dict[str, Json] = {
         "An entry of a directory.",
         {
             "name": TEXT,
-            "kind": words("file", "directory", "other"),
+            "kind": one_of("file", "directory", "other"),
             "mode": {"type": "string", "description": "As `ls -l` shows it."},
             "size": COUNT,
             "modified": MOMENT,

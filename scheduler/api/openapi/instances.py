@@ -15,10 +15,10 @@ from scheduler.api.openapi.parts import (
     in_path,
     in_query,
     list_of,
+    one_of,
     record,
     reference,
     refusal,
-    words,
 )
 from scheduler.api.openapi.pods import ABSENT, POD_ID, UNREADABLE
 from scheduler.model.json import Json
@@ -77,7 +77,7 @@ PATHS: dict[str, Json] = {
 }
 
 _SEEN = {"lastUpdated": MOMENT, "lastChanged": MOMENT}
-_TASK_STATES = words(
+_TASK_STATES = one_of(
     *(
         f"TASK_{state}"
         for state in (
@@ -98,7 +98,7 @@ _TASK_STATES = words(
         )
     )
 )
-_CONDITIONS = words(
+_CONDITIONS = one_of(
     *("Scheduled", "Provisioned", "Staging", "Starting", "Running", "Killing"),
     *("Finished", "Failed", "Killed", "Error", "Gone", "Dropped", "Unreachable", "UnreachableInactive", "Unknown"),
 )
@@ -115,7 +115,7 @@ SCHEMAS: dict[str, Json] = {
             "instanceId": TEXT,
             "state": record(
                 "Its condition and its goal.",
-                {"condition": _CONDITIONS, "since": MOMENT, "goal": words("Running", "Stopped", "Decommissioned")},
+                {"condition": _CONDITIONS, "since": MOMENT, "goal": one_of("Running", "Stopped", "Decommissioned")},
                 {"activeSince": MOMENT, "healthy": FLAG},
             ),
             "runSpecVersion": MOMENT,
@@ -144,7 +144,7 @@ SCHEMAS: dict[str, Json] = {
         "One launched group of containers.",
         {
             "id": TEXT,
-            "status": words("PENDING", "STAGING", "STABLE", "DEGRADED", "TERMINAL"),
+            "status": one_of("PENDING", "STAGING", "STABLE", "DEGRADED", "TERMINAL"),
             "statusSince": MOMENT,
             "resources": _RESOURCES | {"description": "Requested by the executor and the containers together."},
             "specReference": {
@@ -184,7 +184,7 @@ SCHEMAS: dict[str, Json] = {
             "conditions": list_of(
                 record(
                     "Whether the container is healthy.",
-                    {"name": TEXT, "value": words("true", "false"), **_SEEN},
+                    {"name": TEXT, "value": one_of("true", "false"), **_SEEN},
                     {"reason": TEXT},
                 )
             ),

@@ -40,7 +40,7 @@ def list_of(items: Json) -> Json:
     return {"type": "array", "items": items}
 
 
-def words(*each: str) -> Json:
+def one_of(*each: str) -> Json:
     """The schema of a string that is one of these values."""
     return {"type": "string", "enum": list(each)}
 

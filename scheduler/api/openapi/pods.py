@@ -14,10 +14,10 @@ from scheduler.api.openapi.parts import (
     extras,
     in_path,
     list_of,
+    one_of,
     record,
     reference,
     refusal,
-    words,
 )
 from scheduler.model.json import Json
 
@@ -159,7 +159,7 @@ SCHEMAS: dict[str, Json] = {
         {
             "id": TEXT,
             "spec": reference("PodDefinition"),
-            "status": words("STABLE", "DEGRADED"),
+            "status": one_of("STABLE", "DEGRADED"),
             "statusSince": MOMENT,
             "lastUpdated": MOMENT,
             "lastChanged": MOMENT,
@@ -173,7 +173,7 @@ SCHEMAS: dict[str, Json] = {
     "DefinitionProblems": record(
         "All problems of the body, by path.",
         {
-            "message": words("Invalid JSON", "Object is not valid"),
+            "message": one_of("Invalid JSON", "Object is not valid"),
             "details": list_of(
                 record(
                     "The problems at one path.",

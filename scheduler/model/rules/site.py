@@ -26,7 +26,7 @@ class Site:
         strict: whether an unknown key is a problem.
         new_group_enforce_role: whether pods in groups must have their group's role.
         own_executor: whether pods run under podexec's own executor, which supports more than Mesos'.
-        present_role: the role of the pod that the definition replaces; None: there is none.
+        current_role: the role of the pod that the definition replaces; None: there is none.
     """
 
     role: str
@@ -36,7 +36,7 @@ class Site:
     strict: bool = False
     new_group_enforce_role: EnforceRole = EnforceRole.OFF
     own_executor: bool = True
-    present_role: str | None = None
+    current_role: str | None = None
 
     def role_of(self, definition: PodDefinition) -> str:
         """The role that a definition names, or the default."""
@@ -44,7 +44,7 @@ class Site:
 
     def allowed_roles(self, definition: PodDefinition) -> frozenset[str]:
         """The roles that it may name."""
-        return allowed_roles(definition.id, self.role, self.new_group_enforce_role, self.present_role)
+        return allowed_roles(definition.id, self.role, self.new_group_enforce_role, self.current_role)
 
 
 def located(definition: PodDefinition) -> Iterator[tuple[str, Container]]:
