@@ -793,6 +793,18 @@ class TestStrangers:
         assert kinds(site.offers("A1")) == ["LAUNCH_GROUP"]
         assert kept(site.only).volumes == kept(before).volumes
 
+    def test_one_that_takes_over_counts_for_the_constraints_of_the_others_at_once(self) -> None:
+        constraints = {"placement": {"constraints": [{"fieldName": "hostname", "operator": "UNIQUE"}]}}
+        site = Site()
+        before = site.at_work(scheduling=constraints)
+        site.all_tasks(C.GONE_BY_OPERATOR)
+        site.agents["A1"].end(before.tasks[0].id)
+        site.agents["A1"].end(before.executor_id or "")
+        site.put(resident(instances=2, scheduling=constraints))
+
+        assert kinds(site.offers("A1")) == ["LAUNCH_GROUP"]
+        assert [bool(each.tasks) for each in site.instances] == [True, False]
+
     @pytest.mark.parametrize("there", [["other"], ["data", "data"], ["data", "other"]])
     def test_it_takes_over_nothing_but_one_volume_of_each_name(self, there: list[str]) -> None:
         site = Site()
