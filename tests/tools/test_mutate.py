@@ -144,7 +144,7 @@ def test_mutants_are_noticed_or_survive_or_are_not_reached(tmp_path: Path) -> No
     ended = subprocess.run(
         [sys.executable, "-c", _RUN],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{root}"},
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{root}", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         timeout=120,
