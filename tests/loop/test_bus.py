@@ -1,4 +1,4 @@
-"""The event stream's tail: numbers, those who come late, and those who fall behind."""
+"""The tail of the event stream: numbers, late readers, and readers that fall behind."""
 
 import asyncio
 
@@ -7,12 +7,12 @@ from scheduler.loop.bus import Bus, StreamEvent
 
 
 def published(bus: Bus, *kinds: str) -> None:
-    """Number these events and tell them."""
+    """Number these events and publish them."""
     bus.publish(bus.assign_numbers([Publish(kind, {}, 0.0) for kind in kinds]))
 
 
 async def first(bus: Bus, count: int, after: int = 0) -> list[tuple[int, str]]:
-    """So many events after a number."""
+    """This many events after a number."""
     found = []
     async for each in bus.follow(after):
         found.append((each.number, each.kind))
@@ -21,7 +21,7 @@ async def first(bus: Bus, count: int, after: int = 0) -> list[tuple[int, str]]:
     return found
 
 
-def test_numbers_go_on_where_the_stored_tail_ends() -> None:
+def test_numbers_continue_where_the_stored_tail_ends() -> None:
     async def scenario() -> None:
         bus = Bus([StreamEvent(7, "a", b"{}"), StreamEvent(8, "b", b"{}")])
         published(bus, "c", "d")
@@ -45,7 +45,7 @@ def test_who_waits_hears_what_comes_and_nothing_twice() -> None:
     asyncio.run(scenario())
 
 
-def test_one_who_falls_behind_the_tail_goes_on_at_its_oldest() -> None:
+def test_a_reader_that_falls_behind_the_tail_continues_at_its_oldest_event() -> None:
     async def scenario() -> None:
         bus = Bus(kept=2)
         published(bus, "a", "b", "c", "d")

@@ -1,4 +1,4 @@
-"""The loop's one order - durable, act, publish, acknowledge - and how it ends."""
+"""The order of the loop - commit, act, answer, publish, acknowledge - and its end."""
 
 import asyncio
 import threading
@@ -44,7 +44,7 @@ class FakeWorld:
 
 
 class Bench:
-    """A shell over fakes that write everything they are asked for into one story."""
+    """An event loop with fakes that record every call in one list."""
 
     def __init__(self, frames: Callable[[Event], Frame] | None = None) -> None:
         self.story: list[object] = []
@@ -92,7 +92,7 @@ class Bench:
         self.metered.append("committed")
 
     async def until(self, condition: Callable[[], bool], seconds: float = 3600.0) -> None:
-        """Run the shell until the condition holds."""
+        """Run the loop until the condition holds."""
         running = asyncio.create_task(self.shell.run())
         deadline = virtual_time.now() + seconds
         while not condition():
@@ -142,7 +142,7 @@ def test_changes_are_durable_before_anything_is_done_and_acknowledgements_come_l
     virtual_time.run(scenario())
 
 
-def test_the_meter_is_told_of_every_turn_and_commit() -> None:
+def test_the_meter_records_every_turn_and_commit() -> None:
     async def scenario() -> None:
         effects = (ACK, Publish("a", {}, 0.0), Kill("t", None), Reply(1, Done("d")))
         bench = Bench(lambda event: Frame((), effects if _name(event) == "1" else ()))
@@ -168,7 +168,7 @@ def test_within_a_batch_every_call_goes_before_every_note_and_acknowledgement() 
     virtual_time.run(scenario())
 
 
-def test_what_is_published_is_durable_with_the_changes_and_told_after_the_calls() -> None:
+def test_events_are_durable_with_the_changes_and_published_after_the_calls() -> None:
     async def scenario() -> None:
         change = Put(Framework("f"))
         effects: tuple[Effect, ...] = (Publish("news", {"a": 1}, 0.0), Kill("t", None), Publish("more", {}, 0.5))
@@ -264,7 +264,7 @@ def test_a_request_is_answered_by_its_number_only() -> None:
     virtual_time.run(scenario())
 
 
-def test_a_request_whose_asker_went_away_is_carried_out_all_the_same() -> None:
+def test_a_request_is_carried_out_even_if_its_client_has_disconnected() -> None:
     async def scenario() -> None:
         bench = Bench(lambda _: Frame((Put(Framework("f")),), (Reply(1, Done("d")),)))
         asked = asyncio.create_task(bench.shell.request(lambda number: PodDeleted(number, "/a")))

@@ -1,4 +1,4 @@
-"""A driver that runs, for tests that watch what it does."""
+"""A running driver for tests."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

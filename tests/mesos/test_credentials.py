@@ -1,4 +1,4 @@
-"""Who this framework is, and how it goes on when its proof expires."""
+"""The framework's credentials, and their renewal."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The leading master as ZooKeeper tells it, against a stand-in for its client."""
+"""The leading master in ZooKeeper, with a fake of its client."""
 
 import json
 from collections.abc import Iterator

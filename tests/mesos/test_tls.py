@@ -1,4 +1,4 @@
-"""A Mesos that speaks TLS: the stream, the calls, the agents; whom is trusted, and how this side proves itself."""
+"""Mesos with TLS: the stream, the calls, the agents; trusted authorities, and this side's certificate."""
 
 import socket
 import ssl
@@ -56,7 +56,7 @@ def test_a_redirect_keeps_to_tls(authority: Authority, server: ssl.SSLContext) -
             assert framework.wait_for(Subscribed) == [Subscribed("framework-1", leader.address, "1.11.0")]
 
 
-def test_who_is_not_certified_by_whom_is_trusted_is_not_told_anything(tmp_path: Path, server: ssl.SSLContext) -> None:
+def test_nothing_is_sent_to_a_master_without_a_trusted_certificate(tmp_path: Path, server: ssl.SSLContext) -> None:
     (tmp_path / "other").mkdir()
     stranger = Authority(tmp_path / "other", "stranger")
     with masters(tls=server) as (master,), capture_logs() as logs:
@@ -114,7 +114,7 @@ def test_renewed_certificates_are_used_by_the_next_connection(
         framework.wait_for(Subscribed)
 
 
-def test_a_master_without_tls_is_told_apart(authority: Authority) -> None:
+def test_a_master_without_tls_is_recognised(authority: Authority) -> None:
     with masters() as (master,), capture_logs() as logs, connecting(master, tls=_trusting(authority)) as framework:
         framework.events.wait_for(lambda _: "cannot speak TLS" in str(logs), "the reason")
 

@@ -1,4 +1,4 @@
-"""What is wrong with a store's file is told by name, before a byte of it or of what lies beside it is changed."""
+"""Damage of a store's file is reported by name, before a byte of the file or its log is changed."""
 
 import contextlib
 import os
@@ -47,7 +47,7 @@ def write(path: Path, records: list[Record]) -> None:
 
 
 def folder(path: Path) -> dict[str, bytes]:
-    """All that lies there."""
+    """All files of the store."""
     return {each.name: each.read_bytes() for each in path.parent.iterdir() if each.is_file()}
 
 
@@ -85,7 +85,7 @@ def test_a_newer_layout(whole: Path) -> None:
 
 
 def test_a_newer_layout_of_a_scheduler_that_was_killed(path: Path) -> None:
-    """What it wrote last lies in the write-ahead log, which SQLite would write back into the file."""
+    """Its last commits are in the write-ahead log, which SQLite would write back into the file."""
     leave_a_log(path, "PRAGMA user_version = 99")
     assert path.with_name("store.db-wal").stat().st_size
     assert "newer podexec" in refusal(path)
@@ -329,7 +329,7 @@ def leave_commits(path: Path) -> None:
 
 @pytest.mark.parametrize("at", [0, 9, 13, 18, 22, 27, 33, 37, 41, 46, 50, 60, 9000])
 def test_a_log_that_is_damaged_before_its_last_commits(path: Path, at: int) -> None:
-    """SQLite takes the first frame that does not fit for the end of the log, and would load an older state."""
+    """SQLite treats the first frame with a wrong checksum as the end of the log, and would load an older state."""
     leave_commits(path)
     log = path.with_name("store.db-wal")
     content = bytearray(log.read_bytes())

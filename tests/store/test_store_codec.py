@@ -1,4 +1,4 @@
-"""Rows hold records without loss, and what is not understood is refused by name."""
+"""Rows contain records without loss, and unknown contents are refused by name."""
 
 import dataclasses
 

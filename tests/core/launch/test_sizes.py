@@ -1,4 +1,4 @@
-"""A container is judged by all that it is started with: what the user gives, and what podexec adds."""
+"""The size of a container's arguments and environment, including podexec's own variables."""
 
 from typing import Any
 
