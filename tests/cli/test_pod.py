@@ -383,7 +383,7 @@ def test_versions_are_listed_with_their_instances(run: Run, url: str, shell: Fak
     assert re.search(rf"{old[0]} +1", "".join(listed))
     assert json.loads(run("pod", "versions", "/web", old[0]).out)["version"] == old[0]
     unknown = run("pod", "versions", "/web", "yesterday")
-    assert (unknown.code, "'yesterday' is no version" in unknown.err) == (1, True)
+    assert (unknown.code, "'yesterday' is not a version" in unknown.err) == (1, True)
 
 
 @pytest.fixture
