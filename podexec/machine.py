@@ -117,9 +117,9 @@ def _received(pod: Pod, event: ev.GroupReceived) -> Step:
 
 def _forget(pod: Pod) -> Step:
     """Drop groups that have ended: an executor may receive any number of them."""
-    present = {c.group for c in (*pod.alive(), *pod.unreported())}
-    kept = {first_id: c for first_id, c in pod.containers.items() if c.group in present}
-    dooms = {group: doom for group, doom in pod.dooms.items() if group in present}
+    current = {c.group for c in (*pod.alive(), *pod.unreported())}
+    kept = {first_id: c for first_id, c in pod.containers.items() if c.group in current}
+    dooms = {group: doom for group, doom in pod.dooms.items() if group in current}
     over: list[ev.Effect] = [ev.Forget(first_id) for first_id in pod.containers if first_id not in kept]
     return replace(pod, containers=kept, dooms=dooms), over
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import httpx2
 
 from scheduler.cli import stream
-from scheduler.cli.error_texts import in_words
+from scheduler.cli.error_texts import explain
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import DEFAULT_URL
 from scheduler.core.views.extras import KEY
@@ -305,4 +305,4 @@ def _problems(details: Any) -> Iterable[str]:
     elif isinstance(details, list):
         for detail in details:
             for error in detail["errors"]:
-                yield f"{detail['path']}: {in_words(error)}"
+                yield f"{detail['path']}: {explain(error)}"

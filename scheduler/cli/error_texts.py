@@ -1,6 +1,6 @@
 """Marathon's error keys in plain words."""
 
-_WORDS = {
+_EXPLANATIONS = {
     "error.path.missing": "is required",
     "error.expected.jsstring": "must be a string (quote it in YAML)",
     "error.expected.jsnumber": "must be a number",
@@ -18,6 +18,6 @@ _WORDS = {
 }
 
 
-def in_words(error: str) -> str:
+def explain(error: str) -> str:
     """The meaning of a key; any other string is returned as it is."""
-    return _WORDS.get(error, error)
+    return _EXPLANATIONS.get(error, error)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scheduler.cli import cluster, deployment, events, group, pod, queue, scheduler, screen, up
+from scheduler.cli import cluster, deployment, events, group, pod, queue, replay, scheduler, screen, up
 from scheduler.cli.errors import CommandError, UsageError, wrong_usage
 
 
@@ -28,6 +28,7 @@ app.add_typer(deployment.app, name="deployment")
 app.add_typer(queue.app, name="queue")
 app.command(name="events")(events.events)
 app.command(name="scheduler")(scheduler.run)
+app.command(name="replay")(replay.replay)
 app.command(name="up")(up.up)
 app.command(name="down")(up.down)
 app.add_typer(cluster.app, name="cluster")

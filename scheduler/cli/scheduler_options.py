@@ -118,7 +118,7 @@ class SchedulerOptions:
         str,
         Option(
             "Address the API listens on.",
-            "Without `--http-credentials` everybody who can reach it may do everything.",
+            "Without `--http-credentials` anyone who can reach it may do everything.",
             metavar="HOST:PORT",
             is_private=True,
         ),
@@ -213,3 +213,17 @@ class SchedulerOptions:
             after="adopt_cluster",
         ),
     ] = "info"
+    record: Annotated[
+        Path | None,
+        Option(
+            "File to append a recording to, for podexec replay.",
+            "See [recording.md](recording.md).",
+            metavar="FILE",
+            is_private=True,
+            after="log_level",
+        ),
+    ] = None
+    record_limit: Annotated[
+        int,
+        Option("Size of the file at which recording ends, in MiB.", minimum=1, is_private=True, after="record"),
+    ] = 1024

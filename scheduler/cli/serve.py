@@ -44,6 +44,7 @@ from scheduler.mesos.driver import Driver
 from scheduler.model.features import without_effect
 from scheduler.observe import log as logging
 from scheduler.observe.metrics import Metrics
+from scheduler.recording import Recorder, RecordingFile, RecordingFileError
 from scheduler.secrets import open_source
 from scheduler.store import Store, StoreError, open_store
 
@@ -61,17 +62,26 @@ def serve(serving: Serving) -> None:
     source = _secrets(serving.options.secrets_source)
     with contextlib.closing(_listen(serving.host, serving.port, room.backlog)) as listening:
         try:
-            with contextlib.closing(open_store(serving.options.store)) as store:
-                asyncio.run(_run(serving, store, source, listening, room))
+            with contextlib.closing(open_store(serving.options.store)) as store, _recording(serving) as recorder:
+                asyncio.run(_run(serving, store, source, listening, room, recorder))
         except (StoreError, LoopError) as error:
             raise CommandError(str(error)) from error
 
 
 async def _run(
-    serving: Serving, store: Store, source: Secrets | None, listening: socket.socket, room: files.Room
+    serving: Serving,
+    store: Store,
+    source: Secrets | None,
+    listening: socket.socket,
+    room: files.Room,
+    recorder: Recorder | None,
 ) -> None:
     asyncio.get_running_loop().set_exception_handler(_ErrorHandler().handle)
-    world = World(serving.settings, secrets.randbits(64), store.load())
+    seed, records = secrets.randbits(64), store.load()
+    if recorder is not None:
+        recorder.begin(version("podexec"), time.time(), seed, serving.settings, records)
+    world = World(serving.settings, seed, records)
+    del records  # the world keeps its own
     advertised = _advertised(serving, listening)
     _tune_garbage_collector()
 
@@ -113,7 +123,14 @@ async def _run(
     edge = _edge(serving, world, executors)
     inspector = Inspector(edge.last_lines, found)
     shell = EventLoop(
-        world, step, store, driver, bus=Bus(store.tail()), meter=metrics, inspector=inspector, clock=clock
+        world,
+        step if recorder is None else recorder.recorded(step),
+        store,
+        driver,
+        bus=Bus(store.tail()),
+        meter=metrics,
+        inspector=inspector,
+        clock=clock,
     )
     metrics.watch("podexec.loop.inbox.gauge", "Events that wait for the loop", lambda: shell.waiting)
     config = configuration(serving, identity, room.connections)
@@ -254,6 +271,21 @@ def _stop_signal() -> Iterator[asyncio.Event]:
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def _recording(serving: Serving) -> Iterator[Recorder | None]:
+    """The recorder that the options ask for, if any."""
+    path, limit = serving.options.record, serving.options.record_limit
+    if path is None:
+        yield None
+        return
+    try:
+        file = RecordingFile(path, limit * 1024 * 1024)
+    except RecordingFileError as error:
+        raise CommandError(f"--record: {error}") from error
+    with contextlib.closing(Recorder(file)) as recorder:
+        yield recorder
 
 
 def _secrets(source: str) -> Secrets | None:

@@ -87,13 +87,13 @@ def _errors(located: "Located", site: "Site") -> Iterator[tuple[int, str]]:
     """Line and text of each error. The rules are checked even if keys are unknown, to report everything at once."""
     from dataclasses import replace
 
-    from scheduler.cli.error_texts import in_words
+    from scheduler.cli.error_texts import explain
     from scheduler.model.problems import Problems
     from scheduler.model.validation import parse
 
     judged = parse(json.dumps(located.document).encode(), replace(site, strict=False))
     for problem in judged.items if isinstance(judged, Problems) else ():
-        yield located.line(problem.path) or 0, f"{problem.path}: {in_words(problem.error)}"
+        yield located.line(problem.path) or 0, f"{problem.path}: {explain(problem.error)}"
     if site.strict:
         yield from _without_effect(located)
 

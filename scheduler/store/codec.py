@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import orjson
-import pydantic
 
 from scheduler.core.frame import Record, key_of
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Abandoned, Clock, Cluster, Deployment, Framework, Instance, Pod
 from scheduler.store.base import DAMAGED, StoreError
-from scheduler.store.reading import Reader, UnreadableError, reader
+from scheduler.store.reading import Reader, UnreadableError, definition, reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +86,7 @@ def _decode(row: Row) -> Record:
     if row.version != VERSIONS[row.kind]:
         raise UnreadableError(f"this podexec reads version {VERSIONS[row.kind]} of its schema")
     if kind is PodDefinition:
-        try:
-            return PodDefinition.model_validate_json(row.data, extra="forbid")
-        except pydantic.ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, at['loc']))}: {at['msg']}" for at in error.errors(include_url=False)
-            )
-            raise UnreadableError(problems) from error
+        return definition(row.data)
     try:
         value = orjson.loads(row.data)
     except orjson.JSONDecodeError as error:

@@ -11,6 +11,11 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+import orjson
+import pydantic
+
+from scheduler.model.definition import PodDefinition
+
 Reader = Callable[[Any], Any]
 
 
@@ -36,7 +41,13 @@ def reader(wanted: Any) -> Reader:
     """A function that makes values of a type from JSON. It raises UnreadableError."""
     if dataclasses.is_dataclass(wanted):
         return _of_dataclass(wanted)
+    if wanted is PodDefinition:
+        return lambda value: definition(orjson.dumps(value))
     origin = typing.get_origin(wanted)
+    if origin is dict:  # whose members are somebody else's business
+        return _of_plain(dict)
+    if origin is frozenset:
+        return _of_set(_of_list(reader(typing.get_args(wanted)[0])))
     if origin in (types.UnionType, typing.Union):
         (only,) = (option for option in typing.get_args(wanted) if option is not types.NoneType)
         return _of_optional(reader(only))
@@ -46,6 +57,15 @@ def reader(wanted: Any) -> Reader:
     if isinstance(wanted, type) and issubclass(wanted, StrEnum):
         return _of_words(wanted)
     return _of_float if wanted is float else _of_plain(wanted)
+
+
+def definition(data: bytes) -> PodDefinition:
+    """A pod definition out of JSON. Raises UnreadableError."""
+    try:
+        return PodDefinition.model_validate_json(data, extra="forbid")
+    except pydantic.ValidationError as error:
+        problems = (f"{'.'.join(map(str, at['loc']))}: {at['msg']}" for at in error.errors(include_url=False))
+        raise UnreadableError("; ".join(problems)) from error
 
 
 def _of_dataclass(wanted: Any) -> Reader:
@@ -98,6 +118,10 @@ def _of_tuple(readers: tuple[Reader, ...]) -> Reader:
         return _members(zip(readers, value, strict=True))
 
     return read
+
+
+def _of_set(read: Reader) -> Reader:
+    return lambda value: frozenset(read(value))
 
 
 def _members(pairs: typing.Iterable[tuple[Reader, Any]]) -> tuple[Any, ...]:

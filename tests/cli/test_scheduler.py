@@ -54,7 +54,7 @@ DEADLINE = 20.0
         (("--master", "https://one:5050,two:5050"), "at some"),
         (("--master", NOBODY, "--mesos-authentication-secret-file", "none"), "none"),
         (("--master", NOBODY, "--mesos-authentication-secret-file", __file__), "--mesos-authentication-principal"),
-        (("--master", NOBODY, "--mesos-authentication-token-file", __file__), "more than a token"),
+        (("--master", NOBODY, "--mesos-authentication-token-file", __file__), "does not contain a token"),
         (("--master", NOBODY, "--mesos-authentication-token-file", "/dev/null"), "is empty"),
         (("--master", NOBODY, "--mesos-ca-file", __file__), "no CA certificates"),
         (("--master", NOBODY, "--mesos-key-file", __file__), "--mesos-cert-file"),
@@ -218,6 +218,8 @@ def test_every_option_is_shown_or_said_to_be_private(run: Run, started: list[Ser
         "mesos_key_file",
         "mesos_tls",
         "mesos_tls_verify",
+        "record",
+        "record_limit",
     }
     assert shown - {each.info for each in PARAMETERS} == {"checkpoint", "ha"}
 
@@ -393,6 +395,41 @@ def test_credentials_are_wanted_and_metrics_are_those_of_the_process() -> None:
             metrics = json.load(response)
         assert "podexec.loop.inbox.gauge" in metrics["gauges"]
         assert metrics["gauges"]["marathon.pods.active.gauge"] == {"value": 0}
+
+
+def test_what_it_does_is_recorded_without_the_credentials_also_if_it_is_killed(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "recording.json"
+    more = ("--record", str(file), "--record-limit", "1", "--http-credentials", "me:hush-hush")
+    body = json.dumps({"id": "/pod", "containers": [{"name": "one", "resources": {}}]}).encode()
+    headers = {"Content-Type": "application/json", "Authorization": "Basic bWU6aHVzaC1odXNo"}
+    with scheduler(store=f"sqlite:///{tmp_path}/store.db", more=more) as process:
+        post = urllib.request.Request(f"{process.event('serving')['url']}/v2/pods?force=true", body, headers)
+        with urllib.request.urlopen(post, timeout=DEADLINE) as response:
+            assert response.status == 201
+        until = time.monotonic() + DEADLINE
+        while b"PodPosted" not in file.read_bytes():
+            assert time.monotonic() < until, file.read_bytes()
+            time.sleep(0.05)
+        process.end(signal.SIGKILL)
+    with scheduler(store=f"sqlite:///{tmp_path}/store.db", more=more) as process:
+        asked = urllib.request.Request(f"{process.event('serving')['url']}/v2/info", headers=headers)
+        with urllib.request.urlopen(asked, timeout=DEADLINE) as response:
+            assert response.status == 200
+        assert process.end(signal.SIGTERM) == 0, process.seen
+    for secret in (b"hush", b"bWU6aHVzaC1odXNo"):
+        assert secret not in file.read_bytes()
+    done = run("replay", str(file))
+    assert (done.code, done.err) == (0, "1 steps, no difference\n")
+    assert "PodPosted request=1 pod_id=/pod" in done.out
+    assert '"record":"pod"' in file.read_text().split('"recording"')[2]
+
+
+def test_a_full_disk_does_not_stop_it() -> None:
+    with scheduler(more=("--record", "/dev/full")) as process:
+        told = process.event("recording ended; the scheduler continues without it")
+        assert told["reason"] == "No space left on device"
+        assert get(f"{process.event('serving')['url']}/v2/pods") == (200, [])
+        assert process.end(signal.SIGTERM) == 0, process.seen
 
 
 def test_open_streams_of_events_do_not_hold_up_its_end() -> None:
