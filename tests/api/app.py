@@ -23,7 +23,7 @@ def app_over(
     guard: Guard | None = None,
     server: ServerInfo = SERVER,
 ) -> Starlette:
-    """The app over a fake loop, and whatever is there of agents."""
+    """The app over a fake loop, with fake agents if given."""
     return create_app(
         shell,
         shell.world,

@@ -1,4 +1,4 @@
-"""``/v2/deployments``, and what the queries of a change make of its deployment."""
+"""``/v2/deployments``, and the query parameters for the deployment of a change."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ UNKNOWN = "11111111-2222-3333-4444-555555555555"
 
 
 def only(api: Api) -> dict[str, Any]:
-    """The one deployment there is, as it is shown."""
+    """The only deployment, as it is shown."""
     (plain,) = api("GET", "/v2/deployments").json()
     (whole,) = api("GET", "/v2/deployments?embed=podexec").json()
     assert problems(plain, "Deployment") == problems(whole, "Deployment") == []

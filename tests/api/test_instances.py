@@ -1,4 +1,4 @@
-"""``::instances``: whom a kill finds, what it answers, and what becomes of them."""
+"""``::instances``: which instances a kill selects, its answer, and what becomes of them."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ ELSEWHERE = "product_web.instance-00000000-0000-0000-0000-000000000000"
 
 @pytest.fixture
 def ids(api: Api, shell: FakeLoop) -> list[str]:
-    """Two instances that run."""
+    """Two running instances."""
     pod: dict[str, Any] = POD | {"scaling": {"instances": 2}}
     pod["scheduling"] = {"unreachableStrategy": {"inactiveAfterSeconds": 5, "expungeAfterSeconds": 9}}
     api("POST", "/v2/pods", json=pod)

@@ -214,7 +214,7 @@ def test_unknown_keys_are_ignored_and_refused_where_the_operator_wants_that() ->
 
 
 def test_repeated_keys_are_told_and_refused_where_the_operator_wants_that() -> None:
-    """StreamEvent in a header and in the log; at every depth, and however the key is spelled."""
+    """They are reported in a header and in the log, at every depth and however the key is spelled."""
     twice = r', "user": "a", "us\u0065r": "root", "labels": {"b\u202e\"": "", "b\u202e\"": ""}}'
     body = json.dumps(POD)[:-1] + twice
     for method, path in (("POST", "/v2/pods"), ("PUT", f"/v2/pods{POD['id']}")):

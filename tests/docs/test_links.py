@@ -7,7 +7,12 @@ import pytest
 
 from tests.docs.pages import PAGES, ROOT, Block, anchors, links, spans
 
-_FOLDERS = tuple(f"{each.name}/" for each in ROOT.iterdir() if each.is_dir() and not each.name.startswith("."))
+_MADE = ("build", "dist")  # by make, where it ran
+_FOLDERS = tuple(
+    f"{each.name}/"
+    for each in ROOT.iterdir()
+    if each.is_dir() and not each.name.startswith(".") and each.name not in _MADE and each.suffix != ".egg-info"
+)
 _HISTORY = (ROOT / "CHANGELOG.md", *(ROOT / "docs" / "adr").iterdir())
 _PATH = re.compile(r"[\w./-]+")
 

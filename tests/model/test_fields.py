@@ -472,7 +472,7 @@ ALL = [
 def test_a_definition_is_judged(
     site: Site, stage: Stage, meaning: str, definition: dict[str, Any], problems: dict[str, str]
 ) -> None:
-    """All its problems are told, at their paths, and no others."""
+    """All its problems are reported at their paths, and no others."""
     judged = parse(json.dumps(definition).encode(), site)
     if not problems:
         assert isinstance(judged, PodDefinition), judged
@@ -504,7 +504,7 @@ def test_with_strict_definitions_an_unknown_key_is_a_problem_at_its_path() -> No
 
 
 def test_keys_that_never_had_an_effect_are_told_as_such() -> None:
-    """Marathon's schema, its documentation and tools of DC/OS have them; null is as good as absent."""
+    """Marathon's schema, its documentation and tools of DC/OS have them; null counts as absent."""
     definition = container(fetch=[{"uri": "http://x/y"}]) | {
         "scaling": {"instances": 1, "maxInstances": 3},
         "fetch": [],

@@ -1,4 +1,4 @@
-"""What could never start is refused where it is written, and its nearest neighbour that can is not."""
+"""Definitions that could never start are refused at the path of the fault; similar ones that could are accepted."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def mounting(*paths: str, image: bool = False, **volume: Any) -> Json:
-    """A pod of one container that mounts as many volumes at these paths."""
+    """A pod of one container that mounts a volume at each of these paths."""
     mounts = [{"name": f"v{index}", "mountPath": path} for index, path in enumerate(paths)]
     volumes = [{"name": f"v{index}", **volume} for index in range(len(paths))]
     pod = changed(MINIMAL, f"{C}.volumeMounts", mounts) | {"volumes": volumes, "secrets": {"s": {"source": "/s"}}}

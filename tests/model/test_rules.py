@@ -1,4 +1,4 @@
-"""The rules that join fields: each is broken here on its own, and told at its own path."""
+"""The rules that involve several fields: each is broken alone, and reported at its path."""
 
 import json
 from dataclasses import replace
@@ -198,7 +198,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("definition", "path", "meaning"), [row[1:] for row in BROKEN], ids=[row[0] for row in BROKEN])
 def test_a_rule_refuses(definition: Any, path: str, meaning: str) -> None:
-    """Exactly the one problem is told."""
+    """Exactly this problem is reported."""
     problems = parse(json.dumps(definition).encode(), SITE)
     assert isinstance(problems, Problems), "nothing was found wrong"
     assert problems.stage is Stage.RULES

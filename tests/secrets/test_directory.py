@@ -1,4 +1,4 @@
-"""Secrets in files: found, kept to their directory, and refused where others could read them."""
+"""Secrets in files: found, confined to their directory, and refused if others could read them."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which source an option's text asks for, variables as a source, and sources of other packages."""
+"""The option's value and the source it names, variables as a source, and sources of other packages."""
 
 import sys
 from collections.abc import Iterator
