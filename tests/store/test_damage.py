@@ -219,6 +219,7 @@ def test_a_record_that_was_changed_by_something_else(whole: Path, change: str) -
         (b"\xff\xfe {}", "it holds something else"),
         (b"no-kind {}", "it holds something else"),
         (b"kind not-json", "it holds something else"),
+        (b"kind []", "it holds something else"),
         (b"", "it holds something else"),
     ],
 )
@@ -227,6 +228,15 @@ def test_garbage_in_the_events(whole: Path, lines: bytes, complaint: str) -> Non
     message = refusal(whole)
     assert "events from number 3 on" in message
     assert complaint in message
+
+
+@pytest.mark.parametrize("lines", ["kind {}", 5, None])
+def test_events_that_are_no_bytes(whole: Path, lines: object) -> None:
+    """As a table can hold them that another program made again, with whatever types."""
+    execute(whole, "DROP TABLE events")
+    execute(whole, "CREATE TABLE events (first INTEGER PRIMARY KEY, lines, checksum)")
+    execute(whole, "INSERT INTO events VALUES (3, ?, ?)", (lines, checksum(3, lines)))
+    assert "events from number 3 on are damaged: it holds something else" in refusal(whole)
 
 
 def test_garbage_in_the_events_of_an_older_layout(path: Path) -> None:
