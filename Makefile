@@ -1,4 +1,4 @@
-# One entry for everything: `make run` shows a pod on a real Mesos, `make test` runs every test. Both set up what they need.
+# `make run` starts a pod on a real Mesos, `make test` runs every test. All targets install what they need.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -7,58 +7,58 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# In how many processes the tests run: they wait more than they compute.
+# Number of processes that run tests, which wait more than they compute.
 JOBS ?= 1
-# Python is run with -I, or with -P where variables such as PYTHONPATH may matter: a file of yours beside this one that is
-# named like a module, such as secrets.py, is not imported.
-# What an installation is made from; the sources themselves are used in place.
+# Python runs with -I, or with -P where variables such as PYTHONPATH must count, so that it does not import a file in this
+# folder that has the name of a module, such as secrets.py.
+# The inputs of an installation; the sources themselves are used in place.
 INPUTS := setup.cfg pyproject.toml $(wildcard compat/http-parser/*.cfg compat/http-parser/*.toml) \
           $(shell find compat/http-parser -name '*.py' 2>/dev/null)
 
 .PHONY: help
-help: ## list the targets
+help: ## list targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 15
 
 .PHONY: run
-run: setup ## a local Mesos, the scheduler and an example pod; Ctrl-C takes everything down (ARGS="--agents 2")
+run: setup ## run a local Mesos, the scheduler and an example pod; Ctrl-C removes them (ARGS="--agents 2")
 	@exec $(BIN)/podexec up $(ARGS)
 
 .PHONY: test
-test: setup system-tests ## every test, the real Mesos part too (ARGS="tests/core -k upgrade", JOBS=2)
+test: setup system-tests ## run all tests, including those on a real Mesos (ARGS="tests/core -k upgrade", JOBS=2)
 	$(BIN)/python -m pytest $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist loadgroup) $(ARGS)
 
 .PHONY: test-pythons
-test-pythons: system-tests ## the tests on every CPython 3.11 to 3.13 found, and on a bare Debian 12 with its own
+test-pythons: system-tests ## run the tests on every installed CPython 3.11 to 3.13 and on a bare Debian 12
 	@tools/test-pythons $(ARGS)
 
 .PHONY: lint
-lint: setup ## ruff, mypy --strict, import contracts
+lint: setup ## check with ruff, mypy --strict and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 .PHONY: bench
-bench: setup ## measurements; docs/performance.md tells what they mean
+bench: setup ## run the benchmarks, which docs/performance.md explains (ARGS="scale --quick")
 	$(BIN)/python -m bench $(ARGS)
 
 .PHONY: zipapp
-zipapp: setup ## build/podexec.pyz, the executor in one file
+zipapp: setup ## build the executor as one file, build/podexec.pyz
 	$(BIN)/python -P -m podexec.zipapp --output build/podexec.pyz
 
 .PHONY: format
-format: setup ## let ruff format the sources
+format: setup ## format the sources with ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 .PHONY: clean
-clean: ## remove what was built here (the local Mesos in your cache directory stays)
+clean: ## remove build results (not the local Mesos in your cache directory)
 	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: setup
 setup: $(VENV)/.installed
 
-# The system's packages come first: without python3-venv there is no virtual environment.
+# The system's packages come first: a virtual environment needs python3-venv.
 $(VENV)/.installed: $(INPUTS)
 	@echo "podexec: checking the system's packages"
 	@$(PYTHON) -I localmesos/apt.py --install

@@ -85,9 +85,9 @@ class Cluster:
         )
         states.folder_of(name)  # rejects a bad name before anything is done
         prefix = package.ensure(progress)
-        sweep(progress)
+        remains.sweep(progress)
         with states.exclusive(name):
-            make_room(name, progress)
+            remains.make_room(name, progress)
             choice = levels.choose(levels.probe(), options.level)
             progress(f"level {choice.level}" + (f"; left out: {choice.left_out}" if choice.left_out else ""))
             planned = states.write(assembly.plan(name, prefix, choice, options))
@@ -130,7 +130,7 @@ class Cluster:
             if found is not None:
                 progress(f"taking down the cluster {self.name}")
                 remains.remove(found)
-        sweep(progress)
+        remains.sweep(progress)
 
     @property
     def state(self) -> ClusterState:
@@ -292,24 +292,3 @@ def member_of_kind(current: ClusterState, member_id: str, kind: str) -> Member:
     if member.kind != kind:
         raise ClusterError(f"{member_id} is not {'an' if kind == 'agent' else 'a'} {kind}")
     return member
-
-
-def sweep(progress: Progress = silent) -> None:
-    """Remove what is left of clusters whose owner has ended, and of those from before a reboot."""
-    for name in states.names():
-        with states.exclusive(name, wait=False) as held:
-            found = states.read(name) if held else None
-            if found is not None and found.stale():
-                progress(f"removing the remains of the cluster {name}")
-                remains.remove(found)
-
-
-def make_room(name: str, progress: Progress) -> None:
-    """Refuse the name of a running cluster, and remove the remains of one that does not run."""
-    found = states.read(name)
-    if found is None:
-        return
-    if not found.stale() and any(member.alive for member in found.members):
-        raise ClusterError(f"the cluster {name} is already up; take it down first, or choose another name")
-    progress(f"removing the remains of the cluster {name}")
-    remains.remove(found)

@@ -75,7 +75,7 @@ class Choice:
     mount_freezer: bool
     namespaces: bool
     cni_folder: str | None
-    left_out: str  # one line, "" where nothing is
+    left_out: str  # one line; empty if nothing is
 
     @property
     def images(self) -> bool:

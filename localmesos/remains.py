@@ -1,4 +1,4 @@
-"""Lists and removes everything that a cluster leaves on the machine.
+"""Lists and removes everything that a cluster leaves on the machine, and sweeps up clusters that have ended.
 
 Owns the order of removal, and the removal of mounts and control groups. Needs only the cluster's folder and tag, so it
 works in whatever state the cluster was left.
@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from localmesos import network, processes, system
+from localmesos import state as states
 from localmesos.errors import ClusterError
 from localmesos.level import OWN_HIERARCHY, v1_hierarchies
+from localmesos.package import Progress, silent
 from localmesos.state import ClusterState
 
 DEADLINE_SECONDS = 20.0
@@ -138,3 +140,24 @@ def unmount_own_hierarchy() -> None:
         system.run("umount", str(freezer))
     freezer.rmdir()
     OWN_HIERARCHY.rmdir()
+
+
+def sweep(progress: Progress = silent) -> None:
+    """Remove what is left of clusters whose owner has ended, and of those from before a reboot."""
+    for name in states.names():
+        with states.exclusive(name, wait=False) as held:
+            found = states.read(name) if held else None
+            if found is not None and found.stale():
+                progress(f"removing the remains of the cluster {name}")
+                remove(found)
+
+
+def make_room(name: str, progress: Progress) -> None:
+    """Refuse the name of a running cluster, and remove the remains of one that does not run."""
+    found = states.read(name)
+    if found is None:
+        return
+    if not found.stale() and any(member.alive for member in found.members):
+        raise ClusterError(f"the cluster {name} is already up; take it down first, or choose another name")
+    progress(f"removing the remains of the cluster {name}")
+    remove(found)

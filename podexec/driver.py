@@ -186,7 +186,7 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
         except (ValueError, KeyError, TypeError) as error:
             # Not repr(): a UnicodeDecodeError's holds the whole text.
             why = f"{type(error).__name__}: {error}"
-            self._log.error("skipped an event that cannot be read", error=why, length=len(record))
+            self._log.error("an event could not be read, skipping it", error=why, length=len(record))
 
     # -- events (called by pymesos' on_event) ------------------------------------------------------------------
 

@@ -69,11 +69,11 @@ def begin(kill: Kill, now: float, settled: float | None = None, hook: bool = Fal
     """Begin a held kill: with the ``preStop`` command, or with SIGTERM as soon as the container can receive it."""
     grace = max(kill.grace, 0.0)
     if hook and grace:
-        begun = replace(kill, phase=Phase.HOOK, escalate_at=now + grace)
+        kill = replace(kill, phase=Phase.HOOK, escalate_at=now + grace)
     else:
         term_at = max(now, settled) if settled is not None and grace else now
-        begun = replace(kill, phase=Phase.TERM, escalate_at=term_at + grace, again_at=term_at)
-    return begun if kill.stop_by is None else _escalating_by(begun, max(now, kill.stop_by))
+        kill = replace(kill, phase=Phase.TERM, escalate_at=term_at + grace, again_at=term_at)
+    return kill if kill.stop_by is None else _escalating_by(kill, max(now, kill.stop_by))
 
 
 def must_begin(kill: Kill, now: float) -> bool:

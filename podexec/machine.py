@@ -41,17 +41,10 @@ def step(pod: Pod, event: ev.Event, now: float) -> Step:
             effects = []
         case _:
             pod, effects = _container_event(pod, event, now)
+    rules = (_end_overdue, _end_together, _start, _continue_kills, _report_findings, letgo.report_endings, _leave)
     followed: list[ev.Effect] = []
     while True:
-        for rule in (
-            _end_overdue,
-            _end_together,
-            _start,
-            _continue_kills,
-            _report_findings,
-            letgo.report_endings,
-            _leave,
-        ):
+        for rule in rules:
             pod, more = rule(pod, now)
             followed += more
         if not followed:
@@ -124,9 +117,9 @@ def _received(pod: Pod, event: ev.GroupReceived) -> Step:
 
 def _forget(pod: Pod) -> Step:
     """Drop groups that have ended: an executor may receive any number of them."""
-    present = {c.group for c in (*pod.alive(), *pod.unreported())}
-    kept = {first_id: c for first_id, c in pod.containers.items() if c.group in present}
-    dooms = {group: doom for group, doom in pod.dooms.items() if group in present}
+    current = {c.group for c in (*pod.alive(), *pod.unreported())}
+    kept = {first_id: c for first_id, c in pod.containers.items() if c.group in current}
+    dooms = {group: doom for group, doom in pod.dooms.items() if group in current}
     over: list[ev.Effect] = [ev.Forget(first_id) for first_id in pod.containers if first_id not in kept]
     return replace(pod, containers=kept, dooms=dooms), over
 
@@ -162,9 +155,8 @@ def _shutdown(pod: Pod, event: ev.ShutdownRequested, now: float) -> Step:
     margin = min(SHUTDOWN_MARGIN, SHUTDOWN_MARGIN_SHARE * event.grace)
     shutdown_by = now + event.grace
     stop_by, report_by = shutdown_by - margin, shutdown_by - margin / 2
-    pod = replace(
-        pod, shutdown=pod.shutdown or event.reason, shutdown_by=shutdown_by, report_by=report_by, started=True
-    )
+    reason = pod.shutdown or event.reason
+    pod = replace(pod, shutdown=reason, shutdown_by=shutdown_by, report_by=report_by, started=True)
     effects: list[ev.Effect] = []
     for c in pod.alive():
         moved = c

@@ -77,7 +77,7 @@ class Settings:
     def from_environment(cls, environment: MutableMapping[str, str]) -> Settings:
         """Read the settings, and remove the token from the environment so that programs started later do not get it."""
         token = environment.pop("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", None)
-        # Mesos' default executor uses MESOS_SLAVE_PID; for executors of that type an agent guarantees no more.
+        # Mesos' default executor uses MESOS_SLAVE_PID; for executors of that type an agent sets nothing else.
         endpoint = environment.get("MESOS_AGENT_ENDPOINT") or _required(environment, "MESOS_SLAVE_PID")
         host, port = parse_endpoint(endpoint.rpartition("@")[2])
         return cls(

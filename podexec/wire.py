@@ -8,7 +8,6 @@ command that starts the executor. Both sides reject what they do not know, so bo
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import math
 import shlex
@@ -63,17 +62,13 @@ class ExecutorData:
 
     def encode(self) -> str:
         """Value for ``ExecutorInfo.data`` (a bytes field, hence base64 in JSON)."""
-        text = json.dumps({"version": self.version, "log_level": self.log_level}, sort_keys=True, separators=(",", ":"))
-        return base64.b64encode(text.encode()).decode("ascii")
+        return _encoded({"log_level": self.log_level, "version": self.version})
 
     @classmethod
     def decode(cls, data: str) -> ExecutorData:
         """The inverse of :meth:`encode`; :class:`WireError` for another version and for anything malformed."""
-        try:
-            fields = json.loads(base64.b64decode(data, validate=True))
-        except (binascii.Error, ValueError) as error:
-            raise WireError(f"ExecutorInfo.data is not base64 of a JSON object: {error}") from error
-        if not isinstance(fields, dict) or not isinstance(fields.get("version"), int):
+        fields = _decoded("ExecutorInfo.data", data)
+        if not isinstance(fields.get("version"), int):
             raise WireError("ExecutorInfo.data is not a JSON object with an integer field 'version'")
         if fields["version"] != WIRE_VERSION:
             raise WireError(
@@ -186,16 +181,13 @@ class TaskData:
         behaviour = self.behaviour.encode()
         if behaviour:
             fields["behaviour"] = behaviour
-        return base64.b64encode(json.dumps(fields, separators=(",", ":")).encode()).decode("ascii")
+        return _encoded(fields)
 
     @classmethod
     def decode(cls, data: str) -> TaskData:
         """The inverse of :meth:`encode`; :class:`WireError` for everything else, without the text that was read."""
-        try:
-            fields = json.loads(base64.b64decode(data, validate=True))
-        except (binascii.Error, ValueError):
-            raise WireError("TaskInfo.data is not base64 of a JSON object") from None
-        if not isinstance(fields, dict) or fields.get("version") != WIRE_VERSION:
+        fields = _decoded("TaskInfo.data", data)
+        if fields.get("version") != WIRE_VERSION:
             raise WireError(
                 f"TaskInfo.data is not of version {WIRE_VERSION}; run a scheduler and an executor of the same release"
             )
@@ -278,7 +270,7 @@ class UsageQuestion:
     @classmethod
     def decode(cls, data: str) -> UsageQuestion:
         """The inverse of :meth:`encode`. Raises WireError for any other message."""
-        said = _decoded(data)
+        said = _decoded("a message", data)
         if set(said) != {"usage"} or not isinstance(said["usage"], int):
             raise WireError("the message asks for nothing that this executor knows")
         return cls(said["usage"])
@@ -300,7 +292,7 @@ class UsageAnswer:
     @classmethod
     def decode(cls, data: str) -> UsageAnswer:
         """The inverse of :meth:`encode`. Raises WireError for any other message."""
-        said = _decoded(data)
+        said = _decoded("a message", data)
         try:
             containers = {container: _use(**use) for container, use in said["containers"].items()}
             return cls(int(said["usage"]), _finite(said["at"]), containers)
@@ -323,13 +315,14 @@ def _encoded(said: Json) -> str:
     return base64.b64encode(json.dumps(said, separators=(",", ":")).encode()).decode("ascii")
 
 
-def _decoded(data: str) -> Json:
+def _decoded(what: str, data: str) -> Json:
+    """The JSON object in a bytes field. Raises WireError without the text, which may contain secrets."""
     try:
         said = json.loads(base64.b64decode(data, validate=True))
-    except (binascii.Error, RecursionError, TypeError, ValueError) as error:
-        raise WireError(f"a message is not base64 of a JSON object: {str(error)[:_SHOWN]!r}") from error
+    except (RecursionError, TypeError, ValueError):
+        raise WireError(f"{what} is not base64 of a JSON object") from None
     if not isinstance(said, dict):
-        raise WireError("a message is not a JSON object")
+        raise WireError(f"{what} is not base64 of a JSON object")
     return said
 
 

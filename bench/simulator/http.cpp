@@ -215,7 +215,7 @@ void Server::flush(Connection& connection) {
                                connection.out_.size() - connection.sent_, MSG_NOSIGNAL);
     if (count < 0 && errno == EAGAIN) {
       watch(connection, true);
-      if (connection.sent_ > connection.out_.size() / 2) {  // let go of what was sent, not too often
+      if (connection.sent_ > connection.out_.size() / 2) {  // drop sent data, not too often
         connection.out_.erase(0, connection.sent_);
         connection.sent_ = 0;
       }

@@ -24,7 +24,7 @@ class Master {
   Master(http::Server& server, const Settings& settings);
   void handle(http::Connection& connection, const http::Request& request);
   void closed(http::Connection& connection);
-  double tick();  // do what is due; gives the seconds until the next thing is
+  double tick();  // do what is due; returns the seconds until the next event
 
  private:
   void call(http::Connection& connection, const http::Request& request);

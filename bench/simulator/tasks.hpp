@@ -43,9 +43,9 @@ class Tasks {
 
   // For benchmarks: `count` changes of running tasks' health, `window` of them unacknowledged at a time.
   void flap(uint64_t count, uint64_t window);
-  void end(uint64_t groups, State state);  // so many groups at random
+  void end(uint64_t groups, State state);  // this many groups, chosen at random
 
-  double tick();  // do what is due; gives the seconds until the next thing is
+  double tick();  // do what is due; returns the seconds until the next event
   std::string statesJson() const;
   std::string flapJson() const;
 

@@ -1,4 +1,4 @@
-"""The HTTP API: Marathon's ``/v2/pods`` and what its clients need beside it.
+"""The HTTP API: Marathon's ``/v2/pods``, and the other calls that its clients need.
 
-Reads the world; changes it only by asking the shell.
+Reads the world; changes it only through requests to the event loop.
 """

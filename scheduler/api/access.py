@@ -1,29 +1,29 @@
-"""Who may use the API: whoever has the password, where there is one, and which pages of other origins may read it."""
+"""Access to the API: HTTP Basic authentication, and CORS for pages of other origins."""
 
 import base64
 import binascii
 import hmac
 from dataclasses import dataclass
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scheduler.api.errors import json_response
 
-USER = "podexec.user"  # in a request's scope: who it is, where that is asked for
+USER = "podexec.user"  # key in a request's scope: the authenticated user
 _DAY = 86_400
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="podexec", charset="UTF-8"'}
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What an operator allows.
+    """The operator's access settings.
 
     Attributes:
         credentials: ``user:password``; None: everyone may do everything.
-        origins: whose pages browsers let read the API; ``*``: all.
+        origins: origins whose pages browsers allow to read the API; ``*``: all.
     """
 
     credentials: str | None = None
@@ -33,22 +33,22 @@ class Access:
 EVERYONE = Access()
 
 
-def install(app: FastAPI, access: Access) -> None:
-    """Have requests checked before any route sees them; a browser's question about origins is no such request."""
+def install(app: Starlette, access: Access) -> None:
+    """Check requests before any route sees them. A browser's CORS preflight needs no credentials."""
     if access.credentials is not None:
         app.add_middleware(_BasicAuthentication, credentials=access.credentials)
     if access.origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=access.origins,
-            allow_methods=("GET", "HEAD"),  # as Marathon: pages of others may look, and change nothing
+            allow_methods=("GET", "HEAD"),  # as Marathon: other origins may read, not change
             allow_headers=("*",),
             max_age=_DAY,
         )
 
 
 class _BasicAuthentication:
-    """Lets requests with the credentials through."""
+    """Answers requests without the credentials with 401."""
 
     def __init__(self, app: ASGIApp, credentials: str) -> None:
         self._app = app
@@ -61,7 +61,7 @@ class _BasicAuthentication:
         elif self._are_given(Headers(scope=scope).get("authorization", "")):
             await self._app({**scope, USER: self._user}, receive, send)
         else:
-            refusal = json_response({"message": "This API wants a user and a password"}, 401, _CHALLENGE)
+            refusal = json_response({"message": "This API requires a user and a password"}, 401, _CHALLENGE)
             await refusal(scope, receive, send)
 
     def _are_given(self, header: str) -> bool:

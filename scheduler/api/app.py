@@ -1,41 +1,45 @@
-"""The application: the routes put together, and what every answer carries."""
+"""The application: all routes, middleware, and the headers of every answer."""
 
 from collections.abc import Callable
 from typing import Protocol
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scheduler.api import docs, errors, events, info, leader, queue, versions
-from scheduler.api import metrics as api_metrics
+from scheduler.api import errors
 from scheduler.api.access import EVERYONE, Access
 from scheduler.api.access import install as install_access
 from scheduler.api.deployments import Deployments
-from scheduler.api.events import Publisher
+from scheduler.api.docs import docs_routes
+from scheduler.api.events import Publisher, event_routes
 from scheduler.api.groups import Groups
-from scheduler.api.info import ServerInfo
-from scheduler.api.inside import router as inside_router
+from scheduler.api.info import ServerInfo, info_routes
+from scheduler.api.inside import inside_routes
 from scheduler.api.inside.guard import Guard
 from scheduler.api.inside.streams import BYTES, NDJSON, TAR
 from scheduler.api.instances import Instances
+from scheduler.api.leader import leader_routes
+from scheduler.api.metrics import metrics_routes
 from scheduler.api.pods import Pods
+from scheduler.api.queue import queue_routes
 from scheduler.api.requests import Requests
+from scheduler.api.versions import version_routes
 from scheduler.core.world import World
 from scheduler.loop.inside import Inside
 from scheduler.observe.metrics import Metrics
 
-# A compressor would hold back what is small, or burn time on what is large.
+# Compression would delay small chunks of a stream, and waste time on large ones.
 _NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, NDJSON, TAR, BYTES)
 
 
-class Shell(Requests, Publisher, Protocol):
-    """What the API asks of the loop that owns the world."""
+class Loop(Requests, Publisher, Protocol):
+    """What the API needs of the event loop that owns the world."""
 
 
 def create_app(
-    shell: Shell,
+    loop: Loop,
     world: World,
     server: ServerInfo,
     *,
@@ -45,30 +49,30 @@ def create_app(
     abdicate: Callable[[], None],
     clock: Callable[[], float],
     access: Access = EVERYONE,
-) -> FastAPI:
-    """The API over a world to read and a shell to ask, by the shell's ``clock``. All belong to the event loop that runs
-    the app.
+) -> Starlette:
+    """The API, which reads the ``world`` and sends changes to the ``loop``; ``clock`` is the loop's. All belong to the
+    asyncio loop that runs the app.
 
-    ``guard`` says what may be done ``inside`` containers. ``abdicate`` is to end the process as soon as requests under
-    way are answered.
+    ``guard`` decides what is allowed ``inside`` containers. ``abdicate`` ends the process once pending requests are
+    answered.
     """
-    # FastAPI's own document knows no bodies of these routes, and its pages load code from other hosts: both are off.
-    app = FastAPI(title="podexec", version=server.version, openapi_url=None, redirect_slashes=False)
-    for router in (
-        versions.router(world),
-        inside_router(world, inside, guard),
-        Instances(shell, world).router(),
-        Pods(shell, world, clock).router(),  # after those whose paths look like ids of pods
-        Deployments(shell, world).router(),
-        queue.router(shell, world, clock),
-        Groups(shell, world, clock).router(),
-        events.router(shell),
-        info.router(server, world),
-        leader.router(server.leader, abdicate),
-        api_metrics.router(metrics),
-        docs.router(server.version),
-    ):
-        app.include_router(router)
+    app = Starlette(
+        routes=[
+            *version_routes(world),
+            *inside_routes(world, inside, guard),
+            *Instances(loop, world).routes(),
+            *Pods(loop, world, clock).routes(),  # after those whose paths look like ids of pods
+            *Deployments(loop, world).routes(),
+            *queue_routes(loop, world, clock),
+            *Groups(loop, world, clock).routes(),
+            *event_routes(loop),
+            *info_routes(server, world),
+            *leader_routes(server.leader, abdicate),
+            *metrics_routes(metrics),
+            *docs_routes(server.version),
+        ]
+    )
+    app.router.redirect_slashes = False  # routes name both spellings
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=4096, exclude_content_types=_NOT_COMPRESSED)
     install_access(app, access)
@@ -77,7 +81,7 @@ def create_app(
 
 
 class _MarathonHeaders:
-    """Puts on every answer the headers that Marathon puts there: who leads; nothing may be cached or framed."""
+    """Adds Marathon's headers to every answer: the leader, and no caching or framing."""
 
     def __init__(self, app: ASGIApp, leader: str) -> None:
         self._app = app

@@ -1,8 +1,8 @@
-"""The API's connections: how many there may be, and how long one may keep the server waiting.
+"""Limits on the API's connections: their number, and how long a client may keep the server waiting.
 
-At the limit a new connection takes the place of one on which nothing is asked, the one that has been so for longest
-of the address that has most. Where every connection is in use, or an address has its share of them, a new one is
-answered with 503. What is in use - a request being answered, a stream of events, a WebSocket - is never closed here.
+At the limit a new connection replaces an idle one: of the address with the most connections, the one that has been idle
+longest. If every connection is in use, or an address already has its share, a new one is answered with 503. Connections
+in use - a request being answered, an event stream, a WebSocket - are never closed here.
 """
 
 import asyncio
@@ -14,20 +14,20 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _LOOK_EVERY = 1.0
-_TELL_EVERY = 60.0
+_LOG_EVERY = 60.0
 _LARGEST_HEAD = 64 * 1024
 _log = structlog.get_logger("scheduler.api")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Times are seconds.
+    """Limits for connections. Times are seconds.
 
     Attributes:
-        most: how many connections there may be; one address may have three quarters of them.
-        first: until the first request begins.
-        head: from a request's first byte to the end of its head.
-        body: in which at least ``least`` bytes of a body come, while there is room for it.
+        most: the number of connections; one address may have three quarters of it.
+        first: time until the first request starts.
+        head: time from a request's first byte to the end of its head.
+        body: time in which at least ``least`` bytes of a body must arrive, while the server reads.
     """
 
     most: int
@@ -38,7 +38,7 @@ class Limits:
 
     @property
     def share(self) -> int:
-        """How many connections one address may have."""
+        """The number of connections that one address may have."""
         return max(1, self.most - self.most // 4)
 
 
@@ -49,18 +49,18 @@ class Connections:
         self.limits = limits
         self._all: set[HttpConnection] = set()
         self._addresses: Counter[str] = Counter()
-        self._idle: dict[str, dict[HttpConnection, None]] = {}  # by address; the one that has been so for longest first
-        self._told_at = float("-inf")
-        self._closed = self._refused = 0  # since it was told last
+        self._idle: dict[str, dict[HttpConnection, None]] = {}  # by address; the longest idle first
+        self._logged_at = float("-inf")
+        self._closed = self._refused = 0  # since it was logged last
         self._looking = False
 
     def __len__(self) -> int:
         return len(self._all)
 
     def admit(self, new: "HttpConnection") -> bool:
-        """Take a connection in, if need be in the place of another; False: there is no room for it."""
+        """Admit a connection, closing an idle one if necessary; False: there is no room."""
         if not self._has_room(new.address):
-            self._tell(new)
+            self._log_limit(new)
             return False
         self._all.add(new)
         self._addresses[new.address] += 1
@@ -79,7 +79,7 @@ class Connections:
         self._is_busy(gone)
 
     def settle(self, each: "HttpConnection") -> None:
-        """Sort a connection among those that may be closed, or out of them."""
+        """Record whether a connection is idle, so that it may be closed."""
         if each not in self._all or not each.is_idle:
             self._is_busy(each)
         else:
@@ -97,18 +97,18 @@ class Connections:
         return len(self._all) < self.limits.most or self._close_idle(self._idle)
 
     def _close_idle(self, addresses: "list[str] | dict[str, dict[HttpConnection, None]]") -> bool:
-        """Make room for one connection by closing one of these addresses'."""
+        """Make room for one connection by closing an idle one of these addresses."""
         most = max((each for each in addresses if each in self._idle), key=self._addresses.__getitem__, default=None)
         if most is None:
             return False
         victim = next(iter(self._idle[most]))
-        self._tell(None)
+        self._log_limit(None)
         self.leave(victim)
         victim.transport.abort()
         return True
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        """End what keeps the server waiting for too long, and forget WebSockets that have ended."""
+        """End connections that keep the server waiting for too long, and drop WebSockets that have ended."""
         now = loop.time()
         for each in list(self._all):
             if each.transport.is_closing():
@@ -119,36 +119,36 @@ class Connections:
         if self._looking:
             loop.call_later(_LOOK_EVERY, self._look, loop)
 
-    def _tell(self, refused: "HttpConnection | None") -> None:
-        """One line in a while, however many connections come."""
+    def _log_limit(self, refused: "HttpConnection | None") -> None:
+        """At most one line a minute, however many connections arrive."""
         if refused is None:
             self._closed += 1
         else:
             self._refused += 1
         now = asyncio.get_running_loop().time()
-        if now - self._told_at >= _TELL_EVERY:
+        if now - self._logged_at >= _LOG_EVERY:
             _log.warning(
-                "too many connections: idle ones are closed, and others refused where none is idle",
+                "too many connections: closing idle ones, refusing new ones if none is idle",
                 connections=len(self._all),
                 limit=self.limits.most,
                 closed=self._closed,
                 refused=self._refused,
                 most_from=max(self._addresses, key=self._addresses.__getitem__, default=""),
             )
-            self._told_at, self._closed, self._refused = now, 0, 0
+            self._logged_at, self._closed, self._refused = now, 0, 0
 
 
 class HttpConnection(HttpToolsProtocol):
-    """uvicorn's protocol, with its place among the server's connections and an eye on what the client leaves open."""
+    """uvicorn's protocol, counted among the server's connections and timed while it waits for the client."""
 
-    among: Connections  # of the server; see ``protocol``
+    among: Connections  # the server's; see ``protocol``
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
-        self._since = self.loop.time()  # it waits for the client
+        self._since = self.loop.time()  # when it began to wait for the client
         self._has_asked = self._is_receiving = self._has_head = self._is_upgraded = False
-        self._received = 0  # bytes, since the request or the look at its body began
+        self._received = 0  # bytes since the request, or the last check of its body, began
         self._is_in = self.among.admit(self)
         if not self._is_in:
             self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again later")
@@ -192,12 +192,12 @@ class HttpConnection(HttpToolsProtocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is asked on it, or not yet to the end of a request's head."""
+        """Whether it has no request whose head is complete."""
         is_answering = self.cycle is not None and not self.cycle.response_complete
         return not (self._is_upgraded or is_answering or (self._is_receiving and self._has_head))
 
     def is_overdue(self, now: float, limits: Limits) -> bool:
-        """Whether the client lets the server wait for too long. A connection kept for later requests uvicorn ends."""
+        """Whether the client keeps the server waiting for too long. uvicorn itself ends idle keep-alive connections."""
         if self._is_upgraded or (self._has_asked and not self._is_receiving):
             return False
         waits = now - self._since
@@ -212,7 +212,7 @@ class HttpConnection(HttpToolsProtocol):
         return is_slow
 
     def time_out(self) -> None:
-        """End it."""
+        """End it: with 408 while a request's head is incomplete, otherwise without an answer."""
         if self._has_asked and (self.cycle is None or self.cycle.response_complete):
             self._answer(HTTPStatus.REQUEST_TIMEOUT, "the request did not come in time")
         else:
@@ -228,5 +228,5 @@ class HttpConnection(HttpToolsProtocol):
 
 
 def protocol(connections: Connections) -> type[HttpConnection]:
-    """What a uvicorn server speaks HTTP with."""
+    """The protocol class for a uvicorn server with these connections."""
     return type("LimitedConnection", (HttpConnection,), {"among": connections})

@@ -1,11 +1,14 @@
-"""``/v2/deployments``: the changes that are under way, how far they are, and holding or ending them."""
+"""``/v2/deployments``: the running deployments and their progress; pausing, resuming and cancelling them."""
 
 from collections.abc import Callable
 
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import ApiError, json_response
-from scheduler.api.requests import READING, Requests, accepted, flag, wants_extras
+from scheduler.api.requests import Requests, accepted, flag, wants_extras
+from scheduler.api.routes import routes
 from scheduler.core.effects import Done
 from scheduler.core.events import DeploymentCancelled, DeploymentPaused, DeploymentResumed
 from scheduler.core.views.deployment import deployment_view
@@ -13,50 +16,49 @@ from scheduler.core.world import World
 
 
 class Deployments:
-    """The deployments' routes over a world to read and a shell to ask."""
+    """The routes of deployments."""
 
     def __init__(self, requests: Requests, world: World) -> None:
         self._requests = requests
         self._world = world
 
-    def router(self) -> APIRouter:
+    def routes(self) -> list[Route]:
         """The routes."""
-        router = APIRouter(include_in_schema=False)
-        for slash in ("", "/"):
-            router.add_api_route(f"/v2/deployments{slash}", self.index, methods=READING)
-            router.add_api_route(f"/v2/deployments/{{deployment_id}}{slash}", self.show, methods=READING)
-            router.add_api_route(f"/v2/deployments/{{deployment_id}}{slash}", self.end, methods=["DELETE"])
-            router.add_api_route(f"/v2/deployments/{{deployment_id}}/pause{slash}", self.pause, methods=["POST"])
-            router.add_api_route(f"/v2/deployments/{{deployment_id}}/resume{slash}", self.resume, methods=["POST"])
-        return router
+        return [
+            *routes("/v2/deployments", self.index),
+            *routes("/v2/deployments/{deployment_id}", self.show),
+            *routes("/v2/deployments/{deployment_id}", self.end, ["DELETE"]),
+            *routes("/v2/deployments/{deployment_id}/pause", self.pause, ["POST"]),
+            *routes("/v2/deployments/{deployment_id}/resume", self.resume, ["POST"]),
+        ]
 
     async def index(self, request: Request) -> Response:
-        """All of them, oldest first."""
+        """All running deployments, oldest first."""
         extras = wants_extras(request)
         found = self._world.deployments.values()
         return json_response([deployment_view(self._world, each, with_extras=extras) for each in found])
 
-    async def show(self, deployment_id: str, request: Request) -> Response:
-        """One of them."""
+    async def show(self, request: Request, deployment_id: str) -> Response:
+        """One deployment."""
         deployment = self._world.deployments.get(deployment_id)
         if deployment is None:
             raise ApiError(404, {"message": f"Deployment '{deployment_id}' does not exist", "details": []})
         return json_response(deployment_view(self._world, deployment, with_extras=wants_extras(request)))
 
-    async def end(self, deployment_id: str, request: Request) -> Response:
-        """Roll it back, or, forced, leave all as far as it has come."""
+    async def end(self, request: Request, deployment_id: str) -> Response:
+        """Roll a deployment back or, with ``force``, cancel it and keep its changes."""
         rollback = not flag(request, "force")
         done = await accepted(
             self._requests, lambda number: DeploymentCancelled(number, deployment_id, rollback=rollback)
         )
         return started(done) if rollback else Response(status_code=202)
 
-    async def pause(self, deployment_id: str) -> Response:
-        """Have it replace nothing more until it is resumed."""
+    async def pause(self, request: Request, deployment_id: str) -> Response:
+        """Pause a deployment."""
         return await self._change(lambda number: DeploymentPaused(number, deployment_id))
 
-    async def resume(self, deployment_id: str) -> Response:
-        """Have it go on."""
+    async def resume(self, request: Request, deployment_id: str) -> Response:
+        """Resume a paused deployment."""
         return await self._change(lambda number: DeploymentResumed(number, deployment_id))
 
     async def _change(self, make_event: Callable[[int], DeploymentPaused | DeploymentResumed]) -> Response:
@@ -65,6 +67,6 @@ class Deployments:
 
 
 def started(done: Done) -> Response:
-    """The answer to a change that a deployment carries out."""
+    """The answer to a change that started a deployment."""
     content = {"version": done.version, "deploymentId": done.deployment_id}
     return json_response(content, headers={"Marathon-Deployment-Id": done.deployment_id})

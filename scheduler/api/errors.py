@@ -1,18 +1,20 @@
-"""Everything the API says no with, in Marathon's bodies: a ``message``, and ``details`` by path where there are any.
+"""Error answers, with bodies like Marathon's: a ``message``, and ``details`` by path if there are any.
 
-Messages are for people: what is wrong, and where it helps, what to do. Tools look at the status and the paths.
-Both quote what was sent, and end up on terminals: control characters in them are escaped.
+Messages are for people: what is wrong and, if it helps, what to do. Tools use the status and the paths. Both quote the
+request and may be shown on terminals, so control characters in them are escaped.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from fastapi import FastAPI, Request, Response
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 
 from scheduler.core.effects import Refused
-from scheduler.loop.event_loop import ShellError
+from scheduler.loop.event_loop import LoopError
 from scheduler.loop.inside import InsideError, Why
 from scheduler.model.json import Json
 from scheduler.model.problems import Problem, Problems, Stage
@@ -23,7 +25,7 @@ _INSIDE = {Why.ABSENT: 404, Why.UNABLE: 409, Why.AWAY: 502}
 
 
 class ApiError(Exception):
-    """A request that ends here, and the answer it gets."""
+    """Ends a request with an error answer."""
 
     def __init__(self, status: int, body: Json) -> None:
         super().__init__(body["message"])
@@ -32,17 +34,17 @@ class ApiError(Exception):
 
 
 def json_response(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """An answer in JSON, encoded here and now."""
+    """An answer in JSON."""
     return Response(orjson.dumps(content), status, headers, "application/json")
 
 
 def absent(pod_id: str) -> ApiError:
-    """There is no such pod."""
+    """The error for a pod that does not exist."""
     return ApiError(404, {"message": f"Pod '{pod_id}' does not exist", "details": []})
 
 
 def unacceptable(problems: Problems) -> ApiError:
-    """The definition is not one, or not a valid one."""
+    """The error for a definition that cannot be read or is not valid."""
     if problems.stage is Stage.SYNTAX:
         return ApiError(400, {"message": "Invalid JSON", "details": problems.items[0].error})
     message = "Invalid JSON" if problems.stage is Stage.SCHEMA else "Object is not valid"
@@ -50,7 +52,7 @@ def unacceptable(problems: Problems) -> ApiError:
 
 
 def refused(answer: Refused) -> ApiError:
-    """The core said no."""
+    """The error for a request that the core refused."""
     if answer.kind == "absent":
         return ApiError(404, {"message": answer.message, "details": []})
     if answer.kind == "invalid":
@@ -62,10 +64,10 @@ def refused(answer: Refused) -> ApiError:
     return ApiError(_REFUSALS[answer.kind], body)
 
 
-def install(app: FastAPI) -> None:
-    """Have all that is raised answered in Marathon's form."""
+def install(app: Starlette) -> None:
+    """Answer all exceptions in Marathon's form."""
     app.add_exception_handler(ApiError, _api_error)
-    app.add_exception_handler(ShellError, _unavailable)
+    app.add_exception_handler(LoopError, _unavailable)
     app.add_exception_handler(InsideError, _inside_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _fault)
@@ -103,7 +105,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _fault(request: Request, error: Exception) -> Response:
-    """A fault of ours. It is told without its insides; the server logs the traceback."""
+    """A bug of ours. The answer has no details; the server logs the traceback."""
     return _refusal({"message": "The scheduler failed to answer this request; its log says why."}, 500)
 
 
@@ -112,7 +114,7 @@ def _refusal(body: Json, status: int, headers: dict[str, str] | None = None) -> 
 
 
 def _visible(value: Any) -> Any:
-    """The same with every text in it as people may be shown it."""
+    """The value with all strings made safe to show."""
     match value:
         case str():
             return visible(value, lines=True)

@@ -1,23 +1,25 @@
 """``/v2/events``: the event stream, as server-sent events.
 
-Every event has a number. A client that comes back names the last one it has heard (``Last-Event-ID``) and is told all
-that followed, as far as it is kept. Clients hold nothing here but their place in the stream: a slow one is never
-dropped and costs nothing; should it fall behind what is kept, it sees so by a gap in the numbers.
+Every event has a number. A client that reconnects names the last one it received (``Last-Event-ID``) and gets all that
+followed, as far as they are kept. The server keeps only each client's position, so a slow client is never dropped and
+costs nothing; one that falls further behind sees a gap in the numbers.
 
-Clients that others wrote know Marathon's types of event alone, and many fail on any other: podexec's own types are for
-clients that name them, or ask for all that is podexec's own.
+Marathon's clients know only Marathon's event types, and many fail on others: podexec's own types are sent only to
+clients that name them or ask for podexec's additions.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
-from fastapi import APIRouter, Request, Response
-from starlette.responses import StreamingResponse
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from scheduler.api.errors import ApiError
-from scheduler.api.requests import READING, wants_extras
+from scheduler.api.requests import wants_extras
+from scheduler.api.routes import routes
 from scheduler.core.events import Event, StreamAttached, StreamDetached
 from scheduler.loop.bus import Bus, StreamEvent
 
@@ -25,7 +27,7 @@ KEEP_ALIVE = 15.0  # seconds of silence after which a comment shows that the con
 _MEDIA_TYPE = "text/event-stream"
 _ACCEPTED = frozenset({_MEDIA_TYPE, "text/*", "*/*"})
 _COMMENT = b":\n\n"
-# Every type of event that Marathon has and podexec publishes. All others are podexec's own.
+# Marathon's event types that podexec publishes. All others are podexec's own.
 _MARATHONS = frozenset(
     {
         "app_terminated_event",
@@ -53,19 +55,18 @@ _MARATHONS = frozenset(
 
 
 class Publisher(Protocol):
-    """The shell, as far as the stream needs it."""
+    """The part of the event loop that the stream needs."""
 
     @property
     def bus(self) -> Bus:
         """The stream."""
 
     def submit(self, event: Event) -> None:
-        """Tell the core."""
+        """Send an event to the core."""
 
 
-def router(publisher: Publisher) -> APIRouter:
+def event_routes(publisher: Publisher) -> list[Route]:
     """The route."""
-    routes = APIRouter(include_in_schema=False)
 
     async def follow(request: Request) -> Response:
         _require_accepted(request)
@@ -75,13 +76,11 @@ def router(publisher: Publisher) -> APIRouter:
         address = request.client.host if request.client else ""
         return _Stream(publisher, address, _frames(publisher.bus, after, _kinds(request)))
 
-    for slash in ("", "/"):
-        routes.add_api_route(f"/v2/events{slash}", follow, methods=READING)
-    return routes
+    return routes("/v2/events", follow)
 
 
 class _Stream(StreamingResponse):
-    """An answer that goes on until its client leaves or the scheduler stops; the core is told of both ends."""
+    """An answer that lasts until its client leaves or the scheduler stops. The core hears of its start and end."""
 
     media_type = _MEDIA_TYPE
 
@@ -99,15 +98,15 @@ class _Stream(StreamingResponse):
 
 
 async def _frames(bus: Bus, after: int, kinds: frozenset[str] | None) -> AsyncIterator[bytes]:
-    """The stream after that number, of these kinds; None: of all."""
+    """The frames of events after ``after``, of these kinds; None: of all."""
     now = asyncio.get_running_loop().time
     silent_until = now() + KEEP_ALIVE
     yield _COMMENT  # the client sees at once that it is connected
     while not bus.closed:
-        told = await bus.after(after, max(0.0, silent_until - now()))
-        chunk = b"".join(_frame(each) for each in told if kinds is None or each.kind in kinds)
-        if told:
-            after = told[-1].number
+        events = await bus.read_after(after, max(0.0, silent_until - now()))
+        chunk = b"".join(_frame(each) for each in events if kinds is None or each.kind in kinds)
+        if events:
+            after = events[-1].number
         if not chunk and now() >= silent_until:
             chunk = _COMMENT
         if chunk:
@@ -120,7 +119,7 @@ def _frame(event: StreamEvent) -> bytes:
 
 
 def _kinds(request: Request) -> frozenset[str] | None:
-    """The types of event to publish to the client; None: all."""
+    """The event types to send to the client; None: all."""
     named = frozenset(request.query_params.getlist("event_type"))
     return named or (None if wants_extras(request) else _MARATHONS)
 
@@ -128,15 +127,16 @@ def _kinds(request: Request) -> frozenset[str] | None:
 def _require_accepted(request: Request) -> None:
     accept = request.headers.get("accept", _MEDIA_TYPE)
     if _ACCEPTED.isdisjoint(each.partition(";")[0].strip().lower() for each in accept.split(",")):
-        raise ApiError(406, {"message": f"Events are told as {_MEDIA_TYPE} only, which Accept: {accept} does not name"})
+        message = f"This endpoint only produces {_MEDIA_TYPE}; Accept: {accept} does not allow it"
+        raise ApiError(406, {"message": message})
 
 
 def _place(request: Request, bus: Bus) -> int:
-    """The number after which the client wants to hear: the one it names, or the newest."""
+    """The number of the last event that the client has: the one it names, or the newest."""
     text = request.headers.get("last-event-id") or request.query_params.get("lastEventId") or ""
     if not text:
         return bus.last
     if not (text.isascii() and text.isdecimal() and len(text) < 20):
-        raise ApiError(400, {"message": f"The last event's id must be a number that this stream gave, not '{text}'"})
-    # A number that was not given yet is of another stream, whose store is no more: what there is, is all news.
+        raise ApiError(400, {"message": f"Last-Event-ID must be an event id of this stream, not '{text}'"})
+    # A number higher than the last is of another store's stream, which no longer exists: all events are new to it.
     return int(text) if int(text) <= bus.last else 0

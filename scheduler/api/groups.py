@@ -1,12 +1,15 @@
-"""``/v2/groups``: pods by their paths, and removing all of a path. Groups themselves are neither made nor changed."""
+"""``/v2/groups``: pods by path, and removing all pods below a path. Groups cannot be created or changed."""
 
 from collections.abc import Callable, Collection
 
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.deployments import started
 from scheduler.api.errors import ApiError, json_response
-from scheduler.api.requests import READING, Requests, accepted, embedded, id_in_path, origin, rollout, wants_extras
+from scheduler.api.requests import Requests, accepted, embedded, id_in_path, origin, rollout, wants_extras
+from scheduler.api.routes import route, routes
 from scheduler.api.versions import canonical_version
 from scheduler.core.events import GroupDeleted
 from scheduler.core.views.extras import KEY
@@ -15,33 +18,31 @@ from scheduler.core.world import World
 
 
 class Groups:
-    """The groups' routes over a world to read and a shell to ask."""
+    """The routes of groups."""
 
     def __init__(self, requests: Requests, world: World, clock: Callable[[], float]) -> None:
         self._requests = requests
         self._world = world
         self._clock = clock
 
-    def router(self) -> APIRouter:
+    def routes(self) -> list[Route]:
         """The routes."""
-        router = APIRouter(include_in_schema=False)
-        router.add_api_route("/v2/groups", self.root, methods=READING)
-        for slash in ("", "/"):
-            router.add_api_route(f"/v2/groups/versions{slash}", self.root_versions, methods=READING)
-            router.add_api_route(f"/v2/groups/versions/{{version}}{slash}", self.root_version, methods=READING)
-            path = "/v2/groups/{group_id:path}/versions"
-            router.add_api_route(f"{path}{slash}", self.versions, methods=READING)
-            router.add_api_route(f"{path}/{{version}}{slash}", self.version, methods=READING)
-        router.add_api_route("/v2/groups/{group_id:path}", self.show, methods=READING)
-        router.add_api_route("/v2/groups/{group_id:path}", self.delete, methods=["DELETE"])
-        return router
+        return [
+            route("/v2/groups", self.root),
+            *routes("/v2/groups/versions", self.root_versions),
+            *routes("/v2/groups/versions/{version}", self.root_version),
+            *routes("/v2/groups/{group_id:path}/versions", self.versions),
+            *routes("/v2/groups/{group_id:path}/versions/{version}", self.version),
+            route("/v2/groups/{group_id:path}", self.show),
+            route("/v2/groups/{group_id:path}", self.delete, ["DELETE"]),
+        ]
 
     async def root(self, request: Request) -> Response:
-        """The group that holds all others."""
-        return await self.show("/", request)
+        """The root group, which contains all others."""
+        return await self.show(request, "/")
 
-    async def show(self, group_id: str, request: Request) -> Response:
-        """One group with its pods and the groups in it; ``embed`` names what to show, by default all."""
+    async def show(self, request: Request, group_id: str) -> Response:
+        """One group with its pods and groups; ``embed`` selects the parts to show, by default all."""
         asked_for = id_in_path(group_id, "groups")
         parts = _parts(request)
         view = group_view(self._world, asked_for, self._clock(), parts, with_extras=wants_extras(request))
@@ -49,15 +50,15 @@ class Groups:
             raise _absent(asked_for)
         return json_response(view)
 
-    async def root_versions(self) -> Response:
-        """The kept versions of the group that holds all others."""
-        return await self.versions("/")
+    async def root_versions(self, request: Request) -> Response:
+        """The kept versions of the root group."""
+        return await self.versions(request, "/")
 
-    async def root_version(self, version: str, request: Request) -> Response:
-        """The group that holds all others with the pods it had."""
-        return await self.version("/", version, request)
+    async def root_version(self, request: Request, version: str) -> Response:
+        """The root group with the pods of a version."""
+        return await self.version(request, "/", version)
 
-    async def versions(self, group_id: str) -> Response:
+    async def versions(self, request: Request, group_id: str) -> Response:
         """The kept versions of a group."""
         asked_for = id_in_path(group_id, "groups")
         found = group_versions(self._world, asked_for)
@@ -65,8 +66,8 @@ class Groups:
             raise _absent(asked_for)
         return json_response(found)
 
-    async def version(self, group_id: str, version: str, request: Request) -> Response:
-        """A group with those of its pods that were there, as they are now."""
+    async def version(self, request: Request, group_id: str, version: str) -> Response:
+        """A group with those of its pods that existed at a version, as they are now."""
         asked_for, at = id_in_path(group_id, "groups"), canonical_version(version)
         parts = _parts(request)
         view = group_view(self._world, asked_for, self._clock(), parts, at=at, with_extras=wants_extras(request))
@@ -74,11 +75,11 @@ class Groups:
             raise ApiError(404, {"message": f"Group '{asked_for}' in version {at} does not exist", "details": []})
         return json_response(view)
 
-    async def delete(self, group_id: str, request: Request) -> Response:
-        """Remove every pod of the group, and of those in it."""
+    async def delete(self, request: Request, group_id: str) -> Response:
+        """Remove every pod of the group and of the groups in it."""
         asked_for, how, whence = id_in_path(group_id, "groups"), rollout(request), origin(request)
         if asked_for == "/":
-            message = "Not every pod there is can be removed at once: name a group, /v2/groups/ID"
+            message = "All pods cannot be removed at once: name a group, /v2/groups/ID"
             raise ApiError(405, {"message": message})
         return started(await accepted(self._requests, lambda number: GroupDeleted(number, asked_for, how, whence)))
 

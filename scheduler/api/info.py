@@ -1,12 +1,15 @@
-"""``/v2/info`` and ``/ping``: who answers here, for which framework, on which Mesos."""
+"""``/v2/info`` and ``/ping``: the scheduler, its framework, its options and its Mesos."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import json_response
 from scheduler.api.requests import wants_extras
+from scheduler.api.routes import route
 from scheduler.core.lifecycle.arrival import on_hold
 from scheduler.core.views.extras import extras
 from scheduler.core.world import World
@@ -14,13 +17,13 @@ from scheduler.core.world import World
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What the process knows of itself.
+    """What ``/v2/info`` shows of the process.
 
     Attributes:
         name: the framework's name.
-        version: podexec's.
-        leader: ``host:port`` under which clients reach this API.
-        config: the options it was started with, under Marathon's names as far as it has them; no secrets.
+        version: podexec's version.
+        leader: ``host:port`` at which clients reach this API.
+        config: the scheduler's options, under Marathon's names where it has them; no secrets.
     """
 
     name: str
@@ -29,7 +32,7 @@ class ServerInfo:
     config: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
 
 
-# Those that Marathon's own ``marathon_config`` has, and no others: its clients fail on what they do not know.
+# Members of Marathon's ``marathon_config``. Its clients fail on members they do not know.
 _MARATHONS = frozenset(
     {
         "access_control_allow_origin",
@@ -59,11 +62,10 @@ _MARATHONS = frozenset(
 )
 
 
-def router(info: ServerInfo, world: World) -> APIRouter:
+def info_routes(info: ServerInfo, world: World) -> list[Route]:
     """The routes."""
     marathons = {name: value for name, value in info.config.items() if name in _MARATHONS}
     others = {name: value for name, value in info.config.items() if name not in _MARATHONS}
-    routes = APIRouter(include_in_schema=False)
 
     async def show(request: Request) -> Response:
         connection = world.volatile.connection
@@ -72,7 +74,7 @@ def router(info: ServerInfo, world: World) -> APIRouter:
             "master": connection.master,
             "connected": connection.subscribed,
         }
-        # Frameworks of the same name whose tasks run, though this store was new: one of them may have had it before.
+        # Frameworks of the same name with running tasks although this store was new: one may have been this scheduler.
         namesakes = [{"id": each.id, "connected": each.connected} for each in world.volatile.namesakes] or None
         content = {
             "name": info.name,
@@ -95,6 +97,4 @@ def router(info: ServerInfo, world: World) -> APIRouter:
             return json_response("pong")
         return Response("pong", media_type="text/plain")
 
-    routes.add_api_route("/v2/info", show, methods=["GET", "HEAD"])
-    routes.add_api_route("/ping", ping, methods=["GET", "HEAD"])
-    return routes
+    return [route("/v2/info", show), route("/ping", ping)]

@@ -1,17 +1,20 @@
 """``/v2/pods/ID::instances``: the instances of a pod, and killing some of them.
 
-A kill is answered at once with the instances as they were; they end in the background, and are launched again, or,
-with ``wipe``, replaced by others.
+A kill is answered at once with the instances as they were. They end in the background and are relaunched or, with
+``wipe``, replaced.
 """
 
 import re
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import ApiError, json_response, unacceptable
-from scheduler.api.pods import present_pod
-from scheduler.api.requests import READING, Requests, flag, id_in_path, json_body, killed, wants_extras
+from scheduler.api.pods import existing_pod
+from scheduler.api.requests import Requests, flag, id_in_path, json_body, killed, wants_extras
+from scheduler.api.routes import routes
 from scheduler.core.events import InstancesKilled
 from scheduler.core.views.instance import instance_view
 from scheduler.core.views.pod_status import instance_statuses
@@ -19,44 +22,42 @@ from scheduler.core.world import World
 from scheduler.model.json import Json
 from scheduler.model.problems import Problem, Problems, Stage
 
-# Marathon's; old ones have marathon- in the place of instance-.
+# Marathon's form; old ones have marathon- in place of instance-.
 INSTANCE_ID = re.compile(r".+\.(instance-|marathon-)[^.]+", re.DOTALL)
 
 
 class Instances:
-    """The instances' routes over a world to read and a shell to ask."""
+    """The routes of instances."""
 
     def __init__(self, requests: Requests, world: World) -> None:
         self._requests = requests
         self._world = world
 
-    def router(self) -> APIRouter:
-        """The routes. They go before those of the pods, whose ids may be anything."""
-        router = APIRouter(include_in_schema=False)
-        for slash in ("", "/"):
-            path = "/v2/pods/{pod_id:path}::instances"
-            router.add_api_route(f"{path}{slash}", self.index, methods=READING)
-            router.add_api_route(f"{path}{slash}", self.kill_some, methods=["DELETE"])
-            router.add_api_route(f"{path}/{{instance_id}}{slash}", self.kill_one, methods=["DELETE"])
-        return router
+    def routes(self) -> list[Route]:
+        """The routes. They must precede those of pods, whose paths match anything."""
+        return [
+            *routes("/v2/pods/{pod_id:path}::instances", self.index),
+            *routes("/v2/pods/{pod_id:path}::instances", self.kill_some, ["DELETE"]),
+            *routes("/v2/pods/{pod_id:path}::instances/{instance_id}", self.kill_one, ["DELETE"]),
+        ]
 
-    async def index(self, pod_id: str, request: Request) -> Response:
+    async def index(self, request: Request, pod_id: str) -> Response:
         """The status of every instance of a pod."""
-        pod = present_pod(self._world, pod_id)
+        pod = existing_pod(self._world, pod_id)
         return json_response(instance_statuses(self._world, pod, with_extras=wants_extras(request)))
 
-    async def kill_one(self, pod_id: str, instance_id: str, request: Request) -> Response:
+    async def kill_one(self, request: Request, pod_id: str, instance_id: str) -> Response:
         """Kill an instance."""
         if not INSTANCE_ID.fullmatch(instance_id):
-            raise ApiError(422, {"message": f"'{_in_short(instance_id)}' is no instance id: {_FORM}"})
+            raise ApiError(422, {"message": f"'{_in_short(instance_id)}' is not an instance id: {_FORM}"})
         found = await self._kill(pod_id, (instance_id,), request)
         if not found:
             message = f"Instance '{instance_id}' of pod '{id_in_path(pod_id)}' does not exist"
             raise ApiError(404, {"message": message, "details": []})
         return json_response(found[0])
 
-    async def kill_some(self, pod_id: str, request: Request) -> Response:
-        """Kill those instances of a list that there are."""
+    async def kill_some(self, request: Request, pod_id: str) -> Response:
+        """Kill the instances of a list, as far as they exist."""
         instance_ids = _instance_ids(await json_body(request, "a list of instance ids"))
         return json_response(await self._kill(pod_id, instance_ids, request))
 
@@ -69,7 +70,7 @@ class Instances:
 
 
 _LONGEST_SHOWN = 100
-_FORM = "it must be like product_web.instance-5a0b3ee1-8a2b-4b7c-9d0e-1f2a3b4c5d6e"
+_FORM = "it must look like product_web.instance-5a0b3ee1-8a2b-4b7c-9d0e-1f2a3b4c5d6e"
 
 
 def _instance_ids(body: bytes) -> tuple[str, ...]:
@@ -80,12 +81,12 @@ def _instance_ids(body: bytes) -> tuple[str, ...]:
         raise unacceptable(Problems(Stage.SYNTAX, (Problem("/", str(error)),))) from None
     if not isinstance(value, list):
         raise unacceptable(Problems(Stage.SCHEMA, (Problem("/", "error.expected.jsarray"),)))
-    no_texts = [index for index, each in enumerate(value) if not isinstance(each, str)]
-    if no_texts:
-        problems = (Problem(f"/({index})", "error.expected.jsstring") for index in no_texts)
+    not_strings = [index for index, each in enumerate(value) if not isinstance(each, str)]
+    if not_strings:
+        problems = (Problem(f"/({index})", "error.expected.jsstring") for index in not_strings)
         raise unacceptable(Problems(Stage.SCHEMA, tuple(problems)))
     wrong = tuple(
-        Problem(f"/({index})", f"'{_in_short(each)}' is no instance id: {_FORM}")
+        Problem(f"/({index})", f"'{_in_short(each)}' is not an instance id: {_FORM}")
         for index, each in enumerate(value)
         if not INSTANCE_ID.fullmatch(each)
     )

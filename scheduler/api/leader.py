@@ -1,25 +1,23 @@
-"""``/v2/leader``: who leads, and having it give that up."""
+"""``/v2/leader``: the leader, and making it abdicate."""
 
 from collections.abc import Callable
 
-from fastapi import APIRouter, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import json_response
-from scheduler.api.requests import READING
+from scheduler.api.routes import routes
 
 
-def router(leader: str, abdicate: Callable[[], None]) -> APIRouter:
-    """The routes. ``leader``: ``host:port``; ``abdicate`` ends the process after its requests."""
-    routes = APIRouter(include_in_schema=False)
+def leader_routes(leader: str, abdicate: Callable[[], None]) -> list[Route]:
+    """The routes. ``leader``: ``host:port``; ``abdicate`` ends the process once pending requests are answered."""
 
-    async def show() -> Response:
+    async def show(request: Request) -> Response:
         return json_response({"leader": leader})
 
-    async def give_up() -> Response:
+    async def give_up(request: Request) -> Response:
         abdicate()
         return json_response({"message": "Leadership abdicated"})
 
-    for slash in ("", "/"):
-        routes.add_api_route(f"/v2/leader{slash}", show, methods=READING)
-        routes.add_api_route(f"/v2/leader{slash}", give_up, methods=["DELETE"])
-    return routes
+    return [*routes("/v2/leader", show), *routes("/v2/leader", give_up, ["DELETE"])]

@@ -1,20 +1,21 @@
-"""``/metrics``: what the scheduler measures of itself, as JSON like Marathon's or as Prometheus reads it."""
+"""``/metrics``: the scheduler's metrics, as JSON like Marathon's or in Prometheus' format."""
 
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import json_response
-from scheduler.api.requests import READING
+from scheduler.api.routes import routes
 from scheduler.model.json import Json
 from scheduler.observe.metrics import Durations, Metrics
 from scheduler.observe.prometheus import Exposition
 
-_FORMAT = "4.0.0"  # of the JSON
+_FORMAT = "4.0.0"  # version of Dropwizard's JSON
 _QUANTILES = {"p50": 0.5, "p75": 0.75, "p95": 0.95, "p98": 0.98, "p99": 0.99, "p999": 0.999}
 
 
-def router(metrics: Metrics) -> APIRouter:
+def metrics_routes(metrics: Metrics) -> list[Route]:
     """The routes."""
-    routes = APIRouter(include_in_schema=False)
     exposition = Exposition(metrics)
 
     async def show(request: Request) -> Response:
@@ -27,10 +28,7 @@ def router(metrics: Metrics) -> APIRouter:
         text, media_type = exposition.text(request.headers.get("accept", ""))
         return Response(text, headers={"Content-Type": media_type})
 
-    for slash in ("", "/"):
-        routes.add_api_route(f"/metrics{slash}", show, methods=READING)
-        routes.add_api_route(f"/metrics/prometheus{slash}", prometheus, methods=READING)
-    return routes
+    return [*routes("/metrics", show), *routes("/metrics/prometheus", prometheus)]
 
 
 def _json(metrics: Metrics) -> Json:

@@ -1,4 +1,4 @@
-"""The OpenAPI document as one page for people. It loads nothing: no script, and no style or image but its own."""
+"""The OpenAPI document as one HTML page, without scripts or anything loaded from elsewhere."""
 
 from collections.abc import Iterator
 from html import escape
@@ -6,7 +6,7 @@ from typing import Any
 
 from scheduler.model.json import Json
 
-_METHODS = ("get", "post", "put", "delete")  # that HEAD goes with GET is said once
+_METHODS = ("get", "post", "put", "delete")  # HEAD is mentioned once, at the top
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 code { font-family: ui-monospace, monospace; }
@@ -25,7 +25,7 @@ def html(document: Json) -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" ',
             f'content="light dark"><style>{_STYLE}</style></head><body><h1>{title}</h1>',
             f"<p>{_prose(about['description'])} ",
-            "HEAD is answered wherever GET is, but for what looks inside containers. ",
+            "HEAD is answered wherever GET is, except for calls that look inside containers. ",
             'For tools: <a href="openapi.json">openapi.json</a>.</p>',
             "<h2>Requests</h2>",
             *(_operation(*each) for each in _operations(document)),
@@ -50,8 +50,8 @@ def _operation(path: str, method: str, operation: Json, parameters: list[Json]) 
         content = next(iter(operation["requestBody"]["content"].values()))
         rows.append(("body", content["schema"], operation["requestBody"]))
     answers = [
-        (f"<code>{status}</code>", next(iter(told.get("content", {"": {}}).values())).get("schema"), told)
-        for status, told in sorted(operation["responses"].items())
+        (f"<code>{status}</code>", next(iter(shown.get("content", {"": {}}).values())).get("schema"), shown)
+        for status, shown in sorted(operation["responses"].items())
     ]
     return "".join(
         (
@@ -70,21 +70,21 @@ def _component(name: str, schema: Json) -> str:
         for key, member in schema.get("properties", {}).items()
     ]
     whole = "" if rows else f"<p>{_type(schema)}</p>"
-    told = f"<p>{_prose(schema.get('description', ''))}</p>"
-    return f'<h3 id="{escape(name)}">{escape(name)}</h3>{told}{whole}{_table(rows)}'
+    shown = f"<p>{_prose(schema.get('description', ''))}</p>"
+    return f'<h3 id="{escape(name)}">{escape(name)}</h3>{shown}{whole}{_table(rows)}'
 
 
 def _table(rows: list[tuple[str, Any, Json]]) -> str:
     """Name, type and meaning of each."""
     cells = (
-        f"<tr><td>{name}</td><td>{_type(schema)}</td><td>{_prose(told.get('description', ''))}</td></tr>"
-        for name, schema, told in rows
+        f"<tr><td>{name}</td><td>{_type(schema)}</td><td>{_prose(shown.get('description', ''))}</td></tr>"
+        for name, schema, shown in rows
     )
     return f"<table>{''.join(cells)}</table>" if rows else ""
 
 
 def _type(schema: Any) -> str:
-    """A schema in few words; the name of a component leads to it."""
+    """A schema as a short phrase; names of components are links."""
     if not isinstance(schema, dict):
         return ""
     if "$ref" in schema:
@@ -104,6 +104,6 @@ def _type(schema: Any) -> str:
 
 
 def _prose(text: str) -> str:
-    """Text with its ``code`` marked as such."""
+    """Escaped text with its backquoted parts as code."""
     parts = escape(text).split("`")
     return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))

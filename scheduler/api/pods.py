@@ -1,18 +1,21 @@
-"""``/v2/pods``: create, read, update, delete, status.
+"""``/v2/pods``: create, read, update and delete pods, and their status.
 
-Validates and normalises; whether a change is made the core decides.
+Validates and normalises definitions; the core decides whether a change is made.
 
-Ids in paths may begin with one or two slashes and end in one, and stand before ``::status`` with or without it.
+Ids in paths may begin with one or two slashes and end in one, also before ``::status``.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import ApiError, absent, json_response, unacceptable
-from scheduler.api.requests import READING, Requests, accepted, id_in_path, json_body, origin, rollout, wants_extras
+from scheduler.api.requests import Requests, accepted, id_in_path, json_body, origin, rollout, wants_extras
+from scheduler.api.routes import route, routes
 from scheduler.core.effects import Done
 from scheduler.core.events import PodDeleted, PodPosted, PodPut
 from scheduler.core.views.pod_status import pod_status
@@ -29,10 +32,10 @@ from scheduler.observe.visible import visible
 
 _log = structlog.get_logger("scheduler.api")
 _MOST_WARNINGS, _LONGEST_WARNING = 10, 1000
-_OUTDATED = "it would be refused today; fewer instances of what there is are accepted"
+_OUTDATED = "accepted only because this update reduces the number of instances and changes nothing else"
 
 
-def present_pod(world: World, text: str) -> Pod:
+def existing_pod(world: World, text: str) -> Pod:
     """The pod that a path names. Raises ApiError if there is none."""
     pod_id = id_in_path(text)
     pod = world.pods.get(pod_id)
@@ -42,7 +45,7 @@ def present_pod(world: World, text: str) -> Pod:
 
 
 class Pods:
-    """The pods' routes over a world to read and a shell to ask."""
+    """The routes of pods."""
 
     def __init__(self, requests: Requests, world: World, clock: Callable[[], float]) -> None:
         self._requests = requests
@@ -59,28 +62,27 @@ class Pods:
             settings.executor.is_own,
         )
 
-    def router(self) -> APIRouter:
-        """The routes, the suffixed ones first. HEAD is Marathon's probe for whether pods are supported."""
-        router = APIRouter(include_in_schema=False)
-        for slash in ("", "/"):
-            router.add_api_route(f"/v2/pods{slash}", self.index, methods=READING)
-            router.add_api_route(f"/v2/pods{slash}", self.create, methods=["POST"])
-            router.add_api_route(f"/v2/pods::status{slash}", self.all_statuses, methods=READING)
-            router.add_api_route(f"/v2/pods/{{pod_id:path}}::status{slash}", self.status, methods=READING)
-        router.add_api_route("/v2/pods/{pod_id:path}", self.show, methods=READING)
-        router.add_api_route("/v2/pods/{pod_id:path}", self.update, methods=["PUT"])
-        router.add_api_route("/v2/pods/{pod_id:path}", self.delete, methods=["DELETE"])
-        return router
+    def routes(self) -> list[Route]:
+        """The routes, those with suffixes first. HEAD is how Marathon's clients ask whether pods are supported."""
+        return [
+            *routes("/v2/pods", self.index),
+            *routes("/v2/pods", self.create, ["POST"]),
+            *routes("/v2/pods::status", self.all_statuses),
+            *routes("/v2/pods/{pod_id:path}::status", self.status),
+            route("/v2/pods/{pod_id:path}", self.show),
+            route("/v2/pods/{pod_id:path}", self.update, ["PUT"]),
+            route("/v2/pods/{pod_id:path}", self.delete, ["DELETE"]),
+        ]
 
     # --------------------------------------------------------------------- reading
 
-    async def index(self) -> Response:
+    async def index(self, request: Request) -> Response:
         """Every pod's definition."""
         return json_response([render(self._world.current(pod)) for pod in self._world.pods.values()])
 
-    async def show(self, pod_id: str) -> Response:
+    async def show(self, request: Request, pod_id: str) -> Response:
         """One pod's definition."""
-        return json_response(render(self._world.current(present_pod(self._world, pod_id))))
+        return json_response(render(self._world.current(existing_pod(self._world, pod_id))))
 
     async def all_statuses(self, request: Request) -> Response:
         """Every pod's status."""
@@ -88,11 +90,11 @@ class Pods:
         pods = self._world.pods.values()
         return json_response([pod_status(self._world, pod, now, with_extras=extras) for pod in pods])
 
-    async def status(self, pod_id: str, request: Request) -> Response:
+    async def status(self, request: Request, pod_id: str) -> Response:
         """One pod's status; ``/v2/pods/::status`` means all."""
         if canonical(pod_id) == "/":
             return await self.all_statuses(request)
-        pod = present_pod(self._world, pod_id)
+        pod = existing_pod(self._world, pod_id)
         return json_response(pod_status(self._world, pod, self._clock(), with_extras=wants_extras(request)))
 
     # -------------------------------------------------------------------- changing
@@ -104,20 +106,20 @@ class Pods:
         done = await accepted(self._requests, lambda number: PodPosted(number, definition, how, whence))
         return _shown(done, 201, warnings | {"Location": f"/v2/pods{definition.id}"})
 
-    async def update(self, pod_id: str, request: Request) -> Response:
+    async def update(self, request: Request, pod_id: str) -> Response:
         """Change a pod, or create it."""
         asked_for, how, whence = id_in_path(pod_id), rollout(request), origin(request)
         pod = self._world.pods.get(asked_for)
-        present = None if pod is None else self._world.current(pod)
-        site = self._site if present is None else replace(self._site, present_role=present.role)
-        definition, warnings = await self._definition(request, site, present)
+        current = None if pod is None else self._world.current(pod)
+        site = self._site if current is None else replace(self._site, current_role=current.role)
+        definition, warnings = await self._definition(request, site, current)
         if definition.id != asked_for:
-            message = f"The path is that of pod '{asked_for}', the definition that of pod '{definition.id}'"
+            message = f"The path names pod '{asked_for}', but the definition has the id '{definition.id}'"
             raise ApiError(400, {"message": message})
         done = await accepted(self._requests, lambda number: PodPut(number, definition, how, whence))
         return _shown(done, 200, warnings)
 
-    async def delete(self, pod_id: str, request: Request) -> Response:
+    async def delete(self, request: Request, pod_id: str) -> Response:
         """Remove a pod; its instances end in the background."""
         asked_for, how, whence = id_in_path(pod_id), rollout(request), origin(request)
         done = await accepted(self._requests, lambda number: PodDeleted(number, asked_for, how, whence))
@@ -125,36 +127,36 @@ class Pods:
         return Response(status_code=202, headers=headers)
 
     async def _definition(
-        self, request: Request, site: Site, present: PodDefinition | None = None
+        self, request: Request, site: Site, current: PodDefinition | None = None
     ) -> tuple[PodDefinition, dict[str, str]]:
-        """It, normalised, and headers that say what is not as whoever wrote it may have meant.
+        """The normalised definition, and headers with warnings for the user.
 
-        ``present``: what it would replace. Fewer instances of that are not refused, whatever the rules say of it now.
+        ``current``: the definition it replaces. Reducing the instances of that is accepted even if it breaks rules now.
         """
         body = await json_body(request, "the pod definition")
         parsed = read(body, site)
         if isinstance(parsed, Problems):
             raise unacceptable(parsed)
         problems, definition = broken(parsed, site), normalise(parsed, site)
-        if problems and not (present is not None and only_scales_down(present, definition)):
+        if problems and not (current is not None and only_scales_down(current, definition)):
             raise unacceptable(Problems(Stage.RULES, problems))
         repeated = duplicate_keys(body)
         if repeated:
             keys = [each.path for each in repeated]
-            _log.warning("a definition gives keys more than once", pod_id=definition.id, keys=keys)
+            _log.warning("a definition has repeated keys", pod_id=definition.id, keys=keys)
         outdated = (replace(each, error=f"{each.error} ({_OUTDATED})") for each in problems)
         warnings = (*repeated, *outdated)
         return definition, {"Warning": _warning(warnings)} if warnings else {}
 
 
 def _warning(problems: Sequence[Problem]) -> str:
-    """The header's value: a code that means any, who warns, and a quoted text."""
+    """The header's value: the code for any warning, the agent, and the quoted text."""
     text = "; ".join(f"{each.path}: {each.error}" for each in problems[:_MOST_WARNINGS])
     quoted = visible(text).replace("\\", "\\\\").replace('"', '\\"').encode("ascii", "replace").decode()
     return f'299 podexec "{quoted[:_LONGEST_WARNING]}"'
 
 
 def _shown(done: Done, status: int, headers: dict[str, str]) -> Response:
-    """An accepted change, with the definition as it is stored."""
+    """The answer to an accepted change: the definition as it is stored."""
     headers = headers | {"Marathon-Deployment-Id": done.deployment_id}
     return json_response(render(done.definition) if done.definition is not None else None, status, headers)

@@ -1,11 +1,14 @@
-"""``/v2/queue``: what waits to be launched, why it still waits, and launching it without its back-off."""
+"""``/v2/queue``: the launch queue, why its instances wait, and clearing a pod's back-off."""
 
 from collections.abc import Callable
 
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import json_response
-from scheduler.api.requests import READING, Requests, accepted, embedded, id_in_path, wants_extras
+from scheduler.api.requests import Requests, accepted, embedded, id_in_path, wants_extras
+from scheduler.api.routes import routes
 from scheduler.core.events import DelayReset
 from scheduler.core.views.queue import queue_view
 from scheduler.core.world import World
@@ -13,20 +16,16 @@ from scheduler.core.world import World
 _WITH_OFFERS = "lastUnusedOffers"
 
 
-def router(requests: Requests, world: World, clock: Callable[[], float]) -> APIRouter:
+def queue_routes(requests: Requests, world: World, clock: Callable[[], float]) -> list[Route]:
     """The routes."""
-    routes = APIRouter(include_in_schema=False)
 
     async def show(request: Request) -> Response:
         with_offers, extras = _WITH_OFFERS in embedded(request), wants_extras(request)
         return json_response({"queue": queue_view(world, clock(), with_offers=with_offers, with_extras=extras)})
 
-    async def reset(pod_id: str) -> Response:
+    async def reset(request: Request, pod_id: str) -> Response:
         asked_for = id_in_path(pod_id, "queue")
         await accepted(requests, lambda number: DelayReset(number, asked_for))
         return Response(status_code=204)
 
-    for slash in ("", "/"):
-        routes.add_api_route(f"/v2/queue{slash}", show, methods=READING)
-        routes.add_api_route(f"/v2/queue/{{pod_id:path}}/delay{slash}", reset, methods=["DELETE"])
-    return routes
+    return [*routes("/v2/queue", show), *routes("/v2/queue/{pod_id:path}/delay", reset, ["DELETE"])]

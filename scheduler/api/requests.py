@@ -1,10 +1,9 @@
-"""What every resource does with a request: ids in paths, queries, bodies, and asking the shell for a change."""
+"""Shared handling of requests: ids in paths, query parameters, bodies, and sending changes to the event loop."""
 
 from collections.abc import Callable
 from typing import Protocol
 
-from fastapi import Request
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 
 from scheduler.api.errors import ApiError, refused
 from scheduler.core.effects import Answer, Done, Killed, Refused
@@ -13,30 +12,29 @@ from scheduler.core.views.extras import KEY
 from scheduler.model.ids import canonical
 
 LARGEST_BODY = 1024 * 1024
-READING = ["GET", "HEAD"]
 _LARGEST_BATCH = 100_000
 _LONGEST_DEADLINE = 365 * 86_400.0
 
 
 class Requests(Protocol):
-    """The way to change anything: the shell."""
+    """The part of the event loop that makes changes."""
 
     async def request(self, make_event: Callable[[int], Event]) -> Answer:
-        """Submit the event made for the request's number; the answer comes once it is durable."""
+        """Submit the event made for the request's number, and return the answer once the change is durable."""
 
 
 # ------------------------------------------------------------------------------- asking
 
 
 async def accepted(requests: Requests, make_event: Callable[[int], Event]) -> Done:
-    """Ask for a change that is carried out, or refused with an ApiError."""
+    """Request a change. Raises ApiError if it is refused."""
     answer = await _ask(requests, make_event)
     assert isinstance(answer, Done)
     return answer
 
 
 async def killed(requests: Requests, make_event: Callable[[int], Event]) -> Killed:
-    """Ask for instances to be killed, or be refused with an ApiError."""
+    """Request that instances be killed. Raises ApiError if it is refused."""
     answer = await _ask(requests, make_event)
     assert isinstance(answer, Killed)
     return answer
@@ -53,14 +51,14 @@ async def _ask(requests: Requests, make_event: Callable[[int], Event]) -> Done |
 
 
 def id_in_path(text: str, collection: str = "pods") -> str:
-    """The one spelling of an id that a path gives. A suffix that no route has taken is part of no id."""
+    """The canonical form of an id in a path. Raises ApiError for a suffix that no route matched."""
     if "::" in text:
         raise ApiError(404, {"message": f"URI not found: /v2/{collection}/{text}"})
     return canonical(text)
 
 
 def flag(request: Request, name: str) -> bool:
-    """A query parameter that is true or false; false where it is not given."""
+    """A boolean query parameter, by default false."""
     text = request.query_params.get(name, "false")
     if text.lower() not in ("true", "false"):
         raise _bad_query(name, "true or false", text)
@@ -68,27 +66,27 @@ def flag(request: Request, name: str) -> bool:
 
 
 def embedded(request: Request) -> list[str]:
-    """What is to be shown beside the usual, as the query ``embed`` names it."""
+    """The additions to the answer that the query parameter ``embed`` names."""
     return request.query_params.getlist("embed")
 
 
 def wants_extras(request: Request) -> bool:
-    """Whether the client asks for what podexec's objects have beyond Marathon's."""
+    """Whether the client asks for podexec's additions to Marathon's objects."""
     return KEY in embedded(request)
 
 
 def rollout(request: Request) -> Rollout:
-    """How the change that a request asks for is to be carried out."""
+    """The request's options for the rollout of its change."""
     return Rollout(force=flag(request, "force"), batch_size=_batch_size(request), deadline=_deadline(request))
 
 
 def origin(request: Request) -> Origin:
-    """Whence a request comes. Headers that anyone may set are not believed."""
+    """The origin of a request. Headers that anyone may set are not trusted."""
     return Origin(client_ip=request.client.host if request.client else "", uri=request.url.path)
 
 
 async def json_body(request: Request, what: str) -> bytes:
-    """The request's JSON text, up to a size that nothing sane has. ``what``: it should hold, for whoever sent none."""
+    """The request's body, of limited size. ``what`` it should contain is named in errors. Raises ApiError."""
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise ApiError(415, {"message": f"Content-Type must be application/json, not {kind}"})
@@ -101,7 +99,7 @@ async def json_body(request: Request, what: str) -> bytes:
     except ClientDisconnect:
         raise ApiError(400, {"message": "The connection ended before the body did"}) from None
     if not body:
-        raise ApiError(400, {"message": f"The body must hold {what} as JSON data, and is empty"})
+        raise ApiError(400, {"message": f"The body is empty; it must contain {what} in JSON"})
     return bytes(body)
 
 
@@ -110,7 +108,7 @@ def _batch_size(request: Request) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= _LARGEST_BATCH):
-        raise _bad_query("batchSize", f"a whole number from 1 to {_LARGEST_BATCH}", text)
+        raise _bad_query("batchSize", f"an integer from 1 to {_LARGEST_BATCH}", text)
     return int(text)
 
 

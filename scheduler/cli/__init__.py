@@ -1,1 +1,1 @@
-"""The ``podexec`` command, one module a noun. Modules import what is heavy only inside the commands that need it."""
+"""The ``podexec`` command, one module for each noun. Commands import large packages only when they run."""

@@ -1,4 +1,4 @@
-"""The API's client: one method a request, and an error that a person can use when it fails."""
+"""The API's client: one method for each request; failures are CommandErrors with advice."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,35 +10,35 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import httpx2
 
 from scheduler.cli import stream
-from scheduler.cli.error_texts import in_words
+from scheduler.cli.error_texts import explain
 from scheduler.cli.errors import CommandError
 from scheduler.cli.options import DEFAULT_URL
 from scheduler.core.views.extras import KEY
 from scheduler.model.json import Json
 
 _TIMEOUT = 30.0
-# For the answers that have members of podexec's own.
+# Asks for the members that podexec adds to Marathon's responses.
 _WHOLE = {"embed": KEY}
 _WARNING = re.compile(r'299 podexec "(?P<text>(?:[^"\\]|\\.)*)"')
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class ClientError(CommandError):
-    """No good answer came from the scheduler."""
+    """The scheduler did not answer, or not with a success."""
 
 
 class ChangeRefusedError(ClientError):
-    """The scheduler answered, with no."""
+    """The scheduler answered with an error status."""
 
     def __init__(self, status: int, body: Json) -> None:
         locks = [each["id"] for each in body.get("deployments", ())]
         advice = None
         if status == 401:
-            advice = "Name them in the URL: http://USER:PASSWORD@HOST:PORT, best in PODEXEC_URL."
+            advice = "Put the credentials into the URL: http://USER:PASSWORD@HOST:PORT, best set as PODEXEC_URL."
         elif locks:
-            advice = f"Use --force, or wait for it: podexec deployment watch {locks[0]}"
+            advice = f"Use --force, or wait for the deployment: podexec deployment watch {locks[0]}"
         super().__init__(
-            f"the scheduler refused this: {body.get('message') or f'HTTP {status}'}",
+            f"the scheduler refused the request: {body.get('message') or f'HTTP {status}'}",
             details=tuple(_problems(body.get("details"))),
             advice=advice,
         )
@@ -47,12 +47,12 @@ class ChangeRefusedError(ClientError):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A change that the scheduler made durable.
+    """A change that the scheduler has stored.
 
     Attributes:
-        deployment_id: what carries it out.
+        deployment_id: the deployment that carries it out.
         pod: the definition as stored, empty after a removal.
-        warning: what the scheduler says of it, empty if nothing.
+        warning: the scheduler's warning about it, or empty.
     """
 
     deployment_id: str
@@ -62,12 +62,12 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """How a change is to be carried out.
+    """How a change is carried out.
 
     Attributes:
-        force: whether it takes the place of deployments in its way.
-        batch_size: at most so many instances of a pod are replaced at a time.
-        deadline: seconds after which it is rolled back.
+        force: whether conflicting deployments are cancelled first.
+        batch_size: at most this many instances of a pod are replaced at a time.
+        deadline: seconds after which it is rolled back if it is not done.
     """
 
     force: bool = False
@@ -75,7 +75,7 @@ class WriteOptions:
     deadline: float | None = None
 
     def query(self) -> dict[str, str]:
-        """As the API takes it."""
+        """The query parameters."""
         given = {"batchSize": self.batch_size, "deadlineSeconds": self.deadline}
         query = {name: str(value) for name, value in given.items() if value is not None}
         return query | ({"force": "true"} if self.force else {})
@@ -85,7 +85,7 @@ PLAIN = WriteOptions()
 
 
 class Client:
-    """Talks to the scheduler at a URL, which may name a user and a password. A context manager."""
+    """Talks to the scheduler at a URL, which may contain a user and a password. A context manager."""
 
     DEFAULT_URL = DEFAULT_URL
 
@@ -93,7 +93,7 @@ class Client:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise CommandError(f"--url {_without_password(url)!r} is not an http(s) URL", code=2)
-        # A proxy that is meant for the world outside has no way to this machine.
+        # A proxy for the outside world cannot reach this machine.
         self._http = httpx2.Client(
             base_url=url.rstrip("/"), timeout=_TIMEOUT, trust_env=parts.hostname not in _LOOPBACK
         )
@@ -108,16 +108,16 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Give up the connection."""
+        """Close the connection."""
         self._http.close()
 
     def info(self) -> Json:
-        """The scheduler, its framework and its Mesos."""
+        """Facts about the scheduler, its framework and its Mesos."""
         info: Json = self._decode(self._ask("GET", "/v2/info", query=_WHOLE))
         return info
 
     def is_strict(self) -> bool:
-        """Whether the scheduler refuses definitions with keys that mean nothing."""
+        """Whether the scheduler refuses definitions with unknown keys."""
         return self.info().get(KEY, {}).get("config", {}).get("strict_definitions") is True
 
     # ------------------------------------------------------------------------ pods
@@ -133,12 +133,12 @@ class Client:
         return status
 
     def versions(self, pod_id: str) -> list[str]:
-        """The kept versions of a pod, oldest first."""
+        """The stored versions of a pod, oldest first."""
         versions: list[str] = self._decode(self._ask("GET", f"{_path('pods', pod_id)}::versions"))
         return versions
 
     def version(self, pod_id: str, version: str) -> Json:
-        """A pod's definition as it was."""
+        """One version of a pod's definition."""
         path = f"{_path('pods', pod_id)}::versions/{quote(version, safe='')}"
         definition: Json = self._decode(self._ask("GET", path))
         return definition
@@ -151,7 +151,7 @@ class Client:
         """Change a pod, or create it."""
         pod_id = definition.get("id") if isinstance(definition, dict) else None
         if not isinstance(pod_id, str):
-            raise CommandError("a definition without an id says not which pod to update", code=2)
+            raise CommandError("the definition has no id, so it is unclear which pod to update", code=2)
         return self._change("PUT", _path("pods", pod_id), definition, how)
 
     def remove(self, pod_id: str, how: WriteOptions = PLAIN) -> Accepted:
@@ -159,7 +159,7 @@ class Client:
         return self._change("DELETE", _path("pods", pod_id), None, how)
 
     def kill(self, pod_id: str, instance_ids: Sequence[str], wipe: bool = False) -> list[Json]:
-        """Kill instances of a pod; gives those that were there, as they were."""
+        """Kill instances of a pod; returns those that exist, as they were."""
         query = {"wipe": "true"} if wipe else {}
         path = f"{_path('pods', pod_id)}::instances"
         killed: list[Json] = self._decode(self._ask("DELETE", path, list(instance_ids), query))
@@ -168,41 +168,41 @@ class Client:
     # ----------------------------------------------------------- deployments, queue
 
     def deployments(self) -> list[Json]:
-        """Every deployment that is under way."""
+        """The running deployments."""
         deployments: list[Json] = self._decode(self._ask("GET", "/v2/deployments", query=_WHOLE))
         return deployments
 
     def deployment(self, deployment_id: str) -> Json:
-        """One of them."""
+        """A running deployment."""
         deployment: Json = self._decode(self._ask("GET", _path("deployments", deployment_id), query=_WHOLE))
         return deployment
 
     def roll_back(self, deployment_id: str) -> Json:
-        """End a deployment and make all as it was; gives the deployment that does so."""
+        """Cancel a deployment and restore the previous versions; returns the deployment that does so."""
         started: Json = self._decode(self._ask("DELETE", _path("deployments", deployment_id)))
         return started
 
     def stop(self, deployment_id: str) -> None:
-        """End a deployment as far as it has come."""
+        """Cancel a deployment; changes already made are kept."""
         self._ask("DELETE", _path("deployments", deployment_id), query={"force": "true"})
 
     def pause(self, deployment_id: str) -> Json:
-        """Hold a deployment."""
+        """Pause a deployment."""
         paused: Json = self._decode(self._ask("POST", f"{_path('deployments', deployment_id)}/pause"))
         return paused
 
     def resume(self, deployment_id: str) -> Json:
-        """Have a deployment go on."""
+        """Resume a deployment."""
         resumed: Json = self._decode(self._ask("POST", f"{_path('deployments', deployment_id)}/resume"))
         return resumed
 
     def queue(self) -> list[Json]:
-        """What waits to be launched."""
+        """The pods with instances waiting to be launched."""
         queue: list[Json] = self._decode(self._ask("GET", "/v2/queue", query=_WHOLE))["queue"]
         return queue
 
     def reset_delay(self, pod_id: str) -> None:
-        """Launch what waits of a pod without waiting for its back-off."""
+        """Clear a pod's launch back-off."""
         self._ask("DELETE", f"{_path('queue', pod_id)}/delay")
 
     # -------------------------------------------------------------- groups, events
@@ -219,9 +219,9 @@ class Client:
     def events(
         self, kinds: Iterable[str] = (), since: int | None = None, patience: float | None = None
     ) -> Iterator[stream.Event]:
-        """What happens, of these kinds or of all, after an event or from now on, until the stream ends.
+        """Events of these kinds, or all, from after ``since`` or from now on, until the stream ends.
 
-        ``patience``: also until nothing comes for so many seconds.
+        ``patience``: stop as well when nothing has arrived for this many seconds.
         """
         headers = {"Accept": "text/event-stream"} | ({} if since is None else {"Last-Event-ID": str(since)})
         timeout = httpx2.Timeout(_TIMEOUT, read=_TIMEOUT if patience is None else patience)
@@ -255,7 +255,7 @@ class Client:
         except httpx2.TimeoutException as error:
             raise ClientError(
                 f"the scheduler at {self.url} did not answer within {_TIMEOUT:g} s",
-                advice="Whether the request was carried out is not known: look with 'podexec pod list'.",
+                advice="It is not known whether the request was carried out: check with 'podexec pod list'.",
             ) from error
         except httpx2.RequestError as error:
             raise self._unreachable(error) from error
@@ -266,7 +266,7 @@ class Client:
     def _unreachable(self, error: Exception) -> ClientError:
         return ClientError(
             f"no scheduler answers at {self.url}: {error}",
-            advice="Start one with 'podexec up' or 'podexec scheduler', or name yours with --url or PODEXEC_URL.",
+            advice="Start one with 'podexec up' or 'podexec scheduler', or set --url or PODEXEC_URL to yours.",
         )
 
     def _refusal(self, response: httpx2.Response) -> ChangeRefusedError:
@@ -293,16 +293,16 @@ def _without_password(url: str) -> str:
 
 
 def _warning(header: str) -> str:
-    """The text of a warning that podexec gave; what others on the way have to say is not about the change."""
+    """The text of podexec's warning; warnings of proxies are not about the change."""
     found = _WARNING.fullmatch(header)
     return "" if found is None else re.sub(r"\\(.)", r"\1", found["text"])
 
 
 def _problems(details: Any) -> Iterable[str]:
-    """One line for each error, with the path it belongs to."""
+    """One line for each error, with its path."""
     if isinstance(details, str):
         yield details
     elif isinstance(details, list):
         for detail in details:
             for error in detail["errors"]:
-                yield f"{detail['path']}: {in_words(error)}"
+                yield f"{detail['path']}: {explain(error)}"

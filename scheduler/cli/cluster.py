@@ -1,4 +1,4 @@
-"""`podexec cluster`: a real Mesos on this machine, one verb for each thing that can happen to a cluster."""
+"""``podexec cluster``: a real Mesos on this machine: start, stop, inspect and break it."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -19,18 +19,23 @@ app = typer.Typer(name="cluster", help="A local cluster of real Mesos masters an
 
 DEFAULT_NAME = "default"
 
-Agents = Annotated[int, option("--agents", "How many agents.", min=0)]
+Agents = Annotated[int, option("--agents", "Number of agents.", min=0)]
 Level = Annotated[
-    str | None, option("--level", "linux, linux-v2 or posix.", show_default="the fullest that works on this machine")
+    str | None,
+    option(
+        "--level",
+        "How Mesos isolates containers: linux, linux-v2 or posix.",
+        show_default="the fullest that works on this machine",
+    ),
 ]
-Name = Annotated[str, option("--name", "Which local cluster, where there are several.")]
-AgentId = Annotated[str, typer.Argument(metavar="ID", help="e.g. agent-1")]
-MasterId = Annotated[str, typer.Argument(metavar="ID", help="e.g. master-1")]
+Name = Annotated[str, option("--name", "Name of the local cluster.")]
+AgentId = Annotated[str, typer.Argument(metavar="ID", help="The agent, e.g. agent-1.")]
+MasterId = Annotated[str, typer.Argument(metavar="ID", help="The master, e.g. master-1.")]
 
 
 @contextmanager
 def local_cluster(name: str) -> Iterator["Cluster"]:
-    """The cluster of that name, which need not exist yet; what goes wrong with it ends the command with a message."""
+    """The cluster of that name, which need not exist yet; its errors become CommandErrors."""
     from localmesos import Cluster, ClusterError
 
     try:
@@ -42,14 +47,14 @@ def local_cluster(name: str) -> Iterator["Cluster"]:
 @app.command()
 def up(
     agents: Agents = 1,
-    masters: Annotated[int, option("--masters", "How many masters; more than one need ZooKeeper.", min=1)] = 1,
+    masters: Annotated[int, option("--masters", "Number of masters; more than one requires ZooKeeper.", min=1)] = 1,
     zookeeper: Annotated[bool, option("--zookeeper", "Elect the leading master through ZooKeeper.")] = False,
     level: Level = None,
     executor: Annotated[
         Path | None,
         option(
             "--default-executor",
-            "What agents start for executors of type DEFAULT, a program.",
+            "Program that agents start for executors of type DEFAULT.",
             metavar="FILE",
             exists=True,
             dir_okay=False,
@@ -58,7 +63,7 @@ def up(
     ] = None,
     name: Name = DEFAULT_NAME,
 ) -> None:
-    """Start a cluster and leave it running; prints what a scheduler takes as --master."""
+    """Start a cluster and leave it running; prints the value for --master."""
     from scheduler.cli.local import default_executor
 
     with local_cluster(name) as cluster, default_executor(executor) as program:
@@ -76,7 +81,7 @@ def up(
 
 @app.command()
 def status(name: Name = DEFAULT_NAME, as_json: Json = False) -> None:
-    """Show the cluster's members, and what of Mesos is left out on this machine."""
+    """Show the cluster's members, and the features of Mesos that are off on this machine."""
     with local_cluster(name) as cluster:
         found = cluster.status()
     if as_json:
@@ -87,11 +92,13 @@ def status(name: Name = DEFAULT_NAME, as_json: Json = False) -> None:
 
 @app.command()
 def logs(
-    member: Annotated[str, typer.Argument(metavar="ID", help="e.g. master-1, agent-2, zookeeper")] = "master-1",
-    lines: Annotated[int, option("--lines", "How many of the last lines.", "-n", min=1)] = 100,
+    member: Annotated[
+        str, typer.Argument(metavar="ID", help="The member, e.g. master-1, agent-2, zookeeper.")
+    ] = "master-1",
+    lines: Annotated[int, option("--lines", "Number of lines.", "-n", min=1)] = 100,
     name: Name = DEFAULT_NAME,
 ) -> None:
-    """Show what a member wrote last."""
+    """Show the last log lines of a member."""
     with local_cluster(name) as cluster:
         shown = screen.LogLines()
         for line in cluster.logs(member, lines).split("\n"):
@@ -100,46 +107,48 @@ def logs(
 
 @app.command("add-agent")
 def add_agent(
-    resources: Annotated[str | None, option("--resources", "e.g. cpus:2;mem:1024;disk:4096")] = None,
-    attributes: Annotated[str | None, option("--attributes", "e.g. rack:a;disk:ssd")] = None,
+    resources: Annotated[
+        str | None, option("--resources", "Resources of the agent, e.g. cpus:2;mem:1024;disk:4096")
+    ] = None,
+    attributes: Annotated[str | None, option("--attributes", "Attributes of the agent, e.g. rack:a;disk:ssd")] = None,
     name: Name = DEFAULT_NAME,
 ) -> None:
-    """Start one more agent."""
+    """Add an agent."""
     with local_cluster(name) as cluster:
         screen.say(cluster.add_agent(resources=resources, attributes=attributes).id)
 
 
 @app.command("kill-agent")
 def kill_agent(member: AgentId, name: Name = DEFAULT_NAME) -> None:
-    """SIGKILL an agent; its containers run on."""
+    """Kill an agent with SIGKILL; its containers keep running."""
     with local_cluster(name) as cluster:
         cluster.kill_agent(member)
 
 
 @app.command("restart-agent")
 def restart_agent(member: AgentId, name: Name = DEFAULT_NAME) -> None:
-    """Start an agent again, with the work it had; a running one is killed first."""
+    """Restart an agent with its work directory; a running one is killed first."""
     with local_cluster(name) as cluster:
         cluster.restart_agent(member)
 
 
 @app.command("kill-master")
 def kill_master(member: MasterId, name: Name = DEFAULT_NAME) -> None:
-    """SIGKILL a master."""
+    """Kill a master with SIGKILL."""
     with local_cluster(name) as cluster:
         cluster.kill_master(member)
 
 
 @app.command("restart-master")
 def restart_master(member: MasterId, name: Name = DEFAULT_NAME) -> None:
-    """Start a master again, with its registry."""
+    """Restart a master with its registry."""
     with local_cluster(name) as cluster:
         cluster.restart_master(member)
 
 
 @app.command()
 def down(name: Name = DEFAULT_NAME) -> None:
-    """End the cluster and everything that runs on it, and leave nothing behind."""
+    """Stop the cluster and everything that runs on it, and remove its files."""
     with local_cluster(name) as cluster:
         cluster.down(screen.tell)
 
@@ -163,4 +172,4 @@ def _print(found: "Status") -> None:
     lines = [f"{found.name}: Mesos {found.version or 'not answering'}, --master {found.master}, level {found.level}"]
     if found.left_out:
         lines.append(f"left out: {found.left_out}")
-    screen.show(*lines, table, *(f"{member.id} writes to {member.log}" for member in found.members))
+    screen.show(*lines, table, *(f"log of {member.id}: {member.log}" for member in found.members))

@@ -1,4 +1,4 @@
-"""What a scheduler is started with, and what ``/v2/info`` shows of it."""
+"""The configuration of a running scheduler, and how ``/v2/info`` shows it."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from scheduler.mesos.tls import Tls
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """The options, and what they come to.
+    """The options of a scheduler, and the objects made from them.
 
     Attributes:
         master: ``HOST:PORT[,…]`` or ``zk://…``.
@@ -23,9 +23,9 @@ class Serving:
         identity: the framework's identity in Mesos.
         access: who may use the API.
         allowed_inside: what they may do inside containers.
-        credentials: prove the identity to Mesos.
-        agent_credentials: prove to agents that this scheduler may look inside.
-        tls: None: none is used.
+        credentials: for masters.
+        agent_credentials: for the operator API of agents.
+        tls: None: TLS is not used.
     """
 
     options: SchedulerOptions
@@ -51,7 +51,7 @@ def configuration(
 ) -> dict[str, str | int | float | bool | None]:
     """The options under Marathon's names where it has them, without secrets.
 
-    ``identity`` and ``connections`` (how many the API may have) are what the options have come to.
+    ``identity`` and ``connections``, the most the API accepts, contain the values in use where an option was left out.
     """
     records = {SchedulerOptions: serving.options, Settings: serving.settings}
     options = {

@@ -1,6 +1,6 @@
-"""Pod definitions in files: JSON or YAML, one or several in a file, ``-`` for standard input; and their lines.
+"""Reads pod definitions from files: JSON or YAML, one or several in a file, ``-`` for standard input.
 
-Whoever only wants the documents calls ``read``; ``read_located`` knows the line of every member too.
+``read`` returns the documents; ``read_located`` also returns the line number of every member.
 """
 
 import json
@@ -18,11 +18,11 @@ from scheduler.cli.errors import CommandError
 from scheduler.cli.lines import Places, TooMuchError, nearest, places_of, roots_of
 from scheduler.model.duplicates import MEANING, duplicate_keys
 
-_DEEPEST = 200  # lists and objects in each other; a definition has ten
+_DEEPEST = 200  # nested lists and objects; a definition has ten
 
 
 class _Loader(yaml.SafeLoader):
-    """Dates stay the text they are in JSON."""
+    """Dates stay strings, as in JSON."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -33,7 +33,7 @@ _Loader.yaml_implicit_resolvers = {
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A decoded document, and the lines of its members by their paths; none where they are not known.
+    """A decoded document, and the line numbers of its members by path, as far as they are known.
 
     Attributes:
         repeated: the paths of keys that an object has more than once.
@@ -44,14 +44,14 @@ class Located:
     repeated: tuple[str, ...] = ()
 
     def line(self, path: str) -> int | None:
-        """The line of a member, or of what should hold it; the last of those that are repeated."""
+        """The line of a member, or of the one that should contain it; of a repeated one, the last."""
         return nearest(self.lines, path)
 
 
 def read(file: str, is_strict: Callable[[], bool] = lambda: False) -> list[Any]:
-    """Every definition in a file, as it will be sent; the scheduler judges what it says.
+    """Every definition in a file, as it will be sent; the scheduler validates the content.
 
-    But it does not see repeated keys any more: if ``is_strict``, they are refused here, else told on standard error.
+    The scheduler cannot see repeated keys: they are refused here if ``is_strict``, otherwise reported on stderr.
     """
     found = read_located(file)
     repeated = [
@@ -59,7 +59,7 @@ def read(file: str, is_strict: Callable[[], bool] = lambda: False) -> list[Any]:
     ]
     if repeated and is_strict():
         raise CommandError(
-            "the scheduler is strict about definitions: see --strict-definitions",
+            "the scheduler runs with --strict-definitions and refuses repeated keys",
             details=tuple(f"{place}: {text}" for place, text in repeated),
         )
     for place, text in repeated:
@@ -68,13 +68,13 @@ def read(file: str, is_strict: Callable[[], bool] = lambda: False) -> list[Any]:
 
 
 def read_located(file: str) -> list[Located]:
-    """Every definition in a file with its lines."""
+    """Every definition in a file, with line numbers."""
     name = "standard input" if file == "-" else file
     text = _text(file, name)
     is_json = _is_json(file, text)
     documents = _json(text, name) if is_json else _yaml(text, name)
     if not documents:
-        raise CommandError(f"{name} holds no pod definition", code=2)
+        raise CommandError(f"{name} contains no pod definition", code=2)
     _require_json(documents, name)
     places = places_of(text, flat=is_json)
     if len(places) != len(documents):
@@ -88,7 +88,7 @@ def _place(file: str, line: int | None) -> str:
 
 
 def _repeated_in_json(text: str, documents: list[Any]) -> list[tuple[str, ...]]:
-    """The paths for each document; those of a list of documents begin with its place in it."""
+    """The repeated paths in each document; in a list, paths begin with the document's index."""
     paths = [problem.path for problem in duplicate_keys(text.encode())]
     if not text.lstrip().startswith("["):
         return [tuple(paths)]
@@ -101,14 +101,14 @@ def _is_json(file: str, text: str) -> bool:
 
 
 def _text(file: str, name: str) -> str:
-    """In the UTF that the text itself shows, of which UTF-8 is the one that all write."""
+    """The decoded content; UTF-8, or UTF-16 or UTF-32 as detected from the first bytes."""
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         return data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
     except OSError as error:
         raise CommandError(f"cannot read {name}: {error.strerror or error}", code=2) from error
     except ValueError as error:
-        raise CommandError(f"cannot read {name}: it is no text in UTF-8: {error}", code=2) from error
+        raise CommandError(f"cannot read {name}: it is not UTF-8 text: {error}", code=2) from error
 
 
 def _json(text: str, name: str) -> list[Any]:
@@ -122,12 +122,12 @@ def _json(text: str, name: str) -> list[Any]:
 
 
 def _no_json(constant: str) -> None:
-    raise ValueError(f"{constant} is not a number there")
+    raise ValueError(f"{constant} is not a number in JSON")
 
 
 def _yaml(text: str, name: str) -> list[Any]:
     try:
-        roots_of(text)  # before anything is made of what its aliases stand for
+        roots_of(text)  # checks the size before aliases are expanded
         return [document for document in yaml.load_all(text, _Loader) if document is not None]
     except yaml.YAMLError as error:
         raise CommandError(f"{name} is not YAML: {error}", code=2) from error
@@ -135,17 +135,17 @@ def _yaml(text: str, name: str) -> list[Any]:
         raise _too_deep(name) from error
     except TooMuchError as error:
         raise CommandError(f"{name} cannot be read: {error}", code=2) from error
-    except (TypeError, ValueError, LookupError, AttributeError) as error:  # of a value that is not of the tag it has
-        raise CommandError(f"{name} says what JSON cannot say: {error}", code=2) from error
+    except (TypeError, ValueError, LookupError, AttributeError) as error:  # a value that does not fit its tag
+        raise CommandError(f"{name} contains values that JSON cannot represent: {error}", code=2) from error
 
 
 def _require_json(documents: list[Any], name: str) -> None:
-    """That it can be sent."""
+    """Raise CommandError if the documents cannot be sent as JSON."""
     _require_shallow(documents, name)
     try:
         json.dumps(documents, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError) as error:
-        raise CommandError(f"{name} says what JSON cannot say: {error}", code=2) from error
+        raise CommandError(f"{name} contains values that JSON cannot represent: {error}", code=2) from error
 
 
 def _require_shallow(documents: list[Any], name: str) -> None:
@@ -163,4 +163,4 @@ def _require_shallow(documents: list[Any], name: str) -> None:
 
 
 def _too_deep(name: str) -> CommandError:
-    return CommandError(f"{name} is nested more than {_DEEPEST} deep", code=2)
+    return CommandError(f"{name} is nested more than {_DEEPEST} levels deep", code=2)

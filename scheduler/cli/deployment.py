@@ -1,4 +1,4 @@
-"""``podexec deployment``: look at changes that are under way, hold them and end them."""
+"""``podexec deployment``: list, watch, pause and cancel running deployments."""
 
 from typing import Annotated
 
@@ -8,20 +8,20 @@ from scheduler.cli import screen
 from scheduler.cli.options import DEFAULT_URL, Json, Timeout, Url
 from scheduler.cli.output import client_of
 
-app = typer.Typer(name="deployment", help="Look at changes that are under way, and end them.", no_args_is_help=True)
+app = typer.Typer(name="deployment", help="List, watch, pause and cancel running deployments.", no_args_is_help=True)
 
 DeploymentId = Annotated[str, typer.Argument(metavar="ID", help="The deployment's id.")]
 
 
 @app.command(name="list")
 def list_deployments(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
-    """List the deployments that are under way."""
+    """List the running deployments."""
     with client_of(url) as client:
         deployments = client.deployments()
     if as_json:
         screen.print_json(deployments)
     elif not deployments:
-        screen.say("No deployment is under way.")
+        screen.say("No deployment is running.")
     else:
         from scheduler.cli import tables
 
@@ -30,7 +30,7 @@ def list_deployments(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
 
 @app.command()
 def show(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
-    """Show a deployment's steps, and what it is doing."""
+    """Show a deployment's steps and its progress."""
     with client_of(url) as client:
         deployment = client.deployment(deployment_id)
     if as_json:
@@ -43,51 +43,51 @@ def show(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = Fa
 
 @app.command()
 def stop(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
-    """End a deployment; what it changed stays as far as it has come."""
+    """Cancel a deployment. Changes already made are kept."""
     with client_of(url) as client:
         client.stop(deployment_id)
     if as_json:
         screen.print_json({"deploymentId": deployment_id})
     else:
-        screen.say(f"Deployment {deployment_id} is stopped; all stays as far as it has come.")
+        screen.say(f"Deployment {deployment_id} is cancelled; changes already made are kept.")
 
 
 @app.command()
 def rollback(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
-    """End a deployment and make what it changed as it was."""
+    """Cancel a deployment and restore the previous version of its pods."""
     with client_of(url) as client:
         started = client.roll_back(deployment_id)
     if as_json:
         screen.print_json(started)
     else:
-        screen.say(f"Deployment {deployment_id} is rolled back (deployment {started['deploymentId']}).")
+        screen.say(f"Deployment {deployment_id} is being rolled back (deployment {started['deploymentId']}).")
 
 
 @app.command()
 def pause(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
-    """Have a deployment replace nothing more until it is resumed."""
+    """Pause a deployment."""
     with client_of(url) as client:
         paused = client.pause(deployment_id)
     if as_json:
         screen.print_json(paused)
     else:
-        screen.say(f"Deployment {deployment_id} is paused. Go on with: podexec deployment resume {deployment_id}")
+        screen.say(f"Deployment {deployment_id} is paused. To resume it: podexec deployment resume {deployment_id}")
 
 
 @app.command()
 def resume(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
-    """Have a paused deployment go on."""
+    """Resume a paused deployment."""
     with client_of(url) as client:
         resumed = client.resume(deployment_id)
     if as_json:
         screen.print_json(resumed)
     else:
-        screen.say(f"Deployment {deployment_id} goes on.")
+        screen.say(f"Deployment {deployment_id} is resumed.")
 
 
 @app.command()
 def watch(deployment_id: DeploymentId, timeout: Timeout = 300.0, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
-    """Follow a deployment to its end. Exit code 1 if it fails, is rolled back or takes too long."""
+    """Watch a deployment until it ends. The exit code is 1 if it fails, is rolled back or takes too long."""
     from scheduler.cli import waiting
 
     with client_of(url) as client:

@@ -1,4 +1,4 @@
-"""How a command ends badly: what happened, why if known, and what to do next."""
+"""Errors that end a command: what happened, why if known, and what to do next."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ class CommandError(Exception):
     Attributes:
         details: further lines, e.g. one for each problem.
         advice: what to do next.
-        code: the exit code: 1 refused or failed, 2 wrong usage.
+        code: the exit code: 1 for refused or failed, 2 for wrong usage.
     """
 
     def __init__(
@@ -26,15 +26,15 @@ class CommandError(Exception):
         self.code = code
 
     def lines(self) -> list[str]:
-        """What to print."""
+        """The lines to print."""
         lines = [f"podexec: {self}", *(f"  {detail}" for detail in self.details)]
         return [*lines, f"  {self.advice}"] if self.advice else lines
 
 
 def wrong_usage(error: Any) -> list[str]:
-    """What to print about a ``UsageError``: what is wrong, and how the command is used. No line is wrapped."""
+    """The lines to print for a ``UsageError``: what is wrong, and the command's usage. No line is wrapped."""
     if type(error).__name__ == "NoArgsIsHelpError":
-        return []  # to make it has printed the help
+        return []  # the help has been printed already
     context = error.ctx
     lines = [f"podexec: {error.format_message()}"]
     if context is not None:

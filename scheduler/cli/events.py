@@ -1,4 +1,4 @@
-"""``podexec events``: what happens, as it happens."""
+"""``podexec events``: the event stream, one line for each event."""
 
 import json
 import time
@@ -21,15 +21,16 @@ _TOLD_APART = ("eventType", "timestamp")
 
 def events(
     kinds: Annotated[
-        list[str] | None, typer.Option("--type", help="Only events of this type; may be repeated.", metavar="TYPE")
+        list[str] | None, typer.Option("--type", help="Show only events of this type; can be repeated.", metavar="TYPE")
     ] = None,
     since: Annotated[
-        int | None, typer.Option("--since", help="Begin after this event; 0: with the oldest that is kept.", min=0)
+        int | None,
+        typer.Option("--since", help="Start after the event with this id; 0: with the oldest that is kept.", min=0),
     ] = None,
     url: Url = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
-    """Follow what happens, until Ctrl-C; go on where it was after a restart of the scheduler."""
+    """Print events as they happen, until Ctrl-C; continues after a restart of the scheduler."""
     try:
         with client_of(url) as client:
             for event in _follow(client, kinds or (), since):
@@ -42,7 +43,7 @@ def events(
 
 
 def _follow(client: "Client", kinds: Sequence[str], since: int | None) -> "Iterator[Event]":
-    """The events, over interruptions. Raises ClientError if there is no scheduler to begin with."""
+    """The events; reconnects when the stream ends. Raises ClientError if the first connection fails."""
     from scheduler.cli.client import ChangeRefusedError, ClientError
 
     connected = lost = False
@@ -59,7 +60,7 @@ def _follow(client: "Client", kinds: Sequence[str], since: int | None) -> "Itera
             if not connected:
                 raise
         if not lost:
-            screen.tell("the stream ended; trying again")
+            screen.tell("the stream ended; reconnecting")
             lost = True
         time.sleep(_RETRY)
 
@@ -69,7 +70,7 @@ def _json(event: "Event") -> str:
 
 
 def _line(event: "Event") -> str:
-    """Time, number, type, and what else there is to say, without plans, which are for programs."""
+    """Time, id, type and the other simple values; plans are left out, as they are for programs."""
     rest = (
         f"{name}={value}"
         for name, value in event.data.items()

@@ -1,4 +1,4 @@
-"""``podexec group``: pods by their paths."""
+"""``podexec group``: pods by path."""
 
 from typing import Annotated
 
@@ -6,20 +6,20 @@ import typer
 
 from scheduler.cli import screen
 from scheduler.cli.options import DEFAULT_URL, Deadline, Force, Json, Timeout, Url, WaitForEnd, Yes
-from scheduler.cli.output import client_of, make_sure
+from scheduler.cli.output import client_of, require_confirmation
 
-app = typer.Typer(name="group", help="See and remove pods by their paths.", no_args_is_help=True)
+app = typer.Typer(name="group", help="List and remove pods by path.", no_args_is_help=True)
 
-GroupId = Annotated[str, typer.Argument(metavar="ID", help="The group's path, with or without the first slash.")]
+GroupId = Annotated[str, typer.Argument(metavar="ID", help="The group's path, with or without the leading slash.")]
 
 
 @app.command(name="list")
 def list_groups(
-    group_id: Annotated[str, typer.Argument(metavar="[ID]", help="Only what is below this path.")] = "/",
+    group_id: Annotated[str, typer.Argument(metavar="[ID]", help="List only what is below this path.")] = "/",
     url: Url = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
-    """List groups, and the pods in them."""
+    """List groups and their pods."""
     with client_of(url) as client:
         group = client.group(group_id)
     if as_json:
@@ -41,10 +41,10 @@ def remove(
     url: Url = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
-    """Remove every pod below a path; those that others depend on end last."""
+    """Remove every pod below a path. Pods that others depend on end last."""
     from scheduler.cli.client import WriteOptions
 
-    make_sure(yes, f"remove all of {group_id}", f"Remove every pod below {group_id} and end its instances?")
+    require_confirmation(yes, f"remove all of {group_id}", f"Remove every pod below {group_id} and end its instances?")
     with client_of(url) as client:
         accepted = client.remove_group(group_id, WriteOptions(force=force, deadline=deadline))
         if as_json:

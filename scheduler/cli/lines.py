@@ -1,11 +1,14 @@
-"""Where each member of a JSON or YAML text stands, by its path as the API writes paths; and which stand there twice."""
+"""Line numbers of the members of a JSON or YAML text, by path, and which members are repeated.
+
+Paths are written as the API writes them.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import yaml
 
-# Marathon tells these problems at paths where nothing stands.
+# Marathon reports these problems at paths that do not exist in the definition.
 _ELSEWHERE = {
     "/acceptedResourceRoles": "/scheduling/placement/acceptedResourceRoles",
     "/upgrade/maximumOverCapacity": "/scheduling/upgrade/maximumOverCapacity",
@@ -14,16 +17,16 @@ _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
 _BOOLEAN = "tag:yaml.org,2002:bool"
 _TRUE = ("yes", "true", "on")
-_MOST_NODES = 200_000  # with what aliases stand for; a definition has some hundreds
+_MOST_NODES = 200_000  # with aliases expanded; a definition has some hundreds
 
 
 class TooMuchError(Exception):
-    """A text whose aliases stand for more than can be looked at, or for themselves."""
+    """A YAML text whose aliases expand to too much, or to themselves."""
 
 
 @dataclass(slots=True)
 class Places:
-    """Of one document: the line of each path, and that of each that an object has again."""
+    """The line of each path in a document, and of each repeated one."""
 
     lines: dict[str, int] = field(default_factory=dict)
     repeated: dict[str, int] = field(default_factory=dict)
@@ -38,9 +41,9 @@ def roots_of(text: str) -> list[yaml.Node]:
 
 
 def places_of(text: str, flat: bool = False) -> list[Places]:
-    """For each document; ``flat``: a list stands for its items. Nothing for what is no YAML.
+    """The places of each document; ``flat``: the items of a list are the documents. Empty if the text is not YAML.
 
-    JSON is YAML but for tabs, which a JSON text has between its tokens only.
+    JSON is YAML except for tabs, which JSON has between tokens only.
     """
     try:
         roots = roots_of(text.replace("\t", " ") if flat else text)
@@ -52,7 +55,7 @@ def places_of(text: str, flat: bool = False) -> list[Places]:
 
 
 def nearest(lines: dict[str, int], path: str) -> int | None:
-    """The line of a member, or where it is missing, of the innermost member around it."""
+    """The line of a member or, if it is missing, of the innermost member that should contain it."""
     path = _ELSEWHERE.get(path, path)
     while path and path not in lines:
         path = path[: max(path.rfind("/"), path.rfind("("))]
@@ -60,7 +63,7 @@ def nearest(lines: dict[str, int], path: str) -> int | None:
 
 
 def _require_few_nodes(root: yaml.Node) -> None:
-    """Counts as often as they are meant, by looking at each once."""
+    """Raise TooMuchError if the nodes, with aliases expanded, are too many. Visits each node once."""
     sizes: dict[int, int] = {}
     entered: set[int] = set()
     waiting: list[tuple[yaml.Node, bool]] = [(root, False)]
@@ -71,9 +74,9 @@ def _require_few_nodes(root: yaml.Node) -> None:
             entered.discard(id(node))
             sizes[id(node)] = size = 1 + sum(sizes[id(each)] for each in inner)
             if size > _MOST_NODES:
-                raise TooMuchError(f"its aliases stand for more than {_MOST_NODES} values")
+                raise TooMuchError(f"its aliases expand to more than {_MOST_NODES} values")
         elif id(node) in entered:
-            raise TooMuchError(f"an alias in line {node.start_mark.line + 1} stands for what it is in")
+            raise TooMuchError(f"an alias refers to line {node.start_mark.line + 1}, which contains the alias itself")
         elif id(node) not in sizes:
             entered.add(id(node))
             waiting.append((node, True))
@@ -114,7 +117,7 @@ def _members(node: yaml.Node, at: str) -> Iterator[tuple[str, int]]:
 
 
 def _key(key: yaml.Node) -> str:
-    """As JSON will call it, where all keys are strings: ``1`` and ``"1"`` are one key, ``yes`` and ``true`` too."""
+    """The key in JSON, where all keys are strings: ``1`` and ``"1"`` are the same key, as are ``yes`` and ``true``."""
     text = str(key.value)
     if key.tag == _BOOLEAN:
         return "true" if text.lower() in _TRUE else "false"

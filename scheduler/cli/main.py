@@ -1,4 +1,4 @@
-"""The ``podexec`` command: its nouns put together, and how it ends."""
+"""The ``podexec`` command: its subcommands and its exit codes."""
 
 import sys
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from scheduler.cli import cluster, deployment, events, group, pod, queue, scheduler, screen, up
+from scheduler.cli import cluster, deployment, events, group, pod, queue, replay, scheduler, screen, up
 from scheduler.cli.errors import CommandError, UsageError, wrong_usage
 
 
 def _with_dashes(name: str) -> str:
-    """Marathon spells its options with underscores."""
+    """Accept Marathon's spelling of options, which has underscores."""
     return name.replace("_", "-")
 
 
@@ -28,6 +28,7 @@ app.add_typer(deployment.app, name="deployment")
 app.add_typer(queue.app, name="queue")
 app.command(name="events")(events.events)
 app.command(name="scheduler")(scheduler.run)
+app.command(name="replay")(replay.replay)
 app.command(name="up")(up.up)
 app.command(name="down")(up.down)
 app.add_typer(cluster.app, name="cluster")
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         screen.tell_lines(error.lines())
         sys.exit(error.code)
     except typer.Abort:
-        screen.tell("podexec: not confirmed, nothing was done")
+        screen.tell("podexec: not confirmed; nothing was done")
         sys.exit(1)
     except UsageError as error:
         screen.tell_lines(wrong_usage(error))

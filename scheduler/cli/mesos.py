@@ -1,4 +1,4 @@
-"""What the options of ``podexec scheduler`` say about the way to Mesos: addresses, TLS and credentials."""
+"""Parses the options for the connection to Mesos: addresses, TLS and credentials."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ _HTTPS = "https://"
 
 
 def plain_master(master: str) -> tuple[str, bool]:
-    """The masters without a scheme, and whether they asked for TLS by one. Whether one is there shows later."""
+    """The masters without ``https://``, and whether they had it. They are not contacted."""
     if master.startswith("zk://"):
         parts = urlsplit(master)
         if not parts.netloc or not parts.path.strip("/"):
@@ -34,7 +34,7 @@ def plain_master(master: str) -> tuple[str, bool]:
 
 
 def tls_of(*, wanted: bool | None, options: TlsOptions) -> Tls | None:
-    """TLS, where it is wanted, or where files for it are given and nothing is said."""
+    """TLS if it is wanted or, by default (None), if any of its options is given."""
     if not (options != TlsOptions() if wanted is None else wanted):
         return None
     if options.key_file is not None and options.cert_file is None:
@@ -48,10 +48,10 @@ def tls_of(*, wanted: bool | None, options: TlsOptions) -> Tls | None:
 def credentials_of(
     principal: str | None, secret_file: Path | None, token_file: Path | None, options: str = "--mesos-authentication"
 ) -> Credentials:
-    """What the files hold to prove who the framework is. ``options``: how the names of these options begin."""
+    """The credentials in the files. ``options``: the prefix of the options' names."""
     if secret_file is not None and token_file is not None:
         raise typer.BadParameter(
-            "a secret and a token exclude each other: give one of them",
+            "a secret and a token cannot be combined: give one of them",
             param_hint=f"{options}-token-file",
         )
     try:

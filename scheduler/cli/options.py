@@ -21,19 +21,23 @@ def option(name: str, help_text: str, *aliases: str, also: str | None = None, **
     return typer.Option(name, *aliases, envvar=variables, show_envvar=False, help=help_text, **more)
 
 
-Url = Annotated[str, option("--url", "Where the scheduler's API is.", metavar="URL")]
+Url = Annotated[str, option("--url", "URL of the scheduler's API.", metavar="URL")]
 Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON instead of a table.")]
-Force = Annotated[bool, typer.Option("--force", help="Take the place of deployments that are in the way.")]
+Force = Annotated[bool, typer.Option("--force", help="Cancel conflicting deployments first.")]
 BatchSize = Annotated[
-    int | None, typer.Option("--batch-size", help="Replace at most so many instances of a pod at a time.", min=1)
+    int | None, typer.Option("--batch-size", help="Replace at most this many instances of a pod at a time.", min=1)
 ]
 Deadline = Annotated[
     float | None,
-    typer.Option("--deadline", help="Have it rolled back unless it is done after so many seconds.", metavar="SECONDS"),
+    typer.Option(
+        "--deadline",
+        help="Roll back if the deployment has not finished after this many seconds.",
+        metavar="SECONDS",
+    ),
 ]
-Yes = Annotated[bool, option("--yes", "Do not ask.")]
+Yes = Annotated[bool, option("--yes", "Do not ask for confirmation.")]
 WaitForEnd = Annotated[
-    bool, option("--wait/--no-wait", "Return when all instances have ended and the id is free again.")
+    bool, option("--wait/--no-wait", "Wait until all instances have ended and the id can be used again.")
 ]
 Timeout = Annotated[float, option("--timeout", "How long to wait, in seconds.", min=0)]
-PodId = Annotated[str, typer.Argument(metavar="ID", help="The pod's id, with or without the first slash.")]
+PodId = Annotated[str, typer.Argument(metavar="ID", help="The pod's id, with or without the leading slash.")]

@@ -1,4 +1,4 @@
-"""What the commands that talk to the API have in common: the client, and asking whether one is sure."""
+"""Shared by the commands that use the API: the client, and asking for confirmation."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 def client_of(url: str) -> "Client":
-    """The client, which is loaded only by the commands that need it."""
+    """The client; its module is imported only by commands that need it."""
     from scheduler.cli.client import Client
 
     return Client(url)
 
 
-def make_sure(yes: bool, deed: str, question: str) -> None:
-    """Ask, or where nobody can be asked, refuse. Raises CommandError."""
+def require_confirmation(yes: bool, deed: str, question: str) -> None:
+    """Ask for confirmation. Raises CommandError if there is no terminal to ask on."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise CommandError(f"cannot {deed} without confirmation", advice="Pass --yes to confirm.", code=2)
+        raise CommandError(f"refusing to {deed} without confirmation", advice="Pass --yes to confirm.", code=2)
     screen.confirm(question)

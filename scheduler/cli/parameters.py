@@ -1,6 +1,6 @@
-"""The options of ``podexec scheduler`` as parameters of commands, and what is written there as records.
+"""Turns the stated options of ``podexec scheduler`` into parameters of commands, and their values into records.
 
-Each option is stated on the attribute that holds it: of SchedulerOptions, or of the core's Settings.
+Each option is stated on the attribute that holds it, in SchedulerOptions or in the core's Settings.
 """
 
 import inspect
@@ -21,12 +21,12 @@ Command = TypeVar("Command", bound=Callable[..., None])
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """An option, with what its attribute says.
+    """An option and the attribute that holds its value.
 
     Attributes:
-        record: whose attribute it is.
-        kind: the type of the written value.
-        default: the written one; ``inspect.Parameter.empty``: the option is required.
+        record: the class of the attribute.
+        kind: the type of the value on the command line.
+        default: on the command line; ``inspect.Parameter.empty``: the option is required.
     """
 
     record: type
@@ -37,7 +37,7 @@ class Parameter:
 
     @property
     def flag(self) -> str:
-        """The option's name on the command line; of a switch that can be turned off, both names."""
+        """The name on the command line, e.g. ``--mesos-role``; both names of a switch that has two."""
         return self.option.name or "--" + self.attribute.replace("_", "-")
 
     @property
@@ -53,7 +53,7 @@ class Parameter:
         return f"{self.option.help} Prefer {variable_of(self.flag)}, which does not show up in ps."
 
     def read(self, written: Any) -> Any:
-        """The attribute's value. Raises typer.BadParameter."""
+        """Convert a value from the command line to the attribute's. Raises typer.BadParameter."""
         form = self.option.form
         try:
             return written if form is None else form.read(written)
@@ -61,18 +61,18 @@ class Parameter:
             raise typer.BadParameter(str(error), param_hint=self.flag) from error
 
     def shown(self, value: Any) -> Any:
-        """What ``/v2/info`` shows of the attribute's value."""
+        """Convert an attribute's value to the one that ``/v2/info`` shows."""
         form, shown = self.option.form, self.option.shown
         written = value if form is None else form.write(value)
         return written if shown is None else shown(written)
 
     @property
     def info(self) -> str | None:
-        """Its key in ``/v2/info``, if it is shown there."""
+        """The key in ``/v2/info``; None: not shown there."""
         return None if self.option.is_secret or self.option.is_private else self.option.info or self.name
 
     def for_typer(self, heading: str | None) -> inspect.Parameter:
-        """The parameter of a command's function."""
+        """The parameter of a command's function, as typer reads it."""
         stated = self.option
         aliases = () if stated.alias is None else (stated.alias,)
         more: dict[str, Any] = {"exists": True, "dir_okay": False} if stated.is_file else {}
@@ -106,7 +106,7 @@ def _stated(record: type) -> Iterator[Parameter]:
 
 
 def _in_order(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
-    """As the help lists them."""
+    """In the order of the help: an option with ``after`` follows the one it names."""
     listed = [each for each in parameters if each.option.after is None]
     for late in parameters:
         if late.option.after is not None:
@@ -119,7 +119,7 @@ PARAMETERS = _in_order([*_stated(SchedulerOptions), *_stated(Settings)])
 
 
 def scheduler_options(*names: str) -> Callable[[Command], Command]:
-    """Give a command's function these options in place of its ``**written``; without names, all of them."""
+    """Decorator: replaces ``**written`` of a command's function by these options; without names, by all."""
     by_name = {each.name: each for each in PARAMETERS}
     chosen = [by_name[name].for_typer(None) for name in names]
     added = chosen or [each.for_typer(each.option.heading) for each in PARAMETERS]
@@ -134,13 +134,13 @@ def scheduler_options(*names: str) -> Callable[[Command], Command]:
 
 
 def options_of(written: Mapping[str, Any]) -> SchedulerOptions:
-    """What the command line says to the edges."""
+    """The record of the options that the core need not know."""
     stated = [each for each in PARAMETERS if each.record is SchedulerOptions]
     return SchedulerOptions(**{each.attribute: each.read(written[each.name]) for each in stated})
 
 
 def settings_of(written: Mapping[str, Any]) -> Settings:
-    """What the command line says to the core; an option that the command does not have has its default."""
+    """The core's settings. Options that are not in ``written`` have their defaults."""
     all_written = {each.name: each.default for each in PARAMETERS} | dict(written)
     stated = [each for each in PARAMETERS if each.record is Settings]
     return Settings(

@@ -1,4 +1,4 @@
-"""``podexec pod``: add, look at, change, kill and remove pods through the scheduler's API."""
+"""``podexec pod``: add, inspect, change, kill and remove pods."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,20 +21,20 @@ from scheduler.cli.options import (
     Yes,
     option,
 )
-from scheduler.cli.output import client_of, make_sure
+from scheduler.cli.output import client_of, require_confirmation
 from scheduler.core.views.extras import KEY
 
 if TYPE_CHECKING:
     from scheduler.cli.client import Accepted, Client
 
-app = typer.Typer(name="pod", help="Add, look at and remove pods.", no_args_is_help=True)
+app = typer.Typer(name="pod", help="Add, inspect, change and remove pods.", no_args_is_help=True)
 app.command()(render.render)
 app.command()(validate.validate)
 app.command()(validate.schema)
 inside.add_to(app)
 
-File = Annotated[str, typer.Argument(help="JSON or YAML with one or more pod definitions; - is standard input.")]
-Wait = Annotated[bool, option("--wait/--no-wait", "Return when the deployment is done and all instances are stable.")]
+File = Annotated[str, typer.Argument(help="JSON or YAML with one or more pod definitions; - for standard input.")]
+Wait = Annotated[bool, option("--wait/--no-wait", "Wait until the deployment is done and all instances are stable.")]
 
 
 @app.command()
@@ -71,7 +71,7 @@ def update(
     url: Url = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
-    """Change pods, or add those that do not exist, to be as a file says."""
+    """Update pods from a file, adding those that do not exist."""
     from scheduler.cli import definitions
     from scheduler.cli.client import WriteOptions
 
@@ -85,7 +85,7 @@ def update(
 
 @app.command(name="list")
 def list_pods(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
-    """List the pods with their state."""
+    """List all pods and their status."""
     with client_of(url) as client:
         statuses = client.statuses()
         info = {} if statuses else client.info()
@@ -95,8 +95,8 @@ def list_pods(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
         screen.say("There are no pods. Add one with 'podexec pod add FILE'.")
         for old in info.get(KEY, {}).get("namesakes", ()):
             screen.tell(
-                f"But the framework {old['id']} of the same name has running tasks, which this scheduler's store does "
-                "not know. If the store was lost, stop the scheduler and restore a backup; its log has other ways."
+                f"Framework {old['id']} has the same name and has running tasks, which are not in this scheduler's "
+                "store. If the store was lost, stop the scheduler and restore a backup; its log lists other ways."
             )
     else:
         from scheduler.cli import tables
@@ -106,7 +106,7 @@ def list_pods(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
 
 @app.command()
 def show(pod_id: PodId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
-    """Show a pod: its instances, their containers, and how the last ones ended."""
+    """Show a pod's instances and containers, and how the last ones ended."""
     with client_of(url) as client:
         status = client.status(pod_id)
     if as_json:
@@ -120,11 +120,13 @@ def show(pod_id: PodId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
 @app.command()
 def versions(
     pod_id: PodId,
-    version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="Show this version's definition.")] = None,
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="Print the definition of this version.")
+    ] = None,
     url: Url = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
-    """List the kept versions of a pod and how many instances are of each, or print the definition of one."""
+    """List the stored versions of a pod and how many instances run each, or print the definition of one."""
     with client_of(url) as client:
         if version is not None:
             screen.print_json(client.version(pod_id, version))
@@ -143,22 +145,28 @@ def versions(
 def kill(
     pod_id: PodId,
     instance_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Ids of instances; without any, all of the pod.")
+        list[str] | None,
+        typer.Argument(metavar="[INSTANCE]...", help="Ids of instances; default: all instances of the pod."),
     ] = None,
-    wipe: Annotated[
-        bool, typer.Option("--wipe", help="Give them up with their volumes; others take their place.")
-    ] = False,
+    wipe: Annotated[bool, typer.Option("--wipe", help="Destroy and replace the instances and their volumes.")] = False,
     yes: Yes = False,
     url: Url = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
-    """Kill instances of a pod. They are launched again; with --wipe, others are."""
+    """Kill instances of a pod.
+
+    They are relaunched; with --wipe they are destroyed together with their volumes and replaced.
+    """
     with client_of(url) as client:
         asked = instance_ids or [instance["id"] for instance in client.status(pod_id).get("instances", ())]
         if wipe:
-            make_sure(yes, f"wipe instances of {pod_id}", f"Destroy {len(asked)} instances with their volumes?")
+            require_confirmation(
+                yes, f"wipe instances of {pod_id}", f"Destroy {len(asked)} instances and their volumes?"
+            )
         elif not instance_ids:
-            make_sure(yes, f"kill all instances of {pod_id}", f"Kill all {len(asked)} instances of {pod_id}?")
+            require_confirmation(
+                yes, f"kill all instances of {pod_id}", f"Kill all {len(asked)} instances of {pod_id}?"
+            )
         killed = client.kill(pod_id, asked, wipe)
     if as_json:
         screen.print_json(killed)
@@ -184,7 +192,7 @@ def remove(
     """Remove a pod and end its instances."""
     from scheduler.cli.client import WriteOptions
 
-    make_sure(yes, f"remove {pod_id}", f"Remove pod {pod_id} and end its instances?")
+    require_confirmation(yes, f"remove {pod_id}", f"Remove pod {pod_id} and end its instances?")
     with client_of(url) as client:
         accepted = client.remove(pod_id, WriteOptions(force=force, deadline=deadline))
         if as_json:
@@ -198,7 +206,7 @@ def remove(
 
 
 def _submit(documents: list[Any], change: Callable[[Any], "Accepted"], done: str, as_json: bool) -> list["Accepted"]:
-    """Send every definition; gives what became of them."""
+    """Send every definition; returns the accepted changes."""
     all_accepted = []
     for document in documents:
         accepted = change(document)
@@ -210,7 +218,7 @@ def _submit(documents: list[Any], change: Callable[[Any], "Accepted"], done: str
         else:
             pod_id = accepted.pod["id"]
             screen.say(f"Pod {pod_id} is {done} (deployment {accepted.deployment_id}).")
-            screen.tell(f"See it with: podexec pod show {pod_id}")
+            screen.tell(f"To see it: podexec pod show {pod_id}")
     return all_accepted
 
 

@@ -1,6 +1,6 @@
-"""Which Python of this machine runs the executors of a local Mesos.
+"""Chooses the Python of this machine that runs the executors of a local Mesos.
 
-Executors run as their pods' users, and none but root enters root's home, where a Python may well be.
+Executors run as their pods' users, and only root can enter root's home, where a Python may well be installed.
 """
 
 import os
@@ -10,19 +10,19 @@ import sys
 from functools import cache
 
 OLDEST = (3, 11)
-_NOBODY = 65534  # a user to whom nothing belongs
+_NOBODY = 65534  # a user that owns nothing
 _NAMES = ("python3", *(f"python3.{minor}" for minor in range(19, OLDEST[1] - 1, -1)))
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _PATIENCE = 20.0
-# All that the executor's start needs of the standard library besides the interpreter itself.
+# The modules of the standard library that the executor needs to start.
 _PROBE = f"import sys, json, zipfile, socket; sys.exit(sys.version_info < {OLDEST})"
 
 
 @cache
 def executor_python() -> str:
-    """The path of one that every user may run: this one's own, else the system's; this one's if there is none.
+    """The path of a Python that every user may run: this process's own, else the system's, else this process's own.
 
-    As another user than root there are no other users: agents cannot switch.
+    If this is not root, agents cannot switch users, so its own will do.
     """
     # Agents know nothing of a virtual environment.
     own: str = getattr(sys, "_base_executable", sys.executable)
@@ -33,19 +33,19 @@ def executor_python() -> str:
 
 
 def users_left_out() -> str | None:
-    """A line that says why pods of other users cannot run with that Python; None: they can, or nobody can switch."""
+    """Why pods of other users cannot run with that Python; None: they can, or agents cannot switch users."""
     if os.geteuid() != 0 or runs_for_everybody(executor_python()):
         return None
     oldest = ".".join(map(str, OLDEST))
     return (
-        f"only root may run {executor_python()}, and there is no other Python {oldest} or later: "
-        "pods with another user cannot run; on Debian: apt-get install python3"
+        f"pods with another user than root cannot run: only root may run {executor_python()}, and there is no other "
+        f"Python {oldest} or later; on Debian: apt-get install python3"
     )
 
 
 @cache
 def runs_for_everybody(path: str) -> bool:
-    """Whether a user to whom nothing belongs can run the Python, and it is no older than 3.11. Only root can ask."""
+    """Whether a user that owns nothing can run this Python, and it is 3.11 or later. Only root can find out."""
     try:
         done = subprocess.run(
             [path, "-I", "-S", "-c", _PROBE],

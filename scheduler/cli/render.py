@@ -1,4 +1,4 @@
-"""``podexec pod render``: what would be sent to Mesos for a definition, without sending it."""
+"""``podexec pod render``: prints what would be sent to Mesos for a definition, without sending it."""
 
 import json
 import random
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from scheduler.model.definition import PodDefinition
     from scheduler.model.records import Instance
 
-# Whatever only a running scheduler knows is made up, the same every time.
+# Values that only a running scheduler knows are made up, the same every time.
 _UUID = "00000000-0000-0000-0000-000000000000"
 _TIME = 0.0
 _VERSION = "1970-01-01T00:00:00.000Z"
@@ -42,10 +42,10 @@ _DYNAMIC_PORTS = (31000, 32000)
     "env_vars_prefix",
 )
 def render(
-    file: Annotated[str, typer.Argument(help="JSON or YAML with one or more pod definitions; - is standard input.")],
+    file: Annotated[str, typer.Argument(help="JSON or YAML with one or more pod definitions; - for standard input.")],
     offer: Annotated[
         str | None,
-        typer.Option("--offer", help="A Mesos offer in v1 JSON to launch on; without it, one that is large enough."),
+        typer.Option("--offer", help="Mesos offer in v1 JSON to launch on; default: one that fits."),
     ] = None,
     **written: Any,
 ) -> None:
@@ -59,9 +59,9 @@ def render(
 
 
 def launch_group(settings: "Settings", definition: "PodDefinition", given: Json | None) -> Json:
-    """The operation for a pod's first instance, on a given offer or on one made up to suit.
+    """The LAUNCH_GROUP of a pod's first instance on the given offer, or on one made up to fit.
 
-    CommandError: every reason why the offer does not fit.
+    Raises CommandError with every reason why the offer does not fit.
     """
     from scheduler.core.launch.taskgroup import TaskGroupTemplate
     from scheduler.core.offer import agents
@@ -79,7 +79,7 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
         agent, ledger = agents.of_offer(offer), Ledger(offer)
         role = offer.get("allocation_info", {}).get("role", definition.role)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise CommandError(f"the offer is not one in Mesos' v1 JSON: {error!r}", code=2) from error
+        raise CommandError(f"the offer is not valid Mesos v1 JSON: {error!r}", code=2) from error
     against = unsuitable(asked, settings, offer, ledger, agent, Surroundings(None, agent.region, _TIME))
     if given is not None:
         against += unfulfilled(ConstraintState(definition, [], [agent]), agent)
@@ -104,7 +104,7 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
 def _settle(
     taken: "Match", definition: "PodDefinition", waiting: "Instance", offer: Json, settings: "Settings"
 ) -> "Match | list[Refusal]":
-    """What is taken, as it is once it is reserved for the instance, with its persistent volumes."""
+    """The match as it is after its resources are reserved for the instance, with persistent volumes."""
     from scheduler.core.offer import agents
     from scheduler.core.offer.disks import Disks
     from scheduler.core.offer.match import Match
@@ -121,7 +121,7 @@ def _settle(
 
 
 def _anywhere(definition: "PodDefinition") -> "PodDefinition":
-    """The definition without constraints on where its volumes lie."""
+    """The definition without constraints on the disks of its volumes."""
     volumes = tuple(
         volume
         if volume.persistent is None
@@ -173,12 +173,12 @@ def _read_offer(file: str) -> Json:
 
     offers = definitions.read(file)
     if len(offers) != 1 or not isinstance(offers[0], dict):
-        raise CommandError(f"{file} must hold one offer, in Mesos' v1 JSON", code=2)
+        raise CommandError(f"{file} must contain one offer, in Mesos v1 JSON", code=2)
     return _IDENTITY | offers[0]
 
 
 def _sufficient_offer(definition: "PodDefinition", settings: "Settings") -> Json:
-    """Twice what the pod asks for, with its ports, on a role it accepts."""
+    """An offer of twice what the pod asks for, with its ports, for a role it accepts."""
     from scheduler.core.offer.demand import accepted_roles
 
     asked = [definition.executor_resources, *(container.resources for container in definition.containers)]
@@ -200,7 +200,7 @@ def _sufficient_offer(definition: "PodDefinition", settings: "Settings") -> Json
 
 
 def _disks(definition: "PodDefinition", ownership: Json) -> list[Json]:
-    """A disk for each persistent volume."""
+    """One disk for each persistent volume."""
     disks: list[Json] = []
     for volume in definition.volumes:
         asked = volume.persistent

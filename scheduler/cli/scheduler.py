@@ -1,4 +1,4 @@
-"""``podexec scheduler``: its options, checked before anything is opened or contacted."""
+"""``podexec scheduler``: checks the options before anything is opened or contacted."""
 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -29,7 +29,7 @@ def run(**written: Any) -> None:
 
 
 def _serving(options: "SchedulerOptions", settings: "Settings") -> "Serving":
-    """What the options mean. Raises typer.BadParameter for those that mean nothing."""
+    """The configuration given by the options. Raises typer.BadParameter for invalid ones."""
     from scheduler.api.access import Access
     from scheduler.cli.configuration import Serving
     from scheduler.cli.mesos import credentials_of, plain_master, tls_of
@@ -76,7 +76,7 @@ def _serving(options: "SchedulerOptions", settings: "Settings") -> "Serving":
 
 
 def _address(text: str) -> tuple[str, int]:
-    """The host and port of --listen."""
+    """Host and port from --listen."""
     try:
         parts = urlsplit(f"//{text}")
         port = parts.port
@@ -100,5 +100,5 @@ def _allowed_inside(text: str) -> "frozenset[Permission]":
 def _credentials(text: str | None) -> str | None:
     user, _, password = (text or "").partition(":")
     if text is not None and not (user and password):
-        raise typer.BadParameter("this is not USER:PASSWORD", param_hint="--http-credentials")
+        raise typer.BadParameter("must be USER:PASSWORD", param_hint="--http-credentials")
     return text

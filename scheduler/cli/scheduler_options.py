@@ -1,4 +1,4 @@
-"""The options of ``podexec scheduler`` that the core need not know, as the command line has them.
+"""The options of ``podexec scheduler`` that the core need not know, in the form they have on the command line.
 
 The others are stated in scheduler/core/settings.py. Options that Marathon has keep its names, units and meanings.
 """
@@ -29,7 +29,7 @@ def _permissions(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SchedulerOptions:
-    """One attribute an option, in the order of the help."""
+    """One attribute for each option, in the order of the help."""
 
     master: Annotated[
         str,
@@ -118,7 +118,7 @@ class SchedulerOptions:
         str,
         Option(
             "Address the API listens on.",
-            "Without `--http-credentials` everybody who can reach it may do everything.",
+            "Without `--http-credentials` anyone who can reach it may do everything.",
             metavar="HOST:PORT",
             is_private=True,
         ),
@@ -139,7 +139,7 @@ class SchedulerOptions:
     allow_inside: Annotated[
         str,
         Option(
-            "What the API may do inside containers; an empty string allows nothing.",
+            "Actions the API allows inside containers; an empty string allows none.",
             "See [inside.md](inside.md#permissions).",
             metavar="NAME,…",
             shown=_permissions,
@@ -207,9 +207,23 @@ class SchedulerOptions:
     log_level: Annotated[
         str,
         Option(
-            "debug, info, warning, error or critical.",
+            "Log level: debug, info, warning, error or critical.",
             "The executor logs at this level too.",
             is_private=True,
             after="adopt_cluster",
         ),
     ] = "info"
+    record: Annotated[
+        Path | None,
+        Option(
+            "File to append a recording to, for podexec replay.",
+            "See [recording.md](recording.md).",
+            metavar="FILE",
+            is_private=True,
+            after="log_level",
+        ),
+    ] = None
+    record_limit: Annotated[
+        int,
+        Option("Size of the file at which recording ends, in MiB.", minimum=1, is_private=True, after="record"),
+    ] = 1024

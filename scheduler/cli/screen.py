@@ -1,10 +1,10 @@
-"""The one way to standard output and standard error.
+"""All output to stdout and stderr goes through here.
 
-Here every text becomes safe to show: what is not ours, a pod's id as much as an agent's message, is neither markup nor
-control characters. Nothing is wrapped but the cells of tables on a terminal, so that paths and commands can be copied
-and lines be searched. Colours appear on a terminal only, and not with ``NO_COLOR``.
+Every string is made safe to show: in foreign strings, from pod ids to agents' messages, markup is not interpreted and
+control characters are escaped. Only cells of tables on a terminal are wrapped, so that paths and commands can be copied
+and lines can be searched for. Colours appear on a terminal only, and not with ``NO_COLOR``.
 
-Exact is what programs read: ``data``, and ``pass_on`` for the bytes of containers.
+Output for programs is unchanged: ``data``, and ``pass_on`` for the bytes of containers.
 """
 
 import json
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-_LONGEST_LINE = 16_384  # characters; above the longest path
+_LONGEST_LINE = 16_384  # characters; more than the longest path
 _LONGEST_IN_CELL = 1000
 _MOST_LINES_IN_CELL = 50
 _AS_WIDE_AS_NEEDED = 1_000_000  # columns
@@ -31,13 +31,13 @@ _AS_WIDE_AS_NEEDED = 1_000_000  # columns
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A text in a colour, one of Rich's."""
+    """A string in one of Rich's colours."""
 
     text: str
     colour: str
 
 
-# What stands in one cell of a table; several texts are lines below each other.
+# The content of one cell of a table; several strings are lines below each other.
 Cell = str | Word | Sequence[str]
 
 
@@ -60,56 +60,56 @@ class Grid:
     rows: list[tuple[Cell, ...]] = field(default_factory=list)
 
     def add(self, *cells: Cell) -> None:
-        """One row more."""
+        """Add a row."""
         self.rows.append(cells)
 
 
 def prepare() -> None:
-    """What the encoding of this process' output cannot say is escaped, not an error."""
+    """Escape characters that the output's encoding lacks instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         _never_fails(stream)
 
 
 def say(text: str) -> None:
-    """A line about what the command is about."""
+    """Print a line of the command's result."""
     typer.echo(_plain(text))
 
 
 def tell(text: str) -> None:
-    """A line about progress, or a hint; to standard error."""
+    """Print a line about progress, or a hint, to stderr."""
     typer.echo(_plain(text), err=True)
 
 
 def tell_lines(lines: Iterable[str]) -> None:
-    """An error, each of whose lines may have several."""
+    """Print the lines of an error to stderr; each may contain line breaks."""
     for line in lines:
         typer.echo("\n".join(_plain(part) for part in line.split("\n")), err=True)
 
 
 def confirm(question: str) -> None:
-    """Ask. Raises typer.Abort for a no."""
+    """Ask for confirmation. Raises typer.Abort if the answer is no."""
     typer.confirm(_plain(question), abort=True, err=True)
 
 
 def data(text: str, end: str = "\n") -> None:
-    """What programs read, unchanged."""
+    """Print output for programs, unchanged."""
     typer.echo(f"{text}{end}", nl=False)
 
 
 def print_json(value: Any) -> None:
-    """As the API gave it, for people's eyes too."""
+    """Print JSON from the API, indented."""
     data(json.dumps(value, indent=2))
 
 
 def pass_on(chunks: Iterable[bytes]) -> None:
-    """Bytes of a container, unchanged."""
+    """Print bytes of a container, unchanged."""
     for chunk in chunks:
         sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()
 
 
 def show(*parts: str | Grid | tuple[Cell, ...]) -> None:
-    """Lines and tables below each other; a tuple is a line of several parts."""
+    """Print lines and tables below each other; a tuple is a line of several parts."""
     console = _console()
     for part in parts:
         if isinstance(part, Grid):
@@ -122,7 +122,7 @@ def show(*parts: str | Grid | tuple[Cell, ...]) -> None:
 
 
 def redraw(grids: Iterator[Grid]) -> None:
-    """Show a table in the place of the one before; only where ``is_terminal``."""
+    """Show each table in place of the previous one; only if ``is_terminal``."""
     from rich.live import Live
 
     with Live(console=_console(), auto_refresh=False) as live:
@@ -131,19 +131,19 @@ def redraw(grids: Iterator[Grid]) -> None:
 
 
 def clear() -> None:
-    """On a terminal, begin at its top again."""
+    """Clear the terminal, if there is one."""
     if is_terminal():
         _console().clear()
 
 
 def is_terminal() -> bool:
-    """Whether somebody watches standard output."""
+    """Whether stdout is a terminal."""
     return sys.stdout.isatty()
 
 
 class LogLines:
-    """Lines that containers wrote, each with whose it is. In a file they are unchanged; on a terminal they keep nothing
-    but their colours.
+    """Prints lines that containers wrote, each with a prefix. Written to a file they are unchanged; on a terminal only
+    their colours are kept, and other escape sequences are made visible.
     """
 
     _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
@@ -154,7 +154,7 @@ class LogLines:
         self._colours: dict[str, str] = {}
 
     def print(self, line: str, whose: str = "", group: str = "") -> None:
-        """One line; what is of one group has one colour."""
+        """Print a line; prefixes of one group have one colour."""
         prefix = f"{self._prefix(visible(whose), group)} | " if whose else ""
         sys.stdout.write(f"{prefix}{self._shown(line)}\n")
         sys.stdout.flush()
@@ -183,7 +183,7 @@ def _plain(text: str) -> str:
 
 
 def _console() -> "Console":
-    """Standard output. As wide as the terminal, or as its lines need where there is none."""
+    """Standard output, as wide as the terminal or, without one, as its lines need."""
     from rich.console import Console
 
     wide = None if is_terminal() else _AS_WIDE_AS_NEEDED

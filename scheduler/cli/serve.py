@@ -1,7 +1,7 @@
-"""The running scheduler: store, world, loop, connection to Mesos and API put together in one event loop.
+"""The running scheduler: store, world, loop, connection to Mesos and API, in one asyncio event loop.
 
-It ends on SIGTERM and SIGINT, leaving the pods as they are, and with an error when the store, the framework or an edge
-cannot go on. What can be refused without Mesos - a taken port, a foreign store - is refused before Mesos is contacted.
+It ends on SIGTERM and SIGINT, leaving the pods as they are, and with an error if the store, the framework or an edge
+fails. Errors that do not depend on Mesos, such as a port in use or a foreign store, are found before it is contacted.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from typing import Any
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from scheduler.api.app import create_app
 from scheduler.api.connections import Connections, Limits, protocol
@@ -38,42 +38,52 @@ from scheduler.inside.inspector import Inspector
 from scheduler.inside.master import Leader
 from scheduler.loop.bus import Bus
 from scheduler.loop.clock import Clock
-from scheduler.loop.event_loop import EventLoop, ShellError
+from scheduler.loop.event_loop import EventLoop, LoopError
 from scheduler.loop.ports import SecretError, Secrets
 from scheduler.mesos.driver import Driver
 from scheduler.model.features import without_effect
 from scheduler.observe import log as logging
 from scheduler.observe.metrics import Metrics
+from scheduler.recording import Recorder, RecordingFile, RecordingFileError
 from scheduler.secrets import open_source
 from scheduler.store import Store, StoreError, open_store
 
 _LARGEST_MESSAGE = 1024 * 1024  # of a WebSocket
 _COLLECTOR_THRESHOLDS = (50_000, 1_000, 1_000)
-_LAST_REQUESTS = 5  # seconds in which requests under way are still answered at the end
-_TELL_EVERY = 60.0
+_LAST_REQUESTS = 5  # seconds for which pending requests are still answered at the end
+_LOG_EVERY = 60.0
 _ANY_ADDRESS = ("", "0.0.0.0", "::")
 
 
 def serve(serving: Serving) -> None:
-    """Run until told to stop. Raises CommandError when it cannot start or go on."""
+    """Run until told to stop. Raises CommandError if it cannot start or continue."""
     logging.configure(serving.options.log_level)
     room = files.room(files.raise_limit(), serving.options.max_connections)
     source = _secrets(serving.options.secrets_source)
     with contextlib.closing(_listen(serving.host, serving.port, room.backlog)) as listening:
         try:
-            with contextlib.closing(open_store(serving.options.store)) as store:
-                asyncio.run(_run(serving, store, source, listening, room))
-        except (StoreError, ShellError) as error:
+            with contextlib.closing(open_store(serving.options.store)) as store, _recording(serving) as recorder:
+                asyncio.run(_run(serving, store, source, listening, room, recorder))
+        except (StoreError, LoopError) as error:
             raise CommandError(str(error)) from error
 
 
 async def _run(
-    serving: Serving, store: Store, source: Secrets | None, listening: socket.socket, room: files.Room
+    serving: Serving,
+    store: Store,
+    source: Secrets | None,
+    listening: socket.socket,
+    room: files.Room,
+    recorder: Recorder | None,
 ) -> None:
-    asyncio.get_running_loop().set_exception_handler(_Complaints().hear)
-    world = World(serving.settings, secrets.randbits(64), store.load())
+    asyncio.get_running_loop().set_exception_handler(_ErrorHandler().handle)
+    seed, records = secrets.randbits(64), store.load()
+    if recorder is not None:
+        recorder.begin(version("podexec"), time.time(), seed, serving.settings, records)
+    world = World(serving.settings, seed, records)
+    del records  # the world keeps its own
     advertised = _advertised(serving, listening)
-    _spare_the_world()
+    _tune_garbage_collector()
 
     def submit(events: Sequence[Event]) -> None:
         shell.submit_all_threadsafe(events)
@@ -113,7 +123,14 @@ async def _run(
     edge = _edge(serving, world, executors)
     inspector = Inspector(edge.last_lines, found)
     shell = EventLoop(
-        world, step, store, driver, bus=Bus(store.tail()), meter=metrics, inspector=inspector, clock=clock
+        world,
+        step if recorder is None else recorder.recorded(step),
+        store,
+        driver,
+        bus=Bus(store.tail()),
+        meter=metrics,
+        inspector=inspector,
+        clock=clock,
     )
     metrics.watch("podexec.loop.inbox.gauge", "Events that wait for the loop", lambda: shell.waiting)
     config = configuration(serving, identity, room.connections)
@@ -123,8 +140,8 @@ async def _run(
         "serving", url=f"http://{advertised}", master=master, store=serving.options.store, pods=len(world.pods)
     )
     for feature in without_effect(serving.settings.features):
-        structlog.get_logger("scheduler").info("a feature was enabled that has no effect here", feature=feature)
-    with _told_to_stop() as told:
+        structlog.get_logger("scheduler").info("enabled feature has no effect", feature=feature)
+    with _stop_signal() as stop:
         guard = Guard(serving.allowed_inside)
         app = create_app(
             shell,
@@ -133,19 +150,19 @@ async def _run(
             metrics=metrics,
             inside=edge,
             guard=guard,
-            abdicate=told.set,
+            abdicate=stop.set,
             clock=clock.now,
             access=serving.access,
         )
         try:
-            await _until_told(told, shell, driver, _server(app, room), listening, guard)
+            await _run_until_stopped(stop, shell, driver, _server(app, room), listening, guard)
         finally:
             await inspector.close()
             await edge.close()
 
 
 def _edge(serving: Serving, world: World, executors: Executors) -> Edge:
-    """The way into containers, by the master that leads at the time."""
+    """Access to containers, through the currently leading master."""
 
     def leader() -> Leader:
         connection, framework = world.volatile.connection, world.framework
@@ -155,7 +172,7 @@ def _edge(serving: Serving, world: World, executors: Executors) -> Edge:
     return Edge(leader, serving.credentials, serving.agent_credentials, serving.tls, executors)
 
 
-def _server(app: FastAPI, room: files.Room) -> uvicorn.Server:
+def _server(app: Starlette, room: files.Room) -> uvicorn.Server:
     return _Server(
         uvicorn.Config(
             app,
@@ -168,30 +185,30 @@ def _server(app: FastAPI, room: files.Room) -> uvicorn.Server:
             ws_per_message_deflate=False,
             server_header=False,
             access_log=False,
-            log_level="error",  # its start and end are told here already, and what clients do wrong is told to them
+            log_level="error",  # start and end are logged here, and clients see their errors in the response
             timeout_graceful_shutdown=_LAST_REQUESTS,
         )
     )
 
 
-async def _until_told(
-    told: asyncio.Event,
+async def _run_until_stopped(
+    stop: asyncio.Event,
     shell: EventLoop[World],
     driver: Driver,
     server: uvicorn.Server,
     listening: socket.socket,
     guard: Guard,
 ) -> None:
-    """The API answers first and longest, so that whoever asked hears; then the loop ends, then the connection."""
+    """Run until told to stop. First the API ends, so that pending requests are answered, then loop and driver."""
     serving = asyncio.create_task(server.serve([listening]))
     looping = asyncio.create_task(shell.run())
-    waiting = asyncio.create_task(told.wait())
+    waiting = asyncio.create_task(stop.wait())
     driver.start()
     try:
         await asyncio.wait((serving, looping, waiting), return_when=asyncio.FIRST_COMPLETED)
         guard.stop()
         server.should_exit = True
-        shell.bus.close()  # or the streams of events would be waited for
+        shell.bus.close()  # or the server would wait for the event streams
         await serving
         shell.stop()
         await looping
@@ -201,26 +218,26 @@ async def _until_told(
         await asyncio.to_thread(driver.join)
 
 
-class _Complaints:
-    """asyncio's complaints, of which it makes one for each connection that it cannot take for want of files."""
+class _ErrorHandler:
+    """asyncio's error handler. Out of open files, asyncio reports an error for each connection it cannot accept."""
 
     def __init__(self) -> None:
-        self._told_at = float("-inf")
+        self._logged_at = float("-inf")
 
-    def hear(self, loop: asyncio.AbstractEventLoop, complaint: dict[str, Any]) -> None:
-        """Pass a complaint on, but of this one only one a minute."""
-        if not str(complaint.get("message")).startswith("socket.accept()"):
-            loop.default_exception_handler(complaint)
-        elif loop.time() - self._told_at >= _TELL_EVERY:
-            self._told_at = loop.time()
-            structlog.get_logger("scheduler").error("no connection can be taken", error=str(complaint.get("exception")))
+    def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Handle an error as usual, but log failures to accept at most once a minute."""
+        if not str(context.get("message")).startswith("socket.accept()"):
+            loop.default_exception_handler(context)
+        elif loop.time() - self._logged_at >= _LOG_EVERY:
+            self._logged_at = loop.time()
+            structlog.get_logger("scheduler").error("cannot accept connections", error=str(context.get("exception")))
 
 
-def _spare_the_world() -> None:
-    """Have Python's garbage collector seldom look at all there is.
+def _tune_garbage_collector() -> None:
+    """Have Python's garbage collector rarely scan the whole heap.
 
-    What the world holds lives long and refers to itself in no circles; to walk over it again and again would cost more
-    than any event does.
+    The world's objects live long and contain no reference cycles; scanning them repeatedly would cost more than
+    handling the events.
     """
     gc.collect()
     gc.freeze()
@@ -228,7 +245,7 @@ def _spare_the_world() -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: what a signal means is decided here, once for all parts."""
+    """uvicorn without its signal handlers: signals are handled here, once for all parts."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -236,24 +253,39 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _told_to_stop() -> Iterator[asyncio.Event]:
+def _stop_signal() -> Iterator[asyncio.Event]:
     """An event that is set by SIGTERM and SIGINT; a second signal has its usual effect."""
-    told = asyncio.Event()
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)
 
-    def tell() -> None:
+    def on_signal() -> None:
         for number in signals:
             loop.remove_signal_handler(number)
-        told.set()
+        stop.set()
 
     for number in signals:
-        loop.add_signal_handler(number, tell)
+        loop.add_signal_handler(number, on_signal)
     try:
-        yield told
+        yield stop
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def _recording(serving: Serving) -> Iterator[Recorder | None]:
+    """The recorder that the options ask for, if any."""
+    path, limit = serving.options.record, serving.options.record_limit
+    if path is None:
+        yield None
+        return
+    try:
+        file = RecordingFile(path, limit * 1024 * 1024)
+    except RecordingFileError as error:
+        raise CommandError(f"--record: {error}") from error
+    with contextlib.closing(Recorder(file)) as recorder:
+        yield recorder
 
 
 def _secrets(source: str) -> Secrets | None:
@@ -273,16 +305,16 @@ def _listen(host: str, port: int, backlog: int) -> socket.socket:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise CommandError(
             f"cannot listen on {host}:{port}: {reason}",
-            advice="Another scheduler may be running there; give another --listen HOST:PORT.",
+            advice="Another scheduler may be running there; choose another address with --listen HOST:PORT.",
         ) from error
-    # Connections inherit it. An answer is written in parts, and on a connection that is kept the second would wait for
-    # the client's delayed acknowledgement of the first, 40 ms; asyncio sets it only for sockets that name a protocol.
+    # Connections inherit it. A response is written in parts, and on a kept-alive connection the second would wait 40 ms
+    # for the client's delayed acknowledgement of the first; asyncio sets it only for sockets that name a protocol.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
 
 def _advertised(serving: Serving, listening: socket.socket) -> str:
-    """``host:port`` for others: the name of this machine where the API listens on every address."""
+    """``host:port`` for others; the host is this machine's name if the API listens on every address."""
     host = serving.identity.hostname or (socket.gethostname() if serving.host in _ANY_ADDRESS else serving.host)
     port = listening.getsockname()[1]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

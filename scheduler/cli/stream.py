@@ -1,4 +1,4 @@
-"""Server-sent events, read off the lines of an answer."""
+"""Server-sent events, parsed from the lines of a response."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ class Event:
 
 
 def events(lines: Iterable[str]) -> Iterator[Event]:
-    """The events of a stream; comments are passed over."""
+    """The events of a stream; comments are skipped."""
     fields: dict[str, str] = {}
     for line in lines:
         if line:

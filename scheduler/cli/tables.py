@@ -1,4 +1,4 @@
-"""What people read about pods: tables and lines."""
+"""Tables and lines that show pods, deployments and the queue to people."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -22,13 +22,13 @@ def pods(statuses: list[Json]) -> Grid:
 
 
 def on_hold(found: Json) -> list[str]:
-    """Why nothing is done yet, if so; of a pod's status, or the scheduler's own."""
+    """Why nothing is launched yet, if so; from a pod's status or the scheduler's info."""
     reason = _extras(found).get("onHold")
     return [] if reason is None else [f"on hold: {reason}"]
 
 
 def counts(status: Json) -> str:
-    """How many instances are stable, of how many that are wanted."""
+    """Stable instances out of those wanted, e.g. ``1/3``."""
     stable = sum(instance["status"] == "STABLE" for instance in status.get("instances", ()))
     return f"{stable}/{status['spec']['scaling']['instances']}"
 
@@ -41,7 +41,7 @@ def pod(status: Json) -> Iterator[str | Grid | tuple[Cell, ...]]:
     if status.get("instances"):
         yield _instances(status)
     else:
-        yield "No instance is launched yet."
+        yield "No instance has been launched yet."
     if status.get("terminationHistory"):
         yield _endings(status)
 
@@ -72,9 +72,9 @@ def deployment(found: Json) -> Iterator[str | Grid | tuple[Cell, ...]]:
     if "batchSize" in extras:
         yield f"replaces at most {extras['batchSize']} instances of a pod at a time"
     if "deadline" in extras:
-        yield f"is rolled back unless it is done by {extras['deadline']}"
+        yield f"will be rolled back unless it finishes by {extras['deadline']}"
     if "secondsToDeadline" in extras:
-        yield f"once it is resumed, is rolled back unless it is done within {extras['secondsToDeadline']:g} s"
+        yield f"after resuming, will be rolled back unless it finishes within {extras['secondsToDeadline']:g} s"
     table = Grid(("STEP", "ACTION", "POD", ""))
     for number, each in enumerate(found["steps"], 1):
         for action in each["actions"]:
@@ -88,41 +88,41 @@ def _progress(found: Json, number: int, action: Json) -> str:
     now = next(each for each in found["currentActions"] if each["pod"] == action["pod"])
     if _extras(found).get("paused"):
         return "paused"
-    return _waiting(now) or "under way"
+    return _waiting(now) or "in progress"
 
 
 def _extras(of: Json) -> Json:
-    """What an object has that Marathon's has not; a scheduler that is not podexec's shows none."""
+    """The members that podexec adds to Marathon's; empty if the scheduler is not podexec's."""
     found: Json = of.get(KEY, {})
     return found
 
 
 def _waiting(action: Json) -> str:
-    """What an action waits for, before it begins or is done; empty: nothing out of the ordinary."""
+    """What blocks an action from starting or finishing; empty: nothing unusual."""
     extras = _extras(action)
     needed = extras.get("waitingFor")
     if needed:
-        return f"waits for {', '.join(needed)}"
+        return f"waiting for {', '.join(needed)}"
     stuck = [f"{each['id']} ({each['message']})" for each in extras.get("notEnding", ())]
-    return f"waits for the end of {', '.join(stuck)}" if stuck else ""
+    return f"waiting for {', '.join(stuck)} to end" if stuck else ""
 
 
 def step(of: Json) -> str:
-    """How far a deployment is."""
+    """A deployment's step."""
     paused = ", paused" if _extras(of).get("paused") else ""
     return f"step {of['currentStep']} of {of['totalSteps']}{paused}"
 
 
 def actions(of: Json) -> str:
-    """What a deployment does now."""
+    """A deployment's current actions."""
     return ", ".join(
-        f"{each['action']} {each['pod']}" + (f", which {waiting}" if (waiting := _waiting(each)) else "")
+        f"{each['action']} {each['pod']}" + (f" ({waiting})" if (waiting := _waiting(each)) else "")
         for each in of["currentActions"]
     )
 
 
 def queue(entries: list[Json]) -> Grid:
-    """One row for each pod that waits, with every reason why."""
+    """One row for each waiting pod, with every reason why it waits."""
     table = Grid(("POD", "WAITING", "SINCE", "NEXT TRY", "OFFERS", "WHY"))
     for entry in sorted(entries, key=lambda entry: str(entry["pod"]["id"])):
         left = entry["delay"]["timeLeftSeconds"]
@@ -133,7 +133,7 @@ def queue(entries: list[Json]) -> Grid:
             entry["since"],
             f"in {left} s" if left else "with the next offer",
             str(offers),
-            [_reason(each) for each in _extras(entry).get("nearest", ())] or ("" if left else "no offer has come yet"),
+            [_reason(each) for each in _extras(entry).get("nearest", ())] or ("" if left else "no offer received yet"),
         )
     return table
 
@@ -181,13 +181,13 @@ def _instances(status: Json) -> Grid:
 
 
 def _said(container: Json) -> list[str]:
-    """Its message, and what its failing checks found, unless the message is about that."""
+    """Its message, and the results of its failing checks unless the message is one of them."""
     message = container.get("message", "")
     return [message, *(each for each in _failing(container) if each != message)]
 
 
 def failing(status: Json) -> list[str]:
-    """What the failing checks of a pod found, each once, with the container's name."""
+    """The distinct results of a pod's failing checks, with the container's name."""
     containers = [each for instance in status.get("instances", ()) for each in instance.get("containers", ())]
     return list(dict.fromkeys(f"{each['name']}: {found}" for each in containers for found in _failing(each)))
 
@@ -210,7 +210,7 @@ def _endpoints(container: Json) -> str:
 
 
 def _endings(status: Json) -> Grid:
-    table = Grid(("ENDED", "CONTAINER", "HOW", "MESSAGE"), title="How the last instances ended")
+    table = Grid(("ENDED", "CONTAINER", "STATE", "MESSAGE"), title="Last terminated instances")
     for ending in status["terminationHistory"]:
         table.add(ending["terminatedAt"], "", "", ending.get("message", ""))
         for container in ending.get("containers", ()):

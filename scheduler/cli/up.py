@@ -1,7 +1,7 @@
-"""`podexec up` and `podexec down`: a local Mesos, the scheduler on it and an example pod, all in one.
+"""``podexec up`` and ``podexec down``: a local Mesos, the scheduler on it and an example pod, all in one.
 
-What runs belongs to the local cluster: the scheduler keeps its store and log in the cluster's folder, and goes when the
-cluster goes, also after a crash of this command.
+Everything belongs to the local cluster: the scheduler keeps its store and log in the cluster's folder, and ends with
+the cluster, even if this command crashes.
 """
 
 import json
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
 
 _STABLE_SECONDS = 120.0
 _POLL_SECONDS = 0.1
-# Where this is a clone; a wheel has no examples.
+# Exists in a clone only; a wheel has no examples.
 _EXAMPLE = Path(__file__).parents[2] / "examples" / "shared-volume.json"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def up(
     agents: Agents = 1,
-    listen: Annotated[str, option("--listen", "Where the API listens.", metavar="HOST:PORT")] = "127.0.0.1:8080",
-    detach: Annotated[bool, option("--detach", "Return when all is up; 'podexec down' ends it.")] = False,
+    listen: Annotated[str, option("--listen", "Address the API listens on.", metavar="HOST:PORT")] = "127.0.0.1:8080",
+    detach: Annotated[bool, option("--detach", "Return when everything is up; 'podexec down' stops it.")] = False,
     level: Level = None,
     name: Name = DEFAULT_NAME,
 ) -> None:
-    """Start a local Mesos, the scheduler and an example pod, and show them until Ctrl-C takes everything down."""
+    """Start a local Mesos, the scheduler and an example pod; Ctrl-C stops everything."""
     from scheduler.cli.local import LocalScheduler, default_executor
     from scheduler.cli.pythons import users_left_out
 
@@ -65,7 +65,7 @@ def up(
             raise typer.Exit(130) from None
         kept = False
         try:
-            folder = cluster.state.folder / "scheduler"  # taken away with the cluster
+            folder = cluster.state.folder / "scheduler"  # removed with the cluster
             if (missing := users_left_out()) is not None:
                 screen.tell(missing)
             screen.tell("starting the scheduler")
@@ -80,7 +80,7 @@ def up(
                 if detach:
                     cluster.release()
                     kept = True
-                    screen.tell(f"it runs on; end it with: podexec down{named}")
+                    screen.tell(f"running in the background; to stop it: podexec down{named}")
                 else:
                     from scheduler.cli.watch import watch
 
@@ -93,14 +93,14 @@ def up(
 
 
 def down(name: Name = DEFAULT_NAME) -> None:
-    """End what 'podexec up' started: the scheduler, its pods and the local Mesos."""
+    """Stop everything that 'podexec up' started: the scheduler, its pods and the local Mesos."""
     with local_cluster(name) as cluster:
         cluster.down(screen.tell)
 
 
 @contextmanager
 def _interrupts_as_exceptions() -> Iterator[None]:
-    """SIGTERM and a lost terminal end the command as Ctrl-C does."""
+    """Treat SIGTERM and a lost terminal like Ctrl-C."""
     before = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
     try:
         yield
@@ -114,7 +114,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _take_down(cluster: "Cluster") -> None:
-    """Not to be interrupted: half a cluster left behind is worse than a moment's wait."""
+    """Take the cluster down, ignoring signals: half a cluster left behind is worse than a moment's wait."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     cluster.down(screen.tell)
@@ -127,7 +127,7 @@ def _require_free(listen: str) -> None:
             pass
     except (OSError, ValueError, OverflowError) as error:
         raise CommandError(
-            f"cannot listen on {listen}: {error}", advice="Choose another with --listen HOST:PORT."
+            f"cannot listen on {listen}: {error}", advice="Choose another address with --listen HOST:PORT."
         ) from None
 
 
@@ -135,7 +135,7 @@ def _show_pod(client: "Client", log: Path, named: str) -> None:
     definition = json.loads(_definition().read_text())
     pod_id = definition["id"]
     client.add(definition)
-    screen.tell(f"the pod {pod_id} is accepted")
+    screen.tell(f"pod {pod_id} is accepted")
     told_last = ""
     deadline = time.monotonic() + _STABLE_SECONDS
     while (status := client.status(pod_id))["status"] != "STABLE":
@@ -144,7 +144,7 @@ def _show_pod(client: "Client", log: Path, named: str) -> None:
             screen.tell(f"  {line}")
             told_last = line
         if time.monotonic() > deadline:
-            raise CommandError(f"the pod {pod_id} is not STABLE after {_STABLE_SECONDS:g} s ({line}); see {log}")
+            raise CommandError(f"pod {pod_id} is not STABLE after {_STABLE_SECONDS:g} s ({line}); see {log}")
         time.sleep(_POLL_SECONDS)
     screen.tell(f"  {_describe(status)}")
     for line in _how_to(client, status, named):
@@ -162,7 +162,7 @@ def _describe(status: Json) -> str:
 
 
 def _how_to(client: "Client", status: Json, named: str) -> list[str]:
-    """What a newcomer wants to know next; ``named`` is the option by which commands find this cluster, if needed."""
+    """Next steps for a newcomer; ``named``: the option that selects this cluster, if one is needed."""
     pod_id = status["id"]
     version = client.info()[KEY]["mesos"]["version"]
     pages = [
@@ -180,7 +180,7 @@ def _how_to(client: "Client", status: Json, named: str) -> list[str]:
         ("change it", f"edit a copy of {_short(_definition())}, then: {podexec} pod update FILE{url}"),
         ("remove it", f"{podexec} pod remove {pod_id}{url}"),
         ("all pods", f"{podexec} pod list{url}"),
-        ("one more", f"{podexec} pod add {_short(_EXAMPLE)}{url}" if _EXAMPLE.is_file() else ""),
+        ("add one", f"{podexec} pod add {_short(_EXAMPLE)}{url}" if _EXAMPLE.is_file() else ""),
         ("its Mesos", f"{podexec} cluster status{named}"),
     ]
     lines = [f"{pod_id} is STABLE: {len(status['spec']['containers'])} containers on a real Mesos {version}."]
@@ -193,7 +193,7 @@ def _definition() -> Path:
 
 
 def _own_command() -> str:
-    """What a shell takes for this installation's command; the one on the PATH may be another's."""
+    """This installation's command as a word for a shell; the one on the PATH may be another's."""
     own = Path(sys.executable).with_name("podexec")
     on_path = shutil.which("podexec")
     if not own.exists() or (on_path is not None and own.samefile(on_path)):

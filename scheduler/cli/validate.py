@@ -1,4 +1,4 @@
-"""``podexec pod validate`` and ``podexec pod schema``: definitions looked at without a scheduler."""
+"""``podexec pod validate`` and ``podexec pod schema``: need no scheduler."""
 
 import json
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 @scheduler_options("networks", "mesos_role", "new_group_enforce_role", "default_network_name", "enable_features")
 def validate(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE…", help="JSON or YAML with pod definitions; - is standard input.")
+        list[str], typer.Argument(metavar="FILE…", help="JSON or YAML with pod definitions; - for standard input.")
     ],
-    strict: Annotated[bool, option("--strict", "Unknown keys are errors, as with --strict-definitions.")] = False,
+    strict: Annotated[bool, option("--strict", "Treat unknown keys as errors, like --strict-definitions.")] = False,
     **written: Any,
 ) -> None:
-    """Report everything that is wrong with the definitions in files, with line numbers. Needs no scheduler."""
+    """Check the definitions in files and report all problems with their lines. Needs no scheduler."""
     from scheduler.model.rules import Site
 
     settings = settings_of(written)
@@ -43,7 +43,9 @@ def validate(
 
 
 def schema(
-    markdown: Annotated[bool, typer.Option("--markdown", help="The reference of all fields instead.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the reference of all fields in Markdown instead.")
+    ] = False,
 ) -> None:
     """Print the JSON Schema of a pod definition, for editors and other tools."""
     if markdown:
@@ -57,9 +59,9 @@ def schema(
 
 
 def _is_valid(file: str, site: "Site", ids: set[str]) -> bool:
-    """Print what there is to say about a file, and give whether its definitions can be sent.
+    """Print the problems of a file; returns whether its definitions can be sent.
 
-    ``ids``: of the definitions before; those of the file are added.
+    ``ids``: of the preceding definitions; those of the file are added.
     """
     from scheduler.cli import definitions
 
@@ -82,22 +84,22 @@ def _is_valid(file: str, site: "Site", ids: set[str]) -> bool:
 
 
 def _errors(located: "Located", site: "Site") -> Iterator[tuple[int, str]]:
-    """Line and text. The rules are asked also where keys are unknown: a person wants to know all at once."""
+    """Line and text of each error. The rules are checked even if keys are unknown, to report everything at once."""
     from dataclasses import replace
 
-    from scheduler.cli.error_texts import in_words
+    from scheduler.cli.error_texts import explain
     from scheduler.model.problems import Problems
     from scheduler.model.validation import parse
 
     judged = parse(json.dumps(located.document).encode(), replace(site, strict=False))
     for problem in judged.items if isinstance(judged, Problems) else ():
-        yield located.line(problem.path) or 0, f"{problem.path}: {in_words(problem.error)}"
+        yield located.line(problem.path) or 0, f"{problem.path}: {explain(problem.error)}"
     if site.strict:
         yield from _without_effect(located)
 
 
 def _same_as_a_group(located: "Located", ids: set[str]) -> Iterator[tuple[int, str]]:
-    """What speaks against the id beside those of the definitions before, which it joins."""
+    """A conflict of the id with those of the preceding definitions, to which it is added."""
     from scheduler.model.ids import canonical, groups_of, same_as_a_group
 
     given = located.document.get("id") if isinstance(located.document, dict) else None
@@ -110,7 +112,7 @@ def _same_as_a_group(located: "Located", ids: set[str]) -> Iterator[tuple[int, s
 
 
 def _without_effect(located: "Located") -> Iterator[tuple[int, str]]:
-    """What a definition says in vain."""
+    """Keys of a definition that have no effect."""
     from scheduler.model.duplicates import MEANING
     from scheduler.model.schema import unknown_keys
 

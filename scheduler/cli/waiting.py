@@ -1,4 +1,4 @@
-"""Waiting until a change has come about, and telling on standard error how far it is."""
+"""Waits for a change to complete, and reports progress on stderr."""
 
 import time
 from typing import TYPE_CHECKING
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 _POLL = 0.5
 _SUCCESS, _FAILURE = "deployment_success", "deployment_failed"
-_OUTCOME_SECONDS = 5.0  # in which the stream should have told how a deployment ended
-_STEADY, _STEADY_AFTER_AN_END = 7, 21  # looks in a row at a pod that is stable, before it is believed: 3 s, 10 s
+_OUTCOME_SECONDS = 5.0  # within which the stream should have reported how a deployment ended
+_STEADY, _STEADY_AFTER_AN_END = 7, 21  # consecutive polls of a stable pod before it counts as stable: 3 s, 10 s
 
 
 class _Progress:
-    """Tells what is new, until there is no time left."""
+    """Prints progress when it changes, until the time is up."""
 
     def __init__(self, timeout: float, advice: str) -> None:
         self._deadline = time.monotonic() + timeout
@@ -27,25 +27,25 @@ class _Progress:
         self._told = ""
 
     def tell(self, line: str) -> None:
-        """How far it is now."""
+        """Print the current progress, if it has changed."""
         if line != self._told:
             screen.tell(line)
             self._told = line
 
     @property
     def is_over(self) -> bool:
-        """Whether there is no time for another look."""
+        """Whether there is no time for another poll."""
         return time.monotonic() + _POLL > self._deadline
 
     def pause(self) -> None:
-        """Wait a moment. Raises CommandError when that would be too long."""
+        """Wait until the next poll. Raises CommandError if the time would be up before."""
         if self.is_over:
-            raise CommandError(f"gave up waiting for {self._told}", advice=self._advice)
+            raise CommandError(f"timed out; last seen: {self._told}", advice=self._advice)
         time.sleep(_POLL)
 
 
 class _Endings:
-    """Whether instances end that were started since a change: launched again and again, or restarted in place."""
+    """Notices instances started since a change that keep ending: relaunched or restarted in place."""
 
     def __init__(self, client: "Client", pod_id: str, version: str) -> None:
         self._client = client
@@ -55,7 +55,7 @@ class _Endings:
         self.text = ""
 
     def look(self, status: Json) -> bool:
-        """Whether one ended since the last look; ``text`` then tells how, and when it is tried again."""
+        """Whether one ended since the last poll; ``text`` then says how, and when the next try is."""
         ended = [each for each in status.get("terminationHistory", ()) if each["startedAt"] >= self._version]
         restarts = _restarts(status)
         seen = (ended[0]["terminatedAt"] if ended else "", restarts)
@@ -70,23 +70,23 @@ class _Endings:
 
     def _next_try(self) -> str:
         left = [each["delay"]["timeLeftSeconds"] for each in self._client.queue() if each["pod"]["id"] == self._pod_id]
-        return f"; tried again in {left[0]} s" if left and left[0] else ""
+        return f"; next try in {left[0]} s" if left and left[0] else ""
 
 
 def for_pod(client: "Client", pod_id: str, version: str, deployment_id: str, timeout: float) -> None:
-    """Return when the deployment that makes a pod be of this version is done, and the pod is stable and stays so.
+    """Return when the deployment of a pod's version is done and the pod stays stable.
 
-    Raises CommandError where it was rolled back or overtaken, or is not done in time.
+    Raises CommandError if it was rolled back or superseded, or on timeout.
     """
-    progress = _Progress(timeout, f"It goes on: podexec pod show {pod_id}")
+    progress = _Progress(timeout, f"The deployment continues; to see it: podexec pod show {pod_id}")
     endings, looks = _Endings(client, pod_id, version), 0
     while True:
         under_way = find(client, deployment_id) is not None  # before the status, which must be newer
         status = _status(client, pod_id)
         if status is None or status["spec"]["version"] != version:
             raise CommandError(
-                f"{pod_id} is not as asked for any more: it was rolled back, or changed by another",
-                advice="How it ended is told by: podexec events --since 0 --type deployment_failed",
+                f"{pod_id} no longer has the requested version: it was rolled back or changed again",
+                advice="To see why: podexec events --since 0 --type deployment_failed",
             )
         has_ended = endings.look(status)
         progress.tell(f"{_pod_line(status)}{endings.text}" if endings.text else _pod_line(status, with_past=True))
@@ -102,17 +102,17 @@ def for_pod(client: "Client", pod_id: str, version: str, deployment_id: str, tim
 def for_end(client: "Client", deployment_id: str, timeout: float) -> None:
     """Return when a deployment that removes pods is done: their instances have ended, and their ids are free.
 
-    Raises CommandError where it failed, or is not done in time.
+    Raises CommandError if it failed, or on timeout.
     """
     for_deployment(client, deployment_id, timeout, must_exist=False)
 
 
 def for_deployment(client: "Client", deployment_id: str, timeout: float, *, must_exist: bool = True) -> "Event":
-    """Return how a deployment ended, when it is done. ``must_exist``: it is under way now.
+    """Return how a deployment ended, when it is done. ``must_exist``: it must be running now.
 
-    Raises CommandError where it failed, or is not done in time.
+    Raises CommandError if it failed, or on timeout.
     """
-    progress = _Progress(timeout, f"It goes on: podexec deployment show {deployment_id}")
+    progress = _Progress(timeout, f"The deployment continues; to see it: podexec deployment show {deployment_id}")
     deployment = client.deployment(deployment_id) if must_exist else find(client, deployment_id)
     while deployment is not None:
         progress.tell(_deployment_line(client, deployment))
@@ -122,7 +122,7 @@ def for_deployment(client: "Client", deployment_id: str, timeout: float, *, must
 
 
 def find(client: "Client", deployment_id: str) -> Json | None:
-    """A deployment; None: it is no more under way."""
+    """A running deployment; None: it is no longer running."""
     from scheduler.cli.client import ChangeRefusedError
 
     try:
@@ -145,7 +145,7 @@ def _status(client: "Client", pod_id: str) -> Json | None:
 
 
 def _outcome(client: "Client", deployment_id: str) -> "Event":
-    """The event that told of the deployment's end."""
+    """The event that reported the deployment's end."""
     for event in client.events((_SUCCESS, _FAILURE), since=0, patience=_OUTCOME_SECONDS):
         if event.data["id"] != deployment_id:
             continue
@@ -153,13 +153,13 @@ def _outcome(client: "Client", deployment_id: str) -> "Event":
             raise CommandError(f"deployment {deployment_id} failed: {event.data['reason']}")
         return event
     raise CommandError(
-        f"deployment {deployment_id} is no more under way, and how it ended is not told any more",
-        advice="Look at its pods: podexec pod list",
+        f"deployment {deployment_id} is no longer running, and the event that says how it ended is no longer kept",
+        advice="Check its pods: podexec pod list",
     )
 
 
 def _pod_line(status: Json, *, with_past: bool = False) -> str:
-    """How far a pod is; and how an instance ended before, if one did."""
+    """A pod's progress, and how an instance ended before, if one did."""
     from scheduler.cli import tables
 
     line = f"{status['id']}: {status['status']}, {tables.counts(status)} instances stable"
@@ -170,7 +170,7 @@ def _pod_line(status: Json, *, with_past: bool = False) -> str:
 
 
 def _restarts(status: Json) -> int:
-    """How often containers of its instances were restarted in place."""
+    """How many times containers of its instances were restarted in place."""
     containers = [each for instance in status.get("instances", ()) for each in instance.get("containers", ())]
     return sum(each.get(KEY, {}).get("restarts", 0) for each in containers)
 
@@ -178,11 +178,11 @@ def _restarts(status: Json) -> int:
 def _cause(ending: Json) -> str:
     """How an instance ended."""
     told = [each.get("termination", {}).get("message") for each in ending.get("containers", ())]
-    return ending.get("message") or "; ".join(dict.fromkeys(filter(None, told))) or "no reason is known"
+    return ending.get("message") or "; ".join(dict.fromkeys(filter(None, told))) or "for an unknown reason"
 
 
 def _deployment_line(client: "Client", deployment: Json) -> str:
-    """How far a deployment is."""
+    """A deployment's progress."""
     from scheduler.cli import tables
 
     line = f"{tables.step(deployment)}: {tables.actions(deployment)}"

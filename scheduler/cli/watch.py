@@ -1,4 +1,4 @@
-"""The live table of `podexec up`; where the output is no terminal, a line for each change instead."""
+"""The live table of `podexec up`; if the output is not a terminal, a line for each change."""
 
 import time
 from collections.abc import Iterator
@@ -14,19 +14,19 @@ _COLUMNS = ("POD", "INSTANCE", "STATUS", "CONTAINERS", "AGENT", "ENDPOINTS")
 
 
 def watch(client: Client) -> None:
-    """Show all pods until the user interrupts."""
+    """Show all pods until interrupted."""
     if screen.is_terminal():
         screen.redraw(table(statuses, trouble) for statuses, trouble in _polls(client))
     last: dict[str, str] = {}
     for statuses, trouble in _polls(client):
-        present = {each["id"]: each["status"] for each in statuses} if not trouble else {"": trouble}
-        for pod_id in [key for key, value in present.items() if last.get(key) != value]:
-            screen.say(f"{pod_id} {present[pod_id]}")
-        last = present
+        current = {each["id"]: each["status"] for each in statuses} if not trouble else {"": trouble}
+        for pod_id in [key for key, value in current.items() if last.get(key) != value]:
+            screen.say(f"{pod_id} {current[pod_id]}")
+        last = current
 
 
 def _polls(client: Client) -> Iterator[tuple[list[Json], str]]:
-    """Every pod's status, again and again; and what kept it from being read."""
+    """The status of every pod, repeatedly, with the error if it could not be read."""
     statuses: list[Json] = []
     while True:
         trouble = ""
@@ -39,7 +39,7 @@ def _polls(client: Client) -> Iterator[tuple[list[Json], str]]:
 
 
 def table(statuses: list[Json], trouble: str) -> screen.Grid:
-    """One row an instance."""
+    """One row for each instance."""
     shown = screen.Grid(_COLUMNS, note=trouble or "Ctrl-C takes everything down", ruled=False)
     for pod in statuses:
         instances = pod.get("instances", ())

@@ -1,4 +1,4 @@
-"""Small messages of Mesos' v1 JSON that several modules write."""
+"""Small messages of Mesos' v1 JSON that several modules read or write."""
 
 from collections.abc import Mapping
 
@@ -16,6 +16,11 @@ def labels(members: Mapping[str, str]) -> Json:
 def duration(seconds: float) -> Json:
     """A DurationInfo."""
     return {"nanoseconds": round(seconds * _NANOSECONDS)}
+
+
+def ranges(value: Json) -> list[tuple[int, int]]:
+    """The (begin, end) of each range of a Value.Ranges, ends included."""
+    return [(int(each["begin"]), int(each["end"])) for each in value.get("range", ())]
 
 
 def secret(definition: PodDefinition, key: str) -> Json:

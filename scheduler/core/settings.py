@@ -65,7 +65,7 @@ class Settings:
     Attributes:
         executor: how agents start the pods' executor.
         principal: owner of the reservations for volumes; without one there are no persistent volumes.
-        unknown_timeout: a task that the master does not know is expunged after this.
+        unknown_timeout: a task that the master does not know for this long counts as gone.
         terminations_kept: ended incarnations remembered per pod.
     """
 
@@ -92,6 +92,7 @@ class Settings:
         frozenset[str] | None,
         Option(
             "Container networks the agents have; others are refused.",
+            "By default any name is accepted.",
             name="--networks",
             metavar="NAME,…",
             form=NAMES_IF_ANY,

@@ -97,6 +97,11 @@ class World:
         """Every pod, and deleted ones with instances that are still ending."""
         return self.pods.keys() | self._of_instances.of_pod.keys()
 
+    def pods_below(self, group_id: str) -> list[str]:
+        """The ids of the pods in a group, at any depth."""
+        below = group_id.rstrip("/") + "/"
+        return [pod_id for pod_id in self.pods if pod_id.startswith(below)]
+
     def roster(self, pod_id: str) -> Roster:
         """The instances of a pod, by bucket."""
         return self._of_instances.rosters.get(pod_id) or Roster()

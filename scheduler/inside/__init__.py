@@ -1,6 +1,6 @@
-"""Seeing inside: what runs on agents is found through the master, and looked at through the agents' operator API.
+"""Looks inside containers: finds them through the master, and accesses them through the agents' operator API.
 
-Users need a way to the scheduler only. Nothing here knows pods; whom it lets look the API decides.
+Users need access to the scheduler only. Nothing here knows pods; the API decides who may look.
 """
 
 from scheduler.inside.edge import Edge

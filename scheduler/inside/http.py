@@ -1,4 +1,4 @@
-"""HTTP to masters and agents: one pool of connections, and errors that say who did not answer."""
+"""HTTP to masters and agents, with one connection pool and errors that say who did not answer."""
 
 import contextlib
 import ssl
@@ -13,14 +13,14 @@ from scheduler.mesos.tls import Tls
 from scheduler.model.json import Json
 
 _CONNECT, _ANSWER = 5.0, 10.0
-_SILENCE = 90.0  # agents give a sign of life every 30 seconds
+_SILENCE = 90.0  # agents send heartbeats every 30 seconds
 _LONGEST_REASON = 500
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _STREAMED = {"Accept": "application/recordio", "Message-Accept": "application/json"}
 
 
 class MesosRefusedError(Exception):
-    """An answer that says no."""
+    """A master or agent has answered with an error."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text.strip()[:_LONGEST_REASON] or f"HTTP {status}")
@@ -28,9 +28,9 @@ class MesosRefusedError(Exception):
 
 
 class Http:
-    """Asks in one event loop. Every method raises MesosRefusedError, and InsideError when there is no answer.
+    """A client for one event loop. Every method raises MesosRefusedError, and InsideError if there is no answer.
 
-    ``who`` is what is asked, for people.
+    ``who`` is the master or agent, as shown to people.
     """
 
     def __init__(self, tls: Tls | None) -> None:
@@ -40,12 +40,12 @@ class Http:
 
     @property
     def scheme(self) -> str:
-        """Of all URLs."""
+        """The scheme of all URLs."""
         return "http" if self._tls is None else "https"
 
     async def get(self, who: str, url: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Json:
-        """A JSON object."""
-        client = self._present_client()
+        """Get a JSON object."""
+        client = self._current_client()
         with _answering(who):
             request = client.build_request("GET", url, params=query, headers=headers)
             response = await client.send(request, stream=True, follow_redirects=True)
@@ -53,9 +53,9 @@ class Http:
         return _json(who, _good(who, response, content))
 
     async def call(self, who: str, url: str, body: Json, headers: Mapping[str, str], seconds: float = _ANSWER) -> Json:
-        """The answer to an operator call; empty if it says nothing but yes."""
+        """Make an operator call and return its answer; {} if it has no content."""
         timeout = httpx2.Timeout(seconds, connect=_CONNECT)
-        client = self._present_client()
+        client = self._current_client()
         with _answering(who):
             request = client.build_request("POST", url, json=body, headers=headers, timeout=timeout)
             content = await _content(who, response := await client.send(request, stream=True))
@@ -66,13 +66,13 @@ class Http:
     async def stream(
         self, who: str, url: str, body: Json, headers: Mapping[str, str]
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The pieces of an answer that goes on; its end, and that of the context, ends the connection."""
+        """The pieces of a streamed answer. The connection is closed at its end, or at the end of the context."""
         timeout = httpx2.Timeout(_ANSWER, connect=_CONNECT, read=_SILENCE)
         with _answering(who):
-            request = self._present_client().build_request(
+            request = self._current_client().build_request(
                 "POST", url, json=body, headers={**headers, **_STREAMED}, timeout=timeout
             )
-            response = await self._present_client().send(request, stream=True)
+            response = await self._current_client().send(request, stream=True)
         try:
             if response.status_code != HTTPStatus.OK:
                 with _answering(who):
@@ -83,15 +83,15 @@ class Http:
             await response.aclose()
 
     def context(self) -> ssl.SSLContext | None:
-        """For connections that this does not make."""
+        """The TLS context, for connections made elsewhere; None: no TLS."""
         return None if self._tls is None else self._tls.context()
 
     async def close(self) -> None:
-        """End all connections."""
+        """Close all connections."""
         await self._client.aclose()
 
-    def _present_client(self) -> httpx2.AsyncClient:
-        """Certificates are renewed while we run; a client with the old ones ends when nothing uses it any more."""
+    def _current_client(self) -> httpx2.AsyncClient:
+        """A client with the current certificates, which may be renewed; old clients end with their last request."""
         context = self.context()
         if context is not self._context:
             self._context = context
@@ -120,13 +120,13 @@ async def _pieces(who: str, response: httpx2.Response) -> AsyncIterator[bytes]:
 
 
 async def _content(who: str, response: httpx2.Response) -> bytes:
-    """All of an answer, and its end. One that is larger than any true one could be is not read."""
+    """Read a whole answer, of limited size, and close it."""
     content = bytearray()
     try:
         async for piece in response.aiter_bytes():
             content += piece
             if len(content) > _LARGEST_ANSWER:
-                raise InsideError(Why.UNABLE, f"{who} answers with more than {_LARGEST_ANSWER >> 20} MiB")
+                raise InsideError(Why.UNABLE, f"{who} answered with more than {_LARGEST_ANSWER >> 20} MiB")
     finally:
         await response.aclose()
     return bytes(content)
@@ -145,7 +145,7 @@ def _json(who: str, content: bytes) -> Json:
     try:
         answer: Json = orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        raise InsideError(Why.AWAY, f"{who} does not answer in JSON") from error
+        raise InsideError(Why.AWAY, f"{who} did not answer in JSON") from error
     if not isinstance(answer, dict):
         raise unknown_form(who)
     return answer
@@ -153,7 +153,7 @@ def _json(who: str, content: bytes) -> Json:
 
 @contextlib.contextmanager
 def understanding(who: str) -> Iterator[None]:
-    """JSON of another shape than is known as what it means."""
+    """Turns exceptions from JSON of an unexpected shape into InsideError."""
     try:
         yield
     except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
@@ -162,12 +162,12 @@ def understanding(who: str) -> Iterator[None]:
 
 def unknown_form(who: str) -> InsideError:
     """The error for an answer that cannot be read."""
-    return InsideError(Why.UNABLE, f"{who} answers in a form that this podexec does not know")
+    return InsideError(Why.UNABLE, f"{who} answered in a form that this version of podexec does not know")
 
 
 @contextlib.contextmanager
 def _answering(who: str) -> Iterator[None]:
-    """What the network does as what it means."""
+    """Turns network errors into InsideError."""
     try:
         yield
     except httpx2.ConnectError as error:
@@ -175,4 +175,4 @@ def _answering(who: str) -> Iterator[None]:
     except httpx2.TimeoutException as error:
         raise InsideError(Why.AWAY, f"{who} does not answer") from error
     except httpx2.RequestError as error:
-        raise InsideError(Why.AWAY, f"{who} went away") from error
+        raise InsideError(Why.AWAY, f"{who} closed the connection") from error

@@ -1,4 +1,4 @@
-"""Looks at what executors that failed left behind, a few at a time, and tells the core."""
+"""Reads the last output of failed executors, a few at a time, and reports it to the core."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,8 +10,8 @@ from scheduler.core.events import Event, ExecutorInspected
 from scheduler.loop.inside import InsideError
 
 _AT_ONCE = 8
-_MOST_WAITING = 200  # looks; what fails beyond that is told without the executor's words
-_PATIENCE = 15.0  # seconds for one look
+_MOST_WAITING = 200  # executors; further failures are reported without output
+_PATIENCE = 15.0  # seconds for one executor
 _log = structlog.get_logger("scheduler.inside")
 
 # (agent id, executor id): the last lines it wrote. Raises InsideError.
@@ -19,7 +19,7 @@ LastLines = Callable[[str, str], Awaitable[tuple[str, ...]]]
 
 
 class Inspector:
-    """It is the shell's ``Inspections``. Belongs to one event loop."""
+    """Implements the event loop's ``Inspections``. Belongs to one asyncio loop."""
 
     def __init__(self, last_lines: LastLines, submit: Callable[[Event], None]) -> None:
         self._last_lines = last_lines
@@ -28,7 +28,7 @@ class Inspector:
         self._looks: set[asyncio.Task[None]] = set()
 
     def inspect(self, asked: InspectExecutor) -> None:
-        """Look, and submit what is found; also if that is nothing."""
+        """Read an executor's output and submit it, even if there is none."""
         if len(self._looks) >= _MOST_WAITING:
             self._found(asked, ())
             return
@@ -37,7 +37,7 @@ class Inspector:
         look.add_done_callback(self._looks.discard)
 
     async def close(self) -> None:
-        """Look no more."""
+        """Stop reading."""
         looks = tuple(self._looks)
         for look in looks:
             look.cancel()
@@ -51,7 +51,7 @@ class Inspector:
         except (InsideError, TimeoutError) as error:
             why = str(error) or f"no answer within {_PATIENCE:g} s"
             _log.info("an executor's output cannot be read", executor_id=asked.executor_id, why=why)
-        except Exception:  # an agent may answer anything; its tasks' messages stay as they are
+        except Exception:  # an agent may answer anything; the tasks' messages then stay as they are
             _log.exception("an executor's output cannot be read", executor_id=asked.executor_id)
         self._found(asked, lines)
 

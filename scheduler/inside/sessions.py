@@ -1,12 +1,11 @@
-"""Commands inside containers: an agent's debug session, from its launch to its exit code.
+"""Commands inside containers: debug sessions of agents, from launch to exit code.
 
-Two connections a session: what the command writes comes on the one, and ends it; what it is to read goes on the other.
+A session has two connections: one for the command's output, which ends with it, and one for its input.
 """
 
 import asyncio
 import base64
 import contextlib
-import signal
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import takewhile
@@ -14,7 +13,8 @@ from itertools import takewhile
 import orjson
 
 from scheduler.inside.agent import Agents, agent_named, refused
-from scheduler.inside.given import Given
+from scheduler.inside.command_input import CommandInput
+from scheduler.inside.exit_status import RESIZED_TOO_EARLY, exit_code, is_killed
 from scheduler.inside.http import Http, MesosRefusedError, understanding, unknown_form
 from scheduler.inside.upload import upload
 from scheduler.loop.inside import InsideError, Output, Run, Size, Why
@@ -22,8 +22,8 @@ from scheduler.mesos.recordio import FramingError, Record, RecordReader
 from scheduler.model.json import Json
 
 _LARGEST_RECORD = 16 * 1024 * 1024
-_WAIT, _STILL_THERE, _REMOVE, _CLOSE = 30.0, 1.0, 15.0, 3.0
-_STARTS = 6  # a command whose start was cut short is started again
+_WAIT, _STILL_THERE, _REMOVE, _CLOSE = 30.0, 1.0, 15.0, 3.0  # seconds
+_STARTS = 6  # attempts for a command whose start is cut short
 _END_SHOWS = 3.0  # seconds from a terminal's last input to its last output
 _STREAMED = {
     "Content-Type": "application/recordio",
@@ -31,25 +31,10 @@ _STREAMED = {
     "Accept": "application/json",
 }
 _NOT_FOUND = 404
-_COULD_NOT_START = 127  # as shells say it
-
-
-def _cut_short(number: int) -> dict[int, int]:
-    """The wait statuses that tell of a signal before the command's start, and the signal.
-
-    Mesos' launcher and its child, which is not the command yet, each append to one file what they die of, a signal's
-    number or the wait status of an exit with 1.
-    """
-    return {int(text): number for text in (f"{number}", f"{number}{number}", f"{number}256")}
-
-
-_RESIZED_TOO_EARLY = _cut_short(signal.SIGWINCH)
-# Keys that were typed ahead. What they do to the launcher, which has no defaults, they would not do to a command.
-_KEY_TOO_EARLY = _cut_short(signal.SIGINT) | _cut_short(signal.SIGQUIT) | _cut_short(signal.SIGTSTP)
 
 
 class Sessions:
-    """Begins sessions; what they leave on agents is removed in the background."""
+    """Starts sessions, and cleans up after them on agents in the background."""
 
     def __init__(self, http: Http, agents: Agents) -> None:
         self._http = http
@@ -67,7 +52,7 @@ class Sessions:
             yield session
 
     async def close(self) -> None:
-        """Return when nothing is left to be removed, or cannot be removed in time."""
+        """Wait until everything is cleaned up, but not too long."""
         if self._removals:
             await asyncio.wait(self._removals, timeout=_CLOSE)
 
@@ -77,7 +62,7 @@ class Sessions:
         task.add_done_callback(self._removals.discard)
 
     async def _wait_and_remove(self, run: Run, container_id: Json) -> None:
-        """A session leaves a directory in the sandbox of its container; nobody else would remove it."""
+        """Remove the directory that a session leaves in its container's sandbox."""
         with contextlib.suppress(MesosRefusedError, InsideError):
             await self._agents.call(run, "WAIT_CONTAINER", {"container_id": container_id}, _REMOVE)
             await self._agents.call(run, "REMOVE_CONTAINER", {"container_id": container_id})
@@ -88,7 +73,7 @@ def _output(data: Json) -> Output:
 
 
 class AgentSession:
-    """One session. Its output is read by one task, its input given by another."""
+    """One session. One task reads its output, another writes its input."""
 
     def __init__(
         self,
@@ -99,14 +84,14 @@ class AgentSession:
         size: Size | None,
         remove: Callable[[Run, Json], None],
     ) -> None:
-        """Nothing is started. ``remove`` is told of every container of the session when it is left."""
+        """Starts nothing. ``remove`` is called for every container of the session when it ends."""
         self._http = http
         self._agents = agents
         self._run = run
         self._launch = launch
         self._has_terminal = size is not None
         self._remove = remove
-        self._given = Given(size)
+        self._command_input = CommandInput(size)
         self._starts = 0
         self._started = contextlib.AsyncExitStack()
         self._container_id: Json = {}
@@ -115,7 +100,7 @@ class AgentSession:
         self._input_failed: InsideError | None = None
 
     async def start(self) -> None:
-        """Have the agent start the command, or start it again."""
+        """Start the command, or start it again."""
         await self.aclose()
         self._starts += 1
         self._container_id = {"value": f"exec-{uuid.uuid4().hex}", "parent": self._run.container_id}
@@ -127,19 +112,19 @@ class AgentSession:
                 self._http.stream(agent_named(self._run), self._run.agent_url, body, self._agents.headers())
             )
         except MesosRefusedError as error:
-            raise refused(self._run, "does not start the command; the container may have ended", error) from error
-        # What the launch says of the terminal's size the agent forgets.
-        records = self._given.records(self._container_id, with_size=self._starts < _STARTS)
+            raise refused(self._run, "did not start the command; the container may have ended", error) from error
+        # The agent ignores the terminal's size in the launch, so it is sent as input, too.
+        records = self._command_input.records(self._container_id, with_size=self._starts < _STARTS)
         self._started.push_async_callback(_cancelled, asyncio.create_task(self._send_input(records)))
 
     async def aclose(self) -> None:
-        """Leave what was started, which ends with it."""
+        """End what was started."""
         await self._started.aclose()
 
     # ---------------------------------------------------------------------- output
 
     async def output(self) -> AsyncIterator[Output]:
-        """What the command writes, until it ends."""
+        """The command's output, until it ends."""
         seen = _Seen()
         while True:
             written, has_started = b"", False
@@ -148,15 +133,15 @@ class AgentSession:
                     yield output
                     continue
                 written += output.data
-                has_started = not self._given.is_echo(written)
+                has_started = not self._command_input.is_echo(written)
                 if has_started:
-                    await self._given.command_wrote()
+                    await self._command_input.command_wrote()
                 if news := seen.news(output.data):
                     yield Output(output.is_error, news)
             seen.again(written)
             if not await self._never_started():
                 return
-            if self._starts == _STARTS or not self._given.can_be_repeated:
+            if self._starts == _STARTS or not self._command_input.can_be_repeated:
                 raise InsideError(Why.UNABLE, f"{agent_named(self._run)} could not start the command; try again")
             await self.start()
 
@@ -168,45 +153,43 @@ class AgentSession:
                 reader.feed(piece, records)
                 told = [orjson.loads(each) for each in records]
             except (FramingError, orjson.JSONDecodeError) as error:
-                raise InsideError(Why.AWAY, f"{agent_named(self._run)} sends what is no session: {error}") from error
+                raise InsideError(Why.AWAY, f"{agent_named(self._run)} sent an invalid answer: {error}") from error
             with understanding(agent_named(self._run)):
                 outputs = [_output(message["data"]) for message in told if message["type"] == "DATA"]
             for output in outputs:
                 yield output
 
     async def _never_started(self) -> bool:
-        """Whether what ended was Mesos' launcher, of a change of the terminal's size."""
+        """Whether Mesos' launcher ended instead of the command, because the terminal's size changed."""
         if not self._has_terminal:
             return False
-        with contextlib.suppress(MesosRefusedError, InsideError):  # who asks for the exit code is told
+        with contextlib.suppress(MesosRefusedError, InsideError):  # exit_code() reports the error
             self._end = await self._wait()
         status = None if self._end is None else self._end.get("exit_status")
-        return type(status) is int and status in _RESIZED_TOO_EARLY
+        return type(status) is int and status in RESIZED_TOO_EARLY
 
     async def exit_code(self) -> int:
-        """How the command ended."""
+        """The command's exit code."""
         try:
-            told = self._end or await self._wait()
+            end = self._end or await self._wait()
         except MesosRefusedError as error:
             if error.status == _NOT_FOUND:
                 raise self._ended() from error
-            raise refused(self._run, "does not tell how the command ended", error) from error
-        status: int | None = told.get("exit_status")
+            raise refused(self._run, "does not report how the command ended", error) from error
+        status: int | None = end.get("exit_status")
         if status is None:
             raise self._ended()
         if type(status) is not int:
             raise unknown_form(agent_named(self._run))
-        if status & 0x7F == signal.SIGKILL and not await self._container_lives():
+        if is_killed(status) and not await self._container_lives():
             raise self._ended()
-        if self._has_terminal and status in _KEY_TOO_EARLY:
-            return 128 + _KEY_TOO_EARLY[status]
-        return _exit_code(status)
+        return exit_code(status, has_terminal=self._has_terminal)
 
     async def _wait(self) -> Json:
         return await self._agents.call(self._run, "WAIT_CONTAINER", {"container_id": self._container_id}, _WAIT)
 
     async def _container_lives(self) -> bool:
-        """Whether the container of the session goes on: while it does, waiting for its end brings no answer."""
+        """Whether the session's container is still running: then waiting for its end gets no answer."""
         try:
             await self._agents.call(self._run, "WAIT_CONTAINER", {"container_id": self._run.container_id}, _STILL_THERE)
         except MesosRefusedError:
@@ -221,53 +204,53 @@ class AgentSession:
     # ----------------------------------------------------------------------- input
 
     async def write(self, data: bytes) -> None:
-        """Give the command input."""
+        """Send input to the command."""
         self._require_input()
-        await self._given.data(data)
+        await self._command_input.data(data)
 
     async def end_input(self) -> None:
-        """There is no more."""
+        """End the command's input."""
         self._require_input()
-        await self._given.end()
+        await self._command_input.end()
 
     async def resize(self, size: Size) -> None:
-        """Its terminal has another size."""
+        """Change the size of the command's terminal."""
         self._require_input()
-        await self._given.resize(size)
+        await self._command_input.resize(size)
 
     def _require_input(self) -> None:
         if self._input_failed is not None:
             raise self._input_failed
 
     async def _send_input(self, records: AsyncIterator[bytes]) -> None:
-        """Carry input to the agent, until cancelled."""
+        """Send input to the agent, until cancelled."""
         try:
             headers = {**self._agents.headers(), **_STREAMED}
             await upload(agent_named(self._run), self._run.agent_url, records, headers, self._http.context())
         except MesosRefusedError as error:
-            failure = refused(self._run, "takes no input", error)
+            failure = refused(self._run, "accepts no input", error)
         except InsideError as error:
             failure = error
         else:
-            failure = InsideError(Why.AWAY, f"{agent_named(self._run)} takes no more input")
+            failure = InsideError(Why.AWAY, f"{agent_named(self._run)} accepts no more input")
         if self._has_terminal:
-            await asyncio.sleep(_END_SHOWS)  # where the command has ended, it is perhaps to be started again
+            await asyncio.sleep(_END_SHOWS)  # the command may have ended and be about to be started again
         self._input_failed = failure
-        await self._given.refuse()
+        await self._command_input.refuse()
 
 
 class _Seen:
-    """What terminals echoed at starts that were cut short: it was shown, and is not shown again."""
+    """The echo of terminals whose command never started, so that it is shown only once."""
 
     def __init__(self) -> None:
         self._all = self._left = b""
 
     def again(self, written: bytes) -> None:
-        """It begins anew, after this."""
+        """The command is started again after this output."""
         self._all = self._left = max(self._all, written, key=len)
 
     def news(self, data: bytes) -> bytes:
-        """What of it was not shown."""
+        """The part of the output that was not shown yet."""
         pairs = zip(self._left, data, strict=False)
         common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         self._left = self._left[common:] if common == len(data) else b""
@@ -280,23 +263,14 @@ async def _nothing() -> AsyncIterator[bytes]:
 
 
 def _launch(command: Sequence[str], size: Size | None, term: str) -> Json:
-    """The members of the call but the container's id. The arguments begin with the program's name."""
-    told: Json = {"shell": False, "value": command[0], "arguments": list(command)}
-    launch: Json = {"command": told}
+    """The members of the call without the container's id. The arguments start with the program's name."""
+    command_info: Json = {"shell": False, "value": command[0], "arguments": list(command)}
+    launch: Json = {"command": command_info}
     if size is not None:
-        told["environment"] = {"variables": [{"name": "TERM", "type": "VALUE", "value": term}]}
+        command_info["environment"] = {"variables": [{"name": "TERM", "type": "VALUE", "value": term}]}
         window = {"rows": size.rows, "columns": size.columns}
         launch["container"] = {"type": "MESOS", "tty_info": {"window_size": window}}
     return launch
-
-
-def _exit_code(status: int) -> int:
-    """Of a raw wait status. Mesos' launcher exits with 1000 and more if there is no such program."""
-    number = status & 0x7F
-    if number:
-        return 128 + number
-    code = status >> 8
-    return code if code <= 0xFF else _COULD_NOT_START
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -1,6 +1,7 @@
-"""A request whose body goes on and on, and whose answer may come before its end.
+"""A request with an endless body, whose answer may arrive before the body's end.
 
-Clients of HTTP read no answer while they write; but an agent that takes no input says so at once and swallows the rest.
+HTTP clients do not read the answer while they write, but an agent that accepts no input answers at once and discards
+the rest.
 """
 
 import asyncio
@@ -23,9 +24,9 @@ _READ = 64 * 1024
 async def upload(
     who: str, url: str, chunks: AsyncIterator[bytes], headers: Mapping[str, str], context: ssl.SSLContext | None
 ) -> None:
-    """Send the chunks, until there are no more or the answer is there. Raises MesosRefusedError and InsideError.
+    """Send the chunks until they end or the answer arrives. Raises MesosRefusedError and InsideError.
 
-    ``who`` is asked, for people.
+    ``who`` is the agent, as shown to people.
     """
     try:
         async with _connection(url, context) as (reader, writer):
@@ -36,7 +37,7 @@ async def upload(
                 writing.cancel()
                 await asyncio.wait((writing,))
     except (OSError, TimeoutError, httptools.HttpParserError, EOFError) as error:
-        raise InsideError(Why.AWAY, f"{who} takes no more input: {error or 'it does not answer'}") from error
+        raise InsideError(Why.AWAY, f"{who} accepts no more input: {error or 'it does not answer'}") from error
     if status != HTTPStatus.OK:
         raise MesosRefusedError(status, body.decode(errors="replace"))
 
@@ -51,13 +52,13 @@ async def _connection(
     try:
         yield reader, writer
     finally:
-        writer.transport.abort()  # there is nothing more to say, and nobody to wait for
+        writer.transport.abort()  # nothing is left to send or to wait for
 
 
 async def _write(
     writer: asyncio.StreamWriter, url: str, chunks: AsyncIterator[bytes], headers: Mapping[str, str]
 ) -> None:
-    """That it cannot be written any more shows where the answer is read."""
+    """Write the request. A broken connection is noticed by the reader."""
     parts = urlsplit(url)
     head = {**headers, "Host": parts.netloc, "Transfer-Encoding": "chunked", "Connection": "close"}
     lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
@@ -85,7 +86,7 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 
 
 class _Answer:
-    """What came so far; the methods are httptools' callbacks."""
+    """The answer received so far; the methods are httptools' callbacks."""
 
     def __init__(self) -> None:
         self.body = bytearray()

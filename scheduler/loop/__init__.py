@@ -1,1 +1,1 @@
-"""The loop around the core: it hears, has things made durable, acts, answers, and acknowledges - in that order."""
+"""The loop around the core: it receives events, commits changes, acts, answers, and acknowledges - in that order."""

@@ -1,8 +1,8 @@
-"""The event stream: what the core publishes, numbered, and kept for those who come later or fall behind.
+"""The event stream: numbers published events, and keeps the last ones for clients that connect later or fall behind.
 
-Numbers go up by one, also over restarts: who has heard of number n asks for what followed it. Readers have no queue
-of their own, only their place in the common tail, so that a slow one costs nothing. One that falls behind the tail
-goes on at its oldest event, and sees by the numbers that some are missing.
+Numbers increase by one, also across restarts: a client that has read number n asks for the events after it. Readers
+have no queues of their own, only a position in the common tail, so a slow one costs nothing. A reader that falls behind
+the tail continues at its oldest event and sees a gap in the numbers.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from scheduler.core.effects import Publish
 from scheduler.model.times import timestamp
 
 KEPT = 10_000
-_AT_ONCE = 100  # what a reader takes of the tail at a time: all that a slow one ever holds
+_AT_ONCE = 100  # events that a reader takes from the tail at a time, which bounds the memory of a slow one
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +35,17 @@ class StreamEvent:
 
 
 class Bus:
-    """The tail of the stream. Belongs to the one loop."""
+    """The tail of the stream. Only the event loop's thread may use it."""
 
     def __init__(self, tail: Iterable[StreamEvent] = (), kept: int = KEPT) -> None:
         self._tail = deque(tail, maxlen=kept)
         self._last = self._tail[-1].number if self._tail else 0
-        self._news = asyncio.Event()
+        self._grown = asyncio.Event()
         self._closed = False
 
     @property
     def closed(self) -> bool:
-        """Whether nothing more will be told."""
+        """Whether no more events will be published."""
         return self._closed
 
     @property
@@ -53,48 +53,48 @@ class Bus:
         """The number of the newest event; 0: there was none."""
         return self._last
 
-    def number(self, published: Sequence[Publish]) -> tuple[StreamEvent, ...]:
-        """The events as they will be told once they are durable."""
+    def assign_numbers(self, published: Sequence[Publish]) -> tuple[StreamEvent, ...]:
+        """The events with their numbers, to be published once they are durable."""
         times = {at: timestamp(at) for at in {each.at for each in published}}
         return tuple(
-            StreamEvent(number, each.kind, _kept(orjson.dumps({**each.content, "timestamp": times[each.at]})))
+            StreamEvent(number, each.kind, _compact(orjson.dumps({**each.content, "timestamp": times[each.at]})))
             for number, each in enumerate(published, self._last + 1)
         )
 
-    def tell(self, events: Sequence[StreamEvent]) -> None:
-        """Let readers have events that are durable."""
+    def publish(self, events: Sequence[StreamEvent]) -> None:
+        """Make durable events available to readers."""
         if events:
             self._tail.extend(events)
             self._last = events[-1].number
-            self._news.set()
-            self._news = asyncio.Event()
+            self._grown.set()
+            self._grown = asyncio.Event()
 
     def close(self) -> None:
-        """Let readers go: nothing more will be told."""
+        """End the stream for all readers."""
         self._closed = True
-        self._news.set()
+        self._grown.set()
 
-    async def after(self, number: int, patience: float | None = None) -> Sequence[StreamEvent]:
-        """The next events after that number which are still there, as soon as there are any.
+    async def read_after(self, number: int, patience: float | None = None) -> Sequence[StreamEvent]:
+        """The next kept events after this number, as soon as there are any.
 
-        None if none came within ``patience`` seconds, or the bus is closed.
+        None of them if none came within ``patience`` seconds, or the bus is closed.
         """
-        news = self._news
+        grown = self._grown
         if number >= self._last and not self._closed:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(patience):
-                    await news.wait()
+                    await grown.wait()
         missing = min(self._last - number, len(self._tail))
         return [self._tail[index] for index in range(-missing, min(0, _AT_ONCE - missing))]
 
     async def follow(self, after: int) -> AsyncIterator[StreamEvent]:
-        """Every event after that number that is still there, then each as it comes, until the bus is closed."""
+        """Every kept event after this number, then each new one, until the bus is closed."""
         while not self._closed:
-            for each in await self.after(after):
+            for each in await self.read_after(after):
                 yield each
                 after = each.number
 
 
-def _kept(data: bytes) -> bytes:
-    """The same in no more memory than it needs: what orjson gives lies in a buffer of several times its size."""
+def _compact(data: bytes) -> bytes:
+    """The same bytes in no more memory than they need: orjson returns them in a buffer of several times their size."""
     return bytes(memoryview(data))

@@ -1,9 +1,9 @@
-"""The one loop that owns the world.
+"""The event loop, which owns the world.
 
-It drains what the edges heard into a batch, lets the core step through it, and then keeps one order: durable, act,
-publish, acknowledge. It decides nothing. A commit that fails, a ``Stop`` or a fault in the core ends it with an
-error, and nothing of that batch has been performed unless it was durable: the next start finds what was stored, and
-Mesos sends again what was not acknowledged.
+It collects the events of the edges into a batch, lets the core step through it, and then always keeps the same order:
+commit, act, answer, publish, acknowledge. It decides nothing itself. A failed commit, a ``Stop`` or a fault in the core
+ends it with an error; effects are performed only after their commit. The next start continues from the store, and Mesos
+repeats everything that was not acknowledged.
 """
 
 import asyncio
@@ -53,13 +53,13 @@ _LONGEST_SLEEP = 60.0  # the wall clock may be set, or the machine suspended, wh
 _LEVELS = logging.getLevelNamesMapping()
 
 
-class ShellError(Exception):
-    """The loop has ended, or cannot go on; says why."""
+class LoopError(Exception):
+    """The loop has ended, or cannot continue; says why."""
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What the events of one turn came to, sorted by when it may be performed."""
+    """The changes and effects of one turn; the effects are sorted by when they may be performed."""
 
     changes: dict[tuple[type[Record], str], Change] = field(default_factory=dict)
     calls: list[MesosCall] = field(default_factory=list)
@@ -71,7 +71,7 @@ class _Batch:
     stop: Stop | None = None
 
     def add(self, frame: Frame) -> None:
-        """Take a frame in; a later change of a record replaces an earlier one, in the later one's place."""
+        """Add a frame; a later change of a record replaces an earlier one, at the later position."""
         for change in frame.changes:
             key = key_of(change.record) if isinstance(change, Put) else (change.kind, change.key)
             self.changes.pop(key, None)
@@ -98,9 +98,7 @@ class _Batch:
 
 
 class EventLoop(Generic[WorldT]):
-    """Runs ``step`` over everything that happens. Only the methods named ``…_threadsafe`` may be called by other
-    threads.
-    """
+    """Runs ``step`` for every event. Only the methods named ``…_threadsafe`` may be called on other threads."""
 
     def __init__(
         self,
@@ -125,8 +123,8 @@ class EventLoop(Generic[WorldT]):
         self._clock = clock if clock is not None else Clock()
         self._log: FilteringBoundLogger = log if log is not None else structlog.get_logger("scheduler")
         self._inbox: deque[Event] = deque()
-        self._asked: deque[Event] = deque()  # requests, which do not wait behind what Mesos says
-        self._flood = Flood()  # offers, behind which nothing waits
+        self._asked: deque[Event] = deque()  # requests, which do not wait behind events of Mesos
+        self._flood = Flood()  # offers, behind which no other event waits
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._numbers = itertools.count(1)
@@ -136,35 +134,35 @@ class EventLoop(Generic[WorldT]):
 
     @property
     def waiting(self) -> int:
-        """How many events wait in the inbox."""
+        """How many events are waiting."""
         return len(self._inbox) + len(self._asked) + len(self._flood)
 
     # ------------------------------------------------------------------ for the edges
 
     def submit(self, event: Event) -> None:
-        """Hand an event over; on the loop's thread."""
+        """Submit an event; on the loop's thread."""
         self._inbox.append(event)
         self._wake.set()
 
     def submit_threadsafe(self, event: Event) -> None:
-        """Hand an event over; from any thread, also before the loop runs."""
+        """Submit an event; on any thread, also before the loop runs."""
         self.submit_all_threadsafe((event,))
 
     def submit_all_threadsafe(self, events: Sequence[Event]) -> None:
-        """Hand events over, waking the loop once; from any thread, also before the loop runs."""
-        # In this order: a loop that starts just now looks into the inbox after it has made itself known.
+        """Submit events, waking the loop once; on any thread, also before the loop runs."""
+        # In this order: a loop that is just starting looks into the inbox after it has set self._loop.
         self._inbox.extend(events)
         self._wake_threadsafe()
 
     def fail_threadsafe(self, error: BaseException) -> None:
-        """End the loop with this error: an edge cannot go on."""
+        """End the loop with this error: an edge cannot continue."""
         self._failure = self._failure or error
         self._wake_threadsafe()
 
     async def request(self, make_event: Callable[[int], Event]) -> Answer:
-        """Submit the event that ``make_event`` makes of a request's number; the answer comes once it is durable."""
+        """Submit the event that ``make_event`` returns for a request's number; return the answer once it is durable."""
         if self._stopping or self._failure is not None:
-            raise ShellError("the scheduler is stopping; ask again when it is back")
+            raise LoopError("the scheduler is stopping; try again when it is back")
         number = next(self._numbers)
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._requests[number] = answer
@@ -176,20 +174,20 @@ class EventLoop(Generic[WorldT]):
             self._requests.pop(number, None)
 
     def stop(self) -> None:
-        """Have ``run`` return after the present turn."""
+        """Let ``run`` return after the current turn."""
         self._stopping = True
         self._wake.set()
 
     # ----------------------------------------------------------------------- the loop
 
     async def run(self) -> None:
-        """Turn until told to stop. Raises ShellError when the framework, the store or an edge cannot go on."""
+        """Run until ``stop``. Raises LoopError when the framework, the store or an edge cannot continue."""
         self._loop = asyncio.get_running_loop()
         try:
             while not self._stopping:
-                await self._something_to_do()
+                await self._wait_for_work()
                 if self._failure is not None:
-                    raise ShellError(f"the connection to Mesos failed: {self._failure!r}") from self._failure
+                    raise LoopError(f"the connection to Mesos failed: {self._failure!r}") from self._failure
                 if not self._stopping:
                     self._turn()
                     await asyncio.sleep(0)  # the API shares this thread
@@ -198,8 +196,8 @@ class EventLoop(Generic[WorldT]):
             self._loop = None
             self._abandon_requests()
 
-    async def _something_to_do(self) -> None:
-        """Return when there is an event, when a deadline has come, or when the loop is to end."""
+    async def _wait_for_work(self) -> None:
+        """Return when there is an event, when a deadline has expired, or when the loop is to end."""
         self._wake.clear()
         if self.waiting or self._stopping or self._failure is not None:
             return
@@ -210,8 +208,8 @@ class EventLoop(Generic[WorldT]):
                 await asyncio.wait_for(self._wake.wait(), pause)
 
     def _turn(self) -> None:
-        """Step through a batch of what was heard, then commit and perform what it came to."""
-        begun, now = time.perf_counter(), self._clock.now()
+        """Step through a batch of events, then commit the changes and perform the effects."""
+        started, now = time.perf_counter(), self._clock.now()
         batch = _Batch()
         heard = []
         for event in self._drain(now):
@@ -219,15 +217,15 @@ class EventLoop(Generic[WorldT]):
             batch.add(self._step(self._world, event, now))
             if batch.stop is not None:
                 break
-        told = self.bus.number(batch.published)
-        if batch.changes or told:
-            self._commit(tuple(batch.changes.values()), told)
-        self._perform(batch, told)
+        published = self.bus.assign_numbers(batch.published)
+        if batch.changes or published:
+            self._commit(tuple(batch.changes.values()), published)
+        self._perform(batch, published)
         self._flood.turned(self._clock.now() - now)
         if self._meter is not None:
-            self._meter.turned(heard, batch.calls, batch.replies, batch.published, time.perf_counter() - begun)
+            self._meter.turned(heard, batch.calls, batch.replies, batch.published, time.perf_counter() - started)
         if batch.stop is not None:
-            raise ShellError(batch.stop.message)
+            raise LoopError(batch.stop.message)
 
     def _drain(self, now: float) -> Iterable[Event]:
         skew = self._clock.was_set()
@@ -248,25 +246,25 @@ class EventLoop(Generic[WorldT]):
         if deadline is not None and deadline <= now:
             yield Ticked()
 
-    def _commit(self, changes: tuple[Change, ...], told: tuple[StreamEvent, ...]) -> None:
-        """On this thread, and not beside it: readers of the world never see what is not durable."""
-        begun = time.perf_counter()
+    def _commit(self, changes: tuple[Change, ...], published: tuple[StreamEvent, ...]) -> None:
+        """Commit on this thread, not on another: so readers of the world never see changes that are not durable."""
+        started = time.perf_counter()
         try:
-            self._store.commit(changes, told)
+            self._store.commit(changes, published)
         except StoreError as error:
-            self._log.critical("the store failed: nothing of this batch was performed", error=str(error))
-            raise ShellError(f"the store failed: {error}") from error
+            self._log.critical("store failed, no effects of this batch were performed", error=str(error))
+            raise LoopError(f"the store failed: {error}") from error
         if self._meter is not None:
-            self._meter.committed(time.perf_counter() - begun)
+            self._meter.committed(time.perf_counter() - started)
 
-    def _perform(self, batch: _Batch, told: tuple[StreamEvent, ...]) -> None:
+    def _perform(self, batch: _Batch, published: tuple[StreamEvent, ...]) -> None:
         if batch.calls:
             self._calls.perform_all(batch.calls)
         for reply in batch.replies:
             answer = self._requests.get(reply.request)
-            if answer is not None and not answer.done():  # whoever asked may have gone away
+            if answer is not None and not answer.done():  # the client may have disconnected
                 answer.set_result(reply.answer)
-        self.bus.tell(told)
+        self.bus.publish(published)
         for note in batch.notes:
             self._log.log(_LEVELS[note.level.upper()], note.text, **dict(note.fields))
         if self._inspector is not None:
@@ -280,10 +278,10 @@ class EventLoop(Generic[WorldT]):
     def _wake_threadsafe(self) -> None:
         loop = self._loop
         if loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed in between: nobody is left to tell
+            with contextlib.suppress(RuntimeError):  # the loop was closed in between
                 loop.call_soon_threadsafe(self._wake.set)
 
     def _abandon_requests(self) -> None:
         for answer in self._requests.values():
             if not answer.done():
-                answer.set_exception(ShellError("the scheduler stopped before it could say whether it was done"))
+                answer.set_exception(LoopError("the scheduler stopped; the request may have been carried out or not"))

@@ -1,7 +1,7 @@
-"""Offers on their way to the core: few enough at a time that a turn of the loop stays short.
+"""Limits the offers per turn, so that turns of the event loop stay short.
 
-What an offer costs is how many different demands wait, which only the core knows. So the first turn takes a few, and
-the next ones as many as the last ones' time allows. A rescinded offer is told of after the offer, as it came.
+The cost of an offer depends on the number of different demands, which only the core knows. So the first turn takes a
+few, and the next ones as many as the duration of the last one allows. A rescission stays behind its offer.
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ TURN_SECONDS = 0.05
 
 
 class Flood:
-    """The offers that wait, and how many of them the next turn takes."""
+    """The waiting offers, and how many of them the next turn takes."""
 
     def __init__(self) -> None:
         self._line: deque[Json | OfferRescinded] = deque()
@@ -27,7 +27,7 @@ class Flood:
         return len(self._line)
 
     def add(self, event: OffersReceived | OfferRescinded) -> None:
-        """Have an event wait."""
+        """Add an event to the waiting ones."""
         if isinstance(event, OfferRescinded):
             self._line.append(event)
         else:
@@ -35,12 +35,12 @@ class Flood:
             self._waiting += len(event.offers)
 
     def clear(self) -> None:
-        """Forget what waits: no offer outlives the connection that it came on."""
+        """Forget all waiting events: no offer outlives the connection on which it came."""
         self._line.clear()
         self._waiting = 0
 
     def take(self) -> Iterator[OffersReceived | OfferRescinded]:
-        """What one turn should see of it, in order."""
+        """The events for one turn, in order."""
         self._taken = 0
         offers: list[Json] = []
         while self._line and self._taken < self._most:
@@ -60,7 +60,7 @@ class Flood:
     def turned(self, seconds: float) -> None:
         """The turn took this long."""
         if not self._line:
-            self._most = FIRST  # by the next time something else may wait
+            self._most = FIRST  # by the next time the demands may have changed
         elif self._taken:
             each = max(seconds, 0.0) / self._taken
             most = min(2 * self._most, MOST)

@@ -1,4 +1,4 @@
-"""What the API asks of the edge that looks inside running containers. The edge implements it; the API imports none."""
+"""The interface to running containers: the API uses it, and the edge ``inside`` implements it."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -10,15 +10,15 @@ from scheduler.model.json import Json
 
 
 class Why(StrEnum):
-    """Why something could not be seen or done."""
+    """The kind of an InsideError."""
 
-    ABSENT = "absent"  # it is not there, or not any more
-    UNABLE = "unable"  # it is there and cannot do this
+    ABSENT = "absent"  # it does not exist, or no longer
+    UNABLE = "unable"  # it exists, but does not support this
     AWAY = "away"  # the agent, or the master, does not answer
 
 
 class InsideError(Exception):
-    """What was asked for cannot be had. Says what is wrong, where, and what to do where that helps."""
+    """A container cannot be reached or used. Says what is wrong, where, and if possible what to do."""
 
     def __init__(self, why: Why, message: str) -> None:
         super().__init__(message)
@@ -27,15 +27,15 @@ class InsideError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a container, where Mesos has it.
+    """One run of a container, and its place in Mesos.
 
     Attributes:
-        agent: its name, for people.
-        agent_id: Mesos' id of it.
-        agent_url: where the agent's operator API is.
-        container_id: Mesos' ContainerID, with its parents; empty: an executor's own, which has files only.
-        sandbox: the directory it works in, as the agent's files are named.
-        ended: whether its task is over.
+        agent: the agent's name, for people.
+        agent_id: the agent's id in Mesos.
+        agent_url: the URL of the agent's operator API.
+        container_id: Mesos' ContainerID, with its parents; empty: the executor, of which only files are accessible.
+        sandbox: its working directory, in the agent's file API.
+        ended: whether its task has ended.
     """
 
     agent: str
@@ -67,7 +67,7 @@ class FileInfo:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Part of a file, and how large the file is now."""
+    """Part of a file, and the file's current size."""
 
     data: bytes
     size: int
@@ -75,7 +75,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of a terminal, in characters."""
+    """The size of a terminal, in characters."""
 
     rows: int
     columns: int
@@ -83,7 +83,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Something that a command wrote."""
+    """Output of a command."""
 
     is_error: bool
     data: bytes
@@ -91,12 +91,12 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a container has used and may use, as far as its agent measures it.
+    """The resource usage and limits of a container, as far as its agent measures them.
 
     Attributes:
         taken_at: seconds since the epoch.
-        cpu_seconds: CPU time since it started; two of them give the present use.
-        memory_bytes: what is not cache.
+        cpu_seconds: CPU time since it started; the difference of two values is the current usage.
+        memory_bytes: without cache.
     """
 
     taken_at: float
@@ -108,49 +108,49 @@ class Usage:
 
 
 class Session(Protocol):
-    """A command that runs inside a container. It is killed when its context is left."""
+    """A command running inside a container. It is killed at the end of its context."""
 
     def output(self) -> AsyncIterator[Output]:
-        """What it writes, until it ends. Raises InsideError when the agent goes away."""
+        """Its output, until it ends. Raises InsideError when the connection to the agent is lost."""
 
     async def write(self, data: bytes) -> None:
-        """Give it input; returns when the agent has room for more."""
+        """Send it input; returns when the agent accepts more."""
 
     async def end_input(self) -> None:
-        """There is no more input."""
+        """End its input."""
 
     async def resize(self, size: Size) -> None:
-        """Its terminal has another size now."""
+        """Change the size of its terminal."""
 
     async def exit_code(self) -> int:
-        """How it ended, once its output has: as shells count, 128 and the signal's number for one that was killed.
+        """Its exit code, once its output has ended; as in shells, 128 plus the signal's number if it was killed.
 
         Raises InsideError if it ended because its container did.
         """
 
 
 class Inside(Protocol):
-    """The way into containers. Everything raises InsideError."""
+    """Access to containers. All methods raise InsideError."""
 
     async def run_of(self, task_id: str) -> Run:
-        """The present or last run of a task's container."""
+        """The current or last run of a task's container."""
 
     async def executor_of(self, task_id: str) -> Run:
-        """The executor of a task: only its files can be looked at."""
+        """The executor of a task, of which only files are accessible."""
 
     def run_before(self, run: Run, restarts: int) -> Run | None:
-        """The run before this one of the same task, which was started again so often; None: there was none."""
+        """The previous run of the same task, which was restarted this many times; None: there was none."""
 
     async def list_files(self, run: Run, path: str) -> list[FileInfo]:
-        """A directory of its sandbox; ``path`` is relative to that, and empty for itself."""
+        """The entries of a directory in its sandbox; ``path`` is relative to the sandbox, and empty for itself."""
 
     async def read_file(self, run: Run, path: str, offset: int, length: int) -> Piece:
-        """Part of a file in its sandbox; less than asked for where the file ends, or the agent gives no more."""
+        """Part of a file in its sandbox; less than ``length`` if the file ends, or the agent returns less."""
 
     def session(
         self, run: Run, command: Sequence[str], size: Size | None, term: str
     ) -> AbstractAsyncContextManager[Session]:
-        """Run a command in the container, in a terminal of that size and kind unless it is None."""
+        """Run a command in the container, in a terminal of this size and kind unless they are None."""
 
     async def usage(self, run: Run) -> dict[str, Usage]:
-        """What is measured on the run's agent for its pod: by the containers' own ids, the pod's whole under ``""``."""
+        """The usage of the run's pod: by the containers' own ids, and of the whole pod under ``""``."""

@@ -1,4 +1,4 @@
-"""What the loop asks of its edges. The edges implement these; the loop imports none of them."""
+"""The interfaces between the loop and its edges: the edges implement them, so the loop imports none."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -34,48 +34,48 @@ class StoreError(Exception):
 
 
 class SecretError(Exception):
-    """A secret, or where secrets come from, cannot be had. Says why and what to do, and never tells a value."""
+    """A secret, or the source of secrets, cannot be read. Says why and what to do, and never contains a value."""
 
 
 class Secrets(Protocol):
-    """The way to the values of secrets."""
+    """Access to the values of secrets."""
 
     def value(self, source: str) -> bytes:
-        """The present value of the secret that definitions call ``source``. Raises SecretError."""
+        """The current value of the secret that definitions call ``source``. Raises SecretError."""
 
 
 class MesosCalls(Protocol):
-    """The way to the master."""
+    """Sends calls to the master."""
 
     def perform_all(self, effects: Sequence[MesosCall]) -> None:
-        """Send the calls in this order, after all earlier ones, without waiting for them. Dropped while there is no
-        subscription.
+        """Send the calls in this order, after all earlier ones, without waiting for them. Without a subscription they
+        are dropped.
         """
 
 
 class Inspections(Protocol):
-    """The way to what executors left behind."""
+    """Reads the output of failed executors."""
 
     def inspect(self, asked: InspectExecutor) -> None:
-        """Have it looked at, without waiting for that; the answer is an event."""
+        """Start reading, without waiting for the result, which is an event."""
 
 
 class Commits(Protocol):
-    """The way to the disk."""
+    """Makes changes durable."""
 
-    def commit(self, changes: Sequence[Change], told: Sequence[StreamEvent] = ()) -> None:
+    def commit(self, changes: Sequence[Change], events: Sequence[StreamEvent] = ()) -> None:
         """Make all of the changes and events durable, or none of them and raise StoreError."""
 
 
 class Deadlines(Protocol):
-    """What the loop itself must know of the world."""
+    """The part of the world that the loop itself uses."""
 
     def next_deadline(self) -> float | None:
         """When ``Ticked`` should come next; None: never."""
 
 
 class Meter(Protocol):
-    """Who is told how much the loop does, and how long that takes."""
+    """Measures the loop's work and its duration."""
 
     def turned(
         self,
@@ -85,7 +85,7 @@ class Meter(Protocol):
         published: Sequence[Publish],
         seconds: float,
     ) -> None:
-        """A turn is done: what was heard, and what followed."""
+        """Record a turn: its events, and their effects."""
 
     def committed(self, seconds: float) -> None:
-        """A batch is on the disk."""
+        """Record the duration of a commit."""

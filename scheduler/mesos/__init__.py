@@ -1,1 +1,1 @@
-"""The edge to Mesos, on pymesos: the master's events become the core's events, the core's effects become calls."""
+"""The edge to Mesos, based on pymesos: turns the master's events into the core's, and the core's effects into calls."""

@@ -1,4 +1,4 @@
-"""Where a master is: what users, redirects, ZooKeeper and agents write, as host and port. Pure."""
+"""Addresses: parses host and port as users, redirects, ZooKeeper and agents write them. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from scheduler.model.shapes import shown
 
 DEFAULT_PORT = 5050
 _LAST_PORT = 65535
-_HOST = re.compile(r"[\w.:%-]{1,253}")  # names, those of other alphabets too, and addresses with their zone
+_HOST = re.compile(r"[\w.:%-]{1,253}")  # names, also in other alphabets, and addresses with their zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +35,20 @@ def parse_masters(text: str) -> tuple[Address, ...]:
     """One or more addresses, separated by commas. Raises ValueError."""
     addresses = tuple(parse_address(part) for part in text.split(",") if part.strip())
     if not addresses:
-        raise ValueError(f"--master {text!r} names no master: give HOST:PORT or zk://HOST:PORT,.../PATH")
+        raise ValueError(f"--master {text!r} names no master: pass HOST:PORT or zk://HOST:PORT,.../PATH")
     return addresses
 
 
 def parse_location(location: str, *, tls: bool) -> Address:
-    """The target of a redirect; Mesos leaves the scheme out. Raises ValueError."""
+    """The target of a redirect; Mesos omits the scheme. Raises ValueError."""
     parts = urlsplit(location if "//" in location else f"//{location}")
     if parts.scheme == "https" and not tls:
-        raise ValueError(f"redirected to {location!r}: this Mesos wants TLS, see --mesos-tls")
+        raise ValueError(f"redirected to {location!r}: this Mesos requires TLS, see --mesos-tls")
     return _of_parts(parts, location)
 
 
 def address_of_master_info(info: Json) -> Address:
-    """The address in a MasterInfo, as ZooKeeper holds it. Raises ValueError."""
+    """The address in a MasterInfo from ZooKeeper. Raises ValueError."""
     address = info.get("address") if isinstance(info, dict) else None
     if not isinstance(address, dict) or not (address.get("ip") or address.get("hostname")) or not address.get("port"):
         raise ValueError("the master's record in ZooKeeper holds no address")

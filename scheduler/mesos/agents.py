@@ -1,7 +1,7 @@
-"""What an agent can do is not in its offers: its flags are asked for, once for each agent, beside the stream.
+"""Reads the isolators of agents, which are not in their offers, from their flags, once for each agent.
 
-Agents are known from the master's list, asked for after every subscription and every few minutes, and from offers. The
-list also tells which of them are gone, in case the master was not heard when it said so.
+Agents are known from offers, and from the master's list, which is read after every subscription and every few minutes.
+The list also shows which agents are gone, in case the master's event was missed.
 """
 
 import http.client
@@ -29,22 +29,22 @@ _AT_ONCE = 4
 _LONGEST_ERROR = 200
 _REFUSALS = (http.client.UNAUTHORIZED, http.client.FORBIDDEN)
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
-_LOOK_EVERY = 600.0  # seconds; a list of thousands of agents is long
+_LOOK_EVERY = 600.0  # seconds; a list of thousands of agents is large
 _UNREADABLE = (
     *(OSError, http.client.HTTPException),
-    *(AttributeError, LookupError, OverflowError, TypeError, ValueError),  # of JSON of another shape
+    *(AttributeError, LookupError, OverflowError, TypeError, ValueError),  # from JSON of an unexpected shape
 )
 _log = structlog.get_logger("scheduler.mesos")
 
 
 class ClusterRefusedError(ValueError):
-    """The other side does not tell, and will not."""
+    """The other side refuses to answer."""
 
 
 class AgentProbe:
     """Submits an AgentDescribed for every agent whose flags can be read, and AgentsUnlisted for those that are gone.
 
-    Nothing here waits for an answer.
+    No method waits for an answer.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class AgentProbe:
         look_every: float = _LOOK_EVERY,
         answer: Callable[[AgentsListed | FrameworksListed], None] = lambda _: None,
     ) -> None:
-        """``answer`` gets what masters say of all their agents, and of other frameworks.
+        """``answer`` receives the lists of all agents, and of other frameworks.
 
-        Masters are told the credentials, agents are not: any machine may say that it is one.
+        The credentials are sent to masters but not to agents: any machine may claim to be one.
         """
         self._submit = submit
         self._answer = answer
@@ -68,59 +68,59 @@ class AgentProbe:
         self._look_every = look_every
         self._seen: set[str] = set()
         self._failed: set[str] = set()
-        self._looked: tuple[Address, float] | None = None  # at which master's list, and when
+        self._looked: tuple[Address, float] | None = None  # the master whose list was read last, and when
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="mesos-agents")
 
     def look_around(self, master: Address) -> None:
-        """Ask the agents that the master has, and those again that did not answer so far."""
+        """Ask the master's agents, including those that have not answered so far."""
         with self._lock:
             self._looked = (master, time.monotonic())
             self._seen -= self._failed
             self._failed.clear()
-            known = frozenset(self._seen)  # one that comes while the list is on its way need not be in it
+            known = frozenset(self._seen)  # an agent that registers in the meantime may be missing in the list
         self._pool.submit(self._ask_master, master, known)
 
     def look_again(self) -> None:
-        """Look around once more where the last time is long ago."""
+        """Look around again if the last time is long ago."""
         if self._looked is not None and time.monotonic() - self._looked[1] >= self._look_every:
             self.look_around(self._looked[0])
 
     def look_at(self, offers: Iterable[Json]) -> None:
-        """Ask the agents that are new among these offers'."""
+        """Ask the new agents among those of these offers."""
         for offer in offers:
             if identifier(offer.get("agent_id")) is None:
                 self._ask_once(offer["agent_id"]["value"], partial(_in_offer, offer))
 
     def forget(self, agent_id: str) -> None:
-        """The agent is gone: if it comes back it is asked again, as it may have been started with other flags."""
+        """The agent is gone: if it returns it is asked again, because its flags may have changed."""
         with self._lock:
             self._seen.discard(agent_id)
             self._failed.discard(agent_id)
 
     def look_for_namesakes(self, master: Address, name: str, framework_id: str) -> None:
-        """Ask for frameworks of that name with running tasks, other than the one with this id."""
+        """Ask for frameworks of this name with running tasks, except the one with this id."""
         self._pool.submit(self._ask_for_namesakes, master, name, framework_id)
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Stop asking."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _ask_master(self, master: Address, known: frozenset[str]) -> None:
         try:
             listed = self._get(master, "/slaves", self._credentials.authorization())
             agents = {str(agent["id"]): agent for agent in listed["slaves"]}
-            # After a change of masters the new one waits for these to come back.
+            # After a change of masters, the new one waits for these to register again.
             awaited = {str(agent["id"]): agent for agent in listed.get("recovered_slaves") or ()}
             named = tuple(
                 Agent(agent_id, str(agent.get("hostname", agent_id))) for agent_id, agent in (awaited | agents).items()
             )
         except ClusterRefusedError as refusal:
-            _log.warning("the master does not list its agents", master=str(master), error=str(refusal))
+            _log.warning("master refuses to list its agents", master=str(master), error=str(refusal))
             self._answer(AgentsListed(None))
             return
         except _UNREADABLE as error:
-            _log.info("the master's agents cannot be read", master=str(master), error=repr(error)[:_LONGEST_ERROR])
+            _log.info("cannot read the master's agents", master=str(master), error=repr(error)[:_LONGEST_ERROR])
             return
         self._answer(AgentsListed(named))
         self._unlisted(known - agents.keys() - awaited.keys())
@@ -130,10 +130,10 @@ class AgentProbe:
     def _ask_for_namesakes(self, master: Address, name: str, framework_id: str) -> None:
         try:
             call: Json = {"type": "GET_FRAMEWORKS"}
-            told = self._get(master, "/api/v1", self._credentials.authorization(), call)
-            found = tuple(_namesakes(told["get_frameworks"].get("frameworks") or (), name, framework_id))
+            answer = self._get(master, "/api/v1", self._credentials.authorization(), call)
+            found = tuple(_namesakes(answer["get_frameworks"].get("frameworks") or (), name, framework_id))
         except _UNREADABLE as error:
-            _log.info("the master's frameworks cannot be read", master=str(master), error=repr(error)[:_LONGEST_ERROR])
+            _log.info("cannot read the master's frameworks", master=str(master), error=repr(error)[:_LONGEST_ERROR])
             return
         self._answer(FrameworksListed(found))
 
@@ -159,10 +159,10 @@ class AgentProbe:
         except _UNREADABLE as error:
             with self._lock:
                 self._failed.add(agent_id)
-            _log.info("the agent's flags cannot be read", agent_id=agent_id, error=repr(error)[:_LONGEST_ERROR])
+            _log.info("cannot read the agent's flags", agent_id=agent_id, error=repr(error)[:_LONGEST_ERROR])
             return
         with self._lock:
-            if agent_id in self._seen:  # or it was lost while it was asked
+            if agent_id in self._seen:  # otherwise it was lost in the meantime
                 self._submit(AgentDescribed(agent_id, isolators))
 
     def _get(self, address: Address, path: str, authorization: str | None = None, call: Json | None = None) -> Any:
@@ -194,13 +194,13 @@ class AgentProbe:
 def _namesakes(frameworks: Iterable[Json], name: str, framework_id: str) -> Iterator[Namesake]:
     for each in frameworks:
         info = each["framework_info"]
-        # Where something is allocated, executors run.
+        # Allocated resources mean that executors are running.
         if info["name"] == name and info["id"]["value"] != framework_id and each.get("allocated_resources"):
             yield Namesake(str(info["id"]["value"]), name, bool(each.get("connected")))
 
 
 def _in_offer(offer: Json) -> tuple[Address, str]:
-    """The agent's address and the prefix of its paths, as its offers tell them."""
+    """The agent's address and the prefix of its paths, from one of its offers."""
     url = offer["url"]
     address = url["address"]
     return Address(address.get("ip") or address["hostname"], int(address["port"])), url.get("path", "").rstrip("/")

@@ -1,4 +1,4 @@
-"""pymesos' callbacks as the core's events."""
+"""Turns pymesos' callbacks into the core's events."""
 
 import time
 from collections.abc import Callable
@@ -27,14 +27,14 @@ from scheduler.mesos.library import Scheduler
 from scheduler.model.json import Json
 from scheduler.model.shapes import identifier
 
-_UNTIL_ASKED_AGAIN = 3600.0  # seconds; the master would ask every five
+_UNTIL_ASKED_AGAIN = 3600.0  # seconds; the default would be every five
 _LONGEST_WINDOW = 200
-_SHOWN = 3  # of what is wrong with the members of one event
+_SHOWN = 3  # problems of one event
 _log = structlog.get_logger("scheduler.mesos")
 
 
 class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
-    """Called on the driver's thread; does nothing but hand over."""
+    """Submits the events. Called on the driver's thread."""
 
     def __init__(self, submit: Callable[[Event], None], agents: AgentProbe, messages: Callable[[str], None]) -> None:
         self._submit = submit
@@ -74,7 +74,7 @@ class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
         self._submit(operation_updated(operationStatus))
 
     def inverseOffers(self, driver: Any, offers: list[Json]) -> None:
-        """Agree to every maintenance: the answer binds nobody, and the core plans by ``unavailability`` of offers."""
+        """Accept every maintenance: the answer has no consequence, the core uses the ``unavailability`` of offers."""
         ids, unknown = inverse_offer_ids(offers)
         for offer in offers:
             self._note_maintenance(offer)
@@ -99,8 +99,8 @@ class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
         self._submit(FrameworkFailed(message))
 
     def _receipt(self, driver: Any, status: Json) -> None:
-        """Acknowledge a status that cannot be read, or its agent would send it for ever and nothing after it; and ask
-        the master, which tells less of the task, for its state.
+        """Acknowledge a status that cannot be read, because otherwise its agent would repeat it forever and send no
+        later one; and ask the master for the task's state, in an answer with fewer members.
         """
         acknowledge = receipt(status)
         if acknowledge is not None:
@@ -113,7 +113,7 @@ class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
         agent_id, unavailability = offer["agent_id"]["value"], offer.get("unavailability")
         if self._maintenance.get(agent_id) != unavailability:
             self._maintenance[agent_id] = unavailability
-            _log.info("an agent is to be maintained", agent_id=agent_id, unavailability=_window(unavailability))
+            _log.info("agent scheduled for maintenance", agent_id=agent_id, unavailability=_window(unavailability))
 
     def _subscribed(self, driver: Any, master: Json) -> None:
         self._agents.look_around(Address(master["hostname"], master["port"]))

@@ -1,4 +1,4 @@
-"""The core's effects as the bodies of calls, in Mesos' v1 JSON. Pure."""
+"""Turns the core's effects into the bodies of calls, in Mesos' v1 JSON. Pure."""
 
 from scheduler.core.effects import (
     Accept,
@@ -13,12 +13,12 @@ from scheduler.core.effects import (
 )
 from scheduler.model.json import Json
 
-# The calls whose bodies need nothing but the effect and the framework's id.
+# The effects whose calls need only the effect itself and the framework's id.
 PlainCall = Accept | Decline | Revive | Suppress | Kill | Shutdown | Reconcile | Acknowledge | AcknowledgeOperation
 
 
 def call_body(effect: PlainCall, framework_id: str) -> Json:
-    """The body of the call that an effect asks for."""
+    """The body of an effect's call."""
     call = _call(effect)
     return {**call, "framework_id": {"value": framework_id}}
 
@@ -56,7 +56,7 @@ def _call(effect: PlainCall) -> Json:
 
 
 def update_framework(info: Json, suppressed: list[str]) -> Json:
-    """The body of the call that changes the framework's roles; ``info`` with its id."""
+    """The body of the call that changes the framework's roles; ``info`` must have the framework's id."""
     call = _typed("UPDATE_FRAMEWORK", framework_info=info, suppressed_roles=suppressed)
     return {**call, "framework_id": info["id"]}
 

@@ -1,4 +1,4 @@
-"""Mesos' v1 JSON as the core's events. Pure."""
+"""Turns Mesos' v1 JSON into the core's events. Pure."""
 
 import json
 import math
@@ -43,7 +43,7 @@ _MOST_DIGITS = 20
 _LARGEST_STATUS = 2**31
 _LONGEST_MESSAGE = 64 * 1024  # characters: it is kept with the task
 
-# Masters without PARTITION_AWARE say TASK_LOST for everything; only the reason tells whether the task may come back.
+# Without PARTITION_AWARE masters send TASK_LOST for everything; only the reason shows whether the task may return.
 _LOST_BY_REASON: Mapping[str, Condition] = {
     "REASON_RECONCILIATION": Condition.UNREACHABLE,
     "REASON_SLAVE_DISCONNECTED": Condition.UNREACHABLE,
@@ -55,13 +55,13 @@ _LOST_BY_REASON: Mapping[str, Condition] = {
 
 
 class MalformedError(Exception):
-    """An event does not have the shape this program knows; says what is wrong with it."""
+    """An event has an unexpected shape; says what is wrong with it."""
 
 
 def parsed(record: bytes | bytearray) -> Json:
-    """An event's JSON. Mesos passes on text that tasks wrote, which need not be UTF-8: what is not becomes a mark.
-    Numbers that are none, such as NaN, become null. Raises ValueError for what is no event at all, and MalformedError
-    for one that is nested too deeply.
+    """An event's JSON. Mesos forwards text written by tasks: bytes that are not UTF-8 are replaced by a mark. Numbers
+    that JSON does not have, such as NaN, become null. Raises ValueError for anything that is not an event, and
+    MalformedError for one that is nested too deeply.
     """
     try:
         event = orjson.loads(record)
@@ -94,15 +94,13 @@ def _bounded(digits: str) -> int | None:
 
 
 def offers_received(offers: object) -> tuple[OffersReceived, list[str]]:
-    """Offers as Mesos wrote them, and what is wrong with those that do not even say which they are. Raises
-    MalformedError.
-    """
+    """The offers, unchanged, and the problems of those without a readable id. Raises MalformedError."""
     known, unknown = _with_ids(offers, "offer")
     return OffersReceived(tuple(known)), unknown
 
 
 def inverse_offer_ids(offers: object) -> tuple[list[Json], list[str]]:
-    """The ids of inverse offers, and what is wrong with those that have none. Raises MalformedError."""
+    """The ids of inverse offers, and the problems of those without a readable one. Raises MalformedError."""
     known, unknown = _with_ids(offers, "inverse offer")
     return [{"value": offer["id"]["value"]} for offer in known], unknown
 
@@ -127,7 +125,7 @@ def offer_rescinded(offer_id: Json) -> OfferRescinded:
 
 
 def status_updated(status: Json, now: float) -> StatusUpdated:
-    """A task's status; ``now`` stands in for a sender's time that is missing. Raises MalformedError."""
+    """A task's status; ``now`` replaces a missing timestamp. Raises MalformedError."""
     try:
         reason = _member(status, "reason", text)
         return StatusUpdated(
@@ -141,15 +139,15 @@ def status_updated(status: Json, now: float) -> StatusUpdated:
             source=_member(status, "source", text, ""),
             healthy=_member(status, "healthy", flag),
             networks=_networks(status.get("container_status", {})),
-            **_told_by_executor(status),
+            **_executor_members(status),
         )
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise MalformedError(f"the status has an unexpected shape: {shown(str(error))}") from error
 
 
 def receipt(status: Json) -> Acknowledge | None:
-    """The acknowledgement of a status of which nothing else need be readable; None: it wants none, or does not say
-    which it is.
+    """The acknowledgement of a status, whose other members need not be readable; None: it needs none, or has no
+    readable ids.
     """
     try:
         task_id, agent_id = value_of(status.get("task_id"), "task_id"), value_of(status.get("agent_id"), "agent_id")
@@ -159,22 +157,22 @@ def receipt(status: Json) -> Acknowledge | None:
     return None if uuid is None else Acknowledge(task_id, agent_id, uuid)
 
 
-def _told_by_executor(status: Json) -> Json:
-    """What podexec's executor says in labels; of another's check, what it found."""
+def _executor_members(status: Json) -> Json:
+    """The members from the labels of podexec's executor; for other executors, the result of Mesos' check."""
     labels, found = status.get("labels"), status.get("check_status")
     if labels is None and found is None:
         return {}
-    told = StatusLabels.decode(labels)
+    decoded = StatusLabels.decode(labels)
     passed = _passed(found or {})
     return {
-        "ready": passed if told.ready is None else told.ready,
-        "restarts": told.restarts,
-        "checks": _checks(told.findings, found or {}, passed),
+        "ready": passed if decoded.ready is None else decoded.ready,
+        "restarts": decoded.restarts,
+        "checks": _checks(decoded.findings, found or {}, passed),
     }
 
 
 def _checks(findings: tuple[Finding, ...] | None, found: Json, passed: bool | None) -> tuple[CheckResult, ...] | None:
-    """What podexec's executor says its checks found; of another, what Mesos tells of its check."""
+    """The results of checks as podexec's executor reports them; for other executors, the result of Mesos' check."""
     if findings is not None:
         return tuple([CheckResult(_line(each.check), each.passed, _line(each.result)) for each in findings])
     if passed is None:
@@ -192,7 +190,7 @@ def _line(of: str) -> str:
 
 
 def _passed(found: Json) -> bool | None:
-    """Whether a CheckStatusInfo tells of success; None where the check has not ended once."""
+    """Whether a CheckStatusInfo reports success; None: the check has not finished yet."""
     if "exit_code" in found.get("command", {}):
         return bool(found["command"]["exit_code"] == 0)
     if "status_code" in found.get("http", {}):
@@ -214,7 +212,7 @@ def operation_updated(status: Json) -> OperationUpdated:
 
 
 def executor_ended(executor_id: Json, agent_id: Json, status: object) -> ExecutorEnded:
-    """The executor that a FAILURE is about; a status that is none is left out. Raises MalformedError."""
+    """The executor that a FAILURE is about; an unreadable exit status is omitted. Raises MalformedError."""
     ended = status if type(status) is int and abs(status) < _LARGEST_STATUS else None
     return ExecutorEnded(value_of(executor_id, "executor_id"), value_of(agent_id, "agent_id"), ended)
 
@@ -225,7 +223,7 @@ def agent_lost(agent_id: Json) -> AgentLost:
 
 
 def fault_domain(master: Json) -> tuple[str | None, str | None]:
-    """The region and the zone in a MasterInfo; None for each that it does not tell in a known form."""
+    """The region and the zone in a MasterInfo; None for each that is missing or unreadable."""
     domain = _object(_object(master.get("domain")).get("fault_domain"))
     region, zone = (_object(domain.get(name)).get("name") for name in ("region", "zone"))
     return (region if isinstance(region, str) else None), (zone if isinstance(zone, str) else None)
@@ -236,19 +234,19 @@ def _object(value: object) -> Json:
 
 
 def condition_of(state: object, reason: str | None) -> Condition:
-    """The condition of a Mesos task state. Raises MalformedError for a state that is not known: to guess could cost
-    the task its life.
+    """The condition for a Mesos task state. Raises MalformedError for an unknown state: a wrong guess could end the
+    task.
     """
     if state == "TASK_LOST":
         return _LOST_BY_REASON.get(reason or "", Condition.GONE)
     condition = _CONDITIONS.get(state) if isinstance(state, str) else None
     if condition is None:
-        raise MalformedError(f"the task state {shown(state)} is not known to this podexec")
+        raise MalformedError(f"this podexec does not know the task state {shown(state)}")
     return condition
 
 
 def value_of(wrapped: object, name: str) -> str:
-    """The text in Mesos' wrapper around an id. Raises MalformedError."""
+    """The string in Mesos' wrapper around an id. Raises MalformedError."""
     value = wrapped.get("value") if isinstance(wrapped, dict) else None
     if not isinstance(value, str):
         raise MalformedError(f"{name} is {shown(wrapped)}, not an object with a value")
@@ -296,5 +294,5 @@ def _text(value: object) -> str:
 
 @lru_cache(maxsize=65536)
 def _network(name: str | None, addresses: tuple[str, ...]) -> NetworkAddress:
-    """One record for all that are alike: on an agent's own network all containers are."""
+    """One shared record for equal addresses, which all containers on an agent's own network have."""
     return NetworkAddress(name, addresses)

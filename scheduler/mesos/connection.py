@@ -1,6 +1,6 @@
-"""A connection whose every wait can be interrupted, and is bounded: TCP, with TLS on top where it is asked for.
+"""A TCP connection, optionally with TLS, on which every wait has a timeout and can be interrupted.
 
-It owns a socket and nothing else. What became of it is told by the exception.
+It owns only a socket. Its end is reported by an exception.
 """
 
 import contextlib
@@ -20,15 +20,15 @@ _CHUNK = 256 * 1024
 
 
 class ConnectionEndedError(Exception):
-    """The connection ended or never began; worth trying again. Says why."""
+    """The connection failed or ended; says why. Trying again makes sense."""
 
 
 class InterruptedWaitError(Exception):
-    """This side wants the wait to end."""
+    """This side ended the wait."""
 
 
 class Wakeup:
-    """Ends a wait from another thread: the reading end of a pipe, and what to ask once a byte came through it."""
+    """Ends a wait from another thread: the read end of a pipe, and a function that says whether to end the wait."""
 
     def __init__(self, fileno: int, interrupted: Callable[[], bool]) -> None:
         self.fileno = fileno
@@ -43,13 +43,13 @@ class Wakeup:
             raise InterruptedWaitError
 
     def sleep(self, seconds: float | None) -> None:
-        """Wait for so long, or until interrupted. Raises InterruptedWaitError."""
+        """Wait this long, or until interrupted. Raises InterruptedWaitError."""
         deadline = None if seconds is None else time.monotonic() + seconds
         while (rest := None if deadline is None else deadline - time.monotonic()) is None or rest > 0:
             self.once(rest)
 
     def once(self, seconds: float | None = None) -> None:
-        """Wait for a byte, or for so long. Raises InterruptedWaitError."""
+        """Wait for a byte, at most this long. Raises InterruptedWaitError."""
         poll = select.poll()
         poll.register(self.fileno, READ)
         poll.poll(_milliseconds(seconds))
@@ -57,7 +57,7 @@ class Wakeup:
 
 
 class Connection:
-    """A socket that never blocks. It is closed at the end of the context."""
+    """A non-blocking socket. It is closed at the end of the context."""
 
     def __init__(self, unconnected: socket.socket, wakeup: Wakeup) -> None:
         self._socket = unconnected
@@ -81,7 +81,7 @@ class Connection:
         return isinstance(self._socket, ssl.SSLSocket)
 
     def connect(self, sockaddr: tuple[str | int, ...] | tuple[int, bytes], seconds: float) -> None:
-        """Connect within so many seconds. Raises ConnectionEndedError or InterruptedWaitError."""
+        """Connect within this many seconds. Raises ConnectionEndedError or InterruptedWaitError."""
         with _ending("connect"):
             with contextlib.suppress(BlockingIOError):
                 self._socket.connect(sockaddr)
@@ -92,9 +92,9 @@ class Connection:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def secure(self, context: ssl.SSLContext, host: str, seconds: float) -> None:
-        """Go on with TLS, once the other side has proved to be that host as far as the context asks for it.
+        """Start TLS; the context decides whether the other side must prove to be this host.
 
-        ``seconds`` are for each thing it has to say. Raises ConnectionEndedError or InterruptedWaitError.
+        ``seconds``: timeout for each of its messages. Raises ConnectionEndedError or InterruptedWaitError.
         """
         with _ending("speak TLS"):
             self._socket = secured = context.wrap_socket(
@@ -111,9 +111,9 @@ class Connection:
                     return
 
     def poll(self, events: int, seconds: float) -> int:
-        """Which of the events are possible now; 0 after so many seconds, or when woken. Raises InterruptedWaitError.
+        """The events that are possible now; 0 after this many seconds, or when woken. Raises InterruptedWaitError.
 
-        An error counts as possible: the attempt will tell.
+        After an error all events are possible: the attempt reports the error.
         """
         if events != self._waits_for:
             self._poll.register(self._socket, events)
@@ -125,16 +125,16 @@ class Connection:
         return possible & events or (events if possible else 0)
 
     def wait(self, events: int, seconds: float) -> None:
-        """Return when one of the events is possible. Raises ConnectionEndedError after so many seconds of silence, and
-        InterruptedWaitError.
+        """Return when one of the events is possible. Raises ConnectionEndedError after this many seconds of silence,
+        and InterruptedWaitError.
         """
         deadline = time.monotonic() + seconds
         while not self.poll(events, deadline - time.monotonic()):
             if time.monotonic() >= deadline:
-                raise ConnectionEndedError(f"nothing heard for {seconds:g} seconds")
+                raise ConnectionEndedError(f"nothing received for {seconds:g} seconds")
 
     def send(self, data: bytes | bytearray | memoryview) -> int:
-        """How much of the data was taken; 0: nothing now."""
+        """Send some of the data; returns how many bytes. 0: none can be sent now."""
         try:
             return self._socket.send(data)
         except (BlockingIOError, ssl.SSLWantWriteError):
@@ -143,7 +143,7 @@ class Connection:
             raise _ended("send", error) from error
 
     def receive(self) -> memoryview | None:
-        """What has come, good until the next time; None: nothing now. Raises ConnectionEndedError at the end."""
+        """The data received, valid until the next call; None: nothing yet. Raises ConnectionEndedError at the end."""
         try:
             count = self._socket.recv_into(self._buffer)
         except (BlockingIOError, ssl.SSLWantReadError):
@@ -157,7 +157,7 @@ class Connection:
 
 @contextlib.contextmanager
 def connection(address: Address, tls: Tls | None, wakeup: Wakeup, seconds: float) -> Iterator[Connection]:
-    """A connection to the first address that answers of those the host's name has; ``seconds`` are for each.
+    """A connection to the first of the host's addresses that answers; ``seconds``: timeout for each.
 
     Raises ConnectionEndedError or InterruptedWaitError.
     """
@@ -165,7 +165,7 @@ def connection(address: Address, tls: Tls | None, wakeup: Wakeup, seconds: float
         candidates = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     failure = ConnectionEndedError(f"{address.host} has no address")
     for family, kind, protocol, _, sockaddr in candidates:
-        with _ending("open a socket"):  # also where there are too many open files
+        with _ending("open a socket"):  # there may be too many open files
             unconnected = socket.socket(family, kind, protocol)
         with Connection(unconnected, wakeup) as made:
             try:
@@ -182,18 +182,18 @@ def connection(address: Address, tls: Tls | None, wakeup: Wakeup, seconds: float
 
 @contextlib.contextmanager
 def _ending(doing: str) -> Iterator[None]:
-    """The system's errors as the connection's end."""
+    """Turn errors of the system into ConnectionEndedError."""
     try:
         yield
     except OSError as error:
         raise _ended(doing, error) from error
-    except UnicodeError as error:  # a name that no host can have
+    except UnicodeError as error:  # an impossible host name
         raise ConnectionEndedError(f"cannot {doing}: {error}") from error
 
 
 def _ended(doing: str, error: OSError) -> ConnectionEndedError:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return ConnectionEndedError(f"cannot {doing}: the certificate is not good: {error.verify_message}")
+        return ConnectionEndedError(f"cannot {doing}: the certificate is not valid: {error.verify_message}")
     return ConnectionEndedError(f"cannot {doing}: {error.strerror or error}")
 
 

@@ -1,8 +1,8 @@
-"""The calls of one subscription on their way: what is sent next, what once more, and what never again.
+"""Delivers the calls of one subscription: decides which is sent next, and which is sent again.
 
-Calls leave in their order, many before the first is answered. What may have arrived without an answer is sent again
-where doing it twice does no harm. Otherwise the subscription is over, which also makes the loss certain: a master
-takes no call of an older subscription, however late it arrives.
+Calls are sent in order, many before the first is answered. A call that may have arrived without an answer is sent again
+if repeating it is harmless. Otherwise the subscription is over, which makes the loss certain: a master rejects calls of
+an older subscription, no matter how late they arrive.
 """
 
 from collections import deque
@@ -27,7 +27,7 @@ _log = structlog.get_logger("scheduler.mesos")
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """The subscription that calls go with."""
+    """The subscription to which calls belong."""
 
     master: Address
     stream_id: str
@@ -36,13 +36,13 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How calls get to a master.
+    """The way to a master.
 
     Attributes:
         connect: makes a connection.
-        patience: seconds for each answer.
-        prepare: gives an ACCEPT as it is to be sent; what this puts in is kept no longer than the sending takes.
-        refused: is told of an ACCEPT of which nothing was done, and why.
+        patience: timeout for each answer, in seconds.
+        prepare: returns an ACCEPT with its secrets, which are not kept once it is sent.
+        refused: called with an ACCEPT that the master did not carry out, and the reason.
     """
 
     connect: Callable[[Address, Wakeup], AbstractContextManager[Connection]]
@@ -53,11 +53,11 @@ class Route:
 
 
 class SubscriptionOverError(Exception):
-    """No call of the subscription gets through any more; says why."""
+    """No further calls of the subscription can be delivered; says why."""
 
 
 class Delivery:
-    """``next_call`` gives the calls in order, None when there is none at present."""
+    """Delivers calls. ``next_call`` returns the next one; None: there is none at the moment."""
 
     def __init__(
         self, subscription: Subscription, route: Route, next_call: Callable[[], Call | None], wakeup: Wakeup
@@ -69,19 +69,19 @@ class Delivery:
         self._encoder = Encoder(subscription.framework_id, route.prepare)
         self._authorization: str | None = None
         self._head = b""
-        self._front: deque[Encoded] = deque()  # goes before what is next
-        self._later: list[Encoded] = []  # was answered, and goes again once all that was sent is answered
+        self._front: deque[Encoded] = deque()  # to be sent before the next calls
+        self._later: list[Encoded] = []  # to be sent again once everything sent is answered
         self._pipeline: Pipeline | None = None
         self._at_once = MOST_CALLS
         self._failures = self._denials = 0  # in a row
 
     def undelivered(self) -> int:
-        """How many of the calls it took were not answered for good."""
+        """How many of the accepted calls have no final answer."""
         sent = self._pipeline.unanswered if self._pipeline is not None else 0
         return sent + len(self._front) + len(self._later)
 
     def run(self) -> None:
-        """Deliver, for ever. Raises SubscriptionOverError or InterruptedWaitError."""
+        """Deliver calls until SubscriptionOverError or InterruptedWaitError is raised."""
         while True:
             while not self._fill_front():
                 self._wakeup.once()
@@ -127,31 +127,31 @@ class Delivery:
         return self._head
 
     def _judge(self, answer: Answer) -> None:
-        call, said = answer.call, f"HTTP {answer.status} {answer.text}".rstrip()
+        call, reason = answer.call, f"HTTP {answer.status} {answer.text}".rstrip()
         judged = verdict(call.name, answer.status, answer.text)
-        if judged is Verdict.TAKEN:
+        if judged is Verdict.ACCEPTED:
             self._failures = self._denials = 0
             return
-        _log.error("the master refused a call", call=call.name, status=answer.status, answer=answer.text)
+        _log.error("master refused a call", call=call.name, status=answer.status, answer=answer.text)
         call.failures += 1
         match judged:
             case Verdict.OVER:
-                raise SubscriptionOverError(f"the master does not take its calls: {said}")
+                raise SubscriptionOverError(f"the master rejects its calls: {reason}")
             case Verdict.REFUSED if call.name == "ACCEPT":
-                self._route.refused(call.body, said)
+                self._route.refused(call.body, reason)
             case Verdict.DENIED:
                 self._denials += 1
                 self._later.append(call)
             case Verdict.FAILED if call.failures < _TRIES:
                 self._later.append(call)
             case Verdict.FAILED if call.name not in REPEATED:
-                raise SubscriptionOverError(f"no {call.name} gets through: {said}")
+                raise SubscriptionOverError(f"the master fails at every {call.name}: {reason}")
 
     def _once_more(self) -> None:
-        """Send again what was answered in a way that allows it."""
+        """Send the calls again whose answers allow it."""
         tries = max(call.failures for call in self._later)
         if tries > _TRIES:
-            raise SubscriptionOverError("the master does not accept the credentials of its calls")
+            raise SubscriptionOverError("the master rejects the credentials of its calls")
         self._front.extendleft(reversed(self._later))
         self._later.clear()
         if not (self._denials and self._route.credentials.authorization(now=True) != self._authorization):
@@ -161,17 +161,17 @@ class Delivery:
         pipeline = self._pipeline
         arrived, unsent = pipeline.left() if pipeline is not None else ([], [])
         if any(call.name in ONCE_ONLY for call in arrived):
-            raise SubscriptionOverError(f"it is not known whether an ACCEPT arrived ({why})")
+            raise SubscriptionOverError(f"an ACCEPT may have arrived or not ({why})")
         self._pipeline = None
         self._front.extendleft(reversed([*self._later, *arrived, *unsent]))
         self._later.clear()
         if pipeline is not None and pipeline.is_closing:
-            self._at_once = 1  # there is a proxy that closes after every answer
+            self._at_once = 1  # a proxy closes the connection after every answer
             return
         if not self._front:
-            return  # nobody waited for it
+            return  # no call was affected
         self._failures += 1
-        _log.warning("the connection for calls failed", error=why, calls=len(self._front))
+        _log.warning("connection for calls failed", error=why, calls=len(self._front))
         if self._failures >= _TRIES:
-            raise SubscriptionOverError(f"no call gets through: {why}")
+            raise SubscriptionOverError(f"no call can be delivered: {why}")
         self._wakeup.sleep(_FIRST_PAUSE * 2.0 ** (self._failures - 1))

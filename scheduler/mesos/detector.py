@@ -1,7 +1,7 @@
-"""Finds the leading master in ZooKeeper, and tells when it changes.
+"""Finds the leading master in ZooKeeper, and reports when it changes.
 
-Mesos' masters keep one ephemeral, sequential znode each, ``json.info_NNNNNNNNNN``, below the path of the zk://
-address; the lowest leads. A path that does not exist yet, and a ZooKeeper that is away, are waited for.
+Mesos' masters have one ephemeral, sequential znode each, ``json.info_NNNNNNNNNN``, below the path of the zk:// address;
+the lowest is the leader's. The detector waits for a path that does not exist yet, and for an unreachable ZooKeeper.
 """
 
 import threading
@@ -21,14 +21,14 @@ from scheduler.mesos.threads import guarded
 _PREFIX = "json.info_"
 _SESSION_TIMEOUT = 10.0
 _LONGEST_ERROR = 200
-_LOOK_AGAIN = 10.0  # a safety net: watches tell of every change
+_LOOK_AGAIN = 10.0  # a safety net: watches report every change
 _log = structlog.get_logger("scheduler.mesos")
 
 
 class Detector:
-    """Both callbacks are called on the detector's thread.
+    """Watches ZooKeeper. Both callbacks are called on the detector's thread.
 
-    ``found`` gets every new leader, and None when there is none; ``failed`` an error that ended the thread.
+    ``found`` receives every new leader, and None when there is none; ``failed`` an error that ended the thread.
     """
 
     def __init__(
@@ -58,12 +58,12 @@ class Detector:
         self._thread = guarded("mesos-detector", self._run, failed)
 
     def start(self) -> None:
-        """Begin to look; returns at once."""
+        """Start to watch; returns at once."""
         self._client.start_async()
         self._thread.start()
 
     def stop(self) -> None:
-        """Leave ZooKeeper."""
+        """Disconnect from ZooKeeper."""
         self._ended = True
         self._changed.set()
         if self._thread.is_alive():
@@ -83,7 +83,7 @@ class Detector:
             leader = self._leader()
         except (KazooException, KazooTimeoutError, ValueError) as error:
             _log.warning(
-                "cannot tell the leading master from ZooKeeper", path=self._path, error=repr(error)[:_LONGEST_ERROR]
+                "cannot find the leading master in ZooKeeper", path=self._path, error=repr(error)[:_LONGEST_ERROR]
             )
             return
         if leader != self._known:
@@ -99,7 +99,7 @@ class Detector:
                 return None
             data, _ = self._client.get(f"{self._path}/{candidates[0]}")
         except NoNodeError:
-            # Nobody has come yet, or the leader left just now; the watch tells of the next.
+            # There is no master yet, or the leader left just now; the watch reports the next one.
             self._client.exists(self._path, watch=self._wake)
             return None
         return address_of_master_info(orjson.loads(data))

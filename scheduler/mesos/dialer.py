@@ -1,7 +1,7 @@
-"""Which master to call next, and when. Pure policy: told what happened, it answers with an address and a pause.
+"""Decides which master to try next, and when. Pure policy: from the last outcome it derives an address and a pause.
 
-Pauses are random, grow with every failure in a row and stay below a bound; only a subscription that was granted ends
-the row. A redirect is followed at once, but only so many in a row.
+Pauses are random, grow with every failure in a row, and are bounded; only a granted subscription ends the row. A
+redirect is followed at once, but only a few in a row.
 """
 
 import random
@@ -13,7 +13,7 @@ _MAX_REDIRECTS = 5
 
 
 class Dialer:
-    """Tries the known masters in turn; ``leads`` replaces them by the one that ZooKeeper names."""
+    """Tries the known masters in turn; ``leads`` replaces them by the leader found in ZooKeeper."""
 
     def __init__(self, masters: Sequence[Address], first_pause: float, longest_pause: float) -> None:
         self._masters = list(masters)
@@ -25,23 +25,23 @@ class Dialer:
         self._failures_before = 0  # the subscription
 
     def target(self) -> Address | None:
-        """The master to call now; None: none is known."""
+        """The master to try now; None: none is known."""
         return self._redirect or (self._masters[0] if self._masters else None)
 
     def leads(self, master: Address | None) -> None:
-        """A detector found the leader, or that there is none."""
+        """A detector found this leader; None: there is none."""
         self._masters = [] if master is None else [master]
         self._redirect = None
         self._redirects = self._failures = 0
 
     def redirected(self, to: Address) -> float:
-        """The master named another; gives the seconds to wait before calling that one."""
+        """The master redirected to another one; returns the seconds to wait before trying that."""
         self._redirect = to
         self._redirects += 1
         return 0.0 if self._redirects <= _MAX_REDIRECTS else self.failed()
 
     def failed(self) -> float:
-        """The call, or the stream, ended; gives the seconds to wait before the next."""
+        """The attempt failed, or the stream ended; returns the seconds to wait before the next attempt."""
         if self._redirect is not None:
             self._redirect = None
         else:
@@ -56,7 +56,7 @@ class Dialer:
         self._redirects = self._failures = 0
 
     def useless(self, held: float) -> float:
-        """The subscription had to be given up after so many seconds, which may well happen to the next too."""
+        """The subscription was abandoned after this many seconds, and the next one may be as useless."""
         if held < self._longest_pause:
             self._failures = self._failures_before
         return self.failed()

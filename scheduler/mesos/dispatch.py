@@ -1,7 +1,7 @@
-"""Events to callbacks: pymesos' dispatch, with what an unusual event would break repaired.
+"""Dispatches events to callbacks, in place of pymesos' dispatch, which ends its thread on an unusual event.
 
-Each callback gets what pymesos gives it. What the callback needs and the event lacks raises MalformedError, where
-pymesos would let its thread die. The commonest events, statuses, take the shortest way.
+Each callback gets the arguments that pymesos would pass. An event without a member that its callback needs raises
+MalformedError. The most frequent events, statuses, take the shortest way.
 """
 
 from typing import Any
@@ -13,16 +13,17 @@ from scheduler.mesos.library import MesosSchedulerDriver
 from scheduler.model.json import Json
 from scheduler.model.shapes import shown
 
+_LONGEST_REASON = 2000
 _log = structlog.get_logger("scheduler.mesos")
 
 
 class Dispatch(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
-    """pymesos' driver as far as it is called with events."""
+    """A driver as far as it dispatches events."""
 
     sched: Any
 
     def on_event(self, event: Json) -> None:
-        """Call back for an event. Raises MalformedError."""
+        """Call the callback for an event. Raises MalformedError."""
         kind = event.get("type")
         if kind == "UPDATE":
             self.on_update(_member(event, "update"))
@@ -31,7 +32,7 @@ class Dispatch(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no typ
         elif isinstance(kind, str) and kind in _KNOWN:
             getattr(self, f"on_{kind.lower()}")(_member(event, kind.lower()))
         else:
-            _log.warning("an event of an unknown type was passed over", type=shown(kind))
+            _log.warning("event of an unknown type ignored", type=shown(kind))
 
     def on_update(self, event: Json) -> None:
         self.sched.statusUpdate(self, _member(event, "status"))
@@ -62,12 +63,16 @@ class Dispatch(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no typ
         self.sched.frameworkMessage(self, _member(event, "executor_id"), _member(event, "agent_id"), data)
 
     def on_failure(self, event: Json) -> None:
-        """An executor is gone, of which the status may be missing, or a whole agent."""
+        """An executor is gone, perhaps without a status, or a whole agent."""
         agent_id = _member(event, "agent_id")
         if "executor_id" in event:
             self.sched.executorLost(self, _member(event, "executor_id"), agent_id, event.get("status"))
         else:
             self.sched.slaveLost(self, agent_id)
+
+    def on_error(self, event: Json) -> None:
+        message = event.get("message", "no reason given")
+        self.sched.error(self, message[:_LONGEST_REASON] if isinstance(message, str) else shown(message))
 
 
 _KNOWN = frozenset(

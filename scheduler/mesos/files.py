@@ -1,4 +1,4 @@
-"""What is made of files, and made anew when they change: credentials and certificates are renewed while we run."""
+"""Values read from files, and read again when these change: credentials and certificates are renewed at run time."""
 
 import threading
 import time
@@ -14,8 +14,8 @@ _log = structlog.get_logger("scheduler.mesos")
 
 
 class FromFiles(Generic[T]):
-    """The value that ``make`` gives, for any thread. ``make`` raises OSError or ValueError for files that will not do:
-    the first time so does this, later the last good value stays.
+    """The value that ``make`` returns. Thread-safe. ``make`` raises OSError or ValueError for unusable files: the
+    constructor raises these too, later the last good value is kept.
     """
 
     def __init__(self, files: Sequence[Path], make: Callable[[], T]) -> None:
@@ -40,9 +40,9 @@ class FromFiles(Generic[T]):
             if seen != self._seen:
                 self._value = self._make()
                 self._seen = seen
-                _log.info("read again", files=[str(file) for file in self._files])
+                _log.info("files reloaded", files=[str(file) for file in self._files])
         except (OSError, ValueError) as error:
-            _log.warning("cannot be read; what was read before stays", error=str(error))
+            _log.warning("files cannot be reloaded, keeping their previous contents", error=str(error))
 
     def _look(self) -> list[tuple[int, int, int]]:
         return [(seen.st_mtime_ns, seen.st_ino, seen.st_size) for seen in (file.stat() for file in self._files)]

@@ -1,4 +1,4 @@
-"""Who this framework is to Mesos: the FrameworkInfo of every subscription. Pure."""
+"""The framework's identity: the FrameworkInfo of every subscription. Pure."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,16 @@ _CAPABILITIES = ("MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE", "RESERVA
 
 @dataclass(frozen=True, slots=True)
 class FrameworkIdentity:
-    """Names and meanings are Marathon's flags where it has them.
+    """The settings of the FrameworkInfo. Where Marathon has a flag for one, its name and meaning are Marathon's.
 
     Attributes:
-        roles: those it has at the beginning.
-        user: under which tasks run that name no other.
-        webui_url: where Mesos' own pages link to.
-        hostname: of this scheduler.
-        principal: who pays for it; needed where the master authenticates frameworks.
-        failover_timeout: seconds for which Mesos keeps the tasks of a framework that is away.
-        gpus: whether to be offered agents with GPUs, which Mesos keeps for those who ask.
+        roles: the roles at the start.
+        user: default user of tasks.
+        webui_url: target of the links in Mesos' own web interface.
+        hostname: this scheduler's.
+        principal: required if the master authenticates frameworks.
+        failover_timeout: how long Mesos keeps the tasks of a disconnected framework, in seconds.
+        gpus: whether to receive offers with GPUs, which Mesos sends only to frameworks with this capability.
     """
 
     name: str = "podexec"
@@ -32,7 +32,7 @@ class FrameworkIdentity:
     gpus: bool = False
 
     def info(self) -> Json:
-        """The FrameworkInfo, without the id that only the driver knows."""
+        """The FrameworkInfo, without the id, which only the driver knows."""
         capabilities = (*_CAPABILITIES, "GPU_RESOURCES") if self.gpus else _CAPABILITIES
         info: Json = {
             "name": self.name,

@@ -1,7 +1,7 @@
-"""The one place that imports pymesos, and undoes what that import does to the process.
+"""Imports pymesos, and undoes the side effects of that import.
 
-pymesos takes over SIGINT and adds a handler to its logger. It has to be imported by the main thread, as everything
-that touches signals.
+pymesos installs a handler of SIGINT and one of its logger. It must be imported on the main thread, like everything that
+touches signals. No other module of the scheduler may import it.
 """
 
 import logging

@@ -1,7 +1,7 @@
-"""One connection's requests and answers: many requests are sent before the first is answered.
+"""The requests and answers of one connection: many requests are sent before the first is answered.
 
-A master answers the requests of a connection in their order, so the first answer belongs to the oldest request. It
-knows nothing of what requests and answers mean.
+A master answers the requests of a connection in order, so the first answer belongs to the oldest request. The meaning
+of requests and answers is not known here.
 """
 
 import time
@@ -21,7 +21,7 @@ _FINAL = 200
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for a call."""
+    """The answer to a call."""
 
     call: Encoded
     status: int
@@ -29,12 +29,12 @@ class Answer:
 
 
 class Pipeline:
-    """``patience`` is how many seconds the other side may take for the next answer, ``most`` how many calls may be
-    without one.
+    """Sends calls and receives their answers. ``patience``: timeout for the next answer, in seconds; ``most``: how many
+    calls may be unanswered.
     """
 
     def __init__(self, connection: Connection, patience: float, most: int = MOST_CALLS) -> None:
-        self.is_closing = False  # the other side said that it takes no more requests on this connection
+        self.is_closing = False  # the other side accepts no more requests on this connection
         self._connection = connection
         self._patience = patience
         self._most = most
@@ -43,30 +43,30 @@ class Pipeline:
         self._put = self._sent = self._answered = 0  # bytes
         self._heard_at = 0.0
         self._answers: list[Answer] = []
-        self._broken: ConnectionEndedError | None = None  # to be raised once all good answers were given
+        self._broken: ConnectionEndedError | None = None  # to be raised once all good answers are returned
         self._text: list[bytes] = []
-        self._status: int | None = None  # of the answer whose headers are there, but not its end
+        self._status: int | None = None  # of the answer whose headers were received, but not its end
         self.on_body = self._text.append
         self._parser = httptools.HttpResponseParser(self)
 
     @property
     def has_room(self) -> bool:
-        """Whether another call may be put in."""
+        """Whether another call may be added."""
         return not self.is_closing and len(self._unanswered) < self._most and self._put - self._answered < MOST_BYTES
 
     @property
     def unanswered(self) -> int:
-        """How many calls were put in and not answered."""
+        """How many calls are not answered yet."""
         return len(self._unanswered)
 
     def left(self) -> tuple[list[Encoded], list[Encoded]]:
-        """The unanswered calls: those that may have been taken, and those that cannot have been."""
+        """The unanswered calls: those that may have arrived, and those that cannot have."""
         taken = 0 if self.is_closing else self._sent
         calls = list(self._unanswered)
         return [call for call, end in calls if end <= taken], [call for call, end in calls if end > taken]
 
     def put(self, head: bytes, call: Encoded) -> None:
-        """Have a call sent with the next ``turn``."""
+        """Add a call, to be sent by the next ``turn``."""
         if not self._unanswered:
             self._heard_at = time.monotonic()
         data = request(head, call.body)
@@ -75,7 +75,7 @@ class Pipeline:
         self._unanswered.append((call, self._put))
 
     def turn(self) -> list[Answer]:
-        """Send, or wait for answers, and give those that came; none when woken.
+        """Send calls, or wait for answers; returns the answers received, none when woken.
 
         Raises ConnectionEndedError, also when an answer is overdue, and InterruptedWaitError.
         """
@@ -85,7 +85,7 @@ class Pipeline:
             raise ConnectionEndedError("the other side closes the connection")
         rest = self._patience + self._heard_at - time.monotonic() if self._unanswered else self._patience
         possible = self._connection.poll(READ | WRITE if self._unsent else READ, rest)
-        if possible & READ:  # first, so that nothing is sent to an end that was there already
+        if possible & READ:  # first, so that nothing is sent on a connection that has ended already
             self._receive()
         elif self._unanswered and time.monotonic() - self._heard_at >= self._patience:
             raise ConnectionEndedError(f"no answer for {self._patience:g} seconds")
@@ -107,11 +107,11 @@ class Pipeline:
             if data is not None:
                 self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self._broken = ConnectionEndedError(f"what comes is no answer: {error}")
+            self._broken = ConnectionEndedError(f"the answer is not HTTP: {error}")
         except ConnectionEndedError:
             if self._status is None:
                 raise
-            self.on_message_complete()  # the end of the connection is that of an answer without a length
+            self.on_message_complete()  # an answer without a length ends with the connection
 
     # ------------------------------------------------------------ callbacks of httptools
 
@@ -126,7 +126,7 @@ class Pipeline:
         if status is None or status < _FINAL:
             return
         if not self._unanswered:
-            raise ConnectionEndedError("an answer to nothing that was asked")
+            raise ConnectionEndedError("an answer without a request")
         call, self._answered = self._unanswered.popleft()
         self._heard_at = time.monotonic()
         self._answers.append(Answer(call, status, text))

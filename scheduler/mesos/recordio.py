@@ -1,4 +1,4 @@
-"""RecordIO, the framing of Mesos' event streams: a length in decimal, a newline, that many bytes. Pure."""
+"""RecordIO, the framing of Mesos' event streams: a decimal length, a newline, and this many bytes. Pure."""
 
 MAX_RECORD = 256 * 1024 * 1024
 _MAX_LENGTH_DIGITS = 10
@@ -11,15 +11,15 @@ class FramingError(Exception):
 
 
 class RecordReader:
-    """Puts records together from whatever pieces arrive, copying each byte a bounded number of times."""
+    """Assembles records from pieces of any size, copying each byte a bounded number of times."""
 
     def __init__(self, max_record: int = MAX_RECORD) -> None:
         self._max_record = max_record
         self._buffer = bytearray()
-        self._needed = 0  # bytes of the buffer before which no record can be complete
+        self._needed = 0  # length of the buffer below which no record can be complete
 
     def feed(self, data: Record, records: list[Record]) -> None:
-        """Take bytes in, and append the records that are complete now. Raises FramingError."""
+        """Add bytes, and append the records that are complete now. Raises FramingError."""
         if not self._buffer:
             rest = self._take(data, records)
             if rest < len(data):
@@ -31,7 +31,7 @@ class RecordReader:
             self._buffer += data[self._take(data, records) :]
 
     def _take(self, data: Record, records: list[Record]) -> int:
-        """Append the records that are complete; gives where the first incomplete one starts."""
+        """Append the complete records; returns where the first incomplete one starts."""
         start = 0
         while True:
             newline = data.find(b"\n", start, start + _MAX_LENGTH_DIGITS + 1)
@@ -55,5 +55,5 @@ class RecordReader:
             raise FramingError(f"a record's length was expected, not {bytes(digits)!r}")
         length = int(digits)
         if length > self._max_record:
-            raise FramingError(f"a record of {length} bytes is longer than the {self._max_record} this reader takes")
+            raise FramingError(f"a record has {length} bytes; {self._max_record} is the limit")
         return length

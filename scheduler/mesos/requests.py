@@ -1,4 +1,4 @@
-"""Calls as HTTP requests. Pure but for what prepares a launch."""
+"""Encodes calls as HTTP requests. Pure, except for the preparation of launches."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from scheduler.model.json import Json
 _PATH = "/api/v1/scheduler"
 _REFERENCE = b'"REFERENCE"'  # a launch without it has no secrets, and needs no preparation
 
-# What is asked of the sender: an effect, or a body that is made already.
+# What the sender accepts: an effect, or a complete body.
 Call = PlainCall | Json
 
 
 @dataclass(slots=True)
 class Encoded:
-    """A call as it is sent.
+    """An encoded call.
 
     Attributes:
         name: its type.
-        failures: how often the other side failed at it.
+        failures: how many times the other side failed at it.
     """
 
     name: str
@@ -31,9 +31,9 @@ class Encoded:
 
 
 class Encoder:
-    """Makes the bodies of one framework's calls; ``prepare`` gives that of a launch as it is to be sent.
+    """Encodes the calls of one framework; ``prepare`` inserts the secrets into a launch.
 
-    Acknowledgements, of which there are most, are made without a detour over the whole body.
+    Acknowledgements, the most frequent calls, are encoded without building the whole body.
     """
 
     def __init__(self, framework_id: str, prepare: Callable[[Json], Json]) -> None:
@@ -43,7 +43,7 @@ class Encoder:
         self._acknowledge = b'{"type":"ACKNOWLEDGE","framework_id":%b,"acknowledge":' % framework
 
     def encode(self, call: Call) -> Encoded:
-        """The call's name and body. Raises TypeError if it cannot be written."""
+        """The call's name and body. Raises TypeError if it cannot be encoded."""
         if type(call) is Acknowledge:
             acknowledge = {
                 "agent_id": {"value": call.agent_id},
@@ -60,7 +60,7 @@ class Encoder:
 
 
 def head(host: str, authorization: str | None, **more: str) -> bytes:
-    """The beginning of every request on a connection. Of further headers, underscores stand for dashes."""
+    """The start of every request on a connection. Underscores in the names of further headers become dashes."""
     headers = {"Host": host, "Content-Type": "application/json", "Accept": "application/json", **more}
     if authorization is not None:
         headers["Authorization"] = authorization

@@ -1,7 +1,7 @@
-"""Launches on their way out: the references to secrets that the core wrote become values, right before they are sent.
+"""Replaces the references to secrets in launches by their values, right before they are sent.
 
-Masters show a task's container to everyone, and agents its command while the executor starts. Where that is podexec's
-own, both keep their references, and the executor gets them with the values in ``TaskInfo.data``, which nobody shows.
+Masters show a task's container to everyone, and agents its command while the executor starts. If that is podexec's own,
+both keep their references, and the executor gets the values in ``TaskInfo.data``, which Mesos shows nowhere.
 """
 
 import base64
@@ -26,7 +26,7 @@ _LAUNCH = "LAUNCH_GROUP"
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """A launch that was not made, and why."""
+    """A launch that was not sent, and why."""
 
     task_ids: tuple[str, ...]
     agent_id: str
@@ -34,9 +34,9 @@ class Undelivered:
 
 
 def with_secrets(call: Json, secrets: Secrets) -> tuple[Json, tuple[Undelivered, ...]]:
-    """The call with values for references, each asked for once, and the launches left out for want of one.
+    """The call with values for references, and the launches omitted because a value is missing.
 
-    An ACCEPT of which nothing is left becomes a DECLINE. The call that was given stays as it is.
+    Each value is fetched once. An ACCEPT without any launch left becomes a DECLINE. The given call is not modified.
     """
     if call["type"] != "ACCEPT":
         return call, ()
@@ -68,7 +68,7 @@ def with_secrets(call: Json, secrets: Secrets) -> tuple[Json, tuple[Undelivered,
 
 
 class Launches:
-    """Launches on their way to the master. Of those that are not made the core hears as it would from the master."""
+    """Prepares launches for the master. For those that are not made, the core gets the statuses a master would send."""
 
     def __init__(
         self,
@@ -76,13 +76,13 @@ class Launches:
         submit: Callable[[Sequence[Event]], None],
         perform: Callable[[Sequence[MesosCall]], None],
     ) -> None:
-        """``secrets`` has the values for references; without it these are sent themselves."""
+        """``secrets`` has the values for references; without it the references themselves are sent."""
         self._secrets = secrets
         self._submit = submit
         self._perform = perform
 
     def prepare(self, accept: Json) -> Json:
-        """The ACCEPT with the secrets in, without what cannot be launched for want of one."""
+        """The ACCEPT with its secrets, without the launches for which one is missing."""
         if self._secrets is None:
             return accept
         call, undelivered = with_secrets(accept, self._secrets)
@@ -90,7 +90,7 @@ class Launches:
         return call
 
     def refused(self, accept: bytes, why: str) -> None:
-        """The master did nothing of an ACCEPT, and still counts its offers as ours: give them back."""
+        """The master refused an ACCEPT, and still counts its offers as ours: decline them."""
         call = orjson.loads(accept)["accept"]
         launches = [operation for operation in call["operations"] if operation["type"] == _LAUNCH]
         self._not_made([_undelivered(launch, f"the master refused the launch: {why}") for launch in launches])
@@ -132,13 +132,13 @@ def _task(task: Json, is_ours: bool, ask: _Ask) -> Json:
             f"its secrets, and its mounts it {fault}"
         )
     if changed and is_ours:
-        said = TaskData.decode(task["data"]) if "data" in task else TaskData()
-        return {**task, "data": TaskData(changed, said.behaviour).encode()}
+        data = TaskData.decode(task["data"]) if "data" in task else TaskData()
+        return {**task, "data": TaskData(changed, data.behaviour).encode()}
     return {**task, **changed}
 
 
 def _valued(part: Any, ask: _Ask) -> Any:
-    """The part with a value in the place of every reference."""
+    """The part with every reference replaced by its value."""
     if isinstance(part, list):
         return [_valued(member, ask) for member in part]
     if not isinstance(part, dict):
@@ -150,13 +150,13 @@ def _valued(part: Any, ask: _Ask) -> Any:
 
 
 def _text(source: str, value: bytes) -> bytes:
-    """The value, if a variable can hold it. Raises SecretError."""
+    """The value, if a variable can contain it. Raises SecretError."""
     try:
         value.decode()
     except UnicodeDecodeError:
         raise SecretError(f"secret {source!r} cannot be delivered in a variable: it is not UTF-8 text") from None
     if b"\0" in value:
-        raise SecretError(f"secret {source!r} cannot be delivered in a variable: it holds a NUL byte")
+        raise SecretError(f"secret {source!r} cannot be delivered in a variable: it contains a NUL byte")
     return value
 
 

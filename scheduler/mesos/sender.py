@@ -1,7 +1,7 @@
-"""The calls to the master: one thread, in the order they were asked for.
+"""Sends the calls to the master, on a thread of its own, in order.
 
-Calls belong to a subscription. When that ends, what is left of them is dropped: the core asks again for what matters
-after every new one. What happens to those on their way is the delivery's business.
+Calls belong to a subscription. When it ends, the remaining ones are dropped: the core repeats what matters after every
+new subscription. ``Delivery`` decides about calls that were sent without an answer.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ _log = structlog.get_logger("scheduler.mesos")
 
 
 class Sender:
-    """Both callbacks are called on the sender's thread.
+    """A queue of calls and the thread that sends them. Both callbacks are called on that thread.
 
-    ``broken`` is told of a subscription that no call gets through on, and why; ``failed`` of an error that ended the
-    thread.
+    ``broken`` receives a subscription on which calls can no longer be delivered, and why; ``failed`` an error that
+    ended the thread.
     """
 
     def __init__(
@@ -35,21 +35,21 @@ class Sender:
         self._lock = threading.Lock()
         self._queue: deque[Call] = deque()
         self._subscription: Subscription | None = None
-        self._served: Subscription | None = None  # the one that the thread is busy with
+        self._served: Subscription | None = None  # the one whose calls the thread is sending
         self._ended = False
         self._reader, writer = os.pipe()
         for fileno in (self._reader, writer):
             os.set_blocking(fileno, False)
-        self._writer: int | None = writer  # None: nobody is to be woken any more
+        self._writer: int | None = writer  # None: the thread has ended
         self._wakeup = Wakeup(self._reader, self._is_interrupted)
         self._thread = guarded("mesos-calls", self._run, failed)
 
     def start(self) -> None:
-        """Begin; there is nothing to send before ``subscribed``."""
+        """Start the thread; nothing is sent before ``subscribed``."""
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Drop what is queued and end, within ``timeout``."""
+        """Drop queued calls and end the thread, within ``timeout``."""
         with self._lock:
             self._ended = True
         self.unsubscribed()
@@ -62,11 +62,11 @@ class Sender:
                 os.close(writer)
 
     def subscribed(self, subscription: Subscription) -> None:
-        """From now on calls go with this subscription."""
+        """From now on calls belong to this subscription."""
         self._become(subscription)
 
     def unsubscribed(self) -> None:
-        """The subscription ended: forget its calls, also those that are on their way."""
+        """The subscription ended: drop its calls, including unanswered ones."""
         self._become(None)
 
     def send(self, calls: Sequence[Call]) -> bool:
@@ -90,7 +90,7 @@ class Sender:
                 self._wakeup.sleep(None)
 
     def _serve(self, subscription: Subscription) -> None:
-        """Deliver the subscription's calls until none gets through any more. Raises InterruptedWaitError."""
+        """Deliver the subscription's calls until that is no longer possible. Raises InterruptedWaitError."""
         delivery = Delivery(subscription, self._route, self._next, self._wakeup)
         try:
             delivery.run()
@@ -98,7 +98,7 @@ class Sender:
             self._broken(subscription, str(error))
         finally:
             if undelivered := delivery.undelivered():
-                _log.info("calls on their way were dropped with their subscription", calls=undelivered)
+                _log.info("subscription ended, unanswered calls dropped", calls=undelivered)
 
     def _next(self) -> Call | None:
         with self._lock:
@@ -111,7 +111,7 @@ class Sender:
     def _become(self, subscription: Subscription | None) -> None:
         with self._lock:
             if self._queue:
-                _log.info("calls dropped with their subscription", calls=len(self._queue))
+                _log.info("subscription ended, queued calls dropped", calls=len(self._queue))
             self._queue.clear()
             self._subscription = subscription
             self._wake()

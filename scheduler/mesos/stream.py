@@ -1,6 +1,6 @@
-"""One subscription's connection: sends the request, checks the answer, gives out records until it ends.
+"""The event stream of one subscription: sends the request, checks the answer, and yields records until it ends.
 
-How a stream ends is told by the exception. A master that is silent for too long is given up.
+The exception says how the stream ended. A master that is silent for too long counts as dead.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _ERROR_BODY_WAIT = 2.0
 
 
 class RedirectedError(Exception):
-    """The master named another one."""
+    """The master redirected to another one."""
 
     def __init__(self, address: Address) -> None:
         super().__init__(f"redirected to {address}")
@@ -33,7 +33,7 @@ class SubscriptionRefusedError(Exception):
 
 
 class Stream:
-    """A subscription to be. ``silence`` is how long the other side may say nothing; it may be changed on the way."""
+    """An event stream. ``silence``: how many seconds the other side may be silent; it may be changed at any time."""
 
     def __init__(self, connection: Connection, silence: float) -> None:
         self.silence = silence
@@ -41,7 +41,7 @@ class Stream:
         self._answer = _Answer()
 
     def open(self, request: bytes) -> str:
-        """Send the request, and give the stream id once the master has granted it.
+        """Send the request; returns the stream id once the master has granted the subscription.
 
         Raises ConnectionEndedError, InterruptedWaitError, RedirectedError or SubscriptionRefusedError.
         """
@@ -59,8 +59,8 @@ class Stream:
         return stream_id.decode("latin-1")
 
     def records(self) -> Iterator[list[Record]]:
-        """Give the records as they come, as many at a time as were received; ends only by raising
-        ConnectionEndedError or InterruptedWaitError.
+        """The records, those received together in one list; ends only by raising ConnectionEndedError or
+        InterruptedWaitError.
         """
         reader = RecordReader()
         while True:
@@ -82,7 +82,7 @@ class Stream:
     # ------------------------------------------------------------------------ helpers
 
     def _receive(self, seconds: float) -> None:
-        """Take in what comes next."""
+        """Receive and parse more data."""
         self._connection.wait(READ, seconds)
         data = self._connection.receive()
         if data is not None:
@@ -103,15 +103,15 @@ class Stream:
                     break
                 self._receive(_ERROR_BODY_WAIT)
         except ConnectionEndedError:
-            pass  # what there is of the body will do
+            pass  # the part of the body that was received is enough
         return SubscriptionRefusedError(status, body[:_MAX_ERROR_BODY].decode(errors="replace").strip())
 
 
 class _Answer:
-    """What was received of an HTTP answer. Its underscored neighbours are the callbacks of httptools."""
+    """The received part of an HTTP answer. Its methods ``on_...`` are callbacks of httptools."""
 
     def __init__(self) -> None:
-        self.status: int | None = None  # once all headers are there
+        self.status: int | None = None  # once all headers were received
         self.headers: dict[bytes, bytes] = {}  # names in lower case
         self.is_complete = False
         self._body: list[bytes] = []
@@ -119,14 +119,14 @@ class _Answer:
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: memoryview) -> None:
-        """Parse what came. Raises ConnectionEndedError."""
+        """Parse received data. Raises ConnectionEndedError."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             raise ConnectionEndedError(f"the other side does not speak HTTP: {bytes(data[:40])!r}") from error
 
     def take_body(self) -> list[bytes]:
-        """What came of the body since the last time."""
+        """The part of the body received since the last call."""
         taken = self._body[:]
         self._body.clear()
         return taken

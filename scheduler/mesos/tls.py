@@ -1,4 +1,4 @@
-"""How masters and agents are spoken to where Mesos uses TLS: whom to trust, and how this side proves itself."""
+"""TLS for connections to masters and agents: trusted authorities, and this side's certificate."""
 
 import ssl
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from scheduler.mesos.files import FromFiles
 
 
 class Verify(StrEnum):
-    """What the other side must prove."""
+    """How the other side's certificate is verified."""
 
-    FULL = "full"  # that a trusted authority certified it, under the name or address it is called by
-    CERTIFICATE = "certificate"  # that a trusted authority certified it
+    FULL = "full"  # a trusted authority must have issued it for this host name or address
+    CERTIFICATE = "certificate"  # a trusted authority must have issued it
     NONE = "none"
 
 
@@ -21,9 +21,9 @@ class TlsOptions:
     """PEM files.
 
     Attributes:
-        ca_file: whom to trust; None: whom this machine trusts.
-        cert_file: this side's certificate, where Mesos asks for one.
-        key_file: its key; None: in the certificate's file.
+        ca_file: the trusted authorities; None: those this machine trusts.
+        cert_file: this side's certificate, if Mesos requires one.
+        key_file: its key; None: it is in the certificate's file.
     """
 
     ca_file: Path | None = None
@@ -33,8 +33,8 @@ class TlsOptions:
 
 
 class Tls:
-    """The present context for connections; read anew when the files change. Raises ValueError for files that will not
-    do.
+    """The current context for connections; the files are read again when they change. Raises ValueError for unusable
+    files.
     """
 
     def __init__(self, options: TlsOptions) -> None:
@@ -42,7 +42,7 @@ class Tls:
         self._context = FromFiles(files, lambda: _context(options))
 
     def context(self) -> ssl.SSLContext:
-        """For the next connection."""
+        """The context for the next connection."""
         return self._context.get()
 
 
@@ -50,7 +50,7 @@ def _context(options: TlsOptions) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=options.ca_file)
     except OSError as error:
-        raise ValueError(f"{options.ca_file} holds no CA certificates in PEM: {error}") from error
+        raise ValueError(f"{options.ca_file} contains no CA certificates in PEM: {error}") from error
     if options.cert_file is not None:
         try:
             context.load_cert_chain(options.cert_file, options.key_file, password="")  # never ask the terminal
@@ -60,6 +60,6 @@ def _context(options: TlsOptions) -> ssl.SSLContext:
         context.check_hostname = False
     if options.verify is Verify.NONE:
         context.verify_mode = ssl.CERT_NONE
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # Mesos takes certificates of simple home-made authorities too
-    context.options |= ssl.OP_NO_RENEGOTIATION  # so that to send never means to wait for what is received
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # Mesos also accepts certificates of simple private authorities
+    context.options |= ssl.OP_NO_RENEGOTIATION  # so that sending never has to wait for received data
     return context

@@ -1,4 +1,4 @@
-"""What a user says (the pod definition) and what the framework remembers (the runtime records).
+"""The pod definition (the user's input) and the runtime records (the framework's memory).
 
 No behaviour, no I/O.
 """

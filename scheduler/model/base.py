@@ -1,4 +1,4 @@
-"""What every part of a definition has in common."""
+"""The base class of all parts of a definition."""
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel

@@ -1,7 +1,8 @@
 """The pod definition: every field a user may write, once. Frozen, so that a stored version never changes.
 
-The models hold types, defaults and ranges (the schema phase); rules that join several fields are in ``validation``.
-JSON names are camelCase, as in Marathon's API; sizes are MiB, times seconds unless a name says otherwise.
+The models hold types, defaults and ranges (the schema stage); rules that join several fields are in ``rules``. They are
+one table of fields, however long. JSON names are camelCase, as in Marathon's API; sizes are MiB, times seconds unless a
+name says otherwise.
 """
 
 from collections.abc import Mapping
@@ -43,7 +44,7 @@ from scheduler.model.values import (
 
 Transport = Literal["tcp", "udp"]
 
-MOST_INSTANCES = 100_000  # more than podexec is built for are a slip of the finger
+MOST_INSTANCES = 100_000  # more than podexec is built for: a typing error
 
 
 class EnvironmentSecret(Model):
@@ -59,13 +60,13 @@ Environment = dict[EnvKey, EnvironmentValue]
 
 
 class Secret(Model):
-    """A secret the pod may use: where the scheduler's secret source finds it."""
+    """A secret that the pod may use."""
 
     source: Text
 
 
 class Resources(Model):
-    """What a container asks for; Mesos, not podexec, decides how it is isolated."""
+    """Resources that a container requests. How they are isolated is up to Mesos."""
 
     cpus: float = Field(default=1.0, ge=0.001)
     mem: Memory = 128.0
@@ -74,35 +75,35 @@ class Resources(Model):
 
 
 class ResourceLimits(Model):
-    """How far a container may go beyond its request, where its agent has it to spare."""
+    """Limits for a container's use beyond its request, where the agent has resources to spare."""
 
     cpus: CpuLimit | None = None
     mem: MemoryLimit | None = None
 
 
 class Seccomp(Model):
-    """Which system calls a container may make: those of a profile of the agent's, or all (``unconfined``)."""
+    """The system calls a container may make: those of a profile on the agent, or all (``unconfined``)."""
 
     profile_name: Text | None = None
     unconfined: bool = False
 
 
 class IpcInfo(Model):
-    """Whether a container has System V IPC and /dev/shm of its own; ``shmSize`` in MiB."""
+    """Whether a container has its own System V IPC and /dev/shm. ``shmSize`` is in MiB."""
 
     mode: IpcMode
     shm_size: WholeSize | None = None
 
 
 class LinuxInfo(Model):
-    """Settings of the Linux kernel for a container; for the pod, only ``ipcInfo``."""
+    """Linux settings of a container; for the whole pod, only ``ipcInfo``."""
 
     seccomp: Seccomp | None = None
     ipc_info: IpcInfo | None = None
 
 
 class ExecutorResources(Model):
-    """The pod's own overhead: what its executor may use."""
+    """Resources of the pod's executor, in addition to those of its containers."""
 
     cpus: float = Field(default=0.1, ge=0.1)
     mem: ExecutorMemory = 32.0
@@ -110,7 +111,7 @@ class ExecutorResources(Model):
 
 
 class Endpoint(Model):
-    """A port other services reach. ``hostPort`` 0: any free port of the agent; absent: none."""
+    """A port that others can reach. ``hostPort`` 0: any free port of the agent; absent: none."""
 
     name: Name
     container_port: Port | None = None
@@ -121,18 +122,18 @@ class Endpoint(Model):
 
     @property
     def transports(self) -> tuple[Transport, ...]:
-        """What its protocols are to a network: ``tcp`` unless they say ``udp``; none where none is said."""
+        """Its protocols as a network knows them: ``udp``, and ``tcp`` for any other; none if none are given."""
         return tuple(dict.fromkeys("udp" if each.lower() == "udp" else "tcp" for each in self.protocol or ()))
 
 
 class PullConfig(Model):
-    """The secret (a key of the pod's ``secrets``) that holds the registry's credentials."""
+    """The secret (a key of the pod's ``secrets``) with the registry's credentials."""
 
     secret: Text
 
 
 class Image(Model):
-    """A Docker image, unpacked and run by Mesos itself. ``forcePull``: do not use the agent's cached copy."""
+    """A Docker image, unpacked and run by Mesos itself. ``forcePull``: ignore the agent's cached copy."""
 
     kind: ImageKind
     id: Path
@@ -142,7 +143,7 @@ class Image(Model):
 
 
 class VolumeMount(Model):
-    """Where a container sees a volume of the pod. A relative path lies in the sandbox."""
+    """Mounts a volume of the pod in a container. A relative path is in the sandbox."""
 
     name: Name
     mount_path: Path
@@ -188,14 +189,14 @@ class Container(Model):
 
     @property
     def every_health_check(self) -> tuple[HealthCheck, ...]:
-        """All its health checks: the one and the others."""
+        """``health_check``, if there is one, and ``health_checks``."""
         return (*(() if self.health_check is None else (self.health_check,)), *self.health_checks)
 
 
 class PersistentVolume(Model):
-    """A volume that outlives the instance's launches, on the agent that holds it; sizes in MiB.
+    """A volume that outlives its instance's launches, on the agent that holds it; sizes in MiB.
 
-    ``root``: on the agent's main disk; ``path``: on another; ``mount``: a whole disk, of ``size`` to ``maxSize``.
+    ``root``: on the agent's main disk; ``path``: on another disk; ``mount``: a whole disk of ``size`` to ``maxSize``.
     """
 
     type: DiskType | None = None
@@ -206,15 +207,15 @@ class PersistentVolume(Model):
 
     @property
     def default_type(self) -> Literal["root", "mount"]:
-        """What it is where ``type`` is not said: a disk of a profile is a whole one."""
+        """Used if ``type`` is absent: a disk with a profile is used whole."""
         return "root" if self.profile_name is None else "mount"
 
 
 class Volume(Model):
-    """A directory or file the containers share.
+    """A directory or file that containers share.
 
-    Fresh with every launch; or one of the agent's (``host``); or kept (``persistent``); or a secret's value in a file
-    (``secret``, a key of the pod's ``secrets``).
+    Empty at every launch; or a path of the agent (``host``); or kept across launches (``persistent``); or a file with
+    a secret's value (``secret``, a key of the pod's ``secrets``).
     """
 
     name: Name
@@ -224,7 +225,7 @@ class Volume(Model):
 
 
 class Network(Model):
-    """A network of the pod. All its containers share one network namespace."""
+    """A network that the pod joins. Its containers share one network namespace."""
 
     name: NetworkName | None = None
     mode: NetworkMode = "container"
@@ -232,16 +233,16 @@ class Network(Model):
 
 
 class Scaling(Model):
-    """How many instances to run."""
+    """The number of instances."""
 
     kind: Literal["fixed"] = "fixed"
     instances: int = Field(default=1, ge=0, le=MOST_INSTANCES)
 
 
 class Backoff(Model):
-    """How long an instance that ended waits for its relaunch.
+    """How long an ended instance waits for its relaunch.
 
-    ``backoff``, then times ``backoffFactor`` each, to ``maxLaunchDelay``.
+    At first ``backoff``; each further wait is ``backoffFactor`` times as long, up to ``maxLaunchDelay``.
     """
 
     backoff: float = Field(default=1.0, ge=0)
@@ -250,14 +251,14 @@ class Backoff(Model):
 
 
 class Upgrade(Model):
-    """How far an update may go below and above the asked number of instances, as fractions of it."""
+    """How far an update may go below and above the number of instances, as fractions of it."""
 
     minimum_health_capacity: float = Field(default=1.0, ge=0, le=1)
     maximum_over_capacity: float = Field(default=1.0, ge=0, le=1)
 
 
 class Constraint(Model):
-    """Where instances may be placed, by a field of the agent: its hostname, an attribute, ``@region`` or ``@zone``."""
+    """Restricts agents by a field: the hostname, an attribute, ``@region`` or ``@zone``."""
 
     field_name: str
     operator: Operator
@@ -265,14 +266,14 @@ class Constraint(Model):
 
 
 class Placement(Model):
-    """Where instances may run, and on whose resources: ``*`` and the pod's role."""
+    """The agents on which instances may run, and the roles whose resources they may use."""
 
     constraints: tuple[Constraint, ...] = ()
     accepted_resource_roles: tuple[str, ...] = ()
 
 
 class UnreachableStrategy(Model):
-    """When an instance on an unreachable agent is replaced, and when it is given up; seconds."""
+    """When an instance on an unreachable agent is replaced, and when it is expunged; seconds."""
 
     inactive_after_seconds: Count = 0
     expunge_after_seconds: Count = 0
@@ -284,7 +285,7 @@ Unreachable = Annotated[
 
 
 class Scheduling(Model):
-    """When, where, and in which order, instances start and end."""
+    """When, where and in which order instances start and end."""
 
     backoff: Backoff = Backoff()
     upgrade: Upgrade = Upgrade()
@@ -294,9 +295,9 @@ class Scheduling(Model):
 
 
 class PodDefinition(Model):
-    """A pod: containers that are launched together, on one agent, and share network and volumes.
+    """A pod: containers that are launched together on one agent and share networks and volumes.
 
-    ``version`` is the server's: the time at which it accepted this definition.
+    ``version`` is set by the server: the time at which it accepted this definition.
     """
 
     id: Text
@@ -324,7 +325,7 @@ class PodDefinition(Model):
 
 
 def render(definition: PodDefinition) -> dict[str, Any]:
-    """The definition as the API shows it: defaults filled in, absent and empty members left out."""
+    """The definition as the API shows it: with defaults, without absent and empty members."""
     rendered: dict[str, Any] = _prune(definition.model_dump(mode="json", by_alias=True))
     rendered["scheduling"].setdefault("placement", {})  # Marathon shows the parts of scheduling also when empty
     return rendered

@@ -1,4 +1,4 @@
-"""Keys that an object of a JSON text has more than once. Decoders keep the last one and say nothing."""
+"""Finds keys that a JSON object has more than once, of which decoders silently keep the last."""
 
 import json
 from collections import Counter
@@ -11,15 +11,15 @@ MEANING = "is given more than once; only the last one counts"
 
 
 class _Object(dict[str, Any]):
-    """A decoded object that knows which of its keys were there before."""
+    """A decoded object that knows its repeated keys."""
 
     repeated: tuple[str, ...] = ()
 
 
 def duplicate_keys(text: bytes) -> tuple[Problem, ...]:
-    """The places of keys that are there more than once in a text that is JSON.
+    """The places of all repeated keys in a JSON text.
 
-    Values that are dropped are not looked into, and what is nested too deeply to be looked through has none.
+    Values that decoders drop are not searched. A text that is nested too deeply counts as having none.
     """
     try:
         document = json.loads(text, object_pairs_hook=_object)

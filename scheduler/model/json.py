@@ -1,4 +1,4 @@
-"""The one name for decoded JSON whose shape is Mesos' business: offers, resources, operations."""
+"""The type of decoded JSON whose shape is not checked here, such as Mesos' offers, resources and operations."""
 
 from typing import Any
 

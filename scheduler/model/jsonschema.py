@@ -1,6 +1,6 @@
-"""The JSON Schema of a pod definition, for editors and for the API's own description.
+"""The JSON Schema of a pod definition, for editors and for the API's OpenAPI document.
 
-Made from the models, with the words of ``descriptions``. It says what the schema stage checks, not what the rules do.
+Generated from the models and ``descriptions``. It covers the checks of the schema stage, not the rules.
 """
 
 from typing import Any
@@ -28,12 +28,12 @@ def definition_schema() -> Json:
 
 
 def _described(model: str, key: str, member: Json) -> Json:
-    words = DESCRIPTIONS[model][key]
-    return {**member, "description": words.text, "examples": [words.example]}
+    description = DESCRIPTIONS[model][key]
+    return {**member, "description": description.text, "examples": [description.example]}
 
 
 def _tidy(member: Json) -> Json:
-    """Without what says nothing to a user: titles from Python's names, and null for what is simply left out."""
+    """Without titles made from Python's names, and without null as the value of a field that may be left out."""
     tidy: dict[str, Any] = {key: value for key, value in member.items() if key != "title"}
     if tidy.get("default", ...) is None:
         del tidy["default"]

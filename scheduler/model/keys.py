@@ -1,6 +1,6 @@
-"""Which keys of a JSON document the models know: the document without the others, and what the others are.
+"""Unknown keys of a JSON document: removes them, and reports them with the known key they resemble.
 
-Values are not looked at; that is ``schema``'s.
+Values are not looked at; ``schema`` does that.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,25 +14,25 @@ from pydantic import BaseModel
 
 from scheduler.model.problems import Problem, Steps, path_of
 
-UnknownKey = tuple[tuple[*Steps, str], Mapping[str, Any]]  # where it stands, and the keys that are known there
+UnknownKey = tuple[tuple[*Steps, str], Mapping[str, Any]]  # its place, and the keys that are known there
 
-# Keys that Marathon's schema and documentation, or tools of DC/OS, have in a definition, though nothing came of them.
+# Keys in Marathon's schema and documentation, or from tools of DC/OS, that never had an effect.
 _WITHOUT_EFFECT = {
-    ("scaling", "maxInstances"): "has no effect: instances says how many run; leave it out",
-    ("fetch",): "has no effect: files are fetched for a container, by its artifacts",
-    ("containers", "fetch"): "has no effect: name what is to be fetched in artifacts",
+    ("scaling", "maxInstances"): "has no effect: the number of instances is instances; leave it out",
+    ("fetch",): "has no effect: list the files to fetch in a container's artifacts",
+    ("containers", "fetch"): "has no effect: list the files to fetch in artifacts",
 }
 _MOST_SUGGESTIONS = 20  # looking for resemblance takes time, and a body may hold many keys
 
 
 def cleaned(document: Any, model: type[BaseModel]) -> tuple[Any, list[UnknownKey]]:
-    """The document without unknown keys and without the optional keys that are null; and the unknown ones."""
+    """The document without its unknown keys and its optional keys that are null; and the unknown keys."""
     unknown: list[UnknownKey] = []
     return _clean(document, Options(model), (), unknown), unknown
 
 
-def told(unknown: Iterable[UnknownKey]) -> Iterator[Problem]:
-    """The unknown keys as problems; the first of them with the known one they resemble."""
+def unknown_key_problems(unknown: Iterable[UnknownKey]) -> Iterator[Problem]:
+    """The unknown keys as problems; the first of them with the known key they resemble."""
     for number, (steps, known) in enumerate(unknown):
         without_effect = _WITHOUT_EFFECT.get(_names(steps))
         if without_effect is not None:
@@ -44,7 +44,7 @@ def told(unknown: Iterable[UnknownKey]) -> Iterator[Problem]:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a value may be, as far as there are keys in it: a model, a list, or a map of any keys."""
+    """What keys a value may have: those of a model, of a list's items, or any (a map)."""
 
     model: type[BaseModel] | None = None
     items: "Options | None" = None
@@ -104,7 +104,7 @@ def _options(annotation: Any) -> Options:
 
 
 def _alternatives(annotation: Any) -> Iterator[Any]:
-    """The types of a union, without what is annotated to them."""
+    """The types of a union, without their annotations."""
     origin = get_origin(annotation)
     if origin is Annotated:
         yield from _alternatives(get_args(annotation)[0])

@@ -1,4 +1,4 @@
-"""The one form a definition is stored in: defaults that depend on other fields or on the site filled in."""
+"""Normalises a definition to the form in which it is stored, with defaults that depend on other fields or the site."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _RESIDENT_UPGRADE = Upgrade(minimum_health_capacity=0.5, maximum_over_capacity=0
 
 
 def normalise(definition: PodDefinition, site: Site) -> PodDefinition:
-    """The definition as it is stored and shown. Doing it twice changes nothing more."""
+    """The definition as it is stored and shown. Normalising it again changes nothing."""
     networks = tuple(_network(network, site) for network in definition.networks)
     every_endpoint_has_a_host_port = not any(network.mode == "container" for network in networks)
     return definition.model_copy(
@@ -35,7 +35,7 @@ def normalise(definition: PodDefinition, site: Site) -> PodDefinition:
             ),
             "volumes": tuple(_volume(volume) for volume in definition.volumes),
             "scheduling": _scheduling(definition.scheduling, definition.resident),
-            "linux_info": _said(definition.linux_info, LinuxInfo()),
+            "linux_info": _unless(definition.linux_info, LinuxInfo()),
             "legacy_shared_cgroups": definition.legacy_shared_cgroups or None,
             "dependencies": tuple(dict.fromkeys(map(canonical, definition.dependencies))),
         }
@@ -55,11 +55,11 @@ def _container(container: Container, host_ports: bool) -> Container:
     return container.model_copy(
         update={
             "endpoints": endpoints,
-            "restart_policy": _said(container.restart_policy, "never"),
-            "essential": _said(container.essential, True),
-            "lifecycle": _said(container.lifecycle, Lifecycle()),
-            "linux_info": _said(container.linux_info, LinuxInfo()),
-            "resource_limits": _said(container.resource_limits, ResourceLimits()),
+            "restart_policy": _unless(container.restart_policy, "never"),
+            "essential": _unless(container.essential, True),
+            "lifecycle": _unless(container.lifecycle, Lifecycle()),
+            "linux_info": _unless(container.linux_info, LinuxInfo()),
+            "resource_limits": _unless(container.resource_limits, ResourceLimits()),
         }
     )
 
@@ -79,7 +79,7 @@ def _of_explicit_type(volume: PersistentVolume) -> PersistentVolume:
 
 
 def _scheduling(scheduling: Scheduling, resident: bool) -> Scheduling:
-    """What an instance with volumes cannot do: start before its predecessor ended, or be replaced elsewhere."""
+    """Defaults for resident pods: no instance starts before its predecessor ended, or is replaced elsewhere."""
     placement = scheduling.placement
     changes: dict[str, Any] = {
         "placement": placement.model_copy(
@@ -96,6 +96,6 @@ def _scheduling(scheduling: Scheduling, resident: bool) -> Scheduling:
     return scheduling.model_copy(update=changes)
 
 
-def _said(value: Any, nothing: Any) -> Any:
-    """What says nothing is none: it would not be shown, and to leave it out is no change."""
-    return None if value == nothing else value
+def _unless(value: Any, default: Any) -> Any:
+    """The value; None for the default, which is not shown, so that leaving it out is no change."""
+    return None if value == default else value

@@ -1,4 +1,4 @@
-"""An option of ``podexec scheduler``, stated once, on the attribute that holds it.
+"""States an option of ``podexec scheduler`` once, on the attribute that holds its value.
 
 ``role: Annotated[str, Option("The framework's Mesos role.", name="--mesos-role")] = "*"`` gives the type, the default
 and everything else. From it follow ``podexec scheduler --mesos-role`` and its variable ``PODEXEC_MESOS_ROLE``
@@ -13,18 +13,18 @@ from typing import Any
 
 from scheduler.model.features import parse_features
 
-# Headings under which the help lists options apart from the others.
+# Headings for options that the help lists separately.
 MESOS, TLS = "Mesos connection", "Mesos TLS"
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a value is written on the command line and in ``/v2/info`` if that differs from the attribute.
+    """Converts between an attribute's value and the one on the command line and in ``/v2/info``.
 
     Attributes:
-        kind: the type of the written value.
-        read: from the written value to the attribute's. Raises ValueError.
-        write: the reverse.
+        kind: the type on the command line.
+        read: from the command line to the attribute. Raises ValueError.
+        write: the inverse.
     """
 
     kind: Any
@@ -34,25 +34,25 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What is to be known of an option besides its type and default.
+    """Everything about an option except its type and default.
 
     Attributes:
         help: the line in ``--help``; can be read alone.
-        more: follows it in docs/cli.md; Markdown.
-        name: on the command line, if it is not the attribute's; a switch that can be turned off names both.
+        more: follows ``help`` in docs/cli.md; Markdown.
+        name: on the command line, if it differs from the attribute's; ``--on/--off`` for a switch with two names.
         alias: a second name.
-        variable: an environment variable besides ``PODEXEC_*``.
-        metavar: what the value looks like.
+        variable: an environment variable in addition to ``PODEXEC_*``.
+        metavar: the placeholder for the value.
         minimum, maximum: of a number.
-        default: in words, where the attribute's default says too little.
-        heading: None: among the others.
-        form: None: the value is written as the attribute has it.
-        is_file: whether it names a file that must exist.
-        is_secret: whether its value is a secret: never shown, better set by its variable.
+        default: description of the default, if the value itself says too little.
+        heading: None: listed with the other options.
+        form: None: the value is the same on the command line.
+        is_file: whether the value is the path of a file that must exist.
+        is_secret: whether the value is a secret: never shown, better set by its variable.
         is_private: whether ``/v2/info`` leaves it out.
-        info: its key there, if it is not its name with underscores.
-        shown: what is shown there of the written value; None: all of it.
-        after: the attribute that the help lists before it; None: the one stated before it.
+        info: the key there, if it differs from the name.
+        shown: converts the value for ``/v2/info``; None: it is shown as it is.
+        after: the attribute to list it after in the help; None: the order of the attributes.
     """
 
     help: str

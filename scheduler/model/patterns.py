@@ -1,4 +1,4 @@
-"""Regular expressions of users, of constraints and of disk profiles."""
+"""Matches the regular expressions of users, in constraints on agents and on disks."""
 
 import re
 from functools import lru_cache
@@ -6,7 +6,7 @@ from functools import lru_cache
 
 @lru_cache(maxsize=1024)
 def matches(pattern: str, text: str) -> bool:
-    """Whether the whole text matches."""
+    """Whether the pattern matches the whole string."""
     return _compiled(pattern).fullmatch(text) is not None
 
 

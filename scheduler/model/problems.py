@@ -1,6 +1,6 @@
-"""What is wrong with a pod definition, in Marathon's terms of path and error; how paths are written and followed.
+"""Problems of a pod definition, as Marathon reports them: a path and an error; and how paths are written and followed.
 
-Decides nothing about definitions; ``schema`` and ``rules`` do.
+``schema`` and ``rules`` find the problems.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,16 +12,16 @@ Steps = tuple[str | int, ...]  # the keys and list indexes that lead to a member
 
 
 class Stage(Enum):
-    """How far the reading of a definition got before it was refused. Problems of two stages never come together."""
+    """The stage at which a definition was rejected. Problems of different stages are never reported together."""
 
     SYNTAX = auto()  # not JSON
     SCHEMA = auto()  # a wrong type, a missing key, a value out of range
-    RULES = auto()  # fields that do not fit each other, or this cluster
+    RULES = auto()  # fields that contradict each other or do not suit this cluster
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, and where: ``/containers(0)/resources/cpus``; ``/`` is the whole definition."""
+    """One error and its path, such as ``/containers(0)/resources/cpus``; ``/`` is the whole definition."""
 
     path: str
     error: str
@@ -29,20 +29,20 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Problems:
-    """All that one stage found; never empty."""
+    """All problems that one stage found; never empty."""
 
     stage: Stage
     items: tuple[Problem, ...]
 
 
 def path_of(steps: Iterable[str | int]) -> str:
-    """The path to a member: keys are joined with slashes, list indexes stand in parentheses."""
+    """The path to a member: keys after slashes, list indexes in parentheses."""
     return "".join(f"({step})" if isinstance(step, int) else f"/{step}" for step in steps) or "/"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One member of a JSON document: where it is, and what holds it under which key."""
+    """One member of a JSON document: its path, the object that holds it, and its key there."""
 
     path: str
     holder: dict[str, Any]
@@ -50,14 +50,14 @@ class Place:
 
     @property
     def value(self) -> Any:
-        """What is there."""
+        """The member's value."""
         return self.holder[self.key]
 
 
 def places(document: Any, pattern: str) -> Iterator[Place]:
-    """Every member that a pattern names: ``/containers()/image`` for that of each container, ``*`` for any key.
+    """Every member that matches a pattern: ``/containers()/image`` is each container's image, ``*`` any key.
 
-    What has another shape than the pattern expects is passed over: saying so is the schema's business.
+    Values of another shape than the pattern expects are skipped: the schema reports them.
     """
     yield from _follow(document, pattern.strip("/").split("/"), ())
 

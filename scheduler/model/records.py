@@ -1,7 +1,7 @@
-"""The runtime records: what the framework remembers of each pod, instance and task.
+"""The runtime records: everything the framework remembers about pods, instances and tasks, in one table.
 
 Frozen, so that a record handed to the store or to a reader can never change under it; the core replaces records whole.
-Times are seconds since the epoch, on the scheduler's own clock (``core.clock``). Nothing here decides anything.
+Times are seconds since the epoch, on the scheduler's own clock (``core.clock``). Nothing here makes decisions.
 """
 
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from enum import StrEnum
 
 
 class Condition(StrEnum):
-    """Where a task, or an instance as a whole, stands.
+    """The condition of a task, or of an instance as a whole.
 
-    Mesos' task states under Marathon's names, and what lies before a launch.
+    Mesos' task states under Marathon's names, and the conditions before a launch.
     """
 
-    SCHEDULED = "Scheduled"  # wants an offer
-    PROVISIONED = "Provisioned"  # matched and recorded; Mesos has not spoken of it yet
+    SCHEDULED = "Scheduled"  # waits for an offer
+    PROVISIONED = "Provisioned"  # matched and recorded; no status from Mesos yet
     STAGING = "Staging"
     STARTING = "Starting"
     RUNNING = "Running"
@@ -25,11 +25,11 @@ class Condition(StrEnum):
     KILLED = "Killed"
     ERROR = "Error"
     GONE = "Gone"
-    GONE_BY_OPERATOR = "GoneByOperator"  # gone because an operator said so of the agent, with all that was on it
+    GONE_BY_OPERATOR = "GoneByOperator"  # an operator marked its agent gone, with everything on it
     DROPPED = "Dropped"
     UNREACHABLE = "Unreachable"
-    UNREACHABLE_INACTIVE = "UnreachableInactive"  # of an instance: out of reach for so long that it is replaced
-    UNKNOWN = "Unknown"  # the master has not heard of it; believed only after a while
+    UNREACHABLE_INACTIVE = "UnreachableInactive"  # of an instance: unreachable for so long that it is replaced
+    UNKNOWN = "Unknown"  # the master does not know it; believed only after a while
 
     terminal: bool  # whether no later update can bring the task back
 
@@ -46,12 +46,12 @@ _TERMINAL = (
     Condition.GONE_BY_OPERATOR,
     Condition.DROPPED,
 )
-for _condition in Condition:  # an attribute, not a look into a set: it is asked for at every status update
+for _condition in Condition:  # an attribute, not a look into a set: it is needed at every status update
     _condition.terminal = _condition in _TERMINAL
 
 
 class Goal(StrEnum):
-    """What is wanted of an instance."""
+    """The state an instance is to reach."""
 
     __hash__ = str.__hash__
 
@@ -65,7 +65,7 @@ class Agent:
     """The agent an instance was placed on, as its offer described it.
 
     Attributes:
-        attributes: (name, value as text), what the agent's operator says of it.
+        attributes: (name, value as a string), set by the agent's operator.
     """
 
     id: str
@@ -77,7 +77,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class NetworkAddress:
-    """One network a container is on: its name (None: the host's) and its IP addresses there."""
+    """A container's IP addresses on one network: the network's name (None: the host's) and the addresses."""
 
     name: str | None
     addresses: tuple[str, ...]
@@ -85,7 +85,7 @@ class NetworkAddress:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What a check of a container found last, in words."""
+    """The last result of one of a container's checks, as shown to users."""
 
     check: str
     passed: bool
@@ -100,14 +100,14 @@ class Task:
         id: the Mesos task id.
         container: the container's name in the definition.
         since: when the condition last changed.
-        healthy: what the executor's health check last said; None before it spoke.
-        ready: what its readiness check, or its check, last said; None before it spoke.
-        restarts: how often its executor started the container again.
-        essential: whether its end is that of the instance.
-        message: one line of the last update.
-        detail: all of that update's message, if it has more than the line.
+        healthy: the last result of its health check; None before the first.
+        ready: the last result of its readiness check, or of its check; None before the first.
+        restarts: how often its executor restarted the container.
+        essential: whether its end is the end of the instance.
+        message: the last update's message, in one line.
+        detail: that message in full, if it is more than the line.
         reason: Mesos' reason of the last update.
-        checks: what its checks found last, as far as its executor tells.
+        checks: the last results of its checks, if its executor reports them.
     """
 
     id: str
@@ -132,8 +132,8 @@ class LocalVolume:
     """A persistent volume that Mesos keeps for an instance.
 
     Attributes:
-        name: of the volume in the definition.
-        persistence_id: by which Mesos knows it.
+        name: the volume's name in the definition.
+        persistence_id: the volume's id in Mesos.
     """
 
     name: str
@@ -142,11 +142,11 @@ class LocalVolume:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What an agent keeps for one instance across its launches: resources, and the volumes on them.
+    """What an agent reserves for one instance across its launches: resources, and the volumes on them.
 
     Attributes:
-        confirmed: whether the agent was seen to keep it, by an offer of it or by a task that ran on it.
-        since: when it was asked for, or confirmed.
+        confirmed: whether an offer, or a task that ran on it, has shown that the agent has it.
+        since: when it was requested, or confirmed.
     """
 
     agent: Agent
@@ -157,11 +157,11 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What the last launch of an instance came to, as long as it waits for the next.
+    """How the last launch of an instance ended; kept while the instance waits for the next.
 
     Attributes:
-        version: of the definition that was launched.
-        agent: None: an operator gave it up.
+        version: the version of the definition that was launched.
+        agent: None: an operator gave the agent up.
     """
 
     version: str
@@ -175,14 +175,14 @@ class Instance:
 
     Attributes:
         version: the version of the definition it runs, or will run.
-        config_version: the pod's when it was launched last; an instance with another one is outdated.
+        config_version: the pod's at its last launch; if the pod's is another now, the instance is outdated.
         tasks: the tasks of the current incarnation; empty while it waits for an offer.
         host_ports: endpoint name and allocated host port, in the definition's order.
-        since: when condition or health last changed.
-        killing: whether its present incarnation is to end, though the instance is to run on.
-        inactive: whether it was out of reach for longer than its definition waits; it is replaced meanwhile.
-        reservation: what is kept for it on an agent; it runs there and nowhere else.
-        ended: what its last launch came to; None while it has tasks, and before it ever had.
+        since: when its condition or health last changed.
+        killing: whether its current incarnation is to end although the instance is to keep running.
+        inactive: whether it was unreachable for longer than its definition allows, so that it has a replacement.
+        reservation: what an agent reserves for it; it runs there and nowhere else.
+        ended: how its last launch ended; None while it has tasks, and before its first launch.
     """
 
     id: str
@@ -206,7 +206,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class TaskEnd:
-    """How one container of an ended incarnation ended; ``message`` and ``detail`` are its task's."""
+    """How one container of an ended incarnation ended. ``message`` and ``detail`` are its task's."""
 
     task_id: str
     condition: Condition
@@ -227,11 +227,11 @@ class Termination:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod the user asked for.
+    """A pod that a user has created.
 
     Attributes:
         version: the current definition's version.
-        config_version: the version of the last change that needs a restart; an instance with the same is current.
+        config_version: the version of the last change that needs a restart; an instance that has it is current.
         terminations: the last ended incarnations, newest last.
     """
 
@@ -244,18 +244,18 @@ class Pod:
 class Action(StrEnum):
     """What a deployment does to a pod, under Marathon's names."""
 
-    START = "StartPod"  # make it known; starts no instance
-    SCALE = "ScalePod"  # start what is missing, end what is too much
-    RESTART = "RestartPod"  # put instances of the current configuration in place of all others
+    START = "StartPod"  # create it, without instances
+    SCALE = "ScalePod"  # start missing instances, end excess ones
+    RESTART = "RestartPod"  # replace all instances that are not of the current configuration
     STOP = "StopPod"  # end all its instances
 
 
 @dataclass(frozen=True, slots=True)
 class PodChange:
-    """What a deployment changes of one pod.
+    """A deployment's change of one pod.
 
     Attributes:
-        before: the pod's version and config_version before; None: it was not there.
+        before: the pod's version and config_version before; None: it did not exist.
         after: its version afterwards; None: it is removed.
     """
 
@@ -266,14 +266,14 @@ class PodChange:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A change of pods on its way, in steps; forgotten when it is done.
+    """A change of pods in progress, in steps; removed when it is done.
 
     Attributes:
-        version: when it was asked for, as pods' versions are written.
-        steps: each a set of actions, (action, pod id), that go on side by side.
-        step: counts from 1; the step it is at.
-        released: the pods of the present step whose dependencies were ready; they do not wait again.
-        batch_size: at most so many instances of a pod are replaced at a time; None: as its upgrade strategy allows.
+        version: the time of the request, written like a pod's version.
+        steps: each a set of actions, (action, pod id), that run in parallel.
+        step: the current step; counts from 1.
+        released: the pods of the current step whose dependencies were ready; they do not wait again.
+        batch_size: at most this many instances of a pod are replaced at a time; None: as its upgrade strategy allows.
         deadline: when it is rolled back unless it is done; None: never.
         time_left: seconds to its deadline, while it is paused.
         reverts: the deployment that this one rolls back.
@@ -295,17 +295,17 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """The identity Mesos gave this framework. Losing it means losing every running pod."""
+    """The framework's id in Mesos. Losing it means losing every running pod."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """What the cluster of the framework is known by: agents keep their ids over changes of masters.
+    """Identifies the framework's cluster by its agents, which keep their ids when masters change.
 
     Attributes:
-        agents: the ids of some that were there at the last subscription, sorted.
+        agents: the ids of some agents at the last subscription, sorted.
     """
 
     agents: tuple[str, ...]
@@ -313,10 +313,10 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """How the scheduler's own time, in which all records are kept, relates to wall time.
+    """Relates the scheduler's own time, which all records use, to wall time.
 
     Attributes:
-        skew: seconds by which wall time is ahead of it.
+        skew: seconds by which wall time is ahead.
     """
 
     skew: float
@@ -324,15 +324,15 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Abandoned:
-    """An incarnation that was given up though it may still start, or run. Should it turn up, it is killed.
+    """An incarnation that was given up although it may still start or run. If it shows up, it is killed.
 
     Attributes:
-        id: of its executor.
-        tasks: the ids of those that nobody said for certain have ended.
-        agent_id: where it was launched, or turned up.
-        since: when it was given up, or turned up.
+        id: its executor's id.
+        tasks: the ids of the tasks that are not known for certain to have ended.
+        agent_id: the agent on which it was launched, or showed up.
+        since: when it was given up, or showed up.
         grace: seconds its containers may take to stop.
-        found: whether it turned up, and nobody said since then that all of it has ended.
+        found: whether it showed up and is not known to have ended since.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The reference of the pod definition as a page of Markdown: every object and field, from the models and their words.
+"""The reference of the pod definition as a Markdown page: every object and field, from the models and descriptions.
 
 ``docs/definition.md`` is this text; a test keeps it current.
 """
@@ -14,21 +14,21 @@ from scheduler.model.jsonschema import definition_schema
 _INTRODUCTION = """\
 # The pod definition
 
-Every field, its type, its default and an example. Names are Marathon's; what Marathon does otherwise is in
-[compatibility](compatibility.md). This page is made from the models: `podexec pod schema --markdown`.
+Every field, its type, its default and an example. The names are Marathon's; [compatibility](compatibility.md) lists the
+differences from Marathon. This page is generated: `podexec pod schema --markdown`.
 
-- A definition is JSON, for the command line also YAML. `null` for an optional field is the same as leaving it out.
-- Unknown keys are ignored, but `podexec pod validate` tells them; with `--strict-definitions` they are refused.
-- Words of a fixed set are taken in any case and shown as written here (`scaling.kind` alone must be exactly `fixed`).
-- A size is a number of MiB, or a text of a number and a unit: `b`, `k`, `m`, `g`, `t`, or `kb` … `tb`; 1 k is 1024 b.
+- A definition is JSON; the command line also accepts YAML. `null` for an optional field is the same as leaving it out.
+- Unknown keys are ignored, but `podexec pod validate` reports them; with `--strict-definitions` they are rejected.
+- Enumerated values are case-insensitive and shown as written here (only `scaling.kind` must be exactly `fixed`).
+- A size is a number of MiB, or a string of a number and a unit: `b`, `k`, `m`, `g`, `t`, or `kb` … `tb`; 1 k is 1024 b.
 - Names are 1 to 63 lower-case letters, digits and inner dashes.
 
-`podexec pod validate FILE…` tells all that is wrong with a definition, with the line; `podexec pod schema` prints its
-JSON Schema for editors.
+`podexec pod validate FILE…` reports everything that is wrong with a definition, with line numbers; `podexec pod schema`
+prints its JSON Schema for editors.
 """
 
 _BAR = "\\|"  # within a table
-_NAMES = {"boolean": "true or false", "integer": "whole number", "number": "number", "string": "text"}
+_UNBOUNDED = 2**31 - 1  # the largest value of all numbers without a bound of their own
 _NAME_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
 
@@ -51,9 +51,10 @@ def _rows(name: str, part: Json) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     required = part.get("required", ())
     for key, member in part["properties"].items():
-        words = DESCRIPTIONS[name][key]
-        default = "**required**" if key in required else _default(member, words.absent)
-        cells = (f"`{key}`", _type(member), default, words.text, f"`{json.dumps(words.example, ensure_ascii=False)}`")
+        description = DESCRIPTIONS[name][key]
+        example = json.dumps(description.example, ensure_ascii=False)
+        default = "**required**" if key in required else _default(member, description.absent)
+        cells = (f"`{key}`", _type(member), default, description.text, f"`{example}`")
         yield f"| {' | '.join(cell.replace('|', _BAR) for cell in cells)} |"
 
 
@@ -66,7 +67,7 @@ def _default(member: Json, absent: str) -> str:
 
 
 def _type(member: Json) -> str:
-    """In words: what kind of value, in which range."""
+    """The type as a phrase: what kind of value, in which range."""
     if "$ref" in member:
         name = member["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
@@ -74,28 +75,42 @@ def _type(member: Json) -> str:
     if kinds:
         return " or ".join(dict.fromkeys(_type(kind) for kind in kinds))
     if "enum" in member or "const" in member:
-        return ", ".join(f"`{word}`" for word in member.get("enum", [member.get("const")]))
+        return ", ".join(f"`{value}`" for value in member.get("enum", [member.get("const")]))
     if member["type"] == "array":
-        return f"list of {_type(member['items'])}{_least(member.get('minItems'))}"
+        return f"{_least(member.get('minItems'))}list of {_plural(_type(member['items']))}"
     if member["type"] == "object":
         values = member.get("additionalProperties") or next(iter(member["patternProperties"].values()))
-        return f"map of {_type(values)}"
+        return f"map of {_plural(_type(values))}"
     return _scalar(member)
 
 
+def _plural(kind: str) -> str:
+    """The plural of a type such as ``non-empty string`` or ``list of strings``; the name of an object has none."""
+    if kind.startswith("list of "):
+        return f"{kind.removeprefix('list of ').replace('strings', 'string')} lists"
+    return kind.replace("string", "strings", 1)
+
+
 def _scalar(member: Json) -> str:
+    kind: str = member["type"]
     pattern = member.get("pattern", "")
     if re.search(r"kKmM", pattern):
         return "size"
     if pattern == _NAME_PATTERN:
         return "name"
-    bounds = [member.get("minimum"), member.get("maximum")]
-    if bounds != [None, None]:
-        low, high = ("" if bound is None else f"{bound:g}" if bound < 2**31 - 1 else "" for bound in bounds)
-        return f"{_NAMES[member['type']]} {low}…{high}" if high else f"{_NAMES[member['type']]} ≥ {low}"
     longest = member.get("maxLength")
-    return _NAMES[member["type"]] + (f" of 1…{longest} characters" if longest else _least(member.get("minLength")))
+    if longest:
+        return f"{kind} of 1…{longest} characters"
+    return _least(member.get("minLength")) + kind + _range(member)
+
+
+def _range(member: Json) -> str:
+    low, high = member.get("minimum"), member.get("maximum", _UNBOUNDED)
+    if low is not None and high < _UNBOUNDED:
+        return f" {low:g}…{high:g}"
+    bounds = {"≥": low, ">": member.get("exclusiveMinimum"), "≤": high if high < _UNBOUNDED else None}
+    return ",".join(f" {sign} {bound:g}" for sign, bound in bounds.items() if bound is not None)
 
 
 def _least(least: int | None) -> str:
-    return ", not empty" if least else ""
+    return "non-empty " if least else ""

@@ -1,4 +1,4 @@
-"""Which Mesos role a pod may have: the framework's or, inside a group, the name of the top-level group."""
+"""The Mesos roles that a pod may have: the framework's or, inside a group, the name of the top-level group."""
 
 from enum import StrEnum
 
@@ -18,17 +18,17 @@ def is_enforced(pod_id: str, enforce: EnforceRole) -> bool:
 
 
 def default_role(pod_id: str, base: str, enforce: EnforceRole) -> str:
-    """The role of a pod that names none; ``base`` is the framework's."""
+    """The role of a pod without one; ``base`` is the framework's."""
     group = _group(pod_id)
     return base if group is None or enforce is EnforceRole.OFF else group
 
 
-def allowed_roles(pod_id: str, base: str, enforce: EnforceRole, present: str | None) -> frozenset[str]:
-    """The roles a pod may name; ``present`` is that of the pod it replaces, which it may keep inside a group."""
+def allowed_roles(pod_id: str, base: str, enforce: EnforceRole, current: str | None) -> frozenset[str]:
+    """The roles a pod may name. ``current``: the role of the pod it replaces, which a pod in a group may keep."""
     group = _group(pod_id)
     if group is None:
         return frozenset({base})
-    kept = set() if present is None else {present}
+    kept = set() if current is None else {current}
     return frozenset({group, *kept} if enforce is EnforceRole.TOP else {base, group, *kept})
 
 

@@ -1,4 +1,4 @@
-"""How a container runs: its command, what is asked of it while it runs, when it starts and starts again, how it ends.
+"""How a container runs: its command, its checks, its dependencies and restarts, and how it is stopped.
 
 Times are seconds.
 """
@@ -12,21 +12,21 @@ from scheduler.model.values import Count, DependencyCondition, Name, Path, Posit
 
 
 class Command(Model):
-    """Either a line for ``/bin/sh -c`` or an argument vector. ``shell`` wins if both are given."""
+    """A line for ``/bin/sh -c`` or an argument vector. ``shell`` wins if both are given."""
 
     shell: Text | None = None
     argv: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
 
 class Exec(Model):
-    """What to run. ``overrideEntrypoint``: argv replaces the image's entrypoint too."""
+    """The command to run. ``overrideEntrypoint``: ``argv`` replaces the image's entrypoint too."""
 
     command: Command
     override_entrypoint: bool | None = None
 
 
 class HttpCheck(Model):
-    """Healthy when a GET is answered with 200 to 399."""
+    """Passes if a GET is answered with 200 to 399."""
 
     endpoint: Name
     path: Path | None = None
@@ -34,19 +34,19 @@ class HttpCheck(Model):
 
 
 class TcpCheck(Model):
-    """Healthy when a connection can be made."""
+    """Passes if a connection can be made."""
 
     endpoint: Name
 
 
 class CommandCheck(Model):
-    """Healthy when a command, run inside the container, exits with 0."""
+    """Passes if a command, run inside the container, exits with 0."""
 
     command: Command
 
 
 class HealthCheck(Model):
-    """Exactly one of http, tcp and exec. A container that fails ``maxConsecutiveFailures`` times is killed."""
+    """Exactly one of ``http``, ``tcp`` and ``exec``. After ``maxConsecutiveFailures`` the container is killed."""
 
     http: HttpCheck | None = None
     tcp: TcpCheck | None = None
@@ -59,7 +59,7 @@ class HealthCheck(Model):
 
 
 class Check(Model):
-    """As a health check, but nothing is killed: what it finds is reported, and the container counts as ready by it."""
+    """Like a health check, but it kills nothing: its result is reported and decides whether the container is ready."""
 
     http: HttpCheck | None = None
     tcp: TcpCheck | None = None
@@ -70,8 +70,8 @@ class Check(Model):
 
 
 class ReadinessCheck(Model):
-    """Exactly one of http, tcp and exec. A container is ready from the first success on, and then until
-    ``maxConsecutiveFailures``. Nothing is killed; deployments wait for it.
+    """Exactly one of ``http``, ``tcp`` and ``exec``. A container is ready from the first success until
+    ``maxConsecutiveFailures``. It kills nothing; deployments wait for it.
     """
 
     http: HttpCheck | None = None
@@ -84,9 +84,9 @@ class ReadinessCheck(Model):
 
 
 class Dependency(Model):
-    """A container of the pod that must have come so far before this one starts; it is stopped only after this one.
+    """A container that must reach a condition before this one starts, and is stopped only after this one.
 
-    ``started``: it runs; ``ready``: its checks say so; ``succeeded``: it ended with 0.
+    ``started``: it runs; ``ready``: its checks say so; ``succeeded``: it exited with 0.
     """
 
     container: Name
@@ -94,9 +94,10 @@ class Dependency(Model):
 
 
 class Restarts(Model):
-    """How often and how soon a container is started again.
+    """How often and how soon a container is restarted.
 
-    After ``backoffSeconds``, then times ``backoffFactor`` each, to ``maxBackoffSeconds``.
+    At first after ``backoffSeconds``; each further wait is ``backoffFactor`` times as long, up to
+    ``maxBackoffSeconds``.
     """
 
     limit: Count | None = None
@@ -107,13 +108,13 @@ class Restarts(Model):
 
 
 class PreStop(Model):
-    """A command that is run inside a container before SIGTERM, within its grace period."""
+    """A command that runs inside a container before SIGTERM, within the grace period."""
 
     command: Command
 
 
 class Lifecycle(Model):
-    """How a container ends: a command, SIGTERM, and SIGKILL when its grace period is over."""
+    """How a container is stopped: a command, SIGTERM, and SIGKILL after the grace period."""
 
     kill_grace_period_seconds: Seconds | None = None
     pre_stop: PreStop | None = None

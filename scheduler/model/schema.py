@@ -1,8 +1,7 @@
-"""From a decoded JSON document to a pod definition: types, required keys, ranges, patterns; Marathon's error keys.
+"""The schema stage: from a decoded JSON document to a pod definition, with Marathon's error keys.
 
-Nulls count as absent where a key is optional. Unknown keys are ignored, and told to whoever asks.
-All that is wrong is told at once.
-Rules that join fields are in ``rules``.
+Checks types, required keys, ranges and patterns, and reports all problems at once. Nulls count as absent where a key is
+optional. Unknown keys are ignored, and reported on request. Rules that join fields are in ``rules``.
 """
 
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from scheduler.model.definition import PodDefinition
 from scheduler.model.ids import is_path
-from scheduler.model.keys import cleaned, told
+from scheduler.model.keys import cleaned, unknown_key_problems
 from scheduler.model.problems import Problem, Problems, Stage, Steps, path_of, places
 from scheduler.model.values import TAG
 
@@ -49,7 +48,7 @@ _COMMANDS = (
 
 
 def check(document: Any, strict: bool = False) -> PodDefinition | Problems:
-    """The definition a document spells, or all that keeps it from being one; if strict, unknown keys do."""
+    """The definition in a document, or all of its problems; if strict, unknown keys are problems."""
     known, unknown = cleaned(document, PodDefinition)
     try:
         text = orjson.dumps(known)
@@ -64,13 +63,13 @@ def check(document: Any, strict: bool = False) -> PodDefinition | Problems:
         problems = _translated(details, document)
     problems += _beyond_types(document)
     if strict:
-        problems += told(unknown)
+        problems += unknown_key_problems(unknown)
     return Problems(Stage.SCHEMA, tuple(problems)) if problems else definition
 
 
 def unknown_keys(document: Any) -> tuple[Problem, ...]:
-    """The keys of a document that mean nothing in a definition."""
-    return tuple(told(cleaned(document, PodDefinition)[1]))
+    """The keys of a document that a definition does not have."""
+    return tuple(unknown_key_problems(cleaned(document, PodDefinition)[1]))
 
 
 def _translated(details: list[ErrorDetails], document: Any) -> list[Problem]:
@@ -80,14 +79,14 @@ def _translated(details: list[ErrorDetails], document: Any) -> list[Problem]:
     problems = []
     for detail, location in zip(details, locations, strict=True):
         if detail["type"] == "too_short" and location in around:
-            continue  # the only item of the list is itself at fault; pydantic counts it as not there
+            continue  # the only item of the list is itself at fault; pydantic does not count it
         steps = location[:-1] if location[-2:] == ("scaling", "kind") or location[-1:] == ("[key]",) else location
         problems.append(Problem(path_of(steps), _error(detail)))
     return problems
 
 
 def _untagged(steps: Steps, document: Any) -> Steps:
-    """The place of an error without pydantic's word for the type it took a value for."""
+    """The place of an error without pydantic's tag for the type it took a value for."""
     kept = []
     value = document
     for step in steps:
@@ -111,7 +110,7 @@ def _error(detail: ErrorDetails) -> str:
 
 
 def _beyond_types(document: Any) -> Iterator[Problem]:
-    """What belongs to the schema but not to a type: the shape of the id, dates, and that a command says something."""
+    """Parts of the schema that no type expresses: the shape of the id, dates, and commands that are not empty."""
     for place in places(document, "/id"):
         if isinstance(place.value, str) and place.value and not is_path(place.value):
             yield Problem(place.path, "error.pattern")

@@ -1,7 +1,7 @@
-"""What JSON from outside must look like before anything reads it.
+"""Checks that JSON from outside has the expected shape before anything reads it.
 
-A shape looks at a value and returns what is wrong with it, with the place, or None. Nothing that comes from outside is
-repeated at length, nor with its control characters.
+A shape is a function that returns what is wrong with a value, and where, or None. Values from outside are repeated only
+shortened and without control characters.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ _LARGEST = 2**64
 
 
 def shown(value: object) -> str:
-    """A value for people: short, in one line, without control characters. It never raises."""
+    """A value as shown to people: short, on one line, without control characters. Never raises."""
     if isinstance(value, str):
         return repr(value[:_SHOWN]) + ("…" if len(value) > _SHOWN else "")
     if isinstance(value, bytes | bytearray | memoryview):
@@ -34,8 +34,8 @@ def text(value: object) -> str | None:
 
 
 def number(value: object) -> str | None:
-    """A number that is finite, and not out of all proportion."""
-    if (type(value) is float or type(value) is int) and abs(value) < _LARGEST:  # false of what is no number, too
+    """A finite number below 2**64."""
+    if (type(value) is float or type(value) is int) and abs(value) < _LARGEST:  # not a number: False, too
         return None
     return f" is {shown(value)}, not a number"
 
@@ -49,7 +49,7 @@ def amount(value: object) -> str | None:
 
 
 def whole(value: object) -> str | None:
-    """An integer of at most 64 bits, also in digits: so JSON writes those of 64 bits."""
+    """An integer of at most 64 bits, or a string of its digits, as protobuf's JSON writes 64-bit integers."""
     if type(value) is int and abs(value) < _LARGEST:
         return None
     if type(value) is str and len(value) <= len(str(_LARGEST)) and value.isascii() and value.isdecimal():
@@ -63,7 +63,7 @@ def flag(value: object) -> str | None:
 
 
 def members(needed: Mapping[str, Shape], others: Mapping[str, Shape] | None = None) -> Shape:
-    """An object with these members, and perhaps those; any more are of no interest."""
+    """An object with the ``needed`` members, and perhaps the ``others``; any further members are ignored."""
     wanted, optional = tuple(needed.items()), tuple((others or {}).items())
 
     def look(value: object) -> str | None:
@@ -86,7 +86,7 @@ def members(needed: Mapping[str, Shape], others: Mapping[str, Shape] | None = No
 
 
 def every(shape: Shape) -> Shape:
-    """A list of such."""
+    """A list whose items all have this shape."""
 
     def look(value: object) -> str | None:
         if type(value) is not list:
@@ -101,7 +101,7 @@ def every(shape: Shape) -> Shape:
 
 
 def of_kind(name: str, shapes: Mapping[str, Shape]) -> Shape:
-    """An object whose shape a member decides."""
+    """An object whose shape depends on one of its members."""
 
     def look(value: object) -> str | None:
         kind = value.get(name) if type(value) is dict else None

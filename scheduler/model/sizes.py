@@ -1,9 +1,9 @@
-"""How much a container can be started with.
+"""How large a container's command and environment may be.
 
-Linux takes no argument and no variable of more than 128 KiB. Mesos hands on all that it knows of a container - its
-command, its arguments, its environment, its mounts - as JSON in one variable, so that this bounds them together. The
-measured bound for the command and the environment alone is 128,500 bytes; mounts, networks and an image take some more
-of it, and what is left is kept for what agents add.
+Linux accepts no argument and no variable of more than 128 KiB. Mesos passes everything about a container - command,
+arguments, environment, mounts - as JSON in one variable, so that the limit is for all of it together. Measured for the
+command and the environment alone it is 128,500 bytes; mounts, networks and an image need part of that, and the rest is
+reserved for what agents add.
 """
 
 import base64
@@ -13,27 +13,27 @@ from typing import Any
 import orjson
 
 LARGEST_LAUNCH = 120_000  # bytes, of JSON
-_MOUNT = 1_000  # a mount's own share: the two paths of it are long
+_MOUNT = 1_000  # for each mount, whose two paths are long
 _OF_VARIABLE = len('{"name":,"type":"VALUE","value":},')
 
 
 def of_text(text: str) -> int:
-    """What a string comes to in JSON: quotes, and more for each character that JSON escapes."""
+    """Bytes of a string in JSON, with quotes and escapes."""
     return len(orjson.dumps(text))
 
 
 def of_command(command: dict[str, Any]) -> int:
-    """What a command comes to: the members ``value`` and ``arguments`` of Mesos' CommandInfo."""
+    """Bytes of a command: ``value`` and ``arguments`` of Mesos' CommandInfo."""
     return of_text(command.get("value", "")) + sum(of_text(each) + 1 for each in command.get("arguments", ()))
 
 
 def of_variables(values: Iterable[tuple[str, str]]) -> int:
-    """What an environment comes to."""
+    """Bytes of an environment."""
     return sum(_OF_VARIABLE + of_text(name) + of_text(value) for name, value in values)
 
 
 def of_task(task: dict[str, Any]) -> int:
-    """What a TaskInfo's container is started with, about; a secret counts with its value where that is there."""
+    """Approximate bytes of what a TaskInfo's container is started with; secrets count with their value, if present."""
     command = task.get("command", {})
     variables = command.get("environment", {}).get("variables", ())
     mounts = task.get("container", {}).get("volumes", ())
@@ -49,10 +49,10 @@ def _named(variable: dict[str, Any]) -> tuple[str, str]:
 
 
 def excess(size: int) -> str | None:
-    """Why a container cannot be started with so much; None: it can."""
+    """Why a container cannot be started with this many bytes; None: it can."""
     if size <= LARGEST_LAUNCH:
         return None
     return (
-        f"takes {size} bytes in JSON, and no container can be started with more than {LARGEST_LAUNCH}: "
+        f"takes {size} bytes in JSON, but a container can be started with at most {LARGEST_LAUNCH}: "
         "put large values into files (artifacts, volumes)"
     )

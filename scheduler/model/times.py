@@ -1,18 +1,18 @@
-"""Times as Marathon writes them: UTC to the millisecond, so that they can be compared as strings."""
+"""Writes times as Marathon does: UTC to the millisecond, so that they can be compared as strings."""
 
 from datetime import UTC, datetime, timedelta
 
 
 def timestamp(seconds: float) -> str:
-    """A time in seconds since the epoch."""
+    """The string for a time in seconds since the epoch."""
     return written(datetime.fromtimestamp(seconds, UTC))
 
 
 def written(time: datetime) -> str:
-    """A time with an offset."""
+    """The string for a time that has an offset."""
     return f"{time.astimezone(UTC).isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
 
 def later(than: str) -> str:
-    """The next time after a written one."""
+    """The string for one millisecond after the given one."""
     return written(datetime.fromisoformat(than) + timedelta(milliseconds=1))

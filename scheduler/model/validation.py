@@ -1,9 +1,9 @@
-"""The door a definition comes in by: bytes in, a definition that can be stored or all its problems out.
+"""Validates a definition from outside: from bytes to a definition that can be stored, or all of its problems.
 
-The stages of Marathon's API, in its order: JSON, schema, rules.
-Whether the agents can run it, and whether the id is taken, the core knows.
+The stages are those of Marathon's API, in its order: JSON, schema, rules. Whether agents can run the pod, and whether
+its id is taken, is checked by the core.
 
-Rules may become stricter. What was stored before stays: the store asks for the types only, so that these must never
+Rules may become stricter: definitions that are already stored stay. The store checks only types, so types must never
 become narrower.
 """
 
@@ -17,7 +17,7 @@ from scheduler.model.rules import Site, broken
 
 
 def parse(body: bytes, site: Site) -> PodDefinition | Problems:
-    """The definition a request body holds, not yet normalised."""
+    """The definition in a request body, not yet normalised."""
     definition = read(body, site)
     if isinstance(definition, Problems):
         return definition
@@ -26,7 +26,7 @@ def parse(body: bytes, site: Site) -> PodDefinition | Problems:
 
 
 def read(body: bytes, site: Site) -> PodDefinition | Problems:
-    """The definition a request body holds, whatever the rules say of it."""
+    """The definition in a request body, not checked by the rules."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -1,6 +1,6 @@
-"""The values a definition is made of: names, texts, numbers, sizes, and words of a fixed set.
+"""The value types of a definition: names, strings, numbers, sizes and enumerations.
 
-What each accepts beyond its JSON type stands here once; ``definition`` puts them together.
+Each states once what it accepts beyond its JSON type; ``definition`` combines them.
 """
 
 import re
@@ -13,7 +13,7 @@ NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 LARGEST_INT = 2**31 - 1
 LONGEST_SECONDS = 2**31 - 1.0  # Mesos counts nanoseconds, in 64 bits
 
-# Where a value may be of one of two JSON types, pydantic puts a tag into an error's place; ``schema`` takes it out.
+# Where a value may be of either of two JSON types, pydantic puts a tag into an error's place; ``schema`` removes it.
 TAG = "|"
 
 _SIZE = re.compile(r"\s*(?P<number>[0-9]{1,15}(?:\.[0-9]{1,9})?)\s*(?P<unit>b|[kmgt]b?)\s*", re.IGNORECASE)
@@ -35,7 +35,7 @@ def _restart_policy(value: Any) -> Any:
 
 
 def mebibytes(value: Any) -> Any:
-    """A size as a person writes it (``64mb``, ``1.5g``) in MiB; what is no text is left to the type."""
+    """A size such as ``64mb`` or ``1.5g`` in MiB; values that are not strings are left to the type's own check."""
     if not isinstance(value, str):
         return value
     found = _SIZE.fullmatch(value)
@@ -51,7 +51,7 @@ def _whole_mebibytes(value: Any) -> Any:
     if size is value:
         return value
     if not size.is_integer():
-        raise PydanticCustomError("whole_size", "must be a whole number of MiB")
+        raise PydanticCustomError("whole_size", "must be an integer number of MiB")
     return int(size)
 
 
@@ -76,7 +76,7 @@ def _object_or_text(value: Any) -> str:
     return f"{TAG}text" if isinstance(value, str) else f"{TAG}object"
 
 
-# Which of two types a value means to be; what is neither is told the one it is then judged as.
+# Choose between two types by the value's JSON type; a value of neither type is checked as one of them.
 TEXT_OR_NUMBER = Discriminator(_text_or_number)
 TEXT_OR_OBJECT = Discriminator(_text_or_object)
 OBJECT_OR_TEXT = Discriminator(_object_or_text)

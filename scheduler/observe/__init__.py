@@ -1,1 +1,1 @@
-"""What operators see of the running scheduler."""
+"""Log and metrics: the operators' view of the running scheduler."""

@@ -1,6 +1,6 @@
-"""The log: one line an event, ids as fields. For people when standard error is a terminal, JSON otherwise.
+"""The log: one line per event, with ids as fields. Text for people if standard error is a terminal, otherwise JSON.
 
-What libraries say through the standard library's logging comes out in the same form.
+Messages of libraries, logged with the standard library's logging, have the same form.
 """
 
 import io
@@ -17,11 +17,11 @@ from scheduler.observe.visible import visible
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 _SEVERAL_LINES = ("exception", "stack")
-_CHATTY = ("kazoo", "uvicorn.access", "httpx2", "httpcore2")  # what they say at info belongs to debug
+_CHATTY = ("kazoo", "uvicorn.access", "httpx2", "httpcore2")  # their info messages are logged as debug
 
 
 def configure(level: str = "info", stream: TextIO | None = None, *, as_json: bool | None = None) -> None:
-    """Set the log up for this process; ``as_json`` None: JSON unless the stream is a terminal. Raises ValueError for
+    """Configure the log of this process; ``as_json`` None: JSON unless the stream is a terminal. Raises ValueError for
     an unknown level.
     """
     if level not in LEVELS:
@@ -62,7 +62,7 @@ def _rendering(stream: TextIO, as_json: bool | None) -> list[Processor]:
 
 
 def _made_visible(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """What Mesos, clients and containers say shall not steer the terminal of whoever watches."""
+    """Escape control characters: text from Mesos, clients and containers must not control the reader's terminal."""
     for name, value in event.items():
         if isinstance(value, str):
             event[name] = visible(value, lines=name in _SEVERAL_LINES)
@@ -72,14 +72,14 @@ def _made_visible(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 
 
 def _plain_traceback(stream: TextIO, error: ExcInfo) -> None:
-    """The pretty ones show variables, which may hold secrets."""
+    """Write a traceback without variables, which may contain secrets."""
     text = io.StringIO()
     structlog.dev.plain_traceback(text, error)
     stream.write(visible(text.getvalue(), lines=True))
 
 
 def _tame_libraries(level: int) -> None:
-    """Libraries' own handlers would say everything twice."""
+    """Remove the handlers of libraries, which would log everything twice."""
     for name in ("pymesos", "uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
@@ -92,5 +92,5 @@ def _dump(event: Any, **options: Any) -> str:
     default = options.get("default", str)
     try:
         return orjson.dumps(event, default=default, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:  # a text with half of a surrogate pair, or a number above 64 bits
+    except TypeError:  # half of a surrogate pair, or an integer of more than 64 bits
         return json.dumps(event, default=default)

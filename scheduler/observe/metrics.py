@@ -1,7 +1,7 @@
-"""What the scheduler measures of itself, under Marathon's names where it has them.
+"""The scheduler's metrics, under Marathon's names where it has them.
 
-Counts are plain numbers, added up a turn of the loop at a time; gauges are read off the world when somebody asks.
-Nothing here knows how metrics are written down.
+Counters are plain numbers, updated once per turn of the loop; gauges are computed from the world when they are read.
+The formats of metrics are defined elsewhere.
 """
 
 import bisect
@@ -27,7 +27,7 @@ _STAGED = (Condition.PROVISIONED, Condition.STAGING, Condition.STARTING)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A metric and its present value."""
+    """A metric and its current value."""
 
     name: str
     meaning: str
@@ -36,7 +36,7 @@ class Reading:
 
 @dataclass(slots=True)
 class Durations:
-    """How long something took each time, in seconds, told apart as far as the bounds do."""
+    """A histogram of durations in seconds, with the precision of its bounds."""
 
     name: str
     meaning: str
@@ -47,17 +47,17 @@ class Durations:
 
     @property
     def count(self) -> int:
-        """How many times."""
+        """How many durations were added."""
         return sum(self.counts)
 
     def add(self, seconds: float) -> None:
-        """Once more."""
+        """Add a duration."""
         self.counts[bisect.bisect_left(self.bounds, seconds)] += 1
         self.total += seconds
         self.longest = max(self.longest, seconds)
 
     def quantile(self, share: float) -> float:
-        """What that share of all stayed below, as far as the bounds tell."""
+        """The bound that this share of all durations did not exceed."""
         left = math.ceil(share * self.count)
         for bound, count in zip(self.bounds, self.counts, strict=False):
             left -= count
@@ -67,21 +67,19 @@ class Durations:
 
 
 class Metrics:
-    """The loop's meter, and what there is to read."""
+    """The meter of the event loop, and the metrics to read."""
 
     def __init__(self, world: World, clock: Callable[[], float]) -> None:
         self._world = world
         self._clock = clock
-        self._begun = clock()
+        self._started = clock()
         self._counts: Counter[str] = Counter()
         self._updates = dict.fromkeys(Condition, 0)
         self._operations = Counter({"LAUNCH_GROUP": 0, "LAUNCH": 0, "RESERVE": 0})
         self._streams = 0
         self._watched: list[tuple[str, str, Callable[[], float]]] = []
-        self._turns = Durations(
-            "podexec.loop.turn.timer.seconds", "A turn of the loop: from the inbox to what followed"
-        )
-        self._commits = Durations("podexec.store.commit.timer.seconds", "A commit to the store")
+        self._turns = Durations("podexec.loop.turn.timer.seconds", "Duration of a turn of the event loop")
+        self._commits = Durations("podexec.store.commit.timer.seconds", "Duration of a commit to the store")
 
     # ------------------------------------------------------------------ for the loop
 
@@ -93,7 +91,7 @@ class Metrics:
         published: Sequence[Publish],
         seconds: float,
     ) -> None:
-        """A turn of the loop is done."""
+        """Record a turn of the loop."""
         self._turns.add(seconds)
         for event in events:
             self._hear(event)
@@ -103,14 +101,14 @@ class Metrics:
             if isinstance(reply.answer, Refused) and reply.answer.kind == "busy":
                 self._counts["dismissed"] += 1
         self._counts["published"] += len(published)
-        self._counts["deployments"] += sum(map(_begins_deployment, published))
+        self._counts["deployments"] += sum(map(_is_start_of_deployment, published))
 
     def committed(self, seconds: float) -> None:
-        """A batch is on the disk."""
+        """Record the duration of a commit."""
         self._commits.add(seconds)
 
     def watch(self, name: str, meaning: str, read: Callable[[], float]) -> None:
-        """One more gauge, of somebody else's number."""
+        """Add a gauge that ``read`` computes."""
         self._watched.append((name, meaning, read))
 
     def _hear(self, event: Event) -> None:
@@ -143,7 +141,7 @@ class Metrics:
     # ------------------------------------------------------------------ for readers
 
     def counters(self) -> list[Reading]:
-        """What only grows, since this process began."""
+        """The counters, since the start of this process."""
         found = [Reading(name, meaning, self._counts[key]) for key, name, meaning in _COUNTERS]
         for operation, count in self._operations.items():
             name = f"marathon.mesos.offer-operations.{_dashed(operation)}.counter"
@@ -154,24 +152,24 @@ class Metrics:
         return found
 
     def gauges(self) -> list[Reading]:
-        """What is so now."""
-        world, age = self._world, max(0.0, self._clock() - self._begun)
+        """The gauges."""
+        world, age = self._world, max(0.0, self._clock() - self._started)
         running, staged, overdue = self._instances()
         own = (
-            ("marathon.apps.active.gauge", "Apps; there are none", 0),
+            ("marathon.apps.active.gauge", "Apps (always 0)", 0),
             ("marathon.pods.active.gauge", "Pods", len(world.pods)),
-            ("marathon.groups.active.gauge", "Groups, the root among them", len(group_ids(world))),
-            ("marathon.deployments.active.gauge", "Deployments that are under way", len(world.deployments)),
-            ("marathon.instances.running.gauge", "Instances that run", running),
-            ("marathon.instances.staged.gauge", "Instances that are launched and do not run yet", staged),
-            ("marathon.instances.launch-overdue.gauge", "Launches of which nothing was heard for too long", overdue),
-            ("marathon.instances.inflight-kills.gauge", "Instances that are being killed", len(world.volatile.kills)),
-            ("marathon.http.event-streams.active.gauge", "Clients that follow the event stream", self._streams),
-            ("marathon.uptime.gauge.seconds", "Since this process began", age),
-            ("marathon.leadership.duration.gauge.seconds", "Since this process leads", age),
+            ("marathon.groups.active.gauge", "Groups, including the root", len(group_ids(world))),
+            ("marathon.deployments.active.gauge", "Running deployments", len(world.deployments)),
+            ("marathon.instances.running.gauge", "Running instances", running),
+            ("marathon.instances.staged.gauge", "Instances that are launched but not running yet", staged),
+            ("marathon.instances.launch-overdue.gauge", "Launches without a status for too long", overdue),
+            ("marathon.instances.inflight-kills.gauge", "Instances being killed", len(world.volatile.kills)),
+            ("marathon.http.event-streams.active.gauge", "Clients of the event stream", self._streams),
+            ("marathon.uptime.gauge.seconds", "Time since the start of this process", age),
+            ("marathon.leadership.duration.gauge.seconds", "Time since this process became the leader", age),
             (
                 "podexec.instances.waiting.gauge",
-                "Instances that wait for an offer",
+                "Instances waiting for an offer",
                 sum(map(len, world.queues.waiting.values())),
             ),
         )
@@ -179,11 +177,11 @@ class Metrics:
         return [Reading(*each) for each in (*own, *watched)]
 
     def durations(self) -> list[Durations]:
-        """How long things take."""
+        """The histograms of durations."""
         return [self._turns, self._commits]
 
     def _instances(self) -> tuple[int, int, int]:
-        """How many run, are staged, and of those overdue, without a look at those that are ready."""
+        """How many instances are running, staged, and overdue among the staged, without looking at ready ones."""
         world = self._world
         running = staged = overdue = 0
         unheard_since = self._clock() - world.settings.task_launch_confirm_timeout
@@ -206,28 +204,28 @@ class Metrics:
         return dict(found)
 
 
-# Mesos has no such states.
+# States that Mesos does not have.
 _NEVER_TOLD = (Condition.SCHEDULED, Condition.PROVISIONED, Condition.UNREACHABLE_INACTIVE)
 _COUNTERS = (
-    ("deployments", "marathon.deployments.counter", "Deployments that began"),
+    ("deployments", "marathon.deployments.counter", "Deployments started"),
     (
         "dismissed",
         "marathon.deployments.dismissed.counter",
         "Changes refused because too many deployments were running",
     ),
-    ("tasks", "marathon.tasks.launched.counter", "Tasks that Mesos was asked to launch"),
+    ("tasks", "marathon.tasks.launched.counter", "Tasks launched"),
     ("revive", "marathon.mesos.calls.revive.counter", "REVIVE calls"),
     ("suppress", "marathon.mesos.calls.suppress.counter", "SUPPRESS calls"),
     ("offers", "marathon.mesos.offers.incoming.counter", "Offers received"),
-    ("used", "marathon.mesos.offers.used.counter", "Offers that were used"),
-    ("declined", "marathon.mesos.offers.declined.counter", "Offers that were declined"),
-    ("out of memory", "marathon.mesos.task.oom.memory-limit-exceeded", "Task updates that tell of a memory limit"),
-    ("published", "podexec.events.published.counter", "Events told on the event stream"),
+    ("used", "marathon.mesos.offers.used.counter", "Offers used"),
+    ("declined", "marathon.mesos.offers.declined.counter", "Offers declined"),
+    ("out of memory", "marathon.mesos.task.oom.memory-limit-exceeded", "Tasks that exceeded their memory limit"),
+    ("published", "podexec.events.published.counter", "Events published on the event stream"),
 )
 
 
-def _begins_deployment(event: Publish) -> bool:
-    """Whether a step begins which is the first of its plan."""
+def _is_start_of_deployment(event: Publish) -> bool:
+    """Whether the event announces the first step of a deployment."""
     if event.kind != "deployment_info":
         return False
     steps = event.content["plan"]["steps"]

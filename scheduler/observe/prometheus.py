@@ -1,6 +1,6 @@
-"""Metrics as Prometheus reads them: Marathon's names with ``_`` for whatever else stands between their words.
+"""The metrics in Prometheus' formats: Marathon's names, with ``_`` as the only separator.
 
-Counters keep those names, and so have no type in a format that wants them to end in ``_total``.
+Counters keep these names, so they have no type in formats in which counters must end in ``_total``.
 """
 
 import re
@@ -17,7 +17,7 @@ _OTHER = re.compile("[^a-zA-Z0-9_]")
 
 
 class Exposition(Collector):
-    """The metrics, and those of the process, in the format that a reader accepts."""
+    """The metrics, including those of the process, in the format that a client accepts."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -31,7 +31,7 @@ class Exposition(Collector):
         return encode(self._registry), media_type
 
     def collect(self) -> Iterable[Metric]:
-        """For the registry."""
+        """The metrics for the registry."""
         for each in self._metrics.gauges():
             yield GaugeMetricFamily(_name(each.name), each.meaning, each.value)
         for each in self._metrics.counters():
@@ -41,7 +41,7 @@ class Exposition(Collector):
 
 
 def _buckets(durations: Durations) -> list[tuple[str, float]]:
-    """By upper bound, how many were below."""
+    """By upper bound, how many durations did not exceed it."""
     found, below = [], 0
     for bound, count in zip((*durations.bounds, float("inf")), durations.counts, strict=True):
         below += count

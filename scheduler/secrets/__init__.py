@@ -1,7 +1,7 @@
-"""Where the values of secrets come from.
+"""Sources of the values of secrets.
 
-Owns the sources: each knows values by the ``source`` a definition gives its secret. Values go to whoever sends a
-launch, and nowhere else: nothing here keeps, logs or stores one, and no error tells one.
+A source looks a value up by the ``source`` in a definition's secret. Values go to the sender of a launch and nowhere
+else: nothing here keeps, logs or stores one, and no error message contains one.
 """
 
 from scheduler.secrets.sources import open_source

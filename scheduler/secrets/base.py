@@ -1,4 +1,4 @@
-"""What a source of secrets is, and how one that came with another package is kept from doing harm."""
+"""A wrapper that protects the scheduler from faults of secret sources in other packages."""
 
 from scheduler.loop.ports import SecretError, Secrets
 
@@ -6,9 +6,9 @@ LARGEST = 1024 * 1024  # bytes; more in one launch is a mistake
 
 
 class Guarded:
-    """A source of another package: whatever it raises, only the launch that asked fails.
+    """Wraps a source of another package, so that its exceptions only make the launch fail that needs the secret.
 
-    The text of an error that is not a SecretError is not passed on: it may hold what must not be seen.
+    The message of an exception that is not a SecretError is not passed on: it may contain a value.
     """
 
     def __init__(self, name: str, source: Secrets) -> None:
@@ -16,7 +16,7 @@ class Guarded:
         self._source = source
 
     def value(self, source: str) -> bytes:
-        """As the source says. Raises SecretError."""
+        """The secret's value. Raises SecretError."""
         try:
             value = self._source.value(source)
         except SecretError:
@@ -24,7 +24,7 @@ class Guarded:
         except Exception as error:
             raise SecretError(f"the secret source {self._name!r} failed with {type(error).__name__}") from None
         if not isinstance(value, bytes):
-            raise SecretError(f"the secret source {self._name!r} gave a {type(value).__name__}, not bytes")
+            raise SecretError(f"the secret source {self._name!r} returned {type(value).__name__}, not bytes")
         if len(value) > LARGEST:
             raise SecretError(f"it is larger than {LARGEST} bytes")
         return value

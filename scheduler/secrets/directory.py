@@ -1,4 +1,4 @@
-"""Secrets in files, one each, below a directory that only the scheduler's user can read."""
+"""A source of secrets in files, below a directory that only the scheduler's user can read."""
 
 import os
 import stat
@@ -14,12 +14,12 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 class DirectorySource:
     """``/db/password`` is the file ``db/password`` of the directory, byte for byte.
 
-    Symbolic links are followed as long as they stay inside. What group or others may touch is refused: at the start,
-    and again at every read, for files come and change.
+    Symbolic links are followed as long as they stay inside. Files that group or others can access are refused, at the
+    start and again at every read, since files may be added and changed.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Look through all of it. Raises SecretError for what others can touch."""
+        """Check the whole directory. Raises SecretError for anything that others can access."""
         try:
             self._root = folder.resolve(strict=True)
         except OSError as error:
@@ -38,10 +38,10 @@ class DirectorySource:
         return _read(path)
 
     def _path(self, source: str) -> Path:
-        """The file itself, no link on the way to it."""
+        """The file's real path, without symbolic links."""
         names = source.strip("/").split("/")
         if "\0" in source or not {"", ".", ".."}.isdisjoint(names):
-            raise SecretError("it is no path of a file: a name in it is empty, '.' or '..'")
+            raise SecretError("it is not a path of a file: a name in it is empty, '.' or '..'")
         asked = self._root.joinpath(*names)
         try:
             path = asked.resolve(strict=True)
@@ -55,7 +55,7 @@ class DirectorySource:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Files and directories; a link counts as what it leads to, which is looked at where it lies."""
+    """All files and directories, without symbolic links, whose targets are checked where they are."""
 
     def refuse(error: OSError) -> None:
         raise SecretError(f"cannot read {error.filename}: {error.strerror}") from error
@@ -82,11 +82,11 @@ def _read(path: Path) -> bytes:
 
 
 def _opener(path: str, flags: int) -> int:
-    """Do not wait for the writer of a pipe, nor follow what has become a link since it was looked at."""
+    """Open without waiting for a pipe's writer, and without following a link that was put there meanwhile."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _require_private(path: Path, status: os.stat_result) -> None:
     if status.st_mode & _OTHERS:
         mode = stat.S_IMODE(status.st_mode)
-        raise SecretError(f"{path} has mode {mode:04o}, others than its owner can touch it: chmod go= {path}")
+        raise SecretError(f"{path} has mode {mode:04o}, so not only its owner can access it; run chmod go= {path}")

@@ -1,4 +1,4 @@
-"""Secrets in variables of the scheduler's own environment."""
+"""A source of secrets in the scheduler's own environment variables."""
 
 import os
 import re
@@ -13,10 +13,10 @@ class EnvironmentSource:
     """``/db/password`` is the variable ``PREFIX`` + ``DB_PASSWORD``."""
 
     def __init__(self, prefix: str, environment: Mapping[bytes, bytes] = os.environb) -> None:
-        """Raises SecretError for a prefix that is none."""
+        """Raises SecretError for an invalid prefix."""
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", prefix):
             raise SecretError(
-                f"{prefix!r} cannot begin the name of a variable: give letters, digits and underscores, no digit first"
+                f"{prefix!r} cannot start a variable's name: use letters, digits and underscores, and no digit first"
             )
         self._prefix = prefix
         self._environment = environment
@@ -30,7 +30,7 @@ class EnvironmentSource:
         return value
 
     def variable(self, source: str) -> str:
-        """The variable of a secret: in capitals, whatever is no letter or digit as one underscore."""
+        """The name of a secret's variable: in capitals, other characters than letters and digits as one underscore."""
         name = re.sub(r"[^A-Z0-9]+", "_", source.upper()).strip("_")
         if not name:
             raise SecretError("it has no letter or digit that could name a variable")

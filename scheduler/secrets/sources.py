@@ -1,8 +1,9 @@
-"""From the text of ``--secrets-source`` to a source: those of podexec, and those that other packages bring.
+"""Opens the source that ``--secrets-source`` names: one of podexec's, or one of another package.
 
-A package brings one by an entry point of the group ``podexec.secret_sources``: its name is the word before the colon,
-its object a callable that takes the text after it ("" without one) and gives a ``Secrets`` (scheduler.loop.ports), or
-raises SecretError. The calls to Mesos wait for the answers, so these must come within seconds.
+A package provides a source by an entry point of the group ``podexec.secret_sources``: its name is what precedes the
+colon in the option, its object a callable that accepts what follows the colon ("" without one) and returns a
+``Secrets`` (scheduler.loop.ports), or raises SecretError. Calls to Mesos wait for the values, which must therefore be
+returned within seconds.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,25 +22,25 @@ Factory = Callable[[str], Secrets]
 
 
 def open_source(text: str) -> Secrets | None:
-    """The source that the option's text asks for; None for ``reference``: nothing is looked up.
+    """The source that the option's value names; None for ``reference``: nothing is looked up.
 
-    Raises SecretError, also for what the source itself finds wrong.
+    Raises SecretError, also if the source itself does.
     """
     name, _, argument = text.partition(":")
     if name == REFERENCE:
         if argument:
-            raise SecretError(f"{REFERENCE} takes nothing after a colon: {text!r}")
+            raise SecretError(f"{REFERENCE} accepts no argument after a colon: {text!r}")
         return None
     own = _OWN.get(name)
-    return own(argument) if own is not None else Guarded(name, _brought(name)(argument))
+    return own(argument) if own is not None else Guarded(name, _provided(name)(argument))
 
 
-def _brought(name: str) -> Factory:
-    brought = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if name not in brought:
-        known = ", ".join(sorted({*_OWN, *brought, REFERENCE}))
-        raise SecretError(f"{name!r} is not a source of secrets; known are {known}")
-    entry = brought[name]
+def _provided(name: str) -> Factory:
+    provided = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in provided:
+        known = ", ".join(sorted({*_OWN, *provided, REFERENCE}))
+        raise SecretError(f"{name!r} is not a known source of secrets; use one of {known}")
+    entry = provided[name]
     try:
         factory: Factory = entry.load()
     except (ImportError, AttributeError) as error:
@@ -49,7 +50,7 @@ def _brought(name: str) -> Factory:
 
 def _directory(argument: str) -> Secrets:
     if not argument:
-        raise SecretError("it must say which directory: directory:PATH")
+        raise SecretError("it must name a directory: directory:PATH")
     return DirectorySource(Path(argument))
 
 

@@ -1,4 +1,4 @@
-"""What survives a restart. ``open_store`` gives the store a URL names."""
+"""The stores: records and events that survive a restart. ``open_store`` opens the one that a URL names."""
 
 from scheduler.store.base import Store, StoreError
 from scheduler.store.memory import MemoryStore
@@ -10,14 +10,14 @@ _SQLITE = "sqlite:///"
 
 
 def open_store(url: str) -> Store:
-    """The store of a URL: ``sqlite:///relative/file``, ``sqlite:////absolute/file``, or ``memory:`` which forgets
-    everything at exit.
+    """Open ``sqlite:///relative/file``, ``sqlite:////absolute/file``, or ``memory:``, which forgets everything at exit.
+    Raises StoreError.
     """
     if url == "memory:":
         return MemoryStore()
     path = url.removeprefix(_SQLITE)
     if path == url or not path:
         raise StoreError(
-            f"cannot open the store {url!r}: give sqlite:///FILE (a fourth slash makes FILE absolute) or memory:"
+            f"cannot open the store {url!r}: pass sqlite:///FILE (a fourth slash makes FILE absolute) or memory:"
         )
     return SqliteStore(path)

@@ -1,4 +1,4 @@
-"""What every store must do: give back all records, and take a batch of changes whole or not at all."""
+"""The interface of all stores: load all records, and commit a batch of changes completely or not at all."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,22 +9,24 @@ from scheduler.loop.ports import StoreError
 
 __all__ = ["DAMAGED", "Store", "StoreError"]
 
-DAMAGED = "if the file is damaged, restore a backup of it"  # the way out, at the end of a message
+# Advice at the end of a message.
+UNWRITABLE = "Pass a file that this user may write with --store"
+DAMAGED = "if the file is damaged, restore a backup of it"
 
 
 class Store(Protocol):
     """Durable records, one for each kind and key. Used by one thread at a time."""
 
     def load(self) -> list[Record]:
-        """Every record. Raises StoreError rather than leave one out."""
+        """Every record. Raises StoreError if one of them cannot be read."""
 
-    def commit(self, changes: Sequence[Change], told: Sequence[StreamEvent] = ()) -> None:
-        """Make all of the changes and events durable, in order, or none of them and raise StoreError. Deleting what is
-        not there is no error.
+    def commit(self, changes: Sequence[Change], events: Sequence[StreamEvent] = ()) -> None:
+        """Make all changes and events durable, in order, or none of them and raise StoreError. Deleting a record that
+        does not exist is no error.
         """
 
     def tail(self) -> list[StreamEvent]:
-        """The last events, oldest first; at least as many as ``bus.KEPT``, if there were."""
+        """The last events, oldest first; at least ``bus.KEPT``, if there were that many."""
 
     def close(self) -> None:
-        """Let go of the store. May be called twice."""
+        """Close the store. May be called twice."""

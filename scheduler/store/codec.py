@@ -1,9 +1,8 @@
-"""Records to rows and back.
+"""Encodes records as rows, and decodes them.
 
-A row carries its kind, its key, the version of its kind's schema, and JSON; a checksum covers all four. Whatever this
-program does not know - a kind, a version, a field, a value - is refused with an error that names the row: dropping it
-would lose a running pod.
-A field that is new and has a default needs no new version; older rows simply lack it.
+A row has its kind, its key, the version of its kind's schema, and JSON; a checksum covers all four. Anything unknown -
+a kind, a version, a field, a value - is refused with an error that names the row: dropping it would lose a running pod.
+A new field with a default needs no new version; older rows simply lack it.
 """
 
 import hashlib
@@ -11,18 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import orjson
-import pydantic
 
 from scheduler.core.frame import Record, key_of
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Abandoned, Clock, Cluster, Deployment, Framework, Instance, Pod
 from scheduler.store.base import DAMAGED, StoreError
-from scheduler.store.reading import Reader, UnreadableError, reader
+from scheduler.store.reading import Reader, UnreadableError, definition, reader
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A record as it is stored."""
+    """A record in its stored form."""
 
     kind: str
     key: str
@@ -53,7 +51,7 @@ def encode(record: Record) -> Row:
 
 
 def checksum(*parts: object) -> bytes:
-    """Eight bytes that tell whether any of these strings, numbers and bytes has changed."""
+    """Eight bytes that show whether any of these strings, numbers and bytes has changed."""
     digest = hashlib.blake2b(digest_size=8)
     for part in parts:
         data = part if isinstance(part, bytes) else str(part).encode()
@@ -63,16 +61,16 @@ def checksum(*parts: object) -> bytes:
 
 
 def checksum_of(row: Row) -> bytes:
-    """The checksum that is stored beside a row."""
+    """The checksum that is stored with a row."""
     return checksum(row.kind, row.key, row.version, row.data)
 
 
 def decode(row: Row) -> Record:
-    """The record of a row. Raises StoreError if any part of it is not understood."""
+    """The record of a row. Raises StoreError if any part of it is unknown or unreadable."""
     try:
         record = _decode(row)
         if key_of(record)[1] != row.key:
-            raise UnreadableError(f"it holds the record of {key_of(record)[1]!r}")
+            raise UnreadableError(f"it contains the record of {key_of(record)[1]!r}")
     except UnreadableError as error:
         raise StoreError(
             f"cannot read the stored {row.kind} {row.key!r} (schema version {row.version}): {error}. Nothing was "
@@ -88,13 +86,7 @@ def _decode(row: Row) -> Record:
     if row.version != VERSIONS[row.kind]:
         raise UnreadableError(f"this podexec reads version {VERSIONS[row.kind]} of its schema")
     if kind is PodDefinition:
-        try:
-            return PodDefinition.model_validate_json(row.data, extra="forbid")
-        except pydantic.ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, at['loc']))}: {at['msg']}" for at in error.errors(include_url=False)
-            )
-            raise UnreadableError(problems) from error
+        return definition(row.data)
     try:
         value = orjson.loads(row.data)
     except orjson.JSONDecodeError as error:

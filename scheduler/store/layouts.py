@@ -1,7 +1,7 @@
-"""The tables of the file, and what older releases had in their place.
+"""The tables of the file, and the layouts of older releases.
 
-Layout 1 had no events, and rows in the tree of their keys, where each write of one moves its neighbours. Layout 2 had
-no checksums.
+Layout 1 had no events, and stored rows in the tree of their keys, where each write moves other rows. Layout 2 had no
+checksums.
 """
 
 import sqlite3
@@ -23,7 +23,7 @@ CREATE = (
         PRIMARY KEY (kind, key)
     ) STRICT
     """,
-    # Events lie together as they were committed, a line each: a row for every one would cost more than all else.
+    # The events of one commit share a row, a line each: a row for each event would cost more than everything else.
     "CREATE TABLE events (first INTEGER PRIMARY KEY, lines BLOB NOT NULL, checksum BLOB NOT NULL) STRICT",
 )
 UPSERT = """
@@ -37,7 +37,7 @@ DROP_EVENTS = "DELETE FROM events WHERE first < ?"
 
 
 def fits(connection: sqlite3.Connection, layout: int) -> bool:
-    """Whether the tables are those of this layout: its number in the file's header has no checksum."""
+    """Whether the tables match this layout, whose number in the file's header has no checksum."""
     [has_events], [has_checksums] = (
         connection.execute(f"SELECT count(*) FROM pragma_table_info('{table}') WHERE name = '{column}'").fetchone()
         for table, column in (("events", "lines"), ("records", "checksum"))
@@ -46,14 +46,14 @@ def fits(connection: sqlite3.Connection, layout: int) -> bool:
 
 
 def rows(connection: sqlite3.Connection, layout: int = LAYOUT) -> Iterator[Row]:
-    """Every record's row. Raises StoreError for one whose checksum does not fit."""
+    """Every record's row. Raises StoreError for one with a wrong checksum."""
     has_checksums = layout >= _FIRST_WITH_CHECKSUMS
     columns = "kind, key, version, data" + (", checksum" if has_checksums else "")
     for kind, key, version, data, *expected in connection.execute(f"SELECT {columns} FROM records"):
         row = Row(kind, key, version, data)
         if has_checksums and [checksum_of(row)] != expected:
             raise StoreError(
-                f"the stored {kind} {key!r} is damaged: its checksum does not fit. Nothing was changed. "
+                f"the stored {kind} {key!r} is damaged: its checksum is wrong. Nothing was changed. "
                 "Restore a backup of the store"
             )
         yield row
@@ -65,37 +65,37 @@ def events(connection: sqlite3.Connection, layout: int = LAYOUT) -> Iterator[Str
         return
     has_checksums = layout >= _FIRST_WITH_CHECKSUMS
     columns = "first, lines" + (", checksum" if has_checksums else "")
-    follows: int | None = None
+    expected_first: int | None = None
     for first, lines, *expected in connection.execute(f"SELECT {columns} FROM events ORDER BY first"):
         if has_checksums and [checksum(first, lines)] != expected:
-            raise damaged_events(first, "its checksum does not fit")
-        if follows is not None and first != follows:
-            raise damaged_events(first, f"those from number {follows} on were expected")
-        told = lines_to_events(first, lines)
-        if told is None:
-            raise damaged_events(first, "it holds something else")
-        yield from told
-        follows = first + len(told)
+            raise damaged_events(first, "their checksum is wrong")
+        if expected_first is not None and first != expected_first:
+            raise damaged_events(first, f"number {expected_first} was expected")
+        decoded = lines_to_events(first, lines)
+        if decoded is None:
+            raise damaged_events(first, "they are not events")
+        yield from decoded
+        expected_first = first + len(decoded)
 
 
 def damaged_events(first: int, why: str) -> StoreError:
-    """The row of the table of events that begins with this number is not as it was written."""
+    """The error for a damaged row of events, of which the first has this number."""
     return StoreError(
         f"the stored events from number {first} on are damaged: {why}. Nothing was changed. Restore a backup of the "
-        "store; if there is none, and nothing else is damaged, the statement 'DELETE FROM events' of the program "
-        "sqlite3 drops the history of the event stream and nothing else"
+        "store; if there is none, and nothing else is damaged, run 'DELETE FROM events' in the program sqlite3, which "
+        "deletes only the history of the event stream"
     )
 
 
-def take_over(connection: sqlite3.Connection, layout: int) -> None:
-    """Make an older layout today's, within the transaction that is open; what it holds has been read before."""
-    records, told = list(rows(connection, layout)), _event_rows(connection, layout)
+def upgrade(connection: sqlite3.Connection, layout: int) -> None:
+    """Convert an older layout to the current one, in the open transaction; the contents were examined before."""
+    records, lines = list(rows(connection, layout)), _event_rows(connection, layout)
     for table in ("records", "events"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     for statement in CREATE:
         connection.execute(statement)
     connection.executemany(UPSERT, map(stored, records))
-    connection.executemany(ADD_EVENTS, told)
+    connection.executemany(ADD_EVENTS, lines)
 
 
 def stored(row: Row) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""A store that lasts as long as the process: for trying things out, and for tests."""
+"""A store in memory, which is lost when the process ends: for experiments and tests."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -8,19 +8,19 @@ from scheduler.loop.bus import KEPT, StreamEvent
 
 
 class MemoryStore:
-    """Records in a dictionary; they are frozen, so they can be handed out as they are."""
+    """Records in a dictionary; they are frozen, so no copies are needed."""
 
     def __init__(self) -> None:
         self._records: dict[tuple[type[Record], str], Record] = {}
-        self._told: deque[StreamEvent] = deque(maxlen=KEPT)
+        self._events: deque[StreamEvent] = deque(maxlen=KEPT)
 
     def load(self) -> list[Record]:
         """Every record, oldest first."""
         return list(self._records.values())
 
-    def commit(self, changes: Sequence[Change], told: Sequence[StreamEvent] = ()) -> None:
-        """Apply all of the changes, and keep the events."""
-        self._told.extend(told)
+    def commit(self, changes: Sequence[Change], events: Sequence[StreamEvent] = ()) -> None:
+        """Apply the changes, and keep the events."""
+        self._events.extend(events)
         for change in changes:
             if isinstance(change, Put):
                 self._records[key_of(change.record)] = change.record
@@ -29,7 +29,7 @@ class MemoryStore:
 
     def tail(self) -> list[StreamEvent]:
         """The last events, oldest first."""
-        return list(self._told)
+        return list(self._events)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to close."""

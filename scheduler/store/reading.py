@@ -1,6 +1,6 @@
-"""JSON to the records' dataclasses, by a reader for each type, which is made once. Nothing is left out or guessed.
+"""Reads JSON into the records' dataclasses, with a reader per type, made once. Nothing is omitted or guessed.
 
-A store may hold hundreds of thousands of records, and a scheduler that starts reads them all.
+It must be fast: a store may have hundreds of thousands of records, and a starting scheduler reads them all.
 """
 
 import dataclasses
@@ -11,11 +11,16 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+import orjson
+import pydantic
+
+from scheduler.model.definition import PodDefinition
+
 Reader = Callable[[Any], Any]
 
 
 class UnreadableError(Exception):
-    """Why a part of a record is not understood; where it is, is put before it on the way out."""
+    """A part of a record cannot be read; says why. Its path is added while the error propagates."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
@@ -23,7 +28,7 @@ class UnreadableError(Exception):
         self._what = what
 
     def within(self, where: str) -> "UnreadableError":
-        """The same of a part that is at ``where`` in a larger one."""
+        """The same error, for a part at ``where`` in a larger one."""
         self._where = where + self._where
         return self
 
@@ -33,19 +38,34 @@ class UnreadableError(Exception):
 
 @cache
 def reader(wanted: Any) -> Reader:
-    """What makes values of a type out of JSON. It raises UnreadableError."""
+    """A function that makes values of a type from JSON. It raises UnreadableError."""
     if dataclasses.is_dataclass(wanted):
         return _of_dataclass(wanted)
+    if wanted is PodDefinition:
+        return lambda value: definition(orjson.dumps(value))
     origin = typing.get_origin(wanted)
+    if origin is dict:  # whose members are somebody else's business
+        return _of_plain(dict)
+    if origin is frozenset:
+        return _of_set(_of_list(reader(typing.get_args(wanted)[0])))
     if origin in (types.UnionType, typing.Union):
-        (present,) = (option for option in typing.get_args(wanted) if option is not types.NoneType)
-        return _of_optional(reader(present))
+        (only,) = (option for option in typing.get_args(wanted) if option is not types.NoneType)
+        return _of_optional(reader(only))
     if origin is tuple:
         items = typing.get_args(wanted)
         return _of_list(reader(items[0])) if items[-1] is Ellipsis else _of_tuple(tuple(map(reader, items)))
     if isinstance(wanted, type) and issubclass(wanted, StrEnum):
         return _of_words(wanted)
     return _of_float if wanted is float else _of_plain(wanted)
+
+
+def definition(data: bytes) -> PodDefinition:
+    """A pod definition out of JSON. Raises UnreadableError."""
+    try:
+        return PodDefinition.model_validate_json(data, extra="forbid")
+    except pydantic.ValidationError as error:
+        problems = (f"{'.'.join(map(str, at['loc']))}: {at['msg']}" for at in error.errors(include_url=False))
+        raise UnreadableError("; ".join(problems)) from error
 
 
 def _of_dataclass(wanted: Any) -> Reader:
@@ -100,6 +120,10 @@ def _of_tuple(readers: tuple[Reader, ...]) -> Reader:
     return read
 
 
+def _of_set(read: Reader) -> Reader:
+    return lambda value: frozenset(read(value))
+
+
 def _members(pairs: typing.Iterable[tuple[Reader, Any]]) -> tuple[Any, ...]:
     members: list[Any] = []
     try:
@@ -116,7 +140,7 @@ def _of_words(wanted: type[StrEnum]) -> Reader:
     def read(value: Any) -> StrEnum:
         found = known.get(value) if type(value) is str else None
         if found is None:
-            raise UnreadableError(f"is {value!r}, which is no {wanted.__name__} this podexec knows")
+            raise UnreadableError(f"is {value!r}, which is not a {wanted.__name__} that this podexec knows")
         return found
 
     return read

@@ -1,6 +1,6 @@
-"""Whether records fit together: each that refers to another finds it.
+"""Checks the references between records: each record that is referred to must exist.
 
-A record that is missing would show only when something needs it, long after the start, and then end the scheduler.
+Otherwise a missing record would be noticed only when it is needed, long after the start, and end the scheduler then.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ _KINDS: dict[type[Record], str] = {Pod: "pod", Instance: "instance", Deployment:
 
 
 def check_references(records: Sequence[Record]) -> None:
-    """Raise StoreError, with the first few records that lack something, unless all is there."""
+    """Raise StoreError, with the first few problems, if a record is missing."""
     problems = list(_problems(records))
     if problems:
         more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
@@ -32,12 +32,12 @@ def _problems(records: Sequence[Record]) -> Iterator[str]:
             if definition_key(pod_id, version) not in definitions:
                 yield (
                     f"the {_KINDS[type(record)]} {key_of(record)[1]!r} refers to version {version!r} of the pod "
-                    f"{pod_id!r}, whose definition is not there"
+                    f"{pod_id!r}, whose definition is missing"
                 )
     launched = next((record for record in records if _was_launched(record)), None)
     if launched is not None and not any(isinstance(record, Framework) for record in records):
         yield (
-            f"the {_KINDS[type(launched)]} {key_of(launched)[1]!r} was launched, but the framework's id is not there, "
+            f"the {_KINDS[type(launched)]} {key_of(launched)[1]!r} was launched, but the framework's id is missing, "
             "without which a new framework would be registered and every running pod lost"
         )
 

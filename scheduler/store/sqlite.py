@@ -1,7 +1,7 @@
-"""The store in one SQLite file: a table of rows, a transaction a commit, on the disk before ``commit`` returns.
+"""The store in an SQLite file. Each commit is a transaction, which is on the disk before ``commit`` returns.
 
-The file is held exclusively while it is open, so that two schedulers can never write the same one. It is made whole or
-not at all, and only ever touched once everything in it was read and understood.
+The file is locked exclusively while it is open, so that two schedulers can never write to it. It is created completely
+or not at all, and changed only after everything in it was read successfully.
 """
 
 import contextlib
@@ -16,46 +16,46 @@ from pathlib import Path
 from scheduler.core.frame import Change, Put, Record
 from scheduler.loop.bus import KEPT, StreamEvent
 from scheduler.store import layouts
-from scheduler.store.base import StoreError
+from scheduler.store.base import UNWRITABLE, StoreError
 from scheduler.store.codec import KINDS, checksum, decode, encode
 from scheduler.store.events import events_to_lines
 from scheduler.store.examination import LOCK_WAIT, Found, check_absent, examine, is_open_elsewhere
 
-_PAGES_BETWEEN_CHECKPOINTS = 8192  # 32 MiB: a page that is written often is copied into the file once for many times
+_PAGES_BETWEEN_CHECKPOINTS = 8192  # 32 MiB: a page that is written often is copied into the file only now and then
 
 
 class SqliteStore:
-    """Records in an SQLite file, which is made if absent, readable by its owner only: environments may hold secrets."""
+    """Records in an SQLite file. A new one is readable only by its owner, because environments may contain secrets."""
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(os.path.realpath(path))
-        self._make_unless_there()
-        # What was read to look whether all is well, until it is asked for or changed.
+        self._create_if_missing()
+        # The contents found by the examination, until the first commit.
         self._found: Found | None = examine(self._path)
         self._connection = self._connect()
         try:
-            with self._telling("open"):
+            with self._translated_errors("open"):
                 self._prepare(self._found.layout)
         except StoreError:
             self.close()
             raise
 
     def load(self) -> list[Record]:
-        """Every record. Raises StoreError rather than leave one out."""
+        """Every record. Raises StoreError if one of them cannot be read."""
         if self._found is not None:
             return self._found.records
-        with self._telling("read"):
+        with self._translated_errors("read"):
             return [decode(row) for row in layouts.rows(self._connection)]
 
-    def commit(self, changes: Sequence[Change], told: Sequence[StreamEvent] = ()) -> None:
-        """Make all of the changes and events durable in one transaction, or none of them and raise StoreError."""
+    def commit(self, changes: Sequence[Change], events: Sequence[StreamEvent] = ()) -> None:
+        """Make all changes and events durable in one transaction, or none of them and raise StoreError."""
         self._found = None
         runs = [(sql, [values for _, values in run]) for sql, run in groupby(map(_statement, changes), itemgetter(0))]
-        if told:
-            first, lines = told[0].number, events_to_lines(told)
+        if events:
+            first, lines = events[0].number, events_to_lines(events)
             runs.append((layouts.ADD_EVENTS, [(first, lines, checksum(first, lines))]))
-            runs.append((layouts.DROP_EVENTS, [(told[-1].number - 2 * KEPT,)]))
-        with self._telling("write"), self._transaction():
+            runs.append((layouts.DROP_EVENTS, [(events[-1].number - 2 * KEPT,)]))
+        with self._translated_errors("write"), self._transaction():
             for sql, values in runs:
                 self._connection.executemany(sql, values)
 
@@ -63,17 +63,17 @@ class SqliteStore:
         """The last events, oldest first."""
         if self._found is not None:
             return self._found.events
-        with self._telling("read"):
+        with self._translated_errors("read"):
             return list(layouts.events(self._connection))
 
     def close(self) -> None:
-        """Let go of the file. May be called twice."""
+        """Close the file. May be called twice."""
         self._connection.close()
 
     # ------------------------------------------------------------------------ opening
 
-    def _make_unless_there(self) -> None:
-        """Make an empty store, under another name first: a crash leaves none that is not whole."""
+    def _create_if_missing(self) -> None:
+        """Create an empty store, first under another name, so that a crash never leaves an incomplete one."""
         if self._path.exists():
             return
         check_absent(self._path)
@@ -86,20 +86,16 @@ class SqliteStore:
                     _fill(connection)
                 _publish(made, self._path)
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"cannot make the store {self._path}: {error}. Give --store a file this user may write"
-            ) from error
+            raise StoreError(f"cannot create the store {self._path}: {error}. {UNWRITABLE}") from error
 
     def _connect(self) -> sqlite3.Connection:
         try:
             return sqlite3.connect(self._path, timeout=LOCK_WAIT, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as error:
-            raise StoreError(
-                f"cannot open the store {self._path}: {error}. Give --store a file this user may write"
-            ) from error
+            raise StoreError(f"cannot open the store {self._path}: {error}. {UNWRITABLE}") from error
 
     def _prepare(self, layout: int) -> None:
-        """Take the lock, and make an older layout today's."""
+        """Lock the file, and upgrade an older layout."""
         execute = self._connection.execute
         execute("PRAGMA locking_mode = EXCLUSIVE")
         execute("PRAGMA journal_mode = WAL")
@@ -108,7 +104,7 @@ class SqliteStore:
         execute(f"PRAGMA wal_autocheckpoint = {_PAGES_BETWEEN_CHECKPOINTS}")
         with self._transaction():  # also takes the write lock, which the exclusive mode then keeps
             if layout < layouts.LAYOUT:
-                layouts.take_over(self._connection, layout)
+                layouts.upgrade(self._connection, layout)
             execute(f"PRAGMA user_version = {layouts.LAYOUT}")
 
     # ------------------------------------------------------------------------ helpers
@@ -124,8 +120,8 @@ class SqliteStore:
                 self._connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
-    def _telling(self, doing: str) -> Iterator[None]:
-        """SQLite's errors as ours, with the file's name and what to do."""
+    def _translated_errors(self, doing: str) -> Iterator[None]:
+        """Turn SQLite's errors into StoreError, with the file's name and advice."""
         try:
             yield
         except sqlite3.Error as error:
@@ -134,12 +130,12 @@ class SqliteStore:
                 raise StoreError(is_open_elsewhere(doing, self._path)) from error
             raise StoreError(
                 f"cannot {doing} the store {self._path}: {error}. "
-                "Look at the disk's space and the file's health and owner"
+                "Check the disk's free space, and the file's owner and integrity"
             ) from error
 
 
 def _fill(connection: sqlite3.Connection) -> None:
-    """What an empty store holds, on the disk."""
+    """Write the tables of an empty store to the disk."""
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN EXCLUSIVE")
     for statement in layouts.CREATE:
@@ -150,11 +146,11 @@ def _fill(connection: sqlite3.Connection) -> None:
 
 
 def _publish(made: Path, path: Path) -> None:
-    """Give a file its name, unless another has it by now."""
+    """Move the new file to its path, unless a file exists there by now."""
     try:
         os.link(made, path)
     except FileExistsError:
-        return  # another scheduler was faster: whose it is will show
+        return  # another scheduler was faster; the lock decides which one gets it
     except OSError:  # a file system without links
         made.rename(path)
     folder = os.open(path.parent, os.O_RDONLY)

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import httpx2
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from scheduler.api.access import EVERYONE, Access
 from scheduler.api.app import create_app
@@ -22,8 +22,8 @@ def app_over(
     inside: Any = None,
     guard: Guard | None = None,
     server: ServerInfo = SERVER,
-) -> FastAPI:
-    """The app over a fake loop, and whatever is there of agents."""
+) -> Starlette:
+    """The app over a fake loop, with fake agents if given."""
     return create_app(
         shell,
         shell.world,

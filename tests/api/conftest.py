@@ -8,11 +8,11 @@ from tests.fakes.loop import FakeLoop
 
 @pytest.fixture
 def shell() -> FakeLoop:
-    """A shell over an empty world."""
+    """A loop over an empty world."""
     return FakeLoop()
 
 
 @pytest.fixture
 def api(shell: FakeLoop) -> Api:
-    """The app over that shell."""
+    """The app over that loop."""
     return Api(shell)

@@ -1,4 +1,4 @@
-"""An API that is up, over a fake loop and containers that can be looked into."""
+"""A running API over a fake loop, with fake containers to look into."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ DEADLINE = 20.0
 
 
 class LiveInside:
-    """An API that is up, over a fake loop and fake agents."""
+    """A running API over a fake loop and fake agents."""
 
     def __init__(self, access: Access = EVERYONE, allowed: frozenset[Permission] = EVERYTHING) -> None:
         self.shell = FakeLoop()
@@ -30,7 +30,7 @@ class LiveInside:
         self.address = ""
 
     def launched(self) -> list[str]:
-        """Launch what waits and have it run; every task's container has the task's id. Gives the ids of new tasks."""
+        """Launch and run what waits; a task's container has the task's id. Returns the ids of new tasks."""
         self.shell.run_all()
         new = [task_id for task_id in self.shell.world.tasks if task_id not in self.inside.runs]
         self.inside.runs |= {task_id: run_of(task_id) for task_id in new}
@@ -38,7 +38,7 @@ class LiveInside:
 
     @property
     def url(self) -> str:
-        """Of the API."""
+        """The API's URL."""
         return f"http://{self.address}"
 
 
@@ -46,7 +46,7 @@ class LiveInside:
 async def live_inside(
     *, access: Access = EVERYONE, allowed: frozenset[Permission] = EVERYTHING, places: int = MOST_STREAMS
 ) -> AsyncIterator[tuple[LiveInside, httpx2.AsyncClient]]:
-    """An API that is up, and a client of it."""
+    """A running API and a client of it."""
     live = LiveInside(access, allowed)
     live.guard._most_streams = places
     listening = socket.create_server(("127.0.0.1", 0))

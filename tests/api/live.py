@@ -41,7 +41,7 @@ class Event:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads blocks off an answer that does not end."""
+    """Reads blocks from an endless answer."""
 
     answer: httpx2.Response
     _lines: AsyncIterator[str] = field(init=False)
@@ -58,7 +58,7 @@ class Reader:
                     return event
 
     async def some(self, count: int) -> list[Event]:
-        """So many events."""
+        """The next ``count`` events."""
         return [await self.next() for _ in range(count)]
 
     async def until(self, kind: str) -> list[Event]:

@@ -1,4 +1,4 @@
-"""Who may use the API: credentials, and other origins."""
+"""Access to the API: credentials, and other origins."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""Connections that ask for nothing, or never to the end, keep nobody else out."""
+"""Connections without a request, or with one that never ends, do not keep others out."""
 
 import asyncio
 import contextlib
@@ -67,7 +67,7 @@ class Site:
         return reader
 
     async def settled(self, count: int) -> None:
-        """Wait until the server has so many connections."""
+        """Wait until the server has this many connections."""
         async with asyncio.timeout(PATIENCE):
             while len(self.connections) != count:
                 await asyncio.sleep(0.01)

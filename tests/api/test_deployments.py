@@ -1,4 +1,4 @@
-"""``/v2/deployments``, and what the queries of a change make of its deployment."""
+"""``/v2/deployments``, and the query parameters for the deployment of a change."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ UNKNOWN = "11111111-2222-3333-4444-555555555555"
 
 
 def only(api: Api) -> dict[str, Any]:
-    """The one deployment there is, as it is shown."""
+    """The only deployment, as it is shown."""
     (plain,) = api("GET", "/v2/deployments").json()
     (whole,) = api("GET", "/v2/deployments?embed=podexec").json()
     assert problems(plain, "Deployment") == problems(whole, "Deployment") == []
@@ -92,10 +92,10 @@ def test_what_is_not_done_by_its_deadline_is_rolled_back(api: Api, shell: FakeLo
     [
         ("force=yes", "force must be true or false, not 'yes'"),
         ("force", "force must be true or false, not ''"),
-        ("batchSize=0", "batchSize must be a whole number from 1 to 100000, not '0'"),
-        ("batchSize=1.5", "batchSize must be a whole number"),
-        ("batchSize=%D9%A3", "batchSize must be a whole number"),
-        ("batchSize=99999999999999999999", "batchSize must be a whole number"),
+        ("batchSize=0", "batchSize must be an integer from 1 to 100000, not '0'"),
+        ("batchSize=1.5", "batchSize must be an integer"),
+        ("batchSize=%D9%A3", "batchSize must be an integer"),
+        ("batchSize=99999999999999999999", "batchSize must be an integer"),
         ("deadlineSeconds=0", "deadlineSeconds must be a number above 0 and up to 31536000, not '0'"),
         ("deadlineSeconds=inf", "deadlineSeconds must be a number"),
         ("deadlineSeconds=nan", "deadlineSeconds must be a number"),

@@ -1,4 +1,4 @@
-"""``/docs``: the page says all that the document says, and loads nothing."""
+"""``/docs``: the page has everything in the document, and loads nothing."""
 
 from html.parser import HTMLParser
 
@@ -10,7 +10,7 @@ VOID = {"meta"}
 
 
 class Page(HTMLParser):
-    """The page's words, its ids and what it links to; every tag must be closed."""
+    """Collects the page's text, ids and links; every tag must be closed."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -32,11 +32,11 @@ class Page(HTMLParser):
             self._open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """It must be the last that was opened."""
+        """It must be the last one opened."""
         assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        """Some words."""
+        """Some text."""
         self.words.append(data)
 
 

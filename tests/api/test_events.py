@@ -1,4 +1,4 @@
-"""``/v2/events`` on a real connection: what is told to whom, where it goes on, and how it ends."""
+"""``/v2/events`` on a real connection: which events a client gets, where it resumes, and how the stream ends."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 async def make_noise(api: Live, count: int) -> None:
-    """Have so many events told."""
+    """Publish this many events."""
     for number in range(count):
         api.shell.submit(StreamAttached(f"noise {number}"))
     async with asyncio.timeout(10):
@@ -81,7 +81,7 @@ def test_types_that_marathon_has_not_are_for_who_asks(query: str, kinds: list[st
         async with live() as api, api.events(query) as reader:
             while not api.shell.bus.last:  # that it came is itself an event
                 await asyncio.sleep(0)
-            api.shell.bus.tell(api.shell.bus.number([Publish("ours_event", {}, 0.0)]))
+            api.shell.bus.publish(api.shell.bus.assign_numbers([Publish("ours_event", {}, 0.0)]))
             await api.client.post("/v2/pods", json=POD)
             assert [each.kind for each in await reader.until("pod_created_event")] == kinds
 
@@ -169,7 +169,7 @@ def test_a_client_that_leaves_is_noticed_at_once() -> None:
 
 
 def test_a_slow_reader_holds_up_nobody_and_misses_nothing() -> None:
-    """It is given more than any buffer between it and the scheduler holds, and reads only later."""
+    """It gets more than all buffers between it and the scheduler hold, and reads only later."""
 
     async def scenario() -> None:
         async with live() as api, api.events() as slow, api.events() as quick:

@@ -58,7 +58,7 @@ Found = Iterator[tuple[str, Json]]
 
 @pytest.fixture
 def api(shell: FakeLoop) -> Api:
-    """Over a scheduler with an option that Marathon has not, and much that only podexec could tell of."""
+    """A scheduler with an option that Marathon does not have, and much that only podexec shows."""
     api = Api(shell, server=replace(SERVER, config={"mesos_role": "*", "placement": "pack"}))
     checked = {"healthCheck": {"exec": {"command": {"shell": "true"}}}}
     api("POST", "/v2/pods", json=POD | {"id": "/base", "containers": [POD["containers"][0] | checked]})
@@ -104,7 +104,7 @@ def test_the_document_says_both(api: Api, query: str) -> None:
 
 
 def test_of_a_group_the_extras_are_no_part(api: Api) -> None:
-    """Asked for alone, they are shown in all that is shown by default."""
+    """Requested alone, they are added to what is shown by default."""
     assert api("GET", f"/v2/groups?embed={KEY}").json().keys() == MARATHONS["group"]
     shown = api("GET", f"/v2/groups?embed={KEY}&embed=group.pods").json()
     assert shown.keys() == MARATHONS["group"] - {"apps", "groups"}
@@ -112,7 +112,7 @@ def test_of_a_group_the_extras_are_no_part(api: Api) -> None:
 
 
 def test_what_a_user_sent_comes_back_whole(api: Api) -> None:
-    """A definition is the user's own, whatever it has, and nothing else than what it has."""
+    """A definition is shown with the user's members, all of them and no others."""
     plain = POD | {"id": "/plain", "labels": {KEY: "mine"}, "environment": {KEY: "mine"}}
     shown = api("POST", "/v2/pods", json=plain).json()
     assert (shown["labels"], shown["environment"]) == ({KEY: "mine"}, {KEY: "mine"})
@@ -139,7 +139,7 @@ def everything(api: Api, query: str) -> Found:
 
 
 def below(group: Json) -> Found:
-    """A group and all that is in it."""
+    """A group and everything in it."""
     yield "group", group
     for status in group["pods"]:
         yield from of_status(status)
@@ -148,7 +148,7 @@ def below(group: Json) -> Found:
 
 
 def of_status(status: Json) -> Found:
-    """A pod's status and all that is in it, but for the definition."""
+    """A pod's status and everything in it, except the definition."""
     yield "status", status
     for instance in status.get("instances", ()):
         yield "instance", instance

@@ -60,7 +60,7 @@ def api() -> Iterator[WholeApi]:
 
 
 def send(api: WholeApi, method: str, path: str, **more: Any) -> httpx2.Response:
-    """The answer, after the promises that hold for every request."""
+    """The answer, after checking what holds for every request."""
     before = api.state()
     answer = api(method, path, **more)
     assert answer.status_code < 500, answer.text
@@ -74,7 +74,7 @@ def send(api: WholeApi, method: str, path: str, **more: Any) -> httpx2.Response:
 @API_SCHEMA.parametrize()
 @settings(ALWAYS_THE_SAME, max_examples=6)
 def test_every_operation_of_the_document(case: schemathesis.Case, api: WholeApi) -> None:
-    """Generated from the document, good and bad: the answers are as it says."""
+    """Requests generated from the document, valid and invalid: the answers are as documented."""
     request = requests.Request(**case.as_transport_kwargs(base_url="http://scheduler.test")).prepare()
     headers = {name: value.encode("latin-1") for name, value in request.headers.items()}
     answer = send(api, str(request.method), str(request.url), headers=headers, content=request.body)
@@ -107,7 +107,7 @@ IDS = st.sampled_from(["a", "/product/web", "product/web/", "none", "a::status",
 
 @st.composite
 def mutated(draw: st.DrawFn) -> Any:
-    """A good definition with up to three members replaced, removed or added anywhere."""
+    """A valid definition with up to three members replaced, removed or added anywhere."""
     body = json.loads(json.dumps(POD | {"id": draw(st.sampled_from(["/a", "/product/web", "/new"]))}))
     for _ in range(draw(st.integers(0, 3))):
         holder, key = draw(st.sampled_from(list(_places(body))))
@@ -128,7 +128,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 @settings(ALWAYS_THE_SAME, max_examples=300)
 @given(method=st.sampled_from(["POST", "PUT"]), body=mutated() | JSON_VALUES | st.binary(max_size=30), pod_id=IDS)
 def test_bodies_and_ids_of_any_kind(api: WholeApi, method: str, body: Any, pod_id: str) -> None:
-    """Nearly good definitions, other JSON, and what is no JSON at all."""
+    """Nearly valid definitions, other JSON, and bodies that are not JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode(errors="surrogatepass")
     path = "/v2/pods" if method == "POST" else f"/v2/pods/{quote(pod_id, errors='surrogatepass')}"
     send(api, method, path, content=content, headers={"Content-Type": "application/json"})
@@ -156,5 +156,5 @@ SUFFIXES = (
     suffix=st.sampled_from(SUFFIXES),
 )
 def test_paths_of_any_kind(api: WholeApi, method: str, collection: str, pod_id: str, suffix: str) -> None:
-    """Ids that are none, slashes and colons anywhere, methods that do not exist there."""
+    """Invalid ids, slashes and colons anywhere, methods that a path does not have."""
     send(api, method, f"/v2/{collection}/{quote(pod_id, errors='surrogatepass')}{suffix}")

@@ -1,4 +1,4 @@
-"""``/v2/groups``: what is below a path, and removing it."""
+"""``/v2/groups``: the pods below a path, and removing them."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who answers, for which framework, on which Mesos."""
+"""``/v2/info`` and ``/ping``: the scheduler, its framework and its Mesos."""
 
 from dataclasses import replace
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 import structlog
-from fastapi import Request
+from starlette.requests import Request
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -71,7 +71,7 @@ def test_a_sandbox_is_listed_and_read() -> None:
         ("files/read", 400, "must name a file"),
         ("files/read?path=none", 404, "no none"),
         ("files?container=none", 404, "no container 'none'"),
-        ("archive", 400, "path must name"),
+        ("archive", 400, "path must be"),
     ],
 )
 def test_paths_that_cannot_be(route: str, status: int, message: str) -> None:
@@ -159,14 +159,14 @@ def test_a_body_is_unpacked_in_the_container() -> None:
     ("code", "status", "message"),
     [
         (2, 409, "tar in the container failed (2): tar: no such place"),
-        (127, 409, "has no program 'tar'"),
+        (127, 409, "needs 'tar' in the container"),
         (InsideError(Why.AWAY, "the agent went away"), 502, "the agent went away"),
         (InsideError(Why.ABSENT, "the container ended"), 404, "the container ended"),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 def test_what_cannot_be_copied_is_told(method: str, code: int | InsideError, status: int, message: str) -> None:
-    """Though tar has begun to write, as it does before it fails."""
+    """Even if tar has already written something, as it does before it fails."""
 
     async def scenario() -> None:
         async def fails(session: FakeSession) -> None:
@@ -187,7 +187,7 @@ def test_what_cannot_be_copied_is_told(method: str, code: int | InsideError, sta
 
 
 def test_an_archive_that_breaks_off_has_no_end() -> None:
-    """What came was no whole archive: the client must see so."""
+    """The archive was incomplete, and the client must notice."""
 
     async def scenario() -> None:
         async def breaks(session: FakeSession) -> None:
@@ -268,7 +268,7 @@ def test_an_agent_that_is_away_hides_only_what_is_on_it() -> None:
 
 @contextlib.asynccontextmanager
 async def exec_(api: LiveInside, order: Any, query: str = "", **more: Any) -> AsyncIterator[ClientConnection]:
-    """A WebSocket on which that was asked for."""
+    """A WebSocket on which the command was requested."""
     url = f"ws://{api.address}/v2/pods/web::exec{query}"
     async with connect(url, proxy=None, compression=None, **more) as socket:
         await socket.send(order if isinstance(order, str) else json.dumps(order))
@@ -283,7 +283,7 @@ async def told(socket: ClientConnection) -> Any:
 
 
 async def session_of(api: LiveInside) -> FakeSession:
-    """The one that was begun."""
+    """The session that was started."""
     async with asyncio.timeout(DEADLINE):
         while not api.inside.sessions:
             await asyncio.sleep(0.005)
@@ -345,7 +345,7 @@ def test_a_client_that_leaves_ends_its_command() -> None:
     ],
 )
 def test_how_a_command_ended_badly_is_told(ending: InsideError, error: str) -> None:
-    """With what is known of a container that ended with it."""
+    """With what is known about the container that ended."""
 
     async def scenario() -> None:
         async with live_inside() as (api, client):
@@ -369,7 +369,7 @@ def test_commands_end_with_a_word_when_the_scheduler_stops() -> None:
             async with exec_(api, SHELL) as socket:
                 await told(socket)
                 api.guard.stop()
-                assert await told(socket) == {"error": "the scheduler stops"}
+                assert await told(socket) == {"error": "the scheduler is stopping"}
             assert api.inside.sessions[0].left
 
     run(scenario)
@@ -409,7 +409,7 @@ def test_messages_that_are_none_end_the_command(message: str) -> None:
             async with exec_(api, SHELL) as socket:
                 await told(socket)
                 await socket.send(message)
-                assert "not understood" in (await told(socket))["error"]
+                assert "Unknown message" in (await told(socket))["error"]
             assert api.inside.sessions[0].left
 
     run(scenario)
@@ -435,7 +435,7 @@ def test_who_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_commands_that_may_not_begin(query: str, headers: dict[str, str], status: int, message: str) -> None:
-    """The handshake is refused as any other request is. A page of somebody else may not run commands."""
+    """The handshake is refused like any other request. Cross-origin pages may not run commands."""
 
     async def scenario() -> None:
         async with live_inside() as (api, client):
@@ -460,7 +460,7 @@ def test_a_container_that_does_not_run_runs_no_command() -> None:
                 async with exec_(api, SHELL):
                     pass
             answer = refused.value.response
-            assert (answer.status_code, "does not run: TASK_STAGING" in json.loads(answer.body)["message"]) == (
+            assert (answer.status_code, "is not running: TASK_STAGING" in json.loads(answer.body)["message"]) == (
                 409,
                 True,
             )
@@ -544,7 +544,7 @@ def test_agents_and_masters_that_do_not_answer_are_502() -> None:
 
 
 def test_a_copy_whose_client_leaves_ends_its_command() -> None:
-    """tar would wait for more."""
+    """Otherwise tar would wait for more."""
 
     async def scenario() -> None:
         async def half() -> AsyncIterator[bytes]:
@@ -575,7 +575,7 @@ def test_a_copy_whose_client_leaves_ends_its_command() -> None:
     ],
 )
 def test_an_answer_has_a_general_name_for_who_accepts_no_other(accept: dict[str, str], expected: str) -> None:
-    """Generators of clients know the general ones only."""
+    """Client generators know only the general ones."""
     headers = [(name.encode(), value.encode()) for name, value in accept.items()]
     request = Request({"type": "http", "headers": headers})
     assert media_type(request, TAR, BYTES) == expected

@@ -1,4 +1,4 @@
-"""``::logs``: merged lines, followed over restarts and relaunches, and every way in which it ends."""
+"""``::logs``: merged lines, followed across restarts and relaunches, and every way in which the stream ends."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ Scenario = Callable[[], Coroutine[Any, Any, None]]
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files are looked at often."""
+    """Files are checked often."""
     for module, name, value in (
         (following, "QUICK", 0.01),
         (following, "SLOW", 0.02),
@@ -37,14 +37,14 @@ def run(scenario: Scenario) -> None:
 
 
 class Reader:
-    """Reads records off an answer."""
+    """Reads records from an answer."""
 
     def __init__(self, answer: httpx2.Response) -> None:
         self.answer = answer
         self._lines = answer.aiter_lines()
 
     async def next(self) -> Any:
-        """The next record; what was written, or (event, message)."""
+        """The next record: a line, or (event, message)."""
         async with asyncio.timeout(DEADLINE):
             async for line in self._lines:
                 if line:
@@ -53,7 +53,7 @@ class Reader:
         raise EOFError
 
     async def rest(self) -> list[Any]:
-        """All until the end."""
+        """All records until the end."""
         told = []
         with contextlib.suppress(EOFError):
             while True:
@@ -63,7 +63,7 @@ class Reader:
 
 @contextlib.asynccontextmanager
 async def reading(client: httpx2.AsyncClient, query: str) -> AsyncIterator[Reader]:
-    """An answer that may go on."""
+    """An answer that may be endless."""
     async with client.stream("GET", f"/v2/pods/web::logs?{query}") as answer:
         assert answer.status_code == 200, await answer.aread()
         yield Reader(answer)
@@ -77,13 +77,13 @@ async def pod(api: LiveInside, client: httpx2.AsyncClient, *containers: str, ins
 
 
 def restarted(api: LiveInside, task_id: str, times: int) -> None:
-    """The executor has started a container again."""
+    """The executor has restarted a container."""
     api.inside.runs[task_id] = run_of(f"{task_id}-{times}")
     api.shell.happens(StatusUpdated(task_id, Condition.RUNNING, "A1", None, api.shell.now, restarts=times))
 
 
 def relaunched(api: LiveInside) -> list[str]:
-    """What ended is launched again; the ids of its tasks."""
+    """Relaunch what has ended; returns the ids of the tasks."""
     api.shell.now += 3600
     api.shell.happens(Ticked())
     return api.launched()
@@ -120,7 +120,7 @@ def test_lines_of_all_containers_are_told_with_whose_they_are() -> None:
     ],
 )
 def test_only_what_was_asked_for(query: str, lines: list[str]) -> None:
-    """Of each file so many lines; one without its end counts."""
+    """This many lines of each file; an incomplete line counts."""
 
     async def scenario() -> None:
         async with live_inside() as (api, client):
@@ -134,7 +134,7 @@ def test_only_what_was_asked_for(query: str, lines: list[str]) -> None:
 
 
 def test_the_last_lines_of_a_large_file_are_found_from_its_end() -> None:
-    """Lines longer than what is read at a time; bytes that are no text."""
+    """Lines longer than one read; bytes that are not text."""
 
     async def scenario() -> None:
         async with live_inside() as (api, client):
@@ -149,7 +149,7 @@ def test_the_last_lines_of_a_large_file_are_found_from_its_end() -> None:
 
 
 def test_a_container_is_followed_over_its_restarts_to_its_end() -> None:
-    """All of a run is told before the next."""
+    """All output of a run comes before that of the next."""
 
     async def scenario() -> None:
         async with live_inside() as (api, client):
@@ -176,7 +176,7 @@ def test_a_container_is_followed_over_its_restarts_to_its_end() -> None:
 
 
 def test_a_restart_that_is_heard_of_late_is_none() -> None:
-    """What was found at first was the next run already."""
+    """The first run found was already the next one."""
 
     async def scenario() -> None:
         async with live_inside() as (api, client):
@@ -196,7 +196,7 @@ def test_a_restart_that_is_heard_of_late_is_none() -> None:
 
 
 def test_launches_to_come_are_followed_too() -> None:
-    """Another incarnation of the same instance, told from its beginning."""
+    """Another incarnation of the same instance, from its beginning."""
 
     async def scenario() -> None:
         async with live_inside() as (api, client):
@@ -215,7 +215,7 @@ def test_launches_to_come_are_followed_too() -> None:
 
 
 def test_a_file_that_is_rotated_is_followed() -> None:
-    """The rest of it, and what comes after it."""
+    """The rest of the file, and what comes after it."""
 
     async def scenario() -> None:
         async with live_inside() as (api, client):
@@ -270,10 +270,10 @@ def test_the_run_before_is_that_before_the_restart_or_before_the_launch() -> Non
             [first] = await pod(api, client, "one")
             api.inside.write(api.inside.runs[first], b"launched first\n")
             async with reading(client, "previous=true") as reader:
-                assert await reader.rest() == [("failed", "there is no run before this one")]
+                assert await reader.rest() == [("failed", "there is no previous run")]
             restarted(api, first, 3)
             async with reading(client, "previous=true") as reader:
-                assert "ask once more" in (await reader.rest())[0][1]
+                assert "try again" in (await reader.rest())[0][1]
             api.inside.write(run_of(f"{first}-3-before-3"), b"before the restart\n")
             async with reading(client, "previous=true") as reader:
                 assert await reader.rest() == ["before the restart"]
@@ -292,14 +292,14 @@ def test_streams_end_with_a_word_when_the_scheduler_stops() -> None:
             await pod(api, client, "one")
             async with reading(client, "follow=true") as reader:
                 api.guard.stop()
-                assert await reader.rest() == [("failed", "the scheduler stops")]
+                assert await reader.rest() == [("failed", "the scheduler is stopping")]
             assert (await client.get("/v2/pods/web::logs")).status_code == 503
 
     run(scenario)
 
 
 def test_a_client_that_leaves_leaves_its_place() -> None:
-    """There is one only; silence is broken by empty lines."""
+    """There is only one; empty lines are sent during silence."""
 
     async def scenario() -> None:
         async with live_inside(places=1) as (api, client):
@@ -336,7 +336,7 @@ def test_signs_of_life_break_long_silence(monkeypatch: pytest.MonkeyPatch) -> No
         ("tail=-1", 400, "tail must be"),
         ("tail=9999999999", 400, "tail must be"),
         ("stream=stdin", 400, "stream must be"),
-        ("follow=true&previous=true", 400, "exclude each other"),
+        ("follow=true&previous=true", 400, "cannot be combined"),
         ("follow=maybe", 400, "follow must be"),
     ],
 )
@@ -358,7 +358,7 @@ def test_a_pod_that_never_ran_has_no_logs_yet_and_too_many_containers_are_refuse
             assert (await client.get("/v2/pods/web::logs")).status_code == 404
             await client.post("/v2/pods", json=definition("one"))
             answer = await client.get("/v2/pods/web::logs")
-            assert (answer.status_code, "ever launched" in answer.json()["message"]) == (404, True)
+            assert (answer.status_code, "has been launched yet" in answer.json()["message"]) == (404, True)
             async with reading(client, "follow=true") as reader:  # it is waited for
                 [task] = api.launched()
                 api.inside.write(api.inside.runs[task], b"begun\n")
@@ -371,7 +371,7 @@ def test_a_pod_that_never_ran_has_no_logs_yet_and_too_many_containers_are_refuse
 
 
 def executor_of(task_id: str) -> str:
-    """Where the fake has its sandbox."""
+    """The path of the fake's sandbox."""
     return f"/executor/{task_id.rpartition('instance-')[2]}"
 
 
@@ -398,7 +398,7 @@ def test_the_executors_own_output_is_read_as_containers_is() -> None:
                 assert told == ("ended", "its instance ended")
                 api.shell.submit(Ticked())
             previous = await client.get("/v2/pods/web::logs?executor=true&previous=true")
-            assert "there is no run before this one" in previous.text
+            assert "there is no previous run" in previous.text
 
     run(scenario)
 

@@ -1,4 +1,4 @@
-"""``::instances``: whom a kill finds, what it answers, and what becomes of them."""
+"""``::instances``: which instances a kill selects, its answer, and what becomes of them."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ ELSEWHERE = "product_web.instance-00000000-0000-0000-0000-000000000000"
 
 @pytest.fixture
 def ids(api: Api, shell: FakeLoop) -> list[str]:
-    """Two instances that run."""
+    """Two running instances."""
     pod: dict[str, Any] = POD | {"scaling": {"instances": 2}}
     pod["scheduling"] = {"unreachableStrategy": {"inactiveAfterSeconds": 5, "expungeAfterSeconds": 9}}
     api("POST", "/v2/pods", json=pod)
@@ -152,7 +152,7 @@ def test_what_is_no_instance_id(api: Api, ids: list[str], instance_id: str) -> N
     (detail,) = many.json()["details"]
     assert detail["path"] == "/(1)"
     (error,) = detail["errors"]
-    assert error.startswith(f"'{instance_id}' is no instance id: it must be like product_web.instance-")
+    assert error.startswith(f"'{instance_id}' is not an instance id: it must look like product_web.instance-")
 
 
 def test_every_wrong_one_of_a_list_is_named_in_short(api: Api, shell: FakeLoop, ids: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The OpenAPI document: true to the routes and to the answers."""
+"""The OpenAPI document matches the routes and the answers."""
 
 import json
 import re
@@ -7,8 +7,8 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, given, settings
+from starlette.routing import Route
 
 from scheduler.api.openapi import document
 from scheduler.core.events import Subscribed
@@ -27,7 +27,7 @@ METHODS = {"get", "head", "post", "put", "delete"}
 
 
 def closed(schema: Any) -> Any:
-    """The schema, with members refused that it does not name."""
+    """The schema, but without unknown members."""
     if isinstance(schema, list):
         return [closed(item) for item in schema]
     if not isinstance(schema, dict):
@@ -37,7 +37,7 @@ def closed(schema: Any) -> Any:
 
 
 def problems(body: Any, component: str) -> list[str]:
-    """What is wrong with an answer by the document's component."""
+    """The problems of an answer according to the document's component."""
     components = {"components": closed(document("1.2.3")["components"])}
     validator = jsonschema_rs.validator_for({"$ref": f"#/components/schemas/{component}"} | components)
     return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(body)]
@@ -48,9 +48,9 @@ def test_every_route_is_described_and_nothing_else(shell: FakeLoop) -> None:
     app = app_over(shell)
     served = {
         (re.sub(r":path\}", "}", route.path).rstrip("/"), method.lower())
-        for route in _routes(app)
-        if isinstance(route, APIRoute)  # a WebSocket is nothing that the document could tell
-        for method in route.methods
+        for route in app.routes
+        if isinstance(route, Route)  # OpenAPI cannot describe WebSockets
+        for method in route.methods or ()
     }
     described = {
         (path, method)
@@ -70,14 +70,14 @@ def test_the_document_is_served(api: Api) -> None:
 
 
 def test_all_references_of_the_document_lead_somewhere() -> None:
-    """None is left that only made sense in the definition's own schema."""
+    """None refers to the definition's own schema."""
     whole = document("1.2.3")
     names = {f"#/components/schemas/{name}" for name in whole["components"]["schemas"]}
     assert set(_references(whole)) <= names
 
 
 def test_the_definitions_schema_is_served_for_editors(api: Api) -> None:
-    """A schema of its own, by which a definition is good and a wrong one is not."""
+    """A complete schema that accepts a valid definition and rejects an invalid one."""
     answer = api("GET", "/v2/schemas/pod")
     assert answer.headers["Content-Type"] == "application/schema+json"
     validator = jsonschema_rs.validator_for(answer.json())
@@ -86,21 +86,21 @@ def test_the_definitions_schema_is_served_for_editors(api: Api) -> None:
 
 
 def test_what_a_pod_is_shown_as_is_what_the_document_says(api: Api) -> None:
-    """With its defaults filled in it is one by its own schema, without a member that the schema does not know."""
+    """With defaults filled in it matches its own schema, without unknown members."""
     assert problems(api("POST", "/v2/pods", json=POD).json(), "PodDefinition") == []
 
 
 @settings(max_examples=50, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(pod=any_valid())
 def test_any_pod_is_shown_as_the_document_says(pod: Json) -> None:
-    """With whatever fields, its words in the spelling that the document has."""
+    """With any fields; enumerated values are spelled as in the document."""
     definition = parse(json.dumps(pod).encode(), SITE)
     assert isinstance(definition, PodDefinition)
     assert problems(render(normalise(definition, SITE)), "PodDefinition") == []
 
 
 def test_the_status_of_a_running_pod_is_what_the_document_says(api: Api, shell: FakeLoop) -> None:
-    """With an instance that runs, and the history of one that failed."""
+    """With a running instance, and the history of one that failed."""
     ended = Termination(
         "web.instance-1", 10, 15, "no", (TaskEnd("web.instance-1.one.0", Condition.FAILED, "status 1"),)
     )
@@ -136,10 +136,6 @@ def test_information_is_what_the_document_says(api: Api, shell: FakeLoop) -> Non
     assert problems(api("GET", "/v2/info").json(), "Info") == []
     shell.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
     assert problems(api("GET", "/v2/info").json(), "Info") == []
-
-
-def _routes(app: Any) -> list[APIRoute]:
-    return [route for part in app.routes for route in part.original_router.routes]
 
 
 def _references(value: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""A store holds a pod that today's rules refuse: it goes on, can be made smaller and removed, and nothing hides why."""
+"""A stored pod that today's rules refuse: it keeps running, can be scaled down and removed, and the reason is shown."""
 
 from typing import Any
 
@@ -60,7 +60,7 @@ def asked(api: Api, instances: int, **changes: Any) -> Json:
 
 
 def refusal(answer: Any) -> str:
-    """Where the definition is refused."""
+    """The paths at which the definition is refused."""
     assert answer.status_code == 422, answer.text
     assert answer.json()["message"] == "Object is not valid"
     [detail] = answer.json()["details"]
@@ -88,7 +88,7 @@ def test_more_of_it_are_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in OUTDATED if kind != "an environment"])
 def test_the_same_again_is_refused(kind: str) -> None:
-    """Only the core, which alone knows what it adds to an environment, does not judge what changes nothing."""
+    """Except the core's rule, which is not applied to an update that changes nothing."""
     api = Api(restarted(kind))
     before = api("GET", f"/v2/pods{ID}").json()
     assert refusal(api("PUT", f"/v2/pods{ID}", json=asked(api, 3))) == OUTDATED[kind][1]
@@ -106,7 +106,7 @@ def test_fewer_of_it_are_not(kind: str, instances: int) -> None:
     place = OUTDATED[kind][1]
     if place != AT:
         assert f'299 podexec "{place}: ' in answer.headers["Warning"]
-        assert "it would be refused today" in answer.headers["Warning"]
+        assert "only because this update reduces" in answer.headers["Warning"]
     shell.run_all()
     assert sum(each.goal == "Running" for each in shell.world.instances.values()) == instances
 
@@ -127,7 +127,7 @@ def test_it_can_be_removed(kind: str) -> None:
 
 @each_outdated
 def test_an_instance_that_is_killed_is_launched_again(kind: str) -> None:
-    """It starts, or the agent says why not: the scheduler has no other definition for it."""
+    """It starts, or the agent reports why not: the scheduler has no other definition for it."""
     shell = restarted(kind)
     api = Api(shell)
     instance_id = api("GET", f"/v2/pods{ID}::instances").json()[0]["id"]

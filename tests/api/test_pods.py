@@ -9,7 +9,7 @@ import structlog
 
 from scheduler.api.requests import LARGEST_BODY
 from scheduler.core.events import AgentDescribed
-from scheduler.loop.event_loop import ShellError
+from scheduler.loop.event_loop import LoopError
 from scheduler.model.roles import EnforceRole
 from tests.api.app import Api
 from tests.fakes.loop import SETTINGS, FakeLoop
@@ -214,7 +214,7 @@ def test_unknown_keys_are_ignored_and_refused_where_the_operator_wants_that() ->
 
 
 def test_repeated_keys_are_told_and_refused_where_the_operator_wants_that() -> None:
-    """StreamEvent in a header and in the log; at every depth, and however the key is spelled."""
+    """They are reported in a header and in the log, at every depth and however the key is spelled."""
     twice = r', "user": "a", "us\u0065r": "root", "labels": {"b\u202e\"": "", "b\u202e\"": ""}}'
     body = json.dumps(POD)[:-1] + twice
     for method, path in (("POST", "/v2/pods"), ("PUT", f"/v2/pods{POD['id']}")):
@@ -265,7 +265,7 @@ def test_what_no_agent_can_run_is_refused_by_path(api: Api, shell: FakeLoop) -> 
 @pytest.mark.parametrize(
     ("body", "headers", "status", "message"),
     [
-        (b"", {}, 400, "JSON data"),
+        (b"", {}, 400, "The body is empty"),
         (b"{", {}, 400, "Invalid JSON"),
         (b"{", {"Content-Type": "application/json; charset=utf-8"}, 400, "Invalid JSON"),
         (b"id: /a", {"Content-Type": "application/yaml"}, 415, "application/json"),
@@ -328,7 +328,7 @@ def test_what_a_refusal_quotes_obeys_no_terminal(method: str, path: str, body: A
 
 
 def test_a_scheduler_that_is_stopping_says_so(api: Api, shell: FakeLoop) -> None:
-    shell.failure = ShellError("the scheduler is stopping; ask again when it is back")
+    shell.failure = LoopError("the scheduler is stopping; ask again when it is back")
     answer = api("POST", "/v2/pods", json=POD)
     assert answer.status_code == 503
     assert "stopping" in answer.json()["message"]

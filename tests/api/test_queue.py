@@ -1,4 +1,4 @@
-"""``/v2/queue``: who waits, why, and for how long."""
+"""``/v2/queue``: which instances wait, why, and for how long."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.fakes.loop import FakeLoop
 
 
 def entry(api: Api, query: str = "") -> dict[str, Any]:
-    """The one entry there is."""
+    """The only entry."""
     (found,) = api("GET", f"/v2/queue{query}").json()["queue"]
     assert problems(found, "QueueEntry") == []
     shown: dict[str, Any] = found
@@ -22,7 +22,7 @@ def entry(api: Api, query: str = "") -> dict[str, Any]:
 
 
 def funnel(shown: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
-    """By reason, how many offers came to it and how many fell to it."""
+    """By reason, how many offers were checked for it and how many were declined."""
     assert [each["reason"] for each in shown] == list(FUNNEL)
     return {each["reason"]: (each["processed"], each["declined"]) for each in shown}
 

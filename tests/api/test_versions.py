@@ -1,4 +1,4 @@
-"""``::versions``: what a pod was, for as long as there is the pod."""
+"""``::versions``: the kept versions of a pod, as long as it exists."""
 
 import pytest
 

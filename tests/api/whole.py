@@ -25,7 +25,7 @@ _NOW = 1_700_000_000.0
 
 
 class WholeApi:
-    """Makes requests to the app; the loop turns meanwhile. Close it after use."""
+    """Makes requests to the app while the loop runs. Close it after use."""
 
     def __init__(self) -> None:
         self.world = World(SETTINGS, 0)
@@ -67,7 +67,7 @@ class WholeApi:
         return self._runner.run(self._client.request(method, path, **more))
 
     def state(self) -> tuple[list[Record], dict[str, object], list[MesosCall]]:
-        """All that a request could change: what is stored, what the world holds, what Mesos was asked for."""
+        """Everything that a request could change: the store, the world, and the calls to Mesos."""
         world = self.world
         held: dict[str, object] = {
             name: dict(getattr(world, name)) for name in ("pods", "definitions", "instances", "deployments", "tasks")

@@ -1,4 +1,4 @@
-"""A scheduler by hand: sends one call at a time to the simulated master and looks at what it says."""
+"""A minimal scheduler that sends single calls to the simulated master and reads its events."""
 
 import http.client
 import json
@@ -10,7 +10,7 @@ _CAPABILITIES = ("MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE", "RESERVA
 
 
 class Framework:
-    """Subscribed once made."""
+    """A subscribed framework."""
 
     def __init__(self, port: int, roles: tuple[str, ...] = ("*",), framework_id: str | None = None) -> None:
         info: dict[str, Any] = {
@@ -31,13 +31,13 @@ class Framework:
         self.id = self.hear("SUBSCRIBED")["subscribed"]["framework_id"]["value"]
 
     def close(self) -> None:
-        """Leave."""
+        """Close the connection."""
         self._stream.close()
         self._stream_connection.close()
         self._calls.close()
 
     def hear(self, kind: str) -> dict[str, Any]:
-        """The next event, which must be of that kind; but for heartbeats, and for offers, which come when they will."""
+        """The next event of this kind; heartbeats are skipped, and offers too, which may arrive at any time."""
         while True:
             length = b""
             while not length.endswith(b"\n"):
@@ -48,19 +48,19 @@ class Framework:
                 return event
 
     def offers(self) -> list[dict[str, Any]]:
-        """Those of the next event."""
+        """The offers of the next event."""
         found: list[dict[str, Any]] = self.hear("OFFERS")["offers"]["offers"]
         return found
 
     def status(self, acknowledged: bool = True) -> dict[str, Any]:
-        """That of the next event, acknowledged if it wants to be."""
+        """The status of the next event, acknowledged if it has a uuid."""
         status: dict[str, Any] = self.hear("UPDATE")["update"]["status"]
         if acknowledged and "uuid" in status:
             self.call("ACKNOWLEDGE", **{name: status[name] for name in ("agent_id", "task_id", "uuid")})
         return status
 
     def call(self, kind: str, stream_id: str | None = None, **members: Any) -> int:
-        """The HTTP status of the answer."""
+        """Send a call, and return the HTTP status of the answer."""
         body = {"type": kind, "framework_id": {"value": self.id}, kind.lower(): members}
         headers = {"Mesos-Stream-Id": stream_id or self.stream_id, "Content-Type": "application/json"}
         self._calls.request("POST", _PATH, json.dumps(body), headers)
@@ -74,7 +74,7 @@ class Framework:
         return self.call("ACCEPT", offer_ids=[offer["id"]], operations=list(groups), filters=filters)
 
     def decline(self, *offers: dict[str, Any], refuse_seconds: float = 120.0) -> int:
-        """Refuse offers."""
+        """Decline offers."""
         return self.call(
             "DECLINE", offer_ids=[offer["id"] for offer in offers], filters={"refuse_seconds": refuse_seconds}
         )

@@ -1,4 +1,4 @@
-"""The benchmarks of scale work: small numbers of everything, counted exactly."""
+"""The benchmark `scale` works: small numbers, counted exactly."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_the_bare_loop_launches_the_same_groups_as_podexec() -> None:
 
 
 def _comparable(operation: dict[str, Any]) -> str:
-    """The same text for the same launch: neither the order of members nor that of variables means anything."""
+    """A canonical text of a launch: the order of members and of variables does not matter."""
     for task in operation["launch_group"]["task_group"]["tasks"]:
         task["command"]["environment"]["variables"].sort(key=lambda variable: variable["name"])
     return json.dumps(operation, sort_keys=True)

@@ -1,4 +1,4 @@
-"""The simulated master behaves like Mesos where a scheduler can tell, and sees its mistakes."""
+"""The simulated master behaves like Mesos as far as a scheduler can observe, and detects its mistakes."""
 
 from collections.abc import Iterator
 

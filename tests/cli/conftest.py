@@ -1,4 +1,4 @@
-"""The command run in this process, and a real API on a loopback port for it to talk to."""
+"""Fixtures that run the command in this process, against a real API on a loopback port."""
 
 import socket
 import threading
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from scheduler.cli.main import main
 from tests.api.app import app_over
@@ -29,7 +29,7 @@ Run = Callable[..., Outcome]
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs ``podexec`` with these words."""
+    """Runs ``podexec`` with these arguments."""
 
     def run_words(*words: str) -> Outcome:
         with pytest.raises(SystemExit) as end:
@@ -42,13 +42,13 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def shell() -> FakeLoop:
-    """The shell behind the API."""
+    """The fake event loop behind the API."""
     return FakeLoop()
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """The URL of an API that is up."""
+def serving(app: Starlette) -> Iterator[str]:
+    """Serve the API; yields its URL."""
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="websockets-sansio"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -62,7 +62,7 @@ def serving(app: FastAPI) -> Iterator[str]:
 
 @pytest.fixture
 def url(shell: FakeLoop, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The URL of an API that is up; PODEXEC_URL names it too."""
+    """The URL of a running API; PODEXEC_URL is set to it as well."""
     with serving(app_over(shell)) as address:
         monkeypatch.setenv("PODEXEC_URL", address)
         yield address

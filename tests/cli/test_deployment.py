@@ -18,14 +18,14 @@ FORCED = Rollout(force=True)
 
 @pytest.fixture
 def deployment_id(url: str, shell: FakeLoop) -> str:
-    """Of a new pod that nothing was offered to yet."""
+    """The deployment of a new pod that has got no offer yet."""
     shell.happens(PodPosted(1, definition(id="/web")))
     (found,) = shell.world.deployments
     return found
 
 
 def test_no_deployments(run: Run, url: str) -> None:
-    assert run("deployment", "list").out == "No deployment is under way.\n"
+    assert run("deployment", "list").out == "No deployment is running.\n"
     assert json.loads(run("deployment", "list", "--json").out) == []
 
 
@@ -34,7 +34,7 @@ def test_listing_and_showing(run: Run, shell: FakeLoop, deployment_id: str) -> N
     assert re.search(rf"{deployment_id} +/web +step 2 of 2 +ScalePod /web +1970-01-12T13:46:40.000Z", listed)
     shown = run("deployment", "show", deployment_id).out
     assert re.search(r"1 +StartPod +/web +done", shown)
-    assert re.search(r"2 +ScalePod +/web +under way", shown)
+    assert re.search(r"2 +ScalePod +/web +in progress", shown)
     assert json.loads(run("deployment", "show", deployment_id, "--json").out)["affectedPods"] == ["/web"]
     assert [each["id"] for each in json.loads(run("deployment", "list", "--json").out)] == [deployment_id]
 
@@ -48,11 +48,11 @@ def test_what_it_waits_for_and_how_it_is_carried_out_is_shown(
     *_, second = shell.world.deployments
     shown = run("deployment", "show", second).out
     assert "replaces at most 3 instances" in shown
-    assert "unless it is done by 1970-01-12T13:47:40.000Z" in shown
-    assert re.search(r"2 +ScalePod +/b +waits for /web", shown)
+    assert "unless it finishes by 1970-01-12T13:47:40.000Z" in shown
+    assert re.search(r"2 +ScalePod +/b +waiting for /web", shown)
     run("deployment", "pause", second)
-    assert "rolled back unless it is done within 60 s" in run("deployment", "show", second).out
-    assert "ScalePod /b, which waits for /web" in run("deployment", "list").out
+    assert "rolled back unless it finishes within 60 s" in run("deployment", "show", second).out
+    assert "ScalePod /b (waiting for /web)" in run("deployment", "list").out
 
 
 def test_pausing_and_resuming(run: Run, shell: FakeLoop, deployment_id: str) -> None:
@@ -60,14 +60,14 @@ def test_pausing_and_resuming(run: Run, shell: FakeLoop, deployment_id: str) -> 
     assert shell.world.deployments[deployment_id].paused
     assert "step 2 of 2, paused" in run("deployment", "list").out
     assert re.search(r"ScalePod +/web +paused", run("deployment", "show", deployment_id).out)
-    assert "goes on" in run("deployment", "resume", deployment_id).out
+    assert "is resumed" in run("deployment", "resume", deployment_id).out
     assert not shell.world.deployments[deployment_id].paused
     for verb in ("pause", "resume"):
         assert json.loads(run("deployment", verb, deployment_id, "--json").out)["deploymentId"] == deployment_id
 
 
 def test_stopping_leaves_all_as_it_is(run: Run, shell: FakeLoop, deployment_id: str) -> None:
-    assert "stays as far as it has come" in run("deployment", "stop", deployment_id).out
+    assert "changes already made are kept" in run("deployment", "stop", deployment_id).out
     assert (list(shell.world.deployments), list(shell.world.pods)) == ([], ["/web"])
 
 
@@ -124,7 +124,7 @@ def test_watching_tells_each_step_and_gives_the_last_event(
 def test_watching_gives_up(run: Run, deployment_id: str) -> None:
     outcome = run("deployment", "watch", deployment_id, "--timeout", "0")
     assert outcome.code == 1
-    assert "gave up waiting for step 2 of 2: ScalePod /web" in outcome.err
+    assert "timed out; last seen: step 2 of 2: ScalePod /web" in outcome.err
     assert f"podexec deployment show {deployment_id}" in outcome.err
 
 
@@ -139,4 +139,4 @@ def test_an_end_that_is_told_no_more(
     monkeypatch.setattr("scheduler.cli.waiting._OUTCOME_SECONDS", 0.2)
     outcome = run("deployment", "watch", deployment_id)
     assert outcome.code == 1
-    assert "how it ended is not told any more" in outcome.err
+    assert "the event that says how it ended is no longer kept" in outcome.err

@@ -1,4 +1,4 @@
-"""How many files the scheduler may have open, and how many of them are the API's connections."""
+"""The limit of open files, and the API's share of it."""
 
 import resource
 from collections.abc import Iterator

@@ -34,7 +34,7 @@ DEADLINE = 60.0
 
 @dataclass
 class Stage:
-    """A pod of two containers, `one` and `two`, that runs."""
+    """A running pod of two containers, `one` and `two`."""
 
     inside: FakeInside
     url: str
@@ -44,7 +44,7 @@ class Stage:
 
 @pytest.fixture
 def stage(shell: FakeLoop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """It, and PODEXEC_URL set."""
+    """The scene, with PODEXEC_URL set."""
     inside = FakeInside()
     guard = Guard()
     with structlog.testing.capture_logs(), serving(app_over(shell, inside=inside, guard=guard)) as url:
@@ -58,7 +58,7 @@ def stage(shell: FakeLoop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
 
 
 def podexec(*words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """A command in a process of its own."""
+    """Run a command in a process of its own."""
     return subprocess.run(
         [sys.executable, "-P", "-m", "scheduler.cli.main", *words],
         input=given,
@@ -72,7 +72,7 @@ def podexec(*words: str, given: bytes = b"") -> subprocess.CompletedProcess[byte
 
 
 def test_lines_are_printed_with_whose_they_are(stage: Stage, run: Run) -> None:
-    """Without a colour, for this is no terminal."""
+    """Without colours, as the output is not a terminal."""
     for task in stage.tasks:
         stage.inside.write(stage.inside.runs[task], b"1\n2\n")
     stage.inside.write(stage.inside.runs[stage.tasks[0]], b"no\n", "stderr")
@@ -90,7 +90,7 @@ def test_lines_are_printed_with_whose_they_are(stage: Stage, run: Run) -> None:
 
 
 def executor_files(stage: Stage) -> Callable[[str, bytes], None]:
-    """Puts files into the sandbox of the pod's executor."""
+    """Create files in the sandbox of the pod's executor."""
     sandbox = f"/executor/{stage.tasks[0].rpartition('instance-')[2]}"
 
     def put(name: str, data: bytes) -> None:
@@ -154,7 +154,7 @@ def test_refusals_are_errors(stage: Stage, run: Run) -> None:
 
 
 async def turned_around(session: FakeSession) -> None:
-    """Writes its input in capitals, and ends with 7."""
+    """A command that writes its input in capitals and exits with 7."""
     while (data := await session.input.get()) is not None:
         session.writes(data.upper())
     session.writes(b"told", is_error=True)
@@ -181,7 +181,7 @@ def test_a_command_that_ended_with_its_container_is_an_error(stage: Stage) -> No
 
 
 def test_a_terminal_is_joined_to_the_command(stage: Stage) -> None:
-    """Its size and kind, and every change of the size; keys as they are typed; and it is as before afterwards."""
+    """The command gets the terminal's size, type, size changes and keys; afterwards the terminal is restored."""
 
     async def tells_its_size(session: FakeSession) -> None:
         seen = 0
@@ -220,14 +220,14 @@ async def _moment() -> None:
 
 def test_a_terminal_needs_a_terminal(stage: Stage) -> None:
     outcome = podexec("pod", "exec", "-it", "web", "-c", "one", "--", "sh")
-    assert (outcome.returncode, b"-t needs a terminal" in outcome.stderr) == (2, True)
+    assert (outcome.returncode, b"-t with -i needs" in outcome.stderr) == (2, True)
 
 
 # --------------------------------------------------------------------------------- top
 
 
 def test_use_is_what_was_used_between_two_measurements() -> None:
-    """What nobody measures is a dash; over a restart nothing can be said."""
+    """Values that nothing measures, and rates across a restart, are shown as a dash."""
 
     def measured(cpu_seconds: float, at: float) -> list[Any]:
         used = {"takenAt": at, "cpuSeconds": cpu_seconds, "memoryBytes": 16 * 1024 * 1024, "processes": 2}
@@ -261,7 +261,7 @@ def _rows(shown: Grid) -> list[list[str]]:
 
 
 def real_tar(folder: Path) -> Any:
-    """The tar of the container: that of this machine, in a folder."""
+    """The container's tar: this machine's, in a folder."""
 
     async def tar(session: FakeSession) -> None:
         given = bytearray()
@@ -301,10 +301,10 @@ def test_what_cannot_be_copied_is_told(stage: Stage, run: Run, tmp_path: Path) -
     stage.inside.program = real_tar(tmp_path)
     for words, error in (
         (("web:none", str(tmp_path)), "tar in the container failed"),
-        ((str(tmp_path / "none"), "web:x"), "there is no"),
-        (("web:x", "web:y"), "one of the two places must be ID:PATH"),
-        (("x", "y"), "one of the two places must be ID:PATH"),
-        (("web:", str(tmp_path)), "names no path"),
+        ((str(tmp_path / "none"), "web:x"), "does not exist"),
+        (("web:x", "web:y"), "one of SRC and DST must be ID:PATH"),
+        (("x", "y"), "one of SRC and DST must be ID:PATH"),
+        (("web:", str(tmp_path)), "has no path"),
     ):
         outcome = run("pod", "cp", "-c", "one", *words)
         assert outcome.code in (1, 2)
@@ -319,7 +319,7 @@ def entry(name: str, kind: bytes = tarfile.REGTYPE, target: str = "", mode: int 
 
 
 def sends(*members: tarfile.TarInfo, cut: int | None = None) -> Callable[[FakeSession], Awaitable[None]]:
-    """A container whose tar writes what it likes."""
+    """A container whose tar writes arbitrary output."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for member in members:
@@ -351,7 +351,7 @@ def sends(*members: tarfile.TarInfo, cut: int | None = None) -> Callable[[FakeSe
 def test_nothing_is_written_outside_of_the_place(
     stage: Stage, run: Run, tmp_path: Path, members: tuple[tarfile.TarInfo, ...]
 ) -> None:
-    """Whatever a container calls its files: neither beside the place nor beside what was asked for in it."""
+    """Whatever names a container uses, nothing is written outside the destination or of other files than requested."""
     stage.inside.program = sends(*members)
     (tmp_path / "evidence").write_text("untouched")
     (tmp_path / "place").mkdir()
@@ -364,7 +364,7 @@ def test_nothing_is_written_outside_of_the_place(
 
 
 def test_a_copy_that_breaks_off_has_failed(stage: Stage, run: Run, tmp_path: Path) -> None:
-    """Also where tar ends well: half a file, half a header."""
+    """Half a file or half a header, even if tar exits with 0."""
     half = entry("x")
     half.size = 3000
     for member, cut in ((half, 1024), (entry("x"), 300)):
@@ -374,7 +374,7 @@ def test_a_copy_that_breaks_off_has_failed(stage: Stage, run: Run, tmp_path: Pat
 
 
 def test_a_whole_container_is_copied_into_a_folder_of_its_own(stage: Stage, run: Run, tmp_path: Path) -> None:
-    """A new one, or one that is there; nothing lands beside it. A folder to read only is filled first."""
+    """Into a new or existing folder, never outside it. A folder that is to be read-only is filled first."""
     members = entry("./", tarfile.DIRTYPE, mode=0o555), entry("./etc", tarfile.DIRTYPE, mode=0o555), entry("./etc/x")
     stage.inside.program = sends(*members)
     new = tmp_path / "new"
@@ -402,7 +402,7 @@ def test_places(text: str, expected: Remote | Path) -> None:
 
 
 def test_a_place_without_a_path_is_none() -> None:
-    with pytest.raises(CommandError, match="names no path"):
+    with pytest.raises(CommandError, match="has no path"):
         place("web:")
 
 

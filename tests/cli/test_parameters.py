@@ -1,4 +1,4 @@
-"""The options of the scheduler: stated once, and what follows from that."""
+"""The options of the scheduler, stated once, and what is derived from them."""
 
 from dataclasses import fields
 

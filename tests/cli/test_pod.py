@@ -45,7 +45,7 @@ def pod_file(tmp_path: Path) -> str:
 
 
 def launch(shell: FakeLoop, *conditions: Condition) -> None:
-    """Place the one instance and let its task report these."""
+    """Place the instance and let its task report these conditions."""
     shell.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
     shell.happens(OffersReceived((OFFER,)))
     [task_id] = shell.world.tasks
@@ -80,7 +80,7 @@ def test_show_tells_how_the_last_instance_ended(run: Run, url: str, shell: FakeL
     run("pod", "add", pod_file)
     launch(shell, Condition.RUNNING, Condition.FAILED)
     shown = run("pod", "show", "/web")
-    assert "How the last instances ended" in shown.out
+    assert "Last terminated instances" in shown.out
     assert "TASK_FAILED" in shown.out
     assert "Command exited with status 3" in shown.out
 
@@ -106,7 +106,7 @@ def test_update_changes_a_pod(run: Run, url: str, tmp_path: Path) -> None:
 
 
 def test_an_update_of_what_would_be_refused_today_says_so(run: Run, url: str, shell: FakeLoop, tmp_path: Path) -> None:
-    """Fewer instances of it are accepted; quotes in the reason are as they were written."""
+    """Fewer instances of it are accepted; quotes in the reason are unescaped."""
     artifacts = [{"uri": "/x", "destPath": path} for path in ('a"b\\c', 'a"b\\c/d')]
     outdated = definition(container(artifacts=artifacts), instances=3)
     shell.happens(PodPosted(1, outdated))
@@ -116,8 +116,11 @@ def test_an_update_of_what_would_be_refused_today_says_so(run: Run, url: str, sh
     file.write_text(json.dumps(shown | {"scaling": {"instances": 1}}))
     updated = run("pod", "update", str(file))
     assert updated.code == 0, updated
-    assert 'warning: /containers(0)/artifacts(1)/destPath: must not lie below a"b\\c: artifacts(0)' in updated.err
-    assert "(it would be refused today; fewer instances" in updated.err
+    assert (
+        'warning: /containers(0)/artifacts(1)/destPath: must not be below a"b\\c, the file from artifacts(0)'
+        in updated.err
+    )
+    assert "(accepted only because this update reduces" in updated.err
     file.write_text(json.dumps(shown))
     assert run("pod", "update", str(file)).code == 1
 
@@ -153,9 +156,9 @@ def test_standard_input(run: Run, url: str, shell: FakeLoop, monkeypatch: pytest
     [
         ("pod.json", '{"id": "/a",}', "is not JSON"),
         ("pod.yaml", "id: [", "is not YAML"),
-        ("pod.yaml", "cpus: .inf", "JSON cannot say"),
-        ("pod.yaml", "", "holds no pod definition"),
-        ("pod.json", "[]", "holds no pod definition"),
+        ("pod.yaml", "cpus: .inf", "JSON cannot represent"),
+        ("pod.yaml", "", "contains no pod definition"),
+        ("pod.json", "[]", "contains no pod definition"),
     ],
 )
 def test_files_that_cannot_be_read(run: Run, url: str, tmp_path: Path, name: str, text: str, meaning: str) -> None:
@@ -179,7 +182,7 @@ def test_problems_are_told_by_path_in_words(run: Run, url: str, shell: FakeLoop,
     assert outcome.code == 1
     assert outcome.out == ""
     assert "/containers(0)/resources/cpus: must be a number" in outcome.err
-    assert "/environment/PORT: must be a text (in YAML, quote it)" in outcome.err
+    assert "/environment/PORT: must be a string (quote it in YAML)" in outcome.err
     assert shell.world.pods == {}
 
 
@@ -197,7 +200,7 @@ def test_an_update_without_an_id_is_wrong_usage(run: Run, url: str, tmp_path: Pa
     file.write_text("{}")
     outcome = run("pod", "update", str(file))
     assert outcome.code == 2
-    assert "without an id" in outcome.err
+    assert "has no id" in outcome.err
 
 
 def test_a_duplicate_is_refused(run: Run, url: str, pod_file: str) -> None:
@@ -220,7 +223,7 @@ def test_an_unknown_pod(run: Run, url: str, words: tuple[str, ...]) -> None:
 def test_waiting_ends_when_the_pod_is_stable(
     run: Run, url: str, shell: FakeLoop, pod_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What happens while it pauses is seen when it looks again."""
+    """A change during the pause is seen at the next poll."""
     monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: launch(shell, Condition.RUNNING))
     outcome = run("pod", "add", pod_file, "--wait")
     assert outcome.code == 0
@@ -233,7 +236,7 @@ def test_waiting_ends_when_the_pod_is_stable(
 def test_a_pod_that_ends_right_after_each_start_is_not_stable(
     run: Run, url: str, shell: FakeLoop, pod_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However often it is seen running: that it keeps ending is told, how, and when it is tried again."""
+    """Even if it is often seen running, it is reported that it keeps ending, how, and when the next try is."""
 
     def ends_at_every_fifth_look(_: float) -> None:
         shell.now += 100
@@ -251,7 +254,7 @@ def test_a_pod_that_ends_right_after_each_start_is_not_stable(
     assert outcome.code == 0
     assert len(endings) == 10
     assert "/web: STABLE, 1/1 instances stable; it keeps ending: " in outcome.err
-    assert re.search(r"/web: DEGRADED, 0/1 instances stable; it keeps ending: .*; tried again in \d+ s", outcome.err)
+    assert re.search(r"/web: DEGRADED, 0/1 instances stable; it keeps ending: .*; next try in \d+ s", outcome.err)
 
 
 def test_waiting_for_a_removal_ends_when_the_id_is_free(
@@ -263,7 +266,7 @@ def test_waiting_for_a_removal_ends_when_the_id_is_free(
     assert hanging.code == 1
     (instance,) = shell.world.instances
     assert f"{instance} on node1 has not ended yet" in hanging.err
-    assert "It goes on: podexec deployment show" in hanging.err
+    assert "The deployment continues; to see it: podexec deployment show" in hanging.err
     assert run("pod", "add", pod_file).code == 1
 
     monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: shell.tell(Condition.KILLED))
@@ -281,7 +284,7 @@ def test_waiting_for_a_removal_ends_when_the_id_is_free(
 
 
 def test_repeated_keys_are_told_or_refused_as_the_scheduler_wants(run: Run, url: str, pod_file: str) -> None:
-    """Though what is sent has none any more."""
+    """Even though the request no longer contains repeated keys."""
     text = Path(pod_file).read_text()
     Path(pod_file).write_text(text[:-1] + ', "user": "a", "user": "b"}')
     for verb in ("add", "update"):
@@ -304,7 +307,7 @@ def test_waiting_gives_up_with_the_last_cause(run: Run, url: str, shell: FakeLoo
     launch(shell, Condition.RUNNING, Condition.FAILED)
     outcome = run("pod", "update", pod_file, "--wait", "--timeout", "0")
     assert outcome.code == 1
-    assert "gave up waiting for /web: DEGRADED, 0/1 instances stable" in outcome.err
+    assert "timed out; last seen: /web: DEGRADED, 0/1 instances stable" in outcome.err
     assert "Command exited with status 3" in outcome.err
 
 
@@ -349,7 +352,7 @@ def test_waiting_fails_when_the_deployment_is_rolled_back(
     monkeypatch.setattr("scheduler.cli.waiting.time.sleep", time_passes)
     outcome = run("pod", "add", pod_file, "--wait", "--deadline", "60")
     assert outcome.code == 1
-    assert "/web is not as asked for any more: it was rolled back" in outcome.err
+    assert "/web no longer has the requested version: it was rolled back" in outcome.err
 
 
 def test_a_change_says_how_it_is_to_be_carried_out(
@@ -360,7 +363,7 @@ def test_a_change_says_how_it_is_to_be_carried_out(
     locked = run("pod", "update", pod_file)
     assert locked.code == 1
     (first,) = shell.world.deployments
-    assert f"Use --force, or wait for it: podexec deployment watch {first}" in locked.err
+    assert f"Use --force, or wait for the deployment: podexec deployment watch {first}" in locked.err
     assert run("pod", "update", pod_file, "--force", "--batch-size", "100000", "--deadline", "1.5").code == 0
     (second,) = shell.world.deployments.values()
     assert (second.batch_size, second.deadline) == (100_000, shell.now + 1.5)
@@ -380,12 +383,12 @@ def test_versions_are_listed_with_their_instances(run: Run, url: str, shell: Fak
     assert re.search(rf"{old[0]} +1", "".join(listed))
     assert json.loads(run("pod", "versions", "/web", old[0]).out)["version"] == old[0]
     unknown = run("pod", "versions", "/web", "yesterday")
-    assert (unknown.code, "'yesterday' is no version" in unknown.err) == (1, True)
+    assert (unknown.code, "'yesterday' is not a version" in unknown.err) == (1, True)
 
 
 @pytest.fixture
 def instance_ids(run: Run, url: str, shell: FakeLoop, tmp_path: Path) -> list[str]:
-    """Two instances that run."""
+    """Two running instances."""
     file = tmp_path / "two.json"
     file.write_text(json.dumps(POD | {"scaling": {"instances": 2}}))
     run("pod", "add", str(file))

@@ -1,4 +1,4 @@
-"""Which Python runs executors; root may ask for others. Not below pytest's folder, which nobody else may enter."""
+"""Which Python runs executors. Folders are not below pytest's own, which other users cannot enter."""
 
 import os
 import tempfile
@@ -24,7 +24,7 @@ def python() -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def ask_anew() -> Iterator[None]:
-    """Answers are kept; not from test to test."""
+    """Clears cached results between tests."""
     yield
     pythons.executor_python.cache_clear()
     pythons.runs_for_everybody.cache_clear()

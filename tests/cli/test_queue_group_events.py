@@ -20,12 +20,12 @@ from tests.fakes.loop import FakeLoop
 
 
 def test_nothing_waits(run: Run, url: str) -> None:
-    assert run("queue", "list").out == "Nothing waits.\n"
+    assert run("queue", "list").out == "No instance is waiting.\n"
 
 
 def test_what_waits_is_told_with_every_reason_and_the_nearest_miss(run: Run, url: str, shell: FakeLoop) -> None:
     shell.happens(PodPosted(1, definition(id="/big", executorResources={"cpus": 2, "mem": 100}, instances=3)))
-    assert re.search(r"/big +3 +1970\S+ +with the next offer +0 +no offer has come yet", run("queue", "list").out)
+    assert re.search(r"/big +3 +1970\S+ +with the next offer +0 +no offer received yet", run("queue", "list").out)
     shell.offers(offer("O1", "A1", cpus=1.5), offer("O2", "A2", cpus=1.8, mem=1))
     listed = run("queue", "list").out
     assert re.search(r"/big +3 .* 2 +InsufficientCpus: wants 2.1; the best of 2 agents had 1.8", listed)
@@ -51,7 +51,7 @@ def test_frameworks_that_a_lost_store_may_have_had_are_told_where_there_are_no_p
     shell.happens(FrameworksListed((Namesake("old-1", "podexec", connected=False),)))
     listed = run("pod", "list")
     assert "There are no pods." in listed.out
-    assert "the framework old-1 of the same name has running tasks" in listed.err
+    assert "Framework old-1 has the same name and has running tasks" in listed.err
 
 
 def test_a_delay_is_told_and_can_be_reset(run: Run, url: str, shell: FakeLoop) -> None:
@@ -63,7 +63,7 @@ def test_a_delay_is_told_and_can_be_reset(run: Run, url: str, shell: FakeLoop) -
     assert "with the next offer" in run("queue", "list").out
     shell.run_all()
     nothing = run("queue", "reset-delay", "/web")
-    assert (nothing.code, "waits to be launched" in nothing.err) == (1, True)
+    assert (nothing.code, "waiting to be launched" in nothing.err) == (1, True)
 
 
 # ------------------------------------------------------------------------------ group
@@ -71,7 +71,7 @@ def test_a_delay_is_told_and_can_be_reset(run: Run, url: str, shell: FakeLoop) -
 
 @pytest.fixture
 def pods(url: str, shell: FakeLoop) -> None:
-    """Three that run."""
+    """Three running pods."""
     for number, pod_id in enumerate(("/top", "/shop/web", "/shop/back/db")):
         shell.happens(PodPosted(number, definition(id=pod_id)))
     shell.run_all()
@@ -105,7 +105,7 @@ def test_an_unknown_group(run: Run, url: str) -> None:
 
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The user presses Ctrl-C after the third line; gives the lines."""
+    """Interrupt the command with Ctrl-C after the third line; returns the lines."""
     lines: list[str] = []
     echo = command.typer.echo
 
@@ -157,7 +157,7 @@ def test_it_goes_on_where_it_was_when_the_scheduler_comes_back(
     outcome = run("events")
     assert (outcome.code, asked) == (130, [None, 2, 2])
     assert [line.split()[0] for line in interrupted] == ["1", "2", "3"]
-    assert outcome.err.count("the stream ended; trying again") == 1
+    assert outcome.err.count("the stream ended; reconnecting") == 1
 
 
 def test_without_a_scheduler_there_are_no_events(run: Run) -> None:

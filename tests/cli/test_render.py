@@ -1,4 +1,4 @@
-"""``podexec pod render``: the operation on standard output, the reasons why there is none on standard error."""
+"""``podexec pod render``: the operation on stdout, or the reasons why there is none on stderr."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ def pod(*containers: Any, **fields: Any) -> dict[str, Any]:
 
 
 def written(folder: Path, *documents: Any, name: str = "pod.json") -> str:
-    """A file with these."""
+    """A file with these documents."""
     file = folder / name
     file.write_text(json.dumps(documents[0] if len(documents) == 1 else list(documents)))
     return str(file)

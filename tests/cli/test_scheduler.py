@@ -1,4 +1,4 @@
-"""``podexec scheduler``: what is checked before anything is opened, and the running process from start to end."""
+"""``podexec scheduler``: the check of its options, and the running process from start to end."""
 
 import asyncio
 import contextlib
@@ -60,7 +60,7 @@ DEADLINE = 20.0
         (("--master", "https://one:5050,two:5050"), "at some"),
         (("--master", NOBODY, "--mesos-authentication-secret-file", "none"), "none"),
         (("--master", NOBODY, "--mesos-authentication-secret-file", __file__), "--mesos-authentication-principal"),
-        (("--master", NOBODY, "--mesos-authentication-token-file", __file__), "more than a token"),
+        (("--master", NOBODY, "--mesos-authentication-token-file", __file__), "does not contain a token"),
         (("--master", NOBODY, "--mesos-authentication-token-file", "/dev/null"), "is empty"),
         (("--master", NOBODY, "--mesos-ca-file", __file__), "no CA certificates"),
         (("--master", NOBODY, "--mesos-key-file", __file__), "--mesos-cert-file"),
@@ -79,7 +79,7 @@ def test_wrong_options_end_with_2(run: Run, words: tuple[str, ...], meaning: str
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Serving]:
-    """What would have been started; nothing is."""
+    """Collects the configurations that would be served; nothing is started."""
     calls: list[Serving] = []
     monkeypatch.setattr(serving, "serve", calls.append)
     return calls
@@ -132,7 +132,7 @@ def test_a_token_is_given_by_its_file_and_not_beside_a_secret(run: Run, started:
     secret = ("--mesos-authentication-principal", "p", "--mesos-authentication-secret-file", str(token))
     outcome = run("scheduler", *words, *secret)
     assert outcome.code == 2
-    assert "exclude each other" in outcome.err
+    assert "cannot be combined" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_how_pods_are_placed_and_how_long_things_may_take_is_set_and_shown(run: 
 
 
 def test_every_option_is_shown_or_said_to_be_private(run: Run, started: list[Serving]) -> None:
-    """A new one must not be forgotten, nor a secret be shown."""
+    """So that no new option is forgotten, and no secret is shown."""
     run("scheduler", "--master", NOBODY)
     shown = configuration(started[0], started[0].identity, 512).keys()
     assert {each.name for each in PARAMETERS if each.info not in shown} == {
@@ -224,6 +224,8 @@ def test_every_option_is_shown_or_said_to_be_private(run: Run, started: list[Ser
         "mesos_key_file",
         "mesos_tls",
         "mesos_tls_verify",
+        "record",
+        "record_limit",
     }
     assert shown - {each.info for each in PARAMETERS} == {"checkpoint", "ha"}
 
@@ -298,7 +300,7 @@ def test_a_remote_executor_is_fetched(run: Run, started: list[Serving]) -> None:
 
 
 class Process:
-    """``podexec scheduler`` as a process of its own. Its log is JSON, a line an event."""
+    """``podexec scheduler`` as a process of its own. Its log is JSON, one event on each line."""
 
     def __init__(
         self, master: str, store: str, listen: str, more: tuple[str, ...], launcher: tuple[str, ...] = ()
@@ -318,7 +320,7 @@ class Process:
         self._lines.put(None)
 
     def event(self, name: str) -> Any:
-        """Wait for a line of the log."""
+        """Wait for an event in the log."""
         while True:
             try:
                 line = self._lines.get(timeout=DEADLINE)
@@ -331,7 +333,7 @@ class Process:
                 return json.loads(line)
 
     def end(self, number: int | None = None) -> int:
-        """Send a signal, if any, and wait for the end; the exit code."""
+        """Send a signal, if given, and wait for the end; returns the exit code."""
         if number is not None:
             self.process.send_signal(number)
         code = self.process.wait(DEADLINE)
@@ -351,7 +353,7 @@ def scheduler(
     more: tuple[str, ...] = (),
     launcher: tuple[str, ...] = (),
 ) -> Iterator[Process]:
-    """A scheduler that is gone afterwards."""
+    """A scheduler process that ends with the context."""
     process = Process(master, store, listen, more, launcher)
     try:
         yield process
@@ -401,8 +403,43 @@ def test_credentials_are_wanted_and_metrics_are_those_of_the_process() -> None:
         assert metrics["gauges"]["marathon.pods.active.gauge"] == {"value": 0}
 
 
+def test_what_it_does_is_recorded_without_the_credentials_also_if_it_is_killed(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "recording.json"
+    more = ("--record", str(file), "--record-limit", "1", "--http-credentials", "me:hush-hush")
+    body = json.dumps({"id": "/pod", "containers": [{"name": "one", "resources": {}}]}).encode()
+    headers = {"Content-Type": "application/json", "Authorization": "Basic bWU6aHVzaC1odXNo"}
+    with scheduler(store=f"sqlite:///{tmp_path}/store.db", more=more) as process:
+        post = urllib.request.Request(f"{process.event('serving')['url']}/v2/pods?force=true", body, headers)
+        with urllib.request.urlopen(post, timeout=DEADLINE) as response:
+            assert response.status == 201
+        until = time.monotonic() + DEADLINE
+        while b"PodPosted" not in file.read_bytes():
+            assert time.monotonic() < until, file.read_bytes()
+            time.sleep(0.05)
+        process.end(signal.SIGKILL)
+    with scheduler(store=f"sqlite:///{tmp_path}/store.db", more=more) as process:
+        asked = urllib.request.Request(f"{process.event('serving')['url']}/v2/info", headers=headers)
+        with urllib.request.urlopen(asked, timeout=DEADLINE) as response:
+            assert response.status == 200
+        assert process.end(signal.SIGTERM) == 0, process.seen
+    for secret in (b"hush", b"bWU6aHVzaC1odXNo"):
+        assert secret not in file.read_bytes()
+    done = run("replay", str(file))
+    assert (done.code, done.err) == (0, "1 steps, no difference\n")
+    assert "PodPosted request=1 pod_id=/pod" in done.out
+    assert '"record":"pod"' in file.read_text().split('"recording"')[2]
+
+
+def test_a_full_disk_does_not_stop_it() -> None:
+    with scheduler(more=("--record", "/dev/full")) as process:
+        told = process.event("recording ended; the scheduler continues without it")
+        assert told["reason"] == "No space left on device"
+        assert get(f"{process.event('serving')['url']}/v2/pods") == (200, [])
+        assert process.end(signal.SIGTERM) == 0, process.seen
+
+
 def test_open_streams_of_events_do_not_hold_up_its_end() -> None:
-    """They end in good order, well before requests under way would be cut off."""
+    """They end properly, well before pending requests would be cut off."""
     with scheduler() as process:
         url = process.event("serving")["url"]
         with urllib.request.urlopen(f"{url}/v2/events", timeout=DEADLINE) as stream:
@@ -480,7 +517,7 @@ def test_a_feature_without_effect_is_told_and_the_source_of_secrets_is_shown_wit
     more = ("--enable-features", "secrets,vips", "--secrets-source", "environment:MINE_")
     with scheduler(more=more) as process:
         url = process.event("serving")["url"]
-        assert process.event("a feature was enabled that has no effect here")["feature"] == "vips"
+        assert process.event("enabled feature has no effect")["feature"] == "vips"
         config = get(f"{url}/v2/info?embed=podexec")[1]["podexec"]["config"]
         assert (config["enable_features"], config["secrets_source"]) == ("secrets,vips", "environment")
 
@@ -541,7 +578,7 @@ FEW_FILES = (
 
 
 def test_a_flood_of_idle_connections_keeps_nobody_out_and_does_not_fill_the_log() -> None:
-    """With a limit of 512 files, which the soft limit of 128 is raised to."""
+    """With a hard limit of 512 files, to which the soft limit of 128 is raised."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     with scheduler(launcher=("-c", FEW_FILES)) as process, contextlib.ExitStack() as stack:
         host, _, port = process.event("serving")["url"].removeprefix("http://").partition(":")

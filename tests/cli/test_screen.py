@@ -1,4 +1,4 @@
-"""What reaches a terminal: nothing raw, nothing that is taken as markup, no path or command broken."""
+"""What reaches a terminal: no raw control characters, no interpreted markup, no wrapped path or command."""
 
 import ast
 import os
@@ -35,7 +35,7 @@ any_text = ANY_TEXT | st.sampled_from([HOSTILE, "[/]", "[red]", "[link=x]", ":wa
 
 
 def status(text: str) -> Json:
-    """A pod's status in which everything that can be any text is."""
+    """A pod's status with a hostile string in every place where one can occur."""
     container = {
         "name": text,
         "status": text,
@@ -81,7 +81,7 @@ def deployment(text: str) -> Json:
 
 
 def everything(text: str) -> list[Any]:
-    """All that is shown with ``screen.show``."""
+    """Everything that is printed with ``screen.show``."""
     waiting = {
         "pod": {"id": text},
         "count": 1,
@@ -159,7 +159,7 @@ def test_messages_of_agents_and_constraints_are_no_markup(run: Run, url: str, sh
 
 
 def outside_of_the_way(path: Path) -> Iterator[str]:
-    """Whatever in a module would print without ``screen``."""
+    """The calls in a module that print without ``screen``."""
     for node in ast.walk(ast.parse(path.read_text())):
         where = f"{path.name}:{getattr(node, 'lineno', 0)}"
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -176,7 +176,7 @@ def outside_of_the_way(path: Path) -> Iterator[str]:
 
 
 def test_nothing_is_printed_but_by_the_screen() -> None:
-    """Except what a command in a container writes, which is its own."""
+    """Except the output of a command in a container."""
     found = [each for path in SOURCES if path.name != "screen.py" for each in outside_of_the_way(path)]
     assert [each for each in found if not re.fullmatch(r"terminal\.py:\d+ os\.write", each)] == []
     assert len(found) == 1
@@ -211,7 +211,7 @@ def test_log_lines_on_a_terminal_keep_their_colours_only(
 
 @pytest.fixture(params=["piped", "terminal"])
 def printed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs podexec in a narrow place; what it printed."""
+    """Run podexec in a narrow terminal; returns its output."""
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setenv("NO_COLOR", "1")
@@ -237,7 +237,7 @@ def printed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_paths_and_commands_in_errors_are_whole(printed: Any, tmp_path: Path) -> None:
-    """However long, with spaces and brackets in them, and however narrow the terminal."""
+    """Long paths, with spaces and brackets, on a narrow terminal."""
     folder = tmp_path / "a folder [with/ spaces]" / ("x" * 100) / ("y y" * 30)
     folder.mkdir(parents=True)
     missing = folder / "pod.json"
@@ -252,14 +252,14 @@ def test_paths_and_commands_in_errors_are_whole(printed: Any, tmp_path: Path) ->
 
 
 def commands(command: Any, *words: str) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every command with its words."""
+    """Every command with its arguments."""
     yield words, command
     for name, inner in getattr(command, "commands", {}).items():
         yield from commands(inner, *words, name)
 
 
 def test_help_shows_all_that_it_has_to_say(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Brackets in it are no markup."""
+    """Brackets in it are not markup."""
     monkeypatch.setenv("COLUMNS", "500")
     for words, command in commands(get_command(app)):
         shown = " ".join(run(*words, "--help").out.split())

@@ -1,11 +1,11 @@
-"""What the running scheduler does beside its parts."""
+"""The running scheduler: error handler and limits."""
 
 import asyncio
 import contextlib
 
 from structlog.testing import capture_logs
 
-from scheduler.cli.serve import _TELL_EVERY, _Complaints
+from scheduler.cli.serve import _LOG_EVERY, _ErrorHandler
 
 # As asyncio tells it, for each connection that it cannot take.
 NO_FILES = {
@@ -15,7 +15,7 @@ NO_FILES = {
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """One whose time the test sets, and which keeps what it would have printed."""
+    """An event loop whose time the test sets, and which keeps what it would have printed."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -30,23 +30,23 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 def test_want_of_files_is_one_line_a_minute_however_many_connections_come() -> None:
-    complaints = _Complaints()
+    handler = _ErrorHandler()
     with contextlib.closing(Loop()) as loop, capture_logs() as logs:
         for _ in range(1000):
-            complaints.hear(loop, NO_FILES)
+            handler.handle(loop, NO_FILES)
         assert [(line["event"], line["error"]) for line in logs] == [
-            ("no connection can be taken", "[Errno 24] Too many open files")
+            ("cannot accept connections", "[Errno 24] Too many open files")
         ]
-        loop.now += _TELL_EVERY
-        complaints.hear(loop, NO_FILES)
+        loop.now += _LOG_EVERY
+        handler.handle(loop, NO_FILES)
         assert len(logs) == 2
         assert loop.printed == []
 
 
 def test_other_complaints_are_printed_as_ever() -> None:
-    complaints = _Complaints()
+    handler = _ErrorHandler()
     other = {"message": "Task was destroyed but it is pending!"}
     with contextlib.closing(Loop()) as loop, capture_logs() as logs:
-        complaints.hear(loop, other)
-        complaints.hear(loop, other)
+        handler.handle(loop, other)
+        handler.handle(loop, other)
     assert (loop.printed, logs) == ([other, other], [])

@@ -40,7 +40,7 @@ acceptedRoles: []
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that the command runs in, so that files have short names."""
+    """The current folder of the command, so that file names are short."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -52,7 +52,7 @@ def test_a_valid_file(run: Run, folder: Path) -> None:
 
 
 def test_a_pod_and_a_group_of_one_id_are_told_over_all_files(run: Run, folder: Path) -> None:
-    """As the scheduler refuses the second one."""
+    """As the scheduler would refuse the second one."""
     (folder / "good.yaml").write_text(GOOD)
     (folder / "below.yaml").write_text(GOOD.replace("/good", "/good//below/"))
     (folder / "above.yaml").write_text(f"{GOOD.replace('/good', '/a/b')}---\n{GOOD.replace('/good', '/a')}")
@@ -60,9 +60,9 @@ def test_a_pod_and_a_group_of_one_id_are_told_over_all_files(run: Run, folder: P
     assert outcome.code == 1
     assert outcome.out.splitlines() == [
         "good.yaml: /good is valid",
-        "below.yaml:1: /id: /good is a pod, so that no pod can be in it: choose another id",
+        "below.yaml:1: /id: /good is a pod and cannot contain other pods: choose another id",
         "above.yaml: /a/b is valid",
-        "above.yaml:6: /id: /a is a group, which has pods in it: choose another id",
+        "above.yaml:6: /id: /a is a group that contains pods: choose another id",
     ]
 
 
@@ -73,7 +73,7 @@ def test_all_errors_of_all_files_are_told_with_their_lines(run: Run, folder: Pat
     assert outcome.code == 1
     lines = outcome.out.splitlines()
     assert lines[0].startswith("bad.yaml:7: /containers(0)/resources/disk: is neither a number of MiB nor a size")
-    assert lines[1] == "bad.yaml:9: /containers(0)/endpoints(0)/name: has characters that are not allowed here"
+    assert lines[1] == "bad.yaml:9: /containers(0)/endpoints(0)/name: contains characters that are not allowed"
     assert lines[2] == "bad.yaml:16: /containers(0)/healthCheck/tcp/endpoint: container one has no endpoint web"
     assert lines[3] == "bad.yaml:17: warning: /acceptedRoles: is not a known key"
     assert lines[4].startswith("nowhere.json: cannot read nowhere.json")
@@ -165,7 +165,7 @@ user: root
 
 
 def test_keys_that_are_repeated_warn_and_are_errors_when_strict(run: Run, folder: Path) -> None:
-    """Each with its path and line; also where YAML's keys become one in JSON only."""
+    """Each with its path and line, including YAML keys that are equal only in JSON."""
     meaning = "is given more than once; only the last one counts"
     paths = {4: "/containers(0)/resources/cpus", 9: "/labels/1", 11: "/user"}
     (folder / "pod.yaml").write_text(TWICE)
@@ -189,7 +189,7 @@ def test_so_are_those_of_json(run: Run, folder: Path, brackets: str) -> None:
 
 
 def test_merged_keys_are_not_repeated(run: Run, folder: Path) -> None:
-    """Nor what an alias stands for again."""
+    """Nor is the content of an alias that is used again."""
     text = """\
 id: /good
 containers:
@@ -212,21 +212,21 @@ LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] *
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("deep.json", b"[" * 100_000, "is nested more than 200 deep"),
-        ("deep2.json", b'{"a":' * 500 + b"1" + b"}" * 500, "is nested more than 200 deep"),
-        ("deep.yaml", b"[" * 100_000, "is nested more than 200 deep"),
-        ("laughs.yaml", LAUGHS.encode(), "aliases stand for more than"),
-        ("circle.yaml", b"a: &a [*a]", "an alias in line 1 stands for what it is in"),
+        ("deep.json", b"[" * 100_000, "is nested more than 200 levels deep"),
+        ("deep2.json", b'{"a":' * 500 + b"1" + b"}" * 500, "is nested more than 200 levels deep"),
+        ("deep.yaml", b"[" * 100_000, "is nested more than 200 levels deep"),
+        ("laughs.yaml", LAUGHS.encode(), "aliases expand to more than"),
+        ("circle.yaml", b"a: &a [*a]", "an alias refers to line 1, which contains the alias itself"),
         ("nan.json", b'{"id": NaN}', "is not JSON: NaN"),
-        ("inf.json", b'{"id": 1e999}', "says what JSON cannot say"),
-        ("nan.yaml", b"id: .nan", "says what JSON cannot say"),
-        ("half.json", b'{"id": "\\ud800"}', "says what JSON cannot say"),
+        ("inf.json", b'{"id": 1e999}', "contains values that JSON cannot represent"),
+        ("nan.yaml", b"id: .nan", "contains values that JSON cannot represent"),
+        ("half.json", b'{"id": "\\ud800"}', "contains values that JSON cannot represent"),
         ("python.yaml", b"id: !!python/object/apply:os.system [ls]", "is not YAML: could not determine a constructor"),
-        ("binary.yaml", b"id: !!binary aGk=", "says what JSON cannot say"),
-        ("set.yaml", b"id: !!set {a, b}", "says what JSON cannot say"),
-        ("int.yaml", b"id: !!int ''", "says what JSON cannot say"),
+        ("binary.yaml", b"id: !!binary aGk=", "contains values that JSON cannot represent"),
+        ("set.yaml", b"id: !!set {a, b}", "contains values that JSON cannot represent"),
+        ("int.yaml", b"id: !!int ''", "contains values that JSON cannot represent"),
         ("tab.yaml", b"id:\n\t- a", "is not YAML"),
-        ("latin.yaml", "id: /größe".encode("latin-1"), "it is no text in UTF-8"),
+        ("latin.yaml", "id: /größe".encode("latin-1"), "it is not UTF-8 text"),
         ("control.yaml", b"id: '\x07'", "is not YAML"),
     ],
 )

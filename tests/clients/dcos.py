@@ -38,7 +38,7 @@ class Outcome:
 
 
 class DcosCli:
-    """``dcos marathon`` for one scheduler; its configuration lies in a folder of the test's."""
+    """``dcos marathon`` for one scheduler, with its configuration in a directory of the test."""
 
     def __init__(self, folder: Path, url: str) -> None:
         """Install it unless it is there. Fails if it cannot be installed."""
@@ -70,7 +70,7 @@ class DcosCli:
         return Outcome(ran.returncode, ran.stdout, ran.stderr)
 
     def good(self, *words: str, given: Any = None) -> str:
-        """What a command prints that must succeed."""
+        """The output of a command that must succeed."""
         outcome = self(*words, given=given)
         assert outcome.code == 0, f"dcos marathon {' '.join(words)}: {outcome}"
         return outcome.out

@@ -23,14 +23,14 @@ def dcos(scheduler: Scheduler, tmp_path: Path) -> DcosCli:
 
 
 def created(printed: str) -> str:
-    """The id of the deployment that a change told of."""
+    """The id of the deployment that a change reported."""
     found = re.search(r"Created deployment (\S+)", printed)
     assert found, printed
     return found[1]
 
 
 def row(table: str, of: str) -> list[str]:
-    """The words of the line of a table that begins with these."""
+    """The words of the table's line that starts with these."""
     lines = [line.split() for line in table.splitlines()]
     found = [words for words in lines if words and words[0] == of]
     assert len(found) == 1, table

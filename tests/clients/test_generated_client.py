@@ -33,7 +33,7 @@ async def run(*words: str | Path) -> str:
 
 
 async def generated(python: Path, url: str, folder: Path) -> str:
-    """The client that is made of what a scheduler serves, and what the generator said."""
+    """The client generated from a scheduler's document, and the generator's output."""
     config = folder / "config.json"
     config.write_text(json.dumps({"post_hooks": []}))  # they format the code
     return await run(
@@ -43,7 +43,7 @@ async def generated(python: Path, url: str, folder: Path) -> str:
 
 
 async def story(folder: Path) -> tuple[str, dict[str, Any]]:
-    """What the generator said, and what somebody who uses its client was told."""
+    """The generator's output, and the results of a user of its client."""
     python = await asyncio.to_thread(environment, "generator", (GENERATOR,))
     async with live() as api:
         url = str(api.client.base_url)
@@ -88,5 +88,5 @@ def test_it_has_every_operation_and_type_and_runs_a_pods_life(tmp_path: Path) ->
 
 
 def snake(name: str) -> str:
-    """As Python's modules are named."""
+    """The name as a Python module's."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

@@ -19,10 +19,10 @@ CAPABILITIES = ("MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE", "RESERVAT
 
 
 class Framework(Callbacks):  # type: ignore[misc]  # pymesos has no types
-    """Registered from `start` to `stop`; keeps every offer until it is used or rescinded."""
+    """A framework, registered from `start` to `stop`, that keeps every offer until it is used or rescinded."""
 
     def __init__(self, master: str, role: str = "*") -> None:
-        """Nothing is started yet."""
+        """Make a framework that is not started yet."""
         info = {
             "user": getpass.getuser(),
             "name": "not-podexec",
@@ -36,12 +36,12 @@ class Framework(Callbacks):  # type: ignore[misc]  # pymesos has no types
         self.driver = MesosSchedulerDriver(self, info, master)
 
     def start(self) -> None:
-        """Returns when the master knows it."""
+        """Register, and return when the master has answered."""
         self.driver.start()
         self.wait("the registration", lambda: self.driver.framework_id is not None)
 
     def stop(self) -> None:
-        """Tears the framework down, with all that runs of it."""
+        """Tear the framework down, with all its tasks."""
         self.driver.stop()
         self.driver.join()
 
@@ -68,14 +68,14 @@ class Framework(Callbacks):  # type: ignore[misc]  # pymesos has no types
     # ------------------------------------------------------------------- what tests ask
 
     def wait(self, what: str, condition: Callable[[], Any]) -> None:
-        """Until the condition holds, which is looked at whenever pymesos has told something."""
+        """Wait until the condition holds; it is checked after each callback of pymesos."""
         with self._changed:
             if not self._changed.wait_for(condition, DEADLINE_SECONDS):
                 seen = [(s["task_id"]["value"], s["state"], s.get("message")) for s in self._updates.values()]
                 raise AssertionError(f"{what}: not within {DEADLINE_SECONDS:g} s; updates: {seen}")
 
     def offers(self, agent: str = "", suits: Callable[[list[Json]], bool] = lambda found: True) -> list[Json]:
-        """Take all offers of the agent, or of any, once they have a CPU and suit together."""
+        """All offers of the agent, or of any agent, once they have a CPU and suit the condition."""
         taken: list[Json] = []
 
         def look() -> bool:
@@ -91,11 +91,11 @@ class Framework(Callbacks):  # type: ignore[misc]  # pymesos has no types
         return taken
 
     def accept(self, offers: list[Json], *operations: Json) -> None:
-        """Use offers of an agent; what is left of them is offered again at once."""
+        """Accept offers of an agent; the rest of them is offered again at once."""
         self.driver.acceptOffers([each["id"] for each in offers], list(operations), filters={"refuse_seconds": 0})
 
     def launch(self, executor: str, *tasks: Json, agent: str = "", first: Iterable[Json] = ()) -> str:
-        """Launch a group on the agent, or on any, after other operations on the same offers; the agent's id."""
+        """Launch a group on the agent, or on any, after other operations on the same offers; returns the agent's id."""
         ready_made = [] if first else [each for task in tasks for each in task["resources"] if "disk" in each]
         offers = self.offers(agent, lambda found: has_volumes(found, ready_made))
         info = {
@@ -111,26 +111,26 @@ class Framework(Callbacks):  # type: ignore[misc]  # pymesos has no types
         return agent_id
 
     def kill(self, task: str) -> None:
-        """Without a kill policy, which pymesos does not know."""
+        """Kill a task without a kill policy, which pymesos does not support."""
         self.driver.killTask({"value": task})
 
     def statuses(self, task: str) -> list[Json]:
-        """All of a task."""
+        """All statuses of a task."""
         with self._changed:
             return [status for status in self._updates.values() if status["task_id"]["value"] == task]
 
     def wait_status(self, task: str, what: str, suits: Callable[[Json], Any]) -> None:
-        """Until the task's last status suits."""
+        """Wait until the task's last status meets the condition."""
         self.wait(f"{task}: {what}", lambda: any(map(suits, self.statuses(task)[-1:])))
 
     def states(self, task: str) -> list[str]:
-        """Without those that only tell of a check."""
+        """Statuses of a task, without those that only report a check."""
         return [
             status["state"] for status in self.statuses(task) if "CHECK_STATUS_UPDATED" not in status.get("reason", "")
         ]
 
     def wait_states(self, task: str, *states: str) -> Json:
-        """Until the task went through exactly these; its last status."""
+        """Wait until the task has had exactly these states; returns its last status."""
         self.wait(f"{task} to go {' '.join(states)}", lambda: self.states(task) == list(states))
         return self.statuses(task)[-1]
 
@@ -142,12 +142,12 @@ def has_volumes(offered: list[Json], wanted: list[Json]) -> bool:
 
 
 def resources(**amounts: float) -> list[Json]:
-    """Of any names."""
+    """Resources of any names."""
     return [{"name": name, "type": "SCALAR", "scalar": {"value": amount}} for name, amount in amounts.items()]
 
 
 def task(name: str, shell: str, **more: Any) -> Json:
-    """A small task; its id is its name."""
+    """A small task whose id is its name."""
     return {
         "name": name,
         "task_id": {"value": name},

@@ -1,4 +1,4 @@
-"""A scheduler on a local Mesos, as the tests of the whole see it: through its API, its processes and the sandboxes."""
+"""A scheduler on a local Mesos for tests of the whole, through its API, its processes and the sandboxes."""
 
 import os
 import socket
@@ -18,19 +18,19 @@ T = TypeVar("T")
 Json = dict[str, Any]
 DEADLINE_SECONDS = 60.0
 
-# Requests that need no more than the plain client share one: to make one for each takes longer than most answers.
+# Requests share one plain client: making a client takes longer than most answers.
 HTTP = httpx2.Client(timeout=10, trust_env=False)
 
-# An agent that starts again gives its executors so long to come back, always all of it, and only then registers.
+# A restarted agent always waits this long for its executors, and registers only then.
 QUICK_RECOVERY = {"executor_reregistration_timeout": "5secs"}
 
 PODEXEC, DEFAULT = "podexec", "default"
-# Runs a test with podexec's own executors, and with those that agents have for `--executor default`.
+# Runs a test with podexec's own executors and with `--executor default`.
 both_executors = pytest.mark.parametrize("executor_kind", [PODEXEC, DEFAULT])
 
 
 def wait_for(what: str, probe: Callable[[], T | None], deadline: float = DEADLINE_SECONDS) -> T:
-    """The probe's first true answer; otherwise fail with what was waited for and what was seen last."""
+    """The probe's first true result; fails at the deadline with `what` and the last result."""
     end = time.monotonic() + deadline
     while True:
         seen = probe()
@@ -42,32 +42,32 @@ def wait_for(what: str, probe: Callable[[], T | None], deadline: float = DEADLIN
 
 
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
+    """A free port of the loopback address."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
 
 
 class Scheduler(LocalScheduler):
-    """A scheduler with what tests ask of it."""
+    """A scheduler, with helpers for tests."""
 
     def __init__(self, cluster: Cluster, folder: Path, executor: Path | None, name: str) -> None:
-        """On a port of its own; nothing is started yet."""
+        """Make a scheduler with its own port that is not started yet."""
         super().__init__(cluster, folder, executor, f"127.0.0.1:{free_port()}", name)
 
     def use_executor(self, executor: str, python: str) -> None:
-        """Before it is started: have agents start that one, a path or a URI, with that Python."""
+        """Before the start: set the executor, a path or a URI, and its Python."""
         words = list(self._command)
         words[words.index("--executor") + 1] = executor
         words[words.index("--executor-python") + 1] = python
         self._command = tuple(words)
 
     def add_options(self, *words: str) -> None:
-        """Before it is started: options of ``podexec scheduler``."""
+        """Before the start: add options of ``podexec scheduler``."""
         self._command = (*self._command, *words)
 
     def wait(self, what: str, probe: Callable[[], T | None], deadline: float = DEADLINE_SECONDS) -> T:
-        """As ``wait_for``, with the log's end in the message."""
+        """Like ``wait_for``, with the end of the log in the message."""
         try:
             return wait_for(what, probe, deadline)
         except AssertionError as error:
@@ -76,17 +76,17 @@ class Scheduler(LocalScheduler):
     # ------------------------------------------------------------------- pods
 
     def pods(self) -> list[Json]:
-        """The definitions of all pods."""
+        """Definitions of all pods."""
         pods: list[Json] = HTTP.get(f"{self.client.url}/v2/pods").raise_for_status().json()
         return pods
 
     def run(self, definition: Json) -> Json:
-        """Add a pod and wait until it is STABLE; its status."""
+        """Add a pod and wait until it is STABLE; returns its status."""
         self.client.add(definition)
         return self.stable(definition["id"])
 
     def stable(self, pod_id: str, deadline: float = DEADLINE_SECONDS) -> Json:
-        """Wait until all instances of the pod run; its status."""
+        """Wait until all instances of the pod run; returns its status."""
 
         def probe() -> Json | None:
             status = self.client.status(pod_id)
@@ -98,7 +98,7 @@ class Scheduler(LocalScheduler):
             raise AssertionError(f"{error}\n--- status: {self.client.status(pod_id)}") from None
 
     def remove(self, *pod_ids: str) -> None:
-        """Remove pods, whatever is being done to them, and wait until none of their executors is left."""
+        """Remove pods, cancelling their deployments, and wait until none of their executors is left."""
         for pod_id in pod_ids:
             self.client.remove(pod_id, WriteOptions(force=True))
         prefixes = tuple(f"instance-{pod_id.strip('/').replace('/', '_')}." for pod_id in pod_ids)
@@ -112,7 +112,7 @@ class Scheduler(LocalScheduler):
         self.remove(*(pod["id"] for pod in self.pods()))
 
     def cluster_executors(self) -> list[str]:
-        """The executor ids that run on any agent."""
+        """Ids of executors that run on any agent."""
         state = [agent_state(agent.address) for agent in self.cluster.agents]
         return [
             executor["id"] for each in state for framework in each["frameworks"] for executor in framework["executors"]
@@ -121,13 +121,13 @@ class Scheduler(LocalScheduler):
     # --------------------------------------------------------------- sandboxes
 
     def sandbox(self, status: Json, container: str) -> Path:
-        """Where the first instance's container works."""
+        """Sandbox of a container of the first instance."""
         instance = status["instances"][0]
         found = next(each for each in instance["containers"] if each["name"] == container)
         return self.task_sandbox(found["containerId"])
 
     def task_sandbox(self, task_id: str) -> Path:
-        """Where a task works, on whichever agent."""
+        """Sandbox of a task on any agent."""
         pattern = f"slaves/*/frameworks/*/executors/*/runs/latest/tasks/{task_id}"
         return self.wait(
             f"a sandbox of {task_id}",
@@ -135,7 +135,7 @@ class Scheduler(LocalScheduler):
         )
 
     def output(self, status: Json, container: str, expected: str) -> str:
-        """What the container wrote to stdout, once it holds the expected text."""
+        """The container's stdout, once it contains the expected text."""
         file = self.sandbox(status, container) / "stdout"
 
         def probe() -> str | None:
@@ -164,5 +164,5 @@ def container(name: str, shell: str, **more: Any) -> Json:
 
 
 def environment_without_podexec() -> dict[str, str]:
-    """The environment for a command whose options must come from its arguments alone."""
+    """Environment for a command that gets its options only from arguments."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PODEXEC_")}

@@ -1,4 +1,4 @@
-"""Agents that are lost, drained or about to be maintained, under running pods."""
+"""Agents with running pods that are lost, drained or scheduled for maintenance."""
 
 import os
 import time
@@ -16,7 +16,7 @@ from tests.cluster.user import User
 
 @pytest.fixture(scope="module")
 def pair(executor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
-    """A scheduler on two agents, which their master gives up after four seconds of silence."""
+    """A scheduler on two agents, which the master considers lost after four seconds of silence."""
     cluster = Cluster.up(
         f"pair-{os.getpid()}",
         agents=2,
@@ -35,7 +35,7 @@ def pair(executor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 @pytest.fixture
 def user(pair: Scheduler) -> Iterator[User]:
-    """Both agents are there; whatever pods a test leaves are removed."""
+    """Both agents are registered; pods that a test leaves are removed."""
     pair.cluster.wait_registered()
     with User(pair.client.url, pair.tail) as user:
         yield user
@@ -43,7 +43,7 @@ def user(pair: Scheduler) -> Iterator[User]:
 
 
 def pod(pod_id: str, instances: int = 1, **more: Any) -> Json:
-    """A small pod. Should anything count as its failure, it would be launched again only after these tests."""
+    """A small pod with a long back-off: if anything counts as a failure, it is not relaunched during these tests."""
     back_off = {"backoff": {"backoff": 600, "maxLaunchDelay": 3600}}
     scaling = {"kind": "fixed", "instances": instances}
     main = container("main", "exec sleep 1000")
@@ -86,7 +86,7 @@ def test_an_instance_on_a_drained_agent_is_launched_elsewhere_at_once(user: User
 
 
 def test_nothing_is_placed_on_an_agent_under_maintenance(user: User, pair: Scheduler) -> None:
-    """Where each of two instances would have an agent of its own, both are on the other; later ones are not."""
+    """Two instances that would be spread over both agents are on the other one; later ones are not."""
     resting, other = pair.cluster.agents
     machine = {"hostname": resting.host, "ip": resting.host}
     window = {"start": {"nanoseconds": round((time.time() - 1) * 1e9)}}
@@ -104,30 +104,30 @@ def test_nothing_is_placed_on_an_agent_under_maintenance(user: User, pair: Sched
 
 
 def stable(user: User, pod_id: str) -> Json | None:
-    """The instance of the pod that runs as it should."""
+    """The stable instance of the pod."""
     return next((each for each in user.instances(pod_id) if each["status"] == "STABLE"), None)
 
 
 def agent_of(scheduler: Scheduler, instance: Json) -> Member:
-    """The agent that an instance is on."""
+    """The agent of an instance."""
     return next(each for each in scheduler.cluster.agents if each.host == instance["agentHostname"])
 
 
 def operate(scheduler: Scheduler, call: Json) -> Json:
-    """A call of the master's operator API."""
+    """Send a call to the master's operator API."""
     answer = HTTP.post(f"http://{scheduler.cluster.master}/api/v1", json=call)
     body: Json = answer.raise_for_status().json() if answer.content else {}
     return body
 
 
 def schedule(scheduler: Scheduler, windows: list[Json]) -> None:
-    """The whole plan for maintenance."""
+    """Set the maintenance schedule."""
     update = {"schedule": {"windows": windows}}
     operate(scheduler, {"type": "UPDATE_MAINTENANCE_SCHEDULE", "update_maintenance_schedule": update})
 
 
 def drain_state(scheduler: Scheduler, agent_id: str) -> str | None:
-    """How far the draining of an agent is."""
+    """Drain state of an agent."""
     agents = operate(scheduler, {"type": "GET_AGENTS"})["get_agents"]["agents"]
     (found,) = [each for each in agents if each["agent_info"]["id"]["value"] == agent_id]
     state: str | None = found.get("drain_info", {}).get("state")

@@ -1,4 +1,4 @@
-"""The API beside what test_sequences.py shows, where Mesos takes part: metrics and groups."""
+"""Parts of the API that involve Mesos, in addition to test_sequences.py: metrics and groups."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ SLEEP = "exec sleep 1000"
 
 
 def get(scheduler: Scheduler, path: str) -> Any:
-    """The JSON of a path."""
+    """JSON of a path."""
     return httpx2.get(f"{scheduler.client.url}{path}", timeout=10).raise_for_status().json()
 
 

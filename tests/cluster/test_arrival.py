@@ -1,4 +1,4 @@
-"""Schedulers that come back with another store, or to another cluster, than what runs belongs to."""
+"""Schedulers that return with another store, or to another cluster."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ def _task(status: Json) -> str:
 
 
 def _tasks_on(cluster: Cluster, prefix: str) -> list[str]:
-    """All tasks whose ids begin so that any agent runs."""
+    """All tasks on any agent whose ids have this prefix."""
     return sorted(
         task["id"]
         for agent in cluster.agents

@@ -1,4 +1,4 @@
-"""What is wrong is refused with a clear word, and changes nothing: here against a scheduler on real Mesos."""
+"""Bad input is refused with a clear message and changes nothing, with a scheduler on a real Mesos."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ BAD = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_refused(scheduler: Scheduler, name: str) -> None:
-    """Status and path say what is wrong; no pod has come to be."""
+    """Status and path say what is wrong; no pod is created."""
     body, status, path = BAD[name]
     given = {"content": body} if isinstance(body, bytes) else {"json": body}
     answer = httpx2.post(
@@ -55,7 +55,7 @@ def test_refused(scheduler: Scheduler, name: str) -> None:
 
 
 def test_what_does_not_exist_is_not_found(scheduler: Scheduler) -> None:
-    """404 in words that tools look for."""
+    """404 with the text that tools expect."""
     for method, path in (("GET", ""), ("GET", "::status"), ("DELETE", "")):
         answer = httpx2.request(method, f"{scheduler.client.url}/v2/pods/none{path}", timeout=10)
         assert answer.status_code == 404

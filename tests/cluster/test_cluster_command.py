@@ -1,4 +1,4 @@
-"""`podexec cluster`, verb by verb."""
+"""`podexec cluster`, command by command."""
 
 import json
 import os
@@ -14,7 +14,7 @@ NAME = f"verbs-{os.getpid()}"
 
 
 def podexec(*arguments: str, code: int = 0) -> str:
-    """What the command printed on stdout, or on stderr where it is to fail."""
+    """The command's stdout, or its stderr if it must fail."""
     done = subprocess.run(
         [sys.executable, "-P", "-m", "scheduler.cli.main", "cluster", *arguments, "--name", NAME],
         capture_output=True,
@@ -28,7 +28,7 @@ def podexec(*arguments: str, code: int = 0) -> str:
 
 
 def test_every_verb() -> None:
-    """A cluster is made, looked at, changed, hurt, mended and taken down, each time by a process of its own."""
+    """A cluster is started, inspected, changed, damaged, repaired and taken down, each time by a separate process."""
     try:
         master = podexec("up", "--agents", "1").strip()
         state = Cluster(NAME).state
@@ -54,7 +54,7 @@ def test_every_verb() -> None:
 
 
 def run_a_group(master: str) -> None:
-    """On the executor that agents have for frameworks which bring none."""
+    """With the default executor of the agents."""
     framework = Framework(master)
     framework.start()
     try:

@@ -1,4 +1,4 @@
-"""What containers of a pod see and share, on real Mesos."""
+"""What the containers of a pod see and share, on a real Mesos."""
 
 import re
 import shlex
@@ -41,7 +41,7 @@ def test_a_host_volume_is_visible_and_read_only_where_asked(scheduler: Scheduler
 
 @both_executors
 def test_a_pod_runs_from_a_docker_image(scheduler: Scheduler) -> None:
-    """The image's root is the container's root, also for an argument vector."""
+    """The image's root is the container's root, with a shell command and with an argument vector."""
     status = scheduler.run(
         {
             "id": "/imaged",
@@ -60,7 +60,7 @@ def test_a_pod_runs_from_a_docker_image(scheduler: Scheduler) -> None:
 
 
 def test_the_environment_holds_every_variable_of_the_seed_document(scheduler: Scheduler) -> None:
-    """Names as DC/OS documents them, values as this launch has them."""
+    """Variables named as in DC/OS' documentation, with the values of this launch."""
     status = scheduler.run(
         {
             "id": "/test-pod",
@@ -115,7 +115,7 @@ def test_the_environment_holds_every_variable_of_the_seed_document(scheduler: Sc
 
 
 def test_artifacts_are_fetched_before_the_container_starts(scheduler: Scheduler, tmp_path: Path) -> None:
-    """A file goes where destPath says, executable where asked."""
+    """A file is placed at destPath, executable if requested."""
     script = tmp_path / "script.sh"
     script.write_text("#!/bin/sh\necho fetched and run\n")
     artifact = {"uri": f"file://{script}", "executable": True, "extract": False, "destPath": "bin/run"}
@@ -127,7 +127,7 @@ def test_artifacts_are_fetched_before_the_container_starts(scheduler: Scheduler,
 
 @both_executors
 def test_a_launch_that_cannot_work_says_why(scheduler: Scheduler) -> None:
-    """The agent's own words are in the pod's termination history."""
+    """The agent's message is in the pod's termination history."""
     scheduler.client.add(
         {
             "id": "/no-image",
@@ -142,7 +142,7 @@ def test_a_launch_that_cannot_work_says_why(scheduler: Scheduler) -> None:
 
 @both_executors
 def test_sigterm_reaches_a_container_and_the_grace_period_ends_one_that_ignores_it(scheduler: Scheduler) -> None:
-    """The polite one ends by itself at once; the stubborn one is killed when its own grace period is over."""
+    """The polite container ends at once; the stubborn one is killed after its own grace period."""
     polite = "trap 'date +%s.%N > ended; exit 0' TERM; echo ready; while true; do sleep 0.1; done"
     sign_of_life = "date +%s.%N > new; mv new alive"  # never seen half written, however it is killed
     stubborn = f"trap 'date +%s.%N > asked' TERM; echo ready; while true; do sleep 0.1; {sign_of_life}; done"
@@ -167,7 +167,7 @@ def test_sigterm_reaches_a_container_and_the_grace_period_ends_one_that_ignores_
 
 @both_executors
 def test_every_status_names_the_nested_container(scheduler: Scheduler) -> None:
-    """The master's task shows the container id with its parent, which tools need to reach the container."""
+    """The master's task has the container id and its parent, which tools need to reach the container."""
     status = scheduler.run({"id": "/nested", "containers": [container("only", "exec sleep 100")]})
     task_id = status["instances"][0]["containers"][0]["containerId"]
     tasks = httpx2.get(f"http://{scheduler.cluster.leader().address}/tasks?limit=1000", timeout=5).json()["tasks"]
@@ -182,7 +182,7 @@ BIG = {"resources": {"cpus": 0.9, "mem": 32}}
 
 @both_executors
 def test_the_end_of_a_big_container_leaves_its_small_siblings_alone(scheduler: Scheduler, tmp_path: Path) -> None:
-    """Agents lower the pod's CPU quota then, and destroy all of it if the kernel still counts the one that ended."""
+    """The agent then lowers the pod's CPU quota, and destroys it if the kernel still counts the ended container."""
     tmp_path.chmod(0o777)
     drain = "trap 'sleep 1; touch marks/drained.$MESOS_TASK_ID; exit 0' TERM; touch marks/up.$MESOS_TASK_ID"
     drains = container(
@@ -222,7 +222,7 @@ def test_the_end_of_a_big_container_leaves_its_small_siblings_alone(scheduler: S
 
 
 def check_results(scheduler: Scheduler, pod_id: str) -> list[dict[str, str]]:
-    """What the checks of the first container of the first instance found last."""
+    """Latest results of the checks of the first instance's first container."""
     for instance in scheduler.client.status(pod_id).get("instances", ()):
         for shown in instance.get("containers", ()):
             found: list[dict[str, str]] = shown.get("podexec", {}).get("checks", [])

@@ -1,4 +1,4 @@
-"""Agents of a local Mesos serve executors of type DEFAULT to a framework that is not ours."""
+"""Agents of a local Mesos run executors of type DEFAULT for another framework."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,14 +28,14 @@ def framework(cluster: Cluster) -> Iterator[Framework]:
 
 
 def executors(cluster: Cluster, framework: Framework) -> list[Json]:
-    """Those of the framework, wherever they run."""
+    """Executors of the framework on all agents."""
     frameworks = [each for agent in cluster.agents for each in agent_state(agent.address)["frameworks"]]
     mine = [each for each in frameworks if each["id"] == framework.driver.framework_id]
     return [executor for each in mine for executor in each["executors"]]
 
 
 def files(cluster: Cluster, framework: Framework) -> tuple[str, str]:
-    """The agent's address, and the path under which it shows the sandbox of the only executor."""
+    """The agent's address, and the path of the only executor's sandbox in its files API."""
     (executor,) = executors(cluster, framework)
     agents = {agent_state(agent.address)["id"]: agent.address for agent in cluster.agents}
     address = next(address for agent_id, address in agents.items() if agent_id in executor["directory"])
@@ -43,7 +43,7 @@ def files(cluster: Cluster, framework: Framework) -> tuple[str, str]:
 
 
 def read(cluster: Cluster, framework: Framework, path: str, expected: str) -> str:
-    """A file of the executor's sandbox through the agent's API, once it holds the expected text."""
+    """A file of the executor's sandbox, read through the agent's API, once it contains the expected text."""
     address, directory = files(cluster, framework)
     query = {"path": f"{directory}/{path}", "offset": 0}
 
@@ -76,7 +76,7 @@ def test_a_kill_ends_the_siblings_too(framework: Framework) -> None:
 
 
 def test_a_failure_ends_its_group_and_no_other_of_the_executor(cluster: Cluster, framework: Framework) -> None:
-    """Groups are independent: the second is launched and stays while the first fails, a third comes after that."""
+    """Groups are independent: the second keeps running while the first fails, and a third is launched afterwards."""
     agent = framework.launch(
         "several", task("fails", "until test -e go; do sleep 0.1; done; exit 3"), task("dies", STAY)
     )
@@ -98,7 +98,7 @@ def test_a_failure_ends_its_group_and_no_other_of_the_executor(cluster: Cluster,
 
 
 def test_health_checks_and_checks(cluster: Cluster, framework: Framework) -> None:
-    """HTTP and by command, healthy and then not; a check is told and kills nothing."""
+    """HTTP and command checks, first healthy, then not; a check is only reported."""
     port = 31007
     ports: Json = {"name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": port, "end": port}]}}
     serve = f"mkdir www; echo page > www/index.html; exec busybox httpd -f -p {port} -h www"
@@ -126,7 +126,7 @@ def test_health_checks_and_checks(cluster: Cluster, framework: Framework) -> Non
 
 
 def test_an_image_a_secret_and_a_limit_of_time(cluster: Cluster, framework: Framework) -> None:
-    """What is in the TaskInfo reaches the container."""
+    """Secrets in the TaskInfo reach the container."""
     secret: Json = {"type": "VALUE", "value": {"data": "aHVzaA=="}}
     command = {
         "shell": True,
@@ -149,7 +149,7 @@ def test_an_image_a_secret_and_a_limit_of_time(cluster: Cluster, framework: Fram
 
 
 def test_what_mesos_adds_to_a_task(cluster: Cluster, framework: Framework) -> None:
-    """Two variables, and the sandbox under the task's id in the agent's files, where Mesos' web page looks for it."""
+    """Two variables, and the sandbox under the task's id in the agent's files, where Mesos' web page expects it."""
     framework.launch("told", task("told", f"env; echo done; {STAY}"))
     framework.wait_states("told", S, R)
     output = read(cluster, framework, "tasks/told/stdout", "done\n")
@@ -163,7 +163,7 @@ def test_what_mesos_adds_to_a_task(cluster: Cluster, framework: Framework) -> No
 
 
 def test_a_persistent_volume_of_a_task_outlives_it(cluster: Cluster) -> None:
-    """The agent mounts it for the executor; the task sees it at its own path, and the agent's files show it there."""
+    """The agent mounts it for the executor; it is at the task's own path, also in the agent's files."""
     framework = Framework(cluster.master, role="keeper")
     framework.start()
     try:
@@ -186,7 +186,7 @@ def test_a_persistent_volume_of_a_task_outlives_it(cluster: Cluster) -> None:
 
 
 def reserved(plain: list[Json], volume: str = "") -> list[Json]:
-    """For the role; as a persistent volume where an id is given."""
+    """Disk reserved for the role; with an id, as a persistent volume."""
     more: Json = {"reservations": [{"type": "DYNAMIC", "role": "keeper"}]}
     if volume:
         more["disk"] = {"persistence": {"id": volume}, "volume": {"container_path": "data", "mode": "RW"}}
@@ -194,7 +194,7 @@ def reserved(plain: list[Json], volume: str = "") -> list[Json]:
 
 
 def operation(kind: str, amount: list[Json]) -> Json:
-    """RESERVE and UNRESERVE take resources, CREATE and DESTROY volumes."""
+    """An operation: RESERVE and UNRESERVE have resources, CREATE and DESTROY have volumes."""
     name = "resources" if "RESERVE" in kind else "volumes"
     body: dict[str, Any] = {kind.lower(): {name: amount}}
     return {"type": kind, **body}

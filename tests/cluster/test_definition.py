@@ -1,4 +1,4 @@
-"""What the fields of a definition come to in a container on real Mesos."""
+"""Effects of the fields of a definition in containers on a real Mesos."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ ENOUGH = {"cpus": 0.1, "mem": 32}
 
 
 def use_memory(mebibytes: int) -> str:
-    """A command that fills so much memory, says so, and stays."""
+    """A command that allocates this much memory, says so, and keeps running."""
     return (
         'exec python3 -c \'import time; held = bytearray(b"x") * '
         f'({mebibytes} << 20); print("held", flush=True); time.sleep(1000)\''
@@ -24,7 +24,7 @@ def use_memory(mebibytes: int) -> str:
 
 
 def mesos_task(scheduler: Scheduler, status: Json, name: str) -> Json:
-    """The master's view of a container of the pod's only instance."""
+    """The master's task of a container of the pod's only instance."""
     [instance] = status["instances"]
     [task_id] = [each["containerId"] for each in instance["containers"] if each["name"] == name]
     leader = scheduler.cluster.leader()
@@ -46,7 +46,7 @@ def test_a_terminal_where_it_is_asked_for(scheduler: Scheduler) -> None:
 
 
 def test_a_container_may_use_more_memory_than_it_asked_for_up_to_its_limit(scheduler: Scheduler) -> None:
-    """What would kill it at its request is fine below the limit; ``unlimited`` is one, too."""
+    """Usage above the request is allowed below the limit; ``unlimited`` is a limit too."""
     limited = container("limited", use_memory(80), resources=ENOUGH, resourceLimits={"mem": 160})
     free = container("free", use_memory(80), resources=ENOUGH, resourceLimits={"mem": "unlimited", "cpus": "unlimited"})
     status = scheduler.run({"id": "/burst", "containers": [limited, free]})
@@ -56,7 +56,7 @@ def test_a_container_may_use_more_memory_than_it_asked_for_up_to_its_limit(sched
 
 
 def test_beyond_its_limit_a_container_is_killed_and_the_status_says_why(scheduler: Scheduler) -> None:
-    """The words are the containerizer's."""
+    """The message is the containerizer's."""
     greedy = container("greedy", use_memory(200), resources=ENOUGH, resourceLimits={"mem": "48mb"})
     scheduler.client.add({"id": "/greedy", "containers": [greedy]})
     history = scheduler.wait("a termination", lambda: scheduler.client.status("/greedy").get("terminationHistory"))
@@ -83,7 +83,7 @@ def test_a_cpu_limit_is_the_cgroups_quota(scheduler: Scheduler) -> None:
 
 
 def test_shared_memory_of_ones_own_or_the_pods(scheduler: Scheduler) -> None:
-    """``PRIVATE`` gives a /dev/shm of the asked size, ``SHARE_PARENT`` the pod's, which siblings share."""
+    """``PRIVATE`` makes a /dev/shm of the requested size, ``SHARE_PARENT`` shares the pod's."""
 
     def look(write: str = "true") -> str:
         return (
@@ -110,7 +110,7 @@ def test_shared_memory_of_ones_own_or_the_pods(scheduler: Scheduler) -> None:
 
 
 def test_the_user_of_the_pod_and_of_a_container(scheduler: Scheduler) -> None:
-    """The container's wins; each may write to its sandbox."""
+    """The container's user takes precedence; each can write to its sandbox."""
     shell = f"touch file && id -un; {STAY}"
     status = scheduler.run(
         {
@@ -124,7 +124,7 @@ def test_the_user_of_the_pod_and_of_a_container(scheduler: Scheduler) -> None:
 
 
 def test_a_check_is_reported_and_kills_nothing(scheduler: Scheduler) -> None:
-    """One check finds what it looks for, one does not: Mesos is told, and both containers run on, one not ready."""
+    """One check passes, one fails: both are reported to Mesos, both containers keep running, and one is not ready."""
 
     def checked(name: str, shell: str) -> Json:
         check = {"exec": {"command": {"shell": shell}}, "delaySeconds": 0, "intervalSeconds": 1, "timeoutSeconds": 1}
@@ -149,7 +149,7 @@ def test_a_check_is_reported_and_kills_nothing(scheduler: Scheduler) -> None:
 
 
 def test_ports_in_the_environment_as_apps_have_them(scheduler: Scheduler) -> None:
-    """On the host's network the ports Mesos gave, on others the container's own."""
+    """On the host's network, the ports that Mesos assigned; on other networks, the container's own."""
     shell = f'echo "$PORT0 $PORT1 $PORTS $PORT_WEB $PORT_ADMIN_UI"; echo told; {STAY}'
     endpoints = [{"name": "web", "hostPort": 0}, {"name": "admin-ui", "hostPort": 0}]
     hosted = {"id": "/ports/host", "portEnvironment": True, "networks": [{"mode": "host"}]}
@@ -164,7 +164,7 @@ def test_ports_in_the_environment_as_apps_have_them(scheduler: Scheduler) -> Non
 
 
 def test_sizes_in_words_are_what_mesos_is_asked_for(scheduler: Scheduler) -> None:
-    """For containers and for the executor."""
+    """Labels of containers and of the executor."""
     sizes = {"cpus": 0.1, "mem": "48mb", "disk": "10mb"}
     status = scheduler.run(
         {
@@ -179,7 +179,7 @@ def test_sizes_in_words_are_what_mesos_is_asked_for(scheduler: Scheduler) -> Non
 
 
 def test_a_pod_on_two_container_networks_has_an_address_on_each(scheduler: Scheduler) -> None:
-    """``networkNames`` says which of them a host port leads to."""
+    """``networkNames`` selects the network that a host port is mapped to."""
     names = scheduler.cluster.networks[:2]
     server = "hostname -i; mkdir www; echo page > www/index.html; exec busybox httpd -f -p 8080 -h www"
     endpoint = {"name": "web", "containerPort": 8080, "hostPort": 0, "protocol": ["tcp"], "networkNames": [names[0]]}
@@ -211,11 +211,11 @@ def test_the_bridge_of_the_agent_with_a_mapped_port(scheduler: Scheduler) -> Non
 
 
 def test_an_image_is_pulled_again_where_that_is_asked_for(scheduler: Scheduler) -> None:
-    """The agents' folder holds a newer image of the same name: only ``forcePull`` sees it."""
+    """The agents' folder has a newer image of the same name: only ``forcePull`` uses it."""
 
     def shown(pod_id: str, *, force: bool) -> str:
         image = {"kind": "DOCKER", "id": "changing:1", "forcePull": force}
-        # On one agent, or the other would have nothing cached.
+        # On one agent, as the other has nothing cached.
         placement = {"constraints": [{"fieldName": "hostname", "operator": "IS", "value": hostname}]}
         only = container("only", f"cat /etc/content; echo told; {STAY}", image=image)
         status = scheduler.run({"id": pod_id, "containers": [only], "scheduling": {"placement": placement}})
@@ -231,7 +231,7 @@ def test_an_image_is_pulled_again_where_that_is_asked_for(scheduler: Scheduler) 
 
 
 def test_an_image_says_itself_what_to_run(scheduler: Scheduler) -> None:
-    """Without ``exec`` its entrypoint and command; argv are arguments of its entrypoint, or replace it."""
+    """Without ``exec``, the image's entrypoint and command; argv is its arguments, or replaces it."""
     make_busybox_image(
         scheduler.cluster.images_dir,
         "speaking:1",
@@ -254,7 +254,7 @@ def test_an_image_says_itself_what_to_run(scheduler: Scheduler) -> None:
 
 
 def test_artifacts_are_fetched_over_http(scheduler: Scheduler) -> None:
-    """From a web server that is a pod itself; an archive is unpacked."""
+    """Fetched from a web server that is a pod itself; an archive is unpacked."""
     pack = "mkdir www; echo inside > file; tar czf www/archive.tar.gz file"
     server = container(
         "server",
@@ -272,7 +272,7 @@ def test_artifacts_are_fetched_over_http(scheduler: Scheduler) -> None:
 
 
 def test_labels_reach_mesos(scheduler: Scheduler) -> None:
-    """The container's on its task, an endpoint's with its port."""
+    """Labels of the container are on its task, those of an endpoint are with its port."""
     endpoint = {"name": "web", "hostPort": 0, "protocol": ["tcp"], "labels": {"VIP_0": "/web:80"}}
     only = container("only", STAY, labels={"of": "the container"}, endpoints=[endpoint])
     status = scheduler.run(
@@ -296,7 +296,7 @@ def test_labels_reach_mesos(scheduler: Scheduler) -> None:
 def test_what_mesos_would_reject_or_ignore_is_refused_at_its_path(
     scheduler: Scheduler, path: str, changes: Json
 ) -> None:
-    """With a message, before any launch."""
+    """It is refused with a message before any launch."""
     definition = {"id": "/refused", "containers": [container("only", STAY) | changes]}
     answer = httpx2.post(f"{scheduler.client.url}/v2/pods", json=definition, timeout=10)
     assert answer.status_code == 422, answer.text
@@ -305,7 +305,7 @@ def test_what_mesos_would_reject_or_ignore_is_refused_at_its_path(
 
 
 def _page(scheduler: Scheduler, instance: Json, expected: str) -> None:
-    """What the only endpoint's host port answers from outside."""
+    """The answer of the only endpoint's host port from outside."""
     port = instance["containers"][0]["endpoints"][0]["allocatedHostPort"]
     url = f"http://{instance['agentHostname']}:{port}/"
 
@@ -319,14 +319,14 @@ def _page(scheduler: Scheduler, instance: Json, expected: str) -> None:
 
 
 def _exit_code_of_check(scheduler: Scheduler, of: Json) -> int | None:
-    """What Mesos knows of a container's check."""
+    """The check status of a container in Mesos."""
     check: Json = _latest_status(scheduler, of["containerId"]).get("check_status", {})
     code: int | None = check.get("command", {}).get("exit_code")
     return code
 
 
 def _latest_status(scheduler: Scheduler, task_id: str) -> Json:
-    """The last status of a task as the master holds it, whole, if there is one; its /tasks leaves the check out."""
+    """The complete last status of a task in the master, or None; the master's /tasks omits the check."""
     leader = scheduler.cluster.leader()
     assert leader is not None
     answer = httpx2.post(f"http://{leader.address}/api/v1", json={"type": "GET_TASKS"}, timeout=5).json()
@@ -336,7 +336,7 @@ def _latest_status(scheduler: Scheduler, task_id: str) -> Json:
 
 
 def _hostname(scheduler: Scheduler) -> str:
-    """The name of one agent."""
+    """Host name of one agent."""
     leader = scheduler.cluster.leader()
     assert leader is not None
     agents = httpx2.get(f"http://{leader.address}/slaves", timeout=5).json()["slaves"]

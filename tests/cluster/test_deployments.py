@@ -1,4 +1,4 @@
-"""Deployments on a real Mesos: in batches, held, undone, and in the order of what depends on what."""
+"""Deployments on a real Mesos: in batches, paused, rolled back, and in the order of dependencies."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ ON_ITS_WAY = {"Scheduled", "Provisioned", "Staging", "Starting", "Killing"}
 
 
 def pod(pod_id: str, instances: int = 1, cpus: float = 0.1, **more: Any) -> Json:
-    """A small pod, unless it asks for more."""
+    """A small pod, unless arguments ask for more."""
     main = container("main", STAY, resources={"cpus": cpus, "mem": 32})
     return {"id": pod_id, "containers": [main], "scaling": {"kind": "fixed", "instances": instances}} | more
 
 
 def test_an_update_goes_in_batches_and_stands_still_while_it_is_paused(user: User) -> None:
-    """What has begun is finished; nothing else moves though agents offer, until the deployment is resumed."""
+    """Started replacements are completed; nothing else changes in spite of offers, until the deployment is resumed."""
     old = user.run(pod("/rolling", 3))["spec"]["version"]
     changed = pod("/rolling", 3, environment={"CHANGED": "yes"})
     answer = user.ask("PUT", "/v2/pods/rolling", 200, changed, batchSize="1")
@@ -45,7 +45,7 @@ def test_an_update_goes_in_batches_and_stands_still_while_it_is_paused(user: Use
 
 
 def most_at_once(user: User, pod_id: str, old: str, new: str) -> int:
-    """How many of a pod's instances were on their way in or out at a time while one version replaced the other."""
+    """The most instances of a pod that were starting or ending at a time while one version replaced the other."""
     updated = user.hears("pod_updated_event", uri=f"/v2/pods{pod_id}").number
     moving: set[str] = set()
     most = 0
@@ -58,7 +58,7 @@ def most_at_once(user: User, pod_id: str, old: str, new: str) -> int:
 
 
 def test_what_is_not_done_by_its_deadline_is_rolled_back(user: User) -> None:
-    """What ran before runs on untouched, and is current again."""
+    """The previous instances keep running untouched, and are current again."""
     before = user.run(pod("/late"))
     deployment = user.put(pod("/late", cpus=1000), deadlineSeconds="2")
     assert "deadline" in user.get(f"/v2/deployments/{deployment}", embed="podexec")["podexec"]
@@ -92,5 +92,5 @@ def test_pods_start_after_what_they_depend_on_and_a_group_ends_the_other_way_rou
 
 
 def _first(user: User, pod_id: str, condition: str) -> int:
-    """The number of the first event that tells of an instance in that condition."""
+    """Number of the first event that reports an instance in this condition."""
     return user.hears("instance_changed_event", runSpecId=pod_id, condition=condition).number

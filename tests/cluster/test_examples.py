@@ -1,4 +1,4 @@
-"""Every definition in examples/ runs on real Mesos and does what it is there to show."""
+"""Every definition in examples/ runs on a real Mesos and does what it demonstrates."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from tests.cluster.support import DEFAULT, Json, Scheduler
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
-# What each example's containers print, and how its instance ends up; every file has to be listed.
+# Each example's expected output and the final status of its instance; every file must be listed.
 OUTPUT: dict[str, dict[str, str]] = {
     "artifacts.json": {"reader": "PRETTY_NAME"},
     "check.yaml": {"warming-up": "ready"},
@@ -41,13 +41,13 @@ OUTPUT: dict[str, dict[str, str]] = {
 
 
 def test_every_example_is_run_here() -> None:
-    """A new example without a test is noticed."""
+    """A new example without a test is detected."""
     assert sorted(OUTPUT) == sorted(path.name for path in EXAMPLES.iterdir())
 
 
 @pytest.mark.parametrize("name", OUTPUT)
 def test_example(scheduler: Scheduler, name: str) -> None:
-    """It becomes STABLE, and its containers print what they should."""
+    """It becomes STABLE, and its containers print the expected output."""
     status = scheduler.run(_load(name))
     for container, expected in OUTPUT[name].items():
         scheduler.output(status, container, expected)
@@ -56,7 +56,7 @@ def test_example(scheduler: Scheduler, name: str) -> None:
 @pytest.mark.parametrize("executor_kind", [DEFAULT])
 @pytest.mark.parametrize("name", ["check.yaml", "container-network.json", "secrets.json", "shared-memory.yaml"])
 def test_example_on_the_agents_default_executor(scheduler: Scheduler, name: str) -> None:
-    """Those that ask for what an executor has to know of."""
+    """Examples of features that an executor must support."""
     test_example(scheduler, name)
 
 
@@ -71,7 +71,7 @@ def test_hello_serves_a_fresh_page(scheduler: Scheduler) -> None:
 
 
 def test_executor_resources_of_the_example_are_what_mesos_was_asked_for(scheduler: Scheduler) -> None:
-    """The seed document's way to give the executor more memory."""
+    """More memory for the executor, as in DC/OS' documentation."""
     scheduler.run(_load("environment.json"))
     leader = scheduler.cluster.leader()
     assert leader is not None
@@ -90,7 +90,7 @@ def test_executor_resources_of_the_example_are_what_mesos_was_asked_for(schedule
 
 
 def test_grace_periods_of_the_example(scheduler: Scheduler) -> None:
-    """The polite container ends at SIGTERM, the stubborn one when its two seconds are over."""
+    """The polite container ends at SIGTERM, the stubborn one after its two seconds."""
     status = scheduler.run(_load("grace-period.json"))
     sandboxes = {name: scheduler.sandbox(status, name) for name in ("polite", "stubborn")}
     started = time.monotonic()
@@ -101,7 +101,7 @@ def test_grace_periods_of_the_example(scheduler: Scheduler) -> None:
 
 
 def test_the_sidecar_of_the_example_sees_the_last_line(scheduler: Scheduler) -> None:
-    """The job's command before its end runs, and the shipper ends after the job."""
+    """The job's preStop command runs, and the shipper ends after the job."""
     status = scheduler.run(_load("sidecar.yaml"))
     scheduler.output(status, "shipper", "line")
     sandbox = scheduler.sandbox(status, "shipper").resolve()
@@ -110,7 +110,7 @@ def test_the_sidecar_of_the_example_sees_the_last_line(scheduler: Scheduler) -> 
 
 
 def test_restarts_of_the_example(scheduler: Scheduler) -> None:
-    """The master is told how often; the last ended run can be looked at, older ones are gone; all others run on."""
+    """The master has the count; the previous run is kept, older ones are removed; other containers keep running."""
     status = scheduler.run(_load("restart-policy.yaml"))
     scheduler.output(status, "worker", "run 3")
     sandbox = scheduler.sandbox(status, "worker").resolve()
@@ -123,14 +123,14 @@ def test_restarts_of_the_example(scheduler: Scheduler) -> None:
 
 
 def test_readiness_of_the_example(scheduler: Scheduler) -> None:
-    """The server says when it can be used, and then the client starts."""
+    """The server becomes ready, and then the client starts."""
     scheduler.run(_load("readiness.yaml"))
     assert "true" in _told(scheduler, "server", "ready")
     assert _told(scheduler, "client", "ready") == []
 
 
 def _told(scheduler: Scheduler, container: str, label: str) -> list[str]:
-    """What the statuses of the present containers of that name say in a label, as the master shows them."""
+    """A label in the statuses of the current containers of this name, as the master shows them."""
     leader = scheduler.cluster.leader()
     assert leader is not None
     state: Json = httpx2.get(f"http://{leader.address}/state", timeout=5).json()

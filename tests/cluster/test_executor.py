@@ -1,4 +1,4 @@
-"""podexec's executor on real Mesos where the agent takes part: restarts, an agent that stays away, ends by force."""
+"""podexec's executor and the agent on a real Mesos: restarts, an agent that stays unreachable, forced ends."""
 
 import os
 import shlex
@@ -19,7 +19,7 @@ ROUNDS = PODS = 10
 
 @pytest.fixture(scope="module")
 def lonely(executor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
-    """A scheduler and one agent, which its executors wait for no longer than ten seconds."""
+    """A scheduler and an agent whose executors wait for it for at most ten seconds."""
     folder = tmp_path_factory.mktemp("lonely")
     folder.chmod(0o755)
     cluster = Cluster.up(
@@ -40,25 +40,25 @@ def lonely(executor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def alone(lonely: Scheduler) -> Iterator[Scheduler]:
-    """Whatever pods a test leaves are removed."""
+    """Pods that a test leaves are removed."""
     yield lonely
     lonely.remove_all()
 
 
 def instance(scheduler: Scheduler, pod_id: str) -> Json:
-    """The present instance of a pod of one."""
+    """The current instance of a pod with one instance."""
     found: Json = scheduler.client.status(pod_id)["instances"][0]
     return found
 
 
 def history(scheduler: Scheduler, pod_id: str) -> list[Json]:
-    """The ends of a pod's earlier incarnations."""
+    """Termination history of a pod."""
     ends: list[Json] = scheduler.client.status(pod_id).get("terminationHistory", [])
     return ends
 
 
 def executors(scheduler: Scheduler, pod_id: str) -> list[psutil.Process]:
-    """The executor's own processes of a pod; nothing of its containers."""
+    """Processes of a pod's executor, without those of its containers."""
     prefix = f"instance-{pod_id.strip('/').replace('/', '_')}."
     found = []
     for process in psutil.process_iter():
@@ -157,7 +157,7 @@ def test_an_executor_that_is_killed_is_told_and_its_containers_end(alone: Schedu
 
 
 def test_an_executor_whose_memory_runs_out_is_told_as_such(alone: Scheduler) -> None:
-    """A process in its control group takes more than there is, as a fault of the executor would."""
+    """A process in its control group uses too much memory, as a bug of the executor would."""
     alone.run({"id": "/starved", "containers": [container("only", "exec sleep 86397")]})
     (process,) = executors(alone, "/starved")
     lines = Path(f"/proc/{process.pid}/cgroup").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""Agents that cannot start the executor, or lose it: why is told, without a look into any sandbox."""
+"""Agents that cannot start the executor, or lose it: the reason is reported without access to a sandbox."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ Refused = Callable[..., Scheduler]
 
 @pytest.fixture
 def started(cluster: Cluster, tmp_path: Path) -> Iterator[Refused]:
-    """Makes schedulers whose executors are started so, and cannot be."""
+    """Starts schedulers whose executors cannot be started."""
     made: list[Scheduler] = []
 
     def start(executor: str, python: str = "/usr/bin/python3") -> Scheduler:
@@ -35,7 +35,7 @@ def started(cluster: Cluster, tmp_path: Path) -> Iterator[Refused]:
 
 
 def why(scheduler: Scheduler, *words: str) -> str:
-    """The message of the last end, once it has these words."""
+    """The message of the last end, once it contains these texts."""
 
     def probe() -> str | None:
         ends = scheduler.client.status("/web").get("terminationHistory", ())
@@ -45,7 +45,7 @@ def why(scheduler: Scheduler, *words: str) -> str:
 
 
 def wait_for_output_before(scheduler: Scheduler, client: InsideClient, text: str) -> None:
-    """Wait until the executor of the launch before is seen to have written the text; first there has to be another."""
+    """Wait until the previous launch's executor has written the text; there must be another launch first."""
     before = {"executor": "true", "previous": "true"}
     scheduler.wait(
         f"{text} in what the executor of the launch before wrote",
@@ -96,7 +96,7 @@ def test_how_an_executor_that_ran_was_lost_is_told(scheduler: Scheduler) -> None
 
 
 def _runs_executor_in(process: Path, sandbox: str) -> bool:
-    """Whether it is the executor of that sandbox, and not what started it or one of its containers."""
+    """Whether a process is the executor of this sandbox, and not its parent or one of its containers."""
     try:
         command = (process / "cmdline").read_bytes().split(b"\0")
         environment = (process / "environ").read_bytes().split(b"\0")

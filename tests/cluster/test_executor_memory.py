@@ -1,4 +1,4 @@
-"""The executor lives in what it is given."""
+"""The executor stays within its memory limit."""
 
 from bench.executor_memory import MEGABYTE, ChargeMeter, executor_containers
 from tests.cluster.support import Scheduler, both_executors, container
@@ -6,7 +6,7 @@ from tests.cluster.support import Scheduler, both_executors, container
 
 @both_executors
 def test_five_containers_cost_their_executor_less_than_32_megabytes(scheduler: Scheduler) -> None:
-    """Peak of its own memory cgroup, start-up included, with the limits enforced and two of them health-checked."""
+    """Peak of its own memory cgroup including start-up, with enforced limits and two health checks."""
     check = {
         "exec": {"command": {"shell": "true"}},
         "delaySeconds": 0,

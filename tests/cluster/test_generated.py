@@ -1,4 +1,4 @@
-"""Valid definitions, whichever, are accepted by a real master and run; and one worked through in full."""
+"""Generated valid definitions are accepted and run by a real Mesos; one example is tested in full."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ WORKED_EXAMPLE: Json = {
 )
 @given(drawn=st.lists(definitions(), min_size=AT_ONCE, max_size=AT_ONCE))
 def test_valid_definitions_run_on_real_mesos(scheduler: Scheduler, drawn: list[dict[str, Any]]) -> None:
-    """Accepted and launched, and at the first try: no task ended in between, none with TASK_ERROR."""
+    """Accepted and launched at the first attempt: no task ended in between, none with TASK_ERROR."""
     pods = [definition | {"id": f"/generated/p{number}"} for number, definition in enumerate(drawn)]
     try:
         for pod in pods:
@@ -68,7 +68,7 @@ def test_valid_definitions_run_on_real_mesos(scheduler: Scheduler, drawn: list[d
         for pod in pods:
             status = _running(scheduler, pod)
             assert "terminationHistory" not in status, f"{status['terminationHistory']}\n{pod}"
-            # The checks of these definitions begin after an hour; until then a pod is not stable.
+            # The checks of these definitions start after an hour; until then a pod is not stable.
             checked = any(CHECKS & each.keys() for each in pod["containers"])
             assert status["status"] == ("DEGRADED" if checked else "STABLE"), f"{status}\n{pod}"
     finally:
@@ -76,7 +76,7 @@ def test_valid_definitions_run_on_real_mesos(scheduler: Scheduler, drawn: list[d
 
 
 def _running(scheduler: Scheduler, pod: Json) -> Json:
-    """The pod's status once all its containers run, or once it has ended at least once."""
+    """The pod's status once all its containers run, or once an instance has ended."""
 
     def probe() -> Json | None:
         status = scheduler.client.status(pod["id"])
@@ -90,7 +90,7 @@ def _running(scheduler: Scheduler, pod: Json) -> Json:
 
 
 def test_the_worked_example(scheduler: Scheduler) -> None:
-    """Two instances become healthy and serve the page of the image's own command, and see what the example lists."""
+    """Two instances become healthy, serve the page of the image's own command, and see what the example lists."""
     make_busybox_image(
         scheduler.cluster.images_dir,
         "nginx:1",

@@ -1,4 +1,4 @@
-"""Executors that do nothing any more: what they run is ended all the same, and people see why it takes long."""
+"""Hung executors: their containers are ended nevertheless, and users see why it takes long."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ _PROGRAMS = ("podexec.pyz", "mesos-default-executor")
 
 @pytest.fixture
 def impatient(own_schedulers: Schedulers, executor_kind: str, monkeypatch: pytest.MonkeyPatch) -> Scheduler:
-    """A scheduler that kills every second, and has an executor shut down after three."""
+    """A scheduler that repeats kills every second, and shuts an executor down after three."""
     monkeypatch.setenv("PODEXEC_KILL_RETRY_TIMEOUT", "1000")
     monkeypatch.setenv("PODEXEC_KILLS_BEFORE_SHUTDOWN", "3")
     return own_schedulers(executor_kind)
@@ -22,7 +22,7 @@ def impatient(own_schedulers: Schedulers, executor_kind: str, monkeypatch: pytes
 
 @both_executors
 def test_the_pod_of_an_executor_that_hangs_is_removed(impatient: Scheduler) -> None:
-    """Its containers are of unequal size and patience."""
+    """A pod whose containers differ in size and grace period."""
     one = container("one", "exec sleep 1000", resources={"cpus": 0.5, "mem": 64})
     two = container("two", "trap '' TERM; sleep 1000", lifecycle={"killGracePeriodSeconds": 2})
     status = impatient.run({"id": "/hung", "containers": [one, two, container("three", "exec sleep 1000")]})
@@ -34,7 +34,7 @@ def test_the_pod_of_an_executor_that_hangs_is_removed(impatient: Scheduler) -> N
 
 
 def test_an_instance_of_one_that_hangs_is_not_shown_as_stable_and_relaunched(impatient: Scheduler) -> None:
-    """Killed by a user, with a scheduler that is killed too."""
+    """A user kills it, and the scheduler is killed too."""
     status = impatient.run({"id": "/hung", "containers": [container("one", "exec sleep 1000")]})
     instance_id = status["instances"][0]["id"]
     _stop(status)
@@ -59,7 +59,7 @@ def _told(scheduler: Scheduler) -> Json | None:
 
 
 def _stop(status: Json) -> None:
-    """Have the executor of the one instance do nothing from now on."""
+    """Stop the executor of the only instance with SIGSTOP."""
     name, uuid = status["instances"][0]["id"].split(".instance-")
     executor_id = f"instance-{name}.{uuid}"
     found = [each for each in psutil.process_iter() if _is_of(each, executor_id)]

@@ -41,7 +41,7 @@ def looked_at(shared_schedulers: Schedulers) -> Iterator[Scheduler]:
 
 
 class Command:
-    """A `podexec pod` command on its way; what it wrote goes to files."""
+    """A running `podexec pod` command; its output goes to files."""
 
     def __init__(self, scheduler: Scheduler, folder: Path, *words: str) -> None:
         self._paths = [folder / "command.stdout", folder / "command.stderr"]
@@ -51,29 +51,29 @@ class Command:
             )
 
     def wrote(self, text: str, count: int = 1) -> None:
-        """Wait for it to have written this so often."""
+        """Wait until it has written this text this many times."""
         wait_for(f"{count} x {text!r}", lambda: self.output.count(text) >= count or self.over)
 
     @property
     def output(self) -> str:
-        """All that it wrote."""
+        """All its output."""
         return "".join(path.read_text() for path in self._paths)
 
     @property
     def over(self) -> bool:
-        """Whether it ended; a wait for something it will not write should fail then."""
+        """False while it runs. Raises AssertionError if it has ended, as waits for its output would last."""
         if self.process.poll() is not None:
             raise AssertionError(f"the command ended with {self.process.returncode}:\n{self.output}")
         return False
 
     def ended(self) -> int:
-        """Wait for its end; its exit code."""
+        """Wait for its end; returns its exit code."""
         return self.process.wait(DEADLINE)
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Command]]:
-    """Starts commands, and ends them with the test."""
+    """Starts commands, and ends them after the test."""
     with contextlib.ExitStack() as stack:
 
         def begin(scheduler: Scheduler, *words: str) -> Command:
@@ -86,29 +86,29 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Command]]:
 
 
 def command(*words: str) -> list[str]:
-    """The words of a `podexec pod` command."""
+    """Arguments of a `podexec pod` command."""
     return [sys.executable, "-P", "-m", "scheduler.cli.main", "pod", *words]
 
 
 def environment(scheduler: Scheduler) -> dict[str, str]:
-    """With the scheduler's address in it."""
+    """Environment with the scheduler's address."""
     return environment_without_podexec() | {"PODEXEC_URL": scheduler.client.url, "TERM": "vt100"}
 
 
 def pod(scheduler: Scheduler, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """A command that ends by itself."""
+    """Run a command to its end."""
     return subprocess.run(
         command(*words), input=given, capture_output=True, timeout=DEADLINE, env=environment(scheduler), check=False
     )
 
 
 def short_ids(scheduler: Scheduler, pod_id: str) -> list[str]:
-    """The beginnings of the instances' numbers."""
+    """Short ids of the instances."""
     return [each["id"].rpartition("instance-")[2][:8] for each in scheduler.client.status(pod_id)["instances"]]
 
 
 def test_logs_of_all_instances_are_merged(looked_at: Scheduler) -> None:
-    """Each line with its instance and container; only the last of them if asked so."""
+    """Each line has its instance and container; only the last lines if requested."""
     answer = pod(looked_at, "logs", POD["id"], "--tail", "2", "--stream", "stdout")
     expected = [f"{each} talks | {word}" for each in short_ids(looked_at, POD["id"]) for word in ("two", "three")]
     assert sorted(answer.stdout.decode().splitlines()) == sorted(expected), answer.stderr
@@ -118,7 +118,7 @@ def test_logs_of_all_instances_are_merged(looked_at: Scheduler) -> None:
 
 
 def test_a_command_has_input_output_and_an_exit_code(looked_at: Scheduler) -> None:
-    """What it writes comes out where it was written to; its code is that of podexec."""
+    """Stdout and stderr stay separate; podexec exits with the command's exit code."""
     script = "cat; echo told >&2; exit 7"
     answer = pod(looked_at, "exec", "-i", POD["id"], "-c", "talks", "--", "sh", "-c", script, given=b"x" * 300_000)
     assert (answer.returncode, answer.stdout, answer.stderr) == (7, b"x" * 300_000, b"told\n")
@@ -129,7 +129,7 @@ def test_a_command_has_input_output_and_an_exit_code(looked_at: Scheduler) -> No
 
 
 def test_a_shell_runs_in_a_window_that_resizes(looked_at: Scheduler) -> None:
-    """`exec -it`: the terminal inside has this one's size and kind, before and after a change; Ctrl-C reaches it."""
+    """`exec -it`: the inner terminal has the outer one's size and type, also after a change; Ctrl-C reaches it."""
     process, terminal = pty.fork()
     if process == 0:
         words = command("exec", "-it", POD["id"], "-c", "talks", "--", "sh")
@@ -141,7 +141,7 @@ def test_a_shell_runs_in_a_window_that_resizes(looked_at: Scheduler) -> None:
         assert "33 101" in shell.shown
         set_size(terminal, 44, 122)  # the kernel tells the process
         shell.types("echo changed; until stty size | grep '44 122'; do sleep 0.1; done\n", until="\n44 122")
-        # Shells lose a Ctrl-C that comes while they start a program, with or without Mesos: wait until it runs.
+        # Shells lose a Ctrl-C while they start a program, even without Mesos: wait until it runs.
         waits = """sh -c 'trap "exit 9" INT; echo ru""nning; while :; do sleep 0.1; done'; echo interrupted-$?"""
         shell.types(f"{waits}\n", until="running")
         shell.types("\x03", until="interrupted-9")
@@ -157,7 +157,7 @@ def test_a_shell_runs_in_a_window_that_resizes(looked_at: Scheduler) -> None:
 
 
 def test_a_terminal_resizes_while_its_command_starts(looked_at: Scheduler) -> None:
-    """Mesos' launcher dies of a change of the size that comes too early; what was typed ahead is not lost by that."""
+    """Mesos' launcher crashes if the size changes too early; input typed ahead is not lost."""
     for _ in range(3):
         process, terminal = pty.fork()
         if process == 0:
@@ -187,7 +187,7 @@ def test_a_terminal_resizes_while_its_command_starts(looked_at: Scheduler) -> No
 
 
 def resized_until(terminal: int, over: threading.Event) -> None:
-    """Give it another size again and again."""
+    """Resize it again and again."""
     columns = 80
     while not over.wait(0.005):
         columns = columns % 200 + 1
@@ -195,7 +195,7 @@ def resized_until(terminal: int, over: threading.Event) -> None:
 
 
 def test_top_shows_a_busy_container(looked_at: Scheduler) -> None:
-    """Of each container of each instance: CPU, memory, processes, beside what was asked for."""
+    """CPU, memory and processes of each container of each instance, with its requests."""
     answer = pod(looked_at, "top", POD["id"])
     rows = [line.split() for line in answer.stdout.decode().splitlines()]
     for instance in short_ids(looked_at, POD["id"]):
@@ -207,7 +207,7 @@ def test_top_shows_a_busy_container(looked_at: Scheduler) -> None:
 
 
 def test_files_go_in_and_come_out(looked_at: Scheduler, tmp_path: Path) -> None:
-    """A directory and a file, both ways; the sandbox can be listed and read."""
+    """A directory and a file are copied in both directions; the sandbox can be listed and read."""
     one = short_ids(looked_at, POD["id"])[0]
     where = ("-c", "talks", "--instance", one)
     (tmp_path / "tree" / "deep").mkdir(parents=True)
@@ -228,7 +228,7 @@ def test_files_go_in_and_come_out(looked_at: Scheduler, tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_of_sessions(looked_at: Scheduler) -> None:
-    """Neither a container nor its directory, once a command has ended."""
+    """After a command has ended, neither its container nor its directory is left."""
     status = looked_at.client.status(POD["id"])
     sandboxes = [
         looked_at.task_sandbox(each["containerId"])
@@ -239,7 +239,7 @@ def test_nothing_is_left_of_sessions(looked_at: Scheduler) -> None:
 
 
 def test_logs_are_followed_over_restarts_and_relaunches(scheduler: Scheduler, start: Callable[..., Command]) -> None:
-    """In the one case Mesos has a new container, in the other a new executor; the end of the pod ends it."""
+    """Logs follow a restart (a new container) and a relaunch (a new executor); the end of the pod ends them."""
     line = "echo run of $MESOS_TASK_ID; until test -e fail; do sleep 0.1; done; echo failing; exit 3"
     definition: Json = {
         "id": "/followed",
@@ -269,7 +269,7 @@ def test_logs_are_followed_over_restarts_and_relaunches(scheduler: Scheduler, st
 
 
 def test_a_container_that_ends_takes_its_commands_along(scheduler: Scheduler, start: Callable[..., Command]) -> None:
-    """And says so."""
+    """It says so."""
     scheduler.run({"id": "/ending", "containers": [container("only", "exec sleep 1000")]})
     running = start(scheduler, "exec", "/ending", "--", "sh", "-c", "echo begun; exec sleep 1000")
     running.wrote("begun")
@@ -281,7 +281,7 @@ def test_a_container_that_ends_takes_its_commands_along(scheduler: Scheduler, st
 def test_an_agent_that_goes_away_ends_what_looks_inside(
     scheduler: Scheduler, start: Callable[..., Command], tmp_path: Path
 ) -> None:
-    """Logs that are followed and commands end with a message; both can be had again when it is back."""
+    """Followed logs and commands end with a message; both work again after the restart."""
     cluster = scheduler.cluster
     agent = cluster.agents[-1]
     placement = {"constraints": [{"fieldName": "hostname", "operator": "IS", "value": agent.host}]}

@@ -1,4 +1,4 @@
-"""Launches that reach a cut-off agent after they were given up: they are killed, and nothing of them stays."""
+"""Launches that reach a disconnected agent after they were abandoned are killed and leave nothing."""
 
 import os
 import subprocess
@@ -13,19 +13,19 @@ from localmesos.state import Member
 from scheduler.cli.client import WriteOptions
 from tests.cluster.support import Scheduler, container, wait_for
 
-# The master loses sight of an agent after three seconds.
+# The master considers an agent lost after three seconds.
 SOON_LOST = {"agent_ping_timeout": "1secs", "max_agent_ping_timeouts": "3"}
 
 
 class Wire:
-    """The way of one agent to everything else, in both directions."""
+    """The network connection of one agent, in both directions."""
 
     def __init__(self, cluster: Cluster, agent: Member) -> None:
-        """It is whole."""
+        """Make an intact connection."""
         self._namespace = next(NAMESPACES.glob(f"{cluster.state.tag}-{agent.id}")).name
         port = agent.address.rpartition(":")[2]
         self._everything = [["INPUT", "-i", "eth0"], ["OUTPUT", "-o", "eth0"]]
-        # What the master sends goes by a connection that it keeps: that one alone can be held back for longer.
+        # The master sends over a persistent connection, which alone can be blocked for longer.
         peers = [line.split()[3] for line in self._run("ss", "-Htn", "state", "established", f"sport = :{port}")]
         assert peers, "the master has no connection to its agent"
         self._kept = [
@@ -34,16 +34,16 @@ class Wire:
         ]
 
     def cut(self) -> None:
-        """Lose every packet: nobody is told."""
+        """Drop every packet silently."""
         self._change("-I", self._everything)
 
     def mend(self) -> None:
-        """Let packets pass again, but for what was sent in the meantime."""
+        """Let packets pass again, except on the master's connection, which keeps what it sent meanwhile."""
         self._change("-I", self._kept)
         self._change("-D", self._everything)
 
     def let_the_past_arrive(self) -> None:
-        """As soon as it is sent again."""
+        """Let everything pass again."""
         self._change("-D", self._kept)
 
     def _change(self, how: str, rules: list[list[str]]) -> None:
@@ -60,7 +60,7 @@ pytestmark = pytest.mark.timeout(400)
 
 @pytest.fixture
 def split(executor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scheduler]:
-    """A scheduler on a cluster of its own, with one agent that is soon lost."""
+    """A scheduler on its own cluster, with an agent that is soon considered lost."""
     monkeypatch.setenv("PODEXEC_RECONCILIATION_INTERVAL", "2000")
     cluster = Cluster.up(f"split-{os.getpid()}", master_flags=SOON_LOST, owner_pid=os.getpid())
     scheduler = Scheduler(cluster, tmp_path, executor, "split")
@@ -73,7 +73,7 @@ def split(executor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def test_a_launch_that_arrives_after_it_was_given_up_is_killed(split: Scheduler) -> None:
-    """Though its pod was removed, and the scheduler that launched it was killed."""
+    """Even if its pod was removed and the scheduler that launched it was killed."""
     [agent] = split.cluster.agents
     wire = Wire(split.cluster, agent)
     wire.cut()
@@ -94,5 +94,5 @@ def test_a_launch_that_arrives_after_it_was_given_up_is_killed(split: Scheduler)
 
 
 def _told(scheduler: Scheduler, text: str) -> None:
-    """The log tells it; TCP alone may wait for a minute before it sends again what was lost."""
+    """The log shows it; TCP alone may wait for a minute before it retransmits."""
     scheduler.wait(repr(text), lambda: text in scheduler.log.read_text(), 90)

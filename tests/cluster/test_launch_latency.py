@@ -1,4 +1,4 @@
-"""The time from a request to all containers running can be told apart, phase by phase."""
+"""The time from a request until all containers run is measured phase by phase."""
 
 import time
 from dataclasses import astuple

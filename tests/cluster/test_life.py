@@ -1,4 +1,4 @@
-"""How pods live and come back, on real Mesos."""
+"""Life and relaunch of pods on a real Mesos."""
 
 import signal
 
@@ -11,7 +11,7 @@ def _instance_ids(status: Json) -> set[str]:
 
 @both_executors
 def test_a_container_that_exits_with_1_takes_its_pod_down_and_the_pod_comes_back(scheduler: Scheduler) -> None:
-    """Same instance, next incarnation; the history tells the exit code."""
+    """Same instance, next incarnation; the history has the exit code."""
     fails_once = "case $MESOS_TASK_ID in *.1) sleep 1; exit 1;; esac; exec sleep 100"
     status = scheduler.run(
         {
@@ -37,7 +37,7 @@ def test_a_container_that_exits_with_1_takes_its_pod_down_and_the_pod_comes_back
 
 
 def test_where_and_how_it_failed_is_shown_until_it_is_launched_again(scheduler: Scheduler) -> None:
-    """In the status, and in what a kill answers."""
+    """In the status, and in the answer to a kill."""
     status = scheduler.run(
         {
             "id": "/doomed",
@@ -65,7 +65,7 @@ def test_where_and_how_it_failed_is_shown_until_it_is_launched_again(scheduler: 
 
 @both_executors
 def test_a_container_that_finishes_leaves_its_siblings_running(scheduler: Scheduler) -> None:
-    """Exit 0 is no failure of the pod."""
+    """Exit code 0 is not a failure of the pod."""
     scheduler.client.add(
         {"id": "/finishing", "containers": [container("once", "true"), container("stays", "exec sleep 100")]}
     )

@@ -1,4 +1,4 @@
-"""What is accepted can start: the nearest neighbours of what is refused run on real Mesos, at the first try."""
+"""Accepted definitions can start: those just within each limit run on a real Mesos at the first attempt."""
 
 from typing import Any
 

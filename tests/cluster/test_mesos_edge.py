@@ -1,4 +1,4 @@
-"""The driver on a real Mesos that authenticates frameworks: what is told is taken, and what Mesos says is heard."""
+"""The driver on a real Mesos that authenticates frameworks: calls are accepted, and events arrive."""
 
 import os
 import sys
@@ -24,8 +24,9 @@ from scheduler.core.events import (
     Subscribed,
 )
 from scheduler.mesos.credentials import Credentials
-from scheduler.mesos.driver import Driver, Timing
+from scheduler.mesos.driver import Driver
 from scheduler.mesos.framework import FrameworkIdentity
+from scheduler.mesos.timing import Timing
 from scheduler.model.records import Condition
 from tests.cluster.support import Json, wait_for
 
@@ -35,7 +36,7 @@ PRINCIPAL, SECRET, ROLE = "podexec", "hush", "web"
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster whose master lets nobody in who does not know a secret."""
+    """A cluster whose master requires a secret."""
     file = tmp_path_factory.mktemp("master") / "credentials"
     file.write_text(f'{{"credentials": [{{"principal": "{PRINCIPAL}", "secret": "{SECRET}"}}]}}')
     flags: dict[str, str | bool | None] = {
@@ -52,7 +53,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 class Framework:
-    """A driver and what it heard."""
+    """A driver and the events it received."""
 
     def __init__(self, cluster: Cluster, credentials: Credentials) -> None:
         self.heard: list[Event] = []
@@ -76,7 +77,7 @@ class Framework:
             raise AssertionError(f"{error}; heard {self.heard}") from None
 
     def offer(self) -> Json:
-        """What one offer holds."""
+        """Resources of one offer."""
         self.wait(Subscribed, "the subscription")
         self.driver.perform(Revive((ROLE,)))
         return self.wait(OffersReceived, "an offer").offers[0]
@@ -127,7 +128,7 @@ def test_a_secret_that_is_put_right_meanwhile_is_enough(guarded: Cluster, secret
 
 
 def test_thousands_of_calls_at_once_are_all_taken_in_their_order(guarded: Cluster, secret: Path) -> None:
-    """A master answers the kill of a task it does not know with a status."""
+    """A master answers the kill of an unknown task with a status."""
     names = [f"nobody-{number}" for number in range(5000)]
     with framework(guarded, secret) as mine:
         mine.wait(Subscribed, "the subscription")
@@ -200,7 +201,7 @@ def test_maintenance_is_agreed_to(guarded: Cluster, secret: Path) -> None:
 
 
 def _stubborn(offer: Json, framework_id: str, zipapp: Path, grace: float) -> Json:
-    """A launch of a task that does not hear SIGTERM."""
+    """A launch of a task that ignores SIGTERM."""
     ours = executor_for(str(zipapp), getattr(sys, "_base_executable", sys.executable), "error")
     executor = {
         "type": "CUSTOM",
@@ -222,7 +223,7 @@ def _stubborn(offer: Json, framework_id: str, zipapp: Path, grace: float) -> Jso
 
 
 def _until(mine: Framework, task_id: str, condition: Condition) -> None:
-    """Acknowledge the task's statuses until it is in that condition."""
+    """Acknowledge the task's statuses until it is in this condition."""
     acknowledged = set()
 
     def probe() -> bool:

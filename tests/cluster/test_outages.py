@@ -1,4 +1,4 @@
-"""Agents and masters that go away and come back under running pods."""
+"""Agents and masters that fail and return under running pods."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from tests.cluster.support import DEFAULT, PODEXEC, Json, Scheduler, container
 
 @pytest.fixture
 def elected(executor: Path, tmp_path: Path) -> Iterator[Scheduler]:
-    """A scheduler that finds its master in ZooKeeper, among three."""
+    """A scheduler that finds one of three masters through ZooKeeper."""
     cluster = Cluster.up(f"zk-{os.getpid()}", agents=1, masters=3, owner_pid=os.getpid())
     scheduler = Scheduler(cluster, tmp_path, executor, "elected")
     try:
@@ -24,7 +24,7 @@ def elected(executor: Path, tmp_path: Path) -> Iterator[Scheduler]:
 
 
 def test_a_new_leading_master_is_followed(elected: Scheduler) -> None:
-    """SIGKILL of the leader: the pod runs on untouched, and a new one can be launched through the next leader."""
+    """After SIGKILL of the leader the pod keeps running, and a new one can be launched through the next leader."""
     assert elected.cluster.master.startswith("zk://")
     before = elected.run({"id": "/before", "containers": [container("only", "exec sleep 1000")]})
     leader = elected.cluster.leader()
@@ -37,7 +37,7 @@ def test_a_new_leading_master_is_followed(elected: Scheduler) -> None:
 
 
 def test_pods_survive_the_restart_of_their_agent(own_schedulers: Callable[[str], Scheduler]) -> None:
-    """SIGKILL of the agent: executors of both kinds wait for it; how a container ended meanwhile is told truthfully."""
+    """After SIGKILL of the agent, executors of both kinds wait for it, and report a container's end correctly."""
     schedulers = {f"/surviving/{kind}": own_schedulers(kind) for kind in (PODEXEC, DEFAULT)}
     cluster = next(iter(schedulers.values())).cluster
     agent = cluster.agents[0]
@@ -55,7 +55,7 @@ def test_pods_survive_the_restart_of_their_agent(own_schedulers: Callable[[str],
 
 
 def _run_on(hostname: str, scheduler: Scheduler, pod_id: str) -> Json:
-    """Run a pod on that agent; its instance."""
+    """Run a pod on this agent, and return its instance."""
     placement = {"constraints": [{"fieldName": "hostname", "operator": "IS", "value": hostname}]}
     definition = {
         "id": pod_id,
@@ -70,7 +70,7 @@ def _run_on(hostname: str, scheduler: Scheduler, pod_id: str) -> Json:
 
 
 def _half_finished(scheduler: Scheduler, pod_id: str) -> Json:
-    """The instance, once one container has finished and the other runs on."""
+    """The instance, once one container has finished and the other still runs."""
 
     def probe() -> Json | None:
         seen: Json = scheduler.client.status(pod_id)["instances"][0]

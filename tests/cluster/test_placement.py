@@ -1,4 +1,4 @@
-"""Placement constraints on the agents of a real Mesos."""
+"""Placement constraints with the agents of a real Mesos."""
 
 from collections import Counter
 from typing import Any
@@ -7,7 +7,7 @@ from tests.cluster.support import Json, Scheduler, container
 
 
 def placed(scheduler: Scheduler, name: str, instances: int, **constraint: Any) -> Counter[str]:
-    """Run a pod of one constraint; how many of its instances are on which host."""
+    """Run a pod with one constraint; returns the number of instances per host."""
     status: Json = scheduler.run(
         {
             "id": f"/{name}",

@@ -1,4 +1,4 @@
-"""A cluster without cgroups, images and container networks, as a user without root has it."""
+"""A cluster without cgroups, images and container networks, like that of a user without root."""
 
 import os
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def test_a_pod_with_a_shared_volume_runs(posix_scheduler: Scheduler) -> None:
 
 
 def test_what_containers_use_their_executor_tells(posix_scheduler: Scheduler) -> None:
-    """This agent measures whole pods only."""
+    """This agent measures only whole pods."""
     posix_scheduler.run(
         {"id": "/using", "containers": [container("busy", "while :; do :; done"), container("idle", "exec sleep 100")]}
     )
@@ -63,7 +63,7 @@ def test_what_containers_use_their_executor_tells(posix_scheduler: Scheduler) ->
 
 
 def test_a_persistent_volume_is_kept(posix_scheduler: Scheduler) -> None:
-    """Where it cannot be mounted, Mesos links it."""
+    """If it cannot be mounted, Mesos links it."""
     first = only(posix_scheduler.run(pod("keeping")))
     kill(posix_scheduler, first)
     second = relaunched(posix_scheduler, "/keeping/db", task_of(first), "a kill")
@@ -100,7 +100,7 @@ def test_agents_serve_other_frameworks_here_too(posix_scheduler: Scheduler) -> N
     ],
 )
 def test_what_no_agent_can_do_is_refused(posix_scheduler: Scheduler, path: str, changes: dict[str, object]) -> None:
-    """The answer names the isolator that is missing."""
+    """The answer names the missing isolator."""
     definition = {"id": "/impossible", "containers": [container("only", "x")]} | changes
     answer = httpx2.post(f"{posix_scheduler.client.url}/v2/pods", json=definition, timeout=10)
     assert answer.status_code == 422

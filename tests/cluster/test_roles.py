@@ -1,4 +1,4 @@
-"""Pods of several Mesos roles under one framework, on a real Mesos."""
+"""Pods of several Mesos roles in one framework, on a real Mesos."""
 
 import httpx2
 import pytest
@@ -13,7 +13,7 @@ def pod(pod_id: str, shell: str = "exec sleep 1000", instances: int = 1, **field
 
 
 def framework(scheduler: Scheduler) -> Json:
-    """What the leading master says of the scheduler's framework."""
+    """The scheduler's framework in the leading master."""
     leader = scheduler.cluster.leader()
     assert leader is not None
     state = httpx2.get(f"http://{leader.address}/state", timeout=10).json()
@@ -23,19 +23,19 @@ def framework(scheduler: Scheduler) -> Json:
 
 
 def task_roles(scheduler: Scheduler) -> dict[str, str]:
-    """The role of each running task by its id."""
+    """Role of each running task by id."""
     return {each["id"]: each["role"] for each in framework(scheduler)["tasks"]}
 
 
 def task_ids(status: Json) -> set[str]:
-    """The tasks of a pod."""
+    """Tasks of a pod."""
     return {each["containerId"] for instance in status["instances"] for each in instance["containers"]}
 
 
 def test_a_pod_of_its_groups_role_runs_beside_one_of_the_frameworks_also_after_a_restart(
     own_scheduler: Scheduler,
 ) -> None:
-    """The roles change under a living subscription, and are those of a new one; roles that nobody needs go."""
+    """Roles change within a subscription and are used in a new one; unneeded roles are removed."""
     base = task_ids(own_scheduler.run(pod("/base")))
     grouped = task_ids(own_scheduler.run(pod("/product/x", role="product")))
     assert sorted(framework(own_scheduler)["roles"]) == ["*", "product"]

@@ -1,4 +1,4 @@
-"""Secrets on real Mesos: they reach the containers that ask for them, and are seen nowhere else."""
+"""Secrets on a real Mesos: they reach the containers that request them, and are visible nowhere else."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ BUSYBOX = {"kind": "DOCKER", "id": "busybox:1.35"}
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory that the next scheduler takes secrets from; it logs all it can."""
+    """The secrets directory of the next scheduler, which logs at the most detailed level."""
     folder = tmp_path / "secrets"
     folder.mkdir(0o700)
     monkeypatch.setenv("PODEXEC_SECRETS_SOURCE", f"directory:{folder}")
@@ -27,13 +27,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def scheduler(folder: Path, own_scheduler: Scheduler) -> Scheduler:
-    """One with that directory."""
+    """A scheduler with this directory."""
     assert folder.is_dir()
     return own_scheduler
 
 
 def keep(folder: Path, name: str, value: str) -> str:
-    """Write a secret, whole at once; the value's checksum as ``sha256sum`` prints it."""
+    """Write a secret atomically; returns the value's checksum as ``sha256sum`` prints it."""
     new = folder / ".new"
     new.touch(0o600)
     new.write_text(value)
@@ -42,7 +42,7 @@ def keep(folder: Path, name: str, value: str) -> str:
 
 
 def test_secrets_reach_their_containers_and_are_seen_nowhere_else(scheduler: Scheduler, folder: Path) -> None:
-    """In the environment and as files, with and without an image; the containers print checksums."""
+    """Secrets in the environment and as files, with and without an image; the containers print checksums."""
     in_variable, in_file = (f"canary-{uuid.uuid4().hex}" for _ in range(2))
     variable, file = keep(folder, "variable", in_variable), keep(folder, "file", in_file)
     show = "printf %s $PW | sha256sum; sha256sum < {}; echo shown; exec sleep 100"
@@ -75,7 +75,7 @@ def test_secrets_reach_their_containers_and_are_seen_nowhere_else(scheduler: Sch
 
 
 def test_a_missing_secret_is_told_and_delivered_once_it_is_there(scheduler: Scheduler, folder: Path) -> None:
-    """The launch counts as failed; the next one after the back-off finds what it needs."""
+    """The launch counts as failed; the next one after the back-off finds the secret."""
     definition = {
         "id": "/early",
         "secrets": {"pw": {"source": "/late"}},
@@ -96,7 +96,7 @@ def test_a_missing_secret_is_told_and_delivered_once_it_is_there(scheduler: Sche
 
 @both_executors
 def test_a_changed_secret_comes_with_the_next_launch(scheduler: Scheduler, folder: Path) -> None:
-    """Running containers keep what they have."""
+    """Running containers keep their values."""
     old = keep(folder, "rotated", "old")
     shell = "sha256sum < key; until test -e go; do sleep 0.1; done; sha256sum < key; exit 1"
     definition = {
@@ -122,7 +122,7 @@ def test_a_changed_secret_comes_with_the_next_launch(scheduler: Scheduler, folde
 
 
 def _traces(scheduler: Scheduler, pod_id: str) -> Iterator[tuple[str, bytes]]:
-    """All that the scheduler, the executor and Mesos show or keep, by where it is."""
+    """Everything that the scheduler, the executor and Mesos show or store, by location."""
     cluster: Cluster = scheduler.cluster
     api = scheduler.client.url
     urls = [
@@ -152,7 +152,7 @@ def _files(what: str, files: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
 
 
 def _forms(value: str) -> list[bytes]:
-    """The text itself, as Mesos' JSON has it, and as that looks inside of base64, which depends on where it begins."""
+    """The text itself, its form in Mesos' JSON, and its three forms within base64, which depend on its offset."""
     raw = value.encode()
     encoded = base64.b64encode(raw)
     nested = [base64.b64encode(b"_" * shift + encoded)[4:-4] for shift in range(3)]

@@ -18,18 +18,18 @@ pytestmark = both_executors
 
 STAY = "exec sleep 1000"
 BUSYBOX = {"kind": "DOCKER", "id": "busybox:1.35"}
-# The first look comes when a server has had the time to start; one too early would cost an interval.
+# The first check comes after a server has started; a failed one would cost an interval.
 OFTEN = {"delaySeconds": 1, "intervalSeconds": 2, "timeoutSeconds": 1, "gracePeriodSeconds": 30}
 
 
 def pod(pod_id: str, *containers: Json, instances: int = 1, **more: Any) -> Json:
-    """A pod, by default of one container that stays."""
+    """A pod, by default of one container that keeps running."""
     scaling = {"kind": "fixed", "instances": instances}
     return {"id": pod_id, "containers": [*containers] or [container("main", STAY)], "scaling": scaling} | more
 
 
 def server(name: str, prepare: str, **more: Any) -> Json:
-    """A container that serves its folder www at its endpoint, once it is prepared; it is ready when it answers."""
+    """A container that prepares and then serves its folder www at its endpoint; it is ready when it answers."""
     endpoints = [{"name": name, "hostPort": 0, **more.pop("endpoint", {})}]
     check = {"http": {"endpoint": name, "path": "/index.html"}, **OFTEN, "maxConsecutiveFailures": 1}
     shell = f"mkdir www; {prepare}; exec busybox httpd -f -p $ENDPOINT_{name.upper()} -h www"
@@ -37,12 +37,12 @@ def server(name: str, prepare: str, **more: Any) -> Json:
 
 
 def asks(url: str) -> Json:
-    """A health check by a request that the container makes itself."""
+    """A health check with a request from inside the container."""
     return {"exec": {"command": {"shell": f"busybox wget -q -O- {url}"}}, **OFTEN}
 
 
 def test_1_a_pod_is_created_and_runs_and_is_removed(user: User) -> None:
-    """All of which the event stream tells in order."""
+    """The event stream publishes all of it in order."""
     created = user.ask("POST", "/v2/pods", 201, pod("/one"))
     deployment = created.headers["Marathon-Deployment-Id"]
     assert created.headers["Location"] == "/v2/pods/one"
@@ -119,7 +119,7 @@ def test_3_pods_created_at_once_each_have_their_deployment(user: User) -> None:
 
 
 def test_4_a_pod_is_scaled_up_and_down(user: User) -> None:
-    """What runs stays when others are added; the surplus leaves the status when it ends, and nothing is doubled."""
+    """Running instances stay when others are added; surplus ones leave the status when they end; none is duplicated."""
     one = ids(user.run(pod("/four"))["instances"])
     deployment = user.put(pod("/four", instances=3))
     assert plan(user, deployment) == [[("ScalePod", "/four")]]
@@ -162,7 +162,7 @@ def test_5_changed_resources_make_a_second_version_and_replace_the_instances(use
 
 
 def test_6_containers_meet_on_a_dynamic_port_of_the_host(user: User) -> None:
-    """The server's health is asked by HTTP, the client's by a request of its own to the server."""
+    """The server is checked by HTTP, the client by its own request to the server."""
     client = container("client", STAY, healthCheck=asks("http://127.0.0.1:$ENDPOINT_WEB/"))
     served = server("web", "echo served > www/index.html")
     status = user.run(pod("/six", served, client, networks=[{"mode": "host"}]))
@@ -181,7 +181,7 @@ def test_6_containers_meet_on_a_dynamic_port_of_the_host(user: User) -> None:
 
 
 def test_7_an_unhealthy_container_has_its_instance_started_anew(user: User) -> None:
-    """A script behind the web server takes the page away, as a fault of the service would."""
+    """A script behind the web server removes the page, like a failing service."""
     script = "#!/bin/sh\\nrm ../index.html; echo; echo gone\\n"
     prepare = (
         f"mkdir www/cgi-bin; printf '{script}' > www/cgi-bin/fail; chmod +x www/cgi-bin/fail; touch www/index.html"
@@ -197,7 +197,7 @@ def test_7_an_unhealthy_container_has_its_instance_started_anew(user: User) -> N
 
 
 def test_8_containers_share_an_address_of_a_container_network_and_its_ports_are_mapped(user: User) -> None:
-    """One address for both, localhost between them, and the mapped port answers from outside."""
+    """Both share an address, reach each other on localhost, and the mapped port answers from outside."""
     endpoint = {"containerPort": 8080, "protocol": ["tcp"]}
     served = server("web", "hostname -i > www/index.html", endpoint=endpoint, image=BUSYBOX)
     beside = container("beside", STAY, image=BUSYBOX, healthCheck=asks("http://127.0.0.1:8080/"))
@@ -246,7 +246,7 @@ def test_10_of_several_instances_those_of_a_list_are_killed(user: User) -> None:
 
 
 def test_11_what_one_container_writes_to_a_shared_volume_another_reads(user: User) -> None:
-    """Each under a path of its own, one of them in an image and not allowed to write."""
+    """Each at its own path, one of them in an image and read-only."""
     writer = container("writer", f"echo of the writer > out/file; {STAY}")
     read = "until test -e /in/file; do sleep 0.1; done; cat /in/file > www/index.html"
     refused = "touch /in/new 2> error || echo refused >> www/index.html"
@@ -294,7 +294,7 @@ def test_12_a_persistent_volume_outlives_a_kill_and_goes_with_a_wipe(
 
 
 def test_13_a_pod_that_fits_nowhere_waits_with_a_reason_until_its_deployment_is_ended(user: User) -> None:
-    """Ended plainly, the pod is gone as if it had never been asked for; by force, it stays and waits."""
+    """Cancelled with rollback, the pod is gone as if it had never been requested; with force, it stays and waits."""
     definition = pod("/thirteen", container("main", STAY, resources={"cpus": 1000, "mem": 32}))
     deployment = user.post(definition)
     waiting = refused_by_all(user, "/thirteen", "InsufficientCpus")
@@ -362,7 +362,7 @@ def test_15_what_is_wrong_is_refused_and_changes_nothing(user: User) -> None:
 
 @pytest.fixture
 def own_user(own_scheduler: Scheduler) -> Iterator[User]:
-    """Somebody who uses a scheduler that may be killed."""
+    """A user of a scheduler that may be killed."""
     with User(own_scheduler.client.url, own_scheduler.tail) as user:
         yield user
 
@@ -397,7 +397,7 @@ def test_16_a_deployment_goes_on_under_a_scheduler_that_takes_over(own_user: Use
 
 
 def _each_once(user: User, scheduler: Scheduler, count: int) -> list[Json]:
-    """So many instances, all in their first incarnation, and nothing else of them on any agent."""
+    """This many instances in their first incarnation, and nothing else of them on any agent."""
     status = user.status("/sixteen")
     assert status["status"] == "STABLE"
     assert "terminationHistory" not in status
@@ -417,28 +417,28 @@ def _each_once(user: User, scheduler: Scheduler, count: int) -> list[Json]:
 
 
 def only(found: list[Any]) -> Any:
-    """The one of a list."""
+    """The only element of a list."""
     (single,) = found
     return single
 
 
 def ids(instances: list[Json]) -> set[str]:
-    """Of instances."""
+    """Ids of instances."""
     return {each["id"] for each in instances}
 
 
 def is_stable(instance: Json) -> bool:
-    """Whether an instance runs as it should."""
+    """Whether an instance is stable."""
     return bool(instance["status"] == "STABLE")
 
 
 def launches(instance: Json) -> set[str]:
-    """The incarnations that an instance's containers are of."""
+    """Incarnations of an instance's containers."""
     return {each.get("containerId", "").rpartition(".")[2] for each in instance["containers"]}
 
 
 def relaunched(user: User, pod_id: str, before: Json) -> Json:
-    """The instance, once its second incarnation runs as it should."""
+    """The instance, once its second incarnation is stable."""
 
     def find() -> Json | None:
         same = only([each for each in user.instances(pod_id) if each["id"] == before["id"]])
@@ -448,7 +448,7 @@ def relaunched(user: User, pod_id: str, before: Json) -> Json:
 
 
 def plan(user: User, deployment_id: str) -> list[list[tuple[str, str]]]:
-    """What a deployment is made of: steps of (action, pod)."""
+    """Steps of a deployment, each a list of (action, pod)."""
 
     def find() -> Json | None:
         plans = (each.content.get("plan", {}) for each in user.told)
@@ -459,7 +459,7 @@ def plan(user: User, deployment_id: str) -> list[list[tuple[str, str]]]:
 
 
 def refused_by_all(user: User, pod_id: str, reason: str) -> Json:
-    """What the queue tells of a pod's instances once every agent has been refused for that reason."""
+    """The queue's entry of a pod once every agent has been rejected for this reason."""
 
     def find() -> Json | None:
         queue = user.get("/v2/queue", embed="podexec")["queue"]
@@ -471,7 +471,7 @@ def refused_by_all(user: User, pod_id: str, reason: str) -> Json:
 
 
 def page(instance: Json, name: str, path: str = "") -> str:
-    """What an endpoint of a container of the same name answers from outside."""
+    """The answer of an endpoint from outside; its container has the same name."""
     endpoints = [each for container in instance["containers"] for each in container.get("endpoints", ())]
     port = only([each["allocatedHostPort"] for each in endpoints if each["name"] == name])
     return HTTP.get(f"http://{instance['agentHostname']}:{port}/{path}").raise_for_status().text

@@ -1,4 +1,4 @@
-"""`podexec up`, as a newcomer runs it: a pod on a real Mesos, and nothing left when it ends."""
+"""`podexec up`, as a newcomer runs it: a pod on a real Mesos, and nothing left afterwards."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_up_shows_a_stable_pod_and_an_interrupt_takes_everything_down(tmp_path: Path, number: int) -> None:
-    """The output names Mesos' version and tells how to see, change and remove the pod."""
+    """The output has Mesos' version and says how to inspect, change and remove the pod."""
     port = free_port()
     output = tmp_path / "output"
     with output.open("wb") as file:
@@ -82,7 +82,7 @@ def _shown(output: Path, process: subprocess.Popen[bytes]) -> str:
 
 
 def test_detached_it_runs_on_until_down() -> None:
-    """Another process takes down what `up --detach` left running."""
+    """Another process takes down what `up --detach` started."""
     port = free_port()
     try:
         up = _run("up", "--detach", "--name", _name(), "--listen", f"127.0.0.1:{port}", "--agents", "2")
@@ -94,7 +94,7 @@ def test_detached_it_runs_on_until_down() -> None:
         assert json.loads(shown.stdout)["status"] == "STABLE"
         again = _run("up", "--detach", "--name", _name(), "--listen", f"127.0.0.1:{free_port()}")
         assert again.returncode == 1
-        assert "up already" in again.stderr
+        assert "already up" in again.stderr
     finally:
         down = _run("down", "--name", _name())
     assert down.returncode == 0, down.stderr

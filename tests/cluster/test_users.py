@@ -1,4 +1,4 @@
-"""Pods and containers of other users than root: they reach what is theirs, and share what they share."""
+"""Pods and containers of users other than root can use their own files and the shared ones."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from tests.cluster import volumes
 from tests.cluster.support import Json, Scheduler, both_executors, container, wait_for
 
-# Each must be able to enter its sandbox, to write in it and in the volume, and to change what the others wrote there.
+# Each must be able to enter its sandbox, write in it and in the volume, and change the others' files there.
 USE = """
 set -e
 cd "$MESOS_SANDBOX"
@@ -25,7 +25,7 @@ NETWORKS: list[Json] = [{"mode": "host"}, {"mode": "container"}]
 
 
 def sharer(name: str, user: str | None, *others: str, **more: Any) -> Json:
-    """A container that uses the volume together with others."""
+    """A container that shares the volume with others."""
     fields: Json = {
         "environment": {"NAME": name, "OTHERS": " ".join(others)},
         "volumeMounts": [{"name": "v", "mountPath": "vol"}],
@@ -57,7 +57,7 @@ def test_a_pod_runs_as_a_user_to_whom_nothing_belongs(scheduler: Scheduler, netw
 
 @both_executors
 def test_containers_of_unequal_users_share_a_volume(scheduler: Scheduler, executor_kind: str) -> None:
-    """Also one in an image, and whose names the users of the pod and of the framework are not."""
+    """Containers with an image, and with users other than the pod's and the framework's."""
     image = {"kind": "DOCKER", "id": "busybox:1.35"}
     status = scheduler.run(
         {
@@ -100,7 +100,7 @@ def test_persistent_volumes_are_shared_by_users_over_launches(scheduler: Schedul
 
 
 def test_artifacts_checks_secrets_and_commands_are_of_the_containers_user(scheduler: Scheduler) -> None:
-    """Also where the executor is another's."""
+    """Even if the executor has another user."""
     check = {
         "exec": {"command": {"shell": 'test "$(id -un)" = daemon && test -x "$MESOS_SANDBOX/bin/run"'}},
         "intervalSeconds": 2,

@@ -1,4 +1,4 @@
-"""Persistent volumes on a real Mesos: what is written on them outlives everything but the wish to be rid of it."""
+"""Persistent volumes on a real Mesos: their content survives everything except an explicit removal."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from tests.cluster.volumes import is_at, kill, lines, only, pod, put, relaunched
 
 @both_executors
 def test_data_outlives_kills_updates_and_being_scaled_down(own_scheduler: Scheduler, executor_kind: str) -> None:
-    """Always the same instance, on the same agent, on the same volume."""
+    """Always the same instance, on the same agent, with the same volume."""
     scheduler, group = own_scheduler, f"life-{executor_kind}"
     first = only(scheduler.run(pod(group)))
     volume = volume_of(scheduler, first)
@@ -46,7 +46,7 @@ def test_data_outlives_kills_updates_and_being_scaled_down(own_scheduler: Schedu
 
 
 def test_data_outlives_the_scheduler_and_the_agent(own_scheduler: Scheduler) -> None:
-    """Killed while it makes the volume, killed while its pod ends, and with the agent away: nothing is made twice."""
+    """The scheduler is killed while it makes the volume, while the pod ends, and without the agent."""
     scheduler, cluster = own_scheduler, own_scheduler.cluster
     scheduler.client.add(pod("outage"))
     scheduler.end()
@@ -73,7 +73,7 @@ def test_data_outlives_the_scheduler_and_the_agent(own_scheduler: Scheduler) -> 
 
 
 def test_several_instances_have_their_own_and_go_back_to_them(own_scheduler: Scheduler) -> None:
-    """All are killed at once."""
+    """All instances are killed at once."""
     status = own_scheduler.run(pod("several", instances=3))
     own_scheduler.wait("three instances", lambda: len(own_scheduler.client.status("/several/db")["instances"]) == 3)
     before = {each["id"]: each for each in own_scheduler.stable("/several/db")["instances"]}
@@ -97,7 +97,7 @@ def test_several_instances_have_their_own_and_go_back_to_them(own_scheduler: Sch
 
 @pytest.fixture
 def disks(tmp_path: Path) -> Iterator[dict[str, Path]]:
-    """Two folders that stand for disks, and a whole one."""
+    """Two folders that serve as disks, and a whole disk."""
     found = {name: tmp_path / name for name in ("slow", "fast", "whole")}
     for each in found.values():
         each.mkdir()
@@ -110,7 +110,7 @@ def disks(tmp_path: Path) -> Iterator[dict[str, Path]]:
 
 @pytest.fixture
 def with_disks(executor: Path, tmp_path: Path, disks: dict[str, Path]) -> Iterator[Scheduler]:
-    """A scheduler on an agent that has them, the whole one with a profile."""
+    """A scheduler on an agent with these disks; the whole one has a profile."""
     scalars = [("cpus", 2, None), ("mem", 1024, None), ("disk", 1024, None)]
     sources: list[tuple[str, int, Json]] = [
         ("disk", 400, {"type": "PATH", "path": {"root": str(disks["slow"])}}),
@@ -133,7 +133,7 @@ def with_disks(executor: Path, tmp_path: Path, disks: dict[str, Path]) -> Iterat
 
 
 def test_each_volume_lies_on_the_kind_of_disk_it_asks_for(with_disks: Scheduler, disks: dict[str, Path]) -> None:
-    """On the largest part, on the one that a constraint leaves, on a whole disk; and the ports stay the same."""
+    """On the largest disk, on the one that a constraint leaves, on a whole disk; the ports stay the same."""
     asked: dict[str, Json] = {
         "main": {"size": 16},
         "large": {"type": "path", "size": 100},
@@ -192,7 +192,7 @@ def test_each_volume_lies_on_the_kind_of_disk_it_asks_for(with_disks: Scheduler,
 
 @pytest.fixture
 def clusters() -> Iterator[Callable[..., Cluster]]:
-    """Makes clusters of the test's own."""
+    """Starts clusters for this test."""
     made: list[Cluster] = []
 
     def make(**options: Any) -> Cluster:
@@ -209,7 +209,7 @@ def clusters() -> Iterator[Callable[..., Cluster]]:
 def test_an_agent_marked_gone_takes_the_volumes_with_it(
     clusters: Callable[..., Cluster], executor: Path, tmp_path: Path
 ) -> None:
-    """The instance is launched on another, on a new one."""
+    """The instance is launched on another agent with a new volume."""
     cluster = clusters(agents=2)
     scheduler = Scheduler(cluster, tmp_path, executor, "gone")
     try:
@@ -231,7 +231,7 @@ def test_an_agent_marked_gone_takes_the_volumes_with_it(
 def test_what_mesos_does_not_allow_leaves_nothing_behind(
     clusters: Callable[..., Cluster], executor: Path, tmp_path: Path
 ) -> None:
-    """Here resources may be reserved, but no volumes made."""
+    """Resources may be reserved, but no volumes created."""
     acls = {"create_volumes": [{"principals": {"type": "ANY"}, "roles": {"type": "NONE"}}]}
     scheduler = Scheduler(clusters(agents=1, master_flags={"acls": json.dumps(acls)}), tmp_path, executor, "refused")
     try:

@@ -1,4 +1,4 @@
-"""A user of the scheduler, who has its URL and nothing else: requests, and the event stream to wait with."""
+"""A user who has only the scheduler's URL: sends requests, and waits with the event stream."""
 
 import json
 import time
@@ -27,10 +27,10 @@ class Told:
 
 
 class User:
-    """Asks for things, and hears of all that happens from then on. A context manager."""
+    """Sends requests, and receives all events from then on. A context manager."""
 
     def __init__(self, url: str, explain: Callable[[], str]) -> None:
-        """``explain``: what to add to a failure, such as the end of the scheduler's log."""
+        """``explain`` returns a text to add to failures, such as the end of the scheduler's log."""
         self._http = httpx2.Client(base_url=url, timeout=_ANSWER_SECONDS, trust_env=False)
         self._explain = explain
         self._stream = ExitStack()
@@ -49,39 +49,39 @@ class User:
     # ------------------------------------------------------------------------ asking
 
     def ask(self, method: str, path: str, status: int, body: Any = None, **query: str) -> httpx2.Response:
-        """A request that has to be answered with that status."""
+        """Send a request that must be answered with this status."""
         answer = self._http.request(method, path, json=body, params=query)
         assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer
 
     def get(self, path: str, **query: str) -> Any:
-        """What is at a path."""
+        """JSON at a path."""
         return self.ask("GET", path, 200, **query).json()
 
     def status(self, pod_id: str) -> Json:
-        """A pod's status."""
+        """Status of a pod."""
         status: Json = self.get(f"/v2/pods{pod_id}::status")
         return status
 
     def instances(self, pod_id: str) -> list[Json]:
-        """Those of its instances that have, or had, a place."""
+        """Instances of a pod that have, or had, an agent."""
         instances: list[Json] = self.status(pod_id).get("instances", [])
         return instances
 
     def post(self, definition: Json, **query: str) -> str:
-        """Create a pod; the deployment's id."""
+        """Create a pod; returns the deployment's id."""
         return _deployment(self.ask("POST", "/v2/pods", 201, definition, **query))
 
     def put(self, definition: Json, **query: str) -> str:
-        """Change a pod; the deployment's id."""
+        """Update a pod; returns the deployment's id."""
         return _deployment(self.ask("PUT", f"/v2/pods{definition['id']}", 200, definition, **query))
 
     def delete(self, pod_id: str, **query: str) -> str:
-        """Remove a pod; the deployment's id."""
+        """Remove a pod; returns the deployment's id."""
         return _deployment(self.ask("DELETE", f"/v2/pods{pod_id}", 202, **query))
 
     def run(self, definition: Json) -> Json:
-        """Create a pod and wait until it is deployed; its status, which is STABLE."""
+        """Create a pod and wait until it is deployed; returns its status, which is STABLE."""
         self.done(self.post(definition))
         status = self.status(definition["id"])
         assert status["status"] == "STABLE", status
@@ -90,7 +90,7 @@ class User:
     # ----------------------------------------------------------------------- waiting
 
     def follow(self) -> None:
-        """Follow the event stream; again, after it has ended: from what was heard last."""
+        """Follow the event stream, and resume after the last received event when it ends."""
         self._stream.close()
         headers = {"Accept": "text/event-stream"}
         if self.told:
@@ -101,7 +101,7 @@ class User:
         self._blocks = _blocks(answer.iter_lines())
 
     def until(self, what: str, probe: Callable[[], T | None]) -> T:
-        """The probe's first true answer. It is asked again whenever something has happened."""
+        """The probe's first true result; it is called again after each event."""
         end = time.monotonic() + DEADLINE_SECONDS
         while not (seen := probe()):
             if time.monotonic() > end:
@@ -114,7 +114,7 @@ class User:
         return seen
 
     def hears(self, kind: str, *, after: int = 0, **members: Any) -> Told:
-        """The first event of a kind with these members, after that number; it may have been heard already."""
+        """The first event of a kind with these members after this number; it may have arrived already."""
 
         def find() -> Told | None:
             fits = (each for each in self.told if each.number > after and each.kind == kind)
@@ -123,7 +123,7 @@ class User:
         return self.until(f"{kind} {members}", find)
 
     def done(self, deployment_id: str) -> Told:
-        """Wait for the end of a deployment, which has to be a good one."""
+        """Wait for the end of a deployment, which must succeed."""
 
         def find() -> Told | None:
             ends = (each for each in self.told if each.kind in ("deployment_success", "deployment_failed"))
@@ -145,7 +145,7 @@ def _deployment(answer: httpx2.Response) -> str:
 
 
 def _blocks(lines: Iterator[str]) -> Iterator[Told | None]:
-    """The stream's events; None for a sign of life."""
+    """Events of the stream; None for a keep-alive."""
     fields: dict[str, str] = {}
     for line in lines:
         if line:
@@ -158,5 +158,5 @@ def _blocks(lines: Iterator[str]) -> Iterator[Told | None]:
 
 
 def _brief(content: Json) -> Json:
-    """An event without the plan that every event of a deployment repeats."""
+    """An event without the plan, which every event of a deployment repeats."""
     return {name: value for name, value in content.items() if name not in ("plan", "timestamp", "eventType")}

@@ -1,4 +1,4 @@
-"""HttpParser on its own: what it understands, from which side, and when."""
+"""HttpParser alone: what it parses, requests and responses, and when."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_decompression_is_refused_clearly() -> None:
 
 
 def test_importing_pymesos_and_making_a_parser_does_not_need_httptools() -> None:
-    """The executor runs from a zip file, which native code cannot be imported from."""
+    """The executor runs from a zip file, from which native code cannot be imported."""
     program = (
         "import sys; sys.modules['httptools'] = None; import pymesos;"
         "from http_parser.http import HttpParser; HttpParser();"

@@ -1,4 +1,4 @@
-"""pymesos' own connection and drivers on this http_parser, against a small server on the loopback address."""
+"""pymesos' own connection and drivers with this http_parser, against a small server on the loopback address."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def chunk(data: bytes) -> bytes:
 
 
 def event_stream() -> bytes:
-    """Records and chunks that do not respect each other's boundaries: the first record spans three chunks."""
+    """Records and chunks with different boundaries: the first record spans three chunks."""
     records = b"".join(map(record, EVENTS))
     return HEAD + chunk(records[:7]) + chunk(records[7:8]) + chunk(records[8:])
 
 
 class Callback:
-    """What a pymesos Connection tells its driver."""
+    """Records the calls of a pymesos Connection to its driver."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -62,7 +62,7 @@ class Callback:
 
 
 class Line:
-    """A Connection of pymesos and the other end of it."""
+    """A Connection of pymesos and its other end."""
 
     def __init__(self, listener: socket.socket) -> None:
         self.callback = Callback()
@@ -73,7 +73,7 @@ class Line:
         self.connection._sock.setblocking(True)
 
     def say(self, data: bytes) -> bool:
-        """Send a piece, let pymesos read it; whether it wants to go on."""
+        """Send a piece, let pymesos read it, and return whether it continues."""
         self.peer.sendall(data)
         before = 0
         going_on = True

@@ -1,6 +1,6 @@
-"""What tests of the core are told with: builders of definitions, offers and instances, and a driver around ``step``.
+"""Helpers for tests of the core: builders of definitions, offers and instances, and a driver around ``step``.
 
-Nothing here decides anything the core should decide; a ``Story`` only keeps the clock and what came out.
+Nothing here decides anything that the core should decide; a ``Story`` only keeps the clock and the results.
 """
 
 import json
@@ -53,7 +53,7 @@ def container(name: str = "main", **fields: Any) -> Json:
 
 
 def definition(*containers: Json, instances: int = 1, version: str | None = None, **fields: Any) -> PodDefinition:
-    """A valid pod; members of the JSON definition are given by their names."""
+    """A valid pod; keyword arguments are members of the JSON definition."""
     document = {
         "id": "/shop/web",
         "containers": [*containers] or [container()],
@@ -125,7 +125,7 @@ def task(condition: Condition, name: str = "main", **fields: Any) -> Task:
 
 
 def instance(*tasks: Task, **fields: Any) -> Instance:
-    """An instance that was placed on agent A1 with these tasks; without any it waits."""
+    """An instance on agent A1 with these tasks; without tasks it waits."""
     placed = {"agent": Agent("A1", "a1.example"), "executor_id": "instance-shop_web.u"} if tasks else {}
     return Instance(
         **{
@@ -163,14 +163,14 @@ class Story:
     # ------------------------------------------------------------------- what happens
 
     def tell(self, event: Event) -> Frame:
-        """Let an event happen now."""
+        """Step through an event now."""
         frame = step(self.world, event, self.now)
         store(self.stored, frame.changes)
         self.frames.append(frame)
         return frame
 
     def subscribe(self, framework_id: str = FRAMEWORK, **fields: Any) -> Frame:
-        """The master accepts the subscription, and answers what a scheduler that was restarted asks first."""
+        """The master accepts the subscription, and answers the first questions of a restarted scheduler."""
         first = len(self.frames)
         frame = self.tell(Subscribed(framework_id, "master:5050", "1.11.0", **fields))
         if self.world.volatile.arrival.over or not self.world.volatile.connection.subscribed:
@@ -180,28 +180,28 @@ class Story:
         return self._together(first)
 
     def list_agents(self, *agent_ids: str) -> Frame:
-        """The master names its agents."""
+        """The master lists its agents."""
         return self.tell(AgentsListed(tuple(Agent(each, f"{each.lower()}.example") for each in agent_ids)))
 
     def post(self, asked: PodDefinition, **rollout: Any) -> Frame:
-        """A user creates a pod, whatever deployment is on its way."""
+        """A user creates a pod, with force."""
         return self.request(PodPosted, asked, rollout=Rollout(**{"force": True, **rollout}))
 
     def put(self, asked: PodDefinition, **rollout: Any) -> Frame:
-        """A user creates or changes a pod, whatever deployment is on its way."""
+        """A user creates or changes a pod, with force."""
         return self.request(PodPut, asked, rollout=Rollout(**{"force": True, **rollout}))
 
     def remove(self, pod_id: str = "/shop/web", **rollout: Any) -> Frame:
-        """A user deletes a pod, whatever deployment is on its way."""
+        """A user deletes a pod, with force."""
         return self.request(PodDeleted, pod_id, rollout=Rollout(**{"force": True, **rollout}))
 
     def request(self, kind: Callable[..., Event], *arguments: Any, **named: Any) -> Frame:
-        """A user asks for something, under a number of its own."""
+        """A user sends a request, with a number of its own."""
         self._requests += 1
         return self.tell(kind(self._requests, *arguments, **named))
 
     def offer(self, agent: str = "A1", **fields: Any) -> Frame:
-        """One agent offers, and is answered, if need be in several turns; returns all that followed."""
+        """One agent offers, and is answered, if necessary in several turns; returns the combined frame."""
         self._offers += 1
         first = len(self.frames)
         self.tell(OffersReceived((offer(f"O{self._offers}", agent, **fields),)))
@@ -220,7 +220,7 @@ class Story:
         return self.update(task_id, condition, uuid=None, reason="REASON_RECONCILIATION", **fields)
 
     def all_tasks(self, condition: Condition, instances: Iterable[Instance] | None = None, **fields: Any) -> None:
-        """Every task, of some instances or of all, reports a condition."""
+        """Every task of some instances, or of all, reports a condition."""
         chosen = list(self.world.instances.values() if instances is None else instances)
         for each in chosen:
             agent_id = each.agent.id if each.agent else None
@@ -228,7 +228,7 @@ class Story:
                 self.update(one.id, condition, **{"agent_id": agent_id, **fields})
 
     def wait(self, seconds: float) -> Frame:
-        """Time passes, and every deadline in it is met in order; returns all that followed."""
+        """Time passes, and every deadline in it expires in order; returns the combined frame."""
         end = self.now + seconds
         first = len(self.frames)
         while (deadline := self.world.next_deadline()) is not None and deadline <= end:
@@ -238,7 +238,7 @@ class Story:
         return self._together(first)
 
     def go_well(self, rounds: int = 10) -> Frame:
-        """For a while agents offer, what is launched runs and is healthy, and what is not wanted ends as it should."""
+        """For a while agents offer, launched instances run and are healthy, and unwanted ones end."""
         first = len(self.frames)
         for number in range(rounds):
             self.offer(f"A{number}", cpus=1000, mem=1_000_000, disk=1_000_000)
@@ -256,7 +256,7 @@ class Story:
         )
 
     def restart(self) -> "Story":
-        """A new process over the same store."""
+        """Start a new process with the same store."""
         return Story(
             records=self.stored.values(),
             at=self.now,
@@ -272,7 +272,7 @@ class Story:
 
     @property
     def only(self) -> Instance:
-        """The one instance there is."""
+        """The only instance."""
         (single,) = self.world.instances.values()
         return single
 
@@ -283,13 +283,13 @@ class Story:
 
     @property
     def deployment(self) -> Deployment:
-        """The one deployment that is on its way."""
+        """The only running deployment."""
         (single,) = self.world.deployments.values()
         return single
 
     @property
     def pod(self) -> Pod:
-        """The one pod there is."""
+        """The only pod."""
         (single,) = self.world.pods.values()
         return single
 
@@ -315,7 +315,7 @@ def running(*, instances: int = 1, agent: str = "A1", **fields: Any) -> Story:
 
 
 def published(frame: Frame, *kinds: str) -> list[Json]:
-    """What a frame tells the event stream, of these kinds; without any, all."""
+    """The events that a frame publishes, of these kinds; without any, all."""
     events = [effect for effect in frame.effects if isinstance(effect, Publish)]
     return [event.content for event in events if not kinds or event.kind in kinds]
 

@@ -1,4 +1,4 @@
-"""Whatever definition the API accepts becomes JSON that keeps the master's rules, or waits."""
+"""Any definition that the API accepts becomes JSON that the master accepts, or waits."""
 
 import json
 import math

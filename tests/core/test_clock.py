@@ -1,4 +1,4 @@
-"""The system clock is set: timers do not notice, and what people read follows it; also over restarts."""
+"""The system clock is set: timers do not notice, times shown to people follow it; also across restarts."""
 
 import pytest
 
@@ -74,7 +74,7 @@ class TestVersions:
 
 
 class TestRestart:
-    def test_the_time_goes_on_where_the_wall_clock_was_set_before(self) -> None:
+    def test_the_time_continues_if_the_wall_clock_was_set_before(self) -> None:
         story = running()
         set_by(story, -HOUR)
         again = story.restart()

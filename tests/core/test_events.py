@@ -1,4 +1,4 @@
-"""What whoever follows the event stream hears: Marathon's event types, with their fields, in order.
+"""The event stream: Marathon's event types, with their fields, in order.
 
 `event_stream_attached` and `event_stream_detached` are the API's.
 """
@@ -31,12 +31,12 @@ CHECK = {"healthCheck": {"exec": {"command": {"shell": "true"}}}}
 
 
 def kinds(frame: Frame) -> list[str]:
-    """The types of what is told, in order."""
+    """The types of the published events, in order."""
     return [each["eventType"] for each in published(frame)]
 
 
 def instance_events(frame: Frame) -> list[tuple[str, str]]:
-    """Of which instances a change is told, and their conditions."""
+    """The instances with a published change, and their conditions."""
     return [(each["instanceId"], each["condition"]) for each in published(frame, "instance_changed_event")]
 
 
@@ -172,7 +172,7 @@ class TestPods:
 
 
 class TestInstances:
-    def test_every_condition_on_the_way_up_is_told_with_the_place(self) -> None:
+    def test_every_condition_on_the_way_up_is_published_with_the_agent(self) -> None:
         story = Story()
         story.subscribe()
         story.post(definition())
@@ -184,7 +184,7 @@ class TestInstances:
         assert [each["condition"] for each in told] == ["Provisioned", "Staging", "Starting", "Running"]
         assert {(each["agentId"], each["host"]) for each in told} == {("A7", "a7.example")}
 
-    def test_the_end_of_an_incarnation_is_told_before_the_wait_for_the_next(self) -> None:
+    def test_the_end_of_an_incarnation_is_published_before_the_wait_for_the_next(self) -> None:
         story = running(containers=[container("one"), container("two")])
         name = story.only.id
         one, two = story.only.tasks
@@ -201,28 +201,28 @@ class TestInstances:
 
         assert instance_events(story.update(story.only.tasks[0].id, end)) == [(name, told), (name, "Scheduled")]
 
-    def test_a_change_of_the_goal_is_told(self) -> None:
+    def test_a_change_of_the_goal_is_published(self) -> None:
         story = running(instances=2)
         frame = story.put(definition(instances=1))
         (going,) = (each.id for each in story.instances if each.goal is Goal.DECOMMISSIONED)
 
         assert instance_events(frame) == [(going, "Running")]
 
-    def test_the_end_of_one_that_is_wanted_no_more_is_told(self) -> None:
+    def test_the_end_of_a_decommissioned_one_is_published(self) -> None:
         story = running()
         name = story.only.id
         story.remove()
 
         assert instance_events(story.update(story.only.tasks[0].id, C.KILLED)) == [(name, "Killed")]
 
-    def test_one_that_was_never_launched_is_told_when_it_goes(self) -> None:
+    def test_one_that_was_never_launched_is_published_when_it_is_deleted(self) -> None:
         story = Story()
         story.post(definition())
         name = story.only.id
 
         assert instance_events(story.remove()) == [(name, "Scheduled")]
 
-    def test_out_of_reach_and_replaced(self) -> None:
+    def test_unreachable_and_replaced(self) -> None:
         strategy = {"unreachableStrategy": {"inactiveAfterSeconds": 10, "expungeAfterSeconds": 100}}
         story = running(scheduling=strategy)
         name = story.only.id
@@ -344,7 +344,7 @@ class TestMaster:
         assert kinds(story.restart().subscribe()) == ["scheduler_reregistered_event"]
 
 
-def test_whatever_is_told_says_its_own_type() -> None:
+def test_every_event_contains_its_type() -> None:
     story = running(instances=2)
     story.put(definition(instances=2, **NEW))
     story.go_well()

@@ -1,4 +1,4 @@
-"""The stream from the master: identity, reconciliation, and asking for offers exactly while they are wanted."""
+"""The stream from the master: identity, reconciliation, and requests for offers only while they are wanted."""
 
 import pytest
 
@@ -81,7 +81,7 @@ class TestReconciliation:
 
         assert story.told(Reconcile, story.wait(5)) == [Reconcile(((second, "A1"),))]
 
-    def test_only_the_present_stream_is_asked(self) -> None:
+    def test_only_the_current_stream_is_asked(self) -> None:
         story = running()
         story.subscribe()
         story.wait(3)
@@ -136,9 +136,9 @@ class TestReconciliation:
 
 
 class TestFlow:
-    """Revive while an instance could use an offer, suppress while none could."""
+    """REVIVE while an instance could use an offer, SUPPRESS while none could."""
 
-    def test_a_new_stream_is_told_once_what_is_wanted(self) -> None:
+    def test_a_new_stream_gets_the_wanted_roles_once(self) -> None:
         story = Story()
         assert story.told(Suppress, story.subscribe())
         assert story.told(Suppress, story.subscribe())
@@ -169,7 +169,7 @@ class TestFlow:
         assert len(story.told(Revive, story.wait(5))) == 1, "the last demand is told too"
         assert not story.told(Revive, story.wait(100))
 
-    def test_an_interval_after_the_last_revive_further_demand_is_told_at_once(self) -> None:
+    def test_an_interval_after_the_last_revive_further_demand_is_sent_at_once(self) -> None:
         story = Story()
         story.subscribe()
         story.post(definition(id="/a"))
@@ -192,7 +192,7 @@ class TestFlow:
 
         assert story.told(Revive, story.wait(3))
 
-    def test_a_back_off_that_ends_while_others_wait_is_told_too(self) -> None:
+    def test_a_back_off_that_ends_while_others_wait_asks_for_offers_too(self) -> None:
         story = running(scheduling={"backoff": {"backoff": 30}})
         story.post(definition(id="/big", containers=[container(resources={"cpus": 10_000, "mem": 32})]))
         story.all_tasks(C.FAILED)
@@ -201,9 +201,9 @@ class TestFlow:
 
 
 class TestRoles:
-    """The framework has its own role and those that pods and instances need; offers are asked for by role."""
+    """The framework has its own role and those of pods and instances; it asks for offers per role."""
 
-    def test_every_stream_is_told_the_roles_once(self) -> None:
+    def test_every_stream_gets_the_roles_once(self) -> None:
         story = Story(role="pods")
         assert story.told(SetRoles, story.subscribe()) == [SetRoles(("pods",))]
         assert not story.told(SetRoles, story.wait(1000))
@@ -269,7 +269,7 @@ class TestRoles:
             Revive(("*",)),
         ]
 
-    def test_roles_that_change_while_disconnected_are_told_to_the_next_stream(self) -> None:
+    def test_roles_that_change_while_disconnected_are_sent_on_the_next_stream(self) -> None:
         story = Story()
         story.subscribe()
         story.tell(Disconnected())
@@ -296,7 +296,7 @@ def test_what_was_decided_before_a_restart_is_taken_up_again() -> None:
     assert story.told(Kill, story.subscribe()) == [Kill(doomed[0].tasks[0].id, "A1")]
 
 
-def test_disconnecting_twice_is_told_once() -> None:
+def test_disconnecting_twice_is_reported_once() -> None:
     story = running()
 
     assert len(story.told(Log, story.tell(Disconnected()))) == 1

@@ -1,4 +1,4 @@
-"""What others wrote is kept as one line for people, with the whole as its detail."""
+"""Messages of others are kept as one line for people, with the whole as its detail."""
 
 import pytest
 from hypothesis import given
@@ -60,7 +60,7 @@ def ended() -> Story:
     return story
 
 
-def test_a_limit_of_memory_is_one_line_wherever_it_is_told() -> None:
+def test_a_memory_limit_is_one_line_wherever_it_is_shown() -> None:
     story = ended()
     [ending] = story.pod.terminations
     lines = [ending.message, *(each.message for each in ending.tasks)]
@@ -70,7 +70,7 @@ def test_a_limit_of_memory_is_one_line_wherever_it_is_told() -> None:
     assert LINE in lines
 
 
-def test_the_statistics_are_the_detail_for_whoever_asks() -> None:
+def test_the_statistics_are_the_detail() -> None:
     story = ended()
     [plain] = pod_status(story.world, story.pod, story.now)["terminationHistory"]
     assert "statistic_" not in str(plain)

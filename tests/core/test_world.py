@@ -62,7 +62,7 @@ def test_a_restarted_scheduler_knows_what_the_former_one_knew() -> None:
 
 
 def sizes(world: World) -> dict[str, int]:
-    """How much each part of the world holds, on every level that grows."""
+    """The size of each part of the world, on every level that can grow."""
     parts: dict[str, object] = {}
     for part in (world, *(each for each in vars(world).values() if type(each).__module__.startswith("scheduler.core"))):
         names = [each.name for each in fields(part)] if is_dataclass(part) else vars(part)
@@ -72,7 +72,7 @@ def sizes(world: World) -> dict[str, int]:
 
 
 def live_through(story: Story, number: int) -> None:
-    """A pod comes, is changed again and again, fails, waits for what nobody has, is killed, and goes."""
+    """A pod is created, changed repeatedly, fails, waits for resources that no agent has, is killed, and is removed."""
     pod_id, agent = f"/pods/p{number}", f"B{number}"
     story.tell(AgentDescribed(agent, frozenset({"docker/runtime"})))
     for change in range(4):

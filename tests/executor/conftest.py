@@ -1,4 +1,4 @@
-"""A real executor process against the fake agent."""
+"""Runs a real executor process against the fake agent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PYTHON = os.path.realpath(sys.executable)
 
 
 class Executor:
-    """The executor as an agent would start it: its own process, only the agent's environment."""
+    """The executor as an agent starts it: a process of its own with nothing but the agent's environment."""
 
     def __init__(self, agent: FakeAgent, sandbox: Path, program: tuple[str, ...], environment: dict[str, str]) -> None:
         self.sandbox = sandbox
@@ -69,13 +69,13 @@ def agent() -> Iterator[FakeAgent]:
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The executor as it is shipped."""
+    """The executor as one file, as it is shipped."""
     return zipapp.build(tmp_path_factory.mktemp("zipapp") / "podexec.pyz")
 
 
 @pytest.fixture
 def start(agent: FakeAgent, archive: Path, tmp_path: Path) -> Iterator[StartExecutor]:
-    """Start executors; keyword arguments are environment variables. Their logs are shown when a test fails."""
+    """Starts executors; keyword arguments are environment variables. A failing test shows their logs."""
     started: list[Executor] = []
 
     def start(*arguments: str, **environment: str) -> Executor:
@@ -92,7 +92,7 @@ def start(agent: FakeAgent, archive: Path, tmp_path: Path) -> Iterator[StartExec
 
 @pytest.fixture
 def executor(agent: FakeAgent, start: StartExecutor) -> Executor:
-    """One that is subscribed."""
+    """An executor that is subscribed."""
     started = start()
     agent.wait_subscribed()
     return started

@@ -28,7 +28,7 @@ def after(*names: str, condition: str = "started") -> tuple[Dependency, ...]:
 
 
 class Story:
-    """A pod and everything that was asked of the world, with a clock that the test moves."""
+    """A pod, all effects that it asked for, and a clock that the test advances."""
 
     def __init__(
         self,
@@ -49,14 +49,14 @@ class Story:
         self.effects.clear()
 
     def launched(self) -> None:
-        """All launches that were asked for are answered, and the containers hear signals."""
+        """Answer all launches, and wait until the containers can receive signals."""
         while launching := [c.id for c in self.pod.alive() if c.condition is Condition.LAUNCHING]:
             for c in launching:
                 self.tell(ev.ContainerLaunched(c))
         self.tell(ev.Ticked(), after=SETTLE)
 
     def tell(self, event: ev.Event, after: float = 0.0) -> list[ev.Effect]:
-        """Returns the effects of this event alone."""
+        """Step the machine with an event, and return the effects of this event alone."""
         self.now += after
         effects = self._step(event)
         if self.lets_go:

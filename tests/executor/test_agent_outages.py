@@ -1,4 +1,4 @@
-"""The real executor process when the agent restarts, recovers, refuses or goes away."""
+"""The real executor process while the agent restarts, recovers, refuses calls or is unreachable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FINISHED, FAILED, KILLED = "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED"
 
 
 def test_a_restart_of_the_agent_is_survived_and_nothing_is_lost(agent: FakeAgent, executor: Executor) -> None:
-    """The container ends while the agent is away; then the agent takes subscriptions long before it takes updates."""
+    """The container ends while the agent is unreachable; then the agent accepts subscriptions long before updates."""
     agent.launch_group(task("web"), task("db"))
     agent.wait_state("web", S, R)
     agent.wait_state("db", S, R)
@@ -128,7 +128,7 @@ def test_an_agent_that_refuses_every_subscription_is_not_asked_without_a_pause(
 
 
 def test_an_agent_without_routes_has_not_forgotten_the_container(agent: FakeAgent, executor: Executor) -> None:
-    """It answers 404 until it has begun; so it does of a container that it does not know, and then names it."""
+    """The agent answers 404 until it has started, and also about an unknown container, which it then names."""
     agent.launch_group(task("web"))
     agent.wait_state("web", S, R)
     agent.stop()
@@ -165,7 +165,7 @@ def test_a_command_before_the_end_waits_for_an_agent_that_is_not_ready(
 
 
 def test_no_thread_of_an_ended_container_stays(agent: FakeAgent, executor: Executor) -> None:
-    """Of its wait, its signals, its command before the end, and checks of which nobody answers one."""
+    """Threads for its wait, signals, preStop command and checks, one of which is never answered."""
 
     def threads() -> int:
         return len(list(Path(f"/proc/{executor.process.pid}/task").iterdir()))

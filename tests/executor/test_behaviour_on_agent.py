@@ -1,4 +1,4 @@
-"""What podexec's scheduler asks beyond the TaskInfo, by the real executor process against the fake agent."""
+"""Options of podexec's scheduler beyond the TaskInfo, with the real executor process and the fake agent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FAST = {"delay_seconds": 0, "interval_seconds": 0.05, "timeout_seconds": 1, "gra
 
 @pytest.fixture
 def agent() -> Any:
-    """An agent whose executor belongs to podexec's scheduler."""
+    """An agent whose executor was started by podexec's scheduler."""
     agent = FakeAgent()
     agent.executor["data"] = ExecutorData().encode()
     yield agent
@@ -52,7 +52,7 @@ def command_check(**fields: Any) -> Json:
 
 
 def container_ids(agent: FakeAgent, name: str) -> list[str]:
-    """Of its statuses, in their order, each once."""
+    """The container ids of its statuses in order, each once."""
     ids = [s["container_status"]["container_id"]["value"] for s in agent.statuses(name)]
     return list(dict.fromkeys(ids))
 
@@ -161,7 +161,7 @@ def test_readiness_is_a_label_of_the_status(agent: FakeAgent, executor: Executor
 
 
 def test_another_scheduler_gets_no_labels(agent: FakeAgent, executor: Executor) -> None:
-    """Whoever sends no ExecutorInfo.data believes it has Mesos' default executor."""
+    """A framework that sends no ExecutorInfo.data expects Mesos' default executor."""
     del agent.executor["data"]
     agent.stop()
     agent.start()

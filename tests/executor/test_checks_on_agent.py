@@ -1,4 +1,4 @@
-"""Health checks and checks, run by the real executor process."""
+"""Health checks and checks that the real executor process runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FAST = {"delay_seconds": 0, "interval_seconds": 0.05, "timeout_seconds": 1, "gra
 
 
 class Service(BaseHTTPRequestHandler):
-    """Answers GET with the path's number: /404 is answered with 404."""
+    """Answers GET with the status in the path: 404 for /404."""
 
     def do_GET(self) -> None:
         self.server.requests += 1  # type: ignore[attr-defined]
@@ -37,11 +37,11 @@ class Service(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *args: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 class Server(ThreadingHTTPServer):
-    """A service that counts requests; ``status``, if not 0, is the answer to all, ``location`` where 302 leads."""
+    """A service that counts requests. ``status``, if not 0, is its only answer; ``location`` is the target of a 302."""
 
     def __init__(self, address: str, tls: ssl.SSLContext | None) -> None:
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -52,7 +52,7 @@ class Server(ThreadingHTTPServer):
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A handshake that fails is what some tests are about."""
+        """Ignore failed handshakes: some tests provoke them."""
 
 
 @contextlib.contextmanager

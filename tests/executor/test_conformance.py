@@ -71,7 +71,7 @@ def test_an_end_without_an_exit_status_has_failed(agent: FakeAgent, executor: Ex
 
 
 def test_an_agent_that_cannot_tell_the_end_is_quoted(agent: FakeAgent, executor: Executor) -> None:
-    """Mesos' executor would leave, and every container with it."""
+    """Mesos' executor would exit, and end every container."""
     agent.wait_answers["web"] = (500, "Failed to destroy the container")
     agent.launch_group(task("web"), task("db"))
     agent.wait_state("web", S, R)
@@ -124,7 +124,7 @@ def test_a_kill_of_an_unknown_task_changes_nothing(agent: FakeAgent, executor: E
 
 
 def test_the_executor_is_back_within_the_agents_patience(agent: FakeAgent, start: StartExecutor) -> None:
-    """However long the agent was away: it waits 2 s for its executors, and MESOS_SUBSCRIPTION_BACKOFF_MAX says so."""
+    """An agent waits 2 s for its executors, as MESOS_SUBSCRIPTION_BACKOFF_MAX says, however long it was unreachable."""
     executor = start(MESOS_SUBSCRIPTION_BACKOFF_MAX="2secs")
     agent.wait_subscribed()
     agent.launch_group(task("web"))
@@ -159,7 +159,7 @@ def test_a_check_that_died_with_the_agent_says_nothing(agent: FakeAgent, executo
 def test_an_update_of_a_container_that_ended_meanwhile_follows_those_before(
     agent: FakeAgent, executor: Executor
 ) -> None:
-    """Nothing is acknowledged before the restart; everything comes, once and in order, after it."""
+    """Nothing is acknowledged before the restart; everything arrives after it, once and in order."""
     agent.acknowledge = False
     agent.launch_group(task("web"))
     agent.wait_state("web", S)

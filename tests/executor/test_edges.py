@@ -1,4 +1,4 @@
-"""The modules around the machine that need no agent: wire, settings, RecordIO, TaskInfo, outbox, imports."""
+"""Modules around the machine that need no agent: wire, settings, RecordIO, TaskInfo, outbox, imports."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_labels_of_others_are_passed_over() -> None:
     ("text", "complaint"),
     [
         (b'{"version":2,"parts":{"x":"hush"}}', "not of version 1"),
-        (b'["hush"]', "not of version 1"),
+        (b'["hush"]', "not base64 of a JSON object"),
         (b'hush "', "not base64 of a JSON object"),
         (b"\xffhush", "not base64 of a JSON object"),
         (b'{"version":1,"parts":"hush"}', "a version and parts"),
@@ -407,7 +407,7 @@ def test_a_module_that_is_there_stays() -> None:
 
 
 def logged(program: str) -> list[str]:
-    """The lines a program writes to stderr, without their times."""
+    """The lines that a program writes to stderr, without their times."""
     done = subprocess.run(
         [sys.executable, "-c", f"import sys\nfrom podexec import log\nlog.configure()\n{program}"],
         capture_output=True,

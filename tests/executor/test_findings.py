@@ -1,4 +1,4 @@
-"""What checks find is told from the first result on, and no more often than is good for a cluster."""
+"""Results of checks are reported from the first one on, but not more often than a cluster can bear."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_change_of_health_tells_the_results_too() -> None:
 
 
 def test_who_does_not_want_to_hear_of_it_does_not() -> None:
-    """Frameworks that are not ours expect what Mesos' own executor tells."""
+    """Other frameworks expect the reports of Mesos' own executor."""
     story = Story(spec(A, health=(LENIENT,)))
     story.tell(failed("404"))
     story.tell(ev.Ticked(), after=60.0)

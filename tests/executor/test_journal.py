@@ -1,4 +1,4 @@
-"""What is left in the sandbox when the executor itself is gone."""
+"""The journal that remains in the sandbox after the executor's end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def lines(sandbox: Path, name: str = "journal") -> list[dict[str, Any]]:
 
 
 def test_a_killed_executor_leaves_the_story_of_its_containers(agent: FakeAgent, start: StartExecutor) -> None:
-    """Also if it logs next to nothing."""
+    """The journal does not depend on the log level."""
     agent.executor["data"] = ExecutorData(log_level="error").encode()
     executor = start()
     agent.wait_subscribed()

@@ -1,4 +1,4 @@
-"""The end of a container is reported when the kernel has let go of it, so that its siblings survive the report."""
+"""The end of a container is reported after the kernel has released its group, so that its siblings survive."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def endings(story: Story) -> list[tuple[str, str]]:
 
 
 def two(**fields: object) -> Story:
-    """Two containers; the second lives on whatever becomes of the first."""
+    """Two containers; the second keeps running whatever happens to the first."""
     return Story(spec(A, **fields), spec(B, kill_grace=1000.0), lets_go=False)
 
 
@@ -112,7 +112,7 @@ def test_the_last_end_of_a_pod_is_reported_at_once() -> None:
 
 
 def test_of_two_that_end_together_each_waits_for_its_own_group() -> None:
-    """The report of the first would lower the quota below that of the second, were it not counted until it is told."""
+    """The first report would lower the quota below that of the second container, which counts until it is reported."""
     story = Story(lets_go=False)
     finishes(story)
     story.tell(ev.ContainerExited(B, EXIT_0), after=0.01)
@@ -123,7 +123,7 @@ def test_of_two_that_end_together_each_waits_for_its_own_group() -> None:
 
 
 def test_nothing_else_waits() -> None:
-    """What depends on the end starts, what has to end with it is killed, in the same step."""
+    """In the same step, dependent containers start, and containers that must end with it are killed."""
     waits = spec("c-3", depends_on=(after("a", condition=SUCCEEDED)[0],))
     story = Story(spec(A), spec(B), waits, lets_go=False)
     finishes(story)
@@ -140,7 +140,7 @@ def test_killing_is_reported_before_the_end() -> None:
 
 
 def test_one_that_is_started_again_is_reported_at_once() -> None:
-    """Its resources stay with the pod. When it ends while it waits, its last group counts."""
+    """Its resources stay with the pod. If it ends while it waits for a restart, its last group counts."""
     story = two(restart=Restart(ON_FAILURE, 1, 5.0, 1.0, 5.0, 600.0))
     crashes(story)
     assert (story.reports(), watched(story)) == (["TASK_RUNNING"], [])
@@ -193,7 +193,7 @@ def test_an_end_that_is_not_reported_yet_is_not_forgotten_for_the_next_group() -
 
 
 class Kernel:
-    """What the kernel shows of its control groups."""
+    """Fake files in which the kernel shows its control groups."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root = folder / "cpu"

@@ -1,4 +1,4 @@
-"""The pure machine: what each event changes, and what it asks for. Time is whatever the test says."""
+"""The pure machine: changes and effects of each event. The test decides the time."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_second_kill_may_only_shorten_the_grace(second: float | None, due: flo
 
 
 def test_the_schedulers_first_word_on_a_sibling_may_lengthen_its_grace() -> None:
-    """A scheduler that kills a pod names every container with its own policy; only the first starts all of it."""
+    """A scheduler kills a pod by naming every container with its own policy; the first kill starts all of them."""
     story = Story(spec(A), spec(B, kill_grace=1.0))
     story.tell(ev.KillRequested("pod.a"))
     story.tell(ev.KillRequested("pod.b", grace=30.0))
@@ -273,7 +273,7 @@ def test_a_task_that_comes_twice_is_launched_once() -> None:
 
 
 def in_condition(condition: Condition) -> Story:
-    """A pod whose container ``a`` has come so far."""
+    """A pod whose container ``a`` has this condition."""
     specs = (spec(A, restart=Restart(ON_FAILURE, None, 9.0, 1.0, 9.0, 600.0), depends_on=after("b")), spec(B))
     if condition in (Condition.WAITING, Condition.LAUNCHING, Condition.CANCELLING):
         story = Story(*specs, launched=False)

@@ -29,7 +29,7 @@ SHUTDOWN_GRACE, SHUTDOWN_BOUND = 5.0, 4.0
 
 @st.composite
 def specs(draw: st.DrawFn) -> list[ev.TaskSpec]:
-    """One to four containers of every kind; each depends on earlier ones at most; the first is essential."""
+    """One to four containers of every kind; each depends only on earlier ones; the first is essential."""
     found = []
     for index, name in enumerate(NAMES[: draw(st.integers(1, 4))]):
         earlier = draw(st.lists(st.sampled_from(NAMES[:index]), max_size=2, unique=True)) if index else []
@@ -57,7 +57,7 @@ def specs(draw: st.DrawFn) -> list[ev.TaskSpec]:
 
 @dataclass
 class Run:
-    """One run of a container, as the world sees it."""
+    """One run of a container, as the model of the agent sees it."""
 
     name: str
     running: bool = False
@@ -69,7 +69,7 @@ class Run:
 
 
 class PodLife(RuleBasedStateMachine):
-    """The executor and its agent, minute by minute."""
+    """The executor and a model of its agent."""
 
     @initialize(containers=specs(), kill_states=st.booleans())
     def receive(self, containers: list[ev.TaskSpec], kill_states: bool) -> None:
@@ -116,7 +116,7 @@ class PodLife(RuleBasedStateMachine):
                     self.left.append(effect)
 
     def told_in_time(self, report: ev.Report) -> None:
-        """Not while the kernel may still count the container, unless it is the last or the executor has to go."""
+        """No end is reported while the kernel may still count the container, unless it is the last or time is up."""
         container = self.pod.by_task(report.task_id)
         assert container is not None
         removed = self.removed.get(report.container_id)
@@ -157,7 +157,7 @@ class PodLife(RuleBasedStateMachine):
             self.nobody_needs(run)
 
     def not_too_early(self, run: Run) -> None:
-        """SIGKILL at the end of the grace period, a later word of the scheduler, or the agent's own end; not before."""
+        """SIGKILL comes at the end of the grace period, of a later one, or of the agent's; not earlier."""
         if not run.running:
             return
         container = self.pod.containers[self.specs[run.name].container_id]
@@ -169,7 +169,7 @@ class PodLife(RuleBasedStateMachine):
         assert overdue or self.now >= min(ends) - TOLERANCE
 
     def nobody_needs(self, run: Run) -> None:
-        """Containers stop in the reverse order, if there is time and it is not for their own sake."""
+        """Containers stop in reverse order, if there is time and they are not killed for a fault of their own."""
         container = self.pod.containers[self.specs[run.name].container_id]
         own_sake = container.streaks and any(s.failures >= 2 for s in container.streaks)
         overdue = container.complete_by is not None and self.now >= container.complete_by - TOLERANCE
@@ -212,7 +212,7 @@ class PodLife(RuleBasedStateMachine):
     @precondition(lambda self: any(run.signals for run in self.runs.values()))
     @rule(data=st.data(), accepted=st.booleans())
     def answer_a_signal(self, data: st.DataObject, accepted: bool) -> None:
-        """Also late, when the container has ended."""
+        """Answers may also be late, after the container's end."""
         container_id = data.draw(st.sampled_from([key for key, run in self.runs.items() if run.signals]))
         number = data.draw(st.sampled_from(self.runs[container_id].signals))
         self.tell(ev.SignalAnswered(container_id, number, accepted))
@@ -227,7 +227,7 @@ class PodLife(RuleBasedStateMachine):
     @precondition(lambda self: self.runs)
     @rule(data=st.data(), passed=st.booleans())
     def check(self, data: st.DataObject, passed: bool) -> None:
-        """Of any run, of whatever is checked."""
+        """Results of any run and any check."""
         container_id = data.draw(st.sampled_from(sorted(self.runs)))
         asked = self.specs[self.runs[container_id].name]
         if asked.health:
@@ -246,7 +246,7 @@ class PodLife(RuleBasedStateMachine):
         self.tell(ev.KillRequested(f"pod.{name}", grace))
 
     def has_lived(self) -> bool:
-        """What ends all is for later: a short life shows little."""
+        """Events that end everything come later: short lives test little."""
         return self.now > 103.0
 
     @precondition(lambda self: self.stop_by is None and self.has_lived() and self.now % 1.0 < 0.5)
@@ -257,7 +257,7 @@ class PodLife(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.3, 1.0, 4.0, 10.0]))
     def pass_time(self, seconds: float) -> None:
-        """The executor wakes at every deadline it asked for, and not before."""
+        """The executor wakes at each deadline it asked for, and not earlier."""
         until = self.now + seconds
         while (deadline := next_deadline(self.pod)) is not None and deadline <= until:
             assert deadline >= self.now - TOLERANCE, "a deadline that has passed was forgotten"
@@ -311,7 +311,7 @@ class PodLife(RuleBasedStateMachine):
             assert all(run.over for run in self.runs.values())
 
     def teardown(self) -> None:
-        """However it stands, a kill brings it to its end."""
+        """From any state, a kill ends the pod."""
         if not hasattr(self, "pod"):
             return
         for name in self.specs:

@@ -1,4 +1,4 @@
-"""What waits for what: containers that start after others, stop before them, and whose end does or does not matter."""
+"""Order of containers: which start after others, stop before others, and end the pod."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_a_later_kill_counts_for_what_is_held() -> None:
 
 
 def test_shutdown_keeps_the_order_only_as_long_as_every_grace_fits() -> None:
-    """The agent gives 5 s, one of which is for the last words: a's 3 s begin 1 s after b's, come what may."""
+    """The agent allows 5 s, of which 1 s is for the last reports: a's 3 s begin 1 s after b's in any case."""
     story = Story(spec(A, kill_grace=3.0), spec(B, kill_grace=3.0, depends_on=after("a")))
     story.tell(ev.ShutdownRequested("agent", grace=5.0))
     assert story.signals() == [(B, SIGTERM)]

@@ -1,4 +1,4 @@
-"""The real executor process against the fake agent: launching, ending, killing, leaving."""
+"""The real executor process and the fake agent: launch, end, kill, exit."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ def test_an_event_that_makes_no_sense_is_logged_and_survived(agent: FakeAgent, e
     agent.send({"type": "KILL", "kill": {}})
     agent.launch_group(task("web"))
     agent.wait_state("web", S, R)
-    wait_until(lambda: "skipped an event that cannot be read" in executor.log, "a line about the event")
+    wait_until(lambda: "an event could not be read" in executor.log, "a line about the event")
 
 
 def test_a_task_that_cannot_be_understood_fails_with_the_reason(agent: FakeAgent, executor: Executor) -> None:
@@ -290,7 +290,7 @@ def test_a_task_that_cannot_be_understood_fails_with_the_reason(agent: FakeAgent
 
 
 def test_a_fault_of_the_executor_itself_ends_the_pod_and_is_logged(agent: FakeAgent, executor: Executor) -> None:
-    """The agent's answer to a WAIT is not what it can be."""
+    """The agent's answer to WAIT is malformed."""
     agent.garbled = {"web"}
     agent.launch_group(task("web"), task("db"))
     agent.wait_state("web", S, R)

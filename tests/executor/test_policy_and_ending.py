@@ -1,4 +1,4 @@
-"""The small pure rules: health streaks, and how an end is named."""
+"""Small pure rules: health streaks, and the state, reason and message of an end."""
 
 from __future__ import annotations
 

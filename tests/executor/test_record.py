@@ -1,4 +1,4 @@
-"""Records: as frozen dataclasses with slots, but for what they cost."""
+"""Records behave like frozen dataclasses with slots, at a lower cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Containers that are started again: when, how often, and that nobody is told they ended meanwhile."""
+"""Restarts in place: when, how often, and without a report of an end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom the executor lets into its sandbox and the volumes in it; root may try as anybody."""
+"""Users that the executor admits to its sandbox and volumes; root can test as any user."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OTHERS = ("nobody", "daemon")
 
 @pytest.fixture
 def sandbox() -> Iterator[Path]:
-    """As Mesos makes them; not below pytest's folder, which nobody else may enter."""
+    """A sandbox as Mesos makes it; not in pytest's folder, which other users may not enter."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         Path(folder).chmod(0o755)
         made = Path(folder, "sandbox")
@@ -31,13 +31,13 @@ def sandbox() -> Iterator[Path]:
 
 
 def launch(user: str | None, *paths: str) -> Json:
-    """A LAUNCH_CONTAINER of that user, which mounts these volumes."""
+    """A LAUNCH_CONTAINER call of this user that mounts these volumes."""
     volumes = [{"source": {"type": "SANDBOX_PATH", "sandbox_path": {"type": "PARENT", "path": each}}} for each in paths]
     return {"command": {"user": user} if user else {}, "container": {"volumes": volumes}}
 
 
 def can(user: str, shell: str) -> bool:
-    """Whether a user can do it."""
+    """Whether a user can run the command."""
     return subprocess.run(["sh", "-c", shell], user=user, group="nogroup", extra_groups=(), check=False).returncode == 0
 
 

@@ -1,4 +1,4 @@
-"""The executor in the place of mesos-default-executor: started as an agent starts that, for any framework."""
+"""The executor in place of mesos-default-executor: an agent starts it for any framework."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ NOT_OURS = base64.b64encode(b"\x08\x01 whatever").decode()
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file as an operator puts it beside Mesos' own programs."""
+    """The file as an operator installs it among Mesos' own programs."""
     return zipapp.build(tmp_path_factory.mktemp("launcher") / "mesos-default-executor", PYTHON)
 
 
 @pytest.fixture
 def executor(agent: FakeAgent, program: Path, tmp_path: Path) -> Iterator[Executor]:
-    """Started with what Mesos' own needs and nothing else; subscribed."""
+    """A subscribed executor, started with nothing but what Mesos' own executor needs."""
     agent.executor = {"type": "DEFAULT", "data": NOT_OURS}
     sandbox = tmp_path / "sandbox"
     sandbox.mkdir()
@@ -51,7 +51,7 @@ def test_it_runs_a_group(agent: FakeAgent, executor: Executor) -> None:
 
 
 def test_data_is_the_frameworks_own_business(agent: FakeAgent, executor: Executor) -> None:
-    """Mesos' own executor looks neither at ExecutorInfo.data nor at TaskInfo.data."""
+    """Mesos' own executor reads neither ExecutorInfo.data nor TaskInfo.data."""
     agent.launch_group(task("web", data=NOT_OURS))
     agent.wait_state("web", S, R)
     assert "data" not in agent.container("web").call
@@ -75,7 +75,7 @@ def test_secrets_that_are_in_the_task_reach_the_agent(agent: FakeAgent, executor
 
 
 def test_groups_are_independent(agent: FakeAgent, executor: Executor) -> None:
-    """A failure ends its group, and the executor stays until all groups are over."""
+    """A failure ends its group, and the executor stays until all groups have ended."""
     agent.launch_group(task("one"), task("bad"))
     agent.wait_state("one", S, R)
     agent.wait_state("bad", S, R)
@@ -94,7 +94,7 @@ def test_groups_are_independent(agent: FakeAgent, executor: Executor) -> None:
 
 
 def test_a_task_id_is_used_again_in_a_later_group(agent: FakeAgent, executor: Executor) -> None:
-    """The link to the sandbox is that of the container that runs."""
+    """The link leads to the sandbox of the running container."""
     agent.launch_group(task("stays"))
     agent.wait_state("stays", S, R)
     agent.launch_group(task("job"))
@@ -113,7 +113,7 @@ def test_a_task_id_is_used_again_in_a_later_group(agent: FakeAgent, executor: Ex
 
 
 def test_its_file_may_be_replaced_while_it_runs(agent: FakeAgent, executor: Executor, program: Path) -> None:
-    """It reads on, when a container has the first check, in the file that it was started from."""
+    """For the first check it imports modules from the file that it was started from."""
     agent.launch_group(task("web"))
     agent.wait_state("web", S, R)
     kept = program.read_bytes()

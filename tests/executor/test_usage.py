@@ -1,4 +1,4 @@
-"""What containers use, as the executor reads it off /proc, and how it is asked for and told."""
+"""Usage of containers from /proc, and the messages that request and report it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TICKS, PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 
 
 def process(proc: Path, pid: int, parent: int, environment: bytes | None, ticks: int = 0, pages: int = 0) -> None:
-    """A process as the kernel shows it; ``environment`` None: this user may not see it."""
+    """A process as the kernel shows it; with ``environment`` None, this user may not read that."""
     folder = proc / str(pid)
     folder.mkdir(parents=True)
     before = f"{pid} (a ) name) S {parent} " + "0 " * 9
@@ -52,7 +52,7 @@ def test_processes_are_those_whose_environment_or_ancestors_name_the_task(tmp_pa
 
 @contextmanager
 def busy(task_id: str) -> Iterator[None]:
-    """A process of that task which has used some CPU time, and memory."""
+    """A process of this task that has used some CPU time and memory."""
     code = "x = bytearray(30_000_000)\nfor i in range(3_000_000): pass\nprint(flush=True)\ninput()"
     environment = {**os.environ, "MESOS_TASK_ID": task_id}
     with subprocess.Popen(
@@ -73,7 +73,7 @@ def test_it_is_read_off_the_real_proc() -> None:
 
 
 def test_the_executor_answers_the_question(agent: FakeAgent, executor: Executor) -> None:
-    """Of what runs, by the ids of containers; and nothing to any other message."""
+    """It reports running containers by id, and ignores any other message."""
     agent.launch_group(task("web"), task("done"))
     agent.wait_state("web", "TASK_STARTING", "TASK_RUNNING")
     agent.exit("done", 0)

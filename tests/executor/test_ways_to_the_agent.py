@@ -1,4 +1,4 @@
-"""The real executor process, whichever way leads to its agent: TLS, a domain socket, IPv6, with a token."""
+"""The real executor process with every kind of connection to its agent: TLS, domain socket, IPv6, token."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHECK = {"type": "COMMAND", "command": {"shell": True, "value": "true"}, "delay_
 
 @contextlib.contextmanager
 def replaced(agent: FakeAgent, by: FakeAgent) -> Iterator[FakeAgent]:
-    """In the place of the agent that the fixture started."""
+    """Replaces the agent that the fixture started."""
     agent.stop()
     try:
         yield by
@@ -33,7 +33,7 @@ def replaced(agent: FakeAgent, by: FakeAgent) -> Iterator[FakeAgent]:
 
 
 def live_and_die(agent: FakeAgent) -> None:
-    """Every kind of call there is: executor API, launch, wait, session, signal; and a restart of the agent."""
+    """Every kind of call: executor API, launch, wait, session, signal; and a restart of the agent."""
     agent.wait_subscribed()
     agent.launch_group(task("web", health_check=CHECK))
     agent.wait_state("web", S, R, R)
@@ -99,7 +99,7 @@ def test_an_agent_that_cannot_prove_itself_gets_no_token(
 
 
 def test_the_agents_domain_socket(agent: FakeAgent, start: StartExecutor) -> None:
-    """The path of the socket is enough: the address in the environment leads nowhere."""
+    """The path of the socket is enough: nothing listens at the address in the environment."""
     with tempfile.TemporaryDirectory(prefix="agent-") as folder:
         path = f"{folder}/socket"
         with replaced(agent, FakeAgent(address=(socket.AF_UNIX, path))) as local:
@@ -117,7 +117,7 @@ def test_an_agent_with_an_ipv6_address(agent: FakeAgent, start: StartExecutor) -
 
 
 def test_the_token_is_in_every_call(agent: FakeAgent, start: StartExecutor) -> None:
-    """Without it the agent answers 401."""
+    """Without the token the agent answers 401."""
     agent.token = "s3cret"
     executor = start(MESOS_EXECUTOR_AUTHENTICATION_TOKEN="s3cret")
     live_and_die(agent)

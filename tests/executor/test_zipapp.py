@@ -44,7 +44,7 @@ def test_it_is_executable_and_says_its_version(archive: Path) -> None:
 
 
 def test_it_is_a_program_for_the_interpreter_it_was_built_for(tmp_path: Path) -> None:
-    """Wherever that is, and without an environment."""
+    """It runs in any folder and without an environment."""
     python = tmp_path / "a folder" / "python of mine"
     python.parent.mkdir()
     python.write_text(f'#!/bin/sh\nexec {PYTHON} "$@"\n')
@@ -63,7 +63,7 @@ def test_a_missing_dependency_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 def test_a_start_imports_nothing_that_the_first_launch_does_not_need(archive: Path) -> None:
-    """Checks, TLS, the log's library and whatever dependencies bring along come when they are needed first."""
+    """Checks, TLS, structlog and further dependencies are imported only when they are needed."""
     late = {"asyncio", "dataclasses", "inspect", "kazoo", "podexec.checks", "psutil", "ssl", "structlog", "subprocess"}
     program = f"import sys; sys.path.insert(0, {str(archive)!r}); import podexec.__main__; print(*sys.modules)"
     done = subprocess.run([PYTHON, "-I", "-S", "-c", program], capture_output=True, text=True, timeout=30, check=True)

@@ -86,7 +86,7 @@ class FakeInside:
         self.files[path] = self.files.get(path, b"") + data
 
     async def run_of(self, task_id: str) -> Run:
-        found = self.runs.get(task_id) or InsideError(Why.ABSENT, f"Mesos knows no task {task_id}")
+        found = self.runs.get(task_id) or InsideError(Why.ABSENT, f"Mesos does not know task {task_id}")
         if isinstance(found, InsideError):
             raise found
         return found

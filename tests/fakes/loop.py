@@ -42,7 +42,7 @@ class FakeLoop:
         replies = [each for each in effects if isinstance(each, Reply)]
         calls = [each for each in effects if isinstance(each, get_args(MesosCall))]
         self.metrics.turned([event], calls, replies, published, 0.001)
-        self.bus.tell(self.bus.number(published))
+        self.bus.publish(self.bus.assign_numbers(published))
         return effects
 
     def submit(self, event: Event) -> None:

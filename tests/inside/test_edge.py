@@ -16,10 +16,10 @@ from starlette.responses import Response
 from podexec.wire import UsageAnswer, UsageQuestion, Use
 from scheduler.core.effects import InspectExecutor
 from scheduler.core.events import Event, ExecutorInspected
-from scheduler.inside import Edge, executors, given, http, inspector
+from scheduler.inside import Edge, command_input, executors, http, inspector
+from scheduler.inside.executor_output import plain_lines
 from scheduler.inside.executors import Executors
 from scheduler.inside.master import Leader
-from scheduler.inside.words import plain_lines
 from scheduler.loop.inside import FileInfo, InsideError, Output, Run, Session, Size, Usage, Why
 from scheduler.mesos.credentials import Credentials
 from tests.fakes.operator_api import (
@@ -52,7 +52,7 @@ async def edge_to(
     agent_credentials: Credentials | None = None,
     executors_: Executors | None = None,
 ) -> AsyncIterator[Edge]:
-    """The edge, by default with nothing to prove and executors that say nothing."""
+    """The edge, by default without credentials and with executors that do not answer."""
     found = leader or Leader(f"127.0.0.1:{mesos.port}", FRAMEWORK)
     edge = Edge(
         lambda: found,
@@ -69,14 +69,14 @@ async def edge_to(
 
 @contextlib.asynccontextmanager
 async def inside() -> AsyncIterator[tuple[FakeOperatorApi, Edge]]:
-    """Both."""
+    """The fake master and agent."""
     async with fake_operator_api() as mesos, edge_to(mesos) as edge:
         yield mesos, edge
 
 
 @contextlib.contextmanager
 def refusing(why: Why, *words: str) -> Any:
-    """What is done here is refused in these words."""
+    """The block raises an error that contains these words."""
     with pytest.raises(InsideError) as error:
         yield
     assert error.value.why is why
@@ -88,7 +88,7 @@ def refusing(why: Why, *words: str) -> Any:
 
 
 def test_the_master_says_where_a_task_runs() -> None:
-    """The last status counts that names a container inside another; agents' own name the executor's."""
+    """The last status that names a nested container counts; statuses made by agents name the executor's."""
 
     async def scenario() -> None:
         async with inside() as (mesos, edge):
@@ -120,23 +120,23 @@ def test_the_run_before_is_known_by_the_number_of_restarts() -> None:
 def test_what_is_nowhere_is_told_as_such() -> None:
     async def scenario() -> None:
         async with inside() as (mesos, edge):
-            with refusing(Why.ABSENT, "no task T-2"):
+            with refusing(Why.ABSENT, "does not know task T-2"):
                 await edge.run_of("T-2")
             mesos.tasks["T-1"] = task_with(told_by(container_id("root")), state="TASK_STAGING")
             with refusing(Why.ABSENT, "has not started", "TASK_STAGING"):
                 await edge.run_of("T-1")
             mesos.tasks["T-1"] = task_with(told_by(CONTAINER))
             mesos.agent_is_active = False
-            with refusing(Why.AWAY, "agent A-1 is not with the master"):
+            with refusing(Why.AWAY, "agent A-1 is not connected to the master"):
                 await edge.run_of("T-1")
             mesos.refusals["/slaves"] = (403, "not you")
-            with refusing(Why.UNABLE, "refuses to tell /slaves: not you"):
+            with refusing(Why.UNABLE, "refused /slaves: not you"):
                 await edge.run_of("T-1")
             mesos.refusals["/tasks"] = (503, "not yet")
             with refusing(Why.AWAY, "is not ready: not yet"):
                 await edge.run_of("T-1")
             async with edge_to(mesos, Leader(None, FRAMEWORK)) as lost:
-                with refusing(Why.AWAY, "no Mesos master"):
+                with refusing(Why.AWAY, "not connected to a Mesos master"):
                     await lost.run_of("T-1")
             async with edge_to(mesos, Leader("127.0.0.1:1", FRAMEWORK)) as lost:
                 with refusing(Why.AWAY, "the master 127.0.0.1:1 cannot be reached"):
@@ -146,7 +146,7 @@ def test_what_is_nowhere_is_told_as_such() -> None:
 
 
 def test_masters_and_agents_are_told_different_credentials(tmp_path: Path) -> None:
-    """Any machine may say that it is an agent."""
+    """Any machine may claim to be an agent."""
     secret = tmp_path / "secret"
     secret.write_text("s3")
 
@@ -202,7 +202,7 @@ def test_files_are_listed_and_read() -> None:
 
 
 def statistics(container: dict[str, Any], **measured: float) -> dict[str, Any]:
-    """A container as agents tell it."""
+    """A container as agents report it."""
     return {"container_status": {"container_id": container}, "resource_statistics": {"timestamp": 5.0} | measured}
 
 
@@ -233,7 +233,7 @@ def test_use_is_that_of_the_pods_own_containers() -> None:
 
 
 def test_executors_are_asked_for_what_agents_do_not_measure() -> None:
-    """Limits are the agent's; who says something else than an answer, or late, is not listened to."""
+    """Limits are the agent's; other messages and late answers are ignored."""
 
     async def scenario() -> None:
         asked: list[tuple[str, str, int]] = []
@@ -278,7 +278,7 @@ def test_an_executor_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.
 
 
 async def output(session: Session) -> list[Output]:
-    """All of it."""
+    """All output."""
     return [each async for each in session.output()]
 
 
@@ -306,8 +306,8 @@ def test_a_command_is_run_and_its_end_told(status: int, code: int) -> None:
 
 
 def test_input_the_size_of_the_terminal_and_signs_of_life_reach_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    """First the size, which agents forget of the launch."""
-    monkeypatch.setattr(given, "_HEARTBEAT", 0.2)
+    """The size comes first, since agents ignore it in the launch."""
+    monkeypatch.setattr(command_input, "_HEARTBEAT", 0.2)
 
     async def scenario() -> None:
         async with (
@@ -350,7 +350,7 @@ def _data(message: dict[str, Any]) -> bytes:
 
 
 async def second_session(mesos: FakeOperatorApi) -> FakeSession:
-    """The one that takes the place of the first."""
+    """The session that replaces the first."""
     async with asyncio.timeout(DEADLINE):
         while len(mesos.sessions) < 2:
             await asyncio.sleep(0.01)
@@ -359,7 +359,7 @@ async def second_session(mesos: FakeOperatorApi) -> FakeSession:
 
 @pytest.mark.parametrize("status", [28, 2828, 28256])
 def test_a_command_whose_start_a_resize_cut_short_is_started_again(status: int) -> None:
-    """With the present size, and with all that was typed ahead; further sizes wait until it wrote something."""
+    """With the current size and all input so far; further sizes wait until it has written something."""
 
     async def scenario() -> None:
         async with (
@@ -399,7 +399,7 @@ def test_a_command_whose_start_a_resize_cut_short_is_started_again(status: int) 
 
 
 def test_a_command_that_cannot_be_started_again_is_an_error() -> None:
-    """As not all that it was given is kept; and what ends of such a status outside of a terminal has ended."""
+    """Since not all of its input is kept; and outside of a terminal such a status is the command's own."""
 
     async def scenario() -> None:
         async with inside() as (mesos, edge):
@@ -426,7 +426,7 @@ def test_a_command_that_cannot_be_started_again_is_an_error() -> None:
 
 
 def test_ctrl_c_before_the_commands_start_ends_it() -> None:
-    """With the exit code that a shell has for it."""
+    """With the same exit code as in a shell."""
 
     async def scenario() -> None:
         async with (
@@ -469,7 +469,7 @@ def test_a_command_that_is_refused_says_why() -> None:
     async def scenario() -> None:
         async with inside() as (mesos, edge):
             found = await edge.run_of("T-1")
-            for code, words in ((400, ("does not start the command", "no such user")), (403, ("credentials",))):
+            for code, words in ((400, ("did not start the command", "no such user")), (403, ("credentials",))):
                 mesos.refusals["LAUNCH_NESTED_CONTAINER_SESSION"] = (code, "no such user")
                 with refusing(Why.UNABLE, *words):
                     async with edge.session(found, ("sh",), None, ""):
@@ -482,7 +482,7 @@ def test_an_agent_that_sends_nonsense_is_left() -> None:
     async def scenario() -> None:
         async with inside() as (mesos, edge), edge.session(await edge.run_of("T-1"), ("sh",), None, "") as session:
             (await mesos.session()).output.put_nowait(b"no record\n")
-            with refusing(Why.AWAY, "sends what is no session"):
+            with refusing(Why.AWAY, "sent an invalid answer"):
                 await output(session)
 
     run(scenario)
@@ -504,7 +504,7 @@ def test_input_that_is_refused_is_told_to_who_writes() -> None:
         async with inside() as (mesos, edge):
             mesos.refusals["ATTACH_CONTAINER_INPUT"] = (403, "not yours")
             async with edge.session(await edge.run_of("T-1"), ("sh",), None, "") as session:
-                with refusing(Why.UNABLE, "takes no input", "not yours"):
+                with refusing(Why.UNABLE, "accepts no input", "not yours"):
                     async with asyncio.timeout(DEADLINE):
                         while True:
                             await session.write(b"x" * 100_000)
@@ -530,7 +530,7 @@ def test_an_executors_sandbox_is_found_by_its_task_though_no_container_ever_star
 
 
 def test_what_an_executor_wrote_last_is_plain_text() -> None:
-    """The noise that all have, what a terminal would obey and passwords are left out."""
+    """Common noise, control characters and passwords are left out."""
     noise = b"Marked '/' as rslave\nlevel=info event=subscribed\n"
     said = b"\x1b[31mred\x1b[0m \x07\xff\nFailed to fetch 'http://me:secret@host/x.pyz': 404\n\n"
 
@@ -553,7 +553,7 @@ def test_what_an_executor_wrote_last_is_plain_text() -> None:
 
 
 def test_what_an_executor_wrote_is_plain_at_once_whatever_it_is() -> None:
-    """The event loop waits meanwhile."""
+    """The event loop is blocked meanwhile."""
     began = time.process_time()
     for piece in (b"a:", b"@:", b"://", b"://a", b"\x1b[", b"\x1b[;", b" level=", b"Marked '", b"\xff", b"\r"):
         lines = plain_lines(b"://" + piece * (16 * 1024 // len(piece)))
@@ -562,7 +562,7 @@ def test_what_an_executor_wrote_is_plain_at_once_whatever_it_is() -> None:
 
 
 class Looks:
-    """What an inspector is to look at, and what it told."""
+    """What an inspector is to read, and what it reported."""
 
     def __init__(self) -> None:
         self.told: list[ExecutorInspected] = []

@@ -1,4 +1,4 @@
-"""podexec as others have it: an archive of the sources, the wheel that is built from it, and that installed."""
+"""podexec as users get it: a source archive, the wheel built from it, and an environment with the wheel installed."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ MARK = "IMPORTED"
 
 @dataclass(frozen=True)
 class Built:
-    """What `python -m build` has made, the wheel out of the archive of the sources; and http-parser's wheel."""
+    """The results of `python -m build`: source archive and wheel; and http-parser's wheel."""
 
     sdist: Path
     wheel: Path
@@ -28,12 +28,12 @@ class Built:
 
 @dataclass(frozen=True)
 class Installed:
-    """A virtual environment that has the wheel and what it requires, and nothing else of ours."""
+    """A virtual environment with the wheel and its requirements only."""
 
     folder: Path
 
     def run(self, *words: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """A program of the environment, in a current folder; without this process's variables for Python."""
+        """Run a program of the environment in a folder, without this process's PYTHON* variables."""
         done = subprocess.run(
             [self.folder / "bin" / words[0], *words[1:]],
             cwd=cwd,
@@ -48,20 +48,20 @@ class Installed:
 
 
 def environment() -> dict[str, str]:
-    """The variables of somebody who has never seen this clone."""
+    """Environment variables that do not refer to this clone."""
     own = ("PYTHON", "VIRTUAL_ENV", "PODEXEC_")
     return {name: value for name, value in os.environ.items() if not name.startswith(own)}
 
 
 def call(*words: str | Path, cwd: Path) -> None:
-    """Run a program that has to succeed."""
+    """Run a program that must succeed."""
     done = subprocess.run(words, cwd=cwd, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Built from a copy of the tree: builds leave things behind, and take what earlier ones have left."""
+    """Builds from a copy of the tree, as builds leave files behind and use those left by earlier ones."""
     folder = tmp_path_factory.mktemp("built")
     ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
     shutil.copytree(ROOT, folder / "tree", ignore=ignored)
@@ -88,7 +88,7 @@ def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Install
 
 @pytest.fixture
 def trap(tmp_path: Path) -> Path:
-    """A current folder in which whatever is imported leaves a mark: modules of Python's library and ours."""
+    """A current folder with modules named like those of Python's library and ours; importing one leaves a mark."""
     folder = tmp_path / 'trap [it\'s "here"]'
     folder.mkdir()
     mark = (

@@ -1,4 +1,4 @@
-"""What is started imports nothing that lies in the current folder. (test_wheel.py shows the same of whole commands.)"""
+"""Started processes import nothing from the current folder. (test_wheel.py checks whole commands.)"""
 
 import shlex
 import shutil
@@ -15,7 +15,7 @@ from tests.installed.conftest import MARK, ROOT
 
 
 def test_children_of_ours(trap: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The builds of the executor, and pip, which is asked for its settings."""
+    """The builds of the executor, and pip printing its settings."""
     monkeypatch.chdir(trap)
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
     built = build_executor(tmp_path / "one.pyz")

@@ -1,4 +1,4 @@
-"""What is built holds all that the tree has and nothing else, and works where there is no clone."""
+"""The wheel and the source archive contain exactly the tree's files, and work without a clone."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Containers on an agent without a framework: what Mesos calls standalone containers."""
+"""Calls for Mesos' standalone containers, which need no framework."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEADLINE_SECONDS = 30.0
 
 
 def call(agent: Member, request: dict[str, Any]) -> Any:
-    """One call of the agent's operator API, which has to succeed."""
+    """Send a call to the agent's operator API, which must succeed."""
     host, _, port = agent.address.rpartition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=DEADLINE_SECONDS)
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -32,7 +32,7 @@ def call(agent: Member, request: dict[str, Any]) -> Any:
 
 
 def launch(agent: Member, command: str, **more: Any) -> str:
-    """Start a container; its id."""
+    """Start a container, and return its id."""
     container = f"test-{uuid.uuid4()}"
     resources = [
         {"name": name, "type": "SCALAR", "scalar": {"value": value}} for name, value in (("cpus", 0.1), ("mem", 32))
@@ -48,13 +48,13 @@ def launch(agent: Member, command: str, **more: Any) -> str:
 
 
 def containers(agent: Member) -> dict[str, Any]:
-    """The standalone containers of an agent, by id."""
+    """Standalone containers of an agent, by id."""
     answer = call(agent, {"type": "GET_CONTAINERS", "get_containers": {"show_standalone": True}})
     return {one["container_id"]["value"]: one for one in answer["get_containers"].get("containers", [])}
 
 
 def executor_container(agent: Member) -> dict[str, Any]:
-    """The container id of the first executor on an agent; empty where none is running yet."""
+    """Container id of the first executor on an agent; empty while there is none."""
     answer = call(agent, {"type": "GET_CONTAINERS"})
     running = [
         one
@@ -67,7 +67,7 @@ def executor_container(agent: Member) -> dict[str, Any]:
 
 @contextmanager
 def session(agent: Member, parent: dict[str, Any], command: str) -> Iterator[Iterator[str]]:
-    """A session in a container: what its command writes, piece by piece."""
+    """Run a command in a container, and yield its output in pieces."""
     connection = http.client.HTTPConnection(agent.host, int(agent.address.rpartition(":")[2]), timeout=DEADLINE_SECONDS)
     container = {"value": f"session-{uuid.uuid4()}", "parent": parent}
     request = {"container_id": container, "command": {"shell": True, "value": command}, "container": {"type": "MESOS"}}
@@ -88,7 +88,7 @@ def session(agent: Member, parent: dict[str, Any], command: str) -> Iterator[Ite
 
 
 def output(stream: http.client.HTTPResponse) -> Iterator[str]:
-    """The texts in a stream of PROCESS_IO records."""
+    """Texts in a stream of PROCESS_IO records."""
     while length := stream.readline():
         record = json.loads(stream.read(int(length)))
         if "data" in record:
@@ -96,13 +96,13 @@ def output(stream: http.client.HTTPResponse) -> Iterator[str]:
 
 
 def wait_for_end(agent: Member, container: str) -> Any:
-    """What WAIT_CONTAINER says."""
+    """The answer to WAIT_CONTAINER."""
     request = {"type": "WAIT_CONTAINER", "wait_container": {"container_id": {"value": container}}}
     return call(agent, request)["wait_container"]
 
 
 def eventually(look: Callable[[], Any], what: str) -> Any:
-    """The first true answer of `look`; fails at the deadline with what was seen last."""
+    """The first true result of `look`; fails at the deadline with the last result."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not (seen := look()):
         assert time.monotonic() < deadline, (

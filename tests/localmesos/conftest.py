@@ -1,4 +1,4 @@
-"""The fixtures of local Mesos' own tests."""
+"""Fixtures for the tests of local Mesos."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["WebServer", "mesos_cluster", "module_mesos_cluster", "web"]
 
 @pytest.fixture(scope="module")
 def here() -> Choice:
-    """What this machine can run."""
+    """The level that this machine can run."""
     return choose(probe())
 
 
 @dataclass
 class WebServer:
-    """A server on loopback: what it has, and what was asked of it."""
+    """A server on loopback: its files, and the requests it received."""
 
     url: str
     files: dict[str, bytes] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class WebServer:
 
 @pytest.fixture
 def web() -> Iterator[WebServer]:
-    """A web server whose files the test decides."""
+    """A web server with files of the test."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -45,7 +45,7 @@ def web() -> Iterator[WebServer]:
             self.wfile.write(body or b"")
 
         def log_message(self, *_: object) -> None:
-            """Nothing: the requests are in `requested`."""
+            """Log nothing: the requests are in `requested`."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     served = WebServer(f"http://127.0.0.1:{server.server_port}")

@@ -17,7 +17,7 @@ HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
 def events(stream: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
-    """The records of a subscription: a length, a line's end, and so many bytes."""
+    """Records of a subscription: a length, a newline, and that many bytes."""
     while length := stream.readline():
         yield json.loads(stream.read(int(length)))
 
@@ -58,7 +58,7 @@ def executor(master: str, command: str | None, container: dict[str, Any]) -> Ite
 
 
 def launch(info: dict[str, Any]) -> dict[str, Any]:
-    """The operation that launches a task: default executors take groups only."""
+    """The operation that launches a task: default executors accept only groups."""
     if info["executor"]["type"] == "CUSTOM":
         return {"type": "LAUNCH", "launch": {"task_infos": [info]}}
     group = {"executor": info.pop("executor"), "task_group": {"tasks": [info]}}
@@ -66,7 +66,7 @@ def launch(info: dict[str, Any]) -> dict[str, Any]:
 
 
 def task(framework_id: Any, offer: Any, command: str | None, container: dict[str, Any]) -> dict[str, Any]:
-    """A task, for the sake of its executor."""
+    """A task, which is needed to start its executor."""
     resources = [
         {"name": name, "type": "SCALAR", "scalar": {"value": value}}
         for name, value in (("cpus", 0.1), ("mem", 32), ("disk", 1))

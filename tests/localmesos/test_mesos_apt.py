@@ -1,4 +1,4 @@
-"""The Debian packages that are missing, told by a program that runs before anything is installed."""
+"""The program that finds missing Debian packages before anything is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clusters of real Mesos on this machine: what they are, that they recover, and that nothing of them is left."""
+"""Clusters of real Mesos on this machine: their features, their recovery, and their complete removal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ time.sleep(600)
 
 @pytest.fixture(scope="module")
 def cluster(module_mesos_cluster: ClusterFactory) -> Cluster:
-    """A cluster that tests share which leave it as it was."""
+    """A cluster for tests that do not change it."""
     return module_mesos_cluster(agents=1)
 
 
@@ -44,7 +44,7 @@ def own_name() -> str:
 
 
 def start_in_another_process(name: str, until: str) -> subprocess.Popen[str]:
-    """A process that starts a cluster, once it has printed a line that starts with `until`."""
+    """Start a process that starts a cluster, and return it after it has printed a line that starts with `until`."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     starter = subprocess.Popen(
         [sys.executable, "-c", STARTER, name], stdout=subprocess.PIPE, text=True, env=environment
@@ -59,7 +59,7 @@ def start_in_another_process(name: str, until: str) -> subprocess.Popen[str]:
 
 
 def kill(starter: subprocess.Popen[str]) -> None:
-    """SIGKILL, as a crash."""
+    """Send SIGKILL, like a crash."""
     starter.send_signal(signal.SIGKILL)
     starter.wait()
     assert starter.stdout is not None
@@ -67,7 +67,7 @@ def kill(starter: subprocess.Popen[str]) -> None:
 
 
 def sandbox_text(container: str, cluster: Cluster, name: str = "stdout") -> str:
-    """What a standalone container wrote."""
+    """The output of a standalone container."""
     work_dir = cluster.agents[0].work_dir
     return (work_dir / "containers" / container / name).read_text()
 
@@ -230,7 +230,7 @@ def test_the_memory_limit_and_the_capabilities_of_a_container_are_enforced(clust
 
 
 def test_agents_start_the_given_default_executor(mesos_cluster: ClusterFactory, tmp_path: Path) -> None:
-    """As Mesos starts its own: its name, its argument, an executor's environment; later agents do so, too."""
+    """The agent starts it like Mesos' own: with its name, argument and environment. Agents added later do so too."""
     program = tmp_path / "program"
     program.write_text('#!/bin/sh\necho "$0 $* $MESOS_EXECUTOR_ID" > told; exec sleep 1000\n')
     cluster = mesos_cluster(agents=0, default_executor=program)

@@ -1,4 +1,4 @@
-"""Command lines of members."""
+"""Command lines of a cluster's members."""
 
 from __future__ import annotations
 

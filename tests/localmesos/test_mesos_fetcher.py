@@ -1,4 +1,4 @@
-"""mesos-fetcher, started as the agent starts it: from every kind of URI into the sandbox."""
+"""mesos-fetcher, started as by an agent, with every kind of URI."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def sandbox(tmp_path: Path) -> Path:
 
 
 def item(value: str, action: str = "BYPASS_CACHE", **uri: Any) -> dict[str, Any]:
-    """One thing to fetch, as the agent writes it."""
+    """One item to fetch, as the agent passes it."""
     named = {"cache_filename": "c1-" + value.rpartition("/")[2]} if action != "BYPASS_CACHE" else {}
     return {"uri": {"value": value, **uri}, "action": action, **named}
 
 
 def run(sandbox: Path, *items: dict[str, Any], **info: Any) -> subprocess.CompletedProcess[str]:
-    """Start the program with nothing but the agent's one variable."""
+    """Run the program with nothing but the agent's variable."""
     text = json.dumps({"sandbox_directory": str(sandbox), "items": list(items), **info})
     command = [sys.executable, "-P", "-m", "localmesos.libexec.fetcher"]
     return subprocess.run(command, env={"MESOS_FETCHER_INFO": text}, capture_output=True, text=True, check=False)
 
 
 def fetch(sandbox: Path, *items: dict[str, Any], **info: Any) -> None:
-    """Start the program, which has to succeed."""
+    """Run the program, which must succeed."""
     done = run(sandbox, *items, **info)
     assert done.returncode == 0, done.stderr
 
@@ -136,7 +136,7 @@ def test_an_archive_can_not_write_outside_of_the_sandbox(sandbox: Path, web: Web
 def test_nothing_is_written_through_what_an_earlier_archive_has_left(
     second: dict[str, Any], sandbox: Path, tmp_path: Path, web: WebServer
 ) -> None:
-    """Neither a file that is fetched nor one that is unpacked."""
+    """Neither a fetched nor an unpacked file leads out."""
     (tmp_path / "outside").mkdir()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -161,7 +161,7 @@ def test_a_damaged_archive_is_told_in_one_line(name: str, sandbox: Path, web: We
 
 
 def test_a_download_that_ends_early_has_failed(sandbox: Path) -> None:
-    """Half a file is not taken for a file."""
+    """A truncated file is an error."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         uri = f"http://127.0.0.1:{server.getsockname()[1]}/file"
 
@@ -187,7 +187,7 @@ def test_a_folder_or_a_device_is_no_file_to_fetch(sandbox: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("name", ["deep/", "deep/."])
 def test_no_file_is_written_to_the_name_of_a_folder(name: str, sandbox: Path, tmp_path: Path) -> None:
-    """As upstream; an archive out of the cache is not written at all, but unpacked."""
+    """As upstream; an archive from the cache is only unpacked, not copied."""
     (tmp_path / "source").write_text("x")
     done = run(sandbox, item(str(tmp_path / "source"), output_file=name))
     assert done.returncode == 1
@@ -226,7 +226,7 @@ def test_a_uri_that_can_not_be_fetched_is_named(uri: str, said: str, sandbox: Pa
 
 
 def test_as_it_is_installed_root_fetches_as_the_user_of_the_task(sandbox: Path, tmp_path: Path, web: WebServer) -> None:
-    """From one file that imports nothing else: not what lies in the current folder, nor what variables name."""
+    """The installed file imports nothing from the current folder or from folders named in variables."""
     build.install_helpers(tmp_path)
     for module in ("json.py", "localmesos.py", "sitecustomize.py"):
         (tmp_path / module).write_text("raise SystemExit('imported')")

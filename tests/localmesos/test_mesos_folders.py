@@ -1,4 +1,4 @@
-"""Folders of a cluster: root's are open to the users of tasks, whatever the umask."""
+"""Folders of root's clusters, which are open to the users of tasks with any umask."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from localmesos import system
 
 @pytest.fixture
 def private() -> Iterator[None]:
-    """A process whose files are its own."""
+    """A process whose umask closes its files to others."""
     before = os.umask(0o077)
     yield
     os.umask(before)

@@ -1,4 +1,4 @@
-"""Docker images without docker."""
+"""Docker images made without docker."""
 
 from __future__ import annotations
 

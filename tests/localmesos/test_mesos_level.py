@@ -1,4 +1,4 @@
-"""The choice of the level: the fullest that a host can run, and one line about what is left out."""
+"""The choice of the fullest level that a host can run, and the line about what it leaves out."""
 
 from __future__ import annotations
 

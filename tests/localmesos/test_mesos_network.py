@@ -1,4 +1,4 @@
-"""Addresses of clusters, and /etc/hosts."""
+"""Addresses of clusters, and entries in /etc/hosts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def tag() -> Iterator[str]:
 
 
 def test_a_network_is_gone_with_its_links_even_if_a_process_holds_a_namespace(tag: str, here: Choice) -> None:
-    """Its subnet may be another cluster's the moment after."""
+    """Another cluster may take the subnet immediately."""
     if not here.namespaces:
         assert "container networks" in here.left_out
         return

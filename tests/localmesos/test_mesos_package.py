@@ -1,4 +1,4 @@
-"""Fetching and building Mesos: only the expected bytes, once, and errors that say what to do."""
+"""Download and build of Mesos: only the expected bytes, only once, with errors that say what to do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .conftest import WebServer
 
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache in which nothing is."""
+    """An empty cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return package.cache_folder()
 

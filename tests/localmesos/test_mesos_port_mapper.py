@@ -1,4 +1,4 @@
-"""mesos-cni-port-mapper over plugins that only write down how they are called."""
+"""mesos-cni-port-mapper with fake plugins that record their calls."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Plugins:
     folder: Path
 
     def add(self, name: str, answer: str = "", status: int = 0) -> None:
-        """A plugin that gives an answer."""
+        """Make a plugin that prints an answer."""
         calls = str(self.folder / "calls")
         path = self.folder / name
         program = FAKE.format(calls=calls, answer=answer, status=status)
@@ -46,7 +46,7 @@ class Plugins:
         path.chmod(0o755)
 
     def calls(self) -> list[Any]:
-        """Every call so far: command, type, configuration, PATH."""
+        """All calls so far: command, type, configuration, PATH."""
         file = self.folder / "calls"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
@@ -71,7 +71,7 @@ class Plugins:
 
 @pytest.fixture
 def plugins(tmp_path: Path) -> Plugins:
-    """A bridge and a portmap that work."""
+    """Plugins bridge and portmap that succeed."""
     made = Plugins(tmp_path)
     made.add("bridge", json.dumps(RESULT))
     made.add("portmap")

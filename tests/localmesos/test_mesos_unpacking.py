@@ -1,4 +1,4 @@
-"""Archives that nobody vouches for: nothing outside of the folder changes, and each failure is one clear line."""
+"""Untrusted archives: nothing outside the folder changes, and each failure is one clear line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Member = tuple[str, bytes, str]  # name, type, data of a file or target of a lin
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Path]:
-    """An empty folder. Afterwards all around it has to be as it was."""
+    """An empty folder; the test fails if anything around it has changed."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "file").write_text("untouched")
     folder = tmp_path / "place"
@@ -38,7 +38,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
 
 
 def around(parent: Path) -> list[tuple[str, int, int, int, str]]:
-    """All that is outside: name, mode, number of names, owner, content."""
+    """Everything outside the folder: name, mode, number of links, owner, content."""
     found = [parent, *(each for top in (parent / "outside",) for each in (top, *top.rglob("*")))]
     return [
         (
@@ -53,7 +53,7 @@ def around(parent: Path) -> list[tuple[str, int, int, int, str]]:
 
 
 def tar(*members: Member | tarfile.TarInfo, **headers: str) -> bytes:
-    """A tar archive as it is written down, whatever it means."""
+    """A tar archive with exactly these members, valid or not."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", pax_headers=headers) as archive:
         for member in members:
@@ -105,7 +105,7 @@ def special(name: str, kind: bytes) -> tarfile.TarInfo:
 
 
 def sized(size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
-    """A header that announces more than there is."""
+    """A header that announces more data than there is."""
     info = tarfile.TarInfo("x")
     info.size, info.type = size, kind
     return info.tobuf(tarfile.GNU_FORMAT)
@@ -214,7 +214,7 @@ def test_what_is_odd_and_harmless_is_unpacked(place: Path, archive: bytes, name:
 
 
 def test_a_file_that_is_there_is_replaced_and_not_written_through(place: Path) -> None:
-    """Neither through a link nor to the other names it has."""
+    """Neither through a link nor through another name of the file."""
     outside = place.parent / "outside"
     (place / "link").symlink_to(outside / "file")
     os.link(outside / "file", place / "hard")
@@ -226,7 +226,7 @@ def test_a_file_that_is_there_is_replaced_and_not_written_through(place: Path) -
 
 
 def test_links_out_are_made_or_refused_as_the_folder_is_opened(place: Path) -> None:
-    """A sandbox may have a link to /usr; what somebody copies home may not."""
+    """A sandbox may contain a link to /usr; a folder of copied files may not."""
     for target in ("/usr/bin/env", OUT, "a/../../outside"):
         put(place, tar(("lnk", LINK, target)))
         assert (place / "lnk").readlink() == Path(target)
@@ -270,7 +270,7 @@ def test_modes_are_kept_but_for_what_gives_rights_and_owners_are_not(place: Path
 
 
 def test_a_sparse_file_stays_one(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """In each of the forms that GNU tar writes."""
+    """In each format that GNU tar writes."""
     source = tmp_path_factory.mktemp("sparse")
     with (source / "holes").open("wb") as holes:
         holes.write(b"begin")
@@ -291,7 +291,7 @@ def test_a_sparse_file_stays_one(place: Path, tmp_path_factory: pytest.TempPathF
 
 
 def test_many_members_and_much_data_take_little_memory(place: Path) -> None:
-    """Of a thousand times its size, and of thousands of members."""
+    """Archives with content of a thousand times their size, and with thousands of members."""
     info = tarfile.TarInfo("zeros")
     info.size = 8 << 20
     headers = b"".join(tarfile.TarInfo(f"{number % 100}/{number}").tobuf() for number in range(4_000))
@@ -307,7 +307,7 @@ def test_many_members_and_much_data_take_little_memory(place: Path) -> None:
 
 
 def test_noise_in_an_archive_is_unpacked_or_refused_and_nothing_else(place: Path) -> None:
-    """Bytes of good archives are changed at random."""
+    """Random bytes of valid archives are changed."""
     noise = random.Random(7)
     good: list[bytes] = [
         tar(("d", DIRECTORY, ""), file("d/x"), ("l", LINK, "d/x"), ("h", HARD, "d/x"), file("ü" * 90), comment="x"),
@@ -326,7 +326,7 @@ def test_noise_in_an_archive_is_unpacked_or_refused_and_nothing_else(place: Path
 
 
 def restore_checksums(archive: bytearray) -> None:
-    """So that not every changed header is refused for its checksum."""
+    """Correct the checksums, so that changed headers are not all refused for them."""
     for start in range(0, len(archive) - 511, 512):
         block = archive[start : start + 512]
         if block[257:262] == b"ustar":

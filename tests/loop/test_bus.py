@@ -1,4 +1,4 @@
-"""The event stream's tail: numbers, those who come late, and those who fall behind."""
+"""The tail of the event stream: numbers, late readers, and readers that fall behind."""
 
 import asyncio
 
@@ -7,12 +7,12 @@ from scheduler.loop.bus import Bus, StreamEvent
 
 
 def published(bus: Bus, *kinds: str) -> None:
-    """Number these events and tell them."""
-    bus.tell(bus.number([Publish(kind, {}, 0.0) for kind in kinds]))
+    """Number these events and publish them."""
+    bus.publish(bus.assign_numbers([Publish(kind, {}, 0.0) for kind in kinds]))
 
 
 async def first(bus: Bus, count: int, after: int = 0) -> list[tuple[int, str]]:
-    """So many events after a number."""
+    """This many events after a number."""
     found = []
     async for each in bus.follow(after):
         found.append((each.number, each.kind))
@@ -21,7 +21,7 @@ async def first(bus: Bus, count: int, after: int = 0) -> list[tuple[int, str]]:
     return found
 
 
-def test_numbers_go_on_where_the_stored_tail_ends() -> None:
+def test_numbers_continue_where_the_stored_tail_ends() -> None:
     async def scenario() -> None:
         bus = Bus([StreamEvent(7, "a", b"{}"), StreamEvent(8, "b", b"{}")])
         published(bus, "c", "d")
@@ -45,7 +45,7 @@ def test_who_waits_hears_what_comes_and_nothing_twice() -> None:
     asyncio.run(scenario())
 
 
-def test_one_who_falls_behind_the_tail_goes_on_at_its_oldest() -> None:
+def test_a_reader_that_falls_behind_the_tail_continues_at_its_oldest_event() -> None:
     async def scenario() -> None:
         bus = Bus(kept=2)
         published(bus, "a", "b", "c", "d")
@@ -73,7 +73,7 @@ def test_the_tail_is_taken_in_portions() -> None:
         bus = Bus()
         published(bus, *["a"] * 250)
 
-        portions = [await bus.after(number) for number in (0, 100, 200)]
+        portions = [await bus.read_after(number) for number in (0, 100, 200)]
         assert [(each[0].number, each[-1].number) for each in portions] == [(1, 100), (101, 200), (201, 250)]
 
     asyncio.run(scenario())
@@ -83,8 +83,8 @@ def test_patience_ends_and_so_does_the_bus() -> None:
     async def scenario() -> None:
         bus = Bus()
         published(bus, "a")
-        assert await bus.after(1, 0.0) == []
-        waiting = [asyncio.create_task(bus.after(1)) for _ in range(2)]
+        assert await bus.read_after(1, 0.0) == []
+        waiting = [asyncio.create_task(bus.read_after(1)) for _ in range(2)]
         following = asyncio.create_task(first(bus, 2))
         await asyncio.sleep(0)
         bus.close()
@@ -92,6 +92,6 @@ def test_patience_ends_and_so_does_the_bus() -> None:
         assert await asyncio.gather(*waiting) == [[], []]
         assert await following == [(1, "a")]
         assert bus.closed
-        assert await bus.after(1) == []
+        assert await bus.read_after(1) == []
 
     asyncio.run(scenario())

@@ -1,4 +1,4 @@
-"""The scheduler's time against every way the system's clock may jump."""
+"""The scheduler's clock, for every way in which the system's clock may jump."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Very many offers at once: taken in turns that stay short, with nothing waiting behind them."""
+"""Very many offers at once: handled in short turns, without delaying other events."""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def offers(count: int, name: str = "O") -> tuple[Json, ...]:
 
 
 class Slow:
-    """A shell whose step takes a time for each offer, and that notes each turn's events and how long it took."""
+    """An event loop whose step takes some time per offer; it records each turn's events and duration."""
 
     def __init__(self, seconds_an_offer: float) -> None:
         self.seconds = seconds_an_offer
@@ -77,7 +77,7 @@ class Slow:
 
 
 def told(seconds_an_offer: float, *events: Event) -> Slow:
-    """One that has heard these events at once."""
+    """A loop that received these events at once."""
 
     async def story() -> Slow:
         slow = Slow(seconds_an_offer)

@@ -1,4 +1,4 @@
-"""The loop's one order - durable, act, publish, acknowledge - and how it ends."""
+"""The order of the loop - commit, act, answer, publish, acknowledge - and its end."""
 
 import asyncio
 import threading
@@ -24,7 +24,7 @@ from scheduler.core.events import ClockSet, Disconnected, Event, OfferRescinded,
 from scheduler.core.frame import Change, Delete, Frame, Put
 from scheduler.loop.bus import StreamEvent
 from scheduler.loop.clock import Clock
-from scheduler.loop.event_loop import MAX_BATCH, EventLoop, ShellError
+from scheduler.loop.event_loop import MAX_BATCH, EventLoop, LoopError
 from scheduler.loop.ports import MesosCall, StoreError
 from scheduler.model.records import Framework, Pod
 from tests.loop import virtual_time
@@ -44,7 +44,7 @@ class FakeWorld:
 
 
 class Bench:
-    """A shell over fakes that write everything they are asked for into one story."""
+    """An event loop with fakes that record every call in one list."""
 
     def __init__(self, frames: Callable[[Event], Frame] | None = None) -> None:
         self.story: list[object] = []
@@ -92,7 +92,7 @@ class Bench:
         self.metered.append("committed")
 
     async def until(self, condition: Callable[[], bool], seconds: float = 3600.0) -> None:
-        """Run the shell until the condition holds."""
+        """Run the loop until the condition holds."""
         running = asyncio.create_task(self.shell.run())
         deadline = virtual_time.now() + seconds
         while not condition():
@@ -142,7 +142,7 @@ def test_changes_are_durable_before_anything_is_done_and_acknowledgements_come_l
     virtual_time.run(scenario())
 
 
-def test_the_meter_is_told_of_every_turn_and_commit() -> None:
+def test_the_meter_records_every_turn_and_commit() -> None:
     async def scenario() -> None:
         effects = (ACK, Publish("a", {}, 0.0), Kill("t", None), Reply(1, Done("d")))
         bench = Bench(lambda event: Frame((), effects if _name(event) == "1" else ()))
@@ -168,7 +168,7 @@ def test_within_a_batch_every_call_goes_before_every_note_and_acknowledgement() 
     virtual_time.run(scenario())
 
 
-def test_what_is_published_is_durable_with_the_changes_and_told_after_the_calls() -> None:
+def test_events_are_durable_with_the_changes_and_published_after_the_calls() -> None:
     async def scenario() -> None:
         change = Put(Framework("f"))
         effects: tuple[Effect, ...] = (Publish("news", {"a": 1}, 0.0), Kill("t", None), Publish("more", {}, 0.5))
@@ -264,7 +264,7 @@ def test_a_request_is_answered_by_its_number_only() -> None:
     virtual_time.run(scenario())
 
 
-def test_a_request_whose_asker_went_away_is_carried_out_all_the_same() -> None:
+def test_a_request_is_carried_out_even_if_its_client_has_disconnected() -> None:
     async def scenario() -> None:
         bench = Bench(lambda _: Frame((Put(Framework("f")),), (Reply(1, Done("d")),)))
         asked = asyncio.create_task(bench.shell.request(lambda number: PodDeleted(number, "/a")))
@@ -281,7 +281,7 @@ def test_what_is_asked_of_a_stopped_loop_is_an_error_at_once() -> None:
         bench = Bench()
         bench.shell.stop()
         await bench.shell.run()
-        with pytest.raises(ShellError, match="stopping"):
+        with pytest.raises(LoopError, match="stopping"):
             await bench.shell.request(lambda number: PodDeleted(number, "/a"))
 
     virtual_time.run(scenario())
@@ -296,11 +296,11 @@ def test_a_failing_commit_ends_the_loop_with_nothing_performed_and_tells_who_wai
         bench.refuse_commits = True
         asked = asyncio.create_task(bench.shell.request(lambda number: PodDeleted(number, "/a")))
         await asyncio.sleep(0)
-        with capture_logs() as logs, pytest.raises(ShellError, match="disk full"):
+        with capture_logs() as logs, pytest.raises(LoopError, match="disk full"):
             await bench.shell.run()
         assert bench.story == []
         assert [line["log_level"] for line in logs] == ["critical"]
-        with pytest.raises(ShellError, match="stopped"):
+        with pytest.raises(LoopError, match="stopped"):
             await asked
 
     virtual_time.run(scenario())
@@ -332,7 +332,7 @@ def test_stop_is_obeyed_after_its_batch_is_durable_and_before_later_events() -> 
         bench = Bench(lambda event: frames[_name(event)])
         bench.shell.submit(_event("1"))
         bench.shell.submit(_event("2"))
-        with pytest.raises(ShellError, match="failed over"):
+        with pytest.raises(LoopError, match="failed over"):
             await bench.shell.run()
         assert bench.story == [(Put(Framework("f")),), Revive(("*",))]
 
@@ -345,7 +345,7 @@ def test_an_edge_that_failed_ends_the_loop_also_while_it_waits() -> None:
         running = asyncio.create_task(bench.shell.run())
         await asyncio.sleep(1)
         bench.shell.fail_threadsafe(OSError("no sockets left"))
-        with pytest.raises(ShellError, match="no sockets left"):
+        with pytest.raises(LoopError, match="no sockets left"):
             await running
 
     virtual_time.run(scenario())

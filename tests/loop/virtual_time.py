@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps: hours of waiting take no time, and nothing else changes."""
+"""An asyncio event loop with virtual time: hours of waiting take no time, and nothing else changes."""
 
 import asyncio
 import selectors
@@ -10,7 +10,7 @@ START = 1_000_000.0
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Instead of waiting it lets the time pass."""
+    """A selector that advances the time instead of waiting."""
 
     now = START
 
@@ -34,7 +34,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return float(self._jumping.now)
 
     def let_pass(self, seconds: float) -> None:
-        """Move on, as if something had taken this long."""
+        """Advance the time, as if something had taken this long."""
         self._jumping.now += seconds
 
 

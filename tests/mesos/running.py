@@ -1,4 +1,4 @@
-"""A driver that runs, for tests that watch what it does."""
+"""A running driver for tests."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -6,8 +6,9 @@ from typing import Any
 
 from scheduler.core.effects import Accept
 from scheduler.core.events import Event, Subscribed
-from scheduler.mesos.driver import Driver, Timing
+from scheduler.mesos.driver import Driver
 from scheduler.mesos.framework import FrameworkIdentity
+from scheduler.mesos.timing import Timing
 from tests.fakes.heard import Heard
 from tests.fakes.master import FakeMaster
 

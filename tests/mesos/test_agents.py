@@ -1,4 +1,4 @@
-"""What an agent can do is read from its flags, once, and never in anybody's way."""
+"""The isolators of agents are read from their flags, once, and without delaying anything."""
 
 import time
 from collections.abc import Iterator
@@ -130,7 +130,7 @@ def test_the_agents_on_the_masters_list_are_asked_before_they_offer_anything(
     assert agent.flags_reads == [None] * 2
 
 
-def test_masters_are_told_the_credentials_and_agents_are_not(
+def test_credentials_are_sent_to_masters_and_not_to_agents(
     master: FakeMaster, agent: FakeAgent, described: Heard[AboutAgents], tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
@@ -150,10 +150,10 @@ def test_an_agent_listed_without_an_address_is_noted(
     with capture_logs() as logs:
         probe.look_around(at(master))
         described.wait_for(lambda _: logs, "the note")
-    assert logs[0]["event"] == "the agent's flags cannot be read"
+    assert logs[0]["event"] == "cannot read the agent's flags"
 
 
-def test_agents_that_are_no_longer_listed_are_told_and_asked_again_if_they_come_back(
+def test_agents_that_are_no_longer_listed_are_reported_and_asked_again_if_they_return(
     master: FakeMaster, agent: FakeAgent, probe: AgentProbe, described: Heard[AboutAgents]
 ) -> None:
     master.agents = listed(agent, 1, 2, 3)
@@ -177,7 +177,7 @@ def test_a_list_that_cannot_be_read_tells_nothing(
         probe.look_around(at(master))
         described.wait_for(lambda _: logs, "the note")
 
-    assert logs[0]["event"] == "the master's agents cannot be read"
+    assert logs[0]["event"] == "cannot read the master's agents"
     assert len(described.all()) == 1
 
 
@@ -231,7 +231,7 @@ def test_the_masters_agents_are_named_and_those_it_waits_for(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_master_that_does_not_list_its_agents_is_told_of(
+def test_a_master_that_does_not_list_its_agents_is_reported(
     master: FakeMaster, probe: AgentProbe, answers: Heard[Answer], status: int
 ) -> None:
     master.agents_status = status
@@ -253,7 +253,7 @@ def test_any_list_does_no_harm(
         answers.wait_for(lambda events: AgentsListed(()) in events, "the list after it")
 
 
-def test_frameworks_of_the_same_name_with_tasks_are_told_of(
+def test_frameworks_of_the_same_name_with_tasks_are_reported(
     master: FakeMaster, probe: AgentProbe, answers: Heard[Answer]
 ) -> None:
     allocated = {"allocated_resources": [{"name": "cpus"}], "connected": True}

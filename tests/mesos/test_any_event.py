@@ -1,4 +1,4 @@
-"""Whatever JSON a master sends: each event is understood, or refused by the one exception that is handled."""
+"""Any JSON from a master: each event is read, or refused with the one exception that is handled."""
 
 import json
 from collections.abc import Iterator

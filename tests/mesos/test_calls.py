@@ -1,4 +1,4 @@
-"""The calls that the driver sends, and what becomes of those that are lost or refused."""
+"""The calls that the driver sends, including lost and refused ones."""
 
 import itertools
 import time
@@ -19,7 +19,7 @@ from scheduler.core.effects import (
 )
 from scheduler.core.events import Disconnected, StatusUpdated, Subscribed
 from scheduler.loop.ports import MesosCall
-from scheduler.mesos.driver import Timing
+from scheduler.mesos.timing import Timing
 from scheduler.model.records import Condition
 from tests.fakes.master import Answer, FakeMaster, status
 from tests.mesos.running import ACCEPT, connected, connecting
@@ -131,9 +131,7 @@ def test_an_accept_after_a_pause_survives_a_connection_that_was_closed_meanwhile
     ],
     ids=lambda answer: str(answer.status),
 )
-def test_a_master_that_does_not_know_the_stream_any_more_is_subscribed_to_again(
-    master: FakeMaster, refusal: Answer
-) -> None:
+def test_a_master_that_no_longer_knows_the_stream_is_subscribed_to_again(master: FakeMaster, refusal: Answer) -> None:
     master.answers.append(refusal)
     with connected(master) as framework, capture_logs():
         framework.driver.perform(Revive(("web",)))
@@ -194,7 +192,7 @@ def test_inherited_calls_take_the_same_way(master: FakeMaster) -> None:
 # ----------------------------------------------------- many on their way when something fails
 
 
-def test_what_was_on_its_way_when_the_connection_broke_is_sent_again_in_order(master: FakeMaster) -> None:
+def test_unanswered_calls_are_sent_again_in_order_when_the_connection_breaks(master: FakeMaster) -> None:
     master.answers.append(Answer(status=0))
     with connected(master) as framework:
         framework.driver.perform_all([Kill("1", "a"), Revive(("web",)), Decline(("o",), 5.0), Kill("2", "a")])
@@ -216,7 +214,7 @@ def test_a_proxy_that_closes_after_every_answer_is_put_up_with(master: FakeMaste
     assert [line for line in logs if line["log_level"] in ("warning", "error")] == []
 
 
-def test_an_accept_that_may_have_been_on_its_way_is_not_sent_again(master: FakeMaster) -> None:
+def test_an_accept_that_may_have_arrived_is_not_sent_again(master: FakeMaster) -> None:
     master.answers.append(Answer(status=0))
     with connected(master) as framework, capture_logs() as logs:
         framework.driver.perform_all([Kill("1", "a"), ACCEPT, Kill("2", "a")])
@@ -228,7 +226,7 @@ def test_an_accept_that_may_have_been_on_its_way_is_not_sent_again(master: FakeM
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 504])
-def test_a_call_at_which_the_other_side_failed_is_sent_again_and_given_up_at_last(
+def test_a_call_at_which_the_other_side_failed_is_sent_again_and_finally_abandoned(
     master: FakeMaster, status: int
 ) -> None:
     master.answers.extend([Answer(status), Answer(), Answer(status), Answer(status), Answer(status)])
@@ -275,18 +273,18 @@ def test_a_master_that_takes_no_calls_is_not_subscribed_to_without_pauses(master
         assert pause >= least
 
 
-def test_where_calls_cannot_be_sent_the_subscription_is_given_up(master: FakeMaster) -> None:
+def test_if_calls_cannot_be_sent_the_subscription_is_abandoned(master: FakeMaster) -> None:
     master.answers.extend([Answer(status=0)] * 4)
     with connected(master) as framework, capture_logs() as logs:
         framework.driver.perform(Kill("t", "a"))
         framework.wait_for(Subscribed, 2)
-    assert any("no call gets through" in str(line.get("reason")) for line in logs)
+    assert any("no call can be delivered" in str(line.get("reason")) for line in logs)
 
 
-def test_dropped_calls_are_told(master: FakeMaster) -> None:
+def test_dropped_calls_are_logged(master: FakeMaster) -> None:
     master.refusals.extend([Answer(503)] * 1000)
     with capture_logs() as logs, connecting(master) as framework:
         framework.driver.perform_all([Kill("1", None), Kill("2", None)])
     assert [(line["event"], line["calls"]) for line in logs if "calls" in line] == [
-        ("no subscription: calls dropped", 2)
+        ("not subscribed, calls dropped", 2)
     ]

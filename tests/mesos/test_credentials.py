@@ -1,4 +1,4 @@
-"""Who this framework is, and how it goes on when its proof expires."""
+"""The framework's credentials, and their renewal."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from scheduler.core.effects import Kill, Revive
 from scheduler.core.events import Disconnected, FrameworkFailed, Subscribed
 from scheduler.mesos.credentials import Credentials
-from scheduler.mesos.driver import Timing
+from scheduler.mesos.timing import Timing
 from tests.fakes.master import Answer, FakeMaster
 from tests.mesos.running import ACCEPT, FAST, connected, connecting
 

@@ -1,4 +1,4 @@
-"""The defects of pymesos' driver that cost pods or keep it out of production, and for each the tests that show it
+"""The defects of pymesos' driver that cost pods or prevent its use in production, and for each the tests that show it
 repaired in ours.
 
 The numbers are those of the list that the driver was made from. A row names tests by reference, so that none can be
@@ -35,7 +35,7 @@ TRANSPORT: dict[str, tuple[str, Proofs]] = {
         "every HTTP status but three is fatal",
         (
             test_driver.test_a_master_that_is_not_ready_is_asked_again_after_a_pause,
-            test_driver.test_a_master_that_never_lets_the_framework_in_is_given_up,
+            test_driver.test_a_master_that_always_refuses_the_framework_ends_the_driver,
         ),
     ),
     "P3": (
@@ -73,7 +73,7 @@ TRANSPORT: dict[str, tuple[str, Proofs]] = {
         (
             test_tls.test_the_stream_and_the_calls_are_secure,
             test_tls.test_a_redirect_keeps_to_tls,
-            test_tls.test_who_is_not_certified_by_whom_is_trusted_is_not_told_anything,
+            test_tls.test_nothing_is_sent_to_a_master_without_a_trusted_certificate,
             test_tls.test_this_side_proves_itself_where_it_is_asked_to,
             test_tls.test_agents_are_asked_over_tls,
         ),
@@ -96,10 +96,10 @@ TRANSPORT: dict[str, tuple[str, Proofs]] = {
     "P10": (
         "a stale connection, a timeout or a 5xx loses the call, and the driver with it",
         (
-            test_calls.test_what_was_on_its_way_when_the_connection_broke_is_sent_again_in_order,
+            test_calls.test_unanswered_calls_are_sent_again_in_order_when_the_connection_breaks,
             test_calls.test_an_accept_after_a_pause_survives_a_connection_that_was_closed_meanwhile,
-            test_calls.test_an_accept_that_may_have_been_on_its_way_is_not_sent_again,
-            test_calls.test_a_call_at_which_the_other_side_failed_is_sent_again_and_given_up_at_last,
+            test_calls.test_an_accept_that_may_have_arrived_is_not_sent_again,
+            test_calls.test_a_call_at_which_the_other_side_failed_is_sent_again_and_finally_abandoned,
         ),
     ),
     "P11": (
@@ -144,7 +144,7 @@ SCHEDULER: dict[str, tuple[str, Proofs]] = {
     "S5": (
         "calls without a subscription vanish silently",
         (
-            test_calls.test_dropped_calls_are_told,
+            test_calls.test_dropped_calls_are_logged,
             test_calls.test_calls_are_dropped_while_there_is_no_subscription_and_with_it,
             test_calls.test_a_call_that_cannot_be_written_is_a_failure_and_not_silence,
         ),
@@ -164,7 +164,7 @@ SCHEDULER: dict[str, tuple[str, Proofs]] = {
     "S9": (
         "no UPDATE_FRAMEWORK, no SHUTDOWN, no outcome of a call",
         (
-            test_driver.test_new_roles_are_told_at_once_on_the_subscription_in_order_with_other_calls,
+            test_driver.test_new_roles_are_sent_at_once_on_the_subscription_in_order_with_other_calls,
             test_calls.test_calls_arrive_in_order_with_the_stream_and_the_framework,
             test_calls.test_an_accept_that_is_refused_is_an_error_of_its_tasks_and_gives_its_offer_back,
         ),

@@ -1,4 +1,4 @@
-"""The leading master as ZooKeeper tells it, against a stand-in for its client."""
+"""The leading master in ZooKeeper, with a fake of its client."""
 
 import json
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def test_a_zookeeper_that_fails_is_asked_again_and_its_last_word_holds_meanwhile
         found.wait_for_count(1, "the leader")
         zookeeper.failing = True
         zookeeper.fire()
-        found.wait_for(lambda _: any("cannot tell" in line["event"] for line in logs), "the complaint")
+        found.wait_for(lambda _: any("cannot find" in line["event"] for line in logs), "the complaint")
         zookeeper.failing = False
         zookeeper.nodes = {"json.info_0000000001": _info("10.0.0.2")}
         zookeeper.connect()

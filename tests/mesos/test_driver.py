@@ -31,7 +31,7 @@ from scheduler.core.events import (
     Subscribed,
 )
 from scheduler.mesos.credentials import Credentials
-from scheduler.mesos.driver import Timing
+from scheduler.mesos.timing import Timing
 from scheduler.model.records import Condition
 from tests.fakes.heard import Heard
 from tests.fakes.master import Answer, Call, FakeMaster, masters, status
@@ -70,7 +70,7 @@ def test_it_subscribes_as_configured_and_tells_who_it_is(master: FakeMaster) -> 
     assert "Authorization" not in call.headers
 
 
-def test_the_fault_domain_of_the_master_is_told(master: FakeMaster) -> None:
+def test_the_fault_domain_of_the_master_is_reported(master: FakeMaster) -> None:
     master.domain = {"fault_domain": {"region": {"name": "eu"}, "zone": {"name": "eu-1"}}}
     with connected(master) as framework:
         assert framework.events.all() == [Subscribed("framework-1", master.address, "1.11.0", "eu", "eu-1")]
@@ -118,7 +118,7 @@ def _roles(call: Call) -> tuple[list[str], list[str]]:
     return said["framework_info"]["roles"], said["suppressed_roles"]
 
 
-def test_new_roles_are_told_at_once_on_the_subscription_in_order_with_other_calls(master: FakeMaster) -> None:
+def test_new_roles_are_sent_at_once_on_the_subscription_in_order_with_other_calls(master: FakeMaster) -> None:
     with connected(master) as framework:
         for effect in (Revive(("web",)), SetRoles(("db", "web")), Revive(("db",)), Suppress(("web",))):
             framework.driver.perform(effect)
@@ -134,7 +134,7 @@ def test_new_roles_are_told_at_once_on_the_subscription_in_order_with_other_call
     assert len(master.subscribes.all()) == 1
 
 
-def test_roles_the_master_was_told_are_not_told_again_and_a_new_subscription_has_them(master: FakeMaster) -> None:
+def test_roles_are_sent_once_and_a_new_subscription_has_them(master: FakeMaster) -> None:
     with connected(master) as framework:
         framework.driver.perform(SetRoles(("web",)))
         framework.driver.perform(SetRoles(("db", "web")))
@@ -215,7 +215,7 @@ def test_a_peer_that_never_answers_the_connection_is_left(master: FakeMaster) ->
         with capture_logs() as logs, connecting(f"{hole},{master.address}", timing=timing) as framework:
             framework.wait_for(Subscribed)
     (line,) = [line for line in logs if line["event"] == "not connected to the master"]
-    assert (line["master"], line["reason"]) == (hole, "nothing heard for 0.2 seconds")
+    assert (line["master"], line["reason"]) == (hole, "nothing received for 0.2 seconds")
 
 
 def test_a_name_that_cannot_be_found_is_looked_up_again(master: FakeMaster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,7 +294,7 @@ def test_an_error_of_the_master_is_final(master: FakeMaster, message: str) -> No
     assert len(master.subscribes.all()) == 1
 
 
-def test_a_master_that_never_lets_the_framework_in_is_given_up(master: FakeMaster) -> None:
+def test_a_master_that_always_refuses_the_framework_ends_the_driver(master: FakeMaster) -> None:
     master.refusals.extend([Answer(401, "who are you?")] * 100)
     with connecting(master) as framework:
         (failed,) = framework.wait_for(FrameworkFailed)
@@ -446,7 +446,7 @@ def test_an_event_that_is_not_understood_is_logged_and_the_next_one_heard(master
     assert any("TASK_DANCING" in str(line.get("error")) for line in logs)
 
 
-def test_executors_are_told_and_heard(master: FakeMaster) -> None:
+def test_messages_to_and_from_executors(master: FakeMaster) -> None:
     heard: Heard[str] = Heard()
     with connected(master, messages=heard.add) as framework:
         framework.driver.tell_executor("agent-1", "executor-1", "cXVlc3Rpb24=")
@@ -535,7 +535,7 @@ def test_operations_and_failures_become_events(master: FakeMaster) -> None:
         ]
 
 
-def test_a_lost_agent_is_asked_again_and_its_maintenance_told_again_when_it_comes_back(
+def test_a_lost_agent_is_asked_again_and_its_maintenance_logged_again_when_it_returns(
     master: FakeMaster,
 ) -> None:
     agent = {"agent_id": {"value": "a"}}
@@ -551,14 +551,14 @@ def test_a_lost_agent_is_asked_again_and_its_maintenance_told_again_when_it_come
         master.calls.wait_for(
             lambda calls: sum(call.type == "ACCEPT_INVERSE_OFFERS" for call in calls) == 3, "the answers"
         )
-        unreadable = "the agent's flags cannot be read"  # these agents' offers name no address
+        unreadable = "cannot read the agent's flags"  # these agents' offers name no address
         framework.events.wait_for(
             lambda _: sum(line["event"] == unreadable for line in logs) == 2, "the agent is asked once before and after"
         )
-    assert sum(line["event"] == "an agent is to be maintained" for line in logs) == 2
+    assert sum(line["event"] == "agent scheduled for maintenance" for line in logs) == 2
 
 
-def test_maintenance_is_agreed_to_and_told_to_the_operator_once(master: FakeMaster) -> None:
+def test_maintenance_is_accepted_and_logged_once(master: FakeMaster) -> None:
     window = {"start": {"nanoseconds": 1}}
     offers = [{"id": {"value": name}, "agent_id": {"value": "a"}, "unavailability": window} for name in ("i1", "i2")]
     with connected(master) as framework, capture_logs() as logs:
@@ -573,7 +573,7 @@ def test_maintenance_is_agreed_to_and_told_to_the_operator_once(master: FakeMast
         [{"value": "i1"}],
         [{"value": "i2"}],
     ]
-    assert [line["agent_id"] for line in logs if "maintained" in line["event"]] == ["a"]
+    assert [line["agent_id"] for line in logs if "maintenance" in line["event"]] == ["a"]
 
 
 def test_a_version_that_is_not_three_numbers_does_no_harm(master: FakeMaster) -> None:

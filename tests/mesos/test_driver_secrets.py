@@ -72,7 +72,7 @@ def test_values_are_sent_and_kept_out_of_the_log() -> None:
     assert base64.b64encode(b"hush").decode() not in str(logs)
 
 
-def test_a_launch_without_its_secret_is_an_error_of_its_tasks_and_the_others_go_on() -> None:
+def test_a_launch_without_its_secret_is_an_error_of_its_tasks_and_the_others_are_made() -> None:
     with connected(Vault()) as (master, driver, events):
         driver.perform(Accept("o", (launch("bad", "/none"), launch("good", "/pw")), 5.0))
         (call,) = master.calls.wait_for_count(1, "the ACCEPT")

@@ -1,4 +1,4 @@
-"""What becomes of a launch with references to secrets on its way to the master."""
+"""Launches with references to secrets, as they are sent to the master."""
 
 import base64
 import copy
@@ -50,7 +50,7 @@ def task(name: str, variables: list[Json], **more: Any) -> Json:
     return {"name": name, "task_id": {"value": f"{name}.1"}, "agent_id": {"value": "agent"}, "command": command} | more
 
 
-def test_secrets_join_what_the_executor_is_told_already() -> None:
+def test_secrets_are_added_to_the_executors_other_data() -> None:
     behaviour = ContainerOptions(essential=False)
     data = TaskData(behaviour=behaviour).encode()
     call = accept(launch(task("web", [variable("PW", reference("/db"))], data=data), task("side", [], data=data)))
@@ -166,7 +166,7 @@ def test_a_source_is_asked_once_in_a_call_and_again_in_the_next() -> None:
 
 
 def test_what_no_variable_can_hold_is_refused_without_being_told() -> None:
-    for data, meaning in ((b"hush\0", "it holds a NUL byte"), (b"hush\xff", "it is not UTF-8 text")):
+    for data, meaning in ((b"hush\0", "it contains a NUL byte"), (b"hush\xff", "it is not UTF-8 text")):
         call = accept(launch(task("one", [variable("PW", reference("/pw"))])))
         _, (undelivered,) = with_secrets(call, Vault(**{"/pw": data}))
         assert undelivered.message == f"secret '/pw' cannot be delivered in a variable: {meaning}"

@@ -1,4 +1,4 @@
-"""Mesos' words and the core's."""
+"""The codec between Mesos' events and the core's."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ def test_every_state_has_its_condition_whatever_the_reason(state: str, condition
         (None, Condition.GONE),
     ],
 )
-def test_what_lost_means_is_told_by_the_reason(reason: str | None, condition: Condition) -> None:
+def test_the_reason_decides_what_lost_means(reason: str | None, condition: Condition) -> None:
     assert condition_of("TASK_LOST", reason) is condition
 
 

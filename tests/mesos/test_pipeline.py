@@ -1,4 +1,4 @@
-"""Requests and answers of one connection; the test is the other side, over a pair of sockets."""
+"""Requests and answers of one connection; the test is the other side of a pair of sockets."""
 
 import os
 import socket
@@ -115,7 +115,7 @@ def test_an_answer_without_a_length_ends_with_the_connection(line: Line) -> None
     assert line.pipeline.left() == ([], [behind])
 
 
-def test_what_is_left_at_the_end_is_told_apart_by_whether_it_can_have_arrived(line: Line) -> None:
+def test_calls_left_at_the_end_are_separated_by_whether_they_can_have_arrived(line: Line) -> None:
     arrived = line.put("KILL", "REVIVE")
     line.pipeline.turn()
     big = line.put("ACCEPT", body=b"x" * 32 * 1024 * 1024)
@@ -127,7 +127,7 @@ def test_what_is_left_at_the_end_is_told_apart_by_whether_it_can_have_arrived(li
     assert line.pipeline.left() == (arrived, big + behind)
 
 
-def test_after_an_announced_end_nothing_is_taken_any_more(line: Line) -> None:
+def test_after_an_announced_end_no_more_calls_are_accepted(line: Line) -> None:
     _, *behind = line.put("KILL", "ACCEPT", "KILL")
     line.pipeline.turn()
     line.other.sendall(b"HTTP/1.1 202 Accepted\r\nConnection: close\r\nContent-Length: 2\r\n\r\n")
@@ -170,7 +170,7 @@ def test_good_answers_are_given_before_the_bad_one_ends_it(line: Line) -> None:
     line.pipeline.turn()
     line.other.sendall(ACCEPTED + b"garbage\r\n\r\n")
     assert len(line.answers(1)) == 1
-    with pytest.raises(ConnectionEndedError, match="what comes is no answer"):
+    with pytest.raises(ConnectionEndedError, match="the answer is not HTTP"):
         line.answers(1)
 
 

@@ -1,4 +1,4 @@
-"""A Mesos that speaks TLS: the stream, the calls, the agents; whom is trusted, and how this side proves itself."""
+"""Mesos with TLS: the stream, the calls, the agents; trusted authorities, and this side's certificate."""
 
 import socket
 import ssl
@@ -13,7 +13,7 @@ from scheduler.core.events import AgentDescribed, AgentsUnlisted, StatusUpdated,
 from scheduler.mesos.address import Address
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.credentials import Credentials
-from scheduler.mesos.driver import Timing
+from scheduler.mesos.timing import Timing
 from scheduler.mesos.tls import Tls, TlsOptions, Verify
 from tests.fakes.agent import FakeAgent
 from tests.fakes.certificates import Authority
@@ -56,7 +56,7 @@ def test_a_redirect_keeps_to_tls(authority: Authority, server: ssl.SSLContext) -
             assert framework.wait_for(Subscribed) == [Subscribed("framework-1", leader.address, "1.11.0")]
 
 
-def test_who_is_not_certified_by_whom_is_trusted_is_not_told_anything(tmp_path: Path, server: ssl.SSLContext) -> None:
+def test_nothing_is_sent_to_a_master_without_a_trusted_certificate(tmp_path: Path, server: ssl.SSLContext) -> None:
     (tmp_path / "other").mkdir()
     stranger = Authority(tmp_path / "other", "stranger")
     with masters(tls=server) as (master,), capture_logs() as logs:
@@ -65,7 +65,7 @@ def test_who_is_not_certified_by_whom_is_trusted_is_not_told_anything(tmp_path: 
             assert framework.events.all() == []
         assert master.subscribes.all() == []
     assert {line["reason"].partition(": ")[0] for line in logs if "reason" in line} == {"cannot speak TLS"}
-    assert "the certificate is not good" in str(logs)
+    assert "the certificate is not valid" in str(logs)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_renewed_certificates_are_used_by_the_next_connection(
         framework.wait_for(Subscribed)
 
 
-def test_a_master_without_tls_is_told_apart(authority: Authority) -> None:
+def test_a_master_without_tls_is_recognised(authority: Authority) -> None:
     with masters() as (master,), capture_logs() as logs, connecting(master, tls=_trusting(authority)) as framework:
         framework.events.wait_for(lambda _: "cannot speak TLS" in str(logs), "the reason")
 
@@ -124,7 +124,7 @@ def test_a_peer_that_never_shakes_hands_is_left() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute, capture_logs() as logs:
         address = f"127.0.0.1:{mute.getsockname()[1]}"
         with connecting(address, timing=timing, tls=Tls(TlsOptions())) as framework:
-            framework.events.wait_for(lambda _: "nothing heard for" in str(logs), "the end of patience")
+            framework.events.wait_for(lambda _: "nothing received for" in str(logs), "the end of patience")
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def definitions(draw: st.DrawFn) -> Json:
 
 @st.composite
 def any_valid(draw: st.DrawFn) -> Json:
-    """A pod with any field, resident now and then, for ``SITE``."""
+    """A pod with any field, sometimes resident, for ``SITE``."""
     pod = draw(definitions())
     pod |= _some(draw, user=USERS, role=st.just("dev"), version=st.just("2026-01-31T12:00:00.000Z"), linuxInfo=_ipc())
     pod["secrets"] = {key: {"source": draw(WORDS)} for key in SECRET_KEYS}
@@ -186,7 +186,7 @@ def _add_endpoints(draw: st.DrawFn, pod: Json) -> None:
 
 
 def _add_order(draw: st.DrawFn, containers: list[Json]) -> None:
-    """Who is started again, who waits for whom, whose end matters. Nobody waits for long: all run for an hour."""
+    """Restarts, dependencies and essential containers. Nothing waits for long: all run for an hour."""
     restarts = st.fixed_dictionaries({}, optional={"limit": st.integers(0, 3), "backoffSeconds": st.just(0.5)})
     for index, container in enumerate(containers):
         policy = draw(st.sampled_from([None, "never", "onFailure", "ALWAYS"]))

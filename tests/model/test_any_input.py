@@ -1,4 +1,4 @@
-"""Whatever arrives, the door answers: a definition that survives its own rendering, or problems. Never an exception."""
+"""Any input is either a definition that can be rendered and read again, or has problems; it never raises."""
 
 import copy
 import json

@@ -136,7 +136,7 @@ SCHEMA: list[Row] = [
     (
         "half a MiB of shared memory",
         linux(ipcInfo={"mode": "PRIVATE", "shmSize": "512kb"}),
-        {f"{AT}/linuxInfo/ipcInfo/shmSize": "must be a whole number of MiB"},
+        {f"{AT}/linuxInfo/ipcInfo/shmSize": "must be an integer number of MiB"},
     ),
     (
         "shared memory of 1.5",
@@ -167,7 +167,7 @@ SCHEMA: list[Row] = [
     ("a persistent volume of a number", volume(persistent=5), {DISK: "error.expected.jsobject"}),
     ("a persistent volume that is false", volume(persistent=False), {DISK: "error.expected.jsobject"}),
     ("a negative size", disk(size=-1), {f"{DISK}/size": "error.min"}),
-    ("half a MiB of disk", disk(size="512k"), {f"{DISK}/size": "must be a whole number of MiB"}),
+    ("half a MiB of disk", disk(size="512k"), {f"{DISK}/size": "must be an integer number of MiB"}),
     ("an unknown disk type", disk(type="raw"), {f"{DISK}/type": "error.unknown.enum.literal"}),
     (
         "a disk constraint that is a text",
@@ -229,8 +229,12 @@ RULES: list[Row] = [
         container(image={"kind": "DOCKER", "id": "x", "pullConfig": {"secret": "x"}}),
         {f"{AT}/image/pullConfig": "must refer to an existing secret"},
     ),
-    ("a CPU limit below the request", limits(cpus=0.5), {f"{AT}/resourceLimits/cpus": "at least the 1 of"}),
-    ("a memory limit below the request", limits(mem="64m"), {f"{AT}/resourceLimits/mem": "at least the 128 of"}),
+    ("a CPU limit below the request", limits(cpus=0.5), {f"{AT}/resourceLimits/cpus": "at least resources.cpus, 1"}),
+    (
+        "a memory limit below the request",
+        limits(mem="64m"),
+        {f"{AT}/resourceLimits/mem": "at least resources.mem, 128"},
+    ),
     ("both limits below", limits(cpus=-1, mem=0), {f"{AT}/resourceLimits/cpus": "", f"{AT}/resourceLimits/mem": ""}),
     ("limits in shared cgroups", limits(cpus=2) | {"legacySharedCgroups": True}, {f"{AT}/resourceLimits": "absent"}),
     (
@@ -255,13 +259,13 @@ RULES: list[Row] = [
     ("a check of another's endpoint", check(tcp={"endpoint": "f"}), {f"{AT}/check/tcp/endpoint": "no endpoint f"}),
     ("a check of a relative path", check(http={"endpoint": "e", "path": "x"}), {f"{AT}/check/http/path": "/x"}),
     ("a volume of two kinds", volume(secret="a", host="/") | secret(), {"/volumes(0)": "at most one of"}),
-    ("a unique value", constraint("UNIQUE", "a"), {PLACED: "UNIQUE takes no value"}),
-    ("a unique empty value", constraint("unique", ""), {PLACED: "UNIQUE takes no value"}),
+    ("a unique value", constraint("UNIQUE", "a"), {PLACED: "UNIQUE accepts no value"}),
+    ("a unique empty value", constraint("unique", ""), {PLACED: "UNIQUE accepts no value"}),
     ("groups of a word", constraint("GROUP_BY", "two"), {PLACED: "GROUP_BY"}),
     ("no groups", constraint("GROUP_BY", "0"), {PLACED: "at least 1"}),
     ("a most of nothing", constraint("MAX_PER"), {PLACED: "MAX_PER needs"}),
     ("a most of zero", constraint("MAX_PER", "0"), {PLACED: "at least 1"}),
-    ("a most of 1.5", constraint("MAX_PER", "1.5"), {PLACED: "whole number"}),
+    ("a most of 1.5", constraint("MAX_PER", "1.5"), {PLACED: "integer"}),
     ("like nothing", constraint("LIKE"), {PLACED: "needs a regular expression"}),
     ("like a lone star", constraint("LIKE", "*"), {PLACED: "nothing to repeat"}),
     ("unlike an open bracket", constraint("UNLIKE", "["), {PLACED: "not a regular expression"}),
@@ -316,12 +320,12 @@ ORDER: list[Row] = [
         {f"{AT}/dependsOn(0)/container": "the pod has no container three"},
     ),
     ("a dependency twice", pair(**after("two", "two")), {f"{AT}/dependsOn": "must not repeat two"}),
-    ("a dependency on itself", pair(**after("one")), {"/containers": "circle: one -> one"}),
-    ("a circle", pair(after("one"), **after("two")), {"/containers": "circle: one -> two -> one"}),
+    ("a dependency on itself", pair(**after("one")), {"/containers": "cycle: one -> one"}),
+    ("a circle", pair(after("one"), **after("two")), {"/containers": "cycle: one -> two -> one"}),
     (
         "waiting for the success of what never ends",
         pair({"restartPolicy": "always"}, **after("two", condition="succeeded")),
-        {f"{AT}/dependsOn(0)/condition": "two is always started again"},
+        {f"{AT}/dependsOn(0)/condition": "two is always restarted"},
     ),
     ("a readiness check of nothing", container(readinessCheck={}), {f"{AT}/readinessCheck": "exactly one of"}),
     (
@@ -375,8 +379,8 @@ RESIDENT: list[Row] = [
         {"/acceptedResourceRoles": '["*"]'},
     ),
     ("a volume of nothing", disk(size=0), {f"{DISK}/size": "at least 1"}),
-    ("a largest size on the main disk", disk(maxSize=20), {f"{DISK}/maxSize": "for disks of type mount"}),
-    ("a largest size below the size", disk(type="mount", maxSize="9m"), {f"{DISK}/maxSize": "at least size: 10"}),
+    ("a largest size on the main disk", disk(maxSize=20), {f"{DISK}/maxSize": "only for type mount"}),
+    ("a largest size below the size", disk(type="mount", maxSize="9m"), {f"{DISK}/maxSize": "at least size, 10"}),
     ("a constraint on an attribute", disk(constraints=[["rack", "LIKE", "a"]]), {f"{DISK}/constraints(0)": "path"}),
     ("a constraint by another operator", disk(constraints=[["path", "IS", "a"]]), {f"{DISK}/constraints(0)": "LIKE"}),
     ("a constraint by nothing", disk(constraints=[["path", "LIKE"]]), {f"{DISK}/constraints(0)": "regular"}),
@@ -468,7 +472,7 @@ ALL = [
 def test_a_definition_is_judged(
     site: Site, stage: Stage, meaning: str, definition: dict[str, Any], problems: dict[str, str]
 ) -> None:
-    """All its problems are told, at their paths, and no others."""
+    """All its problems are reported at their paths, and no others."""
     judged = parse(json.dumps(definition).encode(), site)
     if not problems:
         assert isinstance(judged, PodDefinition), judged
@@ -500,7 +504,7 @@ def test_with_strict_definitions_an_unknown_key_is_a_problem_at_its_path() -> No
 
 
 def test_keys_that_never_had_an_effect_are_told_as_such() -> None:
-    """Marathon's schema, its documentation and tools of DC/OS have them; null is as good as absent."""
+    """Marathon's schema, its documentation and tools of DC/OS have them; null counts as absent."""
     definition = container(fetch=[{"uri": "http://x/y"}]) | {
         "scaling": {"instances": 1, "maxInstances": 3},
         "fetch": [],
@@ -508,9 +512,9 @@ def test_keys_that_never_had_an_effect_are_told_as_such() -> None:
     judged = parse(json.dumps(definition).encode(), Site(role="*", strict=True))
     assert isinstance(judged, Problems)
     assert {problem.path: problem.error for problem in judged.items} == {
-        f"{AT}/fetch": "has no effect: name what is to be fetched in artifacts",
-        "/scaling/maxInstances": "has no effect: instances says how many run; leave it out",
-        "/fetch": "has no effect: files are fetched for a container, by its artifacts",
+        f"{AT}/fetch": "has no effect: list the files to fetch in artifacts",
+        "/scaling/maxInstances": "has no effect: the number of instances is instances; leave it out",
+        "/fetch": "has no effect: list the files to fetch in a container's artifacts",
     }
     nothing = container(fetch=None) | {"scaling": {"instances": 1, "maxInstances": None}}
     for strict in (True, False):

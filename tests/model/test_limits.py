@@ -1,4 +1,4 @@
-"""What could never start is refused where it is written, and its nearest neighbour that can is not."""
+"""Definitions that could never start are refused at the path of the fault; similar ones that could are accepted."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def mounting(*paths: str, image: bool = False, **volume: Any) -> Json:
-    """A pod of one container that mounts as many volumes at these paths."""
+    """A pod of one container that mounts a volume at each of these paths."""
     mounts = [{"name": f"v{index}", "mountPath": path} for index, path in enumerate(paths)]
     volumes = [{"name": f"v{index}", **volume} for index in range(len(paths))]
     pod = changed(MINIMAL, f"{C}.volumeMounts", mounts) | {"volumes": volumes, "secrets": {"s": {"source": "/s"}}}
@@ -67,9 +67,9 @@ REFUSED = [
     (mounting("a/../../x"), MOUNT, "out of the sandbox"),
     (mounting("/../x", image=True), MOUNT, "out of the container"),
     (mounting("/a/../../x"), MOUNT, "out of the container"),
-    (mounting("."), MOUNT, "which it is itself"),
-    (mounting("a/.."), MOUNT, "which it is itself"),
-    (mounting("/", image=True), MOUNT, "whose root"),
+    (mounting("."), MOUNT, "not the sandbox itself"),
+    (mounting("a/.."), MOUNT, "not the sandbox itself"),
+    (mounting("/", image=True), MOUNT, "not its root"),
     (mounting("stdout"), MOUNT, "output"),
     (mounting("./stderr/x"), MOUNT, "output"),
     (mounting("x" * 256), MOUNT, "255"),
@@ -85,33 +85,36 @@ REFUSED = [
     (fetching(destPath="/tmp/x"), DEST, "relative"),
     (fetching(destPath="../x"), DEST, "out of the sandbox"),
     (fetching(destPath="a/../../x"), DEST, "out of the sandbox"),
-    (fetching(destPath="./"), DEST, "which it is itself"),
+    (fetching(destPath="./"), DEST, "not the sandbox itself"),
     (fetching(destPath="stdout/x"), DEST, "output"),
     (fetching(destPath="x" * 256), DEST, "255"),
     (fetching("http://x"), URI, "no path"),
     (fetching("http://x/it's"), URI, "quote"),
     (fetching("http://x\\y/z"), URI, "quote"),
     (fetching("http://x/y/"), URI, "destPath"),
-    *((fetching("http://x/y", destPath=path), DEST, "name of a file: a") for path in ("a/", "a/.", "a/b/..")),
+    *((fetching("http://x/y", destPath=path), DEST, "file name: a") for path in ("a/", "a/.", "a/b/..")),
     *((fetching(uri, destPath="z"), URI, "no path") for uri in ("http://x/", "hdfs://x", " http://x/", "file://")),
     *((fetching(uri, destPath="z"), URI, "blank") for uri in (" ", "\t\n")),
     *(
         (fetching(uri, destPath="z"), URI, "three slashes")
         for uri in ("file://x/y", " file://x/y", "file://localhostx/y")
     ),
-    *((fetching(uri, destPath="z"), URI, "folder") for uri in ("/x/", "x/", "/", "file:///x/", "/x/.", "file:///x/..")),
-    *((fetching(uri), URI, "folder") for uri in ("/x/", "..", "file://localhost/x/")),
+    *(
+        (fetching(uri, destPath="z"), URI, "directories")
+        for uri in ("/x/", "x/", "/", "file:///x/", "/x/.", "file:///x/..")
+    ),
+    *((fetching(uri), URI, "directories") for uri in ("/x/", "..", "file://localhost/x/")),
     *((fetching(f"http://x/y/{name}"), URI, "no name") for name in (".", "..")),
-    (together(["a", "a/b"]), f"{AT}/artifacts(1)/destPath", "below a: artifacts(0)"),
-    (together(["x/y/z/w", "x/./y"]), DEST, "below x/y: artifacts(1)"),
-    (together(["a/b", None], uri="http://x/a"), DEST, "below a: artifacts(1)"),
+    (together(["a", "a/b"]), f"{AT}/artifacts(1)/destPath", "below a, the file from artifacts(0)"),
+    (together(["x/y/z/w", "x/./y"]), DEST, "below x/y, the file from artifacts(1)"),
+    (together(["a/b", None], uri="http://x/a"), DEST, "below a, the file from artifacts(1)"),
     (together(["a"], "./a"), MOUNT, "artifacts(0)"),
     (together(["a/b"], "/mnt/mesos/sandbox//a/b/", image=True), MOUNT, "artifacts(0)"),
-    (together(["a"], "a/b/c"), MOUNT, "below a: artifacts(0)"),
-    (together(["a"], "a/b", host="/x"), MOUNT, "below a: artifacts(0)"),
-    (together(["a"], "a/b", secret="s"), MOUNT, "below a: artifacts(0)"),
+    (together(["a"], "a/b/c"), MOUNT, "below a, the file from artifacts(0)"),
+    (together(["a"], "a/b", host="/x"), MOUNT, "below a, the file from artifacts(0)"),
+    (together(["a"], "a/b", secret="s"), MOUNT, "below a, the file from artifacts(0)"),
     (together(["a"], "/mnt/mesos/sandbox/a", image=True), MOUNT, "artifacts(0)"),
-    (together(["a"], "/mnt/mesos/sandbox/a/b", image=True), MOUNT, "below a: artifacts(0)"),
+    (together(["a"], "/mnt/mesos/sandbox/a/b", image=True), MOUNT, "below a, the file from artifacts(0)"),
     (together(["a/b"], "a", secret="s"), DEST, "a secret"),
     (together(["a/b"], "/mnt/mesos/sandbox/a", secret="s", image=True), DEST, "a secret"),
     (beside_a_secret("s", "s/x"), SECOND, "below secret v0"),

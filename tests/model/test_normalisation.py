@@ -1,4 +1,4 @@
-"""The stored form: what is filled in, and that filling in, rendering and reading again change nothing more."""
+"""The stored form: its defaults; normalising, rendering and reading it again changes nothing."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The words about the fields: none is missing, no example is wrong, and the page in docs is the one they make."""
+"""The descriptions of fields: none is missing, no example is wrong, and docs/definition.md is generated from them."""
 
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,23 @@ def test_the_page_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == reference(), (
         "docs/definition.md is old: podexec pod schema --markdown > docs/definition.md"
     )
+
+
+@pytest.mark.parametrize(
+    ("field", "kind"),
+    [
+        ("maxRunSeconds", "number > 0"),
+        ("maximumOverCapacity", "number 0…1"),
+        ("shmSize", "integer ≥ 0 or size"),
+        ("tty", "boolean"),
+        ("dependencies", "list of non-empty strings"),
+        ("argv", "non-empty list of strings"),
+        ("uri", "string of 1…1024 characters"),
+        ("networks", "list of [Network](#network)"),
+    ],
+)
+def test_the_page_names_types(field: str, kind: str) -> None:
+    assert f"\n| `{field}` | {kind} |" in reference()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What an update of a pod with persistent volumes may change."""
+"""The changes that an update of a pod with persistent volumes may make."""
 
 import json
 from typing import Any
@@ -50,19 +50,19 @@ REFUSED = [
 
 @pytest.mark.parametrize(("after", "path", "meaning"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
 def test_an_update_is_refused(after: dict[str, Any], path: str, meaning: str) -> None:
-    """Exactly the one problem is told."""
+    """Exactly this problem is reported."""
     [problem] = broken_update(stored(RESIDENT), stored(after))
     assert problem.path == path
     assert meaning in problem.error
 
 
 def test_its_role_cannot_be_changed() -> None:
-    """What Mesos holds for it is reserved for the role."""
+    """Its resources are reserved for the role."""
     grouped = changed(RESIDENT, "id", "/product/db")
     [problem] = broken_update(stored(grouped), stored(grouped | {"role": "product"}))
     assert (problem.path, problem.error) == (
         "/role",
-        "cannot be changed by an update: what is reserved is reserved for dev",
+        "cannot be changed by an update: resources are reserved for dev",
     )
 
 

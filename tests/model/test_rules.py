@@ -1,4 +1,4 @@
-"""The rules that join fields: each is broken here on its own, and told at its own path."""
+"""The rules that involve several fields: each is broken alone, and reported at its path."""
 
 import json
 from dataclasses import replace
@@ -39,10 +39,10 @@ BROKEN = [
     ("an id too long for Mesos", changed(MINIMAL, "id", "/" + "a" * 199), "/id", "too long"),
     ("an empty user", changed(MINIMAL, "user", ""), "/user", "empty"),
     *(
-        (f"a user such as {user!r}", changed(MINIMAL, f"{C}.user", user), "/containers(0)/user", "name of a user:")
+        (f"a user such as {user!r}", changed(MINIMAL, f"{C}.user", user), "/containers(0)/user", "user name:")
         for user in (" a", "a:b", "a/b", "-a", "a\n", "\x1b[2J", "a\u202eb", "u" * 256)
     ),
-    ("a pod's user with a space at its end", changed(MINIMAL, "user", "a "), "/user", "name of a user:"),
+    ("a pod's user with a space at its end", changed(MINIMAL, "user", "a "), "/user", "user name:"),
     ("an empty user of a container", changed(MINIMAL, f"{C}.user", ""), "/containers(0)/user", "empty"),
     ("a role of others", changed(MINIMAL, "role", "dev"), "/role", "one of *, not dev"),
     (
@@ -72,7 +72,7 @@ BROKEN = [
         "/volumes",
         "unique: v",
     ),
-    ("a volume nobody mounts", MINIMAL | {"volumes": [{"name": "v"}]}, "/volumes(0)", "mounted by no container"),
+    ("a volume nobody mounts", MINIMAL | {"volumes": [{"name": "v"}]}, "/volumes(0)", "no container mounts"),
     (
         "a mount of no volume",
         changed(MINIMAL, f"{C}.volumeMounts", [{"name": "v", "mountPath": "m"}]),
@@ -108,7 +108,7 @@ BROKEN = [
         "container port 0 without a host port",
         endpoints({"name": "e", "containerPort": 0}, networks=[{"name": "a"}]),
         "/containers(0)/endpoints(0)/containerPort",
-        "no hostPort",
+        "hostPort is absent",
     ),
     (
         "an endpoint on an undeclared network",
@@ -128,7 +128,12 @@ BROKEN = [
         "/containers(0)/endpoints(0)",
         "networkNames",
     ),
-    ("a named host network", MINIMAL | {"networks": [{"mode": "host", "name": "h"}]}, "/networks", "has no name"),
+    (
+        "a named host network",
+        MINIMAL | {"networks": [{"mode": "host", "name": "h"}]},
+        "/networks",
+        "cannot have a name",
+    ),
     (
         "a labelled host network",
         MINIMAL | {"networks": [{"mode": "host", "labels": {"a": "b"}}]},
@@ -139,7 +144,7 @@ BROKEN = [
         "a named bridge network",
         MINIMAL | {"networks": [{"mode": "container/bridge", "name": "h"}]},
         "/networks",
-        "has no name",
+        "cannot have a name",
     ),
     ("two host networks", MINIMAL | {"networks": [{"mode": "host"}, {"mode": "host"}]}, "/networks", "at most one"),
     (
@@ -193,7 +198,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("definition", "path", "meaning"), [row[1:] for row in BROKEN], ids=[row[0] for row in BROKEN])
 def test_a_rule_refuses(definition: Any, path: str, meaning: str) -> None:
-    """Exactly the one problem is told."""
+    """Exactly this problem is reported."""
     problems = parse(json.dumps(definition).encode(), SITE)
     assert isinstance(problems, Problems), "nothing was found wrong"
     assert problems.stage is Stage.RULES
@@ -278,10 +283,10 @@ TOP = Site(role="*", new_group_enforce_role=EnforceRole.TOP)
         ("/product/web", "*", TOP, "must be one of product, not *"),
         ("/web", "*", TOP, None),
         ("/web", "web", TOP, "must be one of *, not web"),
-        ("/product/web", "old", replace(SITE, present_role="old"), None),
-        ("/product/web", "old", replace(TOP, present_role="old"), None),
-        ("/product/web", "new", replace(TOP, present_role="old"), "must be one of old, product, not new"),
-        ("/web", "old", replace(SITE, present_role="old"), "must be one of *, not old"),
+        ("/product/web", "old", replace(SITE, current_role="old"), None),
+        ("/product/web", "old", replace(TOP, current_role="old"), None),
+        ("/product/web", "new", replace(TOP, current_role="old"), "must be one of old, product, not new"),
+        ("/web", "old", replace(SITE, current_role="old"), "must be one of *, not old"),
     ],
 )
 def test_a_group_may_insist_on_its_role_and_a_pod_in_it_keep_the_one_it_has(

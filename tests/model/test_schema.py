@@ -1,4 +1,4 @@
-"""The schema stage: what is of a wrong type, missing or out of range is told at Marathon's path with Marathon's key."""
+"""The schema stage: wrong types, missing keys and values out of range are reported with Marathon's paths and keys."""
 
 import json
 from typing import Any
@@ -166,7 +166,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("definition", "path", "error"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
 def test_the_schema_refuses(definition: Any, path: str, error: str) -> None:
-    """Exactly the one problem is told, at its own path."""
+    """Exactly this problem is reported, at its own path."""
     problems = parse(json.dumps(definition).encode(), SITE)
     assert found(problems) == {(path, error)}
     assert isinstance(problems, Problems)

@@ -1,4 +1,4 @@
-"""Shapes say what is wrong and where, shortly, and never raise."""
+"""Shapes briefly say what is wrong and where, and never raise."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Which updates no rule stands in the way of."""
+"""Updates that are accepted whatever the rules say."""
 
 from typing import Any
 

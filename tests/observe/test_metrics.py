@@ -1,4 +1,4 @@
-"""What is counted, and what the gauges show."""
+"""Counters, gauges and histograms."""
 
 from scheduler.core.effects import Publish
 from scheduler.core.events import (
@@ -133,7 +133,7 @@ def test_published_events_and_turns_are_counted() -> None:
     assert (turns.count, turns.total, commits.count, commits.longest) == (1, 0.2, 1, 0.003)
 
 
-def test_quantiles_are_told_as_far_as_the_bounds_tell() -> None:
+def test_quantiles_have_the_precision_of_the_bounds() -> None:
     some = Durations("n", "m", bounds=(1.0, 2.0, 5.0), counts=[0] * 4)
     assert some.quantile(0.5) == 0.0
     for seconds in (0.5, 1.0, 1.5, 4.0, 9.0):

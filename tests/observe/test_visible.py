@@ -13,7 +13,7 @@ COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
 
 
 def is_harmless(text: str) -> bool:
-    """Whether all of it is plainly seen: no control, format or separator characters, and no half of a pair."""
+    """Whether all of it is visible: no control, format or separator characters, and no half of a surrogate pair."""
     return all(each.isprintable() or unicodedata.category(each) == "Zs" for each in text)
 
 

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: the promises the framework makes at every moment, and those it makes of the end.
+"""Any events in any order: the promises that the framework keeps at every moment, and those it keeps in the end.
 
 Hypothesis plays users, offers, time, crashes of the scheduler and a fake Mesos that loses calls, streams and agents.
 """
@@ -42,11 +42,13 @@ from scheduler.model.records import Agent, Condition, Goal, Instance, Pod
 from scheduler.store.references import check_references
 from tests.core import support
 from tests.fakes.cluster import FakeCluster
+from tests.recording.support import run_of, steps_of
 
 AGENTS = ("A1", "A2", "A3")
 PODS = ("/a", "/b", "/g/c")
 RESIDENT = "/d"
 ROLES = ("*", "web")
+TEXTS = ("x", "secret-1", "secret-2")  # of variables: recordings leave longer ones out
 SETTINGS = support.settings(principal="ops")
 ENDS = st.sampled_from([Condition.FAILED, Condition.FINISHED, Condition.KILLED])
 FRACTIONS = st.sampled_from([0.0, 0.5, 1.0])
@@ -79,7 +81,7 @@ volatile = st.builds(
     role=st.sampled_from(ROLES),
     instances=st.integers(0, 4),
     containers=st.integers(1, 2),
-    text=st.sampled_from("xyz"),
+    text=st.sampled_from(TEXTS),
     minimum=FRACTIONS,
     over=FRACTIONS,
     overhead=st.sampled_from([0.1, 0.2]),
@@ -105,7 +107,7 @@ residents = st.builds(
         },
     ),
     instances=st.integers(0, 3),
-    text=st.sampled_from("xyz"),
+    text=st.sampled_from(TEXTS),
     minimum=FRACTIONS,
     disks=st.sampled_from([1, 1, 2]),
 )
@@ -116,7 +118,7 @@ OUT_OF_SIGHT = (Bucket.RELEASED, Bucket.INACTIVE)
 
 
 class Process:
-    """One run of the scheduler: a world made of what the last one stored."""
+    """One run of the scheduler: a world made from the store of the previous run."""
 
     def __init__(self, seed: int, records: Iterable[Record]) -> None:
         self.seed = seed
@@ -125,20 +127,26 @@ class Process:
         self.log: list[tuple[Event, float, Frame]] = []
 
     def step(self, event: Event, now: float) -> Frame:
-        """Let an event happen, and write it down."""
+        """Step through an event, and record it."""
         frame = step(self.world, event, now)
         self.log.append((event, now, frame))
         return frame
 
     def assert_replays(self) -> None:
-        """The same records, seed and events give the same frames and the same world."""
-        again = Process(self.seed, self.records)
-        for event, now, frame in self.log:
-            assert again.step(event, now) == frame
-        for name in ("pods", "definitions", "instances", "deployments"):
-            assert getattr(again.world, name) == getattr(self.world, name)
-        assert again.world.queues.delays == self.world.queues.delays
-        assert again.world.next_deadline() == self.world.next_deadline()
+        """What is recorded of it gives the same frames again, and the same world."""
+        recording = run_of(SETTINGS, self.seed, self.records, self.log)
+        steps = steps_of(recording)
+        assert len(steps) == len(self.log)
+        for again in steps:
+            assert again.difference is None, again.difference
+        if not steps:
+            return
+        world = steps[-1].world
+        for name in ("pods", "instances", "deployments", "abandoned"):
+            assert getattr(world, name) == getattr(self.world, name)
+        assert world.definitions.keys() == self.world.definitions.keys()
+        assert world.queues.delays == self.world.queues.delays
+        assert world.next_deadline() == self.world.next_deadline()
 
 
 class Cluster(RuleBasedStateMachine):
@@ -160,7 +168,7 @@ class Cluster(RuleBasedStateMachine):
         return self.process.world
 
     def tell(self, event: Event, *, crash: bool = False) -> Frame:
-        """One turn of the loop. ``crash``: the process dies when the changes are durable and nothing is performed."""
+        """One turn of the loop. ``crash``: the process dies when the changes are durable and no effect is performed."""
         before = dict(self.world.instances)
         held = {pod_id for pod_id, each in self.world.deploying.items() if self.world.deployments[each].paused}
         frame = self.process.step(event, self.now)
@@ -176,7 +184,7 @@ class Cluster(RuleBasedStateMachine):
         return frame
 
     def die(self) -> None:
-        """The process ends; the next one finds what was stored, in no particular order."""
+        """The process ends; the next one finds the stored records, in no particular order."""
         self.mesos.disconnect()
         self.process = Process(len(self.processes), [self.stored[key] for key in sorted(self.stored, key=repr)])
         self.processes.append(self.process)
@@ -217,7 +225,7 @@ class Cluster(RuleBasedStateMachine):
     @precondition(lambda self: self.world.pods)
     @rule(data=st.data(), instances=st.integers(0, 4), text=st.sampled_from("xyz"), rollout=rollouts)
     def change(self, data: st.DataObject, instances: int, text: str, rollout: Rollout) -> None:
-        """A change of a pod that is there, of its number of instances, or of something that restarts, or of both."""
+        """A change of an existing pod: of its number of instances, of something that restarts, or of both."""
         pod = self.world.pods[data.draw(st.sampled_from(sorted(self.world.pods)))]
         before = self.world.current(pod)
         scaling = before.scaling.model_copy(update={"instances": instances})
@@ -246,7 +254,7 @@ class Cluster(RuleBasedStateMachine):
     @precondition(lambda self: self.world.deployments)
     @rule(data=st.data(), what=st.sampled_from(["roll back", "stop", "pause", "resume"]), crash=st.booleans())
     def interfere(self, data: st.DataObject, what: str, crash: bool) -> None:
-        """A deployment is cancelled, held, or let go on."""
+        """A deployment is cancelled, paused, or resumed."""
         chosen = data.draw(st.sampled_from(sorted(self.world.deployments)))
         self.requests += 1
         events: dict[str, Event] = {
@@ -289,7 +297,7 @@ class Cluster(RuleBasedStateMachine):
 
     @rule(agent=st.sampled_from(AGENTS), kind=st.sampled_from(["RESERVE", "CREATE", "DESTROY", "UNRESERVE"]))
     def forbid(self, agent: str, kind: str) -> None:
-        """An operator's ACLs let something be done no more, or again."""
+        """An operator's ACLs forbid something, or allow it again."""
         self.mesos.agents[agent].refuses ^= {kind}
 
     @rule()
@@ -339,7 +347,7 @@ class Cluster(RuleBasedStateMachine):
             self.hear()
 
     def hear(self) -> None:
-        """Every update there is, and every answer, arrives."""
+        """All outstanding statuses and answers arrive."""
         for task_id in self.mesos.sendable():
             self.mesos.send(task_id, self.now)
         while self.mesos.wire:
@@ -444,7 +452,7 @@ class Cluster(RuleBasedStateMachine):
             assert len([each for each in current if not each.inactive]) <= self.world.current(pod).scaling.instances
 
     def keeps_to_the_upgrade_strategy(self, before: dict[str, Instance]) -> None:
-        """What a frame starts and ends stays within the two fractions of the definition."""
+        """The starts and ends of a frame stay within the two fractions of the definition."""
         for pod in self.world.pods.values():
             definition = self.world.current(pod)
             if definition.resident:
@@ -470,21 +478,21 @@ class Cluster(RuleBasedStateMachine):
                 assert sum(self.is_ready(each) for each in self.wanted(pod)) >= fewest
 
     def keeps_to_its_batch(self, pod: Pod, current: list[Instance]) -> None:
-        """Of those that were started beside others no more are on their way than are replaced at a time."""
+        """No more instances are being replaced at a time than the batch size allows."""
         deployment = self.world.deployment_of(pod.id)
         if deployment is not None and deployment.batch_size is not None:
             on_their_way = [each for each in current if not self.is_ready(each)]
             assert len(on_their_way) <= deployment.batch_size
 
     def leaves_alone_what_is_held(self, before: dict[str, Instance], held: set[str]) -> None:
-        """While a deployment is paused nothing that serves is ended."""
+        """While a deployment is paused no ready instance is ended."""
         for pod_id in held & self.world.deploying.keys():
             if self.world.deployments[self.world.deploying[pod_id]].paused:
                 ended = [each for each in self.world.instances_of(pod_id) if self.was_ended(each, before)]
                 assert not any(self.was_ready(each, before) for each in ended)
 
     def gives_up_only_what_users_do(self, before: dict[str, Instance]) -> None:
-        """What has been written on is given up only where a user wiped the instance or removed its pod."""
+        """A used volume is destroyed only if a user wiped the instance or removed its pod."""
         for each in self.world.instances.values():
             was = before.get(each.id)
             if each.goal is Goal.DECOMMISSIONED and was is not None and was.goal is not Goal.DECOMMISSIONED:
@@ -492,7 +500,7 @@ class Cluster(RuleBasedStateMachine):
 
     @invariant()
     def no_volume_is_destroyed_that_somebody_wants(self) -> None:
-        """Nor forgotten: whoever has written on some knows it."""
+        """Nor forgotten: an instance with used volumes knows them."""
         there = {each for agent in self.mesos.agents.values() for each in agent.volumes}
         for instance in self.world.instances.values():
             home = self.mesos.homes.get(instance.id)
@@ -502,16 +510,16 @@ class Cluster(RuleBasedStateMachine):
                 assert {each.persistence_id for each in instance.reservation.volumes} == home
 
     def wanted(self, pod: Pod) -> list[Instance]:
-        """The pod's instances that are to run."""
+        """The pod's instances with the goal Running."""
         return [each for each in self.world.instances_of(pod.id) if each.goal is Goal.RUNNING]
 
     def is_ready(self, instance: Instance) -> bool:
-        """Whether it serves."""
+        """Whether it is ready."""
         return self.world.bucket(instance.id) is Bucket.READY
 
     @staticmethod
     def was_ready(ended: Instance, before: dict[str, Instance]) -> bool:
-        """Whether it served until it was ended: not one that came to an end by itself."""
+        """Whether it was ready until it was ended, and did not end by itself."""
         as_it_was = before[ended.id]
         return all(
             bucket_of(replace(as_it_was, tasks=tasks), UNCHECKED) is Bucket.READY
@@ -520,7 +528,7 @@ class Cluster(RuleBasedStateMachine):
 
     @staticmethod
     def was_ended(instance: Instance, before: dict[str, Instance]) -> bool:
-        """Whether it was wanted before and is no more."""
+        """Whether it was wanted before and no longer is."""
         return (
             instance.goal is Goal.DECOMMISSIONED and instance.id in before and before[instance.id].goal is Goal.RUNNING
         )
@@ -528,7 +536,7 @@ class Cluster(RuleBasedStateMachine):
     # --------------------------------------------------------------- promises of the end
 
     def teardown(self) -> None:
-        """When nothing disturbs it any more, everything comes to be as asked; and the logs replay."""
+        """Without further disturbances everything becomes as requested; and the logs replay."""
         if not self.mesos.connected:
             self.connect()
         for agent in sorted(self.mesos.unreachable):
@@ -555,11 +563,11 @@ class Cluster(RuleBasedStateMachine):
             process.assert_replays()
 
     def abandoned_run(self) -> bool:
-        """Whether something still runs that was given up."""
+        """Whether an abandoned launch is still running."""
         return any(task.id in self.world.abandoned_tasks for tasks in self.mesos.groups().values() for task in tasks)
 
     def users_want_it_done(self) -> None:
-        """Nothing is held any more, nothing is missed, and what was left half done is asked for again."""
+        """Nothing is paused, nothing is missing, and cancelled changes are requested again."""
         for deployment_id in list(self.world.deployments):
             self.tell(DeploymentResumed(0, deployment_id))
         for needed in sorted(
@@ -570,7 +578,7 @@ class Cluster(RuleBasedStateMachine):
             self.tell(PodPut(0, self.world.current(pod)))
 
     def is_as_asked(self) -> bool:
-        """Whether every pod runs the asked number of current instances, and nothing else is there."""
+        """Whether every pod has the requested number of current instances, and there are no others."""
         asked = {pod.id: self.world.current(pod).scaling.instances for pod in self.world.pods.values()}
         there = [each for each in self.world.instances.values() if not self.rests(each)]
         return len(there) == sum(asked.values()) and all(

@@ -1,4 +1,4 @@
-"""Secrets in files: found, kept to their directory, and refused where others could read them."""
+"""Secrets in files: found, confined to their directory, and refused if others could read them."""
 
 import os
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_a_file_that_is_not_there_is_named(folder: Path) -> None:
 )
 def test_no_path_leads_out(folder: Path, name: str) -> None:
     write(folder.parent / "outside", b"hush")
-    assert "no path of a file" in refusal(opened(folder), name)
+    assert "not a path of a file" in refusal(opened(folder), name)
 
 
 def test_a_link_inside_is_followed_and_one_that_leads_out_is_refused(folder: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_file_that_others_can_touch_is_refused_at_the_start_and_at_the_read(fo
     source = opened(folder)
     file = folder / "db" / "password"
     file.chmod(mode)
-    expected = f"{file} has mode {mode:04o}, others than its owner can touch it: chmod go= {file}"
+    expected = f"{file} has mode {mode:04o}, so not only its owner can access it; run chmod go= {file}"
     assert refusal(source, "/db/password") == expected
     with pytest.raises(SecretError) as refused:
         opened(folder)

@@ -1,4 +1,4 @@
-"""Which source an option's text asks for, variables as a source, and sources of other packages."""
+"""The option's value and the source it names, variables as a source, and sources of other packages."""
 
 import sys
 from collections.abc import Iterator
@@ -95,7 +95,7 @@ def test_a_package_brings_a_source() -> None:
     ("name", "meaning"),
     [
         ("broken", "'vault' failed with RuntimeError"),
-        ("text", "'vault' gave a str, not bytes"),
+        ("text", "'vault' returned str, not bytes"),
         ("large", f"larger than {LARGEST} bytes"),
     ],
 )
@@ -111,13 +111,13 @@ def test_a_fault_of_a_package_is_an_error_of_the_secret_and_tells_no_text(name: 
 @pytest.mark.parametrize(
     ("text", "meaning"),
     [
-        ("", "known are directory, environment, missing, reference, vault"),
-        ("keychain:x", "'keychain' is not a source of secrets"),
+        ("", "use one of directory, environment, missing, reference, vault"),
+        ("keychain:x", "'keychain' is not a known source of secrets"),
         ("directory", "directory:PATH"),
         ("directory:", "directory:PATH"),
-        ("reference:x", "takes nothing after a colon"),
-        ("environment:1X", "'1X' cannot begin the name of a variable"),
-        ("environment:A=", "'A=' cannot begin the name of a variable"),
+        ("reference:x", "accepts no argument after a colon"),
+        ("environment:1X", "'1X' cannot start a variable's name"),
+        ("environment:A=", "'A=' cannot start a variable's name"),
         ("vault:refused", "no vault there"),
         ("missing", "'missing' .* cannot be loaded"),
     ],

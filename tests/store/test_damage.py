@@ -1,4 +1,4 @@
-"""What is wrong with a store's file is told by name, before a byte of it or of what lies beside it is changed."""
+"""Damage of a store's file is reported by name, before a byte of the file or its log is changed."""
 
 import contextlib
 import os
@@ -47,7 +47,7 @@ def write(path: Path, records: list[Record]) -> None:
 
 
 def folder(path: Path) -> dict[str, bytes]:
-    """All that lies there."""
+    """All files of the store."""
     return {each.name: each.read_bytes() for each in path.parent.iterdir() if each.is_file()}
 
 
@@ -85,7 +85,7 @@ def test_a_newer_layout(whole: Path) -> None:
 
 
 def test_a_newer_layout_of_a_scheduler_that_was_killed(path: Path) -> None:
-    """What it wrote last lies in the write-ahead log, which SQLite would write back into the file."""
+    """Its last commits are in the write-ahead log, which SQLite would write back into the file."""
     leave_a_log(path, "PRAGMA user_version = 99")
     assert path.with_name("store.db-wal").stat().st_size
     assert "newer podexec" in refusal(path)
@@ -111,13 +111,13 @@ def test_an_empty_file(path: Path) -> None:
     message = refusal(path)
     assert "is empty" in message
     assert "Restore a backup" in message
-    assert "remove the file to begin anew" in message
+    assert "remove the file to start again" in message
 
 
 def test_a_database_without_tables(path: Path) -> None:
     """As an older release left it whose log is lost."""
     execute(path, "PRAGMA journal_mode = WAL")
-    assert "holds no tables" in refusal(path)
+    assert "contains no tables" in refusal(path)
 
 
 def test_a_log_without_its_file(path: Path) -> None:
@@ -215,12 +215,12 @@ def test_a_record_that_was_changed_by_something_else(whole: Path, change: str) -
 @pytest.mark.parametrize(
     ("lines", "complaint"),
     [
-        (b"\xff\xfe garbage", "it holds something else"),
-        (b"\xff\xfe {}", "it holds something else"),
-        (b"no-kind {}", "it holds something else"),
-        (b"kind not-json", "it holds something else"),
-        (b"kind []", "it holds something else"),
-        (b"", "it holds something else"),
+        (b"\xff\xfe garbage", "they are not events"),
+        (b"\xff\xfe {}", "they are not events"),
+        (b"no-kind {}", "they are not events"),
+        (b"kind not-json", "they are not events"),
+        (b"kind []", "they are not events"),
+        (b"", "they are not events"),
     ],
 )
 def test_garbage_in_the_events(whole: Path, lines: bytes, complaint: str) -> None:
@@ -236,7 +236,7 @@ def test_events_that_are_no_bytes(whole: Path, lines: object) -> None:
     execute(whole, "DROP TABLE events")
     execute(whole, "CREATE TABLE events (first INTEGER PRIMARY KEY, lines, checksum)")
     execute(whole, "INSERT INTO events VALUES (3, ?, ?)", (lines, checksum(3, lines)))
-    assert "events from number 3 on are damaged: it holds something else" in refusal(whole)
+    assert "events from number 3 on are damaged: they are not events" in refusal(whole)
 
 
 def test_garbage_in_the_events_of_an_older_layout(path: Path) -> None:
@@ -247,12 +247,12 @@ def test_garbage_in_the_events_of_an_older_layout(path: Path) -> None:
 
 def test_events_whose_checksum_does_not_fit(whole: Path) -> None:
     execute(whole, "UPDATE events SET lines = x'612062' WHERE first = 1")
-    assert "events from number 1 on are damaged: its checksum" in refusal(whole)
+    assert "events from number 1 on are damaged: their checksum" in refusal(whole)
 
 
 def test_events_of_which_some_are_missing(whole: Path) -> None:
     execute(whole, "INSERT INTO events VALUES (9, ?, ?)", (b"a {}", checksum(9, b"a {}")))
-    assert "events from number 9 on are damaged: those from number 4 on were expected" in refusal(whole)
+    assert "events from number 9 on are damaged: number 4 was expected" in refusal(whole)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.2, 0.5, 0.9, 0.999])
@@ -323,7 +323,7 @@ def leave_a_log(path: Path, sql: str) -> None:
 def test_a_layout_that_the_tables_do_not_have(whole: Path, layout: int) -> None:
     """As one flipped bit makes it; a migration would drop what the other layout has."""
     execute(whole, f"PRAGMA user_version = {layout}")
-    assert f"it does not have layout {layout}" in refusal(whole)
+    assert f"its tables do not match its layout {layout}" in refusal(whole)
 
 
 def leave_commits(path: Path) -> None:
@@ -339,13 +339,13 @@ def leave_commits(path: Path) -> None:
 
 @pytest.mark.parametrize("at", [0, 9, 13, 18, 22, 27, 33, 37, 41, 46, 50, 60, 9000])
 def test_a_log_that_is_damaged_before_its_last_commits(path: Path, at: int) -> None:
-    """SQLite takes the first frame that does not fit for the end of the log, and would load an older state."""
+    """SQLite treats the first frame with a wrong checksum as the end of the log, and would load an older state."""
     leave_commits(path)
     log = path.with_name("store.db-wal")
     content = bytearray(log.read_bytes())
     content[at] ^= 1
     log.write_bytes(content)
-    assert "of the last commits cannot be read" in refusal(path)
+    assert "of the last commits in its log" in refusal(path)
 
 
 @pytest.mark.parametrize("rounds", [1, 3])

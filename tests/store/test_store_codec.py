@@ -1,4 +1,4 @@
-"""Rows hold records without loss, and what is not understood is refused by name."""
+"""Rows contain records without loss, and unknown contents are refused by name."""
 
 import dataclasses
 
@@ -55,11 +55,11 @@ def _changed(row: Row, **members: object) -> Row:
         (dataclasses.replace(encode(pod()), data=b'{"id": "/sh'), "not JSON"),
         (dataclasses.replace(encode(pod()), data=b"[]"), "not an object"),
         (dataclasses.replace(encode(pod()), data=b'{"id": "/shop/web"}'), "lacks the field 'config_version'"),
-        (dataclasses.replace(encode(pod()), key="/other"), "holds the record of '/shop/web'"),
+        (dataclasses.replace(encode(pod()), key="/other"), "contains the record of '/shop/web'"),
         (_changed(encode(pod()), mood="good"), "unknown field 'mood'"),
         (_changed(encode(pod()), terminations={}), "pod.terminations is {}, not a list"),
-        (_changed(encode(instance()), goal="Dreaming"), "'Dreaming', which is no Goal"),
-        (_changed(encode(instance()), goal=["Running"]), "which is no Goal"),
+        (_changed(encode(instance()), goal="Dreaming"), "'Dreaming', which is not a Goal"),
+        (_changed(encode(instance()), goal=["Running"]), "which is not a Goal"),
         (_changed(encode(instance()), incarnation=1.5), "instance.incarnation is 1.5, not a int"),
         (_changed(encode(instance()), incarnation=True), "instance.incarnation is True, not a int"),
         (_changed(encode(instance()), host_ports=[["http"]]), "instance.host_ports[0] has 1 members, not 2"),

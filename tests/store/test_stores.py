@@ -1,4 +1,4 @@
-"""What every store does, and what only the one on disk can go wrong with."""
+"""The interface of all stores, and the failures of the one on disk."""
 
 import contextlib
 import os

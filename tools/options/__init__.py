@@ -1,4 +1,4 @@
-"""Writes the tables of scheduler options in docs/cli.md, from where each option is stated.
+"""Generates the tables of scheduler options in docs/cli.md from the stated options.
 
-``python -m tools.options`` rewrites them; a test says when the page is old.
+``python -m tools.options`` rewrites them; a test fails if they are out of date.
 """

@@ -1,4 +1,4 @@
-"""docs/cli.md with the tables that the options give."""
+"""docs/cli.md with tables generated from the options."""
 
 import inspect
 import re
@@ -16,14 +16,14 @@ _CODE = re.compile(r"(?<![\w`])(--[a-z-]+|'[^' ]+')(?![\w`])")
 
 
 def page() -> str:
-    """The page as it should be."""
+    """The page with current tables."""
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(_BEGIN)
     _, _, after = rest.partition(_END)
     return "\n\n".join((before + _BEGIN, *_tables(), _END + after))
 
 
 def _tables() -> Iterator[str]:
-    """One of those under no heading, and one a heading."""
+    """A table of the options without a heading, then one for each heading."""
     for heading in dict.fromkeys((None, *(each.option.heading for each in PARAMETERS))):
         yield f"### {heading or 'General'}"
         chosen = [each for each in PARAMETERS if each.option.heading == heading]
@@ -34,8 +34,8 @@ def _tables() -> Iterator[str]:
 
 def _flag(each: Parameter) -> str:
     names = [*each.flag.split("/"), *([each.option.alias] if each.option.alias else [])]
-    value = "" if each.option.metavar is None else " " + each.option.metavar.replace("|", "\\|")
-    return ", ".join(f"`{name}{value}`" for name in names)
+    value = "" if each.option.metavar is None else " `" + each.option.metavar.replace("|", "\\|") + "`"
+    return ", ".join(f"`{name}`" for name in names) + value
 
 
 def _default(each: Parameter) -> str:
@@ -61,6 +61,6 @@ def _meaning(each: Parameter) -> str:
 
 
 def _with_code(text: str) -> str:
-    """Options, variables and quoted values as code."""
+    """Format options, variables and quoted values as code."""
     marked = _CODE.sub(lambda found: f"`{found[0].strip(chr(39))}`", text)
     return re.sub(r"\bPODEXEC_\w+", lambda found: f"`{found[0]}`", marked)

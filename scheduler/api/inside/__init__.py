@@ -1,9 +1,9 @@
-"""``/v2/pods/ID::logs``, ``::files``, ``::exec``, ``::archive``, ``::usage``: what goes on inside a pod's containers.
+"""``/v2/pods/ID::logs``, ``::files``, ``::exec``, ``::archive``, ``::usage``: looking inside a pod's containers.
 
-Every route goes through the guard: one permission, one line in the audit log, one place among the bounded streams.
+Every route goes through the guard: a permission, a line in the audit log, a limit on open streams.
 """
 
-from fastapi import APIRouter
+from starlette.routing import BaseRoute
 
 from scheduler.api.inside.archive import Archive
 from scheduler.api.inside.execution import Execution
@@ -15,15 +15,12 @@ from scheduler.core.world import World
 from scheduler.loop.inside import Inside
 
 
-def router(world: World, inside: Inside, guard: Guard) -> APIRouter:
-    """The routes. They go before those of the pods, whose ids may be anything."""
-    routes = APIRouter(include_in_schema=False)
-    for part in (
-        Logs(world, inside, guard),
-        Files(world, inside, guard),
-        Archive(world, inside, guard),
-        Execution(world, inside, guard),
-        UsageOfPods(world, inside, guard),
-    ):
-        part.add_to(routes)
-    return routes
+def inside_routes(world: World, inside: Inside, guard: Guard) -> list[BaseRoute]:
+    """The routes. They must precede those of pods, whose paths match anything."""
+    return [
+        *Logs(world, inside, guard).routes(),
+        *Files(world, inside, guard).routes(),
+        *Archive(world, inside, guard).routes(),
+        *Execution(world, inside, guard).routes(),
+        *UsageOfPods(world, inside, guard).routes(),
+    ]

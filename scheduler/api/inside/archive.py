@@ -1,22 +1,24 @@
-"""``/v2/pods/ID::archive``: files out of a container and into it, as a tar stream.
+"""``/v2/pods/ID::archive``: copies files out of a container and into it, as a tar stream.
 
-Agents have no way to write files, and know nothing of the mounts inside; so a ``tar`` of the container's own does it.
+Agents cannot write files and do not know the mounts in a container, so the container's own ``tar`` does it.
 """
 
 import posixpath
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from fastapi import APIRouter, Request, Response
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import ApiError
 from scheduler.api.inside import queries
 from scheduler.api.inside.guard import Guard, Permission, StoppingError
 from scheduler.api.inside.joined import joined
-from scheduler.api.inside.streams import BYTES, TAR, begun, media_type
+from scheduler.api.inside.streams import BYTES, TAR, media_type, streaming
 from scheduler.api.inside.targets import running_target
-from scheduler.api.pods import present_pod
+from scheduler.api.pods import existing_pod
+from scheduler.api.routes import routes
 from scheduler.core.world import World
 from scheduler.loop.inside import Inside, Run, Session
 
@@ -33,23 +35,21 @@ class Archive:
         self._inside = inside
         self._guard = guard
 
-    def add_to(self, routes: APIRouter) -> None:
-        """Add the routes."""
-        for slash in ("", "/"):
-            path = f"/v2/pods/{{pod_id:path}}::archive{slash}"
-            routes.add_api_route(path, self.read, methods=["GET"])
-            routes.add_api_route(path, self.write, methods=["PUT"])
+    def routes(self) -> list[Route]:
+        """The routes."""
+        path = "/v2/pods/{pod_id:path}::archive"
+        return [*routes(path, self.read, ["GET"]), *routes(path, self.write, ["PUT"])]
 
-    async def read(self, pod_id: str, request: Request) -> Response:
+    async def read(self, request: Request, pod_id: str) -> Response:
         """A file or a directory of the container, under its own name."""
         path = _path(request)
         run = await self._run(pod_id, request, path, "out of")
         where, name = posixpath.split(path.rstrip("/") or "/")
-        # Of a name like an option tar would make one.
+        # Without ./ tar would take a name like -x for an option.
         packed = self._packed(run, where or ".", f"./{name}")
-        return await begun(packed, media_type(request, TAR, BYTES))
+        return await streaming(packed, media_type(request, TAR, BYTES))
 
-    async def write(self, pod_id: str, request: Request) -> Response:
+    async def write(self, request: Request, pod_id: str) -> Response:
         """Unpack the body in a directory of the container."""
         path = _path(request)
         run = await self._run(pod_id, request, path, "into")
@@ -57,11 +57,11 @@ class Archive:
             try:
                 await self._guard.unless_stopping(self._unpack(run, path, request))
             except StoppingError:
-                raise ApiError(503, {"message": "The scheduler stops"}) from None
+                raise ApiError(503, {"message": "The scheduler is stopping"}) from None
         return Response(status_code=204)
 
     async def _run(self, pod_id: str, request: Request, path: str, way: str) -> Run:
-        pod = present_pod(self._world, pod_id)
+        pod = existing_pod(self._world, pod_id)
         target = running_target(self._world, pod, queries.text(request, "instance"), queries.text(request, "container"))
         what = {"instance": target.instance_id, "container": target.container, "way": way, "path": path}
         self._guard.permit(request, Permission.COPY, pod.id, **what)
@@ -72,7 +72,7 @@ class Archive:
         with self._guard.place():
             async with self._inside.session(run, ("tar", "-c", "-f", "-", "-C", where, name), None, "") as session:
                 await session.end_input()
-                held = bytearray()  # so that a failure with little output can still become another answer
+                held = bytearray()  # held back, so that a failure with little output can still be answered as an error
                 async with aclosing(self._guard.guarded(_output(session, errors))) as chunks:
                     async for chunk in chunks:
                         held += chunk
@@ -93,7 +93,7 @@ class Archive:
 def _path(request: Request) -> str:
     path = queries.text(request, "path") or ""
     if not path or "\0" in path:
-        raise ApiError(400, {"message": "The query parameter path must name a file or directory in the container"})
+        raise ApiError(400, {"message": "The query parameter path must be a file or directory in the container"})
     return path
 
 
@@ -112,7 +112,7 @@ async def _drained(session: Session, errors: bytearray) -> None:
 
 
 async def _output(session: Session, errors: bytearray) -> AsyncGenerator[bytes]:
-    """What the command writes to its standard output; of the other, a bounded part is kept."""
+    """The command's standard output; the beginning of its standard error is added to ``errors``."""
     async for output in session.output():
         if not output.is_error:
             yield output.data
@@ -125,5 +125,5 @@ def _require_success(code: int, errors: bytearray) -> None:
         return
     said = errors[:_KEPT_OF_ERRORS].decode(errors="replace").strip()
     if code == _NO_SUCH_PROGRAM:
-        raise ApiError(409, {"message": f"The container has no program 'tar', without which nothing is copied: {said}"})
-    raise ApiError(409, {"message": f"tar in the container failed ({code}): {said or 'it said nothing'}"})
+        raise ApiError(409, {"message": f"podexec cp needs 'tar' in the container: {said}"})
+    raise ApiError(409, {"message": f"tar in the container failed ({code}): {said or 'without a message'}"})

@@ -1,10 +1,9 @@
-"""``/v2/pods/ID::exec``: a command in a container, over a WebSocket.
+"""``/v2/pods/ID::exec``: runs a command in a container, over a WebSocket.
 
-The client's first message says what to run: ``{"command": […], "terminal": {"rows", "columns", "type"}}``, without
-``terminal`` outside of one. Then its binary messages are input; ``{"resize": {"rows", "columns"}}`` and
-``{"end": true}`` tell of the terminal and of the input's end. Binary messages to the client begin with a byte: 1 for
-standard output, 2 for standard error. ``{"started": {…}}`` comes first, ``{"exit": CODE}`` or ``{"error": MESSAGE}``
-last.
+The client's first message is the command: ``{"command": […], "terminal": {"rows", "columns", "type"}}``, ``terminal``
+only if it is to run in one. Then binary messages are its input, ``{"resize": {"rows", "columns"}}`` changes the
+terminal's size, and ``{"end": true}`` ends the input. Binary messages to the client start with a byte: 1 for standard
+output, 2 for standard error. ``{"started": {…}}`` comes first, ``{"exit": CODE}`` or ``{"error": MESSAGE}`` last.
 """
 
 import asyncio
@@ -14,14 +13,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from scheduler.api.errors import ApiError, json_response
 from scheduler.api.inside import queries
 from scheduler.api.inside.guard import Guard, Permission, StoppingError
 from scheduler.api.inside.joined import joined
-from scheduler.api.inside.targets import Target, running_target, stand
-from scheduler.api.pods import present_pod
+from scheduler.api.inside.targets import Target, running_target, state_of
+from scheduler.api.pods import existing_pod
 from scheduler.core.world import World
 from scheduler.loop.inside import Inside, InsideError, Run, Session, Size
 from scheduler.model.json import Json
@@ -34,11 +34,11 @@ _OUTPUT, _ERROR = b"\x01", b"\x02"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be run.
+    """The command to run.
 
     Attributes:
-        size: of the terminal; None: it runs in none.
-        term: the terminal's kind, for ``TERM``.
+        size: the terminal's size; None: no terminal.
+        term: the terminal's type, for ``TERM``.
     """
 
     command: tuple[str, ...]
@@ -54,17 +54,16 @@ class Execution:
         self._inside = inside
         self._guard = guard
 
-    def add_to(self, routes: APIRouter) -> None:
-        """Add the route."""
-        for slash in ("", "/"):
-            routes.add_api_websocket_route(f"/v2/pods/{{pod_id:path}}::exec{slash}", self.run)
+    def routes(self) -> list[WebSocketRoute]:
+        """The route."""
+        return [WebSocketRoute(f"/v2/pods/{{pod_id:path}}::exec{slash}", self.run) for slash in ("", "/")]
 
-    async def run(self, socket: WebSocket, pod_id: str) -> None:
-        """Run a command until it ends, or its client leaves."""
+    async def run(self, socket: WebSocket) -> None:
+        """Run a command until it ends or its client disconnects."""
         with contextlib.ExitStack() as stack:
             try:
                 _require_own_origin(socket)
-                pod = present_pod(self._world, pod_id)
+                pod = existing_pod(self._world, socket.path_params["pod_id"])
                 target = running_target(
                     self._world, pod, queries.text(socket, "instance"), queries.text(socket, "container")
                 )
@@ -73,19 +72,19 @@ class Execution:
                 await socket.send_denial_response(json_response(error.body, error.status))
                 return
             await socket.accept()
-            with contextlib.suppress(WebSocketDisconnect):  # it has left, and hears nothing more
+            with contextlib.suppress(WebSocketDisconnect):  # the client has left
                 await self._serve(socket, pod, target)
 
     async def _serve(self, socket: WebSocket, pod: Pod, target: Target) -> None:
         try:
-            told = await self._guard.unless_stopping(self._carry_out(socket, pod, target))
+            result = await self._guard.unless_stopping(self._carry_out(socket, pod, target))
         except ApiError as error:
-            told = {"error": str(error)}
+            result = {"error": str(error)}
         except InsideError as error:
-            told = {"error": self._explained(target, error)}
+            result = {"error": self._explained(target, error)}
         except StoppingError:
-            told = {"error": "the scheduler stops"}
-        await _tell(socket, told)
+            result = {"error": "the scheduler is stopping"}
+        await _send(socket, result)
         await socket.close()
 
     async def _carry_out(self, socket: WebSocket, pod: Pod, target: Target) -> Json:
@@ -100,32 +99,32 @@ class Execution:
         )
         run = await self._inside.run_of(target.task_id)
         async with self._inside.session(run, order.command, order.size, order.term) as session:
-            await _tell(socket, {"started": _whereabouts(target, run)})
+            await _send(socket, {"started": _whereabouts(target, run)})
             await joined(_output(socket, session), _input(socket, session))
             return {"exit": await session.exit_code()}
 
     def _explained(self, target: Target, error: InsideError) -> str:
-        """The error, with what the world knows of a container that ended."""
-        now = stand(self._world, target)
+        """The error and, if the container has ended, how."""
+        now = state_of(self._world, target)
         return f"{error} ({now.how})" if now.over else str(error)
 
 
 def _require_own_origin(socket: WebSocket) -> None:
-    """A page of somebody else, in the browser of somebody who may do this, may not."""
+    """Reject requests that pages of other origins make from the browser of an authorised user."""
     origin = socket.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != socket.headers.get("host"):
-        raise ApiError(403, {"message": f"Pages of {origin} run no commands here"})
+        raise ApiError(403, {"message": f"Cross-origin exec from {origin} is not allowed"})
 
 
 async def _order(socket: WebSocket) -> Order:
     try:
         async with asyncio.timeout(_FIRST_MESSAGE):
             message = await socket.receive_text()
-        told = orjson.loads(message)
-        command = tuple(told["command"])
+        order = orjson.loads(message)
+        command = tuple(order["command"])
         if not command or not all(isinstance(word, str) and "\0" not in word for word in command) or not command[0]:
             raise ValueError
-        terminal = told.get("terminal")
+        terminal = order.get("terminal")
         size = None if terminal is None else _size(terminal)
         return Order(command, size, str((terminal or {}).get("type") or "xterm"))
     except (TimeoutError, KeyError, TypeError, AttributeError, ValueError):
@@ -133,8 +132,8 @@ async def _order(socket: WebSocket) -> Order:
         raise ApiError(400, {"message": message}) from None
 
 
-def _size(told: Any) -> Size:
-    rows, columns = told["rows"], told["columns"]
+def _size(value: Any) -> Size:
+    rows, columns = value["rows"], value["columns"]
     if not all(isinstance(side, int) and 0 <= side <= _LARGEST_SIDE for side in (rows, columns)):
         raise ValueError
     return Size(rows, columns)
@@ -150,7 +149,7 @@ async def _output(socket: WebSocket, session: Session) -> None:
 
 
 async def _input(socket: WebSocket, session: Session) -> None:
-    """Ends only by an exception."""
+    """Pass the client's messages on. Ends only by an exception."""
     while True:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
@@ -164,16 +163,16 @@ async def _input(socket: WebSocket, session: Session) -> None:
 
 async def _controlled(session: Session, message: str) -> None:
     try:
-        told = orjson.loads(message)
-        size = _size(told["resize"]) if "resize" in told else None
-        is_end = told.get("end") is True
+        order = orjson.loads(message)
+        size = _size(order["resize"]) if "resize" in order else None
+        is_end = order.get("end") is True
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise ApiError(400, {"message": f"A message is not understood: {message[:200]}"}) from None
+        raise ApiError(400, {"message": f"Unknown message: {message[:200]}"}) from None
     if size is not None:
         await session.resize(size)
     elif is_end:
         await session.end_input()
 
 
-async def _tell(socket: WebSocket, message: Json) -> None:
+async def _send(socket: WebSocket, message: Json) -> None:
     await socket.send_text(orjson.dumps(message).decode())

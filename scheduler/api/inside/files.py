@@ -1,24 +1,27 @@
-"""``/v2/pods/ID::files``: the sandbox of a container, or of the executor, as its agent keeps it, also after the end."""
+"""``/v2/pods/ID::files``: the sandbox of a container or executor, which agents keep for a while after its end."""
 
 import stat
 from collections.abc import AsyncGenerator
 
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import json_response
 from scheduler.api.inside import queries
 from scheduler.api.inside.guard import Guard, Permission
-from scheduler.api.inside.streams import BYTES, begun
+from scheduler.api.inside.streams import BYTES, streaming
 from scheduler.api.inside.tails import PIECE
 from scheduler.api.inside.targets import one_executor, one_target
-from scheduler.api.pods import present_pod
+from scheduler.api.pods import existing_pod
+from scheduler.api.routes import routes
 from scheduler.core.world import World
 from scheduler.loop.inside import FileInfo, Inside, Run
 from scheduler.model.json import Json
 from scheduler.model.times import timestamp
 
 _LARGEST_FILE = 2**63 - 1
-# What a container wrote is nothing that a browser should run as if it came from here.
+# A browser must not run what a container wrote as if it came from the scheduler.
 _HARMLESS = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
 
 
@@ -30,38 +33,39 @@ class Files:
         self._inside = inside
         self._guard = guard
 
-    def add_to(self, routes: APIRouter) -> None:
-        """Add the routes."""
-        for slash in ("", "/"):
-            routes.add_api_route(f"/v2/pods/{{pod_id:path}}::files{slash}", self.index, methods=["GET"])
-            routes.add_api_route(f"/v2/pods/{{pod_id:path}}::files/read{slash}", self.read, methods=["GET"])
+    def routes(self) -> list[Route]:
+        """The routes."""
+        return [
+            *routes("/v2/pods/{pod_id:path}::files", self.index, ["GET"]),
+            *routes("/v2/pods/{pod_id:path}::files/read", self.read, ["GET"]),
+        ]
 
-    async def index(self, pod_id: str, request: Request) -> Response:
-        """A directory."""
+    async def index(self, request: Request, pod_id: str) -> Response:
+        """List a directory."""
         path = queries.path(request, required=False)
         run = await self._run(pod_id, request, path)
         return json_response([_shown(each) for each in await self._inside.list_files(run, path)])
 
-    async def read(self, pod_id: str, request: Request) -> Response:
-        """A file, or part of it."""
+    async def read(self, request: Request, pod_id: str) -> Response:
+        """Read a file, or part of it."""
         path = queries.path(request, required=True)
         offset = queries.number(request, "offset", _LARGEST_FILE) or 0
         length = queries.number(request, "length", _LARGEST_FILE)
         run = await self._run(pod_id, request, path)
-        return await begun(self._pieces(run, path, offset, length), BYTES, _HARMLESS)
+        return await streaming(self._pieces(run, path, offset, length), BYTES, _HARMLESS)
 
     async def _run(self, pod_id: str, request: Request, path: str) -> Run:
-        pod = present_pod(self._world, pod_id)
+        pod = existing_pod(self._world, pod_id)
         instance = queries.text(request, "instance")
         if queries.executor(request):
             target = one_executor(self._world, pod, instance)
         else:
             target = one_target(self._world, pod, instance, queries.text(request, "container"))
-        self._guard.permit(request, Permission.FILES, pod.id, instance=target.instance_id, path=path, **target.whose)
+        self._guard.permit(request, Permission.FILES, pod.id, instance=target.instance_id, path=path, **target.origin)
         return await target.run(self._inside)
 
     async def _pieces(self, run: Run, path: str, offset: int, length: int | None) -> AsyncGenerator[bytes]:
-        """The file up to where it ended when this began; what grows meanwhile does not keep this going."""
+        """The file up to its end when reading started, so that a growing file does not keep this going."""
         with self._guard.place():
             end = _LARGEST_FILE if length is None else offset + length
             while True:

@@ -1,4 +1,4 @@
-"""What one container wrote and writes, over all that its executor starts it again."""
+"""The output of one container, across restarts by its executor."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 import orjson
 
 from scheduler.api.inside.tails import Lines, Tail
-from scheduler.api.inside.targets import Target, stand
+from scheduler.api.inside.targets import Target, state_of
 from scheduler.core.world import World
 from scheduler.loop.inside import Inside, InsideError, Run, Why
 from scheduler.model.json import Json
 
 STREAMS = ("stdout", "stderr")
 QUICK, SLOW = 0.2, 1.0  # seconds between two looks at a file that grows, and at one that does not
-_PATIENCE = 5.0  # with an agent, or a master, that does not answer
+_PATIENCE = 5.0  # seconds for an agent or master that does not answer
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is wanted of a container's output.
+    """The part of a container's output that a client wants.
 
     Attributes:
-        streams: of STREAMS.
-        lines: at most so many from before; None: all.
-        follow: whether what comes later too.
+        streams: some of STREAMS.
+        lines: at most this many existing lines; None: all.
+        follow: whether to include later output.
     """
 
     streams: tuple[str, ...]
@@ -42,7 +42,7 @@ class Output:
         self._wanted = wanted
 
     async def records(self) -> AsyncIterator[bytes]:
-        """To its end, which is told."""
+        """The output, and an event for its end if it is followed."""
         try:
             if self._wanted.follow:
                 async for chunk in self._follow():
@@ -55,7 +55,7 @@ class Output:
             yield self._event("failed", str(error))
 
     async def records_before(self) -> AsyncIterator[bytes]:
-        """Those of the run before the present or last one."""
+        """The output of the run before the current or last one."""
         try:
             async for chunk in self._of_run(await self._run_before()):
                 yield chunk
@@ -63,14 +63,14 @@ class Output:
             yield self._event("failed", str(error))
 
     async def _run_before(self) -> Run:
-        restarts = stand(self._world, self._target).restarts
+        restarts = state_of(self._world, self._target).restarts
         if restarts:
             run = self._inside.run_before(await self._target.run(self._inside), restarts)
             if run is None:
-                raise InsideError(Why.ABSENT, "the container is just being started again; ask once more")
+                raise InsideError(Why.ABSENT, "the container is restarting; try again")
             return run
         if self._target.before is None:
-            raise InsideError(Why.ABSENT, "there is no run before this one")
+            raise InsideError(Why.ABSENT, "there is no previous run")
         return await self._target.before.run(self._inside)
 
     async def _of_run(self, run: Run) -> AsyncIterator[bytes]:
@@ -81,25 +81,25 @@ class Output:
             yield self._lines(stream, lines)
 
     async def _follow(self) -> AsyncIterator[bytes]:
-        restarts, run = await self._begun()
+        restarts, run = await self._running()
         files = None if run is None else _Files(self._inside, run, self._wanted.streams, self._wanted.lines)
         while files is not None:
             async for stream, text in self._while_running(files, restarts):
                 yield self._lines(stream, text)
-            if stand(self._world, self._target).over:
+            if state_of(self._world, self._target).over:
                 break
-            restarts, present = await self._begun()
-            if present is None:
+            restarts, current = await self._running()
+            if current is None:
                 break
-            if present != run:  # else it was started again before it was looked for
-                yield self._event("restarted", stand(self._world, self._target).how)
-                run, files = present, _Files(self._inside, present, self._wanted.streams, None)
-        yield self._event("ended", stand(self._world, self._target).how)
+            if current != run:  # otherwise this is the restarted run already
+                yield self._event("restarted", state_of(self._world, self._target).how)
+                run, files = current, _Files(self._inside, current, self._wanted.streams, None)
+        yield self._event("ended", state_of(self._world, self._target).how)
 
-    async def _begun(self) -> tuple[int, Run | None]:
-        """The present run, once there is one, after at least so many restarts; None: there will be none."""
+    async def _running(self) -> tuple[int, Run | None]:
+        """The number of restarts, and the current run once there is one; None: there will be none."""
         while True:
-            now = stand(self._world, self._target)
+            now = state_of(self._world, self._target)
             try:
                 return now.restarts, await self._target.run(self._inside)
             except InsideError as error:
@@ -110,14 +110,14 @@ class Output:
             await asyncio.sleep(QUICK)
 
     async def _while_running(self, files: "_Files", restarts: int) -> AsyncIterator[tuple[str, list[str]]]:
-        """What is written until this run is over, and all of that."""
+        """All output of this run, until it is over."""
         pause, silent, last_answer = QUICK, 0.0, _now()
         while True:
-            now = stand(self._world, self._target)  # before the files: what was written by then is read below
+            now = state_of(self._world, self._target)  # before the files, so that all output until then is read below
             try:
                 count = 0
-                async for told in files.new():
-                    yield told
+                async for lines in files.new():
+                    yield lines
                     count += 1
                 last_answer = _now()
             except InsideError as error:
@@ -125,12 +125,12 @@ class Output:
                     raise
             if count:
                 pause, silent = QUICK, 0.0
-            elif silent >= SLOW:  # a prompt, or a line that takes its time
-                for told in files.rest():
-                    yield told
+            elif silent >= SLOW:  # a prompt, or a slow line
+                for lines in files.rest():
+                    yield lines
             if now.over or now.restarts != restarts:
-                for told in files.rest():
-                    yield told
+                for lines in files.rest():
+                    yield lines
                 return
             await asyncio.sleep(pause)
             silent, pause = silent + pause, min(SLOW, 2 * pause)
@@ -144,8 +144,8 @@ class Output:
         return self._record({"event": event, "message": message})
 
     def _record(self, members: Json) -> bytes:
-        whose: Json = {"instance": self._target.instance_id}
-        return orjson.dumps(whose | self._target.whose | members, option=orjson.OPT_APPEND_NEWLINE)
+        origin: Json = {"instance": self._target.instance_id}
+        return orjson.dumps(origin | self._target.origin | members, option=orjson.OPT_APPEND_NEWLINE)
 
 
 class _Files:
@@ -155,7 +155,7 @@ class _Files:
         self._tails = {stream: (Tail(inside, run, stream, lines), Lines()) for stream in streams}
 
     async def new(self) -> AsyncIterator[tuple[str, list[str]]]:
-        """The lines that are new and complete."""
+        """New complete lines."""
         for stream, (tail, lines) in self._tails.items():
             async for data in tail.new():
                 complete = lines.take(data)
@@ -163,7 +163,7 @@ class _Files:
                     yield stream, complete
 
     def rest(self) -> list[tuple[str, list[str]]]:
-        """What has no end yet."""
+        """Lines that have no end yet."""
         return [(stream, rest) for stream, (_, lines) in self._tails.items() if (rest := lines.rest())]
 
 

@@ -1,6 +1,6 @@
-"""Who may look inside: a permission for each thing one can do there, and a line in the audit log for each time.
+"""Access control for looking inside containers: permissions, the audit log, and a limit on open streams.
 
-What is open at a time is bounded too; and all of it ends when the scheduler stops.
+Open streams end when the scheduler stops.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _log = structlog.get_logger("scheduler.audit")
 
 
 class Permission(StrEnum):
-    """What one may do inside containers."""
+    """An action inside containers that an operator may allow."""
 
     LOGS = "logs"
     FILES = "files"
@@ -34,7 +34,7 @@ EVERYTHING = frozenset(Permission)
 
 
 class StoppingError(Exception):
-    """The scheduler stops, and with it whatever waited."""
+    """The scheduler is stopping, which ends all streams."""
 
 
 class Guard:
@@ -47,7 +47,7 @@ class Guard:
         self._stopping = asyncio.Event()
 
     def permit(self, connection: HTTPConnection, permission: Permission, pod_id: str, **what: object) -> None:
-        """Write down who wants to do what; raises ApiError if it is not allowed here."""
+        """Write a line to the audit log. Raises ApiError if the action is not allowed."""
         is_allowed = permission in self._allowed
         _log.info(
             "inside",
@@ -64,11 +64,11 @@ class Guard:
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """One of the places for what takes its time. Raises ApiError if there is none, or the scheduler stops."""
+        """Take one of the places for streams. Raises ApiError if there is none, or the scheduler is stopping."""
         if self._stopping.is_set():
             raise ApiError(503, {"message": "The scheduler is stopping"})
         if self._open >= self._most_streams:
-            message = f"There are {self._open} streams into containers already, and no more are allowed"
+            message = f"{self._open} streams into containers are open, and no more are allowed; try again later"
             raise ApiError(503, {"message": message})
         self._open += 1
         try:
@@ -77,7 +77,7 @@ class Guard:
             self._open -= 1
 
     async def unless_stopping(self, what: Awaitable[T]) -> T:
-        """Its result; raises StoppingError if the scheduler stops before there is one."""
+        """The result of ``what``. Raises StoppingError if the scheduler stops first."""
         wanted = asyncio.ensure_future(what)
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
@@ -92,7 +92,7 @@ class Guard:
                 await asyncio.wait((wanted,))
 
     async def guarded(self, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-        """The chunks, until the scheduler stops: then StoppingError. With this the chunks' generator is closed."""
+        """The chunks; raises StoppingError when the scheduler stops. Closes their generator at the end."""
         async with contextlib.aclosing(chunks):
             while True:
                 try:
@@ -102,5 +102,5 @@ class Guard:
                 yield chunk
 
     def stop(self) -> None:
-        """End whatever is open."""
+        """End all open streams."""
         self._stopping.set()

@@ -1,4 +1,4 @@
-"""A command's output and input, carried side by side."""
+"""Carries a command's output and input at the same time."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,11 +6,11 @@ from typing import Any
 
 from scheduler.loop.inside import InsideError
 
-_LAST_OUTPUT = 2.0  # seconds: an agent takes no more input of a command that ended, and tells of the end a bit later
+_LAST_OUTPUT = 2.0  # seconds: an agent refuses input for a command that ended a bit before it reports the end
 
 
 async def joined(output: Coroutine[Any, Any, None], given: Coroutine[Any, Any, None]) -> None:
-    """Returns when there is no more output. Raises what either raises; of input, if the output goes on."""
+    """Run both until the output ends. Raises the output's exception, or the input's if the output continues."""
     reading, writing = asyncio.create_task(output), asyncio.create_task(given)
     try:
         await asyncio.wait((reading, writing), return_when=asyncio.FIRST_COMPLETED)

@@ -1,7 +1,7 @@
-"""``/v2/pods/ID::logs``: what a pod's containers wrote, merged; with ``follow`` also what they write.
+"""``/v2/pods/ID::logs``: the merged output of a pod's containers; with ``follow``, new output as it is written.
 
-One JSON object a line. ``instance`` and ``container``, or ``executor``, say whose it is; ``stream`` and ``line`` are
-something written; ``event`` and ``message`` tell what became of it. Containers launched later are followed too.
+One JSON object per line. ``instance`` and ``container``, or ``executor``, are its origin; ``stream`` and ``line`` are
+output; ``event`` and ``message`` report restarts, ends and failures. Containers launched later are followed too.
 """
 
 import asyncio
@@ -11,16 +11,19 @@ from dataclasses import dataclass, replace
 
 import orjson
 import structlog
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import ApiError
 from scheduler.api.inside import queries
 from scheduler.api.inside.following import STREAMS, Output, Wanted
 from scheduler.api.inside.guard import Guard, Permission, StoppingError
-from scheduler.api.inside.streams import NDJSON, PLAIN, begun, media_type
-from scheduler.api.inside.targets import Target, executors, targets
-from scheduler.api.pods import present_pod
+from scheduler.api.inside.streams import NDJSON, PLAIN, media_type, streaming
+from scheduler.api.inside.targets import Target, executors, never_launched, targets
+from scheduler.api.pods import existing_pod
 from scheduler.api.requests import flag
+from scheduler.api.routes import routes
 from scheduler.core.world import World
 from scheduler.loop.inside import Inside
 from scheduler.model.records import Goal, Instance, Pod
@@ -41,27 +44,26 @@ class Logs:
         self._inside = inside
         self._guard = guard
 
-    def add_to(self, routes: APIRouter) -> None:
-        """Add the route."""
-        for slash in ("", "/"):
-            routes.add_api_route(f"/v2/pods/{{pod_id:path}}::logs{slash}", self.show, methods=["GET"])
+    def routes(self) -> list[Route]:
+        """The route."""
+        return routes("/v2/pods/{pod_id:path}::logs", self.show, ["GET"])
 
-    async def show(self, pod_id: str, request: Request) -> Response:
+    async def show(self, request: Request, pod_id: str) -> Response:
         """The lines."""
-        pod = present_pod(self._world, pod_id)
+        pod = existing_pod(self._world, pod_id)
         instance, container = queries.text(request, "instance"), queries.text(request, "container")
         of_executor = queries.executor(request)
         previous = flag(request, "previous")
         wanted = Wanted(_streams(request), queries.number(request, "tail", _MOST_LINES), flag(request, "follow"))
         if previous and wanted.follow:
-            raise ApiError(400, {"message": "What ran before does not go on: previous and follow exclude each other"})
+            raise ApiError(400, {"message": "previous and follow cannot be combined"})
         self._guard.permit(
             request, Permission.LOGS, pod.id, instance=instance, container=container, executor=of_executor
         )
         which = _Which(instance, container, of_executor)
         merged = _Merged(self._world, self._inside, pod, which, wanted)
         merged.begin(previous=previous)
-        return await begun(_guarded(self._guard, merged), media_type(request, NDJSON, PLAIN))
+        return await streaming(_guarded(self._guard, merged), media_type(request, NDJSON, PLAIN))
 
 
 def _streams(request: Request) -> tuple[str, ...]:
@@ -74,12 +76,12 @@ def _streams(request: Request) -> tuple[str, ...]:
 async def _guarded(guard: Guard, merged: "_Merged") -> AsyncGenerator[bytes]:
     try:
         with guard.place():
-            yield b"\n"  # the client sees at once that it is connected
+            yield b"\n"  # shows the client at once that it is connected
             async with aclosing(guard.guarded(merged.chunks())) as chunks:
                 async for chunk in chunks:
                     yield chunk
     except StoppingError:
-        yield _failed("the scheduler stops")
+        yield _failed("the scheduler is stopping")
 
 
 def _failed(message: str) -> bytes:
@@ -88,12 +90,12 @@ def _failed(message: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Which:
-    """What of a pod is read.
+    """Selects whose output of a pod to read.
 
     Attributes:
         instance: None: all.
         container: None: all.
-        of_executor: whether that of executors, and not of containers.
+        of_executor: the output of executors instead of containers.
     """
 
     instance: str | None
@@ -101,14 +103,14 @@ class _Which:
     of_executor: bool
 
     def targets(self, world: World, pod: Pod) -> list[Target]:
-        """The present, or last, launches. Raises ApiError."""
+        """The current or last launches. Raises ApiError."""
         if self.of_executor:
             return executors(world, pod, self.instance)
         return targets(world, pod, self.instance, self.container)
 
 
 class _Merged:
-    """The output of many containers as it comes. The client's slowness holds all of them up, and nothing else."""
+    """The output of many containers as it arrives. A slow client delays only its own stream."""
 
     def __init__(self, world: World, inside: Inside, pod: Pod, which: _Which, wanted: Wanted) -> None:
         self._world = world
@@ -126,15 +128,15 @@ class _Merged:
         """Choose the containers. Raises ApiError."""
         chosen = self._which.targets(self._world, self._pod)
         if len(chosen) > MOST_CONTAINERS:
-            message = f"These are {len(chosen)} containers, and at most {MOST_CONTAINERS} are read at a time"
+            message = f"{len(chosen)} containers are selected, but at most {MOST_CONTAINERS} can be read at a time"
             raise ApiError(400, {"message": f"{message}: name an instance or a container"})
         if not chosen and not self._wanted.follow:
-            raise ApiError(404, {"message": f"Pod '{self._pod.id}' has no instance that was ever launched"})
+            raise never_launched(self._pod)
         self._chosen = chosen
         self._previous = previous
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        """What comes, and empty lines where nothing does."""
+        """The output, and empty lines while there is none."""
         silent_until, look_at = _now() + KEEP_ALIVE, _now()
         try:
             for target in self._chosen:
@@ -154,7 +156,7 @@ class _Merged:
                 task.cancel()
 
     async def _next(self) -> bytes:
-        """A chunk; none when one of the outputs ended, or nothing came for a while."""
+        """The next chunk; empty when one of the outputs ended or nothing arrived for a while."""
         try:
             async with asyncio.timeout(_LOOK_FOR_NEW):
                 return await self._ready.get()
@@ -171,18 +173,18 @@ class _Merged:
         try:
             async for chunk in records:
                 await self._ready.put(chunk)
-        except Exception:  # a fault of ours; the others' output is none the worse for it
+        except Exception:  # a bug of ours, which must not affect the other outputs
             _log.exception("the output of a container cannot be followed", task_id=target.task_id)
-            message = f"{target.task_id}: the scheduler failed to read this; its log says why"
+            message = f"{target.task_id}: the scheduler failed to read its output; the scheduler's log says why"
             await self._ready.put(_failed(message))
         del self._reading[target]
         await self._ready.put(b"")
 
     def _look_for_new(self) -> None:
-        """Read what was launched meanwhile from its beginning on, and forget what was replaced."""
-        present = self._present()
-        self._known &= set(present)
-        for target in present:
+        """Read new launches from their beginning, and forget those that were replaced."""
+        current = self._current()
+        self._known &= set(current)
+        for target in current:
             if target not in self._known and len(self._reading) < MOST_CONTAINERS:
                 self._read(target, replace(self._wanted, lines=None))
 
@@ -192,23 +194,23 @@ class _Merged:
         return not (self._wanted.follow and self._is_more_to_come())
 
     def _is_more_to_come(self) -> bool:
-        """Whether something was, or will be, launched again. An agent that went away is not waited for."""
+        """Whether something was, or will be, relaunched. Does not wait for unreachable agents."""
         pod = self._world.pods.get(self._pod.id)
         if pod is None:
             return False
-        present = self._present()
-        if not self._known.issuperset(present):
+        current = self._current()
+        if not self._known.issuperset(current):
             return True
-        instances = {target.instance_id for target in present}
+        instances = {target.instance_id for target in current}
         if not instances:
             return self._which.instance is None and self._world.current(pod).scaling.instances > 0
         return any(_is_relaunched(self._world.instances[instance_id]) for instance_id in instances)
 
-    def _present(self) -> list[Target]:
+    def _current(self) -> list[Target]:
         pod = self._world.pods.get(self._pod.id)
         try:
             return [] if pod is None else self._which.targets(self._world, pod)
-        except ApiError:  # the instance that was named is gone
+        except ApiError:  # the named instance is gone
             return []
 
 

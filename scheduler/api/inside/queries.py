@@ -1,4 +1,4 @@
-"""Query parameters of the routes that look inside."""
+"""Query parameters of the routes that look inside containers."""
 
 from starlette.requests import HTTPConnection, Request
 
@@ -7,12 +7,12 @@ from scheduler.api.requests import flag
 
 
 def text(request: HTTPConnection, name: str) -> str | None:
-    """A parameter; None: it is not given."""
+    """A parameter, or None if it is absent."""
     return request.query_params.get(name)
 
 
 def executor(request: Request) -> bool:
-    """Whether the executor's own sandbox is meant, and not a container's."""
+    """Whether the request is about the executor instead of a container."""
     given = flag(request, "executor")
     if given and text(request, "container") is not None:
         raise ApiError(400, {"message": "executor and container cannot be combined"})
@@ -20,18 +20,18 @@ def executor(request: Request) -> bool:
 
 
 def number(request: Request, name: str, largest: int) -> int | None:
-    """A parameter that is a whole number from 0; None: it is not given."""
+    """An integer parameter from 0 to ``largest``, or None if it is absent."""
     given = request.query_params.get(name)
     if given is None:
         return None
     if not (given.isascii() and given.isdecimal() and len(given) <= len(str(largest)) and int(given) <= largest):
-        message = f"The query parameter {name} must be a whole number from 0 to {largest}, not '{given}'"
+        message = f"The query parameter {name} must be an integer from 0 to {largest}, not '{given}'"
         raise ApiError(400, {"message": message})
     return int(given)
 
 
 def path(request: Request, *, required: bool) -> str:
-    """A path inside a sandbox: relative, and not out of it."""
+    """The parameter ``path``: a path within a sandbox, relative to it."""
     given = (request.query_params.get("path") or "").strip("/")
     parts = [part for part in given.split("/") if part not in ("", ".")]
     if ".." in parts or "\0" in given:

@@ -1,9 +1,9 @@
-"""Answers in chunks that come from elsewhere, and may break off."""
+"""Streamed answers whose chunks come from an agent and may break off."""
 
 from collections.abc import AsyncGenerator, Mapping
 
 import structlog
-from fastapi import Request
+from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -17,25 +17,25 @@ _log = structlog.get_logger("scheduler.api")
 
 
 def media_type(request: Request, usual: str, general: str) -> str:
-    """What the answer is called: as usual, or by a more general name for a client that accepts but that."""
+    """The answer's media type: the usual one, or a more general one if the client accepts only that."""
     accepted = [each.partition(";")[0].strip().lower() for each in request.headers.get("accept", "*/*").split(",")]
     return general if general in accepted and usual not in accepted else usual
 
 
-async def begun(
+async def streaming(
     chunks: AsyncGenerator[bytes], media_type: str, headers: Mapping[str, str] | None = None
 ) -> StreamingResponse:
-    """The answer, once there is a first chunk, or none; what is raised until then can still become another answer."""
+    """The answer, once its first chunk or its end has arrived, so that exceptions until then become error answers."""
     try:
         first = await anext(chunks, b"")
     except StoppingError:
-        raise ApiError(503, {"message": "The scheduler stops"}) from None
+        raise ApiError(503, {"message": "The scheduler is stopping"}) from None
     return _Chunks(_chained(first, chunks), headers=headers, media_type=media_type)
 
 
 class _Chunks(StreamingResponse):
-    """The generator is closed whatever becomes of the answer. One that fails ends the connection without the answer's
-    end, so that the client knows.
+    """Closes the generator in any case. If it fails, the connection ends without the answer's end, which shows the
+    client that something is missing.
     """
 
     def __init__(self, chunks: AsyncGenerator[bytes], headers: Mapping[str, str] | None, media_type: str) -> None:
@@ -46,7 +46,7 @@ class _Chunks(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         except (ApiError, InsideError, StoppingError) as error:
-            _log.info("an answer broke off", path=scope["path"], error=str(error) or "the scheduler stops")
+            _log.info("an answer broke off", path=scope["path"], error=str(error) or "the scheduler is stopping")
         finally:
             await self._chunks.aclose()
 

@@ -1,19 +1,19 @@
-"""One growing file, read from near its end or its beginning on, and put into lines."""
+"""Reads a growing file, from its beginning or near its end, and splits it into lines."""
 
 from collections.abc import AsyncIterator
 
 from scheduler.loop.inside import Inside, InsideError, Piece, Run, Why
 
-PIECE = 64 * 1024  # what agents give at a time
+PIECE = 64 * 1024  # bytes that agents return at a time
 LONGEST_LINE = PIECE
-_FURTHEST_BACK = 16 * 1024 * 1024  # is looked for the beginning of the last lines
+_FURTHEST_BACK = 16 * 1024 * 1024  # bytes searched for the beginning of the last lines
 
 
 class Tail:
-    """Reads what is there, and later what was added, also when the file was rotated away meanwhile."""
+    """Reads a file, and later what was added to it, also across rotations."""
 
     def __init__(self, inside: Inside, run: Run, path: str, lines: int | None) -> None:
-        """``lines``: begin so many before the present end; None: at the beginning."""
+        """``lines``: start this many lines before the current end; None: at the beginning."""
         self._inside = inside
         self._run = run
         self._path = path
@@ -21,7 +21,7 @@ class Tail:
         self._offset = 0
 
     async def new(self) -> AsyncIterator[bytes]:
-        """What is there and was not given yet. A file that is not there is empty. Raises InsideError."""
+        """Everything not returned yet. A file that does not exist is empty. Raises InsideError."""
         if self._lines is not None:
             self._offset, self._lines = await self._beginning_of_last(self._lines), None
         while True:
@@ -37,7 +37,7 @@ class Tail:
                 return
 
     async def _rest_of_rotated(self) -> AsyncIterator[bytes]:
-        """What was written before the file was rotated: Mesos' logger calls the last one ``.1``."""
+        """What was written before the file was rotated; Mesos' logger renames it to ``.1``."""
         path = f"{self._path}.1"
         while True:
             piece = await self._read(path, self._offset)
@@ -47,7 +47,7 @@ class Tail:
             yield piece.data
 
     async def _beginning_of_last(self, lines: int) -> int:
-        """Where the last so many lines begin; a line without its end counts too."""
+        """The offset of the last ``lines`` lines; an incomplete line counts too."""
         end = (await self._read(self._path, 0, 1)).size
         newlines = 0
         start = end
@@ -76,13 +76,13 @@ _NEWLINE = ord("\n")
 
 
 class Lines:
-    """Puts bytes together to lines, as text."""
+    """Splits bytes into lines of text."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def take(self, data: bytes) -> list[str]:
-        """The lines that are complete now. One that is too long is given in parts."""
+        """The lines that these bytes complete. A line that is too long is split."""
         *complete, rest = (self._rest + data).split(b"\n")
         if len(rest) >= LONGEST_LINE:
             complete.append(rest)
@@ -91,6 +91,6 @@ class Lines:
         return [line.decode(errors="replace") for line in complete]
 
     def rest(self) -> list[str]:
-        """What has no end yet, if there is any."""
+        """The incomplete line, if there is one."""
         rest, self._rest = self._rest, b""
         return [rest.decode(errors="replace")] if rest else []

@@ -1,4 +1,4 @@
-"""Which containers a request means, and how they stand now."""
+"""The containers and executors that a request is about, and their current state."""
 
 from dataclasses import dataclass, replace
 
@@ -14,12 +14,12 @@ from scheduler.model.records import Condition, Instance, Pod
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One launch of one container, which its executor may start again and again; or of the executor itself.
+    """One launch of a container, which its executor may restart; or of the executor itself.
 
     Attributes:
-        container: its name; of an executor, that of one of its containers.
+        container: the container's name; for an executor, that of one of its containers.
         incarnation: the number of the launch.
-        is_executor: whether the executor is meant.
+        is_executor: whether this is the executor.
     """
 
     instance_id: str
@@ -29,33 +29,33 @@ class Target:
 
     @property
     def task_id(self) -> str:
-        """The Mesos task."""
+        """The Mesos task's id."""
         return task_id(self.instance_id, self.container, self.incarnation)
 
     @property
     def before(self) -> "Target | None":
-        """The launch before."""
+        """The previous launch."""
         earlier = self.incarnation - 1
         return replace(self, incarnation=earlier) if earlier else None
 
     @property
-    def whose(self) -> Json:
-        """What tells it from others, as records of logs and the audit have it."""
+    def origin(self) -> Json:
+        """What identifies it within its instance, for lines of output and the audit log."""
         return {"executor": True} if self.is_executor else {"container": self.container}
 
     async def run(self, inside: Inside) -> Run:
-        """Where Mesos has its present or last run. Raises InsideError."""
+        """Its current or last run in Mesos. Raises InsideError."""
         return await (inside.executor_of if self.is_executor else inside.run_of)(self.task_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
-    """How a target stands.
+class State:
+    """The state of a target.
 
     Attributes:
-        over: its task will not run again, or nothing is known of it any more.
-        restarts: how often its executor has started it again.
-        how: in words, for people.
+        over: whether its task will not run again, or is no longer known.
+        restarts: how often its executor has restarted it.
+        how: the state as shown to people.
     """
 
     over: bool
@@ -63,26 +63,26 @@ class Stand:
     how: str
 
 
-def stand(world: World, target: Target) -> Stand:
-    """How the target stands now."""
+def state_of(world: World, target: Target) -> State:
+    """The current state of a target."""
     instance = world.instances.get(target.instance_id)
     if instance is None:
-        return Stand(True, 0, "its instance is gone")
+        return State(True, 0, "its instance is gone")
     task = next((each for each in instance.tasks if each.id == target.task_id), None)
     if task is None:
-        return Stand(True, 0, "its instance ended")
+        return State(True, 0, "its instance ended")
     if target.is_executor:
         over = all(each.condition.terminal for each in instance.tasks)
-        return Stand(over, 0, "its containers have ended" if over else "it runs")
+        return State(over, 0, "its containers have ended" if over else "it runs")
     over = task.condition.terminal
     how = f"{task_state(task.condition)}: {task.message}" if task.message else task_state(task.condition)
-    return Stand(over, task.restarts, how)
+    return State(over, task.restarts, how)
 
 
 def targets(world: World, pod: Pod, instance: str | None, container: str | None) -> list[Target]:
-    """The present, or last, launches of the pod's containers that the request means.
+    """The current or last launches of the pod's containers that a request selects.
 
-    ``instance`` is an id, or the beginning of what is after ``instance-`` in one. Raises ApiError if there are none.
+    ``instance`` is an id, or the beginning of the part after ``instance-``. Raises ApiError if it does not exist.
     """
     instances = _instances(world, pod, instance)
     found = [
@@ -98,7 +98,7 @@ def targets(world: World, pod: Pod, instance: str | None, container: str | None)
 
 
 def executors(world: World, pod: Pod, instance: str | None) -> list[Target]:
-    """The executors of the present, or last, launches of the instances that the request means. Raises ApiError."""
+    """The executors of the current or last launches of the instances that a request selects. Raises ApiError."""
     return [
         Target(each.id, _containers(world, pod, each)[0], each.incarnation, is_executor=True)
         for each in _instances(world, pod, instance)
@@ -107,37 +107,42 @@ def executors(world: World, pod: Pod, instance: str | None) -> list[Target]:
 
 
 def one_executor(world: World, pod: Pod, instance: str | None) -> Target:
-    """The one that a request means: of the instances that run, the first. Raises ApiError."""
+    """The executor that a request selects: of the first running instance, if there is one. Raises ApiError."""
     found = executors(world, pod, instance)
     if not found:
-        raise ApiError(404, {"message": f"Pod '{pod.id}' has no instance that was ever launched"})
-    return next((each for each in found if not stand(world, each).over), found[0])
+        raise never_launched(pod)
+    return next((each for each in found if not state_of(world, each).over), found[0])
 
 
 def one_target(world: World, pod: Pod, instance: str | None, container: str | None) -> Target:
-    """The one container that a request means: of the instances that run, the first. Raises ApiError."""
+    """The container that a request selects: of the first instance in which it runs, if any. Raises ApiError."""
     found = targets(world, pod, instance, container)
     names = list(dict.fromkeys(each.container for each in found))
     if len(names) > 1:
         raise ApiError(400, {"message": f"Pod '{pod.id}' has containers {', '.join(names)}: name one of them"})
     running = [each for each in found if is_running(world, each)]
     if not found:
-        raise ApiError(404, {"message": f"Pod '{pod.id}' has no instance that was ever launched"})
+        raise never_launched(pod)
     return (running or found)[0]
 
 
+def never_launched(pod: Pod) -> ApiError:
+    """The error for a pod of which nothing has run yet."""
+    return ApiError(404, {"message": f"No instance of pod '{pod.id}' has been launched yet"})
+
+
 def running_target(world: World, pod: Pod, instance: str | None, container: str | None) -> Target:
-    """The same, and it must run. Raises ApiError."""
+    """Like ``one_target``, but the container must run. Raises ApiError."""
     target = one_target(world, pod, instance, container)
     if not is_running(world, target):
-        how = stand(world, target).how
-        message = f"Container '{target.container}' of instance '{target.instance_id}' does not run: {how}"
+        how = state_of(world, target).how
+        message = f"Container '{target.container}' of instance '{target.instance_id}' is not running: {how}"
         raise ApiError(409, {"message": message})
     return target
 
 
 def is_running(world: World, target: Target) -> bool:
-    """Whether its task runs, as far as Mesos told."""
+    """Whether its task runs, according to the last status."""
     instance = world.instances.get(target.instance_id)
     tasks = instance.tasks if instance is not None else ()
     return any(task.id == target.task_id and task.condition in (Condition.RUNNING, Condition.KILLING) for task in tasks)
@@ -151,7 +156,7 @@ def _instances(world: World, pod: Pod, named: str | None) -> list[Instance]:
     if not named or not found:
         raise ApiError(404, {"message": f"Instance '{named}' of pod '{pod.id}' does not exist", "details": []})
     if len(found) > 1 and all(each.id != named for each in found):
-        raise ApiError(400, {"message": f"'{named}' begins the ids of {len(found)} instances: give more of it"})
+        raise ApiError(400, {"message": f"'{named}' matches {len(found)} instances: give a longer part of the id"})
     return [each for each in found if each.id == named] or found
 
 

@@ -1,19 +1,22 @@
-"""``/v2/pods/ID::usage``: what a pod's containers use, beside what they asked for.
+"""``/v2/pods/ID::usage``: the resources that a pod's containers use and request.
 
-CPU time is told as it adds up: the use of a moment is the difference of two answers.
+CPU time is a running total: current use is the difference between two answers.
 """
 
 import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.api.errors import json_response
 from scheduler.api.inside import queries
 from scheduler.api.inside.guard import Guard, Permission
 from scheduler.api.inside.targets import Target, targets
-from scheduler.api.pods import present_pod
+from scheduler.api.pods import existing_pod
+from scheduler.api.routes import routes
 from scheduler.core.frame import definition_key
 from scheduler.core.world import World
 from scheduler.loop.inside import Inside, InsideError, Run, Usage
@@ -32,14 +35,13 @@ class UsageOfPods:
         self._inside = inside
         self._guard = guard
 
-    def add_to(self, routes: APIRouter) -> None:
-        """Add the route."""
-        for slash in ("", "/"):
-            routes.add_api_route(f"/v2/pods/{{pod_id:path}}::usage{slash}", self.show, methods=["GET"])
+    def routes(self) -> list[Route]:
+        """The route."""
+        return routes("/v2/pods/{pod_id:path}::usage", self.show, ["GET"])
 
-    async def show(self, pod_id: str, request: Request) -> Response:
-        """Every instance's use."""
-        pod = present_pod(self._world, pod_id)
+    async def show(self, request: Request, pod_id: str) -> Response:
+        """The use of every instance."""
+        pod = existing_pod(self._world, pod_id)
         instance = queries.text(request, "instance")
         by_instance: dict[str, list[Target]] = {}
         for target in targets(self._world, pod, instance, None):
@@ -86,8 +88,8 @@ def _container(target: Target, run: Run, used: Mapping[str, Usage], asked: Mappi
 
 
 def _shown(usage: Usage) -> Json:
-    """What is measured; an agent may measure nothing of a container by itself."""
-    told: dict[str, Any] = {
+    """The measurements; an agent may have none for a single container."""
+    measured: dict[str, Any] = {
         "takenAt": usage.taken_at or None,
         "cpuSeconds": usage.cpu_seconds,
         "cpusLimit": usage.cpus_limit,
@@ -95,4 +97,4 @@ def _shown(usage: Usage) -> Json:
         "memoryLimitBytes": usage.memory_limit_bytes,
         "processes": usage.processes,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in measured.items() if value is not None}

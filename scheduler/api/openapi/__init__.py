@@ -1,7 +1,7 @@
 """The API in OpenAPI 3.1: every route with its parameters, bodies, answers and headers.
 
-Written, not derived from the routes: they take ids with slashes, answer Marathon's bodies and know no types of them.
-Tests compare it with the routes, and fuzz the API by it.
+Written by hand, not derived from the routes: their ids contain slashes and their bodies are Marathon's, without types.
+Tests compare the document with the routes, and use it to fuzz the API.
 """
 
 from functools import cache
@@ -15,7 +15,7 @@ _CHAPTERS = (pods, instances, deployments, groups, server)
 _PATHS = {path: operations for chapter in _CHAPTERS for path, operations in chapter.PATHS.items()}
 _SCHEMAS = {name: schema for chapter in (parts, *_CHAPTERS, inside) for name, schema in chapter.SCHEMAS.items()}
 
-_ELSEWHERE = frozenset({"$ref", "oneOf", "anyOf"})  # where a schema says its type by others
+_ELSEWHERE = frozenset({"$ref", "oneOf", "anyOf"})  # members by which a schema refers to others for its type
 
 
 @cache
@@ -30,7 +30,7 @@ def document(version: str) -> Json:
 
 
 def _definition_components() -> dict[str, Json]:
-    """The definition's schema with its inner definitions beside it, where OpenAPI's tools look for them."""
+    """The definition's schema and its inner definitions, as components, where OpenAPI's tools look for them."""
     schema = definition_schema()
     inner = schema.pop("$defs")
     del schema["$schema"]
@@ -38,19 +38,18 @@ def _definition_components() -> dict[str, Json]:
 
 
 def _component(schema: Json) -> Json:
-    """A part of the definition's schema as generators of clients can make a type of it, named as the component is.
+    """A part of the definition's schema in a form from which client generators make a type, named like the component.
 
-    What cannot be said of a type alone, the description says.
+    What a type cannot express is in the description.
     """
-    told: Json = {key: member for key, member in _moved(schema).items() if key not in ("title", "anyOf")}
-    return told
+    component: Json = {key: member for key, member in _moved(schema).items() if key not in ("title", "anyOf")}
+    return component
 
 
 def _moved(value: Any) -> Any:
-    """The same with its inner references pointing at the components.
+    """The schema with references to components, and without defaults next to a choice or a reference.
 
-    And without defaults beside a choice or a reference: where a generator cannot make a value of them, it drops the
-    whole schema, and with it all that refers to it.
+    A generator that cannot make a value of such a default drops the whole schema and everything that refers to it.
     """
     if isinstance(value, list):
         return [_moved(item) for item in value]
@@ -61,7 +60,7 @@ def _moved(value: Any) -> Any:
         for key, member in value.items()
         if key != "default" or _ELSEWHERE.isdisjoint(value)
     }
-    for pattern, member in moved.pop("patternProperties", {}).items():  # there is but one where there is one
+    for pattern, member in moved.pop("patternProperties", {}).items():  # never more than one
         moved |= {"propertyNames": {"pattern": pattern}, "additionalProperties": member}
     return moved
 

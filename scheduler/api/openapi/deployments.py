@@ -1,4 +1,4 @@
-"""The chapter on deployments, and on the launch queue they wait for."""
+"""The chapter on deployments and the launch queue."""
 
 from scheduler.api.openapi.parts import (
     AMOUNT,
@@ -15,17 +15,17 @@ from scheduler.api.openapi.parts import (
     in_path,
     in_query,
     list_of,
+    one_of,
     record,
     reference,
     refusal,
-    words,
 )
 from scheduler.api.openapi.pods import POD_ID
 from scheduler.core.offer.refusals import FUNNEL
 from scheduler.model.json import Json
 
 _ID = in_path("deployment_id", "The deployment's id.", TEXT | {"minLength": 1}, "5a0b3ee1-8a2b-4b7c-9d0e-1f2a3b4c5d6e")
-_ABSENT = {"404": refusal("There is no such deployment: it may be done.")}
+_ABSENT = {"404": refusal("There is no such deployment; it may be done.")}
 
 
 def _change(operation: str, summary: str) -> Json:
@@ -34,7 +34,7 @@ def _change(operation: str, summary: str) -> Json:
         "post": {
             "operationId": operation,
             "summary": summary,
-            "responses": {"200": answer("It is.", reference("DeploymentStarted")), **_ABSENT, **STOPPING},
+            "responses": {"200": answer("Done.", reference("DeploymentStarted")), **_ABSENT, **STOPPING},
         },
     }
 
@@ -43,7 +43,7 @@ PATHS: dict[str, Json] = {
     "/v2/deployments": {
         "get": {
             "operationId": "listDeployments",
-            "summary": "The deployments that are under way",
+            "summary": "List running deployments",
             "parameters": [WITH_EXTRAS],
             "responses": {"200": answer("The deployments, oldest first.", list_of(reference("Deployment")))},
         },
@@ -52,37 +52,37 @@ PATHS: dict[str, Json] = {
         "parameters": [_ID],
         "get": {
             "operationId": "getDeployment",
-            "summary": "One deployment that is under way",
+            "summary": "Show a running deployment",
             "parameters": [WITH_EXTRAS],
             "responses": {"200": answer("The deployment.", reference("Deployment")), **_ABSENT},
         },
         "delete": {
             "operationId": "endDeployment",
-            "summary": "Roll a deployment back, or, forced, leave all as far as it has come",
-            "parameters": [in_query("force", "Whether nothing is rolled back.", FLAG | {"default": False})],
+            "summary": "Roll a deployment back or, with `force`, cancel it and keep its changes",
+            "parameters": [in_query("force", "Cancel without rolling back.", FLAG | {"default": False})],
             "responses": {
                 "200": answer(
-                    "A new deployment makes all as it was.",
+                    "A new deployment rolls the changes back.",
                     reference("DeploymentStarted"),
                     {"Marathon-Deployment-Id": DEPLOYMENT_ID},
                 ),
-                "202": answer("The deployment was ended as far as it had come.", None),
+                "202": answer("The deployment was cancelled; its changes are kept.", None),
                 **BAD_QUERY,
                 **_ABSENT,
                 **STOPPING,
             },
         },
     },
-    "/v2/deployments/{deployment_id}/pause": _change("pauseDeployment", "Replace nothing more for now"),
-    "/v2/deployments/{deployment_id}/resume": _change("resumeDeployment", "Go on with a paused deployment"),
+    "/v2/deployments/{deployment_id}/pause": _change("pauseDeployment", "Pause a deployment"),
+    "/v2/deployments/{deployment_id}/resume": _change("resumeDeployment", "Resume a paused deployment"),
     "/v2/queue": {
         "get": {
             "operationId": "getQueue",
-            "summary": "What waits to be launched, and why it still waits",
+            "summary": "List instances that wait to be launched, and why they wait",
             "parameters": [
                 in_query(
                     "embed",
-                    "`lastUnusedOffers` shows the last offers that were not used, `podexec` how near the best came.",
+                    "`lastUnusedOffers` adds the last offers that were not used, `podexec` the ones that came closest.",
                     list_of(TEXT),
                 )
             ],
@@ -95,21 +95,21 @@ PATHS: dict[str, Json] = {
         "parameters": [POD_ID],
         "delete": {
             "operationId": "resetDelay",
-            "summary": "Launch what waits of a pod without waiting for its back-off",
+            "summary": "Clear a pod's launch back-off",
             "responses": {
-                "204": answer("It is launched as soon as an offer fits.", None),
-                "404": refusal("Nothing of this pod waits."),
+                "204": answer("Its instances are launched as soon as an offer fits.", None),
+                "404": refusal("The pod has no instances waiting to be launched."),
                 **STOPPING,
             },
         },
     },
 }
 
-_ACTION = {"action": words("StartPod", "ScalePod", "RestartPod", "StopPod"), "pod": TEXT}
-_REASON = words(*FUNNEL)
+_ACTION = {"action": one_of("StartPod", "ScalePod", "RestartPod", "StopPod"), "pod": TEXT}
+_REASON = one_of(*FUNNEL)
 _FUNNEL = list_of(
     record(
-        "How many offers came as far as a reason, and how many fell to it.",
+        "The number of offers that were checked for a reason, and that were declined for it.",
         {"reason": _REASON, "declined": COUNT, "processed": COUNT},
     )
 )
@@ -118,24 +118,27 @@ _VALUES = {"scalar": AMOUNT, "ranges": _RANGES, "set": list_of(TEXT)}
 
 SCHEMAS: dict[str, Json] = {
     "Deployment": record(
-        "A change of pods that is under way.",
+        "A running change of pods.",
         {
             "id": TEXT,
             "version": MOMENT,
             "affectedApps": list_of(TEXT) | {"maxItems": 0},
             "affectedPods": list_of(TEXT),
-            "steps": list_of(record("Actions that go on side by side.", {"actions": list_of(record("", _ACTION))})),
+            "steps": list_of(record("Actions that run in parallel.", {"actions": list_of(record("", _ACTION))})),
             "currentActions": list_of(
                 record(
-                    "What is being done now.",
+                    "An action of the current step.",
                     _ACTION | {"readinessCheckResults": list_of({}) | {"maxItems": 0}},
                     extras(
                         {
                             "waitingFor": list_of(TEXT) | {"description": "The pods it depends on that are not ready."},
                             "ending": list_of(record("", {"instance": TEXT}, {"agent": TEXT}))
-                            | {"description": "Instances that are to end and have not yet, of many the first ones."},
+                            | {"description": "Instances that are being ended; of many, the first."},
                             "notEnding": list_of(
-                                record("An instance that was killed in vain so far.", {"id": TEXT, "message": TEXT})
+                                record(
+                                    "An instance that has not ended although it was killed.",
+                                    {"id": TEXT, "message": TEXT},
+                                )
                             ),
                         }
                     ),
@@ -147,27 +150,27 @@ SCHEMAS: dict[str, Json] = {
         extras(
             {
                 "paused": FLAG,
-                "deadline": MOMENT | {"description": "When it is rolled back unless it is done."},
-                "secondsToDeadline": AMOUNT | {"description": "While it is paused."},
+                "deadline": MOMENT | {"description": "It is rolled back at this time unless it is done."},
+                "secondsToDeadline": AMOUNT | {"description": "Time left until the deadline, while it is paused."},
                 "batchSize": COUNT,
                 "reverts": TEXT | {"description": "The deployment that this one rolls back."},
             }
         ),
     ),
     "QueueEntry": record(
-        "What waits of one configuration of a pod.",
+        "The waiting instances of one configuration of a pod.",
         {
-            "count": COUNT | {"description": "How many instances wait."},
+            "count": COUNT | {"description": "Number of instances that wait."},
             "role": TEXT,
             "delay": record("Its launch back-off.", {"timeLeftSeconds": COUNT, "overdue": FLAG}),
             "since": MOMENT,
             "processedOffersSummary": record(
-                "What became of the offers it was tried on.",
+                "The offers that were checked for it.",
                 {
                     "processedOffersCount": COUNT,
                     "unusedOffersCount": COUNT,
-                    "rejectSummaryLastOffers": _FUNNEL | {"description": "Of the last offer of each agent."},
-                    "rejectSummaryLaunchAttempt": _FUNNEL | {"description": "Of all offers since it began to wait."},
+                    "rejectSummaryLastOffers": _FUNNEL | {"description": "For the last offer of each agent."},
+                    "rejectSummaryLaunchAttempt": _FUNNEL | {"description": "For all offers since it began to wait."},
                 },
                 {"lastUnusedOfferAt": MOMENT, "lastUsedOfferAt": MOMENT},
             ),
@@ -177,7 +180,7 @@ SCHEMAS: dict[str, Json] = {
             {
                 "nearest": list_of(
                     record(
-                        "By how many agents a reason was given, and what the best of them had.",
+                        "A reason, the number of agents refused for it, and the best value among them.",
                         {"reason": _REASON, "asked": TEXT, "offered": TEXT, "agents": COUNT},
                     )
                 )
@@ -193,7 +196,7 @@ SCHEMAS: dict[str, Json] = {
         },
     ),
     "Offer": record(
-        "What an agent offered.",
+        "The resources that an agent offered.",
         {
             "id": TEXT,
             "hostname": TEXT,

@@ -12,10 +12,10 @@ from scheduler.api.openapi.parts import (
     in_path,
     in_query,
     list_of,
+    one_of,
     record,
     reference,
     refusal,
-    words,
 )
 from scheduler.api.openapi.pods import LOCKED
 from scheduler.core.views.extras import KEY
@@ -30,14 +30,14 @@ _ID = in_path(
 )
 _EMBED = in_query(
     "embed",
-    f"What to show beside the id, by default all; `{KEY}` also shows in each status what Marathon's has not.",
-    list_of(words(*PARTS, KEY)),
+    f"The parts to show, by default all; `{KEY}` adds podexec's own members to each status.",
+    list_of(one_of(*PARTS, KEY)),
 )
 _SHOWN = {"200": answer("The group.", reference("Group"))}
-_VERSION = in_path("version", "One of the versions that the root group has.", MOMENT, "2026-01-31T12:00:00.000Z")
+_VERSION = in_path("version", "One of the versions of the root group.", MOMENT, "2026-01-31T12:00:00.000Z")
 _NO_VERSION = {
     "404": refusal("There is no such version, or no pod was below this path."),
-    "422": refusal("The version is no time."),
+    "422": refusal("The version is not a time."),
 }
 _ABSENT = {"404": refusal("No pod is below this path.")}
 
@@ -45,7 +45,7 @@ PATHS: dict[str, Json] = {
     "/v2/groups": {
         "get": {
             "operationId": "getRootGroup",
-            "summary": "All pods by their paths",
+            "summary": "Show all pods by path",
             "parameters": [_EMBED],
             "responses": _SHOWN,
         },
@@ -53,7 +53,7 @@ PATHS: dict[str, Json] = {
     "/v2/groups/versions": {
         "get": {
             "operationId": "listRootGroupVersions",
-            "summary": "The kept versions of all pods",
+            "summary": "List the kept versions of all pods",
             "responses": {"200": answer("The versions, oldest first.", list_of(MOMENT))},
         },
     },
@@ -61,7 +61,7 @@ PATHS: dict[str, Json] = {
         "parameters": [_VERSION],
         "get": {
             "operationId": "getRootGroupVersion",
-            "summary": "The pods that were there at a time, by their paths; as they are now",
+            "summary": "Show the pods that existed at a version, by path, as they are now",
             "parameters": [_EMBED],
             "responses": _SHOWN | _NO_VERSION,
         },
@@ -70,7 +70,7 @@ PATHS: dict[str, Json] = {
         "parameters": [_ID],
         "get": {
             "operationId": "listGroupVersions",
-            "summary": "The kept versions of the pods below a path",
+            "summary": "List the kept versions of the pods below a path",
             "responses": {"200": answer("The versions, oldest first.", list_of(MOMENT)), **_ABSENT},
         },
     },
@@ -78,7 +78,7 @@ PATHS: dict[str, Json] = {
         "parameters": [_ID, _VERSION],
         "get": {
             "operationId": "getGroupVersion",
-            "summary": "The pods below a path that were there at a time; as they are now",
+            "summary": "Show the pods below a path that existed at a version, as they are now",
             "parameters": [_EMBED],
             "responses": _SHOWN | _NO_VERSION,
         },
@@ -87,23 +87,23 @@ PATHS: dict[str, Json] = {
         "parameters": [_ID],
         "get": {
             "operationId": "getGroup",
-            "summary": "The pods below a path",
+            "summary": "Show the pods below a path",
             "parameters": [_EMBED],
             "responses": _SHOWN | _ABSENT,
         },
         "delete": {
             "operationId": "deleteGroup",
-            "summary": "Remove every pod below a path; dependents end before what they depend on",
+            "summary": "Remove every pod below a path; dependents end before their dependencies",
             "parameters": ROLLOUT,
             "responses": {
                 "200": answer(
-                    "Removed, on disk too.",
+                    "Removed, and stored.",
                     reference("DeploymentStarted"),
                     {"Marathon-Deployment-Id": DEPLOYMENT_ID},
                 ),
                 **BAD_QUERY,
                 **_ABSENT,
-                "405": refusal("The root cannot be removed."),
+                "405": refusal("The root group cannot be removed."),
                 **LOCKED,
                 **STOPPING,
             },
@@ -117,12 +117,12 @@ SCHEMAS: dict[str, Json] = {
         {
             "id": TEXT,
             "dependencies": list_of(TEXT) | {"maxItems": 0},
-            "version": MOMENT | {"description": "The newest of its pods'."},
-            "enforceRole": FLAG | {"description": "Whether its pods must have its name as their role."},
+            "version": MOMENT | {"description": "The newest version of its pods."},
+            "enforceRole": FLAG | {"description": "Whether its pods' role must be the group's name."},
         },
         {
             "apps": list_of({}) | {"maxItems": 0},
-            "pods": list_of(reference("PodStatus")) | {"description": "Those directly in it."},
+            "pods": list_of(reference("PodStatus")) | {"description": "The pods directly in this group."},
             "groups": list_of(reference("Group")),
         },
     ),

@@ -1,4 +1,4 @@
-"""The chapter on what goes on inside containers. ``::exec`` is a WebSocket, of which OpenAPI knows nothing."""
+"""The chapter on looking inside containers, without ``::exec``: OpenAPI cannot describe WebSockets."""
 
 from scheduler.api.openapi.parts import (
     AMOUNT,
@@ -9,26 +9,26 @@ from scheduler.api.openapi.parts import (
     answer,
     in_query,
     list_of,
+    one_of,
     record,
     reference,
     refusal,
-    words,
 )
 from scheduler.api.openapi.pods import POD_ID
 from scheduler.model.json import Json
 
-_INSTANCE = in_query("instance", "An instance's id, or the beginning of what follows `instance-` in it.", TEXT)
-_CONTAINER = in_query("container", "The container's name; it may be left out where there is one only.", TEXT)
-_EXECUTOR = in_query("executor", "Whether the executor is meant instead of a container.", FLAG | {"default": False})
+_INSTANCE = in_query("instance", "An instance's id, or the beginning of the part after `instance-`.", TEXT)
+_CONTAINER = in_query("container", "The container's name; optional if the pod has only one.", TEXT)
+_EXECUTOR = in_query("executor", "Use the executor instead of a container.", FLAG | {"default": False})
 _REFUSALS: Json = {
-    "400": refusal("A query parameter has a value that it cannot have, or more has to be named."),
+    "400": refusal("A query parameter has an invalid value, or the request is ambiguous."),
     "403": refusal("The scheduler's `--allow-inside` does not allow this."),
-    "404": refusal("There is no such pod, instance, container or file, or not any more."),
-    "409": refusal("The container does not run, or cannot do this, or its agent refuses it."),
+    "404": refusal("The pod, instance, container or file does not exist, or no longer exists."),
+    "409": refusal("The container is not running or cannot do this, or its agent refuses it."),
     "502": refusal("The agent, or the master, does not answer."),
-    "503": refusal("Too much is open already, or the scheduler is stopping."),
+    "503": refusal("Too many streams are open, or the scheduler is stopping."),
 }
-_SANDBOX_PATH = "In the container's sandbox; relative, without `..`."
+_SANDBOX_PATH = "Path in the container's sandbox; relative, without `..`."
 _BINARY = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
 
 
@@ -41,25 +41,23 @@ PATHS: dict[str, Json] = {
         "parameters": [POD_ID],
         "get": {
             "operationId": "readLogs",
-            "summary": "What a pod's containers wrote, of all instances merged, and what they write",
+            "summary": "Read the output of a pod's containers, merged; optionally follow it",
             "parameters": [
                 _INSTANCE,
                 in_query("container", "Only the containers of this name.", TEXT),
                 _EXECUTOR,
-                in_query("stream", "What of it.", words("stdout", "stderr", "both") | {"default": "both"}),
-                in_query(
-                    "tail", "At most so many lines of what each container wrote.", COUNT | {"maximum": 1_000_000_000}
-                ),
-                in_query("follow", "Whether to go on as long as containers run.", FLAG | {"default": False}),
+                in_query("stream", "The stream to read.", one_of("stdout", "stderr", "both") | {"default": "both"}),
+                in_query("tail", "At most this many existing lines per container.", COUNT | {"maximum": 1_000_000_000}),
+                in_query("follow", "Continue as long as containers run.", FLAG | {"default": False}),
                 in_query(
                     "previous",
-                    "Whether the run before the present, or last, one is meant; not with follow.",
+                    "Read the run before the current or last one; not together with `follow`.",
                     FLAG | {"default": False},
                 ),
             ],
             "responses": {
                 "200": _streamed(
-                    "One LogRecord a line; empty lines are signs of life. By default `application/x-ndjson`.",
+                    "One LogRecord per line; empty lines are keep-alives. By default `application/x-ndjson`.",
                     {"type": "string"},
                     "application/x-ndjson",
                     "text/plain",
@@ -72,7 +70,7 @@ PATHS: dict[str, Json] = {
         "parameters": [POD_ID],
         "get": {
             "operationId": "listFiles",
-            "summary": "A directory of a container's sandbox",
+            "summary": "List a directory of a container's sandbox",
             "parameters": [_INSTANCE, _CONTAINER, _EXECUTOR, in_query("path", _SANDBOX_PATH, TEXT)],
             "responses": {"200": answer("Its entries.", list_of(reference("SandboxFile"))), **_REFUSALS},
         },
@@ -81,16 +79,16 @@ PATHS: dict[str, Json] = {
         "parameters": [POD_ID],
         "get": {
             "operationId": "readFile",
-            "summary": "A file of a container's sandbox",
+            "summary": "Read a file of a container's sandbox",
             "parameters": [
                 _INSTANCE,
                 _CONTAINER,
                 _EXECUTOR,
                 in_query("path", _SANDBOX_PATH, TEXT),
-                in_query("offset", "Where to begin, in bytes.", COUNT),
-                in_query("length", "At most so many bytes.", COUNT),
+                in_query("offset", "Byte to start at.", COUNT),
+                in_query("length", "At most this many bytes.", COUNT),
             ],
-            "responses": {"200": _streamed("What it holds.", _BINARY, "application/octet-stream"), **_REFUSALS},
+            "responses": {"200": _streamed("The content.", _BINARY, "application/octet-stream"), **_REFUSALS},
         },
     },
     "/v2/pods/{pod_id}::archive": {
@@ -98,11 +96,11 @@ PATHS: dict[str, Json] = {
             POD_ID,
             _INSTANCE,
             _CONTAINER,
-            in_query("path", "In the container; a relative one begins in its working directory.", TEXT),
+            in_query("path", "Path in the container; relative to its working directory.", TEXT),
         ],
         "get": {
             "operationId": "copyOut",
-            "summary": "A file or directory of a running container, packed by its own tar",
+            "summary": "Copy a file or directory out of a running container, with the container's own tar",
             "responses": {
                 "200": _streamed(
                     "A tar archive, by default as `application/x-tar`.",
@@ -115,32 +113,32 @@ PATHS: dict[str, Json] = {
         },
         "put": {
             "operationId": "copyIn",
-            "summary": "Unpack an archive in a directory of a running container, by its own tar",
+            "summary": "Unpack an archive in a directory of a running container, with the container's own tar",
             "requestBody": {
                 "required": True,
-                "description": "A tar archive, under whatever media type.",
+                "description": "A tar archive, of any media type.",
                 "content": {"application/octet-stream": {"schema": _BINARY}},
             },
-            "responses": {"204": answer("It is unpacked.", None), **_REFUSALS},
+            "responses": {"204": answer("Unpacked.", None), **_REFUSALS},
         },
     },
     "/v2/pods/{pod_id}::usage": {
         "parameters": [POD_ID],
         "get": {
             "operationId": "readUsage",
-            "summary": "What a pod's containers use, beside what they asked for",
+            "summary": "Show the resources that a pod's containers use and request",
             "parameters": [_INSTANCE],
-            "responses": {"200": answer("Of each instance.", list_of(reference("InstanceUsage"))), **_REFUSALS},
+            "responses": {"200": answer("The use of each instance.", list_of(reference("InstanceUsage"))), **_REFUSALS},
         },
     },
 }
 
 _USED = record(
-    "What is measured; what is not, is left out.",
+    "The measurements; those that are not available are absent.",
     {},
     {
         "takenAt": AMOUNT | {"description": "Seconds since the epoch."},
-        "cpuSeconds": AMOUNT | {"description": "CPU time so far: the use of a moment is the difference of two."},
+        "cpuSeconds": AMOUNT | {"description": "CPU time so far; current use is the difference between two answers."},
         "cpusLimit": AMOUNT,
         "memoryBytes": COUNT,
         "memoryLimitBytes": COUNT,
@@ -150,15 +148,15 @@ _USED = record(
 
 SCHEMAS: dict[str, Json] = {
     "LogRecord": record(
-        "A line that a container wrote, or what became of it.",
+        "A line of a container's output, or an event.",
         {},
         {
             "instance": TEXT,
             "container": TEXT,
             "executor": FLAG,
-            "stream": words("stdout", "stderr"),
+            "stream": one_of("stdout", "stderr"),
             "line": TEXT,
-            "event": words("restarted", "ended", "failed"),
+            "event": one_of("restarted", "ended", "failed"),
             "message": TEXT,
         },
     ),
@@ -166,7 +164,7 @@ SCHEMAS: dict[str, Json] = {
         "An entry of a directory.",
         {
             "name": TEXT,
-            "kind": words("file", "directory", "other"),
+            "kind": one_of("file", "directory", "other"),
             "mode": {"type": "string", "description": "As `ls -l` shows it."},
             "size": COUNT,
             "modified": MOMENT,
@@ -175,7 +173,7 @@ SCHEMAS: dict[str, Json] = {
         },
     ),
     "InstanceUsage": record(
-        "What an instance uses; `message` says why that is not known.",
+        "The use of an instance; `message` says why it is not known.",
         {
             "instance": TEXT,
             "containers": list_of(

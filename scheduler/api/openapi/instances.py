@@ -15,17 +15,17 @@ from scheduler.api.openapi.parts import (
     in_path,
     in_query,
     list_of,
+    one_of,
     record,
     reference,
     refusal,
-    words,
 )
 from scheduler.api.openapi.pods import ABSENT, POD_ID, UNREADABLE
 from scheduler.model.json import Json
 
 _WIPE = in_query(
     "wipe",
-    "Whether they are given up for good, with their volumes, and replaced by others.",
+    "Destroy the instances together with their volumes, and replace them.",
     FLAG | {"default": False},
 )
 _INSTANCE_ID: Json = {"type": "string", "pattern": r"^.+\.(instance-|marathon-)[^.]+$"}
@@ -36,24 +36,23 @@ PATHS: dict[str, Json] = {
         "parameters": [POD_ID],
         "get": {
             "operationId": "listInstances",
-            "summary": "The status of a pod's instances",
+            "summary": "Show the status of a pod's instances",
             "parameters": [WITH_EXTRAS],
             "responses": {"200": answer("The statuses.", list_of(reference("InstanceStatus"))), **ABSENT},
         },
         "delete": {
             "operationId": "killInstances",
-            "summary": "Kill instances of a pod; they are launched again",
+            "summary": "Kill instances of a pod; they are relaunched",
             "parameters": [_WIPE],
-            "requestBody": body(
-                "The ids of the instances; those that are not there are passed over.", list_of(_INSTANCE_ID)
-            ),
+            "requestBody": body("The ids of the instances; unknown ids are ignored.", list_of(_INSTANCE_ID)),
             "responses": {
                 "200": answer(
-                    "They are being killed; as they were when this was asked.", list_of(reference("Instance"))
+                    "The instances that are being killed, as they were at the time of the request.",
+                    list_of(reference("Instance")),
                 ),
                 **UNREADABLE,
                 **ABSENT,
-                "422": answer("This is no list of instance ids.", reference("DefinitionProblems")),
+                "422": answer("The body is not a list of instance ids.", reference("DefinitionProblems")),
                 **STOPPING,
             },
         },
@@ -62,13 +61,15 @@ PATHS: dict[str, Json] = {
         "parameters": [POD_ID, in_path("instance_id", "The instance's id.", _INSTANCE_ID, _EXAMPLE)],
         "delete": {
             "operationId": "killInstance",
-            "summary": "Kill an instance of a pod; it is launched again",
+            "summary": "Kill an instance of a pod; it is relaunched",
             "parameters": [_WIPE],
             "responses": {
-                "200": answer("It is being killed; as it was when this was asked.", reference("Instance")),
+                "200": answer(
+                    "The instance that is being killed, as it was at the time of the request.", reference("Instance")
+                ),
                 **BAD_QUERY,
                 "404": refusal("There is no such pod, or no such instance of it."),
-                "422": refusal("This cannot be the id of an instance."),
+                "422": refusal("The instance id is not valid."),
                 **STOPPING,
             },
         },
@@ -76,7 +77,7 @@ PATHS: dict[str, Json] = {
 }
 
 _SEEN = {"lastUpdated": MOMENT, "lastChanged": MOMENT}
-_TASK_STATES = words(
+_TASK_STATES = one_of(
     *(
         f"TASK_{state}"
         for state in (
@@ -97,24 +98,24 @@ _TASK_STATES = words(
         )
     )
 )
-_CONDITIONS = words(
+_CONDITIONS = one_of(
     *("Scheduled", "Provisioned", "Staging", "Starting", "Running", "Killing"),
     *("Finished", "Failed", "Killed", "Error", "Gone", "Dropped", "Unreachable", "UnreachableInactive", "Unknown"),
 )
 _TERMINATION = record(
-    "How a container ended, as far as Mesos told it.", {}, {"exitCode": {"type": "integer"}, "message": TEXT}
+    "How a container ended, as reported by Mesos.", {}, {"exitCode": {"type": "integer"}, "message": TEXT}
 )
-_DETAIL: Json = {"type": "string", "description": "All of the message, where `message` is only its first line."}
+_DETAIL: Json = {"type": "string", "description": "The full message, if `message` is only its first line."}
 _RESOURCES = record("Sizes in MiB.", {}, {"cpus": AMOUNT, "mem": AMOUNT, "disk": AMOUNT, "gpus": AMOUNT})
 
 SCHEMAS: dict[str, Json] = {
     "Instance": record(
-        "An instance in itself.",
+        "An instance, as the answer to its kill.",
         {
             "instanceId": TEXT,
             "state": record(
-                "Where it stands, and what is wanted of it.",
-                {"condition": _CONDITIONS, "since": MOMENT, "goal": words("Running", "Stopped", "Decommissioned")},
+                "Its condition and its goal.",
+                {"condition": _CONDITIONS, "since": MOMENT, "goal": one_of("Running", "Stopped", "Decommissioned")},
                 {"activeSince": MOMENT, "healthy": FLAG},
             ),
             "runSpecVersion": MOMENT,
@@ -132,7 +133,7 @@ SCHEMAS: dict[str, Json] = {
                     "host": TEXT,
                     "agentId": TEXT,
                     "attributes": list_of(
-                        record("One of the agent's attributes, in words.", {"name": TEXT, "text": TEXT})
+                        record("One of the agent's attributes, as a string.", {"name": TEXT, "text": TEXT})
                     ),
                 },
                 {"region": TEXT, "zone": TEXT},
@@ -143,10 +144,13 @@ SCHEMAS: dict[str, Json] = {
         "One launched group of containers.",
         {
             "id": TEXT,
-            "status": words("PENDING", "STAGING", "STABLE", "DEGRADED", "TERMINAL"),
+            "status": one_of("PENDING", "STAGING", "STABLE", "DEGRADED", "TERMINAL"),
             "statusSince": MOMENT,
-            "resources": _RESOURCES | {"description": "The executor's overhead and what the containers take."},
-            "specReference": {"type": "string", "description": "The definition's version this instance was made of."},
+            "resources": _RESOURCES | {"description": "Requested by the executor and the containers together."},
+            "specReference": {
+                "type": "string",
+                "description": "The version of the definition that this instance runs.",
+            },
             "role": TEXT,
             **_SEEN,
         },
@@ -158,7 +162,7 @@ SCHEMAS: dict[str, Json] = {
             "agentZone": TEXT,
             "networks": list_of(
                 record(
-                    "A network of the instance; the agent's has no name.",
+                    "A network of the instance; the agent's own has no name.",
                     {},
                     {"name": TEXT, "addresses": list_of(TEXT)},
                 )
@@ -180,7 +184,7 @@ SCHEMAS: dict[str, Json] = {
             "conditions": list_of(
                 record(
                     "Whether the container is healthy.",
-                    {"name": TEXT, "value": words("true", "false"), **_SEEN},
+                    {"name": TEXT, "value": one_of("true", "false"), **_SEEN},
                     {"reason": TEXT},
                 )
             ),
@@ -196,12 +200,12 @@ SCHEMAS: dict[str, Json] = {
                 "restarts": {
                     "type": "integer",
                     "minimum": 1,
-                    "description": "How often its executor started it again.",
+                    "description": "How often its executor restarted it.",
                 },
                 "detail": _DETAIL,
                 "checks": list_of(
                     record(
-                        "What a check of the container found last.",
+                        "The last result of a check of the container.",
                         {"check": TEXT, "passed": FLAG, "result": TEXT},
                     )
                 ),

@@ -1,4 +1,4 @@
-"""What the chapters of the OpenAPI document are written with: schemas of plain values, answers, parameters."""
+"""The building blocks of the OpenAPI document: schemas of plain values, answers, parameters."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ COUNT: Json = {"type": "integer", "minimum": 0}
 PORT: Json = {"type": "integer", "minimum": 1, "maximum": 65535}
 AMOUNT: Json = {"type": "number", "minimum": 0}
 MOMENT: Json = {"type": "string", "format": "date-time", "description": "UTC, ISO 8601 with milliseconds"}
-DEPLOYMENT_ID: Json = {"description": "The deployment that carries the change out.", "required": True, "schema": TEXT}
+DEPLOYMENT_ID: Json = {"description": "The deployment that makes the change.", "required": True, "schema": TEXT}
 
 _EVERY_ANSWER: Json = {
     "X-Marathon-Leader": {"description": "The URL of the scheduler that answered.", "schema": TEXT},
@@ -21,7 +21,7 @@ _EVERY_ANSWER: Json = {
 
 
 def reference(name: str) -> Json:
-    """Where the document refers to one of its components."""
+    """A reference to one of the document's components."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
@@ -40,8 +40,8 @@ def list_of(items: Json) -> Json:
     return {"type": "array", "items": items}
 
 
-def words(*each: str) -> Json:
-    """The schema of a text that is one of these."""
+def one_of(*each: str) -> Json:
+    """The schema of a string that is one of these values."""
     return {"type": "string", "enum": list(each)}
 
 
@@ -52,29 +52,29 @@ def answer(
     media_types: tuple[str, ...] = ("application/json",),
 ) -> Json:
     """One answer of an operation. Without a schema it has no body."""
-    told: Json = {"description": description, "headers": _EVERY_ANSWER | (headers or {})}
+    shown: Json = {"description": description, "headers": _EVERY_ANSWER | (headers or {})}
     if schema is not None:
-        told["content"] = {media_type: {"schema": schema} for media_type in media_types}
-    return told
+        shown["content"] = {media_type: {"schema": schema} for media_type in media_types}
+    return shown
 
 
 def refusal(description: str) -> Json:
-    """An answer that says no, with a message."""
+    """An error answer, with a message."""
     return answer(description, reference("Message"))
 
 
 def body(description: str, schema: Json) -> Json:
-    """A request's body in JSON, without which there is no request."""
+    """A required JSON body of a request."""
     return {"required": True, "description": description, "content": {"application/json": {"schema": schema}}}
 
 
 def in_query(name: str, description: str, schema: Json) -> Json:
-    """A parameter that may be left out."""
+    """An optional query parameter."""
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
 def in_path(name: str, description: str, schema: Json, example: str) -> Json:
-    """A part of the path."""
+    """A path parameter."""
     return {
         "name": name,
         "in": "path",
@@ -86,40 +86,40 @@ def in_path(name: str, description: str, schema: Json, example: str) -> Json:
 
 
 def extras(optional: dict[str, Any]) -> Json:
-    """The member of an object that holds what is podexec's own; only who asks for it is shown it."""
-    return {KEY: record(f"What Marathon's have not; shown with `embed={KEY}`.", {}, optional)}
+    """The member of an object that holds podexec's additions, which are shown on request only."""
+    return {KEY: record(f"podexec's additions; shown with `embed={KEY}`.", {}, optional)}
 
 
-ON_HOLD: Json = TEXT | {"description": "Why the scheduler launches and kills nothing yet."}
+ON_HOLD: Json = TEXT | {"description": "Why the scheduler does not launch or kill anything yet."}
 WITH_EXTRAS: Json = in_query(
-    "embed", f"`{KEY}` also shows what Marathon's answer has not, under a member of that name.", list_of(TEXT)
+    "embed", f"`{KEY}` adds podexec's own members, under a member of that name.", list_of(TEXT)
 )
 STOPPING: Json = {"503": refusal("The scheduler is stopping.")}
-BAD_QUERY: Json = {"400": refusal("A query parameter has a value that it cannot have.")}
+BAD_QUERY: Json = {"400": refusal("A query parameter has an invalid value.")}
 FORCE: Json = in_query(
     "force",
-    "Whether this may take the place of deployments that are in its way, which end as far as they have come.",
+    "Cancel conflicting deployments first; changes they have already made are kept.",
     FLAG | {"default": False},
 )
 ROLLOUT: list[Json] = [
     FORCE,
     in_query(
         "batchSize",
-        "At most so many instances of a pod are replaced at a time; by default as many as its `upgrade` allows.",
+        "Replace at most this many instances of a pod at a time; by default as many as its `upgrade` allows.",
         {"type": "integer", "minimum": 1, "maximum": 100_000},
     ),
     in_query(
         "deadlineSeconds",
-        "The deployment is rolled back by itself unless it is done after so many seconds; by default it never is.",
+        "Roll back if the deployment has not finished after this many seconds; by default never.",
         {"type": "number", "exclusiveMinimum": 0, "maximum": 31_536_000},
     ),
 ]
 SCHEMAS: dict[str, Json] = {
     "Message": record("Why a request was refused.", {"message": TEXT}, {"details": {}}),
     "Locked": record(
-        "Why a request was refused, and the deployments that are in its way.",
+        "Why a request was refused, and the conflicting deployments.",
         {"message": TEXT},
         {"details": {}, "deployments": list_of(record("A deployment.", {"id": TEXT}))},
     ),
-    "DeploymentStarted": record("A change that is under way.", {"version": MOMENT, "deploymentId": TEXT}),
+    "DeploymentStarted": record("A change that has started.", {"version": MOMENT, "deploymentId": TEXT}),
 }

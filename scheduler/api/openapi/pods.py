@@ -1,4 +1,4 @@
-"""The chapter on pods: their definitions, their versions, their status."""
+"""The chapter on pods: their definitions, versions and status."""
 
 from scheduler.api.openapi.parts import (
     BAD_QUERY,
@@ -14,10 +14,10 @@ from scheduler.api.openapi.parts import (
     extras,
     in_path,
     list_of,
+    one_of,
     record,
     reference,
     refusal,
-    words,
 )
 from scheduler.model.json import Json
 
@@ -31,13 +31,15 @@ ABSENT = {"404": refusal("There is no such pod.")}
 LOCKED = {
     "403": refusal("Too many deployments are running."),
     "409": answer(
-        "Other deployments, or pods that need this one, are in the way; `force` overrides.", reference("Locked")
+        "Other deployments, or pods that depend on this one, conflict; `force` overrides.", reference("Locked")
     ),
 }
 UNREADABLE: Json = {
-    "400": refusal("The body is empty or not JSON, the path is another pod's, or a query parameter has a wrong value."),
+    "400": refusal(
+        "The body is empty, not JSON or another pod's definition, or a query parameter has an invalid value."
+    ),
     "413": refusal("The body is larger than 1 MiB."),
-    "415": refusal("The body is not said to be JSON."),
+    "415": refusal("The Content-Type is not JSON."),
     "422": answer("The definition is not valid, or no agent could run it.", reference("DefinitionProblems")),
 }
 _DEFINITION_IN = body("The pod definition.", reference("PodDefinition"))
@@ -47,7 +49,7 @@ PATHS: dict[str, Json] = {
     "/v2/pods": {
         "get": {
             "operationId": "listPods",
-            "summary": "Every pod's definition",
+            "summary": "List the definitions of all pods",
             "responses": {"200": answer("The definitions.", list_of(reference("PodDefinition")))},
         },
         "post": {
@@ -57,13 +59,13 @@ PATHS: dict[str, Json] = {
             "requestBody": _DEFINITION_IN,
             "responses": {
                 "201": answer(
-                    "Created, and on disk; the definition is shown as it is stored.",
+                    "Created, and stored; the definition as it is stored.",
                     reference("PodDefinition"),
                     {"Marathon-Deployment-Id": DEPLOYMENT_ID, **_LOCATION},
                 ),
                 **UNREADABLE,
                 **LOCKED,
-                "409": answer("There is a pod with this id, or its removal is still under way.", reference("Locked")),
+                "409": answer("A pod with this id exists or is still being removed.", reference("Locked")),
                 **STOPPING,
             },
         },
@@ -72,7 +74,7 @@ PATHS: dict[str, Json] = {
         "parameters": [POD_ID],
         "get": {
             "operationId": "getPod",
-            "summary": "One pod's definition",
+            "summary": "Show a pod's definition",
             "responses": {"200": answer("The definition.", reference("PodDefinition")), **ABSENT},
         },
         "put": {
@@ -82,11 +84,11 @@ PATHS: dict[str, Json] = {
             "requestBody": _DEFINITION_IN,
             "responses": {
                 "200": answer(
-                    "Changed, and on disk; the definition is shown as it is stored.",
+                    "Changed, and stored; the definition as it is stored.",
                     reference("PodDefinition"),
                     {"Marathon-Deployment-Id": DEPLOYMENT_ID},
                 ),
-                "404": refusal("This cannot be a pod's path."),
+                "404": refusal("The path is not that of a pod."),
                 **UNREADABLE,
                 **LOCKED,
                 **STOPPING,
@@ -98,7 +100,7 @@ PATHS: dict[str, Json] = {
             "parameters": ROLLOUT,
             "responses": {
                 "202": answer(
-                    "Removed, on disk too.",
+                    "Removed, and stored.",
                     None,
                     {"Marathon-Deployment-Id": DEPLOYMENT_ID, "Location": DEPLOYMENT_ID},
                 ),
@@ -112,7 +114,7 @@ PATHS: dict[str, Json] = {
     "/v2/pods::status": {
         "get": {
             "operationId": "listPodStatuses",
-            "summary": "Every pod's status",
+            "summary": "Show the status of all pods",
             "parameters": [WITH_EXTRAS],
             "responses": {"200": answer("The statuses.", list_of(reference("PodStatus")))},
         },
@@ -121,7 +123,7 @@ PATHS: dict[str, Json] = {
         "parameters": [POD_ID],
         "get": {
             "operationId": "getPodStatus",
-            "summary": "One pod's status",
+            "summary": "Show a pod's status",
             "parameters": [WITH_EXTRAS],
             "responses": {"200": answer("The status.", reference("PodStatus")), **ABSENT},
         },
@@ -130,7 +132,7 @@ PATHS: dict[str, Json] = {
         "parameters": [POD_ID],
         "get": {
             "operationId": "listPodVersions",
-            "summary": "The kept versions of a pod, the present one among them",
+            "summary": "List the kept versions of a pod, including the current one",
             "responses": {"200": answer("The versions, oldest first.", list_of(MOMENT)), **ABSENT},
         },
     },
@@ -141,11 +143,11 @@ PATHS: dict[str, Json] = {
         ],
         "get": {
             "operationId": "getPodVersion",
-            "summary": "A pod's definition as it was",
+            "summary": "Show a version of a pod's definition",
             "responses": {
                 "200": answer("The definition.", reference("PodDefinition")),
-                "404": refusal("There is no such pod, or no such version of it."),
-                "422": refusal("The version is no time."),
+                "404": refusal("The pod or the version does not exist."),
+                "422": refusal("The version is not a time."),
             },
         },
     },
@@ -153,11 +155,11 @@ PATHS: dict[str, Json] = {
 
 SCHEMAS: dict[str, Json] = {
     "PodStatus": record(
-        "What a pod's instances come to.",
+        "The status of a pod and its instances.",
         {
             "id": TEXT,
             "spec": reference("PodDefinition"),
-            "status": words("STABLE", "DEGRADED"),
+            "status": one_of("STABLE", "DEGRADED"),
             "statusSince": MOMENT,
             "lastUpdated": MOMENT,
             "lastChanged": MOMENT,
@@ -169,12 +171,12 @@ SCHEMAS: dict[str, Json] = {
         | extras({"onHold": ON_HOLD}),
     ),
     "DefinitionProblems": record(
-        "Everything that is wrong with what was sent, by path.",
+        "All problems of the body, by path.",
         {
-            "message": words("Invalid JSON", "Object is not valid"),
+            "message": one_of("Invalid JSON", "Object is not valid"),
             "details": list_of(
                 record(
-                    "What is wrong at one place.",
+                    "The problems at one path.",
                     {
                         "path": {"type": "string", "examples": ["/containers(0)/resources/cpus"]},
                         "errors": list_of(TEXT) | {"minItems": 1},

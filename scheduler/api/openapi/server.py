@@ -26,26 +26,26 @@ PATHS: dict[str, Json] = {
     "/v2/events": {
         "get": {
             "operationId": "followEvents",
-            "summary": "What happens, as it happens; does not end",
+            "summary": "Follow the event stream, which does not end",
             "parameters": [
                 in_query("event_type", "Only events of these types; by default all of Marathon's.", list_of(TEXT)),
-                in_query("embed", f"`{KEY}` adds the types that Marathon does not have.", list_of(TEXT)),
-                in_query("lastEventId", "As the header Last-Event-ID, for clients that cannot set it.", _PLACE),
+                in_query("embed", f"`{KEY}` adds podexec's own types.", list_of(TEXT)),
+                in_query("lastEventId", "Same as the header Last-Event-ID, for clients that cannot set it.", _PLACE),
                 {
                     "name": "Last-Event-ID",
                     "in": "header",
-                    "description": "Tell of all that followed this event, as far as it is kept; else, from now on.",
+                    "description": "Send the events after this one, as far as they are kept; by default only new ones.",
                     "schema": _PLACE,
                 },
             ],
             "responses": {
                 "200": answer(
-                    "Server-sent events: `id` a number that goes up by one, `event` the kind, `data` JSON with "
+                    "Server-sent events: `id` is a number that increases by one, `event` the type, `data` JSON with "
                     "`eventType` and `timestamp`.",
                     TEXT,
                     media_types=("text/event-stream",),
                 ),
-                "400": refusal("The last event's id is no number."),
+                "400": refusal("Last-Event-ID is not a number."),
                 "406": refusal("The client does not accept text/event-stream."),
             },
         },
@@ -53,7 +53,7 @@ PATHS: dict[str, Json] = {
     "/v2/info": {
         "get": {
             "operationId": "getInfo",
-            "summary": "The scheduler, its framework, its options, its Mesos",
+            "summary": "Show the scheduler, its framework, its options and its Mesos",
             "parameters": [WITH_EXTRAS],
             "responses": {"200": answer("The information.", reference("Info"))},
         },
@@ -61,19 +61,19 @@ PATHS: dict[str, Json] = {
     "/v2/leader": {
         "get": {
             "operationId": "getLeader",
-            "summary": "Who leads",
+            "summary": "Show the leader",
             "responses": {"200": answer("The leader.", record("The leader.", {"leader": TEXT}))},
         },
         "delete": {
             "operationId": "abdicate",
-            "summary": "Have the leader give up: its process ends, for whoever watches over it to start one again",
-            "responses": {"200": answer("It is going to end.", record("That.", {"message": TEXT}))},
+            "summary": "Make the leader abdicate: its process ends, so that its supervisor starts a new one",
+            "responses": {"200": answer("The process is ending.", record("The result.", {"message": TEXT}))},
         },
     },
     "/v2/schemas/pod": {
         "get": {
             "operationId": "getPodSchema",
-            "summary": "The JSON Schema of a pod definition",
+            "summary": "Show the JSON Schema of a pod definition",
             "responses": {
                 "200": answer("The schema.", {"type": "object"}, media_types=("application/schema+json",)),
             },
@@ -82,7 +82,7 @@ PATHS: dict[str, Json] = {
     "/metrics": {
         "get": {
             "operationId": "getMetrics",
-            "summary": "What the scheduler measures of itself; for who accepts it, as Prometheus reads it",
+            "summary": "Show the scheduler's metrics; in Prometheus' format for clients that accept it",
             "responses": {
                 "200": _EXPOSITION
                 | {"content": {"application/json": {"schema": reference("Metrics")}, **_EXPOSITION["content"]}}
@@ -92,30 +92,30 @@ PATHS: dict[str, Json] = {
     "/metrics/prometheus": {
         "get": {
             "operationId": "getPrometheusMetrics",
-            "summary": "What the scheduler measures of itself, as Prometheus reads it",
+            "summary": "Show the scheduler's metrics in Prometheus' format",
             "responses": {"200": _EXPOSITION},
         },
     },
     "/ping": {
         "get": {
             "operationId": "ping",
-            "summary": "Whether the scheduler answers",
+            "summary": "Check that the scheduler answers",
             "responses": {
-                "200": answer("It does.", {"const": "pong"}, media_types=("text/plain", "application/json")),
+                "200": answer("It answers.", {"const": "pong"}, media_types=("text/plain", "application/json")),
             },
         },
     },
     "/docs": {
         "get": {
             "operationId": "getDocs",
-            "summary": "This document as a page for people",
-            "responses": {"200": answer("The page; it loads nothing.", TEXT, media_types=("text/html",))},
+            "summary": "Show this document as an HTML page",
+            "responses": {"200": answer("The page, which loads nothing else.", TEXT, media_types=("text/html",))},
         },
     },
     "/openapi.json": {
         "get": {
             "operationId": "getOpenApi",
-            "summary": "This document",
+            "summary": "Show this document",
             "responses": {"200": answer("The document.", {"type": "object"})},
         },
     },
@@ -123,14 +123,14 @@ PATHS: dict[str, Json] = {
 
 _COUNT_ONLY = {"type": "object", "additionalProperties": record("A count.", {"count": AMOUNT})}
 _TIMER = record(
-    "How long something took, in seconds; quantiles as far as buckets tell.",
+    "Durations in seconds; quantiles with the precision of the buckets.",
     {"count": COUNT, "mean": AMOUNT, "max": AMOUNT, "duration_units": {"const": "seconds"}}
     | dict.fromkeys(("p50", "p75", "p95", "p98", "p99", "p999"), AMOUNT),
 )
 
 SCHEMAS: dict[str, Json] = {
     "Metrics": record(
-        "Metrics by their names, as Dropwizard writes them.",
+        "Metrics by name, in Dropwizard's format.",
         {
             "version": TEXT,
             "gauges": {"type": "object", "additionalProperties": record("A value.", {"value": AMOUNT})},
@@ -141,27 +141,30 @@ SCHEMAS: dict[str, Json] = {
         },
     ),
     "Info": record(
-        "The scheduler, its framework, its options, its Mesos.",
+        "The scheduler, its framework, its options and its Mesos.",
         {
             "name": TEXT,
             "version": TEXT,
             "elected": FLAG,
             "leader": TEXT,
             "frameworkId": TEXT_OR_NULL,
-            "marathon_config": {"type": "object", "description": "The options that Marathon has too, under its names."},
+            "marathon_config": {
+                "type": "object",
+                "description": "The options that Marathon has too, under Marathon's names.",
+            },
             "buildref": {"type": "null"},
             "zookeeper_config": {"type": "object", "maxProperties": 0},
-            "http_config": record("Where the API is served.", {"http_port": COUNT}),
+            "http_config": record("The API's address.", {"http_port": COUNT}),
         },
         extras(
             {
                 "config": {"type": "object", "description": "The other options."},
                 "mesos": record(
-                    "The master that leads.", {"version": TEXT_OR_NULL, "master": TEXT_OR_NULL, "connected": FLAG}
+                    "The leading master.", {"version": TEXT_OR_NULL, "master": TEXT_OR_NULL, "connected": FLAG}
                 ),
                 "namesakes": list_of(
                     record(
-                        "A framework of the same name with running tasks, found when this one was new.",
+                        "Another framework of the same name with running tasks, found with a new store.",
                         {"id": TEXT, "connected": FLAG},
                     )
                 ),

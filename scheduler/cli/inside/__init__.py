@@ -1,1 +1,1 @@
-"""``podexec pod logs``, ``exec``, ``top``, ``cp`` and ``files``: what goes on inside containers."""
+"""``podexec pod logs``, ``exec``, ``top``, ``cp`` and ``files``: looking inside containers."""

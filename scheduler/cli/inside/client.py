@@ -1,4 +1,4 @@
-"""The client of what the API shows of containers from inside."""
+"""The client for the part of the API that looks inside containers."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,37 +11,37 @@ from scheduler.cli.client import Client, ClientError
 from scheduler.model.json import Json
 
 _TIMEOUT = 30.0
-_SILENCE = 60.0  # seconds; the scheduler breaks it every 15
+_SILENCE = 60.0  # seconds; the scheduler sends a sign of life every 15
 
 Query = Mapping[str, str]
 
 
 class InsideClient(Client):
-    """A client with these requests too. Queries are the API's."""
+    """A client with these requests as well. Queries are the API's."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._given_url = url
 
     def logs(self, pod_id: str, query: Query) -> Iterator[Json]:
-        """Lines and events, as they come."""
+        """Log lines and events, as they arrive."""
         with self._stream("GET", f"{_path(pod_id)}::logs", query) as response:
             for line in response.iter_lines():
                 if line:
                     yield json.loads(line)
 
     def usage(self, pod_id: str) -> list[Json]:
-        """What the containers of every instance use."""
+        """The resource usage of every instance's containers."""
         usage: list[Json] = self._decode(self._ask("GET", f"{_path(pod_id)}::usage"))
         return usage
 
     def files(self, pod_id: str, query: Query) -> list[Json]:
-        """A directory of a sandbox."""
+        """The entries of a directory in a sandbox."""
         files: list[Json] = self._decode(self._ask("GET", f"{_path(pod_id)}::files", query=query))
         return files
 
     def read_file(self, pod_id: str, query: Query) -> Iterator[bytes]:
-        """A file of a sandbox."""
+        """The content of a file in a sandbox."""
         with self._stream("GET", f"{_path(pod_id)}::files/read", query) as response:
             yield from response.iter_bytes()
 
@@ -51,30 +51,30 @@ class InsideClient(Client):
             yield from response.iter_bytes()
 
     def unpack(self, pod_id: str, query: Query, tar: Iterable[bytes]) -> None:
-        """Put what a tar stream holds into a directory of a container."""
+        """Unpack a tar stream into a directory of a container."""
         with self._stream("PUT", f"{_path(pod_id)}::archive", query, tar):
             pass
 
     def exec_url(self, pod_id: str, query: Query) -> str:
-        """Where commands are run, with the user and the password if there are any."""
+        """URL of the WebSocket that runs commands, including user and password if there are any."""
         parts = urlsplit(self._given_url)
         scheme = {"http": "ws", "https": "wss"}[parts.scheme]
         path = f"{parts.path.rstrip('/')}{_path(pod_id)}::exec"
         return urlunsplit((scheme, parts.netloc, path, urlencode(query), ""))
 
     def refusal(self, status: int, body: bytes) -> ClientError:
-        """The error for an answer that says no."""
+        """The error for a response with an error status."""
         return self._refusal(httpx2.Response(status, content=body))
 
     def unreachable(self, error: Exception) -> ClientError:
-        """The error for no answer."""
+        """The error for a scheduler that does not answer."""
         return self._unreachable(error)
 
     @contextmanager
     def _stream(
         self, method: str, path: str, query: Query, content: Iterable[bytes] | None = None
     ) -> Iterator[httpx2.Response]:
-        """An answer that takes its time. To write, the other side may take any."""
+        """A streamed response. While a body is being sent, the other side may be silent for any time."""
         silence = _SILENCE if content is None else None
         timeout = httpx2.Timeout(_TIMEOUT, read=silence, write=silence)
         request = self._http.build_request(method, path, params=dict(query), content=content, timeout=timeout)
@@ -89,8 +89,8 @@ class InsideClient(Client):
             yield response
         except httpx2.RequestError as error:
             raise ClientError(
-                f"the scheduler at {self.url} broke off: {error}",
-                advice="It may have stopped, or have failed to go on: its log says why.",
+                f"the scheduler at {self.url} broke off the response: {error}",
+                advice="It may have stopped or failed: see its log.",
             ) from error
         finally:
             response.close()

@@ -1,4 +1,4 @@
-"""The commands and their options."""
+"""The commands that look inside containers, and their options."""
 
 import json
 import time
@@ -17,11 +17,11 @@ _INTERVAL = 1.0  # seconds between two measurements
 
 Container = Annotated[str | None, typer.Option("--container", "-c", help="The container's name.", metavar="NAME")]
 InstanceId = Annotated[
-    str | None, typer.Option("--instance", help="An instance's id, or the beginning of its number.", metavar="ID")
+    str | None, typer.Option("--instance", help="An instance's id, or the first characters of its UUID.", metavar="ID")
 ]
 
 Executor = Annotated[
-    bool, typer.Option("--executor", help="The pod's executor, which runs the containers, instead of a container.")
+    bool, typer.Option("--executor", help="Use the pod's executor, which runs the containers, instead of a container.")
 ]
 
 
@@ -30,19 +30,18 @@ def logs(
     container: Container = None,
     instance: InstanceId = None,
     executor: Executor = False,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
-    previous: Annotated[
-        bool, typer.Option("--previous", "-p", help="The run before the present one, or before the last.")
-    ] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines.")] = False,
+    previous: Annotated[bool, typer.Option("--previous", "-p", help="Show the previous run of the container.")] = False,
     tail: Annotated[
-        int | None, typer.Option("--tail", "-n", help="At most so many lines of each container's past.", min=0)
+        int | None,
+        typer.Option("--tail", "-n", help="Start with at most this many past lines of each container.", min=0),
     ] = None,
-    stream: Annotated[str, typer.Option("--stream", help="stdout, stderr or both.")] = "both",
-    plain: Annotated[bool, typer.Option("--plain", help="Nothing before the lines.")] = False,
+    stream: Annotated[str, typer.Option("--stream", help="Which output to print: stdout, stderr or both.")] = "both",
+    plain: Annotated[bool, typer.Option("--plain", help="Print lines without the instance and container.")] = False,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Print what the containers of a pod, or its executors, wrote, of all instances merged."""
+    """Print the output of a pod's containers, or of its executors, merged over all instances."""
     from scheduler.cli.inside.lines import print_logs
 
     query = _query(container, instance, executor=executor) | {"stream": stream}
@@ -66,11 +65,15 @@ def exec_(
     command: Annotated[list[str], typer.Argument(metavar="-- CMD…", help="The program and its arguments.")],
     container: Container = None,
     instance: InstanceId = None,
-    interactive: Annotated[bool, typer.Option("--interactive", "-i", help="Give it this standard input.")] = False,
-    terminal: Annotated[bool, typer.Option("--tty", "-t", help="Run it in a terminal of this one's size.")] = False,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", "-i", help="Pass standard input to the command.")
+    ] = False,
+    terminal: Annotated[
+        bool, typer.Option("--tty", "-t", help="Run the command in a terminal of the same size as this one.")
+    ] = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Run a command in a container; its exit code is this one's."""
+    """Run a command in a container, and exit with its exit code."""
     from scheduler.cli.inside.terminal import execute
 
     with _client(url) as client:
@@ -80,11 +83,11 @@ def exec_(
 
 def top(
     pod_id: PodId,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again and again, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until Ctrl-C.")] = False,
     url: Url = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
-    """Show what the containers of a pod use of CPU and memory, beside what they asked for."""
+    """Show the CPU and memory usage of a pod's containers next to what they requested."""
     from scheduler.cli.inside.top import table
 
     with _client(url) as client:
@@ -104,13 +107,13 @@ def top(
 
 
 def cp(
-    source: Annotated[str, typer.Argument(metavar="SRC", help="A path, or ID:PATH in a container.")],
-    target: Annotated[str, typer.Argument(metavar="DST", help="ID:PATH in a container, or a path.")],
+    source: Annotated[str, typer.Argument(metavar="SRC", help="A local path, or ID:PATH in a container.")],
+    target: Annotated[str, typer.Argument(metavar="DST", help="ID:PATH in a container, or a local path.")],
     container: Container = None,
     instance: InstanceId = None,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Copy a file or directory into a container or out of it."""
+    """Copy a file or directory into or out of a container."""
     from scheduler.cli.inside.copying import copy
 
     with _client(url) as client:
@@ -119,7 +122,7 @@ def cp(
 
 def files(
     pod_id: PodId,
-    path: Annotated[str, typer.Argument(metavar="[PATH]", help="In the sandbox.")] = "",
+    path: Annotated[str, typer.Argument(metavar="[PATH]", help="Path in the sandbox.")] = "",
     container: Container = None,
     instance: InstanceId = None,
     executor: Executor = False,
@@ -127,7 +130,7 @@ def files(
     as_json: Json = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """List the files of a container's or executor's sandbox, or print one; also after its end."""
+    """List the files of a container's or executor's sandbox, or print one; works after its end too."""
     query = _query(container, instance, executor=executor) | {"path": path}
     with _client(url) as client:
         if read:

@@ -1,4 +1,4 @@
-"""``podexec pod cp``: between this machine and a container, as tar streams that are made and read on the way."""
+"""``podexec pod cp``: copies between this machine and a container, as tar streams."""
 
 import contextlib
 import io
@@ -20,19 +20,19 @@ _CHUNK = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A place in a container."""
+    """A path in a container of a pod."""
 
     pod_id: str
     path: str
 
 
 def place(text: str) -> Remote | Path:
-    """``ID:PATH``, or a path here. One with a colon in it is written ``./a:b``."""
+    """``ID:PATH``, or a local path. A local path that contains a colon is written ``./a:b``."""
     pod_id, colon, path = text.partition(":")
     if not colon or text.startswith(("./", "../")) or not pod_id.strip("/") or not is_path(pod_id):
         return Path(text)
     if not path:
-        raise CommandError(f"{text!r} names no path in the container", code=2)
+        raise CommandError(f"{text!r} has no path in the container", code=2)
     return Remote(pod_id, path)
 
 
@@ -44,11 +44,11 @@ def copy(client: InsideClient, source: str, target: str, query: Query) -> None:
         case Path() as local, Remote() as remote:
             _put(client, local, remote, query)
         case _:
-            raise CommandError("one of the two places must be ID:PATH, and the other be here", code=2)
+            raise CommandError("one of SRC and DST must be ID:PATH, the other a local path", code=2)
 
 
 def _fetch(client: InsideClient, source: Remote, target: Path, query: Query) -> None:
-    """Copy out of the container. What is copied into a directory keeps its name."""
+    """Copy out of the container. If ``target`` is a directory, the copy is put into it under the same name."""
     stream = _Readable(client.packed(source.pod_id, {**query, "path": source.path}))
     name = posixpath.basename(source.path.rstrip("/")) or "."
     is_into = target.is_dir()
@@ -59,29 +59,29 @@ def _fetch(client: InsideClient, source: Remote, target: Path, query: Query) -> 
         parts = components(member)
         if name != ".":
             if parts[:1] != [name]:
-                raise UnpackError(f"the container sent {shown(member)}, which is no part of {source.path}")
+                raise UnpackError(f"the container sent {shown(member)}, which is not part of {source.path}")
             del parts[0]
         return "/".join([*top, *parts])
 
     try:
         with contextlib.closing(stream), Folder(where, links_stay=True) as folder:
             unpack_tar(io.BufferedReader(stream), folder, renamed)
-            stream.drain()  # that the scheduler broke off shows at the end only
+            stream.drain()  # an interrupted response is noticed only at its end
     except (OSError, UnpackError) as error:
         raise CommandError(f"cannot write {target}: {error}") from error
 
 
 def _put(client: InsideClient, source: Path, target: Remote, query: Query) -> None:
-    """A path that ends in a slash is a directory into which it goes; any other is its new name."""
+    """Copy into the container. A target that ends in a slash is a directory to copy into; any other is the new name."""
     if not source.exists():
-        raise CommandError(f"there is no {source}", code=2)
+        raise CommandError(f"{source} does not exist", code=2)
     where, name = posixpath.split(target.path)
     name = name or source.absolute().name
     client.unpack(target.pod_id, {**query, "path": where or "."}, _packed(source, name))
 
 
 def _packed(source: Path, name: str) -> Iterator[bytes]:
-    """A tar stream, made by a thread as far ahead as a pipe holds."""
+    """A tar stream; a thread produces it, ahead by what a pipe holds."""
     reader, writer = os.pipe()
     failures: list[BaseException] = []
 
@@ -103,7 +103,7 @@ def _packed(source: Path, name: str) -> Iterator[bytes]:
 
 
 class _Readable(io.RawIOBase):
-    """Chunks as a file."""
+    """A file object that reads from chunks."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class _Readable(io.RawIOBase):
         return count
 
     def drain(self) -> None:
-        """To the end."""
+        """Read and discard the rest."""
         self._rest = b""
         for _ in self._chunks:
             pass

@@ -1,4 +1,4 @@
-"""How lines of logs are printed: each with whose it is."""
+"""Printing log lines, each prefixed with its instance and container."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,7 +7,7 @@ from scheduler.cli import screen
 
 
 def print_logs(records: Iterable[dict[str, Any]], *, prefixed: bool) -> bool:
-    """Print lines as they come, and on standard error what became of containers; whether all could be read."""
+    """Print lines to stdout and events of containers to stderr; returns whether everything could be read."""
     lines = screen.LogLines()
     all_read = True
     for record in records:
@@ -21,10 +21,10 @@ def print_logs(records: Iterable[dict[str, Any]], *, prefixed: bool) -> bool:
 
 
 def short(instance_id: str) -> str:
-    """As much of an instance's id as tells it from the others of its pod."""
+    """The part of an instance's id that distinguishes it from the others of its pod."""
     return instance_id.rpartition("instance-")[2][:8]
 
 
 def _whose(record: dict[str, Any]) -> str:
-    """The beginning of the instance's number, and the container."""
+    """The first characters of the instance's UUID, and the container."""
     return f"{short(record['instance'])} {record.get('container', '(executor)')}"

@@ -1,4 +1,4 @@
-"""``podexec pod exec``: this terminal, or this standard input and output, joined to a command in a container."""
+"""``podexec pod exec``: connects this terminal, or stdin and stdout, to a command in a container."""
 
 import asyncio
 import contextlib
@@ -30,9 +30,9 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def execute(
     client: InsideClient, pod_id: str, query: dict[str, str], command: list[str], *, interactive: bool, terminal: bool
 ) -> int:
-    """Run it; its exit code. Raises CommandError."""
+    """Run the command; returns its exit code. Raises CommandError."""
     if terminal and interactive and not sys.stdin.isatty():
-        raise CommandError("-t needs a terminal for its input", advice="Leave -t out.", code=2)
+        raise CommandError("-t with -i needs standard input to be a terminal", advice="Omit -t.", code=2)
     url = client.exec_url(pod_id, query)
     first: dict[str, Any] = {"command": command}
     if terminal:
@@ -44,22 +44,22 @@ def execute(
     except ConnectionClosed as error:
         raise CommandError(
             f"the connection to the scheduler ended: {error.rcvd.reason or error.rcvd.code if error.rcvd else error}",
-            advice="The command in the container is killed with it.",
+            advice="The command in the container was killed.",
         ) from error
     except (OSError, InvalidHandshake, WebSocketException) as error:
         raise client.unreachable(error) from error
 
 
 class _Execution:
-    """One command."""
+    """One command in progress."""
 
     def __init__(self, *, interactive: bool, terminal: bool) -> None:
         self._interactive = interactive
         self._terminal = terminal
 
     async def run(self, url: str, first: dict[str, Any]) -> int:
-        """To its end."""
-        # A proxy that is meant for the world outside has no way to this machine.
+        """Run the command to its end; returns its exit code."""
+        # A proxy for the outside world cannot reach this machine.
         proxy: Literal[True] | None = None if urlsplit(url).hostname in _LOOPBACK else True
         async with connect(url, proxy=proxy, max_size=_LARGEST, compression=None) as socket:
             await _tell(socket, first)
@@ -74,13 +74,13 @@ class _Execution:
                     elif "exit" in told:
                         return int(told["exit"])
                     else:
-                        await stack.aclose()  # the terminal is as it was before anything is said
+                        await stack.aclose()  # restores the terminal before anything is printed
                         raise CommandError(str(told.get("error", told)))
-        raise CommandError("the scheduler ended the connection without a word")
+        raise CommandError("the scheduler closed the connection without giving an exit code")
 
     @contextlib.asynccontextmanager
     async def _joined(self, socket: ClientConnection) -> AsyncIterator[None]:
-        """Input, and changes of the terminal's size, go to the command."""
+        """Forward input and changes of the terminal's size to the command."""
         loop = asyncio.get_running_loop()
         with _raw() if self._terminal and self._interactive else contextlib.nullcontext():
             if self._terminal:
@@ -90,7 +90,7 @@ class _Execution:
             if self._interactive:
                 threading.Thread(target=_read, args=(socket, loop), daemon=True).start()
             else:
-                with contextlib.suppress(ConnectionClosed):  # the command may have ended, and the rest say how
+                with contextlib.suppress(ConnectionClosed):  # the command may have ended already
                     await _tell(socket, {"end": True})
             try:
                 yield
@@ -102,7 +102,7 @@ class _Execution:
 
 
 def _read(socket: ClientConnection, loop: asyncio.AbstractEventLoop) -> None:
-    """Carry standard input to the command; in a thread that nothing can wake, so that nobody waits for it."""
+    """Forward standard input to the command; runs in a daemon thread, as a blocked read cannot be interrupted."""
     with contextlib.suppress(OSError, RuntimeError, ConnectionClosed):
         while data := os.read(_STDIN, _CHUNK):
             asyncio.run_coroutine_threadsafe(socket.send(data), loop).result()
@@ -122,7 +122,7 @@ async def _tell(socket: ClientConnection, message: dict[str, Any]) -> None:
 
 
 def _write(message: bytes) -> None:
-    """Output as it comes."""
+    """Write output as it arrives."""
     rest = memoryview(message)[1:]
     to = _STDERR if message[0] == _TO_ERROR else _STDOUT
     while rest:
@@ -136,7 +136,7 @@ def _size() -> dict[str, int]:
 
 @contextlib.contextmanager
 def _raw() -> Iterator[None]:
-    """Every key goes to the command, Ctrl-C too."""
+    """Raw mode: every key goes to the command, Ctrl-C too."""
     before = termios.tcgetattr(_STDIN)
     tty.setraw(_STDIN, termios.TCSADRAIN)  # what was typed ahead is for the command
     try:

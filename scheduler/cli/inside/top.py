@@ -1,4 +1,4 @@
-"""``podexec pod top``: what containers use, beside what they asked for."""
+"""``podexec pod top``: resource usage of containers next to what they requested."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _UNKNOWN = "-"
 
 
 def table(before: list[Json], now: list[Json]) -> Grid:
-    """One row a container, from what was measured before and now."""
+    """One row for each container, from two measurements."""
     shown = Grid((*_WHOSE, *_NUMBERS), numbers=frozenset(_NUMBERS))
     earlier = {key: used for instance in before for key, used, _ in _measured(instance)}
     for instance in now:
@@ -25,7 +25,7 @@ def table(before: list[Json], now: list[Json]) -> Grid:
 
 
 def _measured(instance: Json) -> list[tuple[tuple[str, str], Json, Json]]:
-    """The whole, under no name, and each container: what it uses, and asked for."""
+    """Usage and request of the pod, under an empty name, and of each container."""
     rows = [((instance["instance"], each["name"]), each["used"], each["requested"]) for each in instance["containers"]]
     whole = {"cpus": instance.get("total", {}).get("cpusLimit"), "mem": None}
     return [((instance["instance"], ""), instance["total"], whole), *rows] if "total" in instance else rows
@@ -48,7 +48,7 @@ def _cells(before: Json, now: Json, requested: Json) -> list[str]:
 
 
 def _cpus(before: Json, now: Json) -> float | None:
-    """How many CPUs were busy between two measurements; not over a restart, where the count begins anew."""
+    """CPUs used on average between two measurements; None across a restart, which resets the counter."""
     try:
         seconds = now["takenAt"] - before["takenAt"]
         used = now["cpuSeconds"] - before["cpuSeconds"]

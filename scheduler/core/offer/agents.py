@@ -1,5 +1,6 @@
 """Agents as offers describe them: the record an instance keeps of its agent, and the fields for constraints."""
 
+from scheduler.core import messages
 from scheduler.model.json import Json
 from scheduler.model.records import Agent
 
@@ -40,7 +41,7 @@ def _text(attribute: Json) -> str:
         case "SCALAR":
             return number(attribute["scalar"]["value"])
         case "RANGES":
-            ranges = sorted((int(each["begin"]), int(each["end"])) for each in attribute["ranges"].get("range", ()))
+            ranges = sorted(messages.ranges(attribute["ranges"]))
             return "[" + ",".join(f"{begin}-{end}" for begin, end in ranges) + "]"
         case "SET":
             return "{" + ",".join(sorted(attribute["set"].get("item", ()))) + "}"

@@ -7,6 +7,7 @@ from a single entry of the offer and keeps that entry's role and reservation, be
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from scheduler.core import messages
 from scheduler.core.offer.reservations import kept_for
 from scheduler.model.json import Json
 
@@ -47,8 +48,7 @@ class Ledger:
             if resource["name"] in self._scalars and resource["type"] == "SCALAR":
                 self._scalars[resource["name"]].append(_Scalar(template, role, milli(resource["scalar"]["value"])))
             elif resource["name"] == "ports" and resource["type"] == "RANGES":
-                ranges = [(int(each["begin"]), int(each["end"])) for each in resource["ranges"].get("range", ())]
-                self._ports.append(_Ports(template, role, ranges))
+                self._ports.append(_Ports(template, role, messages.ranges(resource["ranges"])))
 
     @property
     def agent_id(self) -> str:

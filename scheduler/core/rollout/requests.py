@@ -78,8 +78,7 @@ def on_pod_deleted(turn: Turn, event: PodDeleted) -> None:
 
 def on_group_deleted(turn: Turn, event: GroupDeleted) -> None:
     """Remove every pod of a group and of the groups in it, dependents before their dependencies."""
-    below = event.group_id.rstrip("/") + "/"
-    pods = [pod for pod in turn.world.pods.values() if pod.id.startswith(below)]
+    pods = [turn.world.pods[pod_id] for pod_id in turn.world.pods_below(event.group_id)]
     if pods:
         _remove(turn, event.request, pods, event.rollout, event.origin)
     else:

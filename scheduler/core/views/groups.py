@@ -20,7 +20,7 @@ def group_ids(world: World) -> set[str]:
 
 def group_versions(world: World, group_id: str) -> list[str]:
     """The kept versions of a group, oldest first: those of its pods. Empty: there is no such group."""
-    found = {version for pod_id in _below(world, group_id) for version in world.versions(pod_id)}
+    found = {version for pod_id in world.pods_below(group_id) for version in world.versions(pod_id)}
     return sorted(found) or ([_NEVER] if group_id == "/" else [])
 
 
@@ -37,15 +37,10 @@ def group_view(
 
     ``at``: a version; newer pods are not shown, the others in their current state.
     """
-    pod_ids = [each for each in _below(world, group_id) if at is None or world.versions(each)[0] <= at]
+    pod_ids = [each for each in world.pods_below(group_id) if at is None or world.versions(each)[0] <= at]
     if not pod_ids and group_id != "/":
         return None
     return _view(world, group_id, pod_ids, now, parts, at, with_extras)
-
-
-def _below(world: World, group_id: str) -> list[str]:
-    below = group_id.rstrip("/") + "/"
-    return [pod_id for pod_id in world.pods if pod_id.startswith(below)]
 
 
 def _version(world: World, pod_id: str, at: str | None) -> str:

@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from scheduler.core import messages
 from scheduler.core.offer.refusals import FUNNEL, QueueHistory, Refusal
 from scheduler.core.offer.resources import role_of
 from scheduler.core.views.extras import extras
@@ -147,9 +148,7 @@ def _value(of: Json) -> Json:
     value = of.get(kind, {})
     match kind:
         case "ranges":
-            return {
-                "ranges": [{"begin": int(each["begin"]), "end": int(each["end"])} for each in value.get("range", ())]
-            }
+            return {"ranges": [{"begin": begin, "end": end} for begin, end in messages.ranges(value)]}
         case "set":
             return {"set": list(value.get("item", ()))}
         case "text":

@@ -1,7 +1,7 @@
-"""The rules that join fields of a definition to each other and to the cluster it is for. Every rule tells all it finds.
+"""The rules: checks that involve several fields of a definition, or the cluster it is for.
 
-A rule is a function from a definition and a site to problems; ``broken`` asks them all.
-Ports count as posted, before defaults.
+A rule is a function from a definition and a site to all problems it finds; ``broken`` runs all rules. Ports are checked
+as posted, before defaults.
 """
 
 from scheduler.model.definition import PodDefinition
@@ -45,5 +45,5 @@ _RULES = (
 
 
 def broken(definition: PodDefinition, site: Site) -> tuple[Problem, ...]:
-    """All that is wrong with a definition whose every field is well formed."""
+    """All problems of a definition whose fields are well formed."""
     return tuple(problem for rule in _RULES for problem in rule(definition, site))

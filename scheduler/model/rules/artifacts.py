@@ -1,4 +1,4 @@
-"""Files that are fetched before a container starts: from where Mesos can fetch, and to where nothing else is."""
+"""Rules for artifacts: URIs that Mesos can fetch, and destinations where nothing else is."""
 
 from collections.abc import Iterator
 
@@ -23,24 +23,24 @@ def _artifacts(definition: PodDefinition, site: Site) -> Iterator[Problem]:
 
 
 def _uri_fault(artifact: Artifact) -> str | None:
-    """What Mesos' fetcher refuses before it fetches anything, or can never copy."""
+    """Why Mesos' fetcher refuses a URI or can never copy the file, or None."""
     uri = artifact.uri
     if "\\" in uri or "'" in uri:
         return "must contain neither a backslash nor a single quote: write %5C and %27"
     scheme, separator, rest = uri.partition("://")
     if separator and len(scheme) > 1 and not rest.partition("/")[2]:  # a letter and :// are a path to Mesos
-        return "has no path: nothing says which file to fetch"
+        return "has no path, so it is unclear which file to fetch"
     local = _on_the_agent(uri)
     if local == "":
-        return "must not be blank: nothing says which file to fetch"
+        return "must not be blank"
     if local is not None and uri.lstrip(_BLANKS).startswith("file:") and not local.startswith("/"):
-        return "must have three slashes, as in file:///etc/hostname: file:// takes no other host than localhost"
+        return "must have three slashes, as in file:///etc/hostname: file:// allows no host but localhost"
     if local is not None and local.rpartition("/")[2] in _NO_NAMES:
-        return "must name a file, not a folder: Mesos fetches no folders, but it unpacks archives"
+        return "must name a file: Mesos does not fetch directories, but it unpacks archives"
     if artifact.dest_path is None:
         name = uri.rpartition("/")[2]
         if name in _NO_NAMES:
-            return f"ends in {name or 'a slash'}, so that the file has no name: give it a destPath"
+            return f"ends in {name or 'a slash'}, so that the file has no name: set destPath"
         return too_long(name)
     return None
 
@@ -64,26 +64,26 @@ def _destination_fault(artifact: Artifact) -> str | None:
     if names is None:
         return "must not lead out of the sandbox"
     if not names:
-        return "must name a file in the sandbox, which it is itself"
+        return "must name a file in the sandbox, not the sandbox itself"
     if names[0] in OUTPUT and len(names) > 1:
-        return f"must not lie in {names[0]}, which is the file of the container's output"
+        return f"must not be below {names[0]}, the file with the container's output"
     if _becomes_a_file(artifact) and path.rpartition("/")[2] in _NO_NAMES:
-        return f"must end in the name of a file: {'/'.join(names)}"
+        return f"must end in a file name: {'/'.join(names)}"
     return too_long(path)
 
 
 def _becomes_a_file(artifact: Artifact) -> bool:
-    """An archive is unpacked straight out of the agent's cache; all else is a file in the sandbox first."""
+    """Whether it is a file in the sandbox at some time. An archive in the agent's cache is unpacked from there."""
     return not (artifact.cache and artifact.extract and not artifact.executable)
 
 
 def _destination(artifact: Artifact) -> Names:
-    """Where an artifact's file lies in the sandbox; nowhere: that is at fault already."""
+    """Where an artifact's file is in the sandbox; (): its path is a problem that is already reported."""
     return resolved(artifact.uri.rpartition("/")[2] if artifact.dest_path is None else artifact.dest_path) or ()
 
 
 def _overlaps(definition: PodDefinition, site: Site) -> Iterator[Problem]:
-    """A file has nothing below it, and no volume that is a folder can be mounted on it."""
+    """Nothing can be below a file, and no volume that is a directory can be mounted on it."""
     secrets = {volume.name for volume in definition.volumes if volume.secret is not None}
     folders = {volume.name for volume in definition.volumes if volume.secret is None and volume.host is None}
     for at, container in located(definition):
@@ -99,15 +99,13 @@ def _overlaps(definition: PodDefinition, site: Site) -> Iterator[Problem]:
             if file is not None:
                 yield Problem(there, _below(file, files))
             elif in_sandbox and names in files and mount.name in folders:
-                yield Problem(
-                    there, f"must not be where {files[names]} is fetched to: the one is a file, the other none"
-                )
+                yield Problem(there, f"must not be where {files[names]} is put: no directory can be mounted on a file")
             elif in_sandbox and mount.name in secrets:
                 yield from _below_a_secret(at, container, names)
 
 
 def _files(container: Container) -> dict[Names, str]:
-    """Where artifacts become files, and which of them."""
+    """The artifacts that are files in the sandbox, by their paths."""
     return {
         names: f"artifacts({index})"
         for index, artifact in enumerate(container.artifacts)
@@ -116,14 +114,14 @@ def _files(container: Container) -> dict[Names, str]:
 
 
 def _below(file: Names, files: dict[Names, str]) -> str:
-    return f"must not lie below {'/'.join(file)}: {files[file]} is fetched to there, and is a file"
+    return f"must not be below {'/'.join(file)}, the file from {files[file]}"
 
 
 def _below_a_secret(at: str, container: Container, secret: Names) -> Iterator[Problem]:
     for index, artifact in enumerate(container.artifacts):
         if above(_destination(artifact), [secret]) is not None:
             there = f"{at}/artifacts({index})/destPath"
-            yield Problem(there, f"must not lie below {'/'.join(secret)}: a secret is mounted there, and is a file")
+            yield Problem(there, f"must not be below {'/'.join(secret)}, where a secret is mounted as a file")
 
 
 RULES = (_artifacts, _overlaps)

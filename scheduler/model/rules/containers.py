@@ -1,4 +1,4 @@
-"""What a container asks of its agent: limits and settings of Linux."""
+"""Rules for resource limits and Linux settings of containers."""
 
 from collections.abc import Iterator
 
@@ -13,19 +13,19 @@ def _limits(definition: PodDefinition, site: Site) -> Iterator[Problem]:
         if limits is None:
             continue
         if definition.legacy_shared_cgroups:
-            yield Problem(f"{at}/resourceLimits", "must be absent: with legacySharedCgroups nothing can be limited")
+            yield Problem(f"{at}/resourceLimits", "must be absent: legacySharedCgroups rules out limits")
         for key, limit, asked in (
             ("cpus", limits.cpus, container.resources.cpus),
             ("mem", limits.mem, container.resources.mem),
         ):
             if isinstance(limit, float) and limit < asked:
-                yield Problem(f"{at}/resourceLimits/{key}", f"must be unlimited or at least the {asked:g} of resources")
+                yield Problem(f"{at}/resourceLimits/{key}", f"must be unlimited or at least resources.{key}, {asked:g}")
 
 
 def _linux_settings(definition: PodDefinition, site: Site) -> Iterator[Problem]:
     if definition.linux_info is not None:
         if definition.linux_info.seccomp is not None:
-            yield Problem("/linuxInfo/seccomp", "must be absent: seccomp is set for each container")
+            yield Problem("/linuxInfo/seccomp", "must be absent: seccomp can only be set for containers")
         yield from _ipc("/linuxInfo", definition.linux_info)
     for at, container in located(definition):
         if container.linux_info is not None:
@@ -38,7 +38,7 @@ def _seccomp(at: str, linux: LinuxInfo) -> Iterator[Problem]:
     if seccomp is None:
         return
     if seccomp.unconfined and seccomp.profile_name is not None:
-        yield Problem(f"{at}/seccomp", "profileName must be absent where unconfined is true")
+        yield Problem(f"{at}/seccomp", "profileName must be absent if unconfined is true")
     if not seccomp.unconfined and seccomp.profile_name is None:
         yield Problem(f"{at}/seccomp", "either profileName or unconfined: true is required")
 
@@ -46,7 +46,7 @@ def _seccomp(at: str, linux: LinuxInfo) -> Iterator[Problem]:
 def _ipc(at: str, linux: LinuxInfo) -> Iterator[Problem]:
     ipc = linux.ipc_info
     if ipc is not None and ipc.mode == "SHARE_PARENT" and ipc.shm_size is not None:
-        yield Problem(f"{at}/ipcInfo", "shmSize must be absent with mode SHARE_PARENT: the size is the parent's")
+        yield Problem(f"{at}/ipcInfo", "shmSize must be absent for mode SHARE_PARENT: the size is the parent's")
 
 
 RULES = (_limits, _linux_settings)

@@ -1,4 +1,4 @@
-"""Who the pod is: its id, its user, its role, the names of its containers, and the pods it depends on."""
+"""Rules for a pod's id, users, role, dependencies and the names of its containers."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from scheduler.model.ids import canonical, is_path, segments
 from scheduler.model.problems import Problem
 from scheduler.model.rules.site import Site, located, repeated
 
-# Mesos takes ids of up to 255 characters. A task id is made of the pod's id, ".instance-", a UUID, the container's
+# Mesos accepts ids of up to 255 characters. A task id consists of the pod's id, ".instance-", a UUID, the container's
 # name and a counter.
 _LONGEST_NAMES = 255 - len(".instance-") - 36 - len("..999999")
 
@@ -30,7 +30,7 @@ def _id(definition: PodDefinition, site: Site) -> Iterator[Problem]:
     longest = max(len(container.name) for container in definition.containers)
     if len("_".join(names)) + longest > _LONGEST_NAMES:
         yield Problem(
-            "/id", f"is too long: Mesos allows {_LONGEST_NAMES} characters for it and a container's name together"
+            "/id", f"is too long: the id and the longest container name may have {_LONGEST_NAMES} characters together"
         )
 
 
@@ -41,12 +41,12 @@ def _users(definition: PodDefinition, site: Site) -> Iterator[Problem]:
         elif user is not None and not _can_be_a_user(user):
             yield Problem(
                 f"{path}/user",
-                "must be the name of a user: no colons, slashes or control characters, at most 255 characters",
+                "must be a user name: no colons, slashes or control characters, at most 255 characters",
             )
 
 
 def _can_be_a_user(name: str) -> bool:
-    """Whether a system could have such a user: names of directories (DOMAIN\\user, user@domain) are fine."""
+    """Whether a system could have such a user; names from directory services (DOMAIN\\user, user@domain) are fine."""
     is_plain = name.isprintable() and not set(name) & _IN_NO_USER and not name.startswith("-") and name == name.strip()
     return is_plain and len(name) <= _LONGEST_USER
 

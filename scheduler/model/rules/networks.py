@@ -1,4 +1,4 @@
-"""What the containers are reached by: networks of modes that go together, and endpoints that fit them."""
+"""Rules for networks, whose modes must be compatible, and for endpoints, which must suit them."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,15 +17,15 @@ def _networks(definition: PodDefinition, site: Site) -> Iterator[Problem]:
         if modes[mode] > 1:
             yield Problem("/networks", f"at most one network of mode {mode} is allowed")
     if any(network.mode != "container" and network.name is not None for network in networks):
-        yield Problem("/networks", "a network of mode host or container/bridge has no name")
+        yield Problem("/networks", "a network of mode host or container/bridge cannot have a name")
     if any(network.mode == "host" and network.labels for network in networks):
-        yield Problem("/networks", "a network of mode host has no labels")
+        yield Problem("/networks", "a network of mode host cannot have labels")
     names = [network.name or site.default_network_name for network in networks if network.mode == "container"]
     for name in repeated(name for name in names if name is not None):
         yield Problem("/networks", f"network names must be unique: {name}")
     unnamed = sum(network.mode == "container" and network.name is None for network in networks)
     if unnamed > 1:
-        yield Problem("/networks", "at most one container network may go without a name")
+        yield Problem("/networks", "at most one container network may be without a name")
     if unnamed and site.default_network_name is None:
         yield Problem("/networks", "a container network needs a name, as the scheduler has no --default-network-name")
 
@@ -59,11 +59,11 @@ def _endpoints(definition: PodDefinition, site: Site) -> Iterator[Problem]:
 def _endpoint(at: str, endpoint: Endpoint, definition: PodDefinition, site: Site) -> Iterator[Problem]:
     modes = [network.mode for network in definition.networks]
     if "host" in modes and endpoint.container_port is not None:
-        yield Problem(f"{at}/containerPort", "must be absent: on the host's network only the host port counts")
+        yield Problem(f"{at}/containerPort", "must be absent: on the host network only hostPort is used")
     if "container" in modes and endpoint.container_port is None:
         yield Problem(f"{at}/containerPort", "is required on a container network")
     if "container" in modes and endpoint.container_port == 0 and endpoint.host_port is None:
-        yield Problem(f"{at}/containerPort", "0 stands for the host port, and no hostPort is asked for")
+        yield Problem(f"{at}/containerPort", "0 means the host port, but hostPort is absent")
     names = {
         network.name or site.default_network_name for network in definition.networks if network.mode == "container"
     }
@@ -73,7 +73,7 @@ def _endpoint(at: str, endpoint: Endpoint, definition: PodDefinition, site: Site
     for protocol in repeated(endpoint.protocol or ()):
         yield Problem(f"{at}/protocol", f"must not repeat {protocol}")
     if modes.count("container") > 1 and endpoint.host_port is not None and len(endpoint.network_names) != 1:
-        yield Problem(at, "with several container networks, networkNames must say which one the host port leads to")
+        yield Problem(at, "with several container networks, networkNames must name the one that hostPort leads to")
 
 
 RULES = (_networks, _known_networks, _ports, _endpoints)

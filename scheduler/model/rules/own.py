@@ -1,4 +1,4 @@
-"""What only podexec's own executor can do, and a scheduler that runs pods under Mesos' own must refuse."""
+"""Rejects features that need podexec's own executor, if the scheduler uses Mesos' default executor."""
 
 from collections.abc import Iterator
 

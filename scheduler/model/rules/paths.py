@@ -1,4 +1,4 @@
-"""Paths that lead where Mesos can put something: into the sandbox or the container, one thing at a place."""
+"""Rules for paths of volumes: inside the sandbox or the container, one mount per place, nothing necessary hidden."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -9,18 +9,18 @@ from scheduler.model.problems import Problem
 from scheduler.model.rules.site import Site, located
 
 _LONGEST_NAME = 255  # bytes, of one name in a path
-_LONGEST_PATH = 2048  # bytes; Linux takes 4095, of which Mesos needs some for where the sandbox is
+_LONGEST_PATH = 2048  # bytes; Linux accepts 4095, of which Mesos needs some for the path of the sandbox
 _SANDBOX = ("mnt", "mesos", "sandbox")  # in a container with an image
 OUTPUT = ("stdout", "stderr")
 _PROCESSES, _DEVICES = ("proc",), ("dev",)
-_SYSTEM = (_PROCESSES, _DEVICES, ("sys",))  # folders in every container
-_NEEDED = (_DEVICES, ("etc",))  # where a container has no image
+_SYSTEM = (_PROCESSES, _DEVICES, ("sys",))  # directories in every container
+_NEEDED = (_DEVICES, ("etc",))  # by containers without an image
 
 Names = tuple[str, ...]
 
 
 def resolved(path: str) -> Names | None:
-    """The names that a path comes to without dots and doubled slashes; None: it leads out of where it begins."""
+    """The names in a path without dots and doubled slashes; None: it leads out of where it begins."""
     names: list[str] = []
     for name in path.split("/"):
         if name == ".." and not names:
@@ -42,18 +42,18 @@ def too_long(path: str) -> str | None:
 
 
 def above(names: Names, files: Collection[Names]) -> Names | None:
-    """The file below which a path leads; None: it leads below none of them."""
+    """The file that a path is below; None: it is below none of them."""
     return next((names[:length] for length in range(1, len(names)) if names[:length] in files), None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Volumes:
-    """What is known of a pod's volumes before a container starts.
+    """What is known about a pod's volumes before a container starts.
 
     Attributes:
-        secrets: the names of those that are files with a secret.
-        agents: of those that are there before the pod is, each with its path on the agent.
-        bare: of those that only one container mounts, and nothing is in when it starts.
+        secrets: the names of volumes that are files with a secret.
+        agents: the names of volumes of the agent's own, with their paths on the agent.
+        bare: the names of volumes that only one container mounts, and that are empty when it starts.
     """
 
     secrets: frozenset[str]
@@ -108,12 +108,11 @@ def _nesting_fault(
     around = {path: name for (is_there, path), name in taken.items() if is_there == in_sandbox}
     secret = above(names, [path for path, name in around.items() if name in volumes.secrets])
     if secret is not None:
-        return f"must not lie below secret {around[secret]}, which is a file"
+        return f"must not be below secret {around[secret]}, which is a file"
     bare = above(names, [path for path, name in around.items() if name in volumes.bare])
     if bare is not None and mount.name in volumes.secrets:
-        return (
-            f"must not lie below volume {around[bare]}: it is empty, and Mesos makes no file in it to mount a secret on"
-        )
+        volume = around[bare]
+        return f"must not be below volume {volume}: it is empty, and Mesos creates no file in it to mount a secret on"
     return None
 
 
@@ -124,31 +123,31 @@ def _mount_fault(mount: VolumeMount, container: Container) -> str | None:
     if names is None:
         return "must not lead out of the container" if is_absolute else "must not lead out of the sandbox"
     if not names and not is_absolute:
-        return "must name a place in the sandbox, which it is itself"
+        return "must name a place in the sandbox, not the sandbox itself"
     if not names and container.image is not None:
-        return "must name a place in the image, whose root it is"
+        return "must name a place in the image, not its root"
     if not is_absolute and names[0] in OUTPUT:
-        return f"must not be {names[0]}, the file of the container's output"
+        return f"must not be {names[0]}, the file with the container's output"
     return too_long(path)
 
 
 def _hiding_fault(mount: VolumeMount, container: Container, volumes: _Volumes) -> str | None:
-    """What a mount hides without which no container starts."""
+    """Why a mount would keep the container from starting, by what it hides; None: it would not."""
     names = resolved(mount.mount_path)
     if not names or len(names) > 1 or not mount.mount_path.startswith("/"):
         return None
     if mount.name in volumes.secrets and names in _SYSTEM:
-        return f"must not be /{names[0]}, which is a folder in every container: a secret is a file"
+        return f"must not be /{names[0]}, a directory in every container: a secret is a file"
     if container.image is not None and names == _DEVICES == volumes.agents.get(mount.name):
-        return "must not be /dev: with an image Mesos makes its own; mount what is needed of the agent's below it"
+        return "must not be /dev: with an image Mesos makes its own; mount single devices of the agent below it"
     is_hidden = names == _PROCESSES and mount.name not in volumes.agents
     if is_hidden or (container.image is None and names in _NEEDED and mount.name in volumes.bare | volumes.secrets):
-        return f"must not be /{names[0]}: Mesos needs what is there to start a container"
+        return f"must not be /{names[0]}: Mesos needs its content to start a container"
     return None
 
 
 def place_of(mount: VolumeMount, container: Container) -> tuple[bool, Names]:
-    """Whether a mount is in the sandbox, and where; its path is without fault."""
+    """Whether a mount is in the sandbox, and where; its path has no problem."""
     names = resolved(mount.mount_path) or ()
     if not mount.mount_path.startswith("/"):
         return True, names
@@ -176,17 +175,17 @@ def _host_fault(volume: Volume, is_in_sandbox: bool) -> str | None:
         return None
     if not path.startswith("/"):
         if resolved(path) is None:
-            return "must not lead out of the sandbox, in which it lies as it is relative"
+            return "must not lead out of the sandbox, to which a relative path is relative"
         if is_in_sandbox:
-            return "must be absolute where the volume is mounted at a relative path: both would lie in the sandbox"
+            return "must be absolute if the volume is mounted at a relative path: both would be in the sandbox"
     return too_long(path)
 
 
 def _kept(definition: PodDefinition, site: Site) -> Iterator[Problem]:
-    """A persistent volume lies in the executor's sandbox under its own name."""
+    """A persistent volume is in the executor's sandbox under its own name."""
     for index, volume in enumerate(definition.volumes):
         if volume.persistent is not None and volume.name in OUTPUT:
-            yield Problem(f"/volumes({index})/name", f"must not be {volume.name}, the file of the executor's output")
+            yield Problem(f"/volumes({index})/name", f"must not be {volume.name}, the file with the executor's output")
 
 
 RULES = (_mounts, _host_paths, _kept)

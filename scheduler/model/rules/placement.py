@@ -14,10 +14,10 @@ _ROLE = re.compile(r"(?!\.{1,2}$)(?!-)[^/\x08 \t\n\v\f\r]+")
 
 
 def regex_fault(pattern: str) -> str | None:
-    """Why a text is no regular expression. Java's and Python's are nearly the same language."""
+    """Why a string is not a regular expression, or None. Java's and Python's syntax are nearly the same."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # what Python is about to read otherwise, Java reads otherwise today
+            warnings.simplefilter("error")  # Python warns of syntax that Java reads differently
             re.compile(pattern)
     except (re.error, OverflowError, RecursionError, Warning) as error:
         return f"{pattern!r} is not a regular expression: {error}"
@@ -40,13 +40,13 @@ def _value_fault(constraint: Constraint) -> str | None:
         case "LIKE" | "UNLIKE":
             return "needs a regular expression" if value is None else regex_fault(value)
         case "UNIQUE":
-            return None if value is None else "takes no value"
+            return None if value is None else "accepts no value"
         case "GROUP_BY" if value is not None and not _NUMBER.fullmatch(value):
-            return "takes no value or a whole number of at least 1, as text"
+            return "accepts only an integer of at least 1, as a string, or no value"
         case "MAX_PER" if value is None or not _NUMBER.fullmatch(value):
-            return "needs a whole number of at least 1, as text"
+            return "needs an integer of at least 1, as a string"
         case "IS" if value is not None and not _IS.fullmatch(value):
-            return "takes letters, digits and the characters _ / . - only"
+            return "accepts only letters, digits and the characters _ / . -"
     return None
 
 
@@ -55,7 +55,9 @@ def _roles(definition: PodDefinition, site: Site) -> Iterator[Problem]:
     allowed = {"*", site.role_of(definition)}
     for role in accepted:
         if not _ROLE.fullmatch(role):
-            yield Problem("/scheduling/placement/acceptedResourceRoles", f"{role!r} cannot be the name of a Mesos role")
+            yield Problem(
+                "/scheduling/placement/acceptedResourceRoles", f"{role!r} is not a valid name of a Mesos role"
+            )
         elif role not in allowed:
             yield Problem("/acceptedResourceRoles", f"may hold only {', '.join(sorted(allowed))}, not {role}")
 

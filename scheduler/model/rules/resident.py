@@ -1,4 +1,4 @@
-"""Resident pods, those with persistent volumes: what they ask for stays reserved on one agent, in the pod's role."""
+"""Rules for resident pods (those with persistent volumes): their resources are reserved on one agent for their role."""
 
 from collections.abc import Iterator
 
@@ -19,20 +19,20 @@ def _resident(definition: PodDefinition, site: Site) -> Iterator[Problem]:
     if scheduling.placement.accepted_resource_roles not in ((), ("*",)):
         yield Problem("/acceptedResourceRoles", 'must be absent or ["*"] for a pod with persistent volumes')
     if site.role_of(definition) == "*":
-        yield Problem("/role", "must not be * for a pod with persistent volumes: only another role can keep resources")
+        yield Problem("/role", "must not be * for a pod with persistent volumes: resources cannot be reserved for *")
 
 
 RULES = (_resident,)
 
 
 def broken_update(before: PodDefinition, after: PodDefinition) -> Iterator[Problem]:
-    """What a new version of a pod may not change while the old or the new one is resident; both are normalised."""
+    """Changes that an update may not make if the old or the new version is resident. Both are normalised."""
     if not (before.resident or after.resident):
         return
     if _persistent_volumes(before) != _persistent_volumes(after):
         yield Problem("/pod(0)", "persistent volumes cannot be changed, added or removed by an update")
     if before.role != after.role:
-        yield Problem("/role", f"cannot be changed by an update: what is reserved is reserved for {before.role}")
+        yield Problem("/role", f"cannot be changed by an update: resources are reserved for {before.role}")
     for name in ("cpus", "mem", "disk", "gpus"):
         if _total(before, name) != _total(after, name):
             yield Problem(
@@ -56,6 +56,6 @@ def _total(definition: PodDefinition, name: str) -> float:
 
 
 def _host_ports(definition: PodDefinition) -> list[int]:
-    """They are reserved too, those that may be any among them."""
+    """Host ports, which are reserved too; 0 for any free one."""
     asked = [endpoint.host_port for container in definition.containers for endpoint in container.endpoints]
     return sorted(port for port in asked if port is not None)

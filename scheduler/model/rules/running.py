@@ -1,4 +1,4 @@
-"""How containers run: their checks, what they wait for, when they are started again."""
+"""Rules for how containers run: checks, programs, restarts and dependencies."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ def _checks(definition: PodDefinition, site: Site) -> Iterator[Problem]:
             if container.check.http is not None and container.check.http.scheme != "HTTP":
                 yield Problem(
                     f"{at}/check/http/scheme",
-                    "must be HTTP: Mesos' checks know no other, unlike health checks and readiness checks",
+                    "must be HTTP: unlike health checks and readiness checks, Mesos' checks support nothing else",
                 )
 
 
@@ -44,11 +44,11 @@ def _check(at: str, check: HealthCheck | ReadinessCheck | Check, container: Cont
         if endpoint is None:
             yield Problem(f"{at}/{kind}/endpoint", f"container {container.name} has no endpoint {asked.endpoint}")
         elif endpoint.transports == ("udp",):
-            yield Problem(f"{at}/{kind}/endpoint", f"endpoint {asked.endpoint} is of protocol udp only: use exec")
+            yield Problem(f"{at}/{kind}/endpoint", f"endpoint {asked.endpoint} has protocol udp only: use exec")
 
 
 def _programs(definition: PodDefinition, site: Site) -> Iterator[Problem]:
-    """What an argument vector begins with is run, unless it is for the entrypoint of an image."""
+    """The first argument is the program to run, unless the arguments are for the entrypoint of an image."""
     of_entrypoints = {
         f"{at}/exec/command"
         for at, container in located(definition)
@@ -67,7 +67,9 @@ def _restarts(definition: PodDefinition, site: Site) -> Iterator[Problem]:
 
 def _essentials(definition: PodDefinition, site: Site) -> Iterator[Problem]:
     if all(container.essential is False for container in definition.containers):
-        yield Problem("/containers", "at least one must be essential: the pod ends when its essential containers have")
+        yield Problem(
+            "/containers", "at least one must be essential: an instance ends when its essential containers have ended"
+        )
 
 
 def _dependencies(definition: PodDefinition, site: Site) -> Iterator[Problem]:
@@ -79,22 +81,22 @@ def _dependencies(definition: PodDefinition, site: Site) -> Iterator[Problem]:
             if other is None:
                 yield Problem(f"{there}/container", f"the pod has no container {dependency.container}")
             elif dependency.condition == "succeeded" and other.restart_policy == "always":
-                yield Problem(f"{there}/condition", f"{other.name} is always started again, so it never succeeds")
+                yield Problem(f"{there}/condition", f"{other.name} is always restarted, so it never succeeds")
         for name in repeated(dependency.container for dependency in container.depends_on):
             yield Problem(f"{at}/dependsOn", f"must not repeat {name}")
 
 
 def _cycles(definition: PodDefinition, site: Site) -> Iterator[Problem]:
-    """Take away what waits for nothing, until nothing is left or what is left waits for itself."""
+    """Remove containers without dependencies until none is left, or only cycles."""
     waits = {each.name: {other.container for other in each.depends_on} for each in definition.containers}
     while free := {name for name, others in waits.items() if not others & waits.keys()}:
         waits = {name: others for name, others in waits.items() if name not in free}
     if waits:
-        yield Problem("/containers", f"cannot start, as dependsOn goes round in a circle: {_circle(waits)}")
+        yield Problem("/containers", f"cannot start: dependsOn has a cycle: {_cycle(waits)}")
 
 
-def _circle(waits: dict[str, set[str]]) -> str:
-    """One circle among names of which each waits for another of them."""
+def _cycle(waits: dict[str, set[str]]) -> str:
+    """One cycle among names of which each waits for another of them."""
     way = [min(waits)]
     while way[-1] not in way[:-1]:
         way.append(min(waits[way[-1]] & waits.keys()))

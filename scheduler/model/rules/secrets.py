@@ -1,4 +1,4 @@
-"""Secrets: whoever uses one names a key of the pod's ``secrets``; and the feature is on."""
+"""Rules for secrets: each use names a key of the pod's ``secrets``, and the feature must be enabled."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def _allowed(definition: PodDefinition, site: Site) -> Iterator[Problem]:
 
 
 def _declared(definition: PodDefinition, site: Site) -> Iterator[Problem]:
-    """Also without the feature, Marathon looks for the secret of an image."""
+    """As in Marathon, the secret of an image must exist even if the feature is off."""
     for path, secret in _references(definition):
         if secret not in definition.secrets and (SECRETS in site.features or path.endswith("/pullConfig")):
             yield Problem(path, f"must refer to an existing secret: the pod's secrets have no {secret}")

@@ -1,4 +1,4 @@
-"""What the rules need: the site a definition is for, and the ways to walk a definition."""
+"""What all rules share: the site that a definition is for, and ways to walk through a definition."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -16,17 +16,17 @@ _T = TypeVar("_T", str, int)
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What an operator decided and a definition has to fit.
+    """The operator's settings that a definition must suit.
 
     Attributes:
         role: the framework's Mesos role.
-        default_network_name: the network of a container network without a name.
-        known_networks: the networks the agents have; None: not known.
-        features: those of Marathon's features that are on; definitions ask for ``secrets`` only.
+        default_network_name: the name for container networks without one.
+        known_networks: the networks on the agents; None: not known.
+        features: Marathon's features that are on; definitions need only ``secrets``.
         strict: whether an unknown key is a problem.
         new_group_enforce_role: whether pods in groups must have their group's role.
-        own_executor: whether pods run under podexec's own executor, which can do more than Mesos'.
-        present_role: that of the pod which the definition replaces; None: there is none.
+        own_executor: whether pods run under podexec's own executor, which supports more than Mesos'.
+        current_role: the role of the pod that the definition replaces; None: there is none.
     """
 
     role: str
@@ -36,15 +36,15 @@ class Site:
     strict: bool = False
     new_group_enforce_role: EnforceRole = EnforceRole.OFF
     own_executor: bool = True
-    present_role: str | None = None
+    current_role: str | None = None
 
     def role_of(self, definition: PodDefinition) -> str:
-        """The role a definition asks for, or gets because it asks for none."""
+        """The role that a definition names, or the default."""
         return definition.role or default_role(definition.id, self.role, self.new_group_enforce_role)
 
     def allowed_roles(self, definition: PodDefinition) -> frozenset[str]:
-        """The roles it may ask for."""
-        return allowed_roles(definition.id, self.role, self.new_group_enforce_role, self.present_role)
+        """The roles that it may name."""
+        return allowed_roles(definition.id, self.role, self.new_group_enforce_role, self.current_role)
 
 
 def located(definition: PodDefinition) -> Iterator[tuple[str, Container]]:
@@ -62,7 +62,7 @@ def commands(definition: PodDefinition) -> Iterator[tuple[str, Command]]:
 
 
 def inner_commands(container: Container) -> Iterator[tuple[str, Command]]:
-    """What is run inside a container, with its path there: its checks' commands, and the one before its end."""
+    """The commands that run inside a container, with their paths in it: those of its checks, and preStop."""
     checks = [
         ("healthCheck", container.health_check),
         *((f"healthChecks({index})", check) for index, check in enumerate(container.health_checks)),
@@ -77,5 +77,5 @@ def inner_commands(container: Container) -> Iterator[tuple[str, Command]]:
 
 
 def repeated(values: Iterable[_T]) -> list[_T]:
-    """What occurs more than once."""
+    """The values that occur more than once."""
     return [value for value, times in Counter(values).items() if times > 1]

@@ -1,6 +1,6 @@
-"""Strings that are too long for Linux and Mesos to hand on, each by itself.
+"""Rules for values that are too large for Linux and Mesos, each by itself.
 
-What they come to together depends on what the scheduler adds, and is the core's to judge.
+Their total depends on what the scheduler adds; the core checks it.
 """
 
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def _problem(path: str, size: int) -> Iterator[Problem]:
 
 
 def _amounts(definition: PodDefinition, site: Site) -> Iterator[Problem]:
-    """Of resources: Mesos counts them in thousandths, with 64 bits."""
+    """Resources: Mesos counts them in thousandths, as 64-bit integers."""
     parts: list[tuple[str, object]] = [("/executorResources", definition.executor_resources)]
     for at, container in located(definition):
         parts += [(f"{at}/resources", container.resources), (f"{at}/resourceLimits", container.resource_limits)]

@@ -1,4 +1,4 @@
-"""No text of a definition can hold a NUL: neither Linux nor Mesos passes one on."""
+"""Rejects NUL characters in strings, which neither Linux nor Mesos passes on."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,12 +1,12 @@
-"""What an update may do whatever the rules say of the definition: ask for less of what there is."""
+"""Recognises updates that are accepted even if the definition breaks rules: those that only scale down."""
 
 from scheduler.model.definition import PodDefinition
 
 
 def only_scales_down(before: PodDefinition, after: PodDefinition) -> bool:
-    """Whether an update asks for fewer instances and changes nothing else; both are normalised.
+    """Whether an update reduces the number of instances and changes nothing else. Both are normalised.
 
-    A definition may be older than a rule, or than the site it is for: still its instances can be ended.
+    A definition may be older than a rule or a setting of its site; it must still be possible to end its instances.
     """
     same = after.model_copy(update={"version": before.version, "scaling": before.scaling}) == before
     return same and after.scaling.instances < before.scaling.instances

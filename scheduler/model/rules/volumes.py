@@ -1,4 +1,4 @@
-"""What the containers share: each volume is of one kind, declared once and mounted; disks make sense."""
+"""Rules for volumes: each is of one kind, declared once and mounted; disks make sense."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ def _volumes(definition: PodDefinition, site: Site) -> Iterator[Problem]:
         yield Problem("/volumes", f"volume names must be unique: {name}")
     for index, volume in enumerate(definition.volumes):
         if volume.name not in mounted:
-            yield Problem(f"/volumes({index})", f"volume {volume.name} is mounted by no container")
+            yield Problem(f"/volumes({index})", f"no container mounts volume {volume.name}")
         if sum(kind is not None for kind in (volume.host, volume.persistent, volume.secret)) > 1:
             yield Problem(f"/volumes({index})", "at most one of host, persistent and secret is allowed")
 
@@ -37,11 +37,11 @@ def _disks(definition: PodDefinition, site: Site) -> Iterator[Problem]:
 def _disk(at: str, volume: PersistentVolume) -> Iterator[Problem]:
     kind = volume.type or volume.default_type
     if volume.size == 0:
-        yield Problem(f"{at}/size", "must be at least 1: Mesos has no volumes of nothing")
+        yield Problem(f"{at}/size", "must be at least 1")
     if volume.max_size is not None and kind != "mount":
-        yield Problem(f"{at}/maxSize", f"is for disks of type mount; a {kind} volume has exactly its size")
+        yield Problem(f"{at}/maxSize", f"is only for type mount; a volume of type {kind} has exactly its size")
     if volume.max_size is not None and volume.max_size < volume.size:
-        yield Problem(f"{at}/maxSize", f"must be at least size: {volume.size}")
+        yield Problem(f"{at}/maxSize", f"must be at least size, {volume.size}")
     for index, constraint in enumerate(volume.constraints):
         fault = _constraint_fault(constraint)
         if fault is not None:

@@ -1,4 +1,4 @@
-"""What an instance comes to, derived from its tasks."""
+"""Condition, health and phase of an instance, derived from its tasks."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What an instance counts as among those of its pod, and the roster that counts."""
+"""The buckets of instances, and the roster that counts them."""
 
 from typing import Any
 

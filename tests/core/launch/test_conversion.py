@@ -31,7 +31,7 @@ class Row:
 
 
 def at(group: Json, path: str) -> Any:
-    """What stands at a place of the group; None: nothing."""
+    """The value at a path of the group; None: nothing."""
     tasks = group["task_group"]["tasks"]
     value: Any = {"executor": group["executor"], "tasks": tasks, "environment": variables(tasks[0])}
     for step in path.split("."):

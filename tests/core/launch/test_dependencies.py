@@ -1,4 +1,4 @@
-"""Pods that need others: what waits for what, and what is refused."""
+"""Dependencies between pods: what waits for what, and what is refused."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def needing(*others: str, name: str = "/app", **fields: Any) -> Any:
 
 
 def waits(story: Story, pod_id: str = "/app") -> list[str]:
-    """What the pod's deployment waits for."""
+    """The pods for which the pod's deployment waits."""
     deployment = story.world.deployment_of(pod_id)
     assert deployment is not None, f"nothing is done to {pod_id}"
     ((action, _),) = current_step(deployment)
@@ -105,7 +105,7 @@ class TestWaiting:
 
         assert [each.goal for each in story.world.instances_of("/app")].count(Goal.DECOMMISSIONED) == 1
 
-    def test_once_begun_it_waits_no_more(self) -> None:
+    def test_once_started_it_no_longer_waits(self) -> None:
         story = both(instances=2)
         story.put(needing("/db", instances=2, environment={"VERSION": "2"}), batch_size=1)
         story.all_tasks(C.FAILED, story.world.instances_of("/db"))
@@ -121,7 +121,7 @@ class TestWaiting:
         assert story.world.deployment_of("/app") is None
 
     def test_without_a_deployment_what_it_needs_is_not_looked_at(self) -> None:
-        """A database that fails takes nothing down with it, and holds up no relaunch."""
+        """A failed database ends no other pod, and delays no relaunch."""
         story = both(scheduling={"backoff": {"backoff": 0}})
         story.all_tasks(C.FAILED)
         story.offer()
@@ -208,7 +208,7 @@ class TestRefusal:
         assert isinstance(story.reply(story.request(GroupDeleted, "/g", Rollout(force=True))), Done)
         assert story.world.pods == {}
 
-    def test_not_where_it_is_needed_no_more(self) -> None:
+    def test_not_if_it_is_no_longer_needed(self) -> None:
         story = both()
         story.put(needing())
 

@@ -1,4 +1,4 @@
-"""The environment variables of a container: every one of the list, who wins, and how names are escaped."""
+"""The environment variables of a container: all of them, their precedence, and the escaping of names."""
 
 from typing import Any
 
@@ -57,7 +57,7 @@ def test_later_groups_win_in_their_order() -> None:
         ("/web", EnforceRole.TOP, "FALSE"),
     ],
 )
-def test_a_container_is_told_whether_its_group_insists_on_a_role(pod_id: str, enforce: EnforceRole, told: str) -> None:
+def test_a_container_sees_whether_its_group_enforces_a_role(pod_id: str, enforce: EnforceRole, told: str) -> None:
     asked = definition(id=pod_id)
     placed = instance(task(Condition.PROVISIONED))
     found = variables(settings(new_group_enforce_role=enforce), asked, placed)
@@ -181,7 +181,7 @@ PORTS_ASKED: dict[str, Any] = {"portEnvironment": True}
 
 
 def port_variables(found: dict[str, str]) -> dict[str, str]:
-    """Those that Marathon gives apps alone."""
+    """The variables that Marathon sets only for apps."""
     return {name: value for name, value in found.items() if name.startswith("PORT")}
 
 

@@ -1,4 +1,4 @@
-"""What podexec's executor is told beyond the TaskInfo, and how long a pod's end may take."""
+"""The options for podexec's executor in addition to the TaskInfo, and grace periods."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ HEALTHY: Json = {"exec": {"command": {"shell": "true"}}, "delaySeconds": 0}
 
 
 def told(**members: Any) -> ContainerOptions:
-    """What the executor of one such container is told."""
+    """The options of one such container."""
     (task,) = launched(container(**members), settings={"executor": CUSTOM})["task_group"]["tasks"]
     return TaskData.decode(task["data"]).behaviour
 

@@ -89,7 +89,7 @@ def test_an_allocated_port_is_discovered_at_the_host() -> None:
         ]
 
 
-def test_on_the_hosts_network_no_scope_is_told() -> None:
+def test_on_the_hosts_network_there_is_no_scope() -> None:
     assert reachable([HOST], endpoint("web", None, labels={"k": "v"}), ports={"web": 31000}) == [
         (31000, "tcp", {"k": "v"})
     ]

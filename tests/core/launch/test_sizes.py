@@ -1,4 +1,4 @@
-"""A container is judged by all that it is started with: what the user gives, and what podexec adds."""
+"""The size of a container's arguments and environment, including podexec's own variables."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def test_too_much_together_is_refused(asked: Json, fields: dict[str, Any], path:
     assert isinstance(answer, Refused)
     ((there, message),) = answer.problems
     assert there == path
-    assert f"no container can be started with more than {LARGEST_LAUNCH}" in message
+    assert f"a container can be started with at most {LARGEST_LAUNCH}" in message
 
 
 def test_a_variable_of_the_pod_that_the_container_replaces_does_not_count() -> None:

@@ -1,4 +1,4 @@
-"""From a pod and an offer to the LAUNCH_GROUP that launches it."""
+"""The LAUNCH_GROUP for a pod and an offer."""
 
 import base64
 import json
@@ -61,8 +61,8 @@ def only_task(*containers: Json, **fields: Any) -> Json:
 class TestWorkedExample:
     """The specification's worked example, field by field.
 
-    Deliberate differences: ``value`` beside the arguments where no image brings an entrypoint, as Mesos has to be told
-    what to run; an empty list of ports instead of an empty message; a shutdown grace period for the executor.
+    Deliberate differences: ``value`` in addition to the arguments if no image has an entrypoint, because Mesos needs
+    the program; an empty list of ports instead of an empty message; a shutdown grace period for the executor.
     """
 
     @pytest.fixture

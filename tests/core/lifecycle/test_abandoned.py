@@ -1,9 +1,9 @@
-"""Launches that were given up and turn up after all, as one does that waited in the connection to a cut-off agent.
+"""Abandoned launches that turn up later, like one that waited in the connection to a partitioned agent.
 
 | how an incarnation ended | is it kept on record? |
 |---|---|
-| its executor or agent said how | no |
-| Mesos gave the launch back unsent | no |
+| its executor or agent reported it | no |
+| Mesos returned the launch unsent | no |
 | the master, or the agent, knows no such task | yes |
 | the master did not know it for too long | yes |
 | its agent was marked gone | yes |
@@ -27,7 +27,7 @@ WEEK = 604_800.0
 
 
 def launched(**fields: object) -> tuple[Story, Instance]:
-    """A pod of two containers whose launch was sent to agent A1, and of which nothing was heard."""
+    """A pod of two containers whose launch was sent to agent A1, without any status."""
     story = Story(**fields)
     story.subscribe()
     story.post(definition(*PAIR))
@@ -44,7 +44,7 @@ def given_up(**fields: object) -> tuple[Story, Instance]:
 
 
 def give_up_again(story: Story, rounds: int) -> Instance:
-    """Launch the one instance again and give it up, some times; how the last of them was."""
+    """Relaunch the one instance and abandon the launch several times; returns the last one."""
     for _ in range(rounds):
         story.wait(300)
         story.offer()
@@ -151,7 +151,7 @@ class TestRecord:
         assert on_record(story) == []
         assert not any(kind is Abandoned for kind, _ in story.stored)
 
-    def test_there_are_not_more_than_so_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_their_number_is_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("scheduler.core.turn._ABANDONED_KEPT", 3)
         story, _ = given_up()
         for _ in range(5):
@@ -203,7 +203,7 @@ PERSISTENT = [RESIDENT, Pod("/shop/web", str(RESIDENT.version), str(RESIDENT.ver
 
 
 def waiting() -> Instance:
-    """An instance with a volume, whose launch was given up."""
+    """An instance with a volume, whose launch was abandoned."""
     volume = (LocalVolume("data", "shop_web#data#u"),)
     version = str(RESIDENT.version)
     return support.instance(
@@ -249,7 +249,7 @@ class TestTurningUp:
         assert on_record(story) == []
         assert story.world.instances[ended.id] == ended
 
-    def test_a_scheduler_that_restarts_goes_on_without_being_told_again(self) -> None:
+    def test_a_restarted_scheduler_continues_without_another_status(self) -> None:
         story, instance = given_up()
         turn_up(story, instance)
         story = story.restart()
@@ -299,7 +299,7 @@ class TestTurningUp:
         assert not story.told(Shutdown, story.wait(49))
         assert story.told(Shutdown, story.wait(2)) == [Shutdown(str(instance.executor_id), "A1")]
 
-    def test_out_of_reach_it_is_let_be_until_it_is_back(self) -> None:
+    def test_while_unreachable_it_is_not_touched(self) -> None:
         story, instance = given_up()
         turn_up(story, instance)
         for task in instance.tasks:

@@ -1,4 +1,4 @@
-"""A scheduler that was restarted: on its own cluster or another, with its own store or an older one."""
+"""A restarted scheduler: on its own cluster or another, with its own store or an older one."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def arriving(story: Story) -> Story:
 
 
 def acted(story: Story) -> list[object]:
-    """What was done that is felt."""
+    """The effects that change something in the cluster."""
     return [effect for kind in HARM for effect in story.ever(kind)]
 
 
@@ -44,7 +44,7 @@ def levels(frame: Frame, level: str) -> list[str]:
 
 
 def later(story: Story, condition: Condition, incarnation: int, name: str = "main", **fields: object) -> Frame:
-    """The master tells of a task of an incarnation."""
+    """The master reports a task of an incarnation."""
     (instance,) = story.instances
     task_id = f"{instance.id}.{name}.{incarnation}"
     told = {"agent_id": "A2", "uuid": None, "timestamp": story.now, "reason": "REASON_RECONCILIATION", **fields}
@@ -59,7 +59,7 @@ class TestCluster:
         assert story.world.volatile.arrival.over
         assert not story.ever(ListAgents)
 
-    def test_nothing_is_done_before_the_master_has_told_its_agents_and_tasks(self) -> None:
+    def test_nothing_is_done_before_the_master_has_reported_its_agents_and_tasks(self) -> None:
         story = running(instances=2)
         story.remove()
         story.post(definition(id="/waits"))
@@ -131,7 +131,7 @@ class TestCluster:
         assert story.world.volatile.arrival.over
         assert not story.ever(Stop)
 
-    def test_what_it_waits_for_is_told(self) -> None:
+    def test_it_shows_what_it_waits_for(self) -> None:
         story = running()
         assert on_hold(story.world) is None
         story = arriving(story.restart())
@@ -158,7 +158,7 @@ class TestCluster:
         assert not acted(story)
         assert not story.ever(Stop)
 
-    def test_whoever_means_it_has_all_launched_there(self) -> None:
+    def test_with_the_option_everything_is_launched_there(self) -> None:
         story = running(settings={"adopt_cluster": True})
         story = arriving(story)
         story.list_agents("B1")
@@ -197,7 +197,7 @@ class TestCluster:
         assert story.world.volatile.arrival.over
         assert story.world.cluster == Cluster(("A7",))
 
-    def test_only_so_many_are_remembered_and_those_that_stay(self) -> None:
+    def test_a_limited_number_is_remembered_preferably_known_ones(self) -> None:
         story = running()
         story.list_agents("Z1")
         story.list_agents("Z1", *(f"A{number}" for number in range(1000)))
@@ -259,7 +259,7 @@ class TestOldStore:
         story.answer(old, C.RUNNING)
         assert {kill.task_id for kill in story.ever(Kill)} == {old}
 
-    def test_one_that_waits_for_an_offer_is_not_launched_beside_it(self) -> None:
+    def test_one_that_waits_for_an_offer_is_not_launched_in_addition(self) -> None:
         story = running()
         story.all_tasks(C.FAILED)
         story = older(story)
@@ -271,7 +271,7 @@ class TestOldStore:
         assert story.only.incarnation == 2
 
     @pytest.mark.parametrize("condition", [C.FAILED, C.KILLED, C.UNKNOWN])
-    def test_no_id_that_was_heard_of_is_used_again(self, condition: Condition) -> None:
+    def test_no_id_that_was_reported_is_used_again(self, condition: Condition) -> None:
         story = running()
         story.all_tasks(C.FAILED)
         story = older(story)
@@ -321,14 +321,14 @@ class TestOldStore:
 
         assert [kill.task_id.rpartition(".")[2] for kill in story.told(Kill, frame)] == ["2"]
 
-    def test_an_incarnation_that_is_no_number_is_left_alone(self) -> None:
+    def test_an_incarnation_that_is_no_number_is_not_touched(self) -> None:
         story = older(running())
         before = story.only
         for number in ("9" * 5000, "-1", "x", "\u0661", ""):
             story.tell(StatusUpdated(f"{before.id}.main.{number}", C.RUNNING, "A2", None, story.now))
         assert replace(story.only, since=before.since) == before
 
-    def test_a_store_that_is_up_to_date_goes_on_as_ever(self) -> None:
+    def test_a_store_that_is_up_to_date_continues_as_usual(self) -> None:
         story = running().restart()
         story.subscribe()
         assert not story.world.volatile.aged
@@ -344,7 +344,7 @@ class TestLostStore:
         assert story.told(ListFrameworks, story.subscribe()) == [ListFrameworks()]
         assert not story.told(ListFrameworks, story.subscribe())
 
-    def test_those_with_tasks_are_told_of_with_the_ways_out(self) -> None:
+    def test_those_with_tasks_are_reported_with_advice(self) -> None:
         story = Story()
         story.subscribe()
         frame = story.tell(FrameworksListed((Namesake("old-1", "podexec", connected=False),)))
@@ -356,7 +356,7 @@ class TestLostStore:
         assert story.world.volatile.namesakes
 
 
-def test_what_is_heard_of_the_incarnation_on_record_is_taken_in_as_ever() -> None:
+def test_statuses_of_the_incarnation_on_record_are_applied_as_usual() -> None:
     story = older(running())
     story.answer(story.only.tasks[0].id, C.FAILED)
     assert story.only.incarnation == 1

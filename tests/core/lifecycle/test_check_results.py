@@ -1,4 +1,4 @@
-"""What the checks of a container found is remembered, and shown to whoever asks."""
+"""The last results of a container's checks are stored, and shown on request."""
 
 from scheduler.core.views.pod_status import pod_status
 from scheduler.model.json import Json

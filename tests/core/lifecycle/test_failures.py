@@ -1,4 +1,4 @@
-"""What Mesos says is gone is asked for, and what it says of operations acknowledged."""
+"""After a FAILURE event the tasks are reconciled; statuses of operations are acknowledged."""
 
 import pytest
 
@@ -42,7 +42,7 @@ IMAGE = container(image={"kind": "DOCKER", "id": "nginx"})
 
 
 class TestForgetting:
-    """What is known of an agent that is gone decides nothing any more."""
+    """Facts about an agent that is gone no longer count."""
 
     @pytest.mark.parametrize("gone", [AgentLost("A2"), AgentsUnlisted(frozenset({"A2"}))])
     def test_what_only_a_lost_agent_could_run_is_refused(self, gone: Event) -> None:

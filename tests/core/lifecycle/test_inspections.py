@@ -1,4 +1,4 @@
-"""Why an executor failed: asked for, once for many, and told wherever the end of its tasks is."""
+"""Why an executor failed: inspected once for many failures, and added to all records of its tasks' end."""
 
 import signal
 from typing import Any
@@ -99,7 +99,7 @@ def test_what_mesos_said_in_full_stays_in_the_detail() -> None:
         (126, (), "its executor was killed by signal 126"),
     ],
 )
-def test_what_is_known_is_told(status: int | None, lines: tuple[str, ...], expected: str) -> None:
+def test_known_facts_are_reported(status: int | None, lines: tuple[str, ...], expected: str) -> None:
     story = running()
     story.tell(ExecutorEnded(str(story.only.executor_id), "A1", status))
     (asked,) = failed(story)

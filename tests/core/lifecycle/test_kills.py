@@ -1,4 +1,4 @@
-"""Ending instances: on request, to be launched again or for good, and making sure that it happens."""
+"""Kills: on request, with a relaunch or for good, repeated until they succeed."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -80,7 +80,7 @@ class TestRequest:
         assert story.reply(frame) == Refused("absent", f"Pod '{pod_id}' does not exist")
         assert frame.changes == ()
 
-    def test_one_that_waits_goes_on_waiting(self) -> None:
+    def test_one_that_waits_continues_to_wait(self) -> None:
         story = Story()
         story.subscribe()
         story.post(definition())
@@ -91,7 +91,7 @@ class TestRequest:
         assert not story.told(Kill, frame)
         assert story.only == waiting
 
-    def test_one_that_is_wanted_no_more_is_not_found(self) -> None:
+    def test_a_decommissioned_one_is_not_found(self) -> None:
         story = running(instances=2)
         story.put(definition(instances=1))
         ending = next(each for each in story.instances if each.goal is Goal.DECOMMISSIONED)
@@ -127,7 +127,7 @@ class TestRequest:
 
         assert len(story.told(Kill, kill(story))) == 1
 
-    def test_of_an_instance_out_of_reach_it_waits_for_its_return(self) -> None:
+    def test_it_waits_for_the_return_of_an_unreachable_instance(self) -> None:
         story = running(scheduling={"unreachableStrategy": "disabled"})
         (task,) = story.only.tasks
         story.all_tasks(C.UNREACHABLE)
@@ -161,7 +161,7 @@ class TestRequest:
         assert story.only.id == new.id
         assert story.only.incarnation == 2
 
-    def test_one_that_was_killed_and_was_away_meanwhile_is_killed_again_as_soon_as_it_is_back(self) -> None:
+    def test_one_that_was_killed_and_was_unreachable_meanwhile_is_killed_again_as_soon_as_it_is_back(self) -> None:
         story = running()
         (task,) = story.only.tasks
         story.remove()
@@ -171,7 +171,7 @@ class TestRequest:
 
 
 class TestWipe:
-    def test_it_is_given_up_and_another_takes_its_place(self) -> None:
+    def test_it_is_decommissioned_and_another_takes_its_place(self) -> None:
         story = running()
         before = story.only
         frame = kill(story, wipe=True)
@@ -204,7 +204,7 @@ class TestWipe:
 
 
 class TestCertainty:
-    """A kill is at most once on its way."""
+    """Mesos delivers a kill at most once."""
 
     def test_what_an_executor_does_not_end_in_time_is_killed(self) -> None:
         story = running(containers=[container("one", lifecycle={"killGracePeriodSeconds": 20}), container("two")])
@@ -250,7 +250,7 @@ SHUTDOWN_AFTER = 50.0  # five kills, ten seconds apart
 
 
 class TestHungExecutor:
-    """It takes every kill and ends nothing: its agent is told to shut it down."""
+    """It accepts every kill and ends nothing: its agent is asked to shut it down."""
 
     ENDINGS: ClassVar[dict[str, Callable[[Story], object]]] = {
         "killed": kill,
@@ -343,7 +343,7 @@ class TestHungExecutor:
             story.wait(9)
         assert story.ever(Shutdown)
 
-    def test_nothing_is_held_against_one_on_an_agent_out_of_reach(self) -> None:
+    def test_one_on_an_unreachable_agent_does_not_count_as_hung(self) -> None:
         story = running(scheduling={"unreachableStrategy": "disabled"})
         kill(story)
         story.wait(SHUTDOWN_AFTER - 5)

@@ -1,4 +1,4 @@
-"""What has ended comes back: incarnations, back-off, and how the end is remembered."""
+"""Relaunches: incarnations, back-off, and the record of the end."""
 
 from typing import Any
 
@@ -65,14 +65,14 @@ class TestBackoff:
 
         assert [fail(story) for _ in range(5)] == [2, 4, 8, 10, 10]
 
-    def test_it_starts_anew_after_a_quiet_time(self) -> None:
+    def test_it_starts_again_after_a_quiet_time(self) -> None:
         story = running(scheduling=self.SCHEDULING)
         assert [fail(story), fail(story)] == [2, 4]
         story.wait(10)
 
         assert fail(story) == 2
 
-    def test_it_starts_anew_with_a_new_definition(self) -> None:
+    def test_it_starts_again_with_a_new_definition(self) -> None:
         story = running(scheduling=self.SCHEDULING)
         for _ in range(3):
             fail(story)
@@ -240,7 +240,7 @@ class TestBackoff:
 
         assert story.told(Accept, story.offer())
 
-    def test_an_instance_out_of_reach_adds_none(self) -> None:
+    def test_an_unreachable_instance_adds_none(self) -> None:
         story = running(scheduling=self.SCHEDULING)
         story.all_tasks(C.UNREACHABLE)
 

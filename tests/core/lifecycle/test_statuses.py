@@ -1,4 +1,4 @@
-"""What Mesos says of tasks, and what follows from it."""
+"""Statuses of tasks, and their consequences."""
 
 from typing import Any
 
@@ -147,7 +147,7 @@ def test_a_status_of_the_master_has_no_uuid_and_is_not_acknowledged() -> None:
     assert not story.told(Acknowledge, story.answer(story.only.tasks[0].id, C.UNREACHABLE))
 
 
-def test_an_unknown_task_is_left_alone_and_shown() -> None:
+def test_an_unknown_task_is_not_touched_and_logged() -> None:
     story = running()
     frame = story.update("other.instance-1.main.1", C.RUNNING)
 
@@ -184,7 +184,7 @@ def test_news_of_an_earlier_incarnation_that_is_not_alive_needs_no_kill(conditio
 class TestUnknown:
     """The master does not know the task: believed only after a while."""
 
-    def test_it_is_given_up_after_the_timeout_and_relaunched(self) -> None:
+    def test_it_counts_as_gone_after_the_timeout_and_is_relaunched(self) -> None:
         story = running()
         story.answer(story.only.tasks[0].id, C.UNKNOWN)
         story.wait(74.9)
@@ -217,7 +217,7 @@ class TestUnknown:
         story.wait(70)
         assert state(story) is C.UNKNOWN, "the time counts from the last time it was known"
 
-    def test_it_is_given_up_also_when_the_scheduler_was_restarted_meanwhile(self) -> None:
+    def test_it_counts_as_gone_also_if_the_scheduler_was_restarted_meanwhile(self) -> None:
         story = running()
         (task,) = story.only.tasks
         story.answer(task.id, C.UNKNOWN)
@@ -231,7 +231,7 @@ class TestUnknown:
 
 
 class TestUnheard:
-    """A launch of which nothing is heard."""
+    """A launch without any status."""
 
     def test_it_is_killed_after_the_confirm_timeout_and_again_until_something_is_heard(self) -> None:
         story = launched(containers=[container("one"), container("two")])

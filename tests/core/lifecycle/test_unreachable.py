@@ -2,11 +2,11 @@
 
 | `unreachableStrategy` | after `inactiveAfterSeconds` | after `expungeAfterSeconds` |
 |---|---|---|
-| `{0, 0}`, the default | | given up at once, replaced |
-| `{a, b}` | kept, and another started | given up |
+| `{0, 0}`, the default | | expunged at once, replaced |
+| `{a, b}` | kept, and another started | expunged |
 | `disabled` | waited for | waited for |
 
-One that is given up is wanted no more, takes no place and is shown nowhere; should it come back, it is killed.
+An expunged instance is decommissioned, no longer counts and is not shown; if it returns, it is killed.
 """
 
 from typing import Any
@@ -24,19 +24,19 @@ PATIENT = {"unreachableStrategy": {"inactiveAfterSeconds": 10, "expungeAfterSeco
 
 
 def lose(story: Story) -> Instance:
-    """The master loses the first instance out of sight."""
+    """The agent of the first instance becomes unreachable."""
     lost = story.instances[0]
     story.all_tasks(C.UNREACHABLE, [lost])
     return lost
 
 
 def standings(story: Story) -> list[Bucket]:
-    """What the instances count as, oldest first."""
+    """The buckets of the instances, oldest first."""
     return [story.world.bucket(each.id) for each in story.instances]
 
 
 class TestDefault:
-    def test_it_is_given_up_at_once_and_another_is_started(self) -> None:
+    def test_it_is_expunged_at_once_and_another_is_started(self) -> None:
         story = running(instances=2)
         lost = lose(story)
 
@@ -46,7 +46,7 @@ class TestDefault:
         assert (new.id != lost.id, new.incarnation) == (True, 0)
         assert story.told(Accept, story.offer("A2"))
 
-    def test_nothing_is_asked_of_an_agent_out_of_reach(self) -> None:
+    def test_nothing_is_sent_to_an_unreachable_agent(self) -> None:
         story = running()
         lose(story)
 
@@ -97,7 +97,7 @@ class TestDefault:
 
 
 class TestPatience:
-    def test_it_is_waited_for_then_replaced_then_given_up(self) -> None:
+    def test_it_is_waited_for_then_replaced_then_expunged(self) -> None:
         story = running(scheduling=PATIENT)
         lost = lose(story)
         seen = []
@@ -113,7 +113,7 @@ class TestPatience:
         ]
         assert story.world.instances[lost.id].goal is Goal.DECOMMISSIONED
 
-    def test_while_it_is_replaced_it_is_told_as_inactive(self) -> None:
+    def test_while_it_is_replaced_it_is_published_as_inactive(self) -> None:
         story = running(scheduling=PATIENT)
         lost = lose(story)
         story.wait(10)
@@ -158,7 +158,7 @@ class TestPatience:
 
         assert story.world.instances[lost.id].goal is Goal.DECOMMISSIONED
 
-    def test_its_time_begins_anew_when_it_is_lost_again(self) -> None:
+    def test_its_time_starts_again_when_it_is_lost_again(self) -> None:
         story = running(scheduling=PATIENT)
         lost = lose(story)
         story.wait(9)
@@ -170,7 +170,7 @@ class TestPatience:
         story.wait(1)
         assert standings(story) == [Bucket.INACTIVE, Bucket.UNREADY]
 
-    def test_being_told_again_does_not_put_it_off(self) -> None:
+    def test_a_repeated_status_does_not_delay_it(self) -> None:
         story = running(scheduling=PATIENT)
         lost = lose(story)
         for _ in range(3):
@@ -190,7 +190,7 @@ class TestPatience:
 
         assert standings(story)[0] is (Bucket.INACTIVE if not before else Bucket.RELEASED)
 
-    def test_without_a_time_to_replace_it_is_given_up_when_it_is_to_be(self) -> None:
+    def test_without_a_time_to_replace_it_is_expunged_in_time(self) -> None:
         """`expungeAfterSeconds` below `inactiveAfterSeconds` is accepted for pods."""
         story = running(scheduling={"unreachableStrategy": {"inactiveAfterSeconds": 100, "expungeAfterSeconds": 10}})
         lose(story)
@@ -198,7 +198,7 @@ class TestPatience:
 
         assert standings(story) == [Bucket.RELEASED, Bucket.UNREADY]
 
-    def test_one_that_ends_out_of_reach_is_launched_again_where_it_was_not_replaced(self) -> None:
+    def test_one_that_ends_while_unreachable_is_relaunched_unless_it_was_replaced(self) -> None:
         story = running(scheduling=PATIENT)
         lost = lose(story)
         story.wait(5)
@@ -206,7 +206,7 @@ class TestPatience:
 
         assert (story.only.id, story.only.tasks) == (lost.id, ())
 
-    def test_one_that_ends_out_of_reach_after_it_was_replaced_leaves_one(self) -> None:
+    def test_one_that_ends_while_unreachable_after_it_was_replaced_leaves_one(self) -> None:
         story = running(scheduling=PATIENT)
         lost = lose(story)
         story.wait(20)
@@ -229,7 +229,7 @@ class TestDisabled:
         assert standings(story) == [Bucket.UNREADY]
         assert story.told(Accept, story.offer("A2")) == []
 
-    def test_wanted_no_more_it_takes_no_place(self) -> None:
+    def test_a_decommissioned_one_no_longer_counts(self) -> None:
         story = running(instances=2, **self.FIELDS)
         lost = lose(story)
         story.put(definition(instances=1, **self.FIELDS))
@@ -242,7 +242,7 @@ class TestDisabled:
 
 
 def test_the_strategy_is_that_of_its_own_version() -> None:
-    """A change of it restarts nothing, so what runs already keeps the one it was launched with."""
+    """A change of it restarts nothing, so running instances keep the one with which they were launched."""
     story = running(scheduling=PATIENT)
     story.put(definition(scheduling={"unreachableStrategy": "disabled"}))
     lose(story)

@@ -1,4 +1,4 @@
-"""An instance that waits to be launched again: users see what its last launch came to, and nothing else does."""
+"""An instance that waits for its relaunch: only users see the end of its last launch."""
 
 import pytest
 
@@ -17,7 +17,7 @@ BACKOFF = {"backoff": {"backoff": 60}}
 
 
 def failed(**fields: object) -> Story:
-    """A pod whose one instance has failed on agent A1, and waits out its back-off."""
+    """A pod whose one instance has failed on agent A1, and waits for the end of its back-off."""
     story = running(**{"containers": PAIR, "scheduling": BACKOFF, **fields})
     one, *others = story.only.tasks
     story.update(one.id, C.FAILED, message="exited with status 3")
@@ -35,7 +35,7 @@ def shown(story: Story) -> Json:
 
 
 def killed(story: Story) -> Json:
-    """What a kill of it answers."""
+    """The answer to a kill of it."""
     frame = story.request(InstancesKilled, "/shop/web", (story.only.id,))
     (reply,) = (each for each in frame.effects if isinstance(each, Reply))
     assert isinstance(reply.answer, Killed)
@@ -117,7 +117,7 @@ def test_whatever_its_end_was(end: Condition) -> None:
     assert killed(story)["state"]["condition"] == end.value
 
 
-def test_an_agent_that_an_operator_gave_up_is_shown_no_more() -> None:
+def test_an_agent_that_an_operator_marked_gone_is_no_longer_shown() -> None:
     story = running(containers=PAIR, scheduling=BACKOFF)
     story.all_tasks(C.GONE_BY_OPERATOR)
 

@@ -1,4 +1,4 @@
-"""What an offer says of its agent, and how a constraint reads it."""
+"""The agent of an offer, and its fields for constraints."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which disk each persistent volume goes to."""
+"""The disk for each persistent volume."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ RESERVED = {"reservations": [{"type": "STATIC", "role": "db"}]}
 
 
 def disk(size: float, kind: str, root: str, **more: Any) -> Json:
-    """A disk of an agent beside its main one."""
+    """A disk of an agent in addition to its main one."""
     source = {"type": kind.upper(), kind: {"root": root}, **{k: more.pop(k) for k in ("profile",) if k in more}}
     return scalar("disk", size, disk={"source": source, **more.pop("disk", {})}, **more)
 
@@ -162,7 +162,7 @@ def test_the_main_disk_is_nowhere_a_constraint_could_name() -> None:
         {"disk": {"persistence": {"id": "p"}, "volume": {"mode": "RW", "container_path": "data"}}},
     ],
 )
-def test_what_is_somebodys_already_is_left_alone(special: Json) -> None:
+def test_reserved_resources_are_not_touched(special: Json) -> None:
     wanted = volumes(a={"type": "path", "size": 10})
 
     assert isinstance(pick(wanted, disk(50, "path", "/p", **special)), Refusal)

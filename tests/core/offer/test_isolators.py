@@ -1,4 +1,4 @@
-"""What a definition needs of an agent: where it is asked for, and which isolator does it."""
+"""The isolators that a definition needs: which fields need which isolator."""
 
 from typing import Any
 

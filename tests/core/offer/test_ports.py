@@ -1,4 +1,4 @@
-"""Which host ports a pod gets."""
+"""The assignment of host ports."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Why instances still wait: what became of the offers they were tried on."""
+"""Why instances are still pending: the refusals of the offers that were tried."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def refusal(reason: str) -> Refusal:
 
 
 def attempt(story: Story, pod_id: str = "/shop/web") -> QueueHistory:
-    """What became of the offers that the pod was tried on."""
+    """The match rounds of the pod."""
     return story.world.queues.histories[queue_of(story.world.pods[pod_id])]
 
 

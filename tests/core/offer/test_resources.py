@@ -1,4 +1,4 @@
-"""Taking a pod's resources out of an offer: whole, exactly, with role and reservation kept."""
+"""Taking a pod's resources out of an offer: exactly, from single entries, with their role and reservation."""
 
 import random
 
@@ -18,7 +18,7 @@ RESERVED = {"reservations": [{"type": "DYNAMIC", "role": "web", "principal": "op
 
 
 def ledger(*resources: Json) -> Ledger:
-    """What is left of an offer with these resources."""
+    """The ledger of an offer with these resources."""
     return Ledger(offer(resources=resources))
 
 
@@ -145,7 +145,7 @@ def test_a_quantity_that_rounds_to_nothing_is_not_sent() -> None:
     assert fit.containers == ((scalar("cpus", 0.1), scalar("mem", 32)),)
 
 
-def test_every_scalar_that_does_not_fit_is_told_at_once_and_ports_are_not_looked_at() -> None:
+def test_every_scalar_that_does_not_fit_is_reported_at_once_and_ports_are_not_checked() -> None:
     asked = definition(
         container(resources={"cpus": 2, "mem": 512, "disk": 5, "gpus": 1}, endpoints=[{"name": "a", "hostPort": 0}])
     )
@@ -192,7 +192,7 @@ def test_the_innermost_reservation_says_whose_a_resource_is() -> None:
     assert ledger({"name": "cpus", "type": "SCALAR", "scalar": {"value": 1}}).roles == ["*"]
 
 
-def test_no_resource_of_an_accepted_role_is_told_beside_what_is_missing() -> None:
+def test_no_resource_of_an_accepted_role_is_reported_together_with_missing_amounts() -> None:
     refusals = matched(definition(role="web"), scalar("cpus", 4, role="db"), scalar("mem", 512, role="db"))
 
     assert refusals == [
@@ -203,7 +203,7 @@ def test_no_resource_of_an_accepted_role_is_told_beside_what_is_missing() -> Non
     ]
 
 
-def test_ports_are_told_only_when_everything_else_fits() -> None:
+def test_ports_are_reported_only_when_everything_else_fits() -> None:
     asked = definition(container(endpoints=[{"name": "a", "hostPort": 80}, {"name": "b", "hostPort": 0}]))
     refusals = matched(
         asked, scalar("cpus", 1), scalar("mem", 64), scalar("disk", 10), port_ranges((31000, 31001), (90, 91))

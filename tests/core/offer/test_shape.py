@@ -1,4 +1,4 @@
-"""Whatever an offer looks like: it is used, or it is declined and its record is named; nothing raises."""
+"""An offer of any shape is used, or it is declined and logged; nothing raises."""
 
 import copy
 from collections.abc import Iterator

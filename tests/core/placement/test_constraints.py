@@ -27,14 +27,14 @@ def agent(value: str | None) -> Agent:
 def placement(
     *constraints: Json, placed: str = "", instances: int = 1, offered: tuple[str | None, ...] = ()
 ) -> ConstraintState:
-    """What the constraints of a pod come to; ``placed``: the racks of its instances, a letter each, - for none."""
+    """The state of a pod's constraints; ``placed``: the racks of its instances, a letter each, - for none."""
     asked = definition(instances=instances, scheduling={"placement": {"constraints": list(constraints)}})
     places = [agent(None if rack == "-" else rack) for rack in placed]
     return ConstraintState(asked, places, [agent(rack) for rack in offered])
 
 
 def allows(operator: str, value: str | None, rack: str | None, placed: str = "", **fields: Any) -> bool:
-    """Whether one more instance may go to a rack."""
+    """Whether one more instance may be placed in a rack."""
     return not unfulfilled(placement(constraint(operator, value), placed=placed, **fields), agent(rack))
 
 
@@ -52,7 +52,7 @@ def allows(operator: str, value: str | None, rack: str | None, placed: str = "",
         ("CLUSTER", "", "a", "b", False),
         ("CLUSTER", "a", "a", "b", True),
         ("CLUSTER", "a", "b", "", False),
-        ("CLUSTER", "1.0", "1", "", False),  # text, unlike IS
+        ("CLUSTER", "1.0", "1", "", False),  # compared as a string, unlike IS
         ("MAX_PER", "2", "a", "", True),
         ("MAX_PER", "2", "a", "abb", True),
         ("MAX_PER", "2", "a", "aa", False),
@@ -119,7 +119,7 @@ def test_an_agent_without_the_field_suits_unlike_alone(operator: str, value: str
         ("1", 3, "aa", "b", False),
     ],
 )
-def test_so_many_groups(groups_wanted: str, instances: int, placed: str, rack: str, expected: bool) -> None:
+def test_this_many_groups(groups_wanted: str, instances: int, placed: str, rack: str, expected: bool) -> None:
     assert allows("GROUP_BY", groups_wanted, rack, placed, instances=instances) is expected
 
 
@@ -141,7 +141,7 @@ def test_without_a_number_instances_spread_evenly_over_what_is_known(
     assert allows("GROUP_BY", value, rack, placed, offered=tuple(offered)) is expected
 
 
-def test_all_constraints_have_to_hold_and_each_that_does_not_is_told() -> None:
+def test_all_constraints_must_hold_and_each_that_does_not_is_reported() -> None:
     several = placement(constraint("UNIQUE"), constraint("LIKE", "b.*"), constraint("IS", "x", field="os"), placed="a")
 
     assert unfulfilled(several, agent("a")) == [
@@ -170,7 +170,7 @@ def of_rack(number: int, rack: str, **fields: Any) -> Json:
 
 
 def racks(story: Story) -> Counter[str]:
-    """How many instances are where."""
+    """How many instances are in each rack."""
     return Counter(dict(each.agent.attributes)["rack"] for each in story.instances if each.agent)
 
 
@@ -201,7 +201,7 @@ def test_groups_are_filled_evenly_in_one_round(value: str | None) -> None:
     assert racks(story) == {"a": 2, "b": 2, "c": 2}
 
 
-def test_an_instance_out_of_reach_does_not_count() -> None:
+def test_an_unreachable_instance_does_not_count() -> None:
     story = waiting(constraint("UNIQUE"), instances=2)
     story.tell(OffersReceived((of_rack(1, "a"),)))
     story.all_tasks(Condition.UNREACHABLE)
@@ -268,7 +268,7 @@ def test_an_instance_with_volumes_counts_where_they_are_also_while_it_is_stopped
     ],
 )
 def test_what_counts_as_placed(state: Condition, counts: bool) -> None:
-    """Known, within reach, and launched."""
+    """Known, reachable, and launched."""
     one = instance(task(state), version="1", config_version="1")
     world = World(settings(), 1, [definition(version="1"), one])
 

@@ -4,7 +4,7 @@
 |---|---|
 | `UnfulfilledRole` | none of its resources is of an accepted role |
 | `UnfulfilledConstraint` | test_constraints.py; a foreign region, a missing isolator |
-| `AgentMaintenance` | a window of maintenance has begun, or is about to |
+| `AgentMaintenance` | a maintenance window has started, or is about to |
 | `Insufficient…` | test_resources.py; ports only where all else fits |
 | `DeclinedScarceResources` | it has GPUs, and the pod uses none |
 """
@@ -33,7 +33,7 @@ NANOSECONDS = 1_000_000_000
 def against(
     asked: PodDefinition, offered: Json, *, home: str | None = None, now: float = NOON, **changes: Any
 ) -> list[Refusal]:
-    """What speaks against the agent of an offer."""
+    """The refusals of the agent of an offer."""
     around = Surroundings(None, home, now)
     decided = settings(**changes)
     return unsuitable(demand(asked, decided), decided, offered, Ledger(offered), agents.of_offer(offered), around)
@@ -186,7 +186,7 @@ class TestMaintenance:
             (-61, 60, 1000, True),
         ],
     )
-    def test_an_agent_under_maintenance_is_left_alone(
+    def test_an_agent_under_maintenance_gets_no_launches(
         self, begins: float, lasts: float | None, draining: float, fits: bool
     ) -> None:
         offered = offer(unavailability=window(begins, lasts))
@@ -207,7 +207,7 @@ class TestMaintenance:
 
 
 def window(begins: float, lasts: float | None) -> Json:
-    """A window of maintenance that begins so many seconds from noon."""
+    """A maintenance window that starts this many seconds from noon."""
     start = {"start": {"nanoseconds": int((NOON + begins) * NANOSECONDS)}}
     return start if lasts is None else {**start, "duration": {"nanoseconds": int(lasts * NANOSECONDS)}}
 
@@ -248,7 +248,7 @@ class TestGpus:
         assert not against(definition(), offer(resources=[*resources(), scalar("gpus", 0)]))
 
 
-def test_every_reason_is_told_together() -> None:
+def test_all_reasons_are_reported_together() -> None:
     offered = offer(
         resources=[*resources("db"), scalar("gpus", 1, "db")],
         unavailability=window(-10, None),

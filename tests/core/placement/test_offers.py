@@ -1,4 +1,4 @@
-"""Offers come in; launches and refusals go out."""
+"""Offers are answered by launches and declines."""
 
 from collections import Counter
 from typing import Any
@@ -34,7 +34,7 @@ def test_several_groups_go_out_in_one_accept_and_the_rest_is_declined() -> None:
 
 
 def test_a_launch_is_recorded_in_the_frame_that_sends_it() -> None:
-    """Durable before Mesos is called: a scheduler that dies in between finds it as Provisioned."""
+    """It is durable before Mesos is called: a scheduler that dies in between finds it as Provisioned."""
     story = waiting(containers=[container("one"), container("two")])
     story.subscribe(region="north")
     frame = story.offer("A7", domain={"fault_domain": {"region": {"name": "north"}, "zone": {"name": "z1"}}})
@@ -145,7 +145,7 @@ def test_a_rescinded_offer_changes_nothing() -> None:
     assert (frame.changes, frame.effects) == ((), ())
 
 
-def test_a_launch_is_told_with_the_ids_that_explain_it() -> None:
+def test_a_launch_is_logged_with_the_ids_that_explain_it() -> None:
     story = waiting()
     (note,) = story.told(Log, story.offer())
 
@@ -158,7 +158,7 @@ def resources_of(role: str, **more: Any) -> list[Any]:
 
 
 def reserved(role: str) -> list[Any]:
-    """The same as a master tells it to a framework that knows refined reservations."""
+    """The same in the form for a framework with RESERVATION_REFINEMENT."""
     plain = resources_of(role)
     return [
         {**{key: value for key, value in each.items() if key != "role"}, "reservations": [{"role": role}]}
@@ -221,9 +221,9 @@ def on(story: Story, pod_id: str = "/shop/web") -> Counter[str]:
 
 
 class TestTurns:
-    """So many launches a turn; the offers are held for the next one, which follows at once."""
+    """The launches per turn are limited; the offers are held for the next turn, which follows at once."""
 
-    def test_a_turn_launches_so_many_and_holds_what_is_left(self) -> None:
+    def test_a_turn_launches_a_limited_number_and_holds_the_rest(self) -> None:
         story = waiting(instances=250)
         room = {"cpus": 1000, "mem": 1_000_000, "disk": 1_000_000}
         frame = story.tell(OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(20))))
@@ -287,7 +287,7 @@ class TestTurns:
         (accept,) = story.told(Accept, story.offer("A2"))
         assert accept.refuse_seconds == 120
 
-    def test_only_so_many_go_to_one_offer(self) -> None:
+    def test_the_launches_on_one_offer_are_limited(self) -> None:
         story = Story(max_instances_per_offer=2)
         story.subscribe()
         story.post(definition(instances=5))

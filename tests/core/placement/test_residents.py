@@ -1,4 +1,4 @@
-"""Instances with persistent volumes: made, launched, found again and given back, on agents that keep strict account."""
+"""Instances with persistent volumes: created, launched, found again and released, on agents with strict accounts."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -37,13 +37,13 @@ def resident(*, instances: int = 1, volumes: Json | None = None, **fields: Any) 
 
 
 def plain(cpus: float = 4, mem: float = 4096, disk: float = 1000) -> list[Json]:
-    """What an agent has that is everyone's."""
+    """The unreserved resources of an agent."""
     everything = (scalar("cpus", cpus), scalar("mem", mem), scalar("disk", disk), port_ranges((31000, 31099)))
     return [{key: value for key, value in each.items() if key != "allocation_info"} for each in everything]
 
 
 class Site(Story):
-    """A story on agents that carry out what they are asked, and end what they are told."""
+    """A story with agents that carry out operations and kills."""
 
     def __init__(self, **fields: Any) -> None:
         super().__init__(**{"principal": "ops", **fields})
@@ -108,7 +108,7 @@ class Site(Story):
         return other
 
     def notes(self, text: str) -> list[Log]:
-        """Those of the log that say this."""
+        """The log messages that contain this."""
         return [each for each in self.ever(Log) if text in each.text]
 
 
@@ -237,7 +237,7 @@ class TestFirstLaunch:
         attempt = site.world.queues.histories[next(iter(site.world.queues.waiting))]
         assert [each.reason for each in attempt.rounds[-1].refusals["A2"]] == ["InsufficientCpus"]
 
-    def test_disks_are_looked_at_only_if_all_else_fits_and_told_if_they_do_not(self) -> None:
+    def test_disks_are_checked_only_if_everything_else_fits_and_reported_if_they_do_not(self) -> None:
         site = Site()
         site.subscribe()
         site.post(resident(volumes={"data": {"type": "mount", "size": 5}}))
@@ -362,7 +362,7 @@ class TestAtHome:
 
         assert kinds(site.offers()) == ["LAUNCH_GROUP"]
 
-    def test_constraints_count_stopped_instances_and_not_those_that_are_no_more(self) -> None:
+    def test_constraints_count_stopped_instances_and_not_deleted_ones(self) -> None:
         site = Site()
         unique = {"placement": {"constraints": [{"fieldName": "hostname", "operator": "UNIQUE"}]}}
         first = site.at_work(scheduling=unique)
@@ -451,7 +451,7 @@ class TestAtHome:
         assert kinds(site.offers("A1")) == ["LAUNCH_GROUP"]
         assert [bool(each.tasks) for each in site.instances] == [False, True]
 
-    def test_volumes_that_were_seen_once_are_not_given_up_because_they_are_not_offered(self) -> None:
+    def test_volumes_that_were_seen_once_are_kept_even_if_they_are_not_offered(self) -> None:
         """Another framework of the role may be looking at them."""
         site = Site()
         site.subscribe()
@@ -471,7 +471,7 @@ class TestAtHome:
         assert kinds(site.offers("A1")) == ["LAUNCH_GROUP"]
         assert kept(site.only).volumes == kept(before).volumes
 
-    def test_one_with_volumes_is_launched_beside_one_that_gets_some(self) -> None:
+    def test_one_with_volumes_is_launched_together_with_one_that_gets_new_ones(self) -> None:
         site = Site()
         before = site.at_work()
         site.put(resident(instances=2))
@@ -509,7 +509,7 @@ class TestUnconfirmed:
         assert kept(site.only).confirmed
         assert kept(site.only).volumes == volumes
 
-    def test_what_never_arrived_is_tried_anew_once_its_agent_offers_without_it(self) -> None:
+    def test_a_reservation_that_never_arrived_is_tried_again_once_its_agent_offers_without_it(self) -> None:
         site = Site()
         site.subscribe()
         site.post(resident())
@@ -527,8 +527,8 @@ class TestUnconfirmed:
         assert site.only.id == first.id
         assert kept(site.only).volumes != kept(first).volumes
 
-    def test_what_is_reserved_without_the_volumes_is_given_back_and_tried_anew(self) -> None:
-        """The master made none, and its word of that was lost."""
+    def test_a_reservation_without_its_volumes_is_released_and_tried_again(self) -> None:
+        """The master created none, and its status was lost."""
         site = Site()
         site.agents["A1"].refuses = {"CREATE"}
         site.subscribe()
@@ -570,7 +570,7 @@ class TestUnconfirmed:
         assert kept(site.only).volumes == kept(before).volumes
 
     def test_it_is_not_missed_while_no_offers_are_asked_for(self) -> None:
-        """In its back-off, nor without a master; the time begins with the new subscription."""
+        """In its back-off, nor without a master; the time starts with the new subscription."""
         site = Site()
         site.subscribe()
         site.post(resident())
@@ -664,7 +664,7 @@ class TestGivingBack:
         site.offers("A1")
         assert site.instances == []
 
-    def test_a_new_process_goes_on_with_it(self) -> None:
+    def test_a_new_process_continues_with_it(self) -> None:
         site = Site()
         instance = site.at_work()
         site.remove()
@@ -714,7 +714,7 @@ class TestGivingBack:
 
         assert kinds(site.offers("A1")) == ["DESTROY", "UNRESERVE"]
 
-    def test_one_out_of_reach_keeps_its_own_until_it_is_back(self) -> None:
+    def test_an_unreachable_one_keeps_its_volumes_until_it_is_back(self) -> None:
         site = Site()
         instance = site.at_work()
         site.all_tasks(C.UNREACHABLE)
@@ -752,8 +752,8 @@ class TestGivingBack:
 
 
 class TestStrangers:
-    def test_what_is_kept_for_an_unknown_instance_is_told_of_once_and_left_alone(self) -> None:
-        """A store that was restored, or lost, does not know what it once asked for."""
+    def test_a_reservation_for_an_unknown_instance_is_logged_once_and_not_touched(self) -> None:
+        """A restored or lost store does not know what it once reserved."""
         site = Site()
         site.kill(site.at_work())
         other = Site()
@@ -782,7 +782,7 @@ class TestStrangers:
         assert set(other.agents["A1"].kept()) == {site.only.id, other.only.id}
 
     def test_a_waiting_instance_takes_over_what_is_kept_for_it(self) -> None:
-        """The store forgot, or its agent was given up and came back."""
+        """The store forgot it, or its agent was marked gone and returned."""
         site = Site()
         before = site.at_work()
         site.all_tasks(C.GONE_BY_OPERATOR)
@@ -795,7 +795,7 @@ class TestStrangers:
 
 
 class TestGoals:
-    def test_an_agent_given_up_by_an_operator_is_not_waited_for(self) -> None:
+    def test_an_agent_marked_gone_by_an_operator_is_not_waited_for(self) -> None:
         site = Site()
         before = site.at_work()
         site.all_tasks(C.GONE_BY_OPERATOR)
@@ -850,7 +850,7 @@ class TestGoals:
         assert kinds(site.offers()) == ["LAUNCH_GROUP"]
         assert kept(site.only).volumes == kept(before).volumes
 
-    def test_one_out_of_reach_is_woken_before_another_starts_on_empty_volumes(self) -> None:
+    def test_an_unreachable_one_is_woken_before_another_starts_on_empty_volumes(self) -> None:
         site = Site()
         before = site.at_work()
         site.all_tasks(C.UNREACHABLE)

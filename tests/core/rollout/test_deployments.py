@@ -1,11 +1,11 @@
-"""Changes of pods on their way: what their plans are, how they go, and how they are held, ended and undone.
+"""Deployments: their plans, their progress, and how they are paused, cancelled and rolled back.
 
 | asked | steps |
 |---|---|
 | a new pod | StartPod, ScalePod |
 | another number of instances | ScalePod |
-| a change that restarts | RestartPod; ScalePod where no instance is asked for |
-| a change for later launches only, or none | none: done at once |
+| a change that restarts instances | RestartPod; ScalePod for zero instances |
+| a change that affects only later launches, or no change | none: it finishes at once |
 | a removal | StopPod |
 """
 
@@ -35,22 +35,22 @@ NEWER: dict[str, Any] = {"environment": {"VERSION": "3"}}
 
 
 def cancel(story: Story, *, rollback: bool = True) -> Frame:
-    """A user ends the one deployment."""
+    """A user cancels the one deployment."""
     return story.request(DeploymentCancelled, story.deployment.id, rollback=rollback)
 
 
 def pause(story: Story) -> Frame:
-    """A user holds the one deployment."""
+    """A user pauses the one deployment."""
     return story.request(DeploymentPaused, story.deployment.id)
 
 
 def resume(story: Story) -> Frame:
-    """A user lets it go on."""
+    """A user resumes it."""
     return story.request(DeploymentResumed, story.deployment.id)
 
 
 def wanted(story: Story, pod_id: str = "/shop/web") -> list[Instance]:
-    """The instances of a pod that are to run."""
+    """The instances of a pod with the goal Running."""
     return [each for each in story.world.instances_of(pod_id) if each.goal is Goal.RUNNING]
 
 
@@ -60,13 +60,13 @@ def ids(instances: list[Instance]) -> set[str]:
 
 
 def steps(frame: Frame) -> list[list[tuple[str, str]]]:
-    """The plan of the deployment that a frame begins."""
+    """The plan of the deployment that a frame starts."""
     plan = published(frame, "deployment_info")[0]["plan"]
     return [[(each["action"], each["pod"]) for each in step["actions"]] for step in plan["steps"]]
 
 
 def is_done(story: Story) -> bool:
-    """Whether nothing is on its way, and every instance runs as it is to."""
+    """Whether there is no deployment, and every instance is running as defined."""
     return not story.world.deployments and all(
         condition(each) is C.RUNNING and each.config_version == story.world.pods[each.pod_id].config_version
         for each in story.instances
@@ -159,7 +159,7 @@ class TestConflict:
         assert isinstance(story.reply(ask(story, Rollout(force=True))), Done)
         assert first.id not in story.world.deployments
 
-    def test_a_pod_that_is_on_its_way_out_is_locked_too(self) -> None:
+    def test_a_pod_that_is_being_removed_is_locked_too(self) -> None:
         story = running()
         story.remove()
         answer = story.reply(story.request(PodPosted, definition(), Rollout()))
@@ -196,7 +196,7 @@ class TestConflict:
 
         assert isinstance(story.reply(story.request(PodPosted, definition(id="/other"), Rollout())), Done)
 
-    def test_only_so_many_go_on_at_a_time(self) -> None:
+    def test_the_number_of_running_deployments_is_limited(self) -> None:
         story = Story(max_running_deployments=2)
         for name in ("/a", "/b"):
             story.request(PodPosted, definition(id=name), Rollout())
@@ -212,7 +212,7 @@ class TestConflict:
 
 
 class TestEnd:
-    """A deployment is done when all is as it is to be."""
+    """A deployment is finished when all instances are as defined."""
 
     def test_of_a_new_pod_without_health_checks_when_all_run(self) -> None:
         story = Story()
@@ -279,8 +279,8 @@ class TestEnd:
         assert story.world.deployments == {}
 
     @pytest.mark.parametrize("change", [{"instances": 1}, {"instances": 2, **NEW}])
-    def test_what_is_out_of_reach_and_wanted_no_more_holds_up_nothing(self, change: dict[str, Any]) -> None:
-        """Also where the master knows that one of its containers has ended."""
+    def test_an_unreachable_decommissioned_instance_delays_nothing(self, change: dict[str, Any]) -> None:
+        """Even if the master knows that one of its containers has ended."""
         strategy: dict[str, Any] = {"scheduling": {"unreachableStrategy": "disabled"}}
         pair = [container("one"), container("two")]
         story = running(instances=2, containers=pair, **strategy)
@@ -307,7 +307,7 @@ class TestEnd:
 
 
 class TestStop:
-    """Cancelled without a rollback: it stays as far as it has come."""
+    """Cancelled without a rollback: changes already made are kept."""
 
     def test_an_update_leaves_old_and_new(self) -> None:
         story = running(instances=2)
@@ -363,7 +363,7 @@ class TestStop:
         assert is_done(story)
         assert len(story.instances) == 3
 
-    def test_a_removal_goes_on_without_it(self) -> None:
+    def test_a_removal_continues_without_it(self) -> None:
         story = running(instances=2)
         story.remove()
         cancel(story, rollback=False)
@@ -698,7 +698,7 @@ class TestDeadline:
 class TestBatches:
     @pytest.mark.parametrize("batch", [1, 2, 3])
     @pytest.mark.parametrize(("minimum", "over"), [(0, 0), (0.5, 0), (1, 0), (0, 1), (1, 1)])
-    def test_so_many_are_replaced_at_a_time(self, batch: int, minimum: float, over: float) -> None:
+    def test_the_batch_size_limits_replacements(self, batch: int, minimum: float, over: float) -> None:
         upgrade = {"upgrade": {"minimumHealthCapacity": minimum, "maximumOverCapacity": over}}
         story = running(instances=5, scheduling=upgrade)
         old = ids(story.instances)
@@ -732,10 +732,10 @@ class TestBatches:
 
 
 class TestSteps:
-    """A deployment is taken up where it is, whenever the scheduler is restarted."""
+    """A deployment is resumed whenever the scheduler is restarted."""
 
     @pytest.mark.parametrize("moment", range(12))
-    def test_an_update_goes_on_after_a_restart_at_any_moment(self, moment: int) -> None:
+    def test_an_update_continues_after_a_restart_at_any_moment(self, moment: int) -> None:
         story = running(instances=2)
         old = ids(story.instances)
         story.put(definition(instances=2, **NEW), batch_size=1)
@@ -773,7 +773,7 @@ class TestSteps:
 
     @staticmethod
     def one_thing_happens(story: Story) -> None:
-        """The first thing that is left to happen does."""
+        """Let the first outstanding thing happen."""
         for each in story.instances:
             for task in each.tasks:
                 if each.goal is not Goal.RUNNING:
@@ -835,7 +835,7 @@ class TestGroup:
         assert [each.id for each in story.world.instances_of("/g/db")] == [database.id]
         assert story.world.instances[database.id].goal is Goal.RUNNING, "its turn comes when nobody needs it any more"
 
-    def test_its_removal_is_undone_whole_also_where_it_had_not_begun(self) -> None:
+    def test_its_removal_is_undone_completely_even_if_it_had_not_started(self) -> None:
         story = Story()
         story.subscribe()
         story.post(definition(id="/g/db"))

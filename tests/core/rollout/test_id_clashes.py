@@ -1,4 +1,4 @@
-"""A pod and a group never have one id: the second one is refused, however it comes."""
+"""A pod and a group never have the same id: the second one is refused, by whatever request it is created."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ CLASHES = [("/a", "/a/b"), ("/a/b", "/a"), ("/a", "/a/b/c"), ("/a/b/c", "/a"), (
 
 
 def story_of(*pod_ids: str) -> Story:
-    """Pods that are there."""
+    """Existing pods."""
     story = Story()
     story.subscribe()
     for pod_id in pod_ids:
@@ -26,7 +26,7 @@ def story_of(*pod_ids: str) -> Story:
 
 
 def refusal(answer: Any) -> Refused:
-    """An answer that says so in Marathon's words, and which is in the way."""
+    """An answer with Marathon's message, and the id that clashes."""
     assert isinstance(answer, Refused)
     (first, said), (second, why) = answer.problems
     assert (answer.kind, answer.message, first, second) == ("invalid", "Object is not valid", "/id", "/id")
@@ -55,7 +55,7 @@ def test_ids_that_only_look_alike_are_fine(beside: str) -> None:
 
 
 def test_an_id_is_free_as_soon_as_its_pod_is_removed() -> None:
-    """As in Marathon, though its instances are still ending; and a group goes with its last pod."""
+    """As in Marathon, although its instances are still ending; and a group ends with its last pod."""
     story = story_of("/a")
     story.offer()
     story.remove("/a")

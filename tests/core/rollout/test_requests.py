@@ -1,4 +1,4 @@
-"""What users ask of pods, and how an update rolls."""
+"""Users' requests about pods, and rolling updates."""
 
 import re
 from typing import Any
@@ -92,7 +92,7 @@ class TestCreate:
         assert all("no agent of this cluster" in message for _, message in answer.problems)
         assert frame.changes == ()
 
-    def test_fewer_instances_of_what_no_agent_can_do_any_more_are_not_refused(self) -> None:
+    def test_fewer_instances_are_not_refused_even_if_no_agent_can_run_them_any_longer(self) -> None:
         private: dict[str, Any] = {"linuxInfo": {"ipcInfo": {"mode": "PRIVATE"}}}
         story = running(instances=3, **private)
         story.tell(AgentDescribed("A1", frozenset({"posix/cpu"})))
@@ -275,7 +275,7 @@ class TestChange:
 
 
 class TestResident:
-    """What Mesos holds reserved for a pod with persistent volumes."""
+    """The reservations in Mesos for a pod with persistent volumes."""
 
     def test_an_update_that_asks_for_another_reservation_is_refused_and_changes_nothing(self) -> None:
         fields: dict[str, Any] = {"scheduling": {"upgrade": {"maximumOverCapacity": 0}}, "role": "dev"}
@@ -374,7 +374,7 @@ class TestDelete:
 
         assert story.world.instances == {}
 
-    def test_launching_what_never_arrived_is_given_up(self) -> None:
+    def test_a_launch_that_never_arrived_is_abandoned(self) -> None:
         story = Story()
         story.subscribe()
         story.post(definition())
@@ -434,7 +434,7 @@ class TestUpdate:
 
     @staticmethod
     def moves(story: Story, checked: bool) -> bool:
-        """One thing happens, the least helpful first; False when there is nothing left to happen."""
+        """Let one thing happen, the least helpful first; False when nothing is left to happen."""
         story.offer(f"A{story.now}", cpus=0.2)
         for each in story.instances:
             for task in each.tasks:
@@ -458,7 +458,7 @@ class TestUpdate:
         assert story.told(Accept, story.offer())
         assert story.only.id != old.id
 
-    def test_an_old_instance_out_of_reach_does_not_hold_it_up(self) -> None:
+    def test_an_unreachable_old_instance_does_not_delay_it(self) -> None:
         scheduling: dict[str, Any] = {"upgrade": {"minimumHealthCapacity": 0, "maximumOverCapacity": 0}}
         story = running(scheduling=scheduling)
         story.all_tasks(C.UNREACHABLE)
@@ -500,7 +500,7 @@ class TestUpdate:
         version = story.world.pods["/shop/web"].version
         assert [(each.version, condition(each)) for each in story.instances] == [(version, C.RUNNING)] * 2
 
-    def test_it_goes_on_after_a_restart_of_the_scheduler(self) -> None:
+    def test_it_continues_after_a_restart_of_the_scheduler(self) -> None:
         story = running(instances=2)
         story.put(definition(instances=2, **NEW))
         story.offer("A2")

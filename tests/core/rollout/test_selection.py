@@ -1,4 +1,4 @@
-"""Which instances go first where some must go."""
+"""Kill selection: which instances are ended first."""
 
 from collections import Counter
 from typing import Any
@@ -18,7 +18,7 @@ VERSION = "2024-01-01T00:00:00.000Z"
 def there(
     name: str, state: Condition | None = C.RUNNING, *, age: float = 0, rack: str = "a", **fields: Any
 ) -> Instance:
-    """An instance in a rack; without a state it waits. ``age``: so much older than noon."""
+    """An instance in a rack; without a state it waits. ``age``: seconds before noon."""
     named = {"id": f"shop_web.instance-{name}", "version": VERSION, "config_version": VERSION}
     if state is None:
         return instance(**named, created_at=NOON - age, **fields)
@@ -28,7 +28,7 @@ def there(
 
 
 def chosen(count: int, *instances: Instance, **fields: Any) -> list[str]:
-    """The names of those that go, in order."""
+    """The names of the chosen ones, in order."""
     asked = definition(version=VERSION, **fields)
     return [each.id.rpartition("-")[2] for each in choose(world(asked, *instances), asked, ids(instances), count)]
 

@@ -1,10 +1,10 @@
 """How many instances to start and to end: the plan as a function of counts.
 
 Marathon plans once, at the start of a deployment, from ``h`` healthy old instances: ``maxCapacity`` and ``killNow``.
-Ours is level-triggered: it looks at what is there each time. Marathon's numbers map onto the first move:
+Ours is level-triggered: it looks at the current instances each time. Marathon's numbers map onto the first move:
 ``killNow`` is ``end_old``, and ``maxCapacity`` is what the instances there and the started ones come to together,
 as long as more than that are wanted. Marathon counts an old instance that was never launched as healthy; we do not:
-such a one serves nobody and goes at once.
+such an instance serves nobody and is ended at once.
 """
 
 import pytest
@@ -138,7 +138,7 @@ def test_an_update_never_gets_stuck_and_keeps_to_both_limits(
     assert (old, ending, starting, new_ready) == (0, 0, 0, wanted)
 
 
-def test_a_turn_makes_only_so_many_instances_and_the_next_follows_at_once() -> None:
+def test_a_turn_creates_a_limited_number_of_instances_and_the_next_follows_at_once() -> None:
     story = Story()
     story.subscribe()
     story.post(definition(instances=STARTS_PER_TURN + 5))

@@ -1,4 +1,4 @@
-"""The status a user sees, derived from the records of a pod, its instances and their tasks."""
+"""The status of a pod, derived from the records of the pod, its instances and their tasks."""
 
 from dataclasses import replace
 from typing import Any
@@ -72,7 +72,7 @@ def status_of(*instances: Instance, pod: Pod = POD, definition: PodDefinition = 
 
 
 def both(condition: Condition, **more: Any) -> tuple[Task, Task]:
-    """Both containers in one condition; the first is checked."""
+    """Both containers in the same condition; the first has a health check."""
     return task("one", condition, **more), task("two", condition)
 
 
@@ -120,7 +120,7 @@ def test_an_instance_that_was_never_launched_is_not_listed() -> None:
     assert shown["statusSince"] == timestamp(NOW)
 
 
-def test_an_instance_out_of_reach_for_long_is_degraded_and_no_more_listed_once_it_is_given_up() -> None:
+def test_an_unreachable_instance_is_degraded_and_no_longer_listed_once_it_is_expunged() -> None:
     away = instance(*both(Condition.UNREACHABLE), inactive=True)
     [shown] = status_of(away)["instances"]
     assert (shown["status"], shown["message"]) == ("DEGRADED", "the agent of this instance is unreachable")
@@ -203,7 +203,7 @@ def test_the_whole_of_a_running_instance() -> None:
     ]
 
 
-def test_health_that_was_not_reported_yet_is_told_as_such() -> None:
+def test_health_that_was_not_reported_yet_is_shown_as_such() -> None:
     container = status_of(instance(*both(Condition.RUNNING)))["instances"][0]["containers"][0]
     [check] = container["conditions"]
     assert (check["value"], check["reason"]) == ("false", "health-unreported-by-mesos")
@@ -266,7 +266,7 @@ def test_the_termination_history_is_newest_first_with_the_causes() -> None:
     }
 
 
-# What is left of Marathon's table: each condition of a container, whose sibling runs, by the goal.
+# The rest of Marathon's table: each condition of a container whose sibling is running, by goal.
 WORDS = [
     (Condition.PROVISIONED, "TASK_STAGING", "PENDING", "TERMINAL"),
     (Condition.STAGING, "TASK_STAGING", "STAGING", "STAGING"),
@@ -280,7 +280,7 @@ WORDS = [
     (Condition.GONE_BY_OPERATOR, "TASK_GONE_BY_OPERATOR", "PENDING", "TERMINAL"),
     (Condition.DROPPED, "TASK_DROPPED", "PENDING", "TERMINAL"),
     (Condition.UNKNOWN, "TASK_UNKNOWN", "PENDING", "TERMINAL"),
-    (Condition.FINISHED, "TASK_FINISHED", "STABLE", "STABLE"),  # the other goes on
+    (Condition.FINISHED, "TASK_FINISHED", "STABLE", "STABLE"),  # the other keeps running
     (Condition.KILLED, "TASK_KILLED", "STABLE", "STABLE"),
 ]
 
@@ -334,7 +334,7 @@ def test_what_is_active_has_an_id_and_endpoints_and_what_takes_resources_shows_t
         (Condition.KILLED, False),
     ],
 )
-def test_health_is_told_of_what_has_begun_and_not_ended(state: Condition, checked: bool) -> None:
+def test_health_is_shown_for_started_containers_that_have_not_ended(state: Condition, checked: bool) -> None:
     one, two = status_of(instance(*both(state, healthy=True)))["instances"][0]["containers"]
 
     assert ("conditions" in one) is checked

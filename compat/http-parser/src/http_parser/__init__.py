@@ -1,1 +1,1 @@
-"""The distribution ``http-parser`` as pymesos needs it; see :mod:`http_parser.http`."""
+"""Replacement for the distribution ``http-parser``, for pymesos; see :mod:`http_parser.http`."""

@@ -1,7 +1,7 @@
-"""``HttpParser``: push bytes in, ask what has been understood so far.
+"""``HttpParser``: an incremental parser whose state can be queried between pieces of input.
 
-It owns the translation between the question-and-answer interface of http-parser and the callbacks of httptools.
-It does no I/O, and it imports httptools only when there is something to parse.
+Translates between the query interface of http-parser and the callbacks of httptools. It does no I/O, and imports
+httptools only when there is something to parse.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _PARSE_ERROR = 1
 
 
 class HttpParser:
-    """An incremental parser of one HTTP message after the other.
+    """An incremental parser of successive HTTP messages.
 
-    ``kind`` says what to expect; ``HTTP_BOTH`` looks at the first bytes. The state described is that of the
-    latest message begun.
+    ``kind`` is the kind of message to expect; with ``HTTP_BOTH`` the first bytes decide. Queries are about the message
+    that began last.
     """
 
     def __init__(self, kind: int = HTTP_BOTH, decompress: bool = False) -> None:
@@ -38,10 +38,10 @@ class HttpParser:
     # -- feeding -----------------------------------------------------------------------------------------------
 
     def execute(self, data: bytes, length: int) -> int:
-        """Parse ``data[:length]``; returns how much of it was accepted, less than ``length`` meaning an error
-        or an upgrade.
+        """Parse ``data[:length]``. Returns the number of accepted bytes; fewer than ``length`` mean an error or an
+        upgrade.
 
-        A ``length`` of 0 is the end of the stream.
+        A ``length`` of 0 ends the stream.
         """
         if length == 0:
             self._end_of_stream()
@@ -54,7 +54,7 @@ class HttpParser:
         return length if self._feed(piece) else 0
 
     def _choose(self, start: bytes) -> bool:
-        """Create the parser as soon as ``start`` shows which side of the conversation this is."""
+        """Create the parser as soon as ``start`` shows whether this is a request or a response."""
         start = start.lstrip(b"\r\n")
         kind = self._kind
         if kind == HTTP_BOTH:
@@ -83,7 +83,7 @@ class HttpParser:
         return True
 
     def _end_of_stream(self) -> None:
-        """A response without length and chunks is delimited by the end of the stream."""
+        """Complete a response without length and chunks, which the end of the stream delimits."""
         delimited = self.is_chunked() or "CONTENT-LENGTH" in {name.upper() for name in self._headers}
         if self._headers_complete and not delimited:
             self._message_complete = True
@@ -112,7 +112,7 @@ class HttpParser:
     def on_headers_complete(self) -> None:
         self._headers_complete = True
         assert self._parser is not None
-        # Asked now: at the end of the message httptools has forgotten.
+        # Read it now: at the end of the message httptools no longer has it.
         self._keep_alive = bool(self._parser.should_keep_alive())
 
     def on_body(self, body: bytes) -> None:
@@ -121,10 +121,10 @@ class HttpParser:
     def on_message_complete(self) -> None:
         self._message_complete = True
 
-    # -- asking ------------------------------------------------------------------------------------------------
+    # -- queries -----------------------------------------------------------------------------------------------
 
     def get_errno(self) -> int:
-        """0 as long as everything could be parsed."""
+        """0 unless parsing failed."""
         return self._errno
 
     def get_version(self) -> tuple[int, int]:
@@ -176,7 +176,7 @@ class HttpParser:
         return self._keep_alive
 
     def is_partial_body(self) -> bool:
-        """Whether :meth:`recv_body` has something to give."""
+        """Whether :meth:`recv_body` would return anything."""
         return bool(self._body)
 
     def recv_body(self) -> bytes:

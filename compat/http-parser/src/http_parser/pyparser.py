@@ -1,7 +1,7 @@
-"""The names pymesos asks of the original's pure-Python parser.
+"""The names that pymesos imports from the original's pure-Python parser.
 
-pymesos looks here only when its parser has an attribute ``errno``, which :class:`http_parser.http.HttpParser`
-has not.
+pymesos imports them only if its parser has an attribute ``errno``, which :class:`http_parser.http.HttpParser` does not
+have.
 """
 
 from http_parser.http import HttpParser

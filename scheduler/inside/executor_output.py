@@ -1,4 +1,4 @@
-"""The last lines that an executor wrote, of what its agent keeps of its output, as plain text."""
+"""The last lines of an executor's output, as plain text."""
 
 import re
 
@@ -8,14 +8,14 @@ _FILES = ("stderr", "stdout")  # the second only if there is nothing in the firs
 _LENGTH = 16 * 1024  # bytes from a file's end
 _MOST_LINES = 20
 _LONGEST_LINE = 1000
-# Of every executor, or of one that does well: they explain no failure.
+# Lines that every executor writes, or one that works: they explain no failure.
 _NOISE = re.compile(r"^Marked '.*' as rslave$|(^| )level=(debug|info)( |$)")
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
 async def last_lines(inside: Inside, run: Run) -> tuple[str, ...]:
-    """The last of an executor's run; none if it wrote nothing. Raises InsideError."""
+    """The last lines of an executor's run; none if it wrote nothing. Raises InsideError."""
     for file in _FILES:
         lines = plain_lines(await _end(inside, run, file))
         if lines:
@@ -24,7 +24,7 @@ async def last_lines(inside: Inside, run: Run) -> tuple[str, ...]:
 
 
 def plain_lines(data: bytes) -> tuple[str, ...]:
-    """The last lines that explain something, without what a terminal would obey, and without credentials in URIs."""
+    """The last useful lines, without control characters and without credentials in URIs."""
     plain = (_plain(line) for line in data.decode(errors="replace").splitlines())
     return tuple(line for line in plain if line and not _NOISE.search(line))[-_MOST_LINES:]
 
@@ -44,5 +44,5 @@ async def _end(inside: Inside, run: Run, file: str) -> bytes:
             return b""
         raise
     data = piece.data[-_LENGTH:]
-    # Of a line that is cut nobody could tell that it begins in a password.
+    # The first line may be cut in the middle of a password, which could not be recognised.
     return data if piece.size <= len(data) else data.partition(b"\n")[2] or data

@@ -1,9 +1,10 @@
-"""What a command is given to read: the records of its input, in their order.
+"""The input of a command, as a sequence of records for its agent.
 
-A command in a terminal may have to be given all of it again. Mesos' launcher dies of any signal that reaches it between
-making the terminal its own and starting the command, and a change of the terminal's size is one (SIGWINCH): the command
-then never started. So no size but the first is sent before the command wrote something, and what was given to one that
-never started is kept for the next. What the terminal itself echoes of that, the command did not write.
+The input of a command in a terminal may have to be sent again. Mesos' launcher dies of any signal that reaches it after
+it has taken over the terminal and before it starts the command, and a change of the terminal's size causes one
+(SIGWINCH); the command is then never started. So only the first size is sent before the command has written something,
+and the input of a command that never started is kept for the next attempt. The terminal's echo of the input does not
+count as written by the command.
 """
 
 import asyncio
@@ -14,15 +15,15 @@ from scheduler.inside.http import record
 from scheduler.loop.inside import Size
 from scheduler.model.json import Json
 
-_HEARTBEAT = 20.0  # of the connection, which nothing else keeps alive
+_HEARTBEAT = 20.0  # seconds; nothing else keeps the connection alive
 _CHUNK = 64 * 1024
 _AHEAD = 8  # chunks that wait for the agent
-_MOST_KEPT = 64 * 1024  # bytes; a terminal takes 4 KiB of which nobody reads
+_MOST_KEPT = 64 * 1024  # bytes; a terminal buffers 4 KiB that nobody reads
 _END_OF_TRANSMISSION = b"\x04"
 
 
-class Given:
-    """The input of one command. ``size``: of its terminal; None: it has none."""
+class CommandInput:
+    """The input of one command. ``size``: its terminal's; None: it has no terminal."""
 
     def __init__(self, size: Size | None) -> None:
         self._size = size
@@ -36,22 +37,22 @@ class Given:
 
     @property
     def can_be_repeated(self) -> bool:
-        """Whether all that was given is kept."""
+        """Whether all input so far is kept."""
         return self._kept_bytes <= _MOST_KEPT
 
     async def data(self, data: bytes) -> None:
-        """More input; returns when there is room for more."""
+        """Add input; returns when there is room for more."""
         if self._has_terminal and len(self._echo) < _MOST_KEPT:
             self._echo += _echoed(data)
         for start in range(0, len(data), _CHUNK):
             await self._waiting.put(_data(data[start : start + _CHUNK]))
 
     async def end(self) -> None:
-        """A terminal has no end; its line discipline makes one of a character."""
+        """End the input; for a terminal this is a control character."""
         await self._waiting.put(_data(_END_OF_TRANSMISSION if self._has_terminal else b""))
 
     async def resize(self, size: Size) -> None:
-        """The terminal has another size."""
+        """Change the terminal's size."""
         self._size = size
         if self._has_written:
             await self._waiting.put(_window(size))
@@ -59,20 +60,20 @@ class Given:
             self._size_waits = True
 
     def is_echo(self, written: bytes) -> bool:
-        """Whether all that was written so far may be what the terminal echoes of the input."""
+        """Whether everything written so far may be the terminal's echo of the input."""
         return self._has_terminal and self._echo.startswith(written)
 
     async def command_wrote(self) -> None:
-        """The command has written something: it has started."""
+        """The command has written something, so it has started."""
         if not self._has_written:
             self._has_written = True
             if self._size_waits and self._size is not None:
                 await self._waiting.put(_window(self._size))
 
     def records(self, container_id: Json, *, with_size: bool) -> AsyncIterator[bytes]:
-        """All of it from the beginning, for a command that is just being started, and what comes; without end.
+        """The records for a command that is being started: all input from the beginning, and further input, endlessly.
 
-        ``with_size``: the terminal's size comes first, otherwise once the command has written something.
+        ``with_size``: send the terminal's size first, not only once the command has written something.
         """
         self._has_written, self._size_waits = False, not with_size
         return self._records(container_id, with_size=with_size)
@@ -95,7 +96,7 @@ class Given:
             yield waiting
 
     async def refuse(self) -> None:
-        """Take what comes, for nobody, so that whoever gives it need not wait."""
+        """Discard further input, so that its sender does not block. Never returns."""
         while True:
             await self._waiting.get()
 
@@ -108,7 +109,7 @@ class Given:
 
 
 def _echoed(data: bytes) -> bytes:
-    """As terminals show what is typed while no program has told them otherwise."""
+    """The echo of typed input by a terminal in its default mode."""
     shown = data.replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     return b"".join(_echoed_key(key) for key in shown)
 
@@ -124,8 +125,7 @@ def _process_io(process_io: Json) -> bytes:
 
 
 def _data(data: bytes) -> bytes:
-    told = {"type": "STDIN", "data": base64.b64encode(data).decode()}
-    return _process_io({"type": "DATA", "data": told})
+    return _process_io({"type": "DATA", "data": {"type": "STDIN", "data": base64.b64encode(data).decode()}})
 
 
 def _window(size: Size) -> bytes:

@@ -1,0 +1,206 @@
+"""The lines of a recording: JSON objects, one a line.
+
+A run begins with a header line - the seed, the settings, the podexec that ran - and a line for each record that its
+world started with. Then comes a line for each step: the event, the time, and the members of its frame, the changes and
+the effects. The last line says why the run is recorded no further; where it is missing, the scheduler was killed.
+
+A member that is large is kept as its digest only: that tells which one differs, and what it holds now a replay shows.
+"""
+
+import base64
+import binascii
+import hashlib
+import traceback
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+
+from scheduler.core.effects import Accept, Effect
+from scheduler.core.events import Event
+from scheduler.core.frame import Change, Delete, Frame, Put, Record, key_of
+from scheduler.core.settings import Settings
+from scheduler.model.definition import PodDefinition
+from scheduler.model.json import Json
+from scheduler.store.codec import KINDS, VERSIONS
+
+LAYOUT = 1
+BEGINNING = b'{"recording":'  # of every header, whatever its layout
+EVENTS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in typing.get_args(Event)}
+LARGEST_MEMBER = 64 * 1024  # bytes
+
+# Why a run is recorded no further.
+STOPPED = "the scheduler stopped"
+FULL = "the file has reached its limit"
+SLOW = "the disk is too slow"
+
+
+class Cover(Protocol):
+    """What takes out of a recording what must not be in it."""
+
+    def definition(self, definition: PodDefinition) -> PodDefinition:
+        """The definition without it."""
+
+    def urls(self, data: bytes) -> bytes:
+        """JSON without it."""
+
+
+class Uncovered:
+    """What is replayed has been covered already."""
+
+    def definition(self, definition: PodDefinition) -> PodDefinition:
+        """The same."""
+        return definition
+
+    def urls(self, data: bytes) -> bytes:
+        """The same."""
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A change or an effect in JSON.
+
+    Attributes:
+        what: its kind, and the key of a record.
+        data: None: there is no more to it.
+    """
+
+    what: Json
+    data: bytes | None
+
+    @property
+    def whole(self) -> Json:
+        """All of it, to be written as JSON."""
+        return self.what if self.data is None else {**self.what, "data": orjson.Fragment(self.data)}
+
+    @property
+    def bounded(self) -> Json:
+        """The same as a line has it."""
+        if self.data is None or len(self.data) <= LARGEST_MEMBER:
+            return self.whole
+        digest = hashlib.blake2b(self.data, digest_size=16).hexdigest()
+        return {**self.what, "digest": digest, "bytes": len(self.data)}
+
+
+class Encoder:
+    """Makes the lines of one run, and the members of frames to compare with those of a line."""
+
+    def __init__(self, cover: Cover) -> None:
+        self._cover = cover
+
+    def header(self, podexec: str, at: float, seed: int, settings: Settings) -> bytes:
+        """The line that begins a run. ``at``: wall time."""
+        return self._line({"recording": LAYOUT, "podexec": podexec, "at": at, "seed": seed, "settings": settings})
+
+    def record(self, record: Record) -> bytes:
+        """The line of a record that the world starts with."""
+        kind, key = key_of(record)
+        name = KINDS[kind]
+        return self._line({"record": name, "key": key, "version": VERSIONS[name], "data": record})
+
+    def step(self, event: Event, now: float, frame: Frame) -> bytes:
+        """The line of a step."""
+        changes, effects = [_change(each) for each in frame.changes], [_effect(each) for each in frame.effects]
+        line = self._line(
+            {"at": now, "event": type(event).__name__, "data": event, "changes": changes, "effects": effects}
+        )
+        if len(line) <= LARGEST_MEMBER:
+            return line
+        bounded = {
+            "changes": [self._member(each).bounded for each in changes],
+            "effects": [self._member(each).bounded for each in effects],
+        }
+        return orjson.dumps({**self.heard(event, now), **bounded}, option=orjson.OPT_APPEND_NEWLINE)
+
+    def failed_step(self, event: Event, now: float, error: Exception) -> bytes:
+        """The line of a step that the core failed at."""
+        return orjson.dumps({**self.heard(event, now), "failed": failure(error)}, option=orjson.OPT_APPEND_NEWLINE)
+
+    def changes(self, frame: Frame) -> list["Member"]:
+        """The changes of a frame."""
+        return [self._member(_change(each)) for each in frame.changes]
+
+    def effects(self, frame: Frame) -> list["Member"]:
+        """The effects of a frame."""
+        return [self._member(_effect(each)) for each in frame.effects]
+
+    def heard(self, event: Event, now: float) -> Json:
+        """What was stepped, and when, to be written as JSON."""
+        return {"at": now, "event": type(event).__name__, "data": orjson.Fragment(self._covered(event))}
+
+    def _member(self, value: Json) -> "Member":
+        what = {name: value[name] for name in value if name != "data"}
+        return Member(what, self._covered(value["data"]) if "data" in value else None)
+
+    def _covered(self, value: object) -> bytes:
+        return self._cover.urls(self._dumps(value))
+
+    def _line(self, value: Json) -> bytes:
+        return self._covered(value) + b"\n"
+
+    def _dumps(self, value: object) -> bytes:
+        return orjson.dumps(value, default=self._other)
+
+    def _other(self, value: object) -> object:
+        if isinstance(value, PodDefinition):
+            return orjson.Fragment(self._cover.definition(value).model_dump_json(by_alias=True))
+        if isinstance(value, frozenset):
+            return sorted(value)
+        raise TypeError(f"a {type(value).__name__} cannot be recorded")
+
+
+def end_line(why: str) -> bytes:
+    """The last line of a run."""
+    return orjson.dumps({"end": why}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def failure(error: Exception) -> str:
+    """What the core failed with, and where. Not its text, which may hold anything."""
+    where = traceback.extract_tb(error.__traceback__)[-1:]
+    return " ".join([type(error).__name__, *(f"in {each.name} ({Path(each.filename).name})" for each in where)])
+
+
+def _change(change: Change) -> Json:
+    match change:
+        case Put(record):
+            kind, key = key_of(record)
+            return {"put": KINDS[kind], "key": key, "data": record}
+        case Delete(kind, key):
+            return {"delete": KINDS[kind], "key": key}
+
+
+def _effect(effect: Effect) -> Json:
+    """An effect as it is recorded: of the variables of a launch only the names, as the user's own are among them."""
+    shown = effect
+    if isinstance(effect, Accept):
+        shown = Accept(effect.offer_id, tuple(map(_shown_operation, effect.operations)), effect.refuse_seconds)
+    return {"effect": type(effect).__name__, "data": shown}
+
+
+def _shown_operation(operation: Json) -> Json:
+    group = operation.get("launch_group")
+    if group is None:
+        return operation
+    tasks = [_shown_task(task) for task in group["task_group"]["tasks"]]
+    return {**operation, "launch_group": {**group, "task_group": {**group["task_group"], "tasks": tasks}}}
+
+
+def _shown_task(task: Json) -> Json:
+    command = task["command"]
+    names = [variable["name"] for variable in command["environment"]["variables"]]
+    shown = {**task, "command": {**command, "environment": {"variables": names}}}
+    if "data" in shown:
+        shown["data"] = _decoded(shown["data"])
+    return shown
+
+
+def _decoded(data: str) -> Any:
+    """What is in base64, so that people and masks see it."""
+    try:
+        return orjson.loads(base64.b64decode(data, validate=True))
+    except (binascii.Error, orjson.JSONDecodeError):
+        return data
