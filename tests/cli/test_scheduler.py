@@ -475,15 +475,15 @@ def test_its_clock_starts_at_the_latest_time_on_record(
     store.commit([Put(samples.definition()), Put(samples.pod()), Put(waiting)])
     seen: list[tuple[float, float | None]] = []
 
-    async def look(_told: object, shell: Any, *_: object) -> None:
+    async def look(_stop: object, shell: Any, *_: object) -> None:
         seen.append((shell._clock.now(), shell._clock.was_set()))
 
-    monkeypatch.setattr(serving, "_until_told", look)
-    monkeypatch.setattr(serving, "_spare_the_world", lambda: None)
+    monkeypatch.setattr(serving, "_run_until_stopped", look)
+    monkeypatch.setattr(serving, "_tune_garbage_collector", lambda: None)
     run("scheduler", "--master", NOBODY, "--listen", "127.0.0.1:0")
     for _ in range(2):
         with contextlib.closing(serving._listen("127.0.0.1", 0, 1)) as listening:
-            asyncio.run(serving._run(started[0], store, None, listening, files.Room(1, 1)))
+            asyncio.run(serving._run(started[0], store, None, listening, files.Room(1, 1), None))
         store.commit([Put(Clock(-3600.0))])  # as the loop does when it hears of it
     assert [now for now, _ in seen] == pytest.approx([later, later], abs=DEADLINE)
     assert [was_set for _, was_set in seen] == [pytest.approx(-3600.0, abs=DEADLINE), None]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from podexec import events as ev
+from podexec import log
 from podexec import loop as module
 from podexec.loop import EventLoop
 from podexec.settings import Settings
@@ -77,7 +78,7 @@ def test_a_run_that_ended_is_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
     for name, fake in (("Worker", worker), ("Agent", NoAgent), ("PodDriver", NoDriver)):
         monkeypatch.setattr(module, name, fake)
-    monkeypatch.setattr(module.log, "start", lambda: None)
+    monkeypatch.setattr(log, "start", lambda: None)
     loop = EventLoop(Settings("framework", "pod", "127.0.0.1", 1, "", str(tmp_path), True, 5.0, 900.0, 2.0))
     restart = Restart(ALWAYS, RUNS - 1, 0.0, 1.0, 0.0, 600.0)
     web = task("web", data=TaskData(behaviour=ContainerOptions(restart=restart)).encode())

@@ -123,6 +123,8 @@ def test_a_status_of_the_master_may_lack_almost_everything() -> None:
                 ("container_status", {"network_infos": [{"ip_addresses": [{"ip_address": 5}]}]}),
                 ("check_status", {"http": {"status_code": "ok"}}),
                 ("check_status", {"http": {"status_code": []}}),
+                ("check_status", {"http": {"status_code": float("inf")}}),
+                ("check_status", {"command": {"exit_code": None}}),
                 ("check_status", {"tcp": {"succeeded": "yes"}}),
             )
         ),
