@@ -163,7 +163,7 @@ def test_an_executor_that_ended_with_a_status_that_is_none_has_none(status: obje
     assert executor_ended({"value": "e"}, {"value": "a"}, status) == ExecutorEnded("e", "a", None)
 
 
-@pytest.mark.parametrize("domain", [5, {"fault_domain": []}, {"fault_domain": {"region": "eu", "zone": {"name": 5}}}])
+@pytest.mark.parametrize("domain", [5, {"fault_domain": []}, {"fault_domain": {"region": {"name": 5}, "zone": "a"}}])
 def test_a_fault_domain_of_another_shape_is_none(domain: object) -> None:
     assert fault_domain({"domain": domain}) == (None, None)
 
