@@ -25,7 +25,7 @@ run: setup ## run a local Mesos, the scheduler and an example pod; Ctrl-C remove
 
 .PHONY: test
 test: setup system-tests ## run all tests, including those on a real Mesos (ARGS="tests/core -k upgrade", JOBS=2)
-	$(BIN)/python -m pytest $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist loadgroup) $(ARGS)
+	$(BIN)/python -m pytest $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist loadgroup) $(or $(ARGS),-p tests.coverage_floor)
 
 .PHONY: test-pythons
 test-pythons: system-tests ## run the tests on every installed CPython 3.11 to 3.13 and on a bare Debian 12
@@ -37,6 +37,10 @@ lint: setup ## check with ruff, mypy --strict and the import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+.PHONY: mutate
+mutate: setup ## small changes of the core and the executor, and which of them no test notices (ARGS="--seed 2")
+	$(BIN)/python -m tools.mutate $(ARGS)
 
 .PHONY: bench
 bench: setup ## run the benchmarks, which docs/performance.md explains (ARGS="scale --quick")
@@ -53,7 +57,7 @@ format: setup ## format the sources with ruff
 
 .PHONY: clean
 clean: ## remove build results (not the local Mesos in your cache directory)
-	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* .coverage* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: setup
 setup: $(VENV)/.installed

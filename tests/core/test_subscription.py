@@ -169,6 +169,16 @@ class TestFlow:
         assert len(story.told(Revive, story.wait(5))) == 1, "the last demand is told too"
         assert not story.told(Revive, story.wait(100))
 
+    def test_all_further_demand_of_an_interval_waits_for_one_deadline(self) -> None:
+        story = Story()
+        story.subscribe()
+        story.post(definition(id="/a"))
+        story.post(definition(id="/b"))
+        there = len(story.world.deadlines)
+        story.post(definition(id="/c"))
+
+        assert len(story.world.deadlines) == there
+
     def test_an_interval_after_the_last_revive_further_demand_is_sent_at_once(self) -> None:
         story = Story()
         story.subscribe()

@@ -283,6 +283,11 @@ def test_defaults_of_a_health_check_are_those_of_mesos() -> None:
     assert taskinfo.task_spec(task("web", health_check=check), "w").health == (HealthPolicy(10.0, 3),)
 
 
+def test_a_check_that_says_only_its_kind_has_the_defaults_of_mesos() -> None:
+    expected = taskinfo.CheckSpec("HTTP", 15.0, 10.0, 20.0, port=0, path="/", scheme="http", ipv6=False, command=None)
+    assert taskinfo.check_spec({"type": "HTTP"}) == expected
+
+
 def test_a_timeout_of_zero_is_no_timeout() -> None:
     assert taskinfo.check_spec({"type": "TCP", "tcp": {"port": 80}, "timeout_seconds": 0}).timeout is None
 

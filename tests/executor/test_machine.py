@@ -115,7 +115,10 @@ def test_a_second_kill_may_only_shorten_the_grace(second: float | None, due: flo
     story = Story(spec(A))
     story.tell(ev.KillRequested("pod.a", grace=10.0))
     story.tell(ev.KillRequested("pod.a", grace=second))
-    story.tell(ev.Ticked(), after=due)
+    if due:
+        story.tell(ev.Ticked(), after=due - 0.5)
+        assert story.signals() == [(A, SIGTERM)]
+    story.tell(ev.Ticked(), after=min(due, 0.5))
     assert story.signals() == [(A, SIGTERM), (A, SIGKILL)]
 
 
@@ -216,6 +219,13 @@ def test_checks_start_with_the_container_and_stop_with_its_kill() -> None:
     assert ev.StartChecks(A) in story.tell(ev.ContainerLaunched(A))
     assert ev.StopChecks(A) in story.tell(ev.KillRequested("pod.a"))
     assert story.tell(ev.HealthObserved(A, passed=False)) == []
+
+
+def test_no_checks_are_stopped_that_were_not_started() -> None:
+    story = Story(spec(A), spec(B, health=(HEALTHY,)), launched=False)
+    story.tell(ev.ContainerLaunched(A))
+    story.tell(ev.KillRequested("pod.a"))
+    assert not any(isinstance(each, ev.StopChecks) for each in story.effects)
 
 
 def test_a_check_is_in_every_status_and_reported_when_it_changes() -> None:

@@ -104,6 +104,9 @@ def test_what_is_said_is_understood() -> None:
         {"usage": 1, "more": 2},
         {"usage": 1, "at": 1, "containers": {"c": {}}},
         {"usage": 1, "at": None, "containers": {}},
+        {"usage": 1, "at": True, "containers": {}},
+        {"usage": 1, "at": float("inf"), "containers": {}},
+        {"usage": 1, "at": 1, "containers": {"c": {"cpu_seconds": True, "memory_bytes": 1, "processes": 1}}},
     ],
 )
 def test_what_is_not_understood_is_refused(said: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scheduler.core.effects import Accept, Done, Kill, Refused, Revive
-from scheduler.core.events import DelayReset
+from scheduler.core.events import DelayReset, DeploymentCancelled
 from scheduler.core.queues import Delay, queue_of
 from scheduler.model.records import Condition, Goal, Instance
 from tests.core.support import Story, container, definition, groups, running
@@ -81,6 +81,26 @@ class TestBackoff:
         story.put(definition(scheduling=self.SCHEDULING, environment={"A": "b"}))
 
         assert story.told(Accept, story.offer())
+
+    def test_it_starts_anew_when_a_cancelled_change_is_asked_for_again(self) -> None:
+        story = running(scheduling=self.SCHEDULING)
+        changed = definition(scheduling=self.SCHEDULING, environment={"A": "b"})
+        story.put(changed)
+        story.offer()
+        story.all_tasks(C.FAILED, [each for each in story.instances if each.version == story.pod.version])
+        assert not story.told(Accept, story.offer())
+        story.request(DeploymentCancelled, story.deployment.id, False)
+        story.put(changed)
+
+        assert story.told(Accept, story.offer())
+
+    def test_it_holds_back_the_instances_that_wait_already(self) -> None:
+        story = running(scheduling=self.SCHEDULING)
+        story.put(definition(instances=2, scheduling=self.SCHEDULING))
+        story.all_tasks(C.FAILED)
+
+        assert len([each for each in story.instances if not each.tasks]) == 2
+        assert not story.told(Accept, story.offer())
 
     def test_it_is_kept_by_a_change_that_restarts_nothing(self) -> None:
         story = running(scheduling=self.SCHEDULING)
@@ -307,6 +327,21 @@ class TestTerminations:
             (one.id, C.KILLED, "killed with its sibling"),
             (two.id, C.FAILED, "exited with 1"),
         ]
+
+    def test_an_incarnation_starts_with_its_first_container(self) -> None:
+        story = Story()
+        story.subscribe()
+        story.post(definition(*PAIR))
+        story.offer()
+        one, two = story.only.tasks
+        story.wait(1)
+        story.update(two.id, C.RUNNING)
+        story.wait(3)
+        story.update(one.id, C.RUNNING)
+        story.wait(5)
+        story.all_tasks(C.FAILED)
+
+        assert story.pod.terminations[0].started_at == story.now - 8
 
     def test_the_cause_is_the_first_of_equal_ends(self) -> None:
         story = running(containers=PAIR)

@@ -1,16 +1,18 @@
 """ConstraintState constraints: every operator on its own, and in rounds of offers."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from scheduler.core.events import OffersReceived
+from scheduler.core.placement import constraints
 from scheduler.core.placement.constraints import ConstraintState, placed
 from scheduler.core.placement.matching import Refusal, unfulfilled
 from scheduler.core.world import World
 from scheduler.model.json import Json
 from scheduler.model.records import Agent, Condition, Goal, Reservation
+from scheduler.model.values import Operator
 from tests.core.support import NOON, Story, container, definition, groups, instance, offer, settings, task
 
 
@@ -273,3 +275,9 @@ def test_what_counts_as_placed(state: Condition, counts: bool) -> None:
     world = World(settings(), 1, [definition(version="1"), one])
 
     assert list(placed(world, "/shop/web", "1")) == ([one.agent] if counts else [])
+
+
+def test_every_operator_that_a_definition_may_have_is_judged() -> None:
+    names = get_args(get_args(Operator)[0])
+    assert "UNIQUE" in names
+    assert set(constraints._OPERATORS) == set(names)

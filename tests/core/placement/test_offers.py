@@ -406,3 +406,14 @@ def test_the_next_offers_are_tried_whatever_was_promised_on_the_last_connection(
 
     assert story.only.tasks
     assert not story.world.volatile.match_progress.exhausted
+
+
+def test_the_offers_of_the_next_connection_are_a_round_of_their_own() -> None:
+    story = waiting(containers=[container(resources={"cpus": 100, "mem": 32})])
+    story.tell(OffersReceived((offer("O1"),), more=5))
+    story.tell(Disconnected())
+    story.subscribe()
+    story.tell(OffersReceived((offer("O2"),)))
+
+    (history,) = story.world.queues.histories.values()
+    assert [len(each.refusals) for each in history.rounds] == [1, 1]

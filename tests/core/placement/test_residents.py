@@ -793,6 +793,38 @@ class TestStrangers:
         assert kinds(site.offers("A1")) == ["LAUNCH_GROUP"]
         assert kept(site.only).volumes == kept(before).volumes
 
+    def test_one_that_takes_over_counts_for_the_constraints_of_the_others_at_once(self) -> None:
+        constraints = {"placement": {"constraints": [{"fieldName": "hostname", "operator": "UNIQUE"}]}}
+        site = Site()
+        before = site.at_work(scheduling=constraints)
+        site.all_tasks(C.GONE_BY_OPERATOR)
+        site.agents["A1"].end(before.tasks[0].id)
+        site.agents["A1"].end(before.executor_id or "")
+        site.put(resident(instances=2, scheduling=constraints))
+
+        assert kinds(site.offers("A1")) == ["LAUNCH_GROUP"]
+        assert [bool(each.tasks) for each in site.instances] == [True, False]
+
+    @pytest.mark.parametrize("there", [["other"], ["data", "data"], ["data", "other"]])
+    def test_it_takes_over_nothing_but_one_volume_of_each_name(self, there: list[str]) -> None:
+        site = Site()
+        before = site.at_work()
+        site.all_tasks(C.GONE_BY_OPERATOR)
+        free = site.agents["A1"].free
+        site.agents["A1"].end(before.tasks[0].id)
+        site.agents["A1"].end(before.executor_id or "")
+        (volume,) = (each for each in free.resources() if "persistence" in each.get("disk", {}))
+        free.take(volume)
+        for number, name in enumerate(there):
+            disk = {
+                **volume["disk"],
+                "persistence": {**volume["disk"]["persistence"], "id": f"shop_web#{name}#{number}"},
+                "volume": {**volume["disk"]["volume"], "container_path": name},
+            }
+            free.add({**volume, "disk": disk})
+
+        assert kinds(site.offers("A1")) == ["RESERVE", "CREATE", "LAUNCH_GROUP"]
+
 
 class TestGoals:
     def test_an_agent_marked_gone_by_an_operator_is_not_waited_for(self) -> None:
@@ -895,6 +927,22 @@ class TestGoals:
         assert kept(after).volumes == kept(before).volumes
         site.all_tasks(C.RUNNING)
         assert site.world.deployments == {}
+
+    def test_scaled_down_during_an_update_the_outdated_ones_are_stopped_not_updated(self) -> None:
+        site = Site()
+        site.subscribe()
+        site.post(resident(instances=4))
+        site.offers()
+        site.all_tasks(C.RUNNING)
+        site.put(resident(instances=4, environment={"A": "b"}))
+        for each in [each for each in site.instances if each.killing]:
+            site.end(each, C.KILLED)
+        site.offers()
+        outdated = [each for each in site.instances if each.config_version != site.pod.config_version]
+        assert len(outdated) == 2
+        site.put(resident(instances=2, environment={"A": "b"}))
+
+        assert [site.world.instances[each.id].goal for each in outdated] == [Goal.STOPPED] * 2
 
     def test_an_update_that_moves_resources_within_the_pod_still_fits(self) -> None:
         site = Site()

@@ -804,6 +804,18 @@ class TestSteps:
 
         assert ended == [["/g/c"], ["/g/b"], ["/g/a", "/g/d"]]
 
+    @pytest.mark.parametrize(("asked", "kept"), [(1, 1), (4, 2)])
+    def test_what_is_lost_before_its_step_is_started_as_it_was_and_no_more_than_that(
+        self, asked: int, kept: int
+    ) -> None:
+        story = running(instances=2)
+        before = story.pod
+        story.put(definition(id="/shop/db"))
+        story.put(definition(instances=asked, dependencies=["/shop/db"], **NEW))
+        story.all_tasks(C.UNREACHABLE, wanted(story))
+
+        assert [each.version for each in wanted(story) if not each.inactive] == [before.version] * kept
+
 
 class TestGroup:
     def test_every_pod_below_is_removed_and_no_other(self) -> None:

@@ -120,7 +120,7 @@ def test_no_distribution_is_made_worse_for_another() -> None:
     def at(name: str, rack: str, row: str) -> Instance:
         return there(name, agent=Agent("A", "a.example", attributes=(("rack", rack), ("row", row))))
 
-    instances = (at("1", "a", "x"), at("2", "a", "y"), at("3", "b", "x"), at("4", "c", "x"), at("5", "a", "y"))
+    instances = (at("2", "a", "y"), at("1", "a", "x"), at("3", "b", "x"), at("4", "c", "x"), at("5", "a", "y"))
 
     assert chosen(1, *instances, **grouped("rack", "row")) == ["1"]
 

@@ -71,6 +71,21 @@ def status_of(*instances: Instance, pod: Pod = POD, definition: PodDefinition = 
     return pod_status(world, pod, NOW)
 
 
+def test_an_instance_of_an_earlier_version_is_shown_as_that_version_says() -> None:
+    later = DEFINITION.model_copy(
+        update={"version": "2027-01-02T03:04:05.006Z", "containers": DEFINITION.containers[:1]}
+    )
+    pod = Pod(id="/web", version="2027-01-02T03:04:05.006Z", config_version="2027-01-02T03:04:05.006Z")
+    world = World(
+        Settings(executor=ExecutorCommand(command=None)),
+        0,
+        [pod, DEFINITION, later, instance(*both(Condition.RUNNING))],
+    )
+    (shown,) = pod_status(world, pod, NOW)["instances"]
+
+    assert [each["name"] for each in shown["containers"]] == ["one", "two"]
+
+
 def both(condition: Condition, **more: Any) -> tuple[Task, Task]:
     """Both containers in the same condition; the first has a health check."""
     return task("one", condition, **more), task("two", condition)
