@@ -113,7 +113,7 @@ def main() -> int:
         sys.stdout.write(f"missing: {' '.join(packages)}; install with: {line}\n")
         return 1
     if shutil.which("apt-get") is None:
-        sys.stderr.write(f"this is not Debian: install this system's counterparts of {', '.join(packages)}\n")
+        sys.stderr.write(f"this is not Debian: install this system's equivalents of {', '.join(packages)}\n")
         return 1
     if os.geteuid() != 0:
         sys.stderr.write(f"not root: install with: sudo {line}\n")

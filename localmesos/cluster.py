@@ -99,7 +99,7 @@ class Cluster:
                 remains.remove(must_read(name))
                 raise
         if os.geteuid() == 0 and (shut := system.shut_out_at(made.folder)) is not None:
-            progress(f"only root may enter {shut}: pods of other users cannot run; set PODEXEC_STATE_DIR elsewhere")
+            progress(f"only root may enter {shut}: pods of other users cannot run; change PODEXEC_STATE_DIR")
         progress(f"Mesos {package.VERSION} is up: {commands.master_value(made)}")
         return cls(name)
 

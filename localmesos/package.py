@@ -62,7 +62,7 @@ def ensure(progress: Progress = silent) -> Path:
     with locked(cache / "lock", progress):
         if not prefix.is_dir():
             library = read_library(fetch(cache, progress))
-            progress(f"building the master and agent of Mesos {VERSION} (once, takes some seconds)")
+            progress(f"building the master and agent of Mesos {VERSION} (only once; takes a few seconds)")
             build_into(prefix, library)
             progress(f"Mesos {VERSION} is installed in {prefix}")
     return prefix

@@ -18,7 +18,7 @@ from podexec.wire import READY, STARTED, SUCCEEDED, run_id
 class Condition(enum.Enum):
     """Condition of a container."""
 
-    WAITING = "waiting"  # for containers it depends on
+    WAITING = "waiting"  # waiting for containers it depends on
     LAUNCHING = "launching"
     CANCELLING = "cancelling"  # killed before its launch was answered
     RUNNING = "running"

@@ -192,7 +192,7 @@ class TaskData:
                 f"TaskInfo.data is not of version {WIRE_VERSION}; run a scheduler and an executor of the same release"
             )
         if set(fields) - {"behaviour"} != {"version", "parts"} or not isinstance(fields["parts"], dict):
-            raise WireError("TaskInfo.data must hold a version and parts of a TaskInfo")
+            raise WireError("TaskInfo.data must contain a version and parts of a TaskInfo")
         return cls(fields["parts"], ContainerOptions.decode(fields.get("behaviour", {})))
 
 
@@ -272,7 +272,7 @@ class UsageQuestion:
         """The inverse of :meth:`encode`. Raises WireError for any other message."""
         said = _decoded("a message", data)
         if set(said) != {"usage"} or not isinstance(said["usage"], int):
-            raise WireError("the message asks for nothing that this executor knows")
+            raise WireError("the message asks no question that this executor knows")
         return cls(said["usage"])
 
 

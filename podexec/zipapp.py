@@ -175,13 +175,13 @@ def main() -> int:
     parser.add_argument(
         "--python",
         default="python3",
-        help="interpreter for a start as a program, such as mesos-default-executor (default: %(default)s)",
+        help="interpreter that runs the file when it is executed (default: %(default)s)",
     )
     parser.add_argument(
         "--bytecode-for",
         default=sys.executable,
         metavar="PYTHON",
-        help="interpreter to compile the bytecode for: it starts fastest (default: this one)",
+        help="interpreter to compile bytecode for; others start more slowly (default: this one)",
     )
     given = parser.parse_args()
     try:

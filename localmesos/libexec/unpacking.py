@@ -125,7 +125,7 @@ class Folder:
             except FileNotFoundError:
                 pass
             except IsADirectoryError:
-                raise UnpackError(f"{shown(name)} is already a directory, and a file in the archive") from None
+                raise UnpackError(f"{shown(name)} is already a directory, but a file in the archive") from None
             yield parent, parts[-1]
 
     @contextmanager

@@ -214,7 +214,7 @@ class HttpConnection(HttpToolsProtocol):
     def time_out(self) -> None:
         """End it: with 408 while a request's head is incomplete, otherwise without an answer."""
         if self._has_asked and (self.cycle is None or self.cycle.response_complete):
-            self._answer(HTTPStatus.REQUEST_TIMEOUT, "the request did not come in time")
+            self._answer(HTTPStatus.REQUEST_TIMEOUT, "the request did not arrive in time")
         else:
             self.transport.abort()
 

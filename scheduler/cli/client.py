@@ -34,7 +34,7 @@ class ChangeRefusedError(ClientError):
         locks = [each["id"] for each in body.get("deployments", ())]
         advice = None
         if status == 401:
-            advice = "Put the credentials into the URL: http://USER:PASSWORD@HOST:PORT, best set as PODEXEC_URL."
+            advice = "Put the credentials into the URL: http://USER:PASSWORD@HOST:PORT, preferably in PODEXEC_URL."
         elif locks:
             advice = f"Use --force, or wait for the deployment: podexec deployment watch {locks[0]}"
         super().__init__(

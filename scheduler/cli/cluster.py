@@ -25,7 +25,7 @@ Level = Annotated[
     option(
         "--level",
         "How Mesos isolates containers: linux, linux-v2 or posix.",
-        show_default="the fullest that works on this machine",
+        show_default="the most complete that works on this machine",
     ),
 ]
 Name = Annotated[str, option("--name", "Name of the local cluster.")]
@@ -127,7 +127,7 @@ def kill_agent(member: AgentId, name: Name = DEFAULT_NAME) -> None:
 
 @app.command("restart-agent")
 def restart_agent(member: AgentId, name: Name = DEFAULT_NAME) -> None:
-    """Restart an agent with its work directory; a running one is killed first."""
+    """Restart an agent, keeping its work directory; if it is running, it is killed first."""
     with local_cluster(name) as cluster:
         cluster.restart_agent(member)
 
@@ -141,7 +141,7 @@ def kill_master(member: MasterId, name: Name = DEFAULT_NAME) -> None:
 
 @app.command("restart-master")
 def restart_master(member: MasterId, name: Name = DEFAULT_NAME) -> None:
-    """Restart a master with its registry."""
+    """Restart a master, keeping its registry."""
     with local_cluster(name) as cluster:
         cluster.restart_master(member)
 

@@ -41,8 +41,8 @@ def room(open_files: int, asked: int | None) -> Room:
     connections = min(_MOST_CONNECTIONS, max(_FEWEST_CONNECTIONS, open_files // 2)) if asked is None else asked
     if asked is not None and asked > open_files - _OWN:
         raise CommandError(
-            f"--max-connections {asked} is too much: this process may have {open_files} files open, and needs {_OWN} "
-            "of them for itself",
+            f"--max-connections {asked} is too high: this process may have {open_files} files open, and needs {_OWN} "
+            "of them for other purposes",
             advice="Raise the limit (ulimit -Hn, or LimitNOFILE= of systemd), or allow fewer connections.",
         )
     return Room(connections, max(1, min(_LARGEST_BACKLOG, (open_files - connections) // 4)))

@@ -15,7 +15,7 @@ GroupId = Annotated[str, typer.Argument(metavar="ID", help="The group's path, wi
 
 @app.command(name="list")
 def list_groups(
-    group_id: Annotated[str, typer.Argument(metavar="[ID]", help="List only what is below this path.")] = "/",
+    group_id: Annotated[str, typer.Argument(metavar="[ID]", help="List only pods below this path.")] = "/",
     url: Url = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:

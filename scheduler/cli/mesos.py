@@ -22,7 +22,7 @@ def plain_master(master: str) -> tuple[str, bool]:
     masters = [part.strip() for part in master.split(",") if part.strip()]
     secure = [part.startswith(_HTTPS) for part in masters]
     if any(secure) and not all(secure):
-        raise typer.BadParameter(f"{master!r} asks for TLS at some masters only", param_hint="--master")
+        raise typer.BadParameter(f"{master!r} uses TLS for only some of the masters", param_hint="--master")
     plain = ",".join(part.removeprefix(_HTTPS).rstrip("/") for part in masters)
     try:
         parse_masters(plain)

@@ -22,7 +22,7 @@ def option(name: str, help_text: str, *aliases: str, also: str | None = None, **
 
 
 Url = Annotated[str, option("--url", "URL of the scheduler's API.", metavar="URL")]
-Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON instead of a table.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Force = Annotated[bool, typer.Option("--force", help="Cancel conflicting deployments first.")]
 BatchSize = Annotated[
     int | None, typer.Option("--batch-size", help="Replace at most this many instances of a pod at a time.", min=1)

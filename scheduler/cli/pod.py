@@ -96,7 +96,7 @@ def list_pods(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
         for old in info.get(KEY, {}).get("namesakes", ()):
             screen.tell(
                 f"Framework {old['id']} has the same name and has running tasks, which are not in this scheduler's "
-                "store. If the store was lost, stop the scheduler and restore a backup; its log lists other ways."
+                "store. If the store was lost, stop the scheduler and restore a backup; the log shows other ways."
             )
     else:
         from scheduler.cli import tables
@@ -106,7 +106,7 @@ def list_pods(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
 
 @app.command()
 def show(pod_id: PodId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
-    """Show a pod's instances and containers, and how the last ones ended."""
+    """Show a pod's instances and containers, and how its last instances ended."""
     with client_of(url) as client:
         status = client.status(pod_id)
     if as_json:

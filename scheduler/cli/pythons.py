@@ -38,7 +38,7 @@ def users_left_out() -> str | None:
         return None
     oldest = ".".join(map(str, OLDEST))
     return (
-        f"pods with another user than root cannot run: only root may run {executor_python()}, and there is no other "
+        f"pods with a user other than root cannot run: only root may run {executor_python()}, and there is no other "
         f"Python {oldest} or later; on Debian: apt-get install python3"
     )
 

@@ -45,7 +45,7 @@ def render(
     file: Annotated[str, typer.Argument(help="JSON or YAML with one or more pod definitions; - for standard input.")],
     offer: Annotated[
         str | None,
-        typer.Option("--offer", help="Mesos offer in v1 JSON to launch on; default: one that fits."),
+        typer.Option("--offer", help="File with the Mesos offer to launch on, in v1 JSON; default: one that fits."),
     ] = None,
     **written: Any,
 ) -> None:

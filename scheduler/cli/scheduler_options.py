@@ -67,7 +67,7 @@ class SchedulerOptions:
             "Whether to use TLS for masters and agents.",
             name="--mesos-tls/--no-mesos-tls",
             variable="LIBPROCESS_SSL_ENABLED",
-            default="on if --master says https:// or another TLS option is given",
+            default="on if --master has https:// or another TLS option is given",
             heading=TLS,
             is_private=True,
         ),
@@ -107,8 +107,8 @@ class SchedulerOptions:
     mesos_tls_verify: Annotated[
         Verify,
         Option(
-            "What to verify of masters and agents: 'full', certificate and name; 'certificate', only that; or 'none'.",
-            "`full` needs certificates for the names or addresses they are called by.",
+            "What to verify about masters and agents: 'full' (certificate and name), 'certificate' or 'none'.",
+            "`full` requires certificates for the names or addresses that podexec connects to.",
             metavar="WHAT",
             heading=TLS,
             is_private=True,
@@ -118,7 +118,7 @@ class SchedulerOptions:
         str,
         Option(
             "Address the API listens on.",
-            "Without `--http-credentials` anyone who can reach it may do everything.",
+            "Without `--http-credentials` anyone who can reach it can do anything.",
             metavar="HOST:PORT",
             is_private=True,
         ),
@@ -127,7 +127,7 @@ class SchedulerOptions:
         int | None,
         Option("Port the API listens on, in place of the one in --listen.", minimum=0, maximum=65535, is_private=True),
     ] = None
-    hostname: Annotated[str | None, Option("Name by which others reach this machine.", default="from --listen")] = None
+    hostname: Annotated[str | None, Option("Host name at which to reach this machine.", default="from --listen")] = None
     webui_url: Annotated[str | None, Option("URL that the web UI of Mesos links to.", default="the API")] = None
     http_credentials: Annotated[
         str | None,
@@ -148,7 +148,7 @@ class SchedulerOptions:
     max_connections: Annotated[
         int | None,
         Option(
-            "Most connections the API accepts at a time.",
+            "Maximum number of connections to the API.",
             "See [limits](api.md#connections).",
             minimum=1,
             default="half the limit of open files, at most 10000",
@@ -157,7 +157,7 @@ class SchedulerOptions:
     store: Annotated[
         str,
         Option(
-            "Where the state is kept; a fourth slash makes FILE absolute.",
+            "Where the state is stored; a fourth slash makes FILE absolute.",
             "`memory:` forgets everything when the scheduler ends.",
             metavar="sqlite:///FILE|memory:",
         ),
@@ -165,7 +165,7 @@ class SchedulerOptions:
     executor: Annotated[
         str,
         Option(
-            "podexec's executor: a file on every agent, a URI that agents fetch, or 'default' for the agents' own.",
+            "podexec's executor: a file on every agent, a URI to fetch, or 'default' for the agents' own executor.",
             "`make zipapp` builds it. `default` is Mesos' own executor, or podexec's "
             "[in its place](executor.md#in-the-place-of-mesos-default-executor).",
             metavar="PATH|URI|default",
@@ -175,8 +175,8 @@ class SchedulerOptions:
     executor_python: Annotated[
         str,
         Option(
-            "Python that starts podexec's executor on agents.",
-            "Every user that pods name must be able to run it.",
+            "Python that runs podexec's executor on agents.",
+            "Every user named in a pod must be able to run it.",
             metavar="PATH",
             is_private=True,
         ),
@@ -192,7 +192,7 @@ class SchedulerOptions:
     ] = "root"
     failover_timeout: Annotated[
         float,
-        Option("How long Mesos keeps the pods without a scheduler, in seconds.", minimum=0, after="mesos_user"),
+        Option("How long Mesos keeps pods running without a scheduler, in seconds.", minimum=0, after="mesos_user"),
     ] = 604800.0
     secrets_source: Annotated[
         str,

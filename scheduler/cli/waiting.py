@@ -153,7 +153,7 @@ def _outcome(client: "Client", deployment_id: str) -> "Event":
             raise CommandError(f"deployment {deployment_id} failed: {event.data['reason']}")
         return event
     raise CommandError(
-        f"deployment {deployment_id} is no longer running, and the event that says how it ended is no longer kept",
+        f"deployment {deployment_id} is no longer running, and the event that says how it ended is no longer stored",
         advice="Check its pods: podexec pod list",
     )
 

@@ -74,7 +74,7 @@ class Settings:
         str,
         Option(
             "The framework's Mesos role.",
-            "It is also the role of every pod that is in no group and names no other.",
+            "It is also the role of pods that are in no group and have no `role`.",
             name="--mesos-role",
         ),
     ] = "*"
@@ -82,12 +82,12 @@ class Settings:
         EnforceRole,
         Option(
             "Whether pods in groups must have their group's role.",
-            "`off`: a pod in a group may use the name of its top-level group as its role; `top`: it must, and that is "
+            "`off`: a pod in a group may use the name of its top-level group as its role; `top`: it must; that name is "
             "its default.",
         ),
     ] = EnforceRole.OFF
-    default_network_name: Annotated[str | None, Option("Network for container networks without a name.")] = None
-    mesos_bridge_name: Annotated[str, Option("Network behind mode container/bridge.")] = "mesos-bridge"
+    default_network_name: Annotated[str | None, Option("Name for container networks that have none.")] = None
+    mesos_bridge_name: Annotated[str, Option("Network used for mode container/bridge.")] = "mesos-bridge"
     known_networks: Annotated[
         frozenset[str] | None,
         Option(
@@ -108,7 +108,7 @@ class Settings:
         frozenset[str],
         Option(
             "Features to enable; an empty string disables all.",
-            "Marathon's names ([secrets.md](secrets.md#switching-secrets-off)).",
+            "The names are Marathon's ([secrets.md](secrets.md#switching-secrets-off)).",
             name="--enable-features",
             metavar="NAME,…",
             form=FEATURES,
@@ -118,22 +118,22 @@ class Settings:
     placement: Annotated[
         PlacementPolicy,
         Option(
-            "Whether to spread the instances of a pod over agents or to fill few agents.",
-            "`spread`: prefer the agent with the fewest instances of the pod; `pack`: the one with the least left.",
+            "Whether to spread the instances of a pod over agents or to pack them on few.",
+            "`spread`: prefer the agent with the fewest instances of the pod; `pack`: the fullest agent.",
         ),
     ] = PlacementPolicy.SPREAD
     accepted_resource_roles_default_behavior: Annotated[
         AcceptedRoles, Option("Default for pods that set no acceptedResourceRoles.")
     ] = AcceptedRoles.ANY
     gpu_scheduling_behavior: Annotated[
-        GpuScheduling, Option("Whether pods without GPUs may run on agents that offer some.")
+        GpuScheduling, Option("Whether pods that request no GPUs may run on agents with GPUs.")
     ] = GpuScheduling.RESTRICTED
     maintenance_mode: Annotated[
         bool,
         Option("Also launch on agents under maintenance.", name="--disable-maintenance-mode", form=INVERTED),
     ] = True
     draining_seconds: Annotated[
-        float, Option("How long before its maintenance an agent gets no new instances, in seconds.", minimum=0)
+        float, Option("How long before maintenance an agent stops getting instances, in seconds.", minimum=0)
     ] = 0.0
     max_instances_per_offer: Annotated[int, Option("Launch at most this many instances from one offer.", minimum=1)] = (
         100
@@ -154,10 +154,10 @@ class Settings:
     principal: str | None = None
     decline_offer_duration: Annotated[
         float,
-        Option("How long declined resources are not offered again, in milliseconds.", minimum=0, form=MILLISECONDS),
+        Option("Time before declined resources are offered again, in milliseconds.", minimum=0, form=MILLISECONDS),
     ] = 120.0
     min_revive_offers_interval: Annotated[
-        float, Option("Least time between two REVIVE calls, in milliseconds.", minimum=0, form=MILLISECONDS)
+        float, Option("Minimum time between two REVIVE calls, in milliseconds.", minimum=0, form=MILLISECONDS)
     ] = 5.0
     task_launch_confirm_timeout: Annotated[
         float,
@@ -178,8 +178,8 @@ class Settings:
     task_reservation_timeout: Annotated[
         float,
         Option(
-            "Give up a reservation not seen in offers within this time, in milliseconds.",
-            "Resources that were given back must show up within this time too.",
+            "Repeat a reservation that no offer shows within this time, in milliseconds.",
+            "Released resources must appear in offers within this time too.",
             minimum=1,
             form=MILLISECONDS,
         ),
@@ -190,8 +190,8 @@ class Settings:
     kills_before_shutdown: Annotated[
         int,
         Option(
-            "Shut down an executor that does not act on this many kills.",
-            "Its grace periods must have passed as well.",
+            "Shut down an executor after this many kills without effect.",
+            "Its containers' grace periods must have passed as well.",
             minimum=1,
         ),
     ] = 5
@@ -216,7 +216,7 @@ class Settings:
         float,
         Option(
             "How long to wait for known agents after a restart, in milliseconds.",
-            "Their tasks are waited for as well. Agents return to a new master within 60 s; with a shorter time the "
+            "It waits for their tasks as well. Agents return to a new master within 60 s; with a shorter time the "
             "right cluster may be refused.",
             minimum=1,
             form=MILLISECONDS,
@@ -225,7 +225,7 @@ class Settings:
     adopt_cluster: Annotated[
         bool,
         Option(
-            "Accept a cluster with no agent that the store knows, and launch all pods there.",
+            "Accept a cluster none of whose agents is in the store, and launch all pods there.",
             "For a cluster whose agents were all replaced.",
         ),
     ] = False

@@ -119,7 +119,7 @@ class Turn:
         )
         self.log(
             "info",
-            "launch abandoned, it is killed if it turns up",
+            "launch abandoned, it will be killed if it turns up",
             pod_id=ended.pod_id,
             instance_id=ended.id,
             agent_id=ended.agent.id,

@@ -45,14 +45,14 @@ class Agents:
         try:
             return Piece(base64.b64decode(reply.get("data") or ""), int(reply["size"]))
         except (binascii.Error, KeyError, TypeError, ValueError) as error:
-            raise InsideError(Why.UNABLE, f"{agent_named(run)} returns a file in an unknown form") from error
+            raise InsideError(Why.UNABLE, f"{agent_named(run)} returns a file in an unknown format") from error
 
     async def usage(self, run: Run) -> dict[str, Usage]:
         """The use of the run's pod, by "", and of each of its containers, by id."""
         try:
             reply = await self.call(run, "GET_CONTAINERS", {"show_nested": True, "show_standalone": False})
         except MesosRefusedError as error:
-            raise refused(run, "does not report what containers use", error) from error
+            raise refused(run, "does not report the containers' resource usage", error) from error
         pod = run.container_id["parent"]["value"]
         used: dict[str, Usage] = {}
         with understanding(agent_named(run)):

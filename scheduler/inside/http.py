@@ -162,7 +162,7 @@ def understanding(who: str) -> Iterator[None]:
 
 def unknown_form(who: str) -> InsideError:
     """The error for an answer that cannot be read."""
-    return InsideError(Why.UNABLE, f"{who} answered in a form that this version of podexec does not know")
+    return InsideError(Why.UNABLE, f"{who} answered in a format that this version of podexec does not know")
 
 
 @contextlib.contextmanager

@@ -199,7 +199,7 @@ class AgentSession:
         return False
 
     def _ended(self) -> InsideError:
-        return InsideError(Why.ABSENT, f"the container ended on {agent_named(self._run)}, and the command with it")
+        return InsideError(Why.ABSENT, f"the container, and with it the command, ended on {agent_named(self._run)}")
 
     # ----------------------------------------------------------------------- input
 
@@ -232,7 +232,7 @@ class AgentSession:
         except InsideError as error:
             failure = error
         else:
-            failure = InsideError(Why.AWAY, f"{agent_named(self._run)} accepts no more input")
+            failure = InsideError(Why.AWAY, f"{agent_named(self._run)} no longer accepts input")
         if self._has_terminal:
             await asyncio.sleep(_END_SHOWS)  # the command may have ended and be about to be started again
         self._input_failed = failure

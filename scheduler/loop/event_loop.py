@@ -284,4 +284,4 @@ class EventLoop(Generic[WorldT]):
     def _abandon_requests(self) -> None:
         for answer in self._requests.values():
             if not answer.done():
-                answer.set_exception(LoopError("the scheduler stopped; the request may have been carried out or not"))
+                answer.set_exception(LoopError("the scheduler stopped; the request may have been carried out"))

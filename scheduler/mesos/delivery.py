@@ -145,7 +145,7 @@ class Delivery:
             case Verdict.FAILED if call.failures < _TRIES:
                 self._later.append(call)
             case Verdict.FAILED if call.name not in REPEATED:
-                raise SubscriptionOverError(f"the master fails at every {call.name}: {reason}")
+                raise SubscriptionOverError(f"the master fails on every {call.name}: {reason}")
 
     def _once_more(self) -> None:
         """Send the calls again whose answers allow it."""
@@ -161,7 +161,7 @@ class Delivery:
         pipeline = self._pipeline
         arrived, unsent = pipeline.left() if pipeline is not None else ([], [])
         if any(call.name in ONCE_ONLY for call in arrived):
-            raise SubscriptionOverError(f"an ACCEPT may have arrived or not ({why})")
+            raise SubscriptionOverError(f"an ACCEPT may or may not have arrived ({why})")
         self._pipeline = None
         self._front.extendleft(reversed([*self._later, *arrived, *unsent]))
         self._later.clear()

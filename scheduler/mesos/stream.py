@@ -55,7 +55,7 @@ class Stream:
             raise self._refusal(self._answer.status)
         stream_id = self._answer.headers.get(b"mesos-stream-id")
         if not stream_id:
-            raise ConnectionEndedError("an answer without a Mesos-Stream-Id: is it a Mesos master?")
+            raise ConnectionEndedError("an answer without a Mesos-Stream-Id: is this a Mesos master?")
         return stream_id.decode("latin-1")
 
     def records(self) -> Iterator[list[Record]]:

@@ -242,7 +242,7 @@ class Scaling(Model):
 class Backoff(Model):
     """How long an ended instance waits for its relaunch.
 
-    At first ``backoff``; each further wait is ``backoffFactor`` times as long, up to ``maxLaunchDelay``.
+    The first wait is ``backoff``; each further one is ``backoffFactor`` times as long, up to ``maxLaunchDelay``.
     """
 
     backoff: float = Field(default=1.0, ge=0)

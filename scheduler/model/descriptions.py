@@ -105,7 +105,7 @@ DESCRIPTIONS: dict[str, dict[str, Description]] = {
         ),
         "endpoints": _of("Its ports. Names and fixed ports are unique in the pod.", [{"name": "http", "hostPort": 0}]),
         "image": _of("Image that provides its files.", {"kind": "DOCKER", "id": "nginx:1"}, "the agent's own files"),
-        "environment": _of("Variables, in addition to the pod's; these win.", _ENVIRONMENT),
+        "environment": _of("Variables, in addition to the pod's; these take precedence.", _ENVIRONMENT),
         "user": _of("User the container runs as: a name known to the agents.", "nobody", "the pod's `user`"),
         "healthCheck": _of("Health check; a container that fails it is killed.", {"tcp": {"endpoint": "http"}}),
         "healthChecks": _of(
@@ -127,7 +127,7 @@ DESCRIPTIONS: dict[str, dict[str, Description]] = {
         ),
         "restarts": _of("How often and how soon it is restarted.", {"limit": 5}, "its defaults"),
         "essential": _of(
-            "If `false`, its end does not end the instance, and it is stopped once all essential containers ended. "
+            "If `false`, its end does not end the instance, and it is stopped once all essential ones have ended. "
             "At least one container must be essential.",
             False,
             "true",
@@ -233,9 +233,9 @@ DESCRIPTIONS: dict[str, dict[str, Description]] = {
         ),
     },
     "Restarts": {
-        "limit": _of("Maximum number of restarts in a row; then its end counts as without restarts.", 5, "no limit"),
+        "limit": _of("Maximum number of restarts in a row; then it ends as if never restarted.", 5, "no limit"),
         "backoffSeconds": _of("Wait before the first restart; seconds.", 0.5),
-        "backoffFactor": _of("Each wait is the one before times this factor.", 1.5),
+        "backoffFactor": _of("Each wait is the previous one times this factor.", 1.5),
         "maxBackoffSeconds": _of("The longest wait; seconds.", 60),
         "resetAfterSeconds": _of(
             "A run of at least this length resets the count for `limit` and the wait; seconds.", 60
@@ -263,7 +263,7 @@ DESCRIPTIONS: dict[str, dict[str, Description]] = {
         "unconfined": _of("Allow all system calls.", True),
     },
     "IpcInfo": {
-        "mode": _of("`PRIVATE`: its own; `SHARE_PARENT`: the pod's, or for the pod the agent's.", "PRIVATE"),
+        "mode": _of("`PRIVATE`: its own; `SHARE_PARENT`: the pod's or, if set for the pod, the agent's.", "PRIVATE"),
         "shmSize": _of("Size of /dev/shm in MiB, or a size; only with `PRIVATE`.", "64mb", "the agent's default"),
     },
     "VolumeMount": {
@@ -276,7 +276,7 @@ DESCRIPTIONS: dict[str, dict[str, Description]] = {
         "extract": _of("Unpack an archive.", False),
         "executable": _of("Make it executable.", True),
         "cache": _of("Keep it in the agent's cache.", True),
-        "destPath": _of("Its path in the sandbox.", "app.tgz", "the end of the URI"),
+        "destPath": _of("Its path in the sandbox.", "app.tgz", "the last part of the URI"),
     },
     "Lifecycle": {
         "killGracePeriodSeconds": _of(
@@ -327,11 +327,11 @@ DESCRIPTIONS: dict[str, dict[str, Description]] = {
     },
     "Backoff": {
         "backoff": _of("The first wait; seconds.", 5),
-        "backoffFactor": _of("Each wait is the one before times this factor.", 2),
+        "backoffFactor": _of("Each wait is the previous one times this factor.", 2),
         "maxLaunchDelay": _of("The longest wait; seconds.", 60),
     },
     "Upgrade": {
-        "minimumHealthCapacity": _of("Fraction of the instances that stays healthy during an update.", 0.5),
+        "minimumHealthCapacity": _of("Fraction of the instances that must stay healthy during an update.", 0.5),
         "maximumOverCapacity": _of(
             "Fraction of the instances that may run in addition during an update; 0 for resident pods.", 0
         ),
@@ -355,8 +355,8 @@ DESCRIPTIONS: dict[str, dict[str, Description]] = {
     },
     "UnreachableStrategy": {
         "inactiveAfterSeconds": _of(
-            "Start a replacement after the instance was unreachable for this long; seconds.", 60
+            "Start a replacement once the instance has been unreachable this long; seconds.", 60
         ),
-        "expungeAfterSeconds": _of("Expunge the instance after it was unreachable for this long; seconds.", 600),
+        "expungeAfterSeconds": _of("Expunge the instance once it has been unreachable this long; seconds.", 600),
     },
 }

@@ -11,7 +11,7 @@ def parse_features(text: str) -> frozenset[str]:
     known = _WITH_EFFECT | _WITHOUT_EFFECT
     unknown = sorted(names - known)
     if unknown:
-        raise ValueError(f"there is no feature {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        raise ValueError(f"there is no feature {', '.join(unknown)}; the known ones are {', '.join(sorted(known))}")
     return names
 
 

@@ -18,7 +18,7 @@ UnknownKey = tuple[tuple[*Steps, str], Mapping[str, Any]]  # its place, and the 
 
 # Keys in Marathon's schema and documentation, or from tools of DC/OS, that never had an effect.
 _WITHOUT_EFFECT = {
-    ("scaling", "maxInstances"): "has no effect: the number of instances is instances; leave it out",
+    ("scaling", "maxInstances"): "has no effect: instances sets the number; leave this out",
     ("fetch",): "has no effect: list the files to fetch in a container's artifacts",
     ("containers", "fetch"): "has no effect: list the files to fetch in artifacts",
 }

@@ -96,7 +96,7 @@ class Dependency(Model):
 class Restarts(Model):
     """How often and how soon a container is restarted.
 
-    At first after ``backoffSeconds``; each further wait is ``backoffFactor`` times as long, up to
+    The first wait is ``backoffSeconds``; each further one is ``backoffFactor`` times as long, up to
     ``maxBackoffSeconds``.
     """
 

@@ -89,4 +89,4 @@ def _opener(path: str, flags: int) -> int:
 def _require_private(path: Path, status: os.stat_result) -> None:
     if status.st_mode & _OTHERS:
         mode = stat.S_IMODE(status.st_mode)
-        raise SecretError(f"{path} has mode {mode:04o}, so not only its owner can access it; run chmod go= {path}")
+        raise SecretError(f"{path} has mode {mode:04o}, so others can access it; run chmod go= {path}")

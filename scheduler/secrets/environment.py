@@ -16,7 +16,7 @@ class EnvironmentSource:
         """Raises SecretError for an invalid prefix."""
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", prefix):
             raise SecretError(
-                f"{prefix!r} cannot start a variable's name: use letters, digits and underscores, and no digit first"
+                f"{prefix!r} cannot begin a variable's name: use letters, digits and underscores, but no digit first"
             )
         self._prefix = prefix
         self._environment = environment

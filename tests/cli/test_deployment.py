@@ -139,4 +139,4 @@ def test_an_end_that_is_told_no_more(
     monkeypatch.setattr("scheduler.cli.waiting._OUTCOME_SECONDS", 0.2)
     outcome = run("deployment", "watch", deployment_id)
     assert outcome.code == 1
-    assert "the event that says how it ended is no longer kept" in outcome.err
+    assert "the event that says how it ended is no longer stored" in outcome.err

@@ -51,5 +51,5 @@ def test_connections_are_half_of_the_files_unless_asked_for(files: int, asked: i
 
 
 def test_more_than_the_files_that_others_leave_is_refused() -> None:
-    with pytest.raises(CommandError, match="--max-connections 961 is too much: this process may have 1024 files open"):
+    with pytest.raises(CommandError, match="--max-connections 961 is too high: this process may have 1024 files open"):
         room(1024, 961)

@@ -513,7 +513,7 @@ def test_keys_that_never_had_an_effect_are_told_as_such() -> None:
     assert isinstance(judged, Problems)
     assert {problem.path: problem.error for problem in judged.items} == {
         f"{AT}/fetch": "has no effect: list the files to fetch in artifacts",
-        "/scaling/maxInstances": "has no effect: the number of instances is instances; leave it out",
+        "/scaling/maxInstances": "has no effect: instances sets the number; leave this out",
         "/fetch": "has no effect: list the files to fetch in a container's artifacts",
     }
     nothing = container(fetch=None) | {"scaling": {"instances": 1, "maxInstances": None}}

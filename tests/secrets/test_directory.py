@@ -85,7 +85,7 @@ def test_a_file_that_others_can_touch_is_refused_at_the_start_and_at_the_read(fo
     source = opened(folder)
     file = folder / "db" / "password"
     file.chmod(mode)
-    expected = f"{file} has mode {mode:04o}, so not only its owner can access it; run chmod go= {file}"
+    expected = f"{file} has mode {mode:04o}, so others can access it; run chmod go= {file}"
     assert refusal(source, "/db/password") == expected
     with pytest.raises(SecretError) as refused:
         opened(folder)

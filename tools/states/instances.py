@@ -21,7 +21,7 @@ def page() -> Iterator[str]:
     yield "## Conditions of tasks"
     yield (
         "A terminal task ignores every later status. An instance has the condition of its tasks that comes first here; "
-        "without tasks it is `Scheduled`, and if it is unreachable for so long that a replacement was started it is "
+        "without tasks it is `Scheduled`, and if it has been unreachable so long that a replacement was started it is "
         "`UnreachableInactive`."
     )
     yield table(

@@ -46,7 +46,7 @@ class _Chunks(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         except (ApiError, InsideError, StoppingError) as error:
-            _log.info("an answer broke off", path=scope["path"], error=str(error) or "the scheduler is stopping")
+            _log.info("an answer ended early", path=scope["path"], error=str(error) or "the scheduler is stopping")
         finally:
             await self._chunks.aclose()
 

@@ -109,7 +109,7 @@ _ACTION = {"action": one_of("StartPod", "ScalePod", "RestartPod", "StopPod"), "p
 _REASON = one_of(*REASONS)
 _FUNNEL = list_of(
     record(
-        "The number of offers that were checked for a reason, and that were declined for it.",
+        "The numbers of offers that were checked, and declined, for a reason.",
         {"reason": _REASON, "declined": COUNT, "processed": COUNT},
     )
 )

@@ -53,7 +53,7 @@ PATHS: dict[str, Json] = {
     "/v2/groups/versions": {
         "get": {
             "operationId": "listRootGroupVersions",
-            "summary": "List the kept versions of all pods",
+            "summary": "List the stored versions of all pods",
             "responses": {"200": answer("The versions, oldest first.", list_of(MOMENT))},
         },
     },
@@ -70,7 +70,7 @@ PATHS: dict[str, Json] = {
         "parameters": [_ID],
         "get": {
             "operationId": "listGroupVersions",
-            "summary": "List the kept versions of the pods below a path",
+            "summary": "List the stored versions of the pods below a path",
             "responses": {"200": answer("The versions, oldest first.", list_of(MOMENT)), **_ABSENT},
         },
     },

@@ -132,7 +132,7 @@ PATHS: dict[str, Json] = {
         "parameters": [POD_ID],
         "get": {
             "operationId": "listPodVersions",
-            "summary": "List the kept versions of a pod, including the current one",
+            "summary": "List the stored versions of a pod, including the current one",
             "responses": {"200": answer("The versions, oldest first.", list_of(MOMENT)), **ABSENT},
         },
     },

@@ -34,7 +34,7 @@ PATHS: dict[str, Json] = {
                 {
                     "name": "Last-Event-ID",
                     "in": "header",
-                    "description": "Send the events after this one, as far as they are kept; by default only new ones.",
+                    "description": "Send the stored events after this one; by default only new ones.",
                     "schema": _PLACE,
                 },
             ],
@@ -150,7 +150,7 @@ SCHEMAS: dict[str, Json] = {
             "frameworkId": TEXT_OR_NULL,
             "marathon_config": {
                 "type": "object",
-                "description": "The options that Marathon has too, under Marathon's names.",
+                "description": "The options that Marathon also has, under Marathon's names.",
             },
             "buildref": {"type": "null"},
             "zookeeper_config": {"type": "object", "maxProperties": 0},

@@ -89,7 +89,7 @@ class InsideClient(Client):
             yield response
         except httpx2.RequestError as error:
             raise ClientError(
-                f"the scheduler at {self.url} broke off the response: {error}",
+                f"the scheduler at {self.url} interrupted the response: {error}",
                 advice="It may have stopped or failed: see its log.",
             ) from error
         finally:

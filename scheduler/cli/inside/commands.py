@@ -130,7 +130,7 @@ def files(
     as_json: Json = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """List the files of a container's or executor's sandbox, or print one; works after its end too."""
+    """List the files of a container's or executor's sandbox, or print one; also works after it has ended."""
     query = _query(container, instance, executor=executor) | {"path": path}
     with _client(url) as client:
         if read:

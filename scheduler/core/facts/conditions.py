@@ -167,8 +167,8 @@ class Phase(Enum):
     __hash__ = object.__hash__
 
     WAITING = auto()  # not launched
-    ALIVE = auto()  # no essential container has failed or was killed
-    UNREACHABLE = auto()  # the master cannot reach its agent: it may be alive
+    ALIVE = auto()  # no essential container has failed or been killed
+    UNREACHABLE = auto()  # the master cannot reach its agent: its containers may be alive
     ENDING = auto()  # an essential container failed or was killed; its executor is ending the others
     ENDED = auto()  # all its containers have ended
 

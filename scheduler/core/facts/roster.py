@@ -17,8 +17,8 @@ class Bucket(Enum):
     __hash__ = object.__hash__  # the enum's own is computed in Python, and every update looks members up
 
     READY = auto()  # wanted, running, and all its checks have passed
-    UNREADY = auto()  # wanted, but not ready yet, or no longer
-    INACTIVE = auto()  # wanted, but unreachable for so long that a replacement was started
+    UNREADY = auto()  # wanted, but not ready yet, or no longer ready
+    INACTIVE = auto()  # wanted, but unreachable so long that a replacement was started
     ENDING = auto()  # no longer wanted, and still running
     RELEASED = auto()  # no longer wanted, and ended or unreachable: it no longer counts
     STOPPED = auto()  # ended, and kept with its volumes

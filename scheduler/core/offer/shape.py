@@ -37,8 +37,8 @@ _RESOURCE = of_kind(
     "type",
     {
         "SCALAR": members({**_NAMED, "scalar": members({"value": amount})}, {**_OF_ANY, "disk": _disk}),
-        "RANGES": members({**_NAMED, "ranges": _RANGES}, {**_OF_ANY, "disk": lambda _: " is that of no scalar"}),
-        "SET": members({**_NAMED, "set": _ITEMS}, {**_OF_ANY, "disk": lambda _: " is that of no scalar"}),
+        "RANGES": members({**_NAMED, "ranges": _RANGES}, {**_OF_ANY, "disk": lambda _: " is only for scalars"}),
+        "SET": members({**_NAMED, "set": _ITEMS}, {**_OF_ANY, "disk": lambda _: " is only for scalars"}),
     },
 )
 _ATTRIBUTE = of_kind(

@@ -126,7 +126,7 @@ def _maintenance(settings: Settings, offer: Json, wall: float) -> Iterator[Refus
     duration = window.get("duration")
     end = float("inf") if duration is None else begin + int(duration["nanoseconds"]) / _NANOSECONDS
     if begin - settings.draining_seconds <= wall < end:
-        yield Refusal("AgentMaintenance", "an agent without maintenance", f"maintenance from {begin:.0f} on")
+        yield Refusal("AgentMaintenance", "an agent without maintenance", f"maintenance from {begin:.0f}")
 
 
 def _gpus(demand: Demand, ledger: Ledger) -> Iterator[Refusal]:

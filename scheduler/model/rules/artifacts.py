@@ -40,7 +40,7 @@ def _uri_fault(artifact: Artifact) -> str | None:
     if artifact.dest_path is None:
         name = uri.rpartition("/")[2]
         if name in _NO_NAMES:
-            return f"ends in {name or 'a slash'}, so that the file has no name: set destPath"
+            return f"ends in {name or 'a slash'}, so the file has no name: set destPath"
         return too_long(name)
     return None
 
@@ -99,7 +99,7 @@ def _overlaps(definition: PodDefinition, site: Site) -> Iterator[Problem]:
             if file is not None:
                 yield Problem(there, _below(file, files))
             elif in_sandbox and names in files and mount.name in folders:
-                yield Problem(there, f"must not be where {files[names]} is put: no directory can be mounted on a file")
+                yield Problem(there, f"must not be where {files[names]} is put: directories cannot be mounted on files")
             elif in_sandbox and mount.name in secrets:
                 yield from _below_a_secret(at, container, names)
 

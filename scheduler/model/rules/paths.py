@@ -175,7 +175,7 @@ def _host_fault(volume: Volume, is_in_sandbox: bool) -> str | None:
         return None
     if not path.startswith("/"):
         if resolved(path) is None:
-            return "must not lead out of the sandbox, to which a relative path is relative"
+            return "must not lead out of the sandbox, where relative paths begin"
         if is_in_sandbox:
             return "must be absolute if the volume is mounted at a relative path: both would be in the sandbox"
     return too_long(path)

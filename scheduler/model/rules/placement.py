@@ -59,7 +59,7 @@ def _roles(definition: PodDefinition, site: Site) -> Iterator[Problem]:
                 "/scheduling/placement/acceptedResourceRoles", f"{role!r} is not a valid name of a Mesos role"
             )
         elif role not in allowed:
-            yield Problem("/acceptedResourceRoles", f"may hold only {', '.join(sorted(allowed))}, not {role}")
+            yield Problem("/acceptedResourceRoles", f"may contain only {', '.join(sorted(allowed))}, not {role}")
 
 
 RULES = (_constraints, _roles)
