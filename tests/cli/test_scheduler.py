@@ -1,5 +1,6 @@
 """``podexec scheduler``: the check of its options, and the running process from start to end."""
 
+import asyncio
 import contextlib
 import json
 import resource
@@ -13,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -23,10 +25,14 @@ from scheduler.cli import files
 from scheduler.cli import serve as serving
 from scheduler.cli.configuration import Serving, configuration
 from scheduler.cli.parameters import PARAMETERS
+from scheduler.core.frame import Put
 from scheduler.core.settings import AcceptedRoles, GpuScheduling, PlacementPolicy
+from scheduler.model.records import Clock
 from scheduler.model.roles import EnforceRole
+from scheduler.store import MemoryStore
 from tests.cli.conftest import Run
 from tests.fakes.master import masters
+from tests.store import samples
 
 NOBODY = "127.0.0.1:1"
 DEADLINE = 20.0
@@ -457,6 +463,30 @@ def test_what_was_accepted_is_there_after_sigkill(tmp_path: Path) -> None:
         serving_event = process.event("serving")
         assert serving_event["pods"] == 1
         assert get(f"{serving_event['url']}/v2/pods/pod") == (200, accepted)
+
+
+def test_its_clock_starts_at_the_latest_time_on_record(
+    run: Run, started: list[Serving], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine's clock was set back while no scheduler ran: no timeout waits until it is that late again."""
+    later = time.time() + 3600
+    waiting = replace(samples.instance(), incarnation=0, agent=None, executor_id=None, tasks=(), created_at=later)
+    store = MemoryStore()
+    store.commit([Put(samples.definition()), Put(samples.pod()), Put(waiting)])
+    seen: list[tuple[float, float | None]] = []
+
+    async def look(_stop: object, shell: Any, *_: object) -> None:
+        seen.append((shell._clock.now(), shell._clock.was_set()))
+
+    monkeypatch.setattr(serving, "_run_until_stopped", look)
+    monkeypatch.setattr(serving, "_tune_garbage_collector", lambda: None)
+    run("scheduler", "--master", NOBODY, "--listen", "127.0.0.1:0")
+    for _ in range(2):
+        with contextlib.closing(serving._listen("127.0.0.1", 0, 1)) as listening:
+            asyncio.run(serving._run(started[0], store, None, listening, files.Room(1, 1), None))
+        store.commit([Put(Clock(-3600.0))])  # as the loop does when it hears of it
+    assert [now for now, _ in seen] == pytest.approx([later, later], abs=DEADLINE)
+    assert [was_set for _, was_set in seen] == [pytest.approx(-3600.0, abs=DEADLINE), None]
 
 
 def test_a_taken_port_is_told_before_mesos_is_contacted(tmp_path: Path) -> None:

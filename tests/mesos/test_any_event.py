@@ -166,6 +166,53 @@ def test_any_labels(labels: Any) -> None:
     assert 0 <= told.restarts < 10**9
 
 
+IDS_OF_EXECUTOR = {"executor_id": {"value": "e"}, "agent_id": {"value": "a"}}
+
+
+@pytest.mark.parametrize("kind", [["UPDATE"], {}, 5, None, "UNKNOWN", "update"])
+def test_an_event_of_no_known_type_is_passed_over(kind: object) -> None:
+    with capture_logs() as logs:
+        assert dispatch({"type": kind, "update": {}}) == []
+        Dispatch.__new__(Dispatch).on_event({"type": kind, "update": {}})
+    assert [line["log_level"] for line in logs] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "MESSAGE", "message": {**IDS_OF_EXECUTOR, "data": 5}},
+        {"type": "MESSAGE", "message": {"data": "x"}},
+        {"type": "OFFERS", "offers": {"offers": [{"id": 5}]}},
+        {"type": "INVERSE_OFFERS", "inverse_offers": {"inverse_offers": [{"id": 5}]}},
+        {"type": "OFFERS", "offers": {"offers": 5}},
+        {"type": "OFFERS", "offers": []},
+        {"type": "RESCIND", "rescind": {"offer_id": "O1"}},
+        {"type": "FAILURE", "failure": {"executor_id": {"value": "e"}}},
+        {"type": "UPDATE"},
+    ],
+)
+def test_an_event_whose_member_is_missing_or_of_another_shape_is_refused(event: Any) -> None:
+    """And so it is logged, with what is wrong with it."""
+    driver = Dispatch.__new__(Dispatch)
+    driver.sched = _WithDriver(Callbacks(lambda _: None, _Agents(), UsageAnswer.decode))  # type: ignore[arg-type]
+    with pytest.raises(MalformedError):
+        driver.on_event(event)
+
+
+@pytest.mark.parametrize("member", ["offers", "inverse_offers"])
+def test_an_event_without_offers_is_nothing(member: str) -> None:
+    driver = Dispatch.__new__(Dispatch)  # nobody is called back
+    driver.on_event({"type": member.upper(), member: {}})
+
+
+def test_an_endless_window_of_maintenance_is_logged_in_short() -> None:
+    callbacks = Callbacks(lambda _: None, _Agents(), UsageAnswer.decode)  # type: ignore[arg-type]
+    offer = {"id": {"value": "O1"}, "agent_id": {"value": "a"}, "unavailability": {"start": "x" * 130_000}}
+    with capture_logs() as logs:
+        callbacks.inverseOffers(_Driver(), [offer])
+    assert [len(line["unavailability"]) for line in logs] == [200]
+
+
 # ------------------------------------------------------------------------ on the stream
 
 

@@ -5,8 +5,19 @@ from typing import Any
 import pytest
 
 from podexec.wire import Finding, StatusLabels
-from scheduler.core.events import StatusUpdated
-from scheduler.mesos.codec import MalformedError, condition_of, status_updated
+from scheduler.core.effects import Acknowledge
+from scheduler.core.events import ExecutorEnded, StatusUpdated
+from scheduler.mesos.codec import (
+    MalformedError,
+    condition_of,
+    executor_ended,
+    fault_domain,
+    offers_received,
+    operation_updated,
+    parsed,
+    receipt,
+    status_updated,
+)
 from scheduler.model.json import Json
 from scheduler.model.records import Condition, NetworkAddress
 
@@ -97,13 +108,72 @@ def test_a_status_of_the_master_may_lack_almost_everything() -> None:
         {"task_id": {"value": 5}, "state": "TASK_RUNNING"},
         {"task_id": {"value": "t"}},
         {"task_id": {"value": "t"}, "state": "TASK_DANCING"},
-        {"task_id": {"value": "t"}, "state": "TASK_RUNNING", "timestamp": "noon"},
-        {"task_id": {"value": "t"}, "state": "TASK_RUNNING", "container_status": []},
+        {"task_id": {"value": "t" * 1025}, "state": "TASK_RUNNING"},
+        {"task_id": {"value": "t"}, "state": ["TASK_RUNNING"]},
+        *(
+            {"task_id": {"value": "t"}, "state": "TASK_RUNNING", name: value}
+            for name, value in (
+                ("timestamp", "noon"),
+                ("timestamp", 1e300),
+                ("healthy", "yes"),
+                ("message", ["well"]),
+                ("agent_id", {"value": 5}),
+                ("container_status", []),
+                ("container_status", {"network_infos": 5}),
+                ("container_status", {"network_infos": [{"ip_addresses": [{"ip_address": 5}]}]}),
+                ("check_status", {"http": {"status_code": "ok"}}),
+                ("check_status", {"http": {"status_code": []}}),
+                ("check_status", {"http": {"status_code": float("inf")}}),
+                ("check_status", {"command": {"exit_code": None}}),
+                ("check_status", {"tcp": {"succeeded": "yes"}}),
+            )
+        ),
     ],
 )
 def test_a_status_of_another_shape_is_refused_and_not_guessed(status: dict[str, object]) -> None:
     with pytest.raises(MalformedError):
         status_updated(status, now=99.0)
+
+
+def test_a_message_is_kept_up_to_a_length() -> None:
+    status = {"task_id": {"value": "t"}, "state": "TASK_RUNNING", "message": "m" * 2**20}
+    assert status_updated(status, now=99.0).message == "m" * 2**16
+    operation = {"operation_id": {"value": "o"}, "message": "m" * 2**20}
+    assert operation_updated(operation).message == "m" * 2**16
+
+
+@pytest.mark.parametrize("offers", [5, "O1", {"id": {"value": "O1"}}])
+def test_offers_that_are_no_list_are_refused(offers: object) -> None:
+    with pytest.raises(MalformedError, match="not a list"):
+        offers_received(offers)
+
+
+@pytest.mark.parametrize("record", [b"[" * 100_000, b'{"a": NaN, "b": ' + b"[" * 2000 + b"]" * 2000 + b"}"])
+def test_an_event_that_is_nested_too_deeply_is_refused(record: bytes) -> None:
+    with pytest.raises(MalformedError, match="nested too deeply"):
+        parsed(record)
+
+
+def test_text_that_is_not_utf8_becomes_marks() -> None:
+    assert parsed(b'{"message": "a\xffb"}') == {"message": "a\ufffdb"}
+
+
+@pytest.mark.parametrize("status", [None, "9", True, 2**40, [9]])
+def test_an_executor_that_ended_with_a_status_that_is_none_has_none(status: object) -> None:
+    assert executor_ended({"value": "e"}, {"value": "a"}, status) == ExecutorEnded("e", "a", None)
+
+
+@pytest.mark.parametrize("domain", [5, {"fault_domain": []}, {"fault_domain": {"region": {"name": 5}, "zone": "a"}}])
+def test_a_fault_domain_of_another_shape_is_none(domain: object) -> None:
+    assert fault_domain({"domain": domain}) == (None, None)
+
+
+@pytest.mark.parametrize("lacks", ["task_id", "agent_id", "uuid"])
+def test_a_status_that_does_not_say_which_it_is_wants_no_receipt(lacks: str) -> None:
+    status: Json = {"task_id": {"value": "t"}, "agent_id": {"value": "a"}, "uuid": "dXVpZA=="}
+    assert receipt(status) == Acknowledge("t", "a", "dXVpZA==")
+    assert receipt({**status, lacks: 5}) is None
+    assert receipt({name: value for name, value in status.items() if name != lacks}) is None
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 """Damage of a store's file is reported by name, before a byte of the file or its log is changed."""
 
 import contextlib
+import errno
 import os
+import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import textwrap
@@ -20,6 +23,8 @@ from scheduler.model.records import Framework
 from scheduler.store import SqliteStore, StoreError
 from scheduler.store import sqlite as module
 from scheduler.store.codec import checksum
+from scheduler.store.cutoff import commits_cut_off
+from scheduler.store.examination import examine
 from scheduler.store.layouts import LAYOUT
 from tests.store.samples import all_records, definition, deployment, instance, pod
 
@@ -128,6 +133,17 @@ def test_a_log_without_its_file(path: Path) -> None:
     assert "is missing" in message
 
 
+def test_a_rollback_journal_without_its_file(path: Path) -> None:
+    """As a migration by another program leaves it."""
+    path.with_name("store.db-journal").write_bytes(b"pages")
+    assert "store.db-journal" in refusal(path)
+
+
+def test_a_file_that_is_open_is_not_even_looked_at(path: Path) -> None:
+    with contextlib.closing(SqliteStore(path)), pytest.raises(StoreError, match="another process has it open"):
+        examine(path)
+
+
 def test_a_first_start_that_is_cut_short_leaves_no_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def cut(connection: sqlite3.Connection) -> None:
         connection.execute("CREATE TABLE half (a)")
@@ -219,6 +235,7 @@ def test_a_record_that_was_changed_by_something_else(whole: Path, change: str) -
         (b"\xff\xfe {}", "they are not events"),
         (b"no-kind {}", "they are not events"),
         (b"kind not-json", "they are not events"),
+        (b"kind []", "they are not events"),
         (b"", "they are not events"),
     ],
 )
@@ -227,6 +244,15 @@ def test_garbage_in_the_events(whole: Path, lines: bytes, complaint: str) -> Non
     message = refusal(whole)
     assert "events from number 3 on" in message
     assert complaint in message
+
+
+@pytest.mark.parametrize("lines", ["kind {}", 5, None])
+def test_events_that_are_no_bytes(whole: Path, lines: object) -> None:
+    """As a table can hold them that another program made again, with whatever types."""
+    execute(whole, "DROP TABLE events")
+    execute(whole, "CREATE TABLE events (first INTEGER PRIMARY KEY, lines, checksum)")
+    execute(whole, "INSERT INTO events VALUES (3, ?, ?)", (lines, checksum(3, lines)))
+    assert "events from number 3 on are damaged: they are not events" in refusal(whole)
 
 
 def test_garbage_in_the_events_of_an_older_layout(path: Path) -> None:
@@ -316,6 +342,28 @@ def test_a_layout_that_the_tables_do_not_have(whole: Path, layout: int) -> None:
     assert f"its tables do not match its layout {layout}" in refusal(whole)
 
 
+@pytest.mark.parametrize("layout", [0, -1])
+def test_a_layout_that_there_never_was(whole: Path, layout: int) -> None:
+    execute(whole, "DROP TABLE events")
+    execute(whole, "ALTER TABLE records DROP COLUMN checksum")
+    execute(whole, f"PRAGMA user_version = {layout}")
+    assert f"its tables do not match its layout {layout}" in refusal(whole)
+
+
+def test_an_error_of_sqlite_that_is_no_text(whole: Path) -> None:
+    whole.write_bytes(whole.read_bytes().replace(b"kind TEXT NOT NULL", b"kind TEXT NOT \xff\xfeL"))
+    assert "Nothing was changed" in refusal(whole)
+
+
+def test_a_full_disk_at_the_start(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    leave_a_log(path, "SELECT 1")
+    monkeypatch.setattr(shutil, "copyfile", full)
+    assert "No space left on device" in refusal(path)
+
+
 def leave_commits(path: Path) -> None:
     """A store whose scheduler was killed after a commit for each record."""
     child = os.fork()
@@ -336,6 +384,14 @@ def test_a_log_that_is_damaged_before_its_last_commits(path: Path, at: int) -> N
     content[at] ^= 1
     log.write_bytes(content)
     assert "of the last commits in its log" in refusal(path)
+
+
+@pytest.mark.parametrize(("salt", "lost"), [(6, 0), (7, 2), (8, 2)])
+def test_commits_of_the_last_round_of_a_log_are_not_lost(path: Path, salt: int, lost: int) -> None:
+    """SQLite has begun the log again, with the next salt, and written nothing but its header."""
+    frame = struct.pack(">IIII8x", 1, 1, salt, 9) + bytes(512)
+    path.write_bytes(struct.pack(">16xII8x", 7, 9) + 3 * frame)
+    assert commits_cut_off(path, 512, 0) == lost
 
 
 @pytest.mark.parametrize("rounds", [1, 3])
