@@ -49,7 +49,16 @@ def test_each_kind_of_place_is_changed_in_its_way(body: str, expected: set[str])
 
 @pytest.mark.parametrize(
     "body",
-    ['"text"', 'c = "text"', 'c = f"{b + 1}"', 'a.log("text", b + 1)', "if a: b.log(a)", "assert a is not None", "c = b", "return"],
+    [
+        '"text"',
+        'c = "text"',
+        'c = f"{b + 1}"',
+        'a.log("text", b + 1)',
+        "if a: b.log(a)",
+        "assert a is not None",
+        "c = b",
+        "return",
+    ],
 )
 def test_texts_and_assertions_and_new_names_are_left_alone(body: str) -> None:
     assert not changes(body)
