@@ -106,8 +106,13 @@ def test_the_list_can_be_read() -> None:
 
 
 _MODULE = """
-class A:
-    size = 3
+class Base:
+    def __init__(self):
+        self.size = 3
+
+class A(Base):
+    def __init__(self):
+        super().__init__()
 
     @property
     def double(self):
@@ -160,6 +165,8 @@ def test_mutants_are_noticed_or_survive_or_are_not_reached(tmp_path: Path) -> No
     )
     assert set(re.findall("## (.*)", ended.stdout)) == {
         "return None NOTICED",
+        "self.size = 4 NOTICED",
+        "pass NOTICED",
         "return self.size / 2 NOTICED",
         "return self.size * 3 NOTICED",
         "return self.size >= 100 SURVIVED",
