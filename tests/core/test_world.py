@@ -1,5 +1,6 @@
 """The state and its indexes."""
 
+import uuid
 from collections.abc import Sized
 from dataclasses import fields, is_dataclass
 
@@ -35,6 +36,24 @@ def test_the_indexes_follow_every_change_of_a_record() -> None:
     world.delete(type(placed), placed.id)
     assert (world.queues.waiting, world.tasks, world.placed, world.instances_of("/shop/web")) == ({}, {}, {}, [])
     assert world.pod_ids() == set()
+
+
+def test_a_pod_that_is_gone_depends_on_nothing() -> None:
+    story = Story()
+    story.subscribe()
+    story.post(definition(id="/shop/db"))
+    story.post(definition(dependencies=["/shop/db"]))
+    assert [*story.world.dependents("/shop/db")] == ["/shop/web"]
+    story.remove("/shop/web")
+
+    assert [*story.world.dependents("/shop/db")] == []
+
+
+def test_new_ids_are_random_uuids_and_the_same_for_the_same_seed() -> None:
+    first, again = (World(settings(), 1).new_uuid() for _ in range(2))
+
+    assert first == again
+    assert uuid.UUID(first).version == 4
 
 
 def test_deadlines_come_in_order_and_once() -> None:

@@ -240,6 +240,13 @@ def test_a_check_is_in_every_status_and_reported_when_it_changes() -> None:
     assert story.report().check == ev.CheckStatus("HTTP", 500)
 
 
+def test_a_shutdown_reports_each_kill_once() -> None:
+    story = Story()
+    story.tell(ev.ShutdownRequested("agent", grace=5.0))
+    story.tell(ev.Ticked(), after=0.1)
+    assert story.reports() == ["TASK_KILLING", "TASK_KILLING"]
+
+
 def test_shutdown_bounds_every_grace_and_the_stay() -> None:
     story = Story(spec(A, kill_grace=2.0), spec(B, kill_grace=1000.0))
     story.tell(ev.ShutdownRequested("agent", grace=5.0))

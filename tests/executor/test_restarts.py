@@ -126,6 +126,15 @@ def test_unhealthy_is_killed_and_started_again_without_a_word_of_killing() -> No
     assert story.report().healthy is True
 
 
+def test_a_kill_that_will_not_be_followed_by_a_restart_is_reported_once() -> None:
+    story = Story(spec(A, restart=SOON, health=(STRICT,)), spec(B))
+    story.tell(ev.HealthObserved(A, passed=False, message="500"))
+    story.tell(ev.ContainerExited(B, EXIT_3))
+    for _ in range(3):
+        story.tell(ev.Ticked(), after=0.1)
+    assert story.reports("pod.a") == ["TASK_RUNNING", "TASK_KILLING"]
+
+
 def test_unhealthy_beyond_the_limit_ends_the_pod() -> None:
     never = Restart(ON_FAILURE, 0, 2.0, 2.0, 60.0, 600.0)
     story = Story(spec(A, restart=never, health=(STRICT,)), spec(B))

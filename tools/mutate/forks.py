@@ -14,7 +14,9 @@ import pytest
 
 # Seconds by the clock are no measure on a busy machine; they only end what waits for ever.
 _PATIENCE = 900.0
-_FAILED, _BROKEN = 1, 70
+_FAILED = 1
+# The exit code of a fork that could not do its work.
+BROKEN = 70
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def fork(work: Callable[[], None], folder: Path) -> Fork:
     except BaseException:
         traceback.print_exc()
     finally:
-        os._exit(_BROKEN)
+        os._exit(BROKEN)
 
 
 def run(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:

@@ -30,7 +30,8 @@ class LiveFunctions:
         before, after = (list(_outermost(compile(each, path, "exec"))) for each in texts)
         for old, new in zip(before, after, strict=True):
             for function in self._functions.get(_key(old), ()):
-                function.__code__ = new
+                # One that no longer calls super() needs no cell for its class; the function has it all the same.
+                function.__code__ = new.replace(co_freevars=old.co_freevars)
 
 
 def _key(code: CodeType) -> _Key:

@@ -128,6 +128,8 @@ class _File:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 names = place.known | _parameters(statement)
                 yield from self._block(statement.body, _within(place.function, statement.name), names)
+            case ast.If(body=body, orelse=[]) if all(map(_is_text, body)):
+                return
             case ast.Assert() | ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()):
                 return
             case _:

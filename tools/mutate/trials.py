@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.mutate.forks import EndOnFailure, Fork, fork, limit_cpu, run
+from tools.mutate.forks import BROKEN, EndOnFailure, Fork, fork, limit_cpu, run
 from tools.mutate.live import LiveFunctions
 from tools.mutate.mutants import Mutant
 from tools.mutate.reach import Reach, measure, read
@@ -70,7 +70,9 @@ class Trials:
         gc.freeze()
         with tempfile.TemporaryDirectory(prefix="mutate-") as folder:
             reach = self._measured(session, Path(folder))
-            self._try(session.items, functions, reach, Path(folder))
+            limits = {each: _AT_LEAST + _TIMES * reach.seconds[each.nodeid] for each in session.items}
+            _must_pass(session, fork(partial(_run, _quickest_first(limits)), Path(folder) / "without-mutant"))
+            self._try({each.nodeid: each for each in session.items}, limits, functions, reach, Path(folder))
         return True
 
     def _measured(self, session: pytest.Session, folder: Path) -> Reach:
@@ -82,8 +84,7 @@ class Trials:
             for share, to in zip(shares, files, strict=True)
         ]
         for each in running:
-            if _wait(each):
-                raise session.Interrupted(f"tests fail without any mutant:\n{each.log.read_text(errors='replace')}")
+            _must_pass(session, each)
         return read(self.root, sources, files)
 
     def _shares(self, items: list[pytest.Item]) -> list[list[pytest.Item]]:
@@ -96,8 +97,14 @@ class Trials:
             min(shares, key=len).extend(of_file)
         return [each for each in shares if each]
 
-    def _try(self, items: list[pytest.Item], functions: LiveFunctions, reach: Reach, folder: Path) -> None:
-        by_name = {each.nodeid: each for each in items}
+    def _try(
+        self,
+        items: dict[str, pytest.Item],
+        limits: dict[pytest.Item, float],
+        functions: LiveFunctions,
+        reach: Reach,
+        folder: Path,
+    ) -> None:
         running: dict[Mutant, Fork] = {}
         for number, mutant in enumerate(self.mutants):
             tests = reach.tests_of(mutant)
@@ -105,8 +112,8 @@ class Trials:
                 self._is(mutant, Outcome.UNREACHED)
                 continue
             self._reap(running, self.jobs - 1)
-            chosen = {by_name[each]: _AT_LEAST + _TIMES * reach.seconds[each] for each in tests}
-            running[mutant] = fork(partial(_run, functions, mutant, chosen), folder / f"mutant-{number}")
+            chosen = _quickest_first({items[each]: limits[items[each]] for each in tests})
+            running[mutant] = fork(partial(_run, chosen, functions, mutant), folder / f"mutant-{number}")
         self._reap(running, 0)
 
     def _reap(self, running: dict[Mutant, Fork], most: int) -> None:
@@ -115,6 +122,8 @@ class Trials:
                 code = each.ended()
                 if code is not None:
                     del running[mutant]
+                    if code == BROKEN:
+                        raise RuntimeError(f"{mutant.diff}\n{each.log.read_text(errors='replace')}")
                     self._is(mutant, _outcome(code))
             time.sleep(0.02)
 
@@ -123,8 +132,15 @@ class Trials:
         self.say(mutant, outcome)
 
 
-def _run(functions: LiveFunctions, mutant: Mutant, limits: dict[pytest.Item, float]) -> None:
-    functions.become(mutant)
+def _quickest_first(limits: dict[pytest.Item, float]) -> dict[pytest.Item, float]:
+    return dict(sorted(limits.items(), key=lambda each: (each[1], each[0].nodeid)))
+
+
+def _run(
+    limits: dict[pytest.Item, float], functions: LiveFunctions | None = None, mutant: Mutant | None = None
+) -> None:
+    if functions is not None and mutant is not None:
+        functions.become(mutant)
     for item in run(limits):
         limit_cpu(limits[item])
 
@@ -135,7 +151,9 @@ def _outcome(code: int) -> Outcome:
     return Outcome.NOTICED if code else Outcome.SURVIVED
 
 
-def _wait(each: Fork) -> int:
+def _must_pass(session: pytest.Session, each: Fork) -> None:
+    """Wait for a fork without a mutant."""
     while (code := each.ended()) is None:
         time.sleep(0.1)
-    return code
+    if code:
+        raise session.Interrupted(f"tests fail without any mutant:\n{each.log.read_text(errors='replace')}")

@@ -70,6 +70,23 @@ def test_its_last_states_and_its_agent_are_shown_until_it_is_launched_again() ->
     assert story.only.ended is None
 
 
+def test_what_becomes_of_it_when_it_is_unreachable_is_shown_as_in_a_definition() -> None:
+    assert killed(running())["unreachableStrategy"] == {"inactiveAfterSeconds": 0, "expungeAfterSeconds": 0}
+    disabled = running(scheduling={"unreachableStrategy": "disabled"})
+    assert killed(disabled)["unreachableStrategy"] == "disabled"
+
+
+def test_the_version_that_it_had_and_will_have_is_not_deleted() -> None:
+    story = running(scheduling=BACKOFF, settings={"versions_kept": 1})
+    first = story.only.version
+    story.all_tasks(C.FAILED)
+    for instances in (2, 3):
+        story.put(definition(scheduling=BACKOFF, instances=instances))
+
+    assert story.instances[0].version == first
+    assert first in story.world.versions("/shop/web")
+
+
 def test_it_is_stored_with_that() -> None:
     story = failed()
     assert story.only.ended is not None

@@ -420,3 +420,14 @@ class TestHungExecutor:
         [told] = action["podexec"]["notEnding"]
         assert told["id"] == story.only.id
         assert "the executor does not respond" in told["message"]
+
+
+def test_a_kill_under_way_is_sent_again_by_a_restarted_scheduler_also_to_a_pod_that_is_ending() -> None:
+    story = running(containers=PAIR)
+    one, two = story.only.tasks
+    story.request(InstancesKilled, "/shop/web", (story.only.id,))
+    story.update(one.id, C.KILLED)
+    story = story.restart()
+    story.subscribe()
+
+    assert [each.task_id for each in story.ever(Kill)] == [two.id]

@@ -250,6 +250,14 @@ class TestBackoff:
         assert story.world.queues.delays == {}
         assert len(groups(story.offer())) == 2
 
+    def test_nor_is_one_whose_agent_is_drained_while_a_container_fails(self) -> None:
+        story = running(containers=PAIR, scheduling=self.SCHEDULING)
+        one, two = story.only.tasks
+        story.update(one.id, C.FAILED)
+        story.update(two.id, C.GONE, reason="REASON_AGENT_DRAINING")
+
+        assert story.told(Accept, story.offer())
+
     @pytest.mark.parametrize("reason", ["REASON_INVALID_OFFERS", "REASON_AGENT_DISCONNECTED", "REASON_SLAVE_REMOVED"])
     def test_a_launch_that_mesos_gives_back_is_none_either(self, reason: str) -> None:
         story = Story()

@@ -203,6 +203,16 @@ def test_groups_are_filled_evenly_in_one_round(value: str | None) -> None:
     assert racks(story) == {"a": 2, "b": 2, "c": 2}
 
 
+def test_an_offer_that_waits_for_the_others_to_catch_up_is_refused_once() -> None:
+    story = waiting(constraint("GROUP_BY"), instances=6)
+    one = {"cpus": 0.25}
+    story.tell(OffersReceived((of_rack(1, "a"), of_rack(2, "a"), of_rack(3, "a"), of_rack(4, "b", **one))))
+
+    (history,) = story.world.queues.histories.values()
+    assert racks(story) == {"a": 2, "b": 1}
+    assert history.declined == {"UnfulfilledConstraint": 1}
+
+
 def test_an_unreachable_instance_does_not_count() -> None:
     story = waiting(constraint("UNIQUE"), instances=2)
     story.tell(OffersReceived((of_rack(1, "a"),)))

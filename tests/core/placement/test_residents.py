@@ -952,6 +952,21 @@ class TestGoals:
 
         assert kinds(site.offers()) == ["LAUNCH_GROUP"]
 
+    def test_one_that_waits_is_updated_without_a_restart_and_asks_for_offers_again(self) -> None:
+        site = Site()
+        before = site.at_work()
+        site.kill(before)
+        site.post(definition(id="/shop/db", role="db"))
+        changed = resident(environment={"A": "b"}, dependencies=["/shop/db"])
+        site.put(changed)
+        site.offers("A2")
+        site.wait(10)
+        frame = site.update(site.instances[1].tasks[0].id, C.RUNNING, agent_id="A2")
+
+        updated = site.world.instances[before.id]
+        assert (updated.version, updated.killing) == (site.world.pods[before.pod_id].version, False)
+        assert [each.roles for each in site.told(Revive, frame)] == [("db",)]
+
     def test_an_unreachable_instance_is_waited_for(self) -> None:
         site = Site()
         before = site.at_work()

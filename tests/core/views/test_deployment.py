@@ -20,7 +20,10 @@ def test_it_waits_for_what_the_pod_depends_on_until_that_runs() -> None:
     story.subscribe()
     story.post(definition(id="/db"))
     story.post(definition(id="/web", dependencies=["/db"]))
-    assert shown(story, "/web")["podexec"]["waitingFor"] == ["/db"]
+    action = shown(story, "/web")
+    assert (action["action"], action["podexec"]["waitingFor"]) == ("ScalePod", ["/db"]), (
+        "to be made it waits for nothing"
+    )
     story.tell(OffersReceived((offer("O1", "A1"),)))
     story.all_tasks(Condition.RUNNING)
 
