@@ -177,7 +177,7 @@ class Client:
         deployment: Json = self._decode(self._ask("GET", _path("deployments", deployment_id), query=_WHOLE))
         return deployment
 
-    def roll_back(self, deployment_id: str) -> Json:
+    def rollback(self, deployment_id: str) -> Json:
         """Cancel a deployment and restore the previous versions; returns the deployment that does so."""
         started: Json = self._decode(self._ask("DELETE", _path("deployments", deployment_id)))
         return started

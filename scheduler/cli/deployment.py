@@ -56,7 +56,7 @@ def stop(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = Fa
 def rollback(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
     """Cancel a deployment and restore the previous version of its pods."""
     with client_of(url) as client:
-        started = client.roll_back(deployment_id)
+        started = client.rollback(deployment_id)
     if as_json:
         screen.print_json(started)
     else:

@@ -9,13 +9,13 @@ from scheduler.core.effects import Acknowledge
 from scheduler.core.events import ExecutorEnded, StatusUpdated
 from scheduler.mesos.codec import (
     MalformedError,
+    acknowledgement_of,
     condition_of,
     executor_ended,
     fault_domain,
     offers_received,
     operation_updated,
     parsed,
-    receipt,
     status_updated,
 )
 from scheduler.model.json import Json
@@ -171,9 +171,9 @@ def test_a_fault_domain_of_another_shape_is_none(domain: object) -> None:
 @pytest.mark.parametrize("lacks", ["task_id", "agent_id", "uuid"])
 def test_a_status_that_does_not_say_which_it_is_wants_no_receipt(lacks: str) -> None:
     status: Json = {"task_id": {"value": "t"}, "agent_id": {"value": "a"}, "uuid": "dXVpZA=="}
-    assert receipt(status) == Acknowledge("t", "a", "dXVpZA==")
-    assert receipt({**status, lacks: 5}) is None
-    assert receipt({name: value for name, value in status.items() if name != lacks}) is None
+    assert acknowledgement_of(status) == Acknowledge("t", "a", "dXVpZA==")
+    assert acknowledgement_of({**status, lacks: 5}) is None
+    assert acknowledgement_of({name: value for name, value in status.items() if name != lacks}) is None
 
 
 @pytest.mark.parametrize(
