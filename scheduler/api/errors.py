@@ -21,7 +21,7 @@ from scheduler.model.problems import Problem, Problems, Stage
 from scheduler.observe.visible import visible
 
 _REFUSALS = {"exists": 409, "locked": 409, "needed": 409, "busy": 403}
-_INSIDE = {Why.ABSENT: 404, Why.UNABLE: 409, Why.AWAY: 502}
+_INSIDE = {Why.ABSENT: 404, Why.UNABLE: 409, Why.UNREACHABLE: 502}
 
 
 class ApiError(Exception):

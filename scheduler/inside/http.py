@@ -137,7 +137,7 @@ def _good(who: str, response: httpx2.Response, content: bytes) -> bytes:
         return content
     text = content.decode(errors="replace")
     if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
-        raise InsideError(Why.AWAY, f"{who} is not ready: {text.strip()[:_LONGEST_REASON]}")
+        raise InsideError(Why.UNREACHABLE, f"{who} is not ready: {text.strip()[:_LONGEST_REASON]}")
     raise MesosRefusedError(response.status_code, text)
 
 
@@ -145,7 +145,7 @@ def _json(who: str, content: bytes) -> Json:
     try:
         answer: Json = orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        raise InsideError(Why.AWAY, f"{who} did not answer in JSON") from error
+        raise InsideError(Why.UNREACHABLE, f"{who} did not answer in JSON") from error
     if not isinstance(answer, dict):
         raise unknown_form(who)
     return answer
@@ -171,8 +171,8 @@ def _answering(who: str) -> Iterator[None]:
     try:
         yield
     except httpx2.ConnectError as error:
-        raise InsideError(Why.AWAY, f"{who} cannot be reached: {error}") from error
+        raise InsideError(Why.UNREACHABLE, f"{who} cannot be reached: {error}") from error
     except httpx2.TimeoutException as error:
-        raise InsideError(Why.AWAY, f"{who} does not answer") from error
+        raise InsideError(Why.UNREACHABLE, f"{who} does not answer") from error
     except httpx2.RequestError as error:
-        raise InsideError(Why.AWAY, f"{who} closed the connection") from error
+        raise InsideError(Why.UNREACHABLE, f"{who} closed the connection") from error

@@ -69,7 +69,7 @@ class Master:
     def _current_leader(self) -> tuple[str, str]:
         leader = self._leader()
         if leader.address is None or leader.framework_id is None:
-            raise InsideError(Why.AWAY, "the scheduler is not connected to a Mesos master at the moment")
+            raise InsideError(Why.UNREACHABLE, "the scheduler is not connected to a Mesos master at the moment")
         return leader.address, leader.framework_id
 
     async def _task(self, task_id: str) -> tuple[Json, Json | None]:
@@ -87,7 +87,7 @@ class Master:
                 process, _, address = agent["pid"].partition("@")
                 if agent["id"] == agent_id and agent["active"]:
                     return str(agent["hostname"]), f"{self._http.scheme}://{address}/{process}/api/v1"
-        raise InsideError(Why.AWAY, f"the agent {agent_id} is not connected to the master at the moment")
+        raise InsideError(Why.UNREACHABLE, f"the agent {agent_id} is not connected to the master at the moment")
 
     async def _get(self, master: str, path: str, query: dict[str, str]) -> Json:
         proof = self._credentials.authorization()

@@ -153,7 +153,9 @@ class AgentSession:
                 reader.feed(piece, records)
                 told = [orjson.loads(each) for each in records]
             except (FramingError, orjson.JSONDecodeError) as error:
-                raise InsideError(Why.AWAY, f"{agent_named(self._run)} sent an invalid answer: {error}") from error
+                raise InsideError(
+                    Why.UNREACHABLE, f"{agent_named(self._run)} sent an invalid answer: {error}"
+                ) from error
             with understanding(agent_named(self._run)):
                 outputs = [_output(message["data"]) for message in told if message["type"] == "DATA"]
             for output in outputs:
@@ -232,7 +234,7 @@ class AgentSession:
         except InsideError as error:
             failure = error
         else:
-            failure = InsideError(Why.AWAY, f"{agent_named(self._run)} no longer accepts input")
+            failure = InsideError(Why.UNREACHABLE, f"{agent_named(self._run)} no longer accepts input")
         if self._has_terminal:
             await asyncio.sleep(_END_SHOWS)  # the command may have ended and be about to be started again
         self._input_failed = failure

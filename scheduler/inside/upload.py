@@ -37,7 +37,7 @@ async def upload(
                 writing.cancel()
                 await asyncio.wait((writing,))
     except (OSError, TimeoutError, httptools.HttpParserError, EOFError) as error:
-        raise InsideError(Why.AWAY, f"{who} no longer accepts input: {error or 'it does not answer'}") from error
+        raise InsideError(Why.UNREACHABLE, f"{who} no longer accepts input: {error or 'it does not answer'}") from error
     if status != HTTPStatus.OK:
         raise MesosRefusedError(status, body.decode(errors="replace"))
 

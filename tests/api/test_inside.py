@@ -160,7 +160,7 @@ def test_a_body_is_unpacked_in_the_container() -> None:
     [
         (2, 409, "tar in the container failed (2): tar: no such place"),
         (127, 409, "needs 'tar' in the container"),
-        (InsideError(Why.AWAY, "the agent went away"), 502, "the agent went away"),
+        (InsideError(Why.UNREACHABLE, "the agent went away"), 502, "the agent went away"),
         (InsideError(Why.ABSENT, "the container ended"), 404, "the container ended"),
     ],
 )
@@ -194,7 +194,7 @@ def test_an_archive_that_breaks_off_has_no_end() -> None:
             for _ in range(100):
                 session.writes(b"t" * 10_000)
             await asyncio.sleep(0.05)
-            session.ends(InsideError(Why.AWAY, "the agent went away"))
+            session.ends(InsideError(Why.UNREACHABLE, "the agent went away"))
 
         async with live_inside() as (api, client):
             await pod(api, client, "one")
@@ -249,7 +249,7 @@ def test_an_agent_that_is_away_hides_only_what_is_on_it() -> None:
     async def scenario() -> None:
         async with live_inside() as (api, client):
             first, second = await pod(api, client, "one", instances=2)
-            api.inside.runs[first] = InsideError(Why.AWAY, "the agent does not answer")
+            api.inside.runs[first] = InsideError(Why.UNREACHABLE, "the agent does not answer")
             api.inside.used = {"": Usage(1.0)}
             told = (await client.get("/v2/pods/web::usage")).json()
             by_instance = {f"{each['instance']}.one.1": each for each in told}
@@ -340,7 +340,7 @@ def test_a_client_that_leaves_ends_its_command() -> None:
 @pytest.mark.parametrize(
     ("ending", "error"),
     [
-        (InsideError(Why.AWAY, "the agent went away"), "the agent went away"),
+        (InsideError(Why.UNREACHABLE, "the agent went away"), "the agent went away"),
         (InsideError(Why.ABSENT, "the container ended"), "the container ended (its instance ended)"),
     ],
 )
@@ -532,12 +532,12 @@ def test_agents_and_masters_that_do_not_answer_are_502() -> None:
     async def scenario() -> None:
         async with live_inside() as (api, client):
             [task] = await pod(api, client, "one")
-            for why, status in ((Why.AWAY, 502), (Why.UNABLE, 409), (Why.ABSENT, 404)):
+            for why, status in ((Why.UNREACHABLE, 502), (Why.UNABLE, 409), (Why.ABSENT, 404)):
                 api.inside.runs[task] = InsideError(why, "it is so")
                 answer = await client.get("/v2/pods/web::files")
                 assert (answer.status_code, answer.json()["message"]) == (status, "it is so")
             api.inside.runs[task] = run_of("x")
-            api.inside.broken = InsideError(Why.AWAY, "the agent does not answer")
+            api.inside.broken = InsideError(Why.UNREACHABLE, "the agent does not answer")
             assert (await client.get("/v2/pods/web::files")).status_code == 502
 
     run(scenario)

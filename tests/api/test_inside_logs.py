@@ -236,7 +236,7 @@ def test_one_agent_that_goes_away_ends_its_part_only() -> None:
     async def scenario() -> None:
         async with live_inside() as (api, client):
             one, two = await pod(api, client, "one", "two")
-            away = InsideError(Why.AWAY, "the agent went away")
+            away = InsideError(Why.UNREACHABLE, "the agent went away")
             api.inside.runs[one] = away
             async with reading(client, "follow=true") as reader:
                 assert await reader.next() == ("failed", "the agent went away")
@@ -255,7 +255,7 @@ def test_an_agent_may_be_away_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> N
         async with live_inside() as (api, client):
             [task] = await pod(api, client, "one")
             async with reading(client, "follow=true") as reader:
-                api.inside.broken = InsideError(Why.AWAY, "the agent went away")
+                api.inside.broken = InsideError(Why.UNREACHABLE, "the agent went away")
                 await asyncio.sleep(0.05)
                 api.inside.broken = None
                 api.inside.write(api.inside.runs[task], b"back\n")

@@ -124,8 +124,8 @@ def test_files_of_the_executor_are_listed_and_read(stage: Stage, run: Run) -> No
 def test_an_executor_is_no_container(stage: Stage, run: Run, command: str) -> None:
     outcome = run("pod", command, "web", "--executor", "-c", "one")
     assert (outcome.code, "--executor and --container cannot be combined" in outcome.err) == (2, True)
-    stage.inside.runs[stage.tasks[0]] = InsideError(Why.AWAY, "the agent went away")
-    stage.inside.runs[stage.tasks[1]] = InsideError(Why.AWAY, "the agent went away")
+    stage.inside.runs[stage.tasks[0]] = InsideError(Why.UNREACHABLE, "the agent went away")
+    stage.inside.runs[stage.tasks[1]] = InsideError(Why.UNREACHABLE, "the agent went away")
     outcome = run("pod", command, "web", "--executor")
     assert outcome.code == 1
     assert "the agent went away" in outcome.err
@@ -133,7 +133,7 @@ def test_an_executor_is_no_container(stage: Stage, run: Run, command: str) -> No
 
 @pytest.mark.parametrize("form", ["--plain", "--json"])
 def test_what_could_not_be_read_is_told_and_is_the_exit_code(stage: Stage, run: Run, form: str) -> None:
-    stage.inside.runs[stage.tasks[0]] = InsideError(Why.AWAY, "the agent went away")
+    stage.inside.runs[stage.tasks[0]] = InsideError(Why.UNREACHABLE, "the agent went away")
     stage.inside.write(stage.inside.runs[stage.tasks[1]], b"still\n")
     outcome = run("pod", "logs", "web", form)
     assert outcome.code == 1
@@ -181,7 +181,7 @@ def test_a_command_that_ended_with_its_container_is_an_error(stage: Stage) -> No
 
 
 def test_a_terminal_is_joined_to_the_command(stage: Stage) -> None:
-    """The command gets the terminal's size, type, size changes and keys; afterwards the terminal is restored."""
+    """The command gets the terminal's own size, type, size changes and keys; afterwards the terminal is restored."""
 
     async def tells_its_size(session: FakeSession) -> None:
         seen = 0
@@ -199,7 +199,7 @@ def test_a_terminal_is_joined_to_the_command(stage: Stage) -> None:
     words = [sys.executable, "-P", "-m", "scheduler.cli.main", "pod", "exec", "-it", "web", "-c", "one", "--", "sh"]
     process, outer = pty.fork()
     if process == 0:
-        os.execve(words[0], words, os.environ | {"TERM": "vt220"})
+        os.execve(words[0], words, os.environ | {"TERM": "vt220", "LINES": "24", "COLUMNS": "80"})
     try:
         set_size(outer, 31, 91)
         terminal = Terminal(outer)

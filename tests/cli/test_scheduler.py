@@ -57,7 +57,7 @@ DEADLINE = 20.0
         (("--master", NOBODY, "--failover-timeout", "-1"), "--failover-timeout"),
         (("--master", NOBODY, "--enable-features", "secrets,warp"), "no feature warp"),
         (("--master", "https://host:5050/mesos"), "--master"),
-        (("--master", "https://one:5050,two:5050"), "at some"),
+        (("--master", "https://one:5050,two:5050"), "only some of the masters"),
         (("--master", NOBODY, "--mesos-authentication-secret-file", "none"), "none"),
         (("--master", NOBODY, "--mesos-authentication-secret-file", __file__), "--mesos-authentication-principal"),
         (("--master", NOBODY, "--mesos-authentication-token-file", __file__), "does not contain a token"),
@@ -603,4 +603,4 @@ def test_a_flood_of_idle_connections_keeps_nobody_out_and_does_not_fill_the_log(
 def test_more_connections_than_files_are_refused_at_once(run: Run) -> None:
     result = run("scheduler", "--master", NOBODY, "--store", "memory:", "--max-connections", "100000000")
     assert result.code == 1
-    assert "--max-connections 100000000 is too much" in result.err
+    assert "--max-connections 100000000 is too high" in result.err

@@ -62,7 +62,7 @@ def test_a_backup_that_is_restored_adopts_what_runs_and_a_store_that_was_lost_is
     adopted = scheduler.wait("it is adopted", lambda: _task(scheduler.stable("/kept")) == second)
     assert adopted
     assert _tasks_on(scheduler.cluster, "kept.") == [second]
-    assert "adopting it" in scheduler.log.read_text()
+    assert "adopting a running incarnation" in scheduler.log.read_text()
 
     lost = scheduler.client.info()["frameworkId"]
     scheduler.end(signal.SIGTERM)

@@ -93,6 +93,8 @@ def test_grace_periods_of_the_example(scheduler: Scheduler) -> None:
     """The polite container ends at SIGTERM, the stubborn one after its two seconds."""
     status = scheduler.run(_load("grace-period.json"))
     sandboxes = {name: scheduler.sandbox(status, name) for name in ("polite", "stubborn")}
+    for name in sandboxes:
+        scheduler.output(status, name, "started")
     started = time.monotonic()
     scheduler.remove("/examples/grace-period")
     assert 2 <= time.monotonic() - started < 10

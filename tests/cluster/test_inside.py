@@ -275,7 +275,7 @@ def test_a_container_that_ends_takes_its_commands_along(scheduler: Scheduler, st
     running.wrote("begun")
     scheduler.client.remove("/ending")
     assert running.ended() == 1
-    assert "the container ended" in running.output
+    assert "the container, and with it the command, ended" in running.output
 
 
 def test_an_agent_that_goes_away_ends_what_looks_inside(
@@ -299,13 +299,13 @@ def test_an_agent_that_goes_away_ends_what_looks_inside(
     cluster.kill_agent(agent.id)
     try:
         assert running.ended() == 1
-        assert f"the agent {agent.host} went away" in running.output
+        assert f"the agent {agent.host} closed the connection" in running.output
         assert following.ended() == 1
         assert f"the agent {agent.host}" in following.output
     finally:
-        cluster.restart_agent(agent.id)
         running.process.kill()
         running.process.wait()
-    cluster.wait_registered()
+        cluster.restart_agent(agent.id)
+        cluster.wait_registered()
     again = pod(scheduler, "exec", "/leaving", "--", "echo", "back")
     assert (again.returncode, again.stdout) == (0, b"back\n"), again.stderr

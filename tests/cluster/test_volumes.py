@@ -238,7 +238,7 @@ def test_what_mesos_does_not_allow_leaves_nothing_behind(
         scheduler.start()
         scheduler.client.add(pod("refused"))
         scheduler.wait("a launch is refused", lambda: scheduler.client.status("/refused/db").get("terminationHistory"))
-        assert "does it let the principal reserve resources" in scheduler.log.read_text()
+        assert "may the principal reserve resources" in scheduler.log.read_text()
         remove(scheduler, "refused")
     finally:
         scheduler.close()

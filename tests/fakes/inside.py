@@ -41,7 +41,7 @@ class FakeSession:
     async def output(self) -> AsyncIterator[Output]:
         while (each := await self._output.get()) is not None:
             yield each
-        if isinstance(self.code, InsideError) and self.code.why is Why.AWAY:
+        if isinstance(self.code, InsideError) and self.code.why is Why.UNREACHABLE:
             raise self.code
 
     async def write(self, data: bytes) -> None:
@@ -138,4 +138,4 @@ class NothingInside:
     """No container can be looked into."""
 
     def __getattr__(self, name: str) -> Any:
-        raise InsideError(Why.AWAY, "there is no agent")
+        raise InsideError(Why.UNREACHABLE, "there is no agent")

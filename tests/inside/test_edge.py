@@ -127,19 +127,19 @@ def test_what_is_nowhere_is_told_as_such() -> None:
                 await edge.run_of("T-1")
             mesos.tasks["T-1"] = task_with(told_by(CONTAINER))
             mesos.agent_is_active = False
-            with refusing(Why.AWAY, "agent A-1 is not connected to the master"):
+            with refusing(Why.UNREACHABLE, "agent A-1 is not connected to the master"):
                 await edge.run_of("T-1")
             mesos.refusals["/slaves"] = (403, "not you")
             with refusing(Why.UNABLE, "refused /slaves: not you"):
                 await edge.run_of("T-1")
             mesos.refusals["/tasks"] = (503, "not yet")
-            with refusing(Why.AWAY, "is not ready: not yet"):
+            with refusing(Why.UNREACHABLE, "is not ready: not yet"):
                 await edge.run_of("T-1")
             async with edge_to(mesos, Leader(None, FRAMEWORK)) as lost:
-                with refusing(Why.AWAY, "not connected to a Mesos master"):
+                with refusing(Why.UNREACHABLE, "not connected to a Mesos master"):
                     await lost.run_of("T-1")
             async with edge_to(mesos, Leader("127.0.0.1:1", FRAMEWORK)) as lost:
-                with refusing(Why.AWAY, "the master 127.0.0.1:1 cannot be reached"):
+                with refusing(Why.UNREACHABLE, "the master 127.0.0.1:1 cannot be reached"):
                     await lost.run_of("T-1")
 
     run(scenario)
@@ -459,7 +459,7 @@ def test_a_command_that_was_killed_with_its_container_says_so(status: int | None
             mesos.ended |= {there.launch["container_id"]["value"]: status, "web-1": 9}
             there.output.put_nowait(None)
             assert await output(session) == []
-            with refusing(Why.ABSENT, "the container ended on the agent host-1"):
+            with refusing(Why.ABSENT, "the container, and with it the command, ended on the agent host-1"):
                 await session.exit_code()
 
     run(scenario)
@@ -482,7 +482,7 @@ def test_an_agent_that_sends_nonsense_is_left() -> None:
     async def scenario() -> None:
         async with inside() as (mesos, edge), edge.session(await edge.run_of("T-1"), ("sh",), None, "") as session:
             (await mesos.session()).output.put_nowait(b"no record\n")
-            with refusing(Why.AWAY, "sent an invalid answer"):
+            with refusing(Why.UNREACHABLE, "sent an invalid answer"):
                 await output(session)
 
     run(scenario)
@@ -493,7 +493,7 @@ def test_an_agent_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
 
     async def scenario() -> None:
         async with inside() as (_, edge), edge.session(await edge.run_of("T-1"), ("sh",), None, "") as session:
-            with refusing(Why.AWAY, "the agent host-1 does not answer"):
+            with refusing(Why.UNREACHABLE, "the agent host-1 does not answer"):
                 await output(session)
 
     run(scenario)
@@ -577,7 +577,7 @@ class Looks:
             if executor_id == "slow":
                 await self.may_end.wait()
             if executor_id == "away":
-                raise InsideError(Why.AWAY, "the agent does not answer")
+                raise InsideError(Why.UNREACHABLE, "the agent does not answer")
             if executor_id == "hostile":
                 raise KeyError("size")
             return (executor_id,)

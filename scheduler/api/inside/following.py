@@ -121,7 +121,7 @@ class Output:
                     count += 1
                 last_answer = _now()
             except InsideError as error:
-                if error.why is not Why.AWAY or _now() - last_answer > _PATIENCE:
+                if error.why is not Why.UNREACHABLE or _now() - last_answer > _PATIENCE:
                     raise
             if count:
                 pause, silent = QUICK, 0.0

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import sys
 import termios
@@ -130,8 +129,13 @@ def _write(message: bytes) -> None:
 
 
 def _size() -> dict[str, int]:
-    columns, rows = shutil.get_terminal_size()
-    return {"rows": rows, "columns": columns}
+    """The terminal's own size: LINES and COLUMNS do not change with its window, and may be those of another one."""
+    for stream in (_STDOUT, _STDIN, _STDERR):
+        with contextlib.suppress(OSError):
+            columns, rows = os.get_terminal_size(stream)
+            if columns and rows:  # a serial line does not know its size
+                return {"rows": rows, "columns": columns}
+    return {"rows": 24, "columns": 80}
 
 
 @contextlib.contextmanager
