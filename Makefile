@@ -7,8 +7,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Number of processes that run tests, which wait more than they compute.
-JOBS ?= 1
+# Number of processes that run tests, which wait more than they compute. A few tests take longer to distribute than to run.
+JOBS ?= $(if $(ARGS),1,2)
 # Python runs with -I, or with -P where variables such as PYTHONPATH must count, so that it does not import a file in this
 # folder that has the name of a module, such as secrets.py.
 # The inputs of an installation; the sources themselves are used in place.
@@ -24,7 +24,7 @@ run: setup ## run a local Mesos, the scheduler and an example pod; Ctrl-C remove
 	@exec $(BIN)/podexec up $(ARGS)
 
 .PHONY: test
-test: setup system-tests ## run all tests, including those on a real Mesos (ARGS="tests/core -k upgrade", JOBS=2)
+test: setup system-tests ## run all tests, including those on a real Mesos (ARGS="tests/core -k upgrade", JOBS=1)
 	$(BIN)/python -m pytest $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist loadgroup) $(or $(ARGS),-p tests.coverage_floor)
 
 .PHONY: test-pythons

@@ -1,7 +1,7 @@
 """The handlers of the master's stream: its start, its end, its errors, and the abilities of agents."""
 
 from scheduler.core.due import Due
-from scheduler.core.effects import Stop
+from scheduler.core.effects import ListAgents, Stop
 from scheduler.core.events import AgentDescribed, AgentsUnlisted, Disconnected, FrameworkFailed, Subscribed
 from scheduler.core.lifecycle import abandoned, arrival, kills, reconcile
 from scheduler.core.turn import Turn
@@ -37,6 +37,7 @@ def on_subscribed(turn: Turn, event: Subscribed) -> None:
     world.volatile.match_progress.exhausted.clear()
     world.volatile.match_progress.more = 0
     turn.log("info", "subscribed", framework_id=event.framework_id, master=event.master)
+    turn.emit(ListAgents())
     arrival.begin(turn)
     if world.volatile.arrival.over:
         resume(turn)

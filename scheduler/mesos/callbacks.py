@@ -9,7 +9,6 @@ import structlog
 
 from scheduler.core.effects import Reconcile
 from scheduler.core.events import Disconnected, Event, FrameworkFailed, Subscribed
-from scheduler.mesos.address import Address
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.codec import (
     MalformedError,
@@ -116,7 +115,6 @@ class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
             _log.info("agent scheduled for maintenance", agent_id=agent_id, unavailability=_window(unavailability))
 
     def _subscribed(self, driver: Any, master: Json) -> None:
-        self._agents.look_around(Address(master["hostname"], master["port"]))
         region, zone = fault_domain(master)
         self._submit(Subscribed(driver.framework_id, driver.master, master.get("version"), region, zone))
 

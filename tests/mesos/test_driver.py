@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from scheduler.core.effects import (
     Kill,
+    ListAgents,
     Revive,
     SetRoles,
     Suppress,
@@ -358,7 +359,8 @@ def test_drivers_of_one_process_share_nothing(tmp_path: Path) -> None:
 
 
 def test_the_version_is_not_asked_for(master: FakeMaster) -> None:
-    with connected(master):
+    with connected(master) as framework:
+        framework.driver.perform(ListAgents())
         [(path, _)] = master.reads.wait_for_count(1, "the question for agents")
         assert path == "/slaves"
 

@@ -32,7 +32,7 @@ def begin(turn: Turn) -> None:
     # Another master may lead now, with which agents have yet to register: the previous master's list is void.
     arrival.since, arrival.listed, arrival.warned = turn.now, None, False
     arrival.answered = not turn.world.instances
-    _ask_for_tasks(turn)  # agents are listed after each subscription anyway
+    _ask_for_tasks(turn)  # the agents are listed after every subscription
     turn.world.deadlines.set(turn.now + _ASK_AGAIN, Due.ARRIVE, str(turn.world.volatile.connection.stream))
 
 

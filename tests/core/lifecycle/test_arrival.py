@@ -52,12 +52,24 @@ def later(story: Story, condition: Condition, incarnation: int, name: str = "mai
 
 
 class TestCluster:
-    def test_nothing_is_asked_of_a_new_store(self) -> None:
+    def test_a_new_store_waits_for_no_answer(self) -> None:
         story = Story()
         story.subscribe()
 
         assert story.world.volatile.arrival.over
-        assert not story.ever(ListAgents)
+        assert not story.ever(Reconcile)
+
+    def test_the_agents_are_asked_for_by_the_turn_that_forgets_the_previous_masters(self) -> None:
+        """An answer cannot come before that turn, which would forget it."""
+        story = arriving(running())
+        assert len(story.told(ListAgents)) == 1
+
+        story.list_agents("A1")
+        story.answer(LAST_TASK, C.UNKNOWN)
+        assert story.world.volatile.arrival.over
+        story.tell(Disconnected())
+        frame = story.tell(Subscribed(FRAMEWORK, "second:5050", "1.11.0"))
+        assert len(story.told(ListAgents, frame)) == 1
 
     def test_nothing_is_done_before_the_master_has_reported_its_agents_and_tasks(self) -> None:
         story = running(instances=2)
