@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from scheduler.core.effects import Refused
 from scheduler.loop.event_loop import LoopError
@@ -101,7 +102,17 @@ async def _http_error(request: Request, error: Exception) -> Response:
         405: f"Method {request.method} is not allowed for {request.url.path}",
     }
     message = texts.get(error.status_code, error.detail)
-    return _refusal({"message": message}, error.status_code, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+    return _refusal({"message": message}, error.status_code, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods of all routes to this path: Starlette names those of the first one."""
+    path = request.scope["path"]
+    there = (each for each in request.app.routes if isinstance(each, Route) and each.path_regex.match(path))
+    return sorted({method for each in there for method in each.methods or ()})
 
 
 async def _fault(request: Request, error: Exception) -> Response:

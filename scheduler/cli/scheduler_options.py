@@ -167,7 +167,7 @@ class SchedulerOptions:
         Option(
             "podexec's executor: a file on every agent, a URI to fetch, or 'default' for the agents' own executor.",
             "`make zipapp` builds it. `default` is Mesos' own executor, or podexec's "
-            "[in its place](executor.md#in-the-place-of-mesos-default-executor).",
+            "[in its place](executor.md#replacing-mesos-default-executor).",
             metavar="PATH|URI|default",
             shown=_executor_kind,
         ),

@@ -86,16 +86,16 @@ async def _run(
     _tune_garbage_collector()
 
     def submit(events: Sequence[Event]) -> None:
-        shell.submit_all_threadsafe(events)
+        event_loop.submit_all_threadsafe(events)
 
     def failed(error: BaseException) -> None:
-        shell.fail_threadsafe(error)
+        event_loop.fail_threadsafe(error)
 
     def heard(message: str) -> None:
         executors.heard(message)
 
     def found(event: Event) -> None:
-        shell.submit(event)
+        event_loop.submit(event)
 
     identity = serving.identity
     host = advertised.rpartition(":")[0]
@@ -122,7 +122,7 @@ async def _run(
     metrics = Metrics(world, clock.now)
     edge = _edge(serving, world, executors)
     inspector = Inspector(edge.last_lines, found)
-    shell = EventLoop(
+    event_loop = EventLoop(
         world,
         step if recorder is None else recorder.recorded(step),
         store,
@@ -132,19 +132,19 @@ async def _run(
         inspector=inspector,
         clock=clock,
     )
-    metrics.watch("podexec.loop.inbox.gauge", "Events that wait for the loop", lambda: shell.waiting)
+    metrics.watch("podexec.loop.inbox.gauge", "Events that wait for the loop", lambda: event_loop.waiting)
     config = configuration(serving, identity, room.connections)
     info = ServerInfo(identity.name, version("podexec"), advertised, config)
     master = without_password(serving.master)
-    structlog.get_logger("scheduler").info(
-        "serving", url=f"http://{advertised}", master=master, store=serving.options.store, pods=len(world.pods)
-    )
-    for feature in without_effect(serving.settings.features):
-        structlog.get_logger("scheduler").info("enabled feature has no effect", feature=feature)
     with _stop_signal() as stop:
+        structlog.get_logger("scheduler").info(
+            "serving", url=f"http://{advertised}", master=master, store=serving.options.store, pods=len(world.pods)
+        )
+        for feature in without_effect(serving.settings.features):
+            structlog.get_logger("scheduler").info("enabled feature has no effect", feature=feature)
         guard = Guard(serving.allowed_inside)
         app = create_app(
-            shell,
+            event_loop,
             world,
             info,
             metrics=metrics,
@@ -155,7 +155,7 @@ async def _run(
             access=serving.access,
         )
         try:
-            await _run_until_stopped(stop, shell, driver, _server(app, room), listening, guard)
+            await _run_until_stopped(stop, event_loop, driver, _server(app, room), listening, guard)
         finally:
             await inspector.close()
             await edge.close()
@@ -193,7 +193,7 @@ def _server(app: Starlette, room: files.Room) -> uvicorn.Server:
 
 async def _run_until_stopped(
     stop: asyncio.Event,
-    shell: EventLoop[World],
+    event_loop: EventLoop[World],
     driver: Driver,
     server: uvicorn.Server,
     listening: socket.socket,
@@ -201,16 +201,16 @@ async def _run_until_stopped(
 ) -> None:
     """Run until told to stop. First the API ends, so that pending requests are answered, then loop and driver."""
     serving = asyncio.create_task(server.serve([listening]))
-    looping = asyncio.create_task(shell.run())
+    looping = asyncio.create_task(event_loop.run())
     waiting = asyncio.create_task(stop.wait())
     driver.start()
     try:
         await asyncio.wait((serving, looping, waiting), return_when=asyncio.FIRST_COMPLETED)
         guard.stop()
         server.should_exit = True
-        shell.bus.close()  # or the server would wait for the event streams
+        event_loop.bus.close()  # or the server would wait for the event streams
         await serving
-        shell.stop()
+        event_loop.stop()
         await looping
     finally:
         waiting.cancel()

@@ -14,7 +14,7 @@ class Why(StrEnum):
 
     ABSENT = "absent"  # it does not exist, or no longer
     UNABLE = "unable"  # it exists, but does not support this
-    UNREACHABLE = "away"  # the agent, or the master, does not answer
+    UNREACHABLE = "unreachable"  # the agent, or the master, does not answer
 
 
 class InsideError(Exception):

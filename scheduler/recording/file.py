@@ -32,11 +32,11 @@ class RecordingFileError(Exception):
 class RecordingFile:
     """Lines appended to a file. Nothing but making it raises."""
 
-    def __init__(self, path: Path, limit: int = DEFAULT_LIMIT, log: FilteringBoundLogger | None = None) -> None:
+    def __init__(self, path: Path, limit: int = DEFAULT_LIMIT) -> None:
         """Open the file, or make it. Raises RecordingFileError, but not for a disk that is full."""
         self._path = path
         self._limit = limit
-        self._log: FilteringBoundLogger = log if log is not None else structlog.get_logger("scheduler")
+        self._log: FilteringBoundLogger = structlog.get_logger("scheduler")
         self._file: int | None = None
         self._size = 0
         self._lines: list[bytes] = []

@@ -17,7 +17,7 @@ SERVER = ServerInfo(name="podexec", version="1.2.3", leader="127.0.0.1:8080", co
 
 
 def app_over(
-    shell: FakeLoop,
+    loop: FakeLoop,
     access: Access = EVERYONE,
     inside: Any = None,
     guard: Guard | None = None,
@@ -25,23 +25,23 @@ def app_over(
 ) -> Starlette:
     """The app over a fake loop, with fake agents if given."""
     return create_app(
-        shell,
-        shell.world,
+        loop,
+        loop.world,
         server,
-        metrics=shell.metrics,
+        metrics=loop.metrics,
         inside=inside or NothingInside(),
         guard=guard or Guard(),
-        abdicate=shell.abdicate,
+        abdicate=loop.abdicate,
         access=access,
-        clock=lambda: shell.now,
+        clock=lambda: loop.now,
     )
 
 
 class Api:
     """Makes requests to the app, each on a connection of its own."""
 
-    def __init__(self, shell: FakeLoop, access: Access = EVERYONE, server: ServerInfo = SERVER) -> None:
-        self._app = app_over(shell, access, server=server)
+    def __init__(self, loop: FakeLoop, access: Access = EVERYONE, server: ServerInfo = SERVER) -> None:
+        self._app = app_over(loop, access, server=server)
 
     def __call__(self, method: str, path: str, **more: Any) -> httpx2.Response:
         """The answer to one request."""

@@ -7,12 +7,12 @@ from tests.fakes.loop import FakeLoop
 
 
 @pytest.fixture
-def shell() -> FakeLoop:
+def loop() -> FakeLoop:
     """A loop over an empty world."""
     return FakeLoop()
 
 
 @pytest.fixture
-def api(shell: FakeLoop) -> Api:
+def api(loop: FakeLoop) -> Api:
     """The app over that loop."""
-    return Api(shell)
+    return Api(loop)

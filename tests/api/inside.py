@@ -23,16 +23,16 @@ class LiveInside:
     """A running API over a fake loop and fake agents."""
 
     def __init__(self, access: Access = EVERYONE, allowed: frozenset[Permission] = EVERYTHING) -> None:
-        self.shell = FakeLoop()
+        self.loop = FakeLoop()
         self.inside = FakeInside()
         self.guard = Guard(allowed)
-        self.app = app_over(self.shell, access, self.inside, self.guard)
+        self.app = app_over(self.loop, access, self.inside, self.guard)
         self.address = ""
 
     def launched(self) -> list[str]:
         """Launch and run what waits; a task's container has the task's id. Returns the ids of new tasks."""
-        self.shell.run_all()
-        new = [task_id for task_id in self.shell.world.tasks if task_id not in self.inside.runs]
+        self.loop.run_all()
+        new = [task_id for task_id in self.loop.world.tasks if task_id not in self.inside.runs]
         self.inside.runs |= {task_id: run_of(task_id) for task_id in new}
         return sorted(new)
 

@@ -81,8 +81,8 @@ class Reader:
 class Live:
     """A running API."""
 
-    def __init__(self, shell: EventLoop[World], client: httpx2.AsyncClient) -> None:
-        self.shell = shell
+    def __init__(self, loop: EventLoop[World], client: httpx2.AsyncClient) -> None:
+        self.loop = loop
         self.client = client
 
     @contextlib.asynccontextmanager
@@ -100,11 +100,11 @@ async def live(store: Store | None = None, kept: int = KEPT) -> AsyncIterator[Li
     store = store or MemoryStore()
     world = World(SETTINGS, 0, store.load())
     clock = Clock()
-    shell = EventLoop(world, step, store, RecordedCalls(), bus=Bus(store.tail(), kept), clock=clock)
+    loop = EventLoop(world, step, store, RecordedCalls(), bus=Bus(store.tail(), kept), clock=clock)
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         create_app(
-            shell,
+            loop,
             world,
             SERVER,
             metrics=Metrics(world, clock.now),
@@ -120,15 +120,15 @@ async def live(store: Store | None = None, kept: int = KEPT) -> AsyncIterator[Li
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve([listening]))
-    turning = asyncio.create_task(shell.run())
+    turning = asyncio.create_task(loop.run())
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
         async with httpx2.AsyncClient(base_url=address, timeout=DEADLINE, trust_env=False) as client:
-            yield Live(shell, client)
+            yield Live(loop, client)
     finally:
-        shell.bus.close()
+        loop.bus.close()
         server.should_exit = True
         await asyncio.wait_for(serving, DEADLINE)
-        shell.stop()
+        loop.stop()
         await asyncio.wait_for(turning, DEADLINE)
         listening.close()

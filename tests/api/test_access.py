@@ -42,9 +42,9 @@ def test_without_the_credentials_nothing_is_answered(path: str, headers: dict[st
 
 
 def test_without_the_credentials_nothing_is_changed() -> None:
-    shell = FakeLoop()
-    assert Api(shell, Access(SECRET))("POST", "/v2/pods", json=POD).status_code == 401
-    assert shell.asked == []
+    loop = FakeLoop()
+    assert Api(loop, Access(SECRET))("POST", "/v2/pods", json=POD).status_code == 401
+    assert loop.asked == []
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic"])

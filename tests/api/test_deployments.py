@@ -28,7 +28,7 @@ def test_no_deployment_no_list(api: Api) -> None:
     assert api("GET", "/v2/deployments").json() == []
 
 
-def test_a_new_pod_is_started_then_scaled(api: Api, shell: FakeLoop) -> None:
+def test_a_new_pod_is_started_then_scaled(api: Api, loop: FakeLoop) -> None:
     deployment_id = api("POST", "/v2/pods", json=POD).headers["Marathon-Deployment-Id"]
     assert only(api) == {
         "id": deployment_id,
@@ -45,11 +45,11 @@ def test_a_new_pod_is_started_then_scaled(api: Api, shell: FakeLoop) -> None:
         "podexec": {"paused": False},
     }
     assert api("GET", f"/v2/deployments/{deployment_id}/?embed=podexec").json() == only(api)
-    shell.run_all()
+    loop.run_all()
     assert api("GET", "/v2/deployments").json() == []
 
 
-def test_a_change_that_meets_another_is_refused_with_its_id(api: Api, shell: FakeLoop) -> None:
+def test_a_change_that_meets_another_is_refused_with_its_id(api: Api, loop: FakeLoop) -> None:
     first = api("POST", "/v2/pods", json=POD).headers["Marathon-Deployment-Id"]
     for method, path, body in (
         ("PUT", "/v2/pods/product/web", {"json": CHANGED}),
@@ -71,18 +71,18 @@ def test_a_forced_change_takes_the_place_of_another(api: Api) -> None:
     assert only(api)["id"] == second.headers["Marathon-Deployment-Id"] != first
 
 
-def test_batch_and_deadline_are_shown(api: Api, shell: FakeLoop) -> None:
+def test_batch_and_deadline_are_shown(api: Api, loop: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD)
-    shell.run_all()
+    loop.run_all()
     api("PUT", "/v2/pods/product/web?batchSize=2&deadlineSeconds=90.5", json=CHANGED)
     shown = only(api)
     assert (shown["podexec"]["batchSize"], shown["podexec"]["deadline"]) == (2, "1970-01-12T13:48:10.500Z")
 
 
-def test_what_is_not_done_by_its_deadline_is_rolled_back(api: Api, shell: FakeLoop) -> None:
+def test_what_is_not_done_by_its_deadline_is_rolled_back(api: Api, loop: FakeLoop) -> None:
     deployment_id = api("POST", "/v2/pods?deadlineSeconds=60", json=POD).headers["Marathon-Deployment-Id"]
-    shell.now += 61
-    shell.happens(Ticked())
+    loop.now += 61
+    loop.happens(Ticked())
     assert api("GET", "/v2/pods/product/web").status_code == 404
     assert api("GET", f"/v2/deployments/{deployment_id}").status_code == 404
 
@@ -103,20 +103,20 @@ def test_what_is_not_done_by_its_deadline_is_rolled_back(api: Api, shell: FakeLo
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_queries_that_cannot_be(api: Api, shell: FakeLoop, method: str, query: str, message: str) -> None:
+def test_queries_that_cannot_be(api: Api, loop: FakeLoop, method: str, query: str, message: str) -> None:
     path = "/v2/pods" if method == "POST" else "/v2/pods/product/web"
     answer = api(method, f"{path}?{query}", **({} if method == "DELETE" else {"json": POD}))
     assert answer.status_code == 400
     assert message in answer.json()["message"]
-    assert shell.asked == []
+    assert loop.asked == []
 
 
-def test_a_request_says_whence_it_came_whatever_its_headers_say(api: Api, shell: FakeLoop) -> None:
+def test_a_request_says_whence_it_came_whatever_its_headers_say(api: Api, loop: FakeLoop) -> None:
     lies = {"X-Forwarded-For": "6.6.6.6", "Forwarded": "for=6.6.6.6"}
     api("POST", "/v2/pods?force=true", json=POD, headers=lies)
     api("PUT", "/v2/pods/product/web", json=CHANGED, headers=lies)
     api("DELETE", "/v2/pods/product/web", headers=lies)
-    posted, put, deleted = shell.asked
+    posted, put, deleted = loop.asked
     assert isinstance(posted, PodPosted)
     assert isinstance(put, PodPut)
     assert isinstance(deleted, PodDeleted)
@@ -127,12 +127,12 @@ def test_a_request_says_whence_it_came_whatever_its_headers_say(api: Api, shell:
     ]
 
 
-def test_ending_a_deployment_rolls_it_back(api: Api, shell: FakeLoop) -> None:
+def test_ending_a_deployment_rolls_it_back(api: Api, loop: FakeLoop) -> None:
     before = api("POST", "/v2/pods", json=POD).json()
-    shell.run_all()
-    shell.now += 60
+    loop.run_all()
+    loop.now += 60
     deployment_id = api("PUT", "/v2/pods/product/web", json=CHANGED).headers["Marathon-Deployment-Id"]
-    shell.offers()
+    loop.offers()
     answer = api("DELETE", f"/v2/deployments/{deployment_id}")
     assert answer.status_code == 200
     assert problems(answer.json(), "DeploymentStarted") == []
@@ -142,11 +142,11 @@ def test_ending_a_deployment_rolls_it_back(api: Api, shell: FakeLoop) -> None:
     assert api("GET", "/v2/pods/product/web").json() == before
 
 
-def test_a_new_pod_is_gone_after_the_rollback(api: Api, shell: FakeLoop) -> None:
+def test_a_new_pod_is_gone_after_the_rollback(api: Api, loop: FakeLoop) -> None:
     deployment_id = api("POST", "/v2/pods", json=POD).headers["Marathon-Deployment-Id"]
     api("DELETE", f"/v2/deployments/{deployment_id}/")
     assert api("GET", "/v2/pods").json() == []
-    assert shell.world.instances == {}
+    assert loop.world.instances == {}
 
 
 def test_ending_it_by_force_leaves_all_as_far_as_it_has_come(api: Api) -> None:
@@ -157,30 +157,30 @@ def test_ending_it_by_force_leaves_all_as_far_as_it_has_come(api: Api) -> None:
     assert [pod["id"] for pod in api("GET", "/v2/pods").json()] == ["/product/web"]
 
 
-def test_a_paused_deployment_stands_still_and_so_does_its_deadline(api: Api, shell: FakeLoop) -> None:
+def test_a_paused_deployment_stands_still_and_so_does_its_deadline(api: Api, loop: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD)
-    shell.run_all()
-    running = dict(shell.world.instances)
+    loop.run_all()
+    running = dict(loop.world.instances)
     deployment_id = api("PUT", "/v2/pods/product/web?deadlineSeconds=100", json=CHANGED).headers[
         "Marathon-Deployment-Id"
     ]
-    started = shell.world.instances.keys() - running.keys()
+    started = loop.world.instances.keys() - running.keys()
     paused = api("POST", f"/v2/deployments/{deployment_id}/pause")
     assert (paused.status_code, paused.json()["deploymentId"]) == (200, deployment_id)
-    shell.now += 1000
-    shell.run_all()
+    loop.now += 1000
+    loop.run_all()
     assert only(api)["podexec"] == {"paused": True, "secondsToDeadline": 100}
-    assert shell.world.instances.keys() == running.keys() | started
+    assert loop.world.instances.keys() == running.keys() | started
 
     resumed = api("POST", f"/v2/deployments/{deployment_id}/resume/")
     assert resumed.json() == paused.json()
     assert only(api)["podexec"] == {"paused": False, "deadline": "1970-01-12T14:05:00.000Z"}
-    shell.tell(Condition.KILLED)
-    shell.run_all()
+    loop.tell(Condition.KILLED)
+    loop.run_all()
     assert api("GET", "/v2/deployments").json() == []
 
 
-def test_what_an_action_waits_for_is_told(api: Api, shell: FakeLoop) -> None:
+def test_what_an_action_waits_for_is_told(api: Api, loop: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD | {"id": "/base"})
     api("POST", "/v2/pods", json=POD | {"dependencies": ["/base"]})
     found = api("GET", "/v2/deployments?embed=podexec").json()
@@ -189,11 +189,11 @@ def test_what_an_action_waits_for_is_told(api: Api, shell: FakeLoop) -> None:
     assert problems(waiting[0], "Deployment") == []
 
 
-def test_a_pod_that_others_need_stays(api: Api, shell: FakeLoop) -> None:
+def test_a_pod_that_others_need_stays(api: Api, loop: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD | {"id": "/base"})
-    shell.run_all()
+    loop.run_all()
     api("POST", "/v2/pods", json=POD | {"dependencies": ["/base"]})
-    shell.run_all()
+    loop.run_all()
     answer = api("DELETE", "/v2/pods/base")
     assert answer.status_code == 409
     assert "needed by /product/web" in answer.json()["message"]

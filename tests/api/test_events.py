@@ -27,9 +27,9 @@ def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
 async def make_noise(api: Live, count: int) -> None:
     """Publish this many events."""
     for number in range(count):
-        api.shell.submit(StreamAttached(f"noise {number}"))
+        api.loop.submit(StreamAttached(f"noise {number}"))
     async with asyncio.timeout(10):
-        while api.shell.bus.last < count:
+        while api.loop.bus.last < count:
             await asyncio.sleep(0)
 
 
@@ -79,9 +79,9 @@ def test_types_that_marathon_has_not_are_for_who_asks(query: str, kinds: list[st
 
     async def scenario() -> None:
         async with live() as api, api.events(query) as reader:
-            while not api.shell.bus.last:  # that it came is itself an event
+            while not api.loop.bus.last:  # that it came is itself an event
                 await asyncio.sleep(0)
-            api.shell.bus.publish(api.shell.bus.assign_numbers([Publish("ours_event", {}, 0.0)]))
+            api.loop.bus.publish(api.loop.bus.assign_numbers([Publish("ours_event", {}, 0.0)]))
             await api.client.post("/v2/pods", json=POD)
             assert [each.kind for each in await reader.until("pod_created_event")] == kinds
 
@@ -174,7 +174,7 @@ def test_a_slow_reader_holds_up_nobody_and_misses_nothing() -> None:
     async def scenario() -> None:
         async with live() as api, api.events() as slow, api.events() as quick:
             for number in range(40):
-                api.shell.submit(StreamAttached(f"{number} " + "x" * 200_000))
+                api.loop.submit(StreamAttached(f"{number} " + "x" * 200_000))
             assert len(await quick.some(40)) == 40
             told = await slow.some(42)
         assert [each.number for each in told] == list(range(1, 43))
@@ -186,7 +186,7 @@ def test_streams_end_when_the_scheduler_stops() -> None:
     async def scenario() -> None:
         async with live() as api, api.events() as reader:
             await reader.next()
-            api.shell.bus.close()
+            api.loop.bus.close()
             with pytest.raises(EOFError):
                 await reader.next()
 
@@ -216,7 +216,7 @@ def test_head_tells_that_there_are_events_and_is_no_reader(accept: str) -> None:
     async def scenario() -> None:
         async with live() as api:
             answer: httpx2.Response = await api.client.head("/v2/events/", headers={"Accept": accept})
-            assert api.shell.bus.last == 0
+            assert api.loop.bus.last == 0
         assert (answer.status_code, answer.headers["Content-Type"][:17]) == (200, "text/event-stream")
 
     run(scenario)

@@ -57,19 +57,19 @@ Found = Iterator[tuple[str, Json]]
 
 
 @pytest.fixture
-def api(shell: FakeLoop) -> Api:
+def api(loop: FakeLoop) -> Api:
     """A scheduler with an option that Marathon does not have, and much that only podexec shows."""
-    api = Api(shell, server=replace(SERVER, config={"mesos_role": "*", "placement": "pack"}))
+    api = Api(loop, server=replace(SERVER, config={"mesos_role": "*", "placement": "pack"}))
     checked = {"healthCheck": {"exec": {"command": {"shell": "true"}}}}
     api("POST", "/v2/pods", json=POD | {"id": "/base", "containers": [POD["containers"][0] | checked]})
-    shell.run_all()
-    (instance,) = shell.world.instances.values()
-    shell.happens(StatusUpdated(instance.tasks[0].id, Condition.RUNNING, "A1", None, shell.now, restarts=2))
+    loop.run_all()
+    (instance,) = loop.world.instances.values()
+    loop.happens(StatusUpdated(instance.tasks[0].id, Condition.RUNNING, "A1", None, loop.now, restarts=2))
     api("POST", "/v2/pods?deadlineSeconds=60&batchSize=2", json=POD | {"dependencies": ["/base"]})
     deployments = api("GET", "/v2/deployments").json()
     api("POST", f"/v2/deployments/{deployments[-1]['id']}/pause")
     api("POST", "/v2/pods", json=POD | {"id": "/huge", "executorResources": {"cpus": 1000}})
-    shell.offers()
+    loop.offers()
     return api
 
 

@@ -16,10 +16,10 @@ PODS = ("/top", "/shop/web", "/shop/back/db", "/shop/back/cache", "/shopping")
 
 
 @pytest.fixture
-def pods(api: Api, shell: FakeLoop) -> None:
+def pods(api: Api, loop: FakeLoop) -> None:
     """Pods at several depths, the later ones newer."""
     for pod_id in PODS:
-        shell.now += 1
+        loop.now += 1
         assert api("POST", "/v2/pods", json=POD | {"id": pod_id}).status_code == 201
 
 
@@ -77,12 +77,12 @@ def test_groups_at_the_top_may_enforce_their_name_as_role() -> None:
     assert [each["enforceRole"] for each in (root, top, inner)] == [False, True, False]
 
 
-def test_the_groups_there_are(shell: FakeLoop, pods: None) -> None:
-    assert group_ids(shell.world) == {"/", "/shop", "/shop/back"}
+def test_the_groups_there_are(loop: FakeLoop, pods: None) -> None:
+    assert group_ids(loop.world) == {"/", "/shop", "/shop/back"}
 
 
-def test_removing_a_group_removes_all_below_it(api: Api, shell: FakeLoop, pods: None) -> None:
-    shell.run_all()
+def test_removing_a_group_removes_all_below_it(api: Api, loop: FakeLoop, pods: None) -> None:
+    loop.run_all()
     answer = api("DELETE", "/v2/groups/shop/")
     assert answer.status_code == 200
     assert problems(answer.json(), "DeploymentStarted") == []
@@ -114,11 +114,11 @@ def test_what_is_no_group(api: Api, pods: None, method: str, group_id: str) -> N
 
 
 @pytest.fixture
-def history(api: Api, shell: FakeLoop) -> list[str]:
+def history(api: Api, loop: FakeLoop) -> list[str]:
     """Two groups over time: what was accepted, in order."""
     accepted = []
     for pod_id, instances in (("/a/one", 1), ("/b/two", 1), ("/a/one", 2), ("/a/c/three", 1)):
-        shell.now += 60
+        loop.now += 60
         pod = POD | {"id": pod_id, "scaling": {"instances": instances}}
         accepted.append(api("PUT", f"/v2/pods{pod_id}?force=true", json=pod).json()["version"])
     return accepted

@@ -88,7 +88,7 @@ def test_one_of_several_containers_must_be_named_and_of_instances_one_that_runs_
     async def scenario() -> None:
         async with live_inside() as (api, client):
             first, second = await pod(api, client, "one", instances=2)
-            world = api.shell.world
+            world = api.loop.world
             oldest = world.instances_of("/web")[0].id
             api.inside.files = {f"/sandbox/{task}/file": task.encode() for task in (first, second)}
             read = await client.get("/v2/pods/web::files/read?path=file")
@@ -354,7 +354,7 @@ def test_how_a_command_ended_badly_is_told(ending: InsideError, error: str) -> N
                 await told(socket)
                 session = await session_of(api)
                 if ending.why is Why.ABSENT:
-                    api.shell.tell(Condition.FAILED, "out of memory")
+                    api.loop.tell(Condition.FAILED, "out of memory")
                 session.ends(ending)
                 message = (await told(socket))["error"]
         assert message == error
@@ -455,7 +455,7 @@ def test_a_container_that_does_not_run_runs_no_command() -> None:
     async def scenario() -> None:
         async with live_inside() as (api, client):
             await client.post("/v2/pods", json=definition("one"))
-            api.shell.offers()
+            api.loop.offers()
             with pytest.raises(InvalidStatus) as refused:
                 async with exec_(api, SHELL):
                     pass

@@ -79,13 +79,13 @@ async def pod(api: LiveInside, client: httpx2.AsyncClient, *containers: str, ins
 def restarted(api: LiveInside, task_id: str, times: int) -> None:
     """The executor has restarted a container."""
     api.inside.runs[task_id] = run_of(f"{task_id}-{times}")
-    api.shell.happens(StatusUpdated(task_id, Condition.RUNNING, "A1", None, api.shell.now, restarts=times))
+    api.loop.happens(StatusUpdated(task_id, Condition.RUNNING, "A1", None, api.loop.now, restarts=times))
 
 
 def relaunched(api: LiveInside) -> list[str]:
     """Relaunch what has ended; returns the ids of the tasks."""
-    api.shell.now += 3600
-    api.shell.happens(Ticked())
+    api.loop.now += 3600
+    api.loop.happens(Ticked())
     return api.launched()
 
 
@@ -165,8 +165,8 @@ def test_a_container_is_followed_over_its_restarts_to_its_end() -> None:
                 api.inside.write(api.inside.runs[task], b"a\nb\n")
                 assert [await reader.next() for _ in range(4)] == ["st", ("restarted", "TASK_RUNNING"), "a", "b"]
                 api.inside.write(api.inside.runs[task], b"c")
-                api.shell.happens(PodDeleted(99, "/web"))
-                api.shell.tell(Condition.KILLED, "it was asked to")
+                api.loop.happens(PodDeleted(99, "/web"))
+                api.loop.tell(Condition.KILLED, "it was asked to")
                 assert await reader.rest() in (
                     ["c", ("ended", "TASK_KILLED: it was asked to")],
                     ["c", ("ended", "its instance is gone")],
@@ -204,7 +204,7 @@ def test_launches_to_come_are_followed_too() -> None:
             api.inside.write(api.inside.runs[first], b"1\n2\n")
             async with reading(client, "follow=true&tail=1") as reader:
                 assert await reader.next() == "2"
-                api.shell.tell(Condition.FAILED, "it failed")
+                api.loop.tell(Condition.FAILED, "it failed")
                 assert (await reader.next())[0] == "ended"
                 [second] = relaunched(api)
                 assert second == first.removesuffix(".1") + ".2"
@@ -278,7 +278,7 @@ def test_the_run_before_is_that_before_the_restart_or_before_the_launch() -> Non
             async with reading(client, "previous=true") as reader:
                 assert await reader.rest() == ["before the restart"]
             api.inside.runs[first] = run_of(first)
-            api.shell.tell(Condition.FAILED)
+            api.loop.tell(Condition.FAILED)
             relaunched(api)
             async with reading(client, "previous=true") as reader:
                 assert await reader.rest() == ["launched first"]
@@ -392,11 +392,11 @@ def test_the_executors_own_output_is_read_as_containers_is() -> None:
                 assert await reader.next() == "first word"
                 api.inside.files[f"{executor_of(first)}/stderr"] += b"last word\n"
                 assert await reader.next() == "last word"
-                for task_id in list(api.shell.world.tasks):
-                    api.shell.submit(StatusUpdated(task_id, Condition.FAILED, "A1", None, 1.0))
+                for task_id in list(api.loop.world.tasks):
+                    api.loop.submit(StatusUpdated(task_id, Condition.FAILED, "A1", None, 1.0))
                 told = await reader.next()
                 assert told == ("ended", "its instance ended")
-                api.shell.submit(Ticked())
+                api.loop.submit(Ticked())
             previous = await client.get("/v2/pods/web::logs?executor=true&previous=true")
             assert "there is no previous run" in previous.text
 

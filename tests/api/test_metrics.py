@@ -12,9 +12,9 @@ from tests.fakes.loop import FakeLoop
 SCRAPER = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1"
 
 
-def test_marathons_json_is_what_everyone_gets(api: Api, shell: FakeLoop) -> None:
-    shell.happens(PodPosted(1, definition()))
-    shell.run_all()
+def test_marathons_json_is_what_everyone_gets(api: Api, loop: FakeLoop) -> None:
+    loop.happens(PodPosted(1, definition()))
+    loop.run_all()
     answer = api("GET", "/metrics")
     assert answer.headers["Content-Type"] == "application/json"
     assert problems(answer.json(), "Metrics") == []
@@ -34,9 +34,9 @@ def test_marathons_json_is_what_everyone_gets(api: Api, shell: FakeLoop) -> None
         ("/metrics/prometheus/", "application/json", "text/plain; version="),
     ],
 )
-def test_prometheus_reads_them_too(api: Api, shell: FakeLoop, path: str, accept: str, media_type: str) -> None:
-    shell.happens(PodPosted(1, definition()))
-    shell.run_all()
+def test_prometheus_reads_them_too(api: Api, loop: FakeLoop, path: str, accept: str, media_type: str) -> None:
+    loop.happens(PodPosted(1, definition()))
+    loop.run_all()
     answer = api("GET", path, headers={"Accept": accept})
     assert answer.headers["Content-Type"].startswith(media_type)
     families = {family.name: family for family in text_string_to_metric_families(answer.text.removesuffix("# EOF\n"))}

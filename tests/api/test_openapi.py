@@ -43,9 +43,9 @@ def problems(body: Any, component: str) -> list[str]:
     return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(body)]
 
 
-def test_every_route_is_described_and_nothing_else(shell: FakeLoop) -> None:
+def test_every_route_is_described_and_nothing_else(loop: FakeLoop) -> None:
     """One entry for each path and method; the spellings with a slash at the end are the same path."""
-    app = app_over(shell)
+    app = app_over(loop)
     served = {
         (re.sub(r":path\}", "}", route.path).rstrip("/"), method.lower())
         for route in app.routes
@@ -99,7 +99,7 @@ def test_any_pod_is_shown_as_the_document_says(pod: Json) -> None:
     assert problems(render(normalise(definition, SITE)), "PodDefinition") == []
 
 
-def test_the_status_of_a_running_pod_is_what_the_document_says(api: Api, shell: FakeLoop) -> None:
+def test_the_status_of_a_running_pod_is_what_the_document_says(api: Api, loop: FakeLoop) -> None:
     """With a running instance, and the history of one that failed."""
     ended = Termination(
         "web.instance-1", 10, 15, "no", (TaskEnd("web.instance-1.one.0", Condition.FAILED, "status 1"),)
@@ -110,7 +110,7 @@ def test_the_status_of_a_running_pod_is_what_the_document_says(api: Api, shell: 
         replace(rollup.POD, terminations=(ended,)),
         rollup.instance(*rollup.both(Condition.RUNNING, healthy=True, message="up", networks=seen)),
     ):
-        shell.world.put(record)
+        loop.world.put(record)
     answer = api("GET", "/v2/pods/web::status").json()
     assert answer["instances"][0]["containers"][0]["conditions"]
     assert answer["terminationHistory"]
@@ -132,9 +132,9 @@ def test_refusals_are_what_the_document_says(api: Api, body: Any, status: int, c
     assert problems(answer.json(), component) == []
 
 
-def test_information_is_what_the_document_says(api: Api, shell: FakeLoop) -> None:
+def test_information_is_what_the_document_says(api: Api, loop: FakeLoop) -> None:
     assert problems(api("GET", "/v2/info").json(), "Info") == []
-    shell.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
+    loop.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
     assert problems(api("GET", "/v2/info").json(), "Info") == []
 
 

@@ -98,8 +98,8 @@ def test_the_same_again_is_refused(kind: str) -> None:
 @each_outdated
 @pytest.mark.parametrize("instances", [2, 0])
 def test_fewer_of_it_are_not(kind: str, instances: int) -> None:
-    shell = restarted(kind)
-    api = Api(shell)
+    loop = restarted(kind)
+    api = Api(loop)
     answer = api("PUT", f"/v2/pods{ID}", json=asked(api, instances))
     assert answer.status_code == 200, answer.text
     assert answer.json()["scaling"] == {"kind": "fixed", "instances": instances}
@@ -107,8 +107,8 @@ def test_fewer_of_it_are_not(kind: str, instances: int) -> None:
     if place != AT:
         assert f'299 podexec "{place}: ' in answer.headers["Warning"]
         assert "only because this update reduces" in answer.headers["Warning"]
-    shell.run_all()
-    assert sum(each.goal == "Running" for each in shell.world.instances.values()) == instances
+    loop.run_all()
+    assert sum(each.goal == "Running" for each in loop.world.instances.values()) == instances
 
 
 @each_outdated
@@ -128,18 +128,18 @@ def test_it_can_be_removed(kind: str) -> None:
 @each_outdated
 def test_an_instance_that_is_killed_is_launched_again(kind: str) -> None:
     """It starts, or the agent reports why not: the scheduler has no other definition for it."""
-    shell = restarted(kind)
-    api = Api(shell)
+    loop = restarted(kind)
+    api = Api(loop)
     instance_id = api("GET", f"/v2/pods{ID}::instances").json()[0]["id"]
     assert api("DELETE", f"/v2/pods{ID}::instances/{instance_id}").status_code == 200
-    shell.run_all()
+    loop.run_all()
     assert len(api("GET", f"/v2/pods{ID}::instances").json()) == 3
 
 
 @each_outdated
 def test_an_update_of_it_can_be_rolled_back(kind: str) -> None:
-    shell = restarted(kind)
-    api = Api(shell)
+    loop = restarted(kind)
+    api = Api(loop)
     before = api("GET", f"/v2/pods{ID}").json()
     valid = render(definition(instances=3))
     updated = api("PUT", f"/v2/pods{ID}", json=valid)

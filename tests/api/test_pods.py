@@ -63,19 +63,19 @@ def test_a_posted_pod_is_stored_normalised_and_shown(api: Api) -> None:
     assert api("GET", "/v2/pods").json() == [body]
 
 
-def test_a_second_pod_of_that_id_is_refused(api: Api, shell: FakeLoop) -> None:
+def test_a_second_pod_of_that_id_is_refused(api: Api, loop: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD)
-    before = dict(shell.world.definitions)
+    before = dict(loop.world.definitions)
     again = api("POST", "/v2/pods", json=POD | {"scaling": {"instances": 5}})
     assert again.status_code == 409
     assert "/product/web" in again.json()["message"]
     assert "already exists" in again.json()["message"]
-    assert shell.world.definitions == before
+    assert loop.world.definitions == before
 
 
-def test_put_creates_and_updates(api: Api, shell: FakeLoop) -> None:
+def test_put_creates_and_updates(api: Api, loop: FakeLoop) -> None:
     created = api("PUT", "/v2/pods/product/web", json=POD)
-    shell.run_all()
+    loop.run_all()
     assert created.status_code == 200
     assert "Location" not in created.headers
     assert created.headers["Marathon-Deployment-Id"]
@@ -93,11 +93,11 @@ def test_putting_what_get_shows_changes_nothing(api: Api) -> None:
 
 def test_whatever_shows_a_definition_it_can_be_sent_back_where_unknown_keys_are_refused() -> None:
     """Tools read a definition, change a member, and send all of it."""
-    shell = FakeLoop(replace(SETTINGS, strict_definitions=True))
-    api = Api(shell)
+    loop = FakeLoop(replace(SETTINGS, strict_definitions=True))
+    api = Api(loop)
     sent = POD | {"user": "nobody", "environment": {"A": "b"}, "scheduling": {"placement": {"constraints": []}}}
     first = api("POST", "/v2/pods", json=sent).json()
-    shell.run_all()
+    loop.run_all()
     path = "/v2/pods/product/web"
     definitions = [
         api("GET", "/v2/pods").json()[0],
@@ -118,10 +118,10 @@ def test_a_pod_in_a_group_may_have_the_groups_role(api: Api) -> None:
     assert refused.json()["details"] == [{"path": "/role", "errors": ["must be one of *, product, not web"]}]
 
 
-def test_a_pod_may_keep_the_role_it_has_though_groups_insist_on_theirs_now(shell: FakeLoop, api: Api) -> None:
+def test_a_pod_may_keep_the_role_it_has_though_groups_insist_on_theirs_now(loop: FakeLoop, api: Api) -> None:
     shown = api("POST", "/v2/pods", json=POD).json()
     later = FakeLoop(replace(SETTINGS, new_group_enforce_role=EnforceRole.TOP))
-    for record in (*shell.world.definitions.values(), *shell.world.pods.values()):
+    for record in (*loop.world.definitions.values(), *loop.world.pods.values()):
         later.world.put(record)
     api = Api(later)
     assert api("PUT", "/v2/pods/product/web", json=shown).json() == shown
@@ -191,7 +191,7 @@ def test_an_unknown_pod_is_absent_in_marathons_words(api: Api, path: str) -> Non
     assert answer.json() == {"message": "Pod '/none' does not exist", "details": []}
 
 
-def test_schema_problems_are_told_by_path(api: Api, shell: FakeLoop) -> None:
+def test_schema_problems_are_told_by_path(api: Api, loop: FakeLoop) -> None:
     answer = api("POST", "/v2/pods", json={"containers": [{"name": "A", "resources": {"cpus": 0}}]})
     assert answer.status_code == 422
     assert answer.json()["message"] == "Invalid JSON"
@@ -200,7 +200,7 @@ def test_schema_problems_are_told_by_path(api: Api, shell: FakeLoop) -> None:
         {"path": "/containers(0)/resources/cpus", "errors": ["error.min"]},
         {"path": "/id", "errors": ["error.path.missing"]},
     ]
-    assert shell.asked == []
+    assert loop.asked == []
 
 
 def test_unknown_keys_are_ignored_and_refused_where_the_operator_wants_that() -> None:
@@ -252,13 +252,13 @@ def test_broken_rules_are_grouped_by_path(api: Api) -> None:
     assert len(detail["errors"]) == 2
 
 
-def test_what_no_agent_can_run_is_refused_by_path(api: Api, shell: FakeLoop) -> None:
-    shell.happens(AgentDescribed("A-S0", frozenset({"posix/cpu", "network/cni"})))
+def test_what_no_agent_can_run_is_refused_by_path(api: Api, loop: FakeLoop) -> None:
+    loop.happens(AgentDescribed("A-S0", frozenset({"posix/cpu", "network/cni"})))
     answer = api("POST", "/v2/pods", json=HOST_VOLUME)
     assert answer.status_code == 422
     assert answer.json()["message"] == "Object is not valid"
     assert [detail["path"] for detail in answer.json()["details"]] == ["/volumes(0)/host"]
-    assert shell.world.pods == {}
+    assert loop.world.pods == {}
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
@@ -297,6 +297,11 @@ def test_methods_that_do_not_exist(api: Api, method: str, path: str) -> None:
     assert method in answer.json()["message"]
 
 
+def test_an_answer_405_names_the_methods_of_all_routes_to_the_path(api: Api) -> None:
+    assert api("PATCH", "/v2/pods").headers["Allow"] == "GET, HEAD, POST"
+    assert api("PATCH", "/v2/pods/a").headers["Allow"] == "DELETE, GET, HEAD, PUT"
+
+
 @pytest.mark.parametrize("path", ["/", "/v2/apps", "/docs/x", "/redoc", "/v2/pods/a::nonsense", "/v2/pods/a::status/b"])
 def test_paths_that_do_not_exist(api: Api, path: str) -> None:
     answer = api("GET", path)
@@ -327,15 +332,15 @@ def test_what_a_refusal_quotes_obeys_no_terminal(method: str, path: str, body: A
     assert "\\\\x" in said or "\\\\u202e" in said
 
 
-def test_a_scheduler_that_is_stopping_says_so(api: Api, shell: FakeLoop) -> None:
-    shell.failure = LoopError("the scheduler is stopping; ask again when it is back")
+def test_a_scheduler_that_is_stopping_says_so(api: Api, loop: FakeLoop) -> None:
+    loop.failure = LoopError("the scheduler is stopping; ask again when it is back")
     answer = api("POST", "/v2/pods", json=POD)
     assert answer.status_code == 503
     assert "stopping" in answer.json()["message"]
 
 
-def test_a_fault_is_told_without_its_insides(api: Api, shell: FakeLoop) -> None:
-    shell.failure = RuntimeError("secret detail")
+def test_a_fault_is_told_without_its_insides(api: Api, loop: FakeLoop) -> None:
+    loop.failure = RuntimeError("secret detail")
     answer = api("POST", "/v2/pods", json=POD)
     assert answer.status_code == 500
     assert answer.json() == {"message": "The scheduler failed to answer this request; its log says why."}

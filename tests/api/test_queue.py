@@ -31,7 +31,7 @@ def test_nothing_waits(api: Api) -> None:
     assert api("GET", "/v2/queue").json() == {"queue": []}
 
 
-def test_what_has_seen_no_offer_yet(api: Api, shell: FakeLoop) -> None:
+def test_what_has_seen_no_offer_yet(api: Api, loop: FakeLoop) -> None:
     posted = api("POST", "/v2/pods", json=POD | {"scaling": {"instances": 3}}).json()
     shown = entry(api)
     assert (shown["count"], shown["role"], shown["since"]) == (3, "*", "1970-01-12T13:46:40.000Z")
@@ -41,15 +41,15 @@ def test_what_has_seen_no_offer_yet(api: Api, shell: FakeLoop) -> None:
     assert (summary["processedOffersCount"], summary["unusedOffersCount"]) == (0, 0)
     assert set(funnel(summary["rejectSummaryLastOffers"]).values()) == {(0, 0)}
     assert "podexec" not in entry(api, "?embed=podexec")
-    shell.run_all()
+    loop.run_all()
     assert api("GET", "/v2/queue").json() == {"queue": []}
 
 
-def test_each_offer_falls_to_the_first_reason_and_the_last_of_an_agent_counts(api: Api, shell: FakeLoop) -> None:
+def test_each_offer_falls_to_the_first_reason_and_the_last_of_an_agent_counts(api: Api, loop: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD | {"executorResources": {"cpus": 2}})
-    shell.offers(offer("O1", "A1", cpus=1, mem=1), offer("O2", "A2", cpus=1.8), offer("O3", "A3", mem=1))
-    shell.now += 10
-    shell.offers(offer("O4", "A1", cpus=1.5))
+    loop.offers(offer("O1", "A1", cpus=1, mem=1), offer("O2", "A2", cpus=1.8), offer("O3", "A3", mem=1))
+    loop.now += 10
+    loop.offers(offer("O4", "A1", cpus=1.5))
     summary = entry(api)["processedOffersSummary"]
     assert (summary["processedOffersCount"], summary["unusedOffersCount"]) == (4, 4)
     assert summary["lastUnusedOfferAt"] == "1970-01-12T13:46:50.000Z"
@@ -60,9 +60,9 @@ def test_each_offer_falls_to_the_first_reason_and_the_last_of_an_agent_counts(ap
     assert (ever["InsufficientCpus"], ever["InsufficientMemory"], ever["InsufficientDisk"]) == ((4, 3), (1, 1), (0, 0))
 
 
-def test_the_nearest_miss_is_told_for_each_reason(api: Api, shell: FakeLoop) -> None:
+def test_the_nearest_miss_is_told_for_each_reason(api: Api, loop: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD | {"executorResources": {"cpus": 2}})
-    shell.offers(offer("O1", "A1", cpus=1, mem=1), offer("O2", "A2", cpus=1.8))
+    loop.offers(offer("O1", "A1", cpus=1, mem=1), offer("O2", "A2", cpus=1.8))
     assert "podexec" not in entry(api)
     assert entry(api, "?embed=podexec")["podexec"]["nearest"] == [
         {"reason": "InsufficientCpus", "asked": "2.1", "offered": "1.8", "agents": 2},
@@ -70,9 +70,9 @@ def test_the_nearest_miss_is_told_for_each_reason(api: Api, shell: FakeLoop) -> 
     ]
 
 
-def test_an_offer_that_was_used_counts_as_processed(api: Api, shell: FakeLoop) -> None:
+def test_an_offer_that_was_used_counts_as_processed(api: Api, loop: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD | {"scaling": {"instances": 2}})
-    shell.offers(offer("O1", cpus=0.3))
+    loop.offers(offer("O1", cpus=0.3))
     shown = entry(api)
     assert shown["count"] == 1
     assert shown["processedOffersSummary"]["processedOffersCount"] == 1
@@ -80,7 +80,7 @@ def test_an_offer_that_was_used_counts_as_processed(api: Api, shell: FakeLoop) -
     assert shown["processedOffersSummary"]["lastUsedOfferAt"] == "1970-01-12T13:46:40.000Z"
 
 
-def test_the_last_unused_offers_are_shown_to_whoever_asks(api: Api, shell: FakeLoop) -> None:
+def test_the_last_unused_offers_are_shown_to_whoever_asks(api: Api, loop: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD)
     attributes = [
         {"name": "rack", "type": "TEXT", "text": {"value": "r1"}},
@@ -88,7 +88,7 @@ def test_the_last_unused_offers_are_shown_to_whoever_asks(api: Api, shell: FakeL
         {"name": "slots", "type": "RANGES", "ranges": {"range": [{"begin": 1, "end": 2}]}},
         {"name": "disks", "type": "SET", "set": {"item": ["sda"]}},
     ]
-    shell.offers(offer("O1", cpus=0.1, mem=1, attributes=attributes))
+    loop.offers(offer("O1", cpus=0.1, mem=1, attributes=attributes))
     assert "lastUnusedOffers" not in entry(api)
     (unused,) = entry(api, "?embed=lastUnusedOffers")["lastUnusedOffers"]
     assert unused["timestamp"] == "1970-01-12T13:46:40.000Z"
@@ -105,26 +105,26 @@ def test_the_last_unused_offers_are_shown_to_whoever_asks(api: Api, shell: FakeL
     ]
 
 
-def test_a_delayed_pod_tells_for_how_long_and_can_be_launched_at_once(api: Api, shell: FakeLoop) -> None:
+def test_a_delayed_pod_tells_for_how_long_and_can_be_launched_at_once(api: Api, loop: FakeLoop) -> None:
     api("POST", "/v2/pods", json=POD | {"scheduling": {"backoff": {"backoff": 30}}})
-    shell.run_all()
-    shell.tell(Condition.FAILED)
-    shell.now += 9.5
+    loop.run_all()
+    loop.tell(Condition.FAILED)
+    loop.now += 9.5
     assert entry(api)["delay"] == {"timeLeftSeconds": 21, "overdue": False}
     assert entry(api)["since"] == "1970-01-12T13:46:40.000Z"
-    shell.offers()
+    loop.offers()
     assert entry(api)["count"] == 1
     answer = api("DELETE", "/v2/queue//product/web/delay")
     assert (answer.status_code, answer.content) == (204, b"")
     assert entry(api)["delay"] == {"timeLeftSeconds": 0, "overdue": True}
-    shell.offers()
+    loop.offers()
     assert api("GET", "/v2/queue").json() == {"queue": []}
 
 
 @pytest.mark.parametrize("pod_id", ["/none", "/product/web"])
-def test_a_delay_of_what_does_not_wait(api: Api, shell: FakeLoop, pod_id: str) -> None:
+def test_a_delay_of_what_does_not_wait(api: Api, loop: FakeLoop, pod_id: str) -> None:
     api("POST", "/v2/pods", json=POD)
-    shell.run_all()
+    loop.run_all()
     answer = api("DELETE", f"/v2/queue{pod_id}/delay")
     assert answer.status_code == 404
     assert pod_id in answer.json()["message"]

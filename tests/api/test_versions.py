@@ -8,11 +8,11 @@ from tests.fakes.loop import FakeLoop
 
 
 @pytest.fixture
-def versions(api: Api, shell: FakeLoop) -> list[str]:
+def versions(api: Api, loop: FakeLoop) -> list[str]:
     """The two versions of a pod that was scaled."""
     first = api("POST", "/v2/pods", json=POD).json()["version"]
-    shell.run_all()
-    shell.now += 60
+    loop.run_all()
+    loop.now += 60
     second = api("PUT", "/v2/pods/product/web", json=POD | {"scaling": {"instances": 2}}).json()["version"]
     return [first, second]
 

@@ -41,7 +41,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture
-def shell() -> FakeLoop:
+def loop() -> FakeLoop:
     """The fake event loop behind the API."""
     return FakeLoop()
 
@@ -61,9 +61,9 @@ def serving(app: Starlette) -> Iterator[str]:
 
 
 @pytest.fixture
-def url(shell: FakeLoop, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def url(loop: FakeLoop, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a running API; PODEXEC_URL is set to it as well."""
-    with serving(app_over(shell)) as address:
+    with serving(app_over(loop)) as address:
         monkeypatch.setenv("PODEXEC_URL", address)
         yield address
-        shell.bus.close()
+        loop.bus.close()

@@ -17,10 +17,10 @@ FORCED = Rollout(force=True)
 
 
 @pytest.fixture
-def deployment_id(url: str, shell: FakeLoop) -> str:
+def deployment_id(url: str, loop: FakeLoop) -> str:
     """The deployment of a new pod that has got no offer yet."""
-    shell.happens(PodPosted(1, definition(id="/web")))
-    (found,) = shell.world.deployments
+    loop.happens(PodPosted(1, definition(id="/web")))
+    (found,) = loop.world.deployments
     return found
 
 
@@ -29,7 +29,7 @@ def test_no_deployments(run: Run, url: str) -> None:
     assert json.loads(run("deployment", "list", "--json").out) == []
 
 
-def test_listing_and_showing(run: Run, shell: FakeLoop, deployment_id: str) -> None:
+def test_listing_and_showing(run: Run, loop: FakeLoop, deployment_id: str) -> None:
     listed = run("deployment", "list").out
     assert re.search(rf"{deployment_id} +/web +step 2 of 2 +ScalePod /web +1970-01-12T13:46:40.000Z", listed)
     shown = run("deployment", "show", deployment_id).out
@@ -40,12 +40,12 @@ def test_listing_and_showing(run: Run, shell: FakeLoop, deployment_id: str) -> N
 
 
 def test_what_it_waits_for_and_how_it_is_carried_out_is_shown(
-    run: Run, shell: FakeLoop, deployment_id: str, tmp_path: Path
+    run: Run, loop: FakeLoop, deployment_id: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "pod.json"
     file.write_text(json.dumps({"id": "/b", "containers": [{"name": "c", "resources": {}}], "dependencies": ["/web"]}))
     run("pod", "add", str(file), "--batch-size", "3", "--deadline", "60")
-    *_, second = shell.world.deployments
+    *_, second = loop.world.deployments
     shown = run("deployment", "show", second).out
     assert "replaces at most 3 instances" in shown
     assert "unless it finishes by 1970-01-12T13:47:40.000Z" in shown
@@ -55,28 +55,28 @@ def test_what_it_waits_for_and_how_it_is_carried_out_is_shown(
     assert "ScalePod /b (waiting for /web)" in run("deployment", "list").out
 
 
-def test_pausing_and_resuming(run: Run, shell: FakeLoop, deployment_id: str) -> None:
+def test_pausing_and_resuming(run: Run, loop: FakeLoop, deployment_id: str) -> None:
     assert f"podexec deployment resume {deployment_id}" in run("deployment", "pause", deployment_id).out
-    assert shell.world.deployments[deployment_id].paused
+    assert loop.world.deployments[deployment_id].paused
     assert "step 2 of 2, paused" in run("deployment", "list").out
     assert re.search(r"ScalePod +/web +paused", run("deployment", "show", deployment_id).out)
     assert "is resumed" in run("deployment", "resume", deployment_id).out
-    assert not shell.world.deployments[deployment_id].paused
+    assert not loop.world.deployments[deployment_id].paused
     for verb in ("pause", "resume"):
         assert json.loads(run("deployment", verb, deployment_id, "--json").out)["deploymentId"] == deployment_id
 
 
-def test_stopping_leaves_all_as_it_is(run: Run, shell: FakeLoop, deployment_id: str) -> None:
+def test_stopping_leaves_all_as_it_is(run: Run, loop: FakeLoop, deployment_id: str) -> None:
     assert "changes already made are kept" in run("deployment", "stop", deployment_id).out
-    assert (list(shell.world.deployments), list(shell.world.pods)) == ([], ["/web"])
+    assert (list(loop.world.deployments), list(loop.world.pods)) == ([], ["/web"])
 
 
-def test_rolling_back_makes_all_as_it_was(run: Run, shell: FakeLoop, deployment_id: str) -> None:
-    shell.offers()
+def test_rolling_back_makes_all_as_it_was(run: Run, loop: FakeLoop, deployment_id: str) -> None:
+    loop.offers()
     outcome = run("deployment", "rollback", deployment_id)
-    (revert,) = shell.world.deployments
+    (revert,) = loop.world.deployments
     assert f"(deployment {revert})" in outcome.out
-    assert "/web" not in shell.world.pods
+    assert "/web" not in loop.world.pods
     assert f"rolls back deployment {deployment_id}" in run("deployment", "show", revert).out
 
 
@@ -87,17 +87,17 @@ def test_an_unknown_deployment(run: Run, url: str, verb: str) -> None:
     assert f"Deployment '{ID}' does not exist" in outcome.err
 
 
-def test_watching_to_a_good_end(run: Run, shell: FakeLoop, deployment_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: shell.run_all())
+def test_watching_to_a_good_end(run: Run, loop: FakeLoop, deployment_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: loop.run_all())
     outcome = run("deployment", "watch", deployment_id)
     assert (outcome.code, outcome.out) == (0, f"Deployment {deployment_id} is done.\n")
     assert outcome.err == "step 2 of 2: ScalePod /web (/web 0/1 stable)\n"
 
 
-def test_watching_to_a_bad_end(run: Run, shell: FakeLoop, deployment_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watching_to_a_bad_end(run: Run, loop: FakeLoop, deployment_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "scheduler.cli.waiting.time.sleep",
-        lambda _: shell.happens(PodPut(2, definition(id="/web", instances=2), FORCED)),
+        lambda _: loop.happens(PodPut(2, definition(id="/web", instances=2), FORCED)),
     )
     outcome = run("deployment", "watch", deployment_id)
     assert outcome.code == 1
@@ -105,14 +105,14 @@ def test_watching_to_a_bad_end(run: Run, shell: FakeLoop, deployment_id: str, mo
 
 
 def test_watching_tells_each_step_and_gives_the_last_event(
-    run: Run, shell: FakeLoop, url: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, loop: FakeLoop, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shell.happens(PodPosted(1, definition(id="/web")))
-    shell.run_all()
-    shell.happens(PodPut(2, definition(id="/web", labels={"changed": "yes"})))
-    (found,) = shell.world.deployments
-    old = next(iter(shell.world.instances))
-    moves = iter([shell.run_all, lambda: shell.tell(Condition.KILLED, only=old)])
+    loop.happens(PodPosted(1, definition(id="/web")))
+    loop.run_all()
+    loop.happens(PodPut(2, definition(id="/web", labels={"changed": "yes"})))
+    (found,) = loop.world.deployments
+    old = next(iter(loop.world.instances))
+    moves = iter([loop.run_all, lambda: loop.tell(Condition.KILLED, only=old)])
     monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: next(moves)())
     outcome = run("deployment", "watch", found, "--json")
     assert outcome.code == 0
@@ -129,11 +129,11 @@ def test_watching_gives_up(run: Run, deployment_id: str) -> None:
 
 
 def test_an_end_that_is_told_no_more(
-    run: Run, shell: FakeLoop, deployment_id: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, loop: FakeLoop, deployment_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def happens_long_ago(_: float) -> None:
-        shell.run_all()
-        shell.bus._tail.clear()
+        loop.run_all()
+        loop.bus._tail.clear()
 
     monkeypatch.setattr("scheduler.cli.waiting.time.sleep", happens_long_ago)
     monkeypatch.setattr("scheduler.cli.waiting._OUTCOME_SECONDS", 0.2)

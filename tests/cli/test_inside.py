@@ -43,15 +43,15 @@ class Stage:
 
 
 @pytest.fixture
-def stage(shell: FakeLoop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(loop: FakeLoop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """The scene, with PODEXEC_URL set."""
     inside = FakeInside()
     guard = Guard()
-    with structlog.testing.capture_logs(), serving(app_over(shell, inside=inside, guard=guard)) as url:
+    with structlog.testing.capture_logs(), serving(app_over(loop, inside=inside, guard=guard)) as url:
         monkeypatch.setenv("PODEXEC_URL", url)
         assert httpx2.post(f"{url}/v2/pods", json=definition("one", "two"), trust_env=False).status_code == 201
-        shell.run_all()
-        tasks = sorted(shell.world.tasks)
+        loop.run_all()
+        tasks = sorted(loop.world.tasks)
         inside.runs |= {task: run_of(task) for task in tasks}
         yield Stage(inside, url, tasks, tasks[0].rpartition("instance-")[2][:8])
         guard.stop()

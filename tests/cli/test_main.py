@@ -60,7 +60,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     assert ended.stdout.split() == []
 
 
-def test_pod_commands_do_not_import_the_server(url: str, shell: FakeLoop) -> None:
+def test_pod_commands_do_not_import_the_server(url: str, loop: FakeLoop) -> None:
     script = (
         "import sys; from scheduler.cli.main import main\n"
         "try: main(['pod', 'list'])\n"

@@ -44,17 +44,17 @@ def pod_file(tmp_path: Path) -> str:
     return str(file)
 
 
-def launch(shell: FakeLoop, *conditions: Condition) -> None:
+def launch(loop: FakeLoop, *conditions: Condition) -> None:
     """Place the instance and let its task report these conditions."""
-    shell.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
-    shell.happens(OffersReceived((OFFER,)))
-    [task_id] = shell.world.tasks
+    loop.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
+    loop.happens(OffersReceived((OFFER,)))
+    [task_id] = loop.world.tasks
     for condition in conditions:
         message = "Command exited with status 3" if condition is Condition.FAILED else ""
-        shell.happens(StatusUpdated(task_id, condition, "A-1", None, 1_000_000.0, message=message))
+        loop.happens(StatusUpdated(task_id, condition, "A-1", None, 1_000_000.0, message=message))
 
 
-def test_add_list_show_remove(run: Run, url: str, shell: FakeLoop, pod_file: str) -> None:
+def test_add_list_show_remove(run: Run, url: str, loop: FakeLoop, pod_file: str) -> None:
     added = run("pod", "add", pod_file)
     assert added.code == 0
     assert "Pod /web is added" in added.out
@@ -63,7 +63,7 @@ def test_add_list_show_remove(run: Run, url: str, shell: FakeLoop, pod_file: str
     listed = run("pod", "list")
     assert re.search(r"/web +DEGRADED +0/1 +one ", listed.out)
 
-    launch(shell, Condition.RUNNING)
+    launch(loop, Condition.RUNNING)
     shown = run("pod", "show", "web")
     assert shown.code == 0
     assert re.search(r"/web  STABLE  1/1 instances stable", shown.out)
@@ -76,18 +76,18 @@ def test_add_list_show_remove(run: Run, url: str, shell: FakeLoop, pod_file: str
     assert "no pods" in run("pod", "list").out
 
 
-def test_show_tells_how_the_last_instance_ended(run: Run, url: str, shell: FakeLoop, pod_file: str) -> None:
+def test_show_tells_how_the_last_instance_ended(run: Run, url: str, loop: FakeLoop, pod_file: str) -> None:
     run("pod", "add", pod_file)
-    launch(shell, Condition.RUNNING, Condition.FAILED)
+    launch(loop, Condition.RUNNING, Condition.FAILED)
     shown = run("pod", "show", "/web")
     assert "Last terminated instances" in shown.out
     assert "TASK_FAILED" in shown.out
     assert "Command exited with status 3" in shown.out
 
 
-def test_json_is_the_apis(run: Run, url: str, shell: FakeLoop, pod_file: str) -> None:
+def test_json_is_the_apis(run: Run, url: str, loop: FakeLoop, pod_file: str) -> None:
     added: Any = json.loads(run("pod", "add", pod_file, "--json").out)
-    launch(shell, Condition.RUNNING)
+    launch(loop, Condition.RUNNING)
     assert added["role"] == "*"
     assert json.loads(run("pod", "show", "/web", "--json").out)["spec"] == added
     assert [status["spec"] for status in json.loads(run("pod", "list", "--json").out)] == [added]
@@ -105,12 +105,12 @@ def test_update_changes_a_pod(run: Run, url: str, tmp_path: Path) -> None:
     assert "/web: STABLE, 0/0 instances stable" in updated.err
 
 
-def test_an_update_of_what_would_be_refused_today_says_so(run: Run, url: str, shell: FakeLoop, tmp_path: Path) -> None:
+def test_an_update_of_what_would_be_refused_today_says_so(run: Run, url: str, loop: FakeLoop, tmp_path: Path) -> None:
     """Fewer instances of it are accepted; quotes in the reason are unescaped."""
     artifacts = [{"uri": "/x", "destPath": path} for path in ('a"b\\c', 'a"b\\c/d')]
     outdated = definition(container(artifacts=artifacts), instances=3)
-    shell.happens(PodPosted(1, outdated))
-    shell.run_all()
+    loop.happens(PodPosted(1, outdated))
+    loop.run_all()
     file = tmp_path / "pod.json"
     shown = render(outdated)
     file.write_text(json.dumps(shown | {"scaling": {"instances": 1}}))
@@ -125,7 +125,7 @@ def test_an_update_of_what_would_be_refused_today_says_so(run: Run, url: str, sh
     assert run("pod", "update", str(file)).code == 1
 
 
-def test_yaml_may_hold_several_pods(run: Run, url: str, shell: FakeLoop, tmp_path: Path) -> None:
+def test_yaml_may_hold_several_pods(run: Run, url: str, loop: FakeLoop, tmp_path: Path) -> None:
     file = tmp_path / "pods.yaml"
     file.write_text(
         """
@@ -142,13 +142,13 @@ def test_yaml_may_hold_several_pods(run: Run, url: str, shell: FakeLoop, tmp_pat
         """.replace("\n        ", "\n")
     )
     assert run("pod", "add", str(file)).code == 0
-    assert sorted(shell.world.pods) == ["/a", "/b"]
+    assert sorted(loop.world.pods) == ["/a", "/b"]
 
 
-def test_standard_input(run: Run, url: str, shell: FakeLoop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input(run: Run, url: str, loop: FakeLoop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps([POD, POD | {"id": "/second"}]).encode())))
     assert run("pod", "add", "-").code == 0
-    assert sorted(shell.world.pods) == ["/second", "/web"]
+    assert sorted(loop.world.pods) == ["/second", "/web"]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_file_that_is_not_there(run: Run, url: str, tmp_path: Path) -> None:
     assert "none.json" in outcome.err
 
 
-def test_problems_are_told_by_path_in_words(run: Run, url: str, shell: FakeLoop, tmp_path: Path) -> None:
+def test_problems_are_told_by_path_in_words(run: Run, url: str, loop: FakeLoop, tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text("id: /a\ncontainers: [{name: One, resources: {cpus: lots}}]\nenvironment: {PORT: 80}\n")
     outcome = run("pod", "add", str(file))
@@ -183,7 +183,7 @@ def test_problems_are_told_by_path_in_words(run: Run, url: str, shell: FakeLoop,
     assert outcome.out == ""
     assert "/containers(0)/resources/cpus: must be a number" in outcome.err
     assert "/environment/PORT: must be a string (quote it in YAML)" in outcome.err
-    assert shell.world.pods == {}
+    assert loop.world.pods == {}
 
 
 @pytest.mark.parametrize("text", ["hello", "5", '"text"', "- - 1"])
@@ -221,10 +221,10 @@ def test_an_unknown_pod(run: Run, url: str, words: tuple[str, ...]) -> None:
 
 
 def test_waiting_ends_when_the_pod_is_stable(
-    run: Run, url: str, shell: FakeLoop, pod_file: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, url: str, loop: FakeLoop, pod_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change during the pause is seen at the next poll."""
-    monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: launch(shell, Condition.RUNNING))
+    monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: launch(loop, Condition.RUNNING))
     outcome = run("pod", "add", pod_file, "--wait")
     assert outcome.code == 0
     assert outcome.err.splitlines()[-2:] == [
@@ -234,18 +234,18 @@ def test_waiting_ends_when_the_pod_is_stable(
 
 
 def test_a_pod_that_ends_right_after_each_start_is_not_stable(
-    run: Run, url: str, shell: FakeLoop, pod_file: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, url: str, loop: FakeLoop, pod_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even if it is often seen running, it is reported that it keeps ending, how, and when the next try is."""
 
     def ends_at_every_fifth_look(_: float) -> None:
-        shell.now += 100
-        shell.happens(Ticked())
-        shell.run_all()
+        loop.now += 100
+        loop.happens(Ticked())
+        loop.run_all()
         looks.append(1)
         if len(looks) % 5 == 0 and len(endings) < 10:
             endings.append(1)
-            shell.tell(Condition.FAILED)
+            loop.tell(Condition.FAILED)
 
     looks: list[int] = []
     endings: list[int] = []
@@ -258,27 +258,27 @@ def test_a_pod_that_ends_right_after_each_start_is_not_stable(
 
 
 def test_waiting_for_a_removal_ends_when_the_id_is_free(
-    run: Run, url: str, shell: FakeLoop, pod_file: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, url: str, loop: FakeLoop, pod_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("pod", "add", pod_file)
-    launch(shell, Condition.RUNNING)
+    launch(loop, Condition.RUNNING)
     hanging = run("pod", "remove", "/web", "--yes", "--wait", "--timeout", "0")
     assert hanging.code == 1
-    (instance,) = shell.world.instances
+    (instance,) = loop.world.instances
     assert f"{instance} on node1 has not ended yet" in hanging.err
     assert "The deployment continues; to see it: podexec deployment show" in hanging.err
     assert run("pod", "add", pod_file).code == 1
 
-    monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: shell.tell(Condition.KILLED))
-    (deployment,) = shell.world.deployments
+    monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: loop.tell(Condition.KILLED))
+    (deployment,) = loop.world.deployments
     assert run("deployment", "watch", deployment).code == 0
     run("pod", "add", pod_file)
-    shell.run_all()
+    loop.run_all()
     assert run("pod", "remove", "/web", "--yes", "--wait").code == 0
     assert run("pod", "add", pod_file).code == 0
     Path(pod_file).write_text(json.dumps(POD | {"id": "/shop/web"}))
     assert run("pod", "add", pod_file).code == 0
-    shell.run_all()
+    loop.run_all()
     assert run("group", "remove", "/shop", "--yes", "--wait").code == 0
     assert run("pod", "add", pod_file).code == 0
 
@@ -302,9 +302,9 @@ def test_repeated_keys_are_told_or_refused_as_the_scheduler_wants(run: Run, url:
     assert strict.world.pods == {}
 
 
-def test_waiting_gives_up_with_the_last_cause(run: Run, url: str, shell: FakeLoop, pod_file: str) -> None:
+def test_waiting_gives_up_with_the_last_cause(run: Run, url: str, loop: FakeLoop, pod_file: str) -> None:
     run("pod", "add", pod_file)
-    launch(shell, Condition.RUNNING, Condition.FAILED)
+    launch(loop, Condition.RUNNING, Condition.FAILED)
     outcome = run("pod", "update", pod_file, "--wait", "--timeout", "0")
     assert outcome.code == 1
     assert "timed out; last seen: /web: DEGRADED, 0/1 instances stable" in outcome.err
@@ -312,13 +312,13 @@ def test_waiting_gives_up_with_the_last_cause(run: Run, url: str, shell: FakeLoo
 
 
 def test_why_a_container_is_not_healthy_is_shown_to_whoever_looks_or_waits(
-    run: Run, url: str, shell: FakeLoop, pod_file: str
+    run: Run, url: str, loop: FakeLoop, pod_file: str
 ) -> None:
     run("pod", "add", pod_file)
-    launch(shell, Condition.STARTING)
-    [task_id] = shell.world.tasks
+    launch(loop, Condition.STARTING)
+    [task_id] = loop.world.tasks
     found = (CheckResult("health check", False, "http://127.0.0.1:80/w: 404"), CheckResult("check", True, "HTTP 200"))
-    shell.happens(
+    loop.happens(
         StatusUpdated(task_id, Condition.STARTING, "A-1", None, 1_000_000.0, message="waits for db", checks=found)
     )
     shown = run("pod", "show", "/web").out
@@ -330,24 +330,24 @@ def test_why_a_container_is_not_healthy_is_shown_to_whoever_looks_or_waits(
 
 
 def test_waiting_for_an_update_does_not_end_with_the_old_instances(
-    run: Run, url: str, shell: FakeLoop, pod_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, url: str, loop: FakeLoop, pod_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("pod", "add", pod_file)
-    launch(shell, Condition.RUNNING)
-    (old,) = shell.world.instances
+    launch(loop, Condition.RUNNING)
+    (old,) = loop.world.instances
     Path(pod_file).write_text(json.dumps(POD | {"labels": {"changed": "yes"}}))
-    moves = chain([shell.run_all, lambda: shell.tell(Condition.KILLED, only=old)], repeat(lambda: None))
+    moves = chain([loop.run_all, lambda: loop.tell(Condition.KILLED, only=old)], repeat(lambda: None))
     monkeypatch.setattr("scheduler.cli.waiting.time.sleep", lambda _: next(moves)())
     assert run("pod", "update", pod_file, "--wait").code == 0
-    assert old not in shell.world.instances
+    assert old not in loop.world.instances
 
 
 def test_waiting_fails_when_the_deployment_is_rolled_back(
-    run: Run, url: str, shell: FakeLoop, pod_file: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, url: str, loop: FakeLoop, pod_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def time_passes(_: float) -> None:
-        shell.now += 61
-        shell.happens(Ticked())
+        loop.now += 61
+        loop.happens(Ticked())
 
     monkeypatch.setattr("scheduler.cli.waiting.time.sleep", time_passes)
     outcome = run("pod", "add", pod_file, "--wait", "--deadline", "60")
@@ -356,26 +356,26 @@ def test_waiting_fails_when_the_deployment_is_rolled_back(
 
 
 def test_a_change_says_how_it_is_to_be_carried_out(
-    run: Run, url: str, shell: FakeLoop, pod_file: str, tmp_path: Path
+    run: Run, url: str, loop: FakeLoop, pod_file: str, tmp_path: Path
 ) -> None:
     run("pod", "add", pod_file, "--deadline", "31536000")
     Path(pod_file).write_text(json.dumps(POD | {"labels": {"changed": "yes"}}))
     locked = run("pod", "update", pod_file)
     assert locked.code == 1
-    (first,) = shell.world.deployments
+    (first,) = loop.world.deployments
     assert f"Use --force, or wait for the deployment: podexec deployment watch {first}" in locked.err
     assert run("pod", "update", pod_file, "--force", "--batch-size", "100000", "--deadline", "1.5").code == 0
-    (second,) = shell.world.deployments.values()
-    assert (second.batch_size, second.deadline) == (100_000, shell.now + 1.5)
+    (second,) = loop.world.deployments.values()
+    assert (second.batch_size, second.deadline) == (100_000, loop.now + 1.5)
     assert run("pod", "remove", "/web", "--yes").code == 1
     assert run("pod", "remove", "/web", "--yes", "--force").code == 0
 
 
-def test_versions_are_listed_with_their_instances(run: Run, url: str, shell: FakeLoop, pod_file: str) -> None:
+def test_versions_are_listed_with_their_instances(run: Run, url: str, loop: FakeLoop, pod_file: str) -> None:
     run("pod", "add", pod_file)
-    launch(shell, Condition.RUNNING)
+    launch(loop, Condition.RUNNING)
     old = json.loads(run("pod", "versions", "web", "--json").out)
-    shell.now += 60
+    loop.now += 60
     Path(pod_file).write_text(json.dumps(POD | {"labels": {"changed": "yes"}}))
     run("pod", "update", pod_file)
     listed = run("pod", "versions", "/web").out.splitlines()
@@ -387,23 +387,23 @@ def test_versions_are_listed_with_their_instances(run: Run, url: str, shell: Fak
 
 
 @pytest.fixture
-def instance_ids(run: Run, url: str, shell: FakeLoop, tmp_path: Path) -> list[str]:
+def instance_ids(run: Run, url: str, loop: FakeLoop, tmp_path: Path) -> list[str]:
     """Two running instances."""
     file = tmp_path / "two.json"
     file.write_text(json.dumps(POD | {"scaling": {"instances": 2}}))
     run("pod", "add", str(file))
-    shell.run_all()
-    return list(shell.world.instances)
+    loop.run_all()
+    return list(loop.world.instances)
 
 
-def test_killing_some_instances(run: Run, shell: FakeLoop, instance_ids: list[str]) -> None:
+def test_killing_some_instances(run: Run, loop: FakeLoop, instance_ids: list[str]) -> None:
     killed = run("pod", "kill", "/web", instance_ids[0])
     assert (killed.code, killed.out) == (0, f"Instance {instance_ids[0]} is being killed.\n")
-    assert [shell.world.instances[each].killing for each in instance_ids] == [True, False]
+    assert [loop.world.instances[each].killing for each in instance_ids] == [True, False]
 
 
 def test_killing_those_that_are_not_there_fails_and_kills_the_others(
-    run: Run, shell: FakeLoop, instance_ids: list[str]
+    run: Run, loop: FakeLoop, instance_ids: list[str]
 ) -> None:
     outcome = run("pod", "kill", "/web", "web.instance-none", instance_ids[1], "--json")
     assert outcome.code == 1
@@ -411,22 +411,22 @@ def test_killing_those_that_are_not_there_fails_and_kills_the_others(
     assert [each["instanceId"] for each in json.loads(outcome.out)] == [instance_ids[1]]
 
 
-def test_killing_all_or_their_volumes_wants_to_be_sure(run: Run, shell: FakeLoop, instance_ids: list[str]) -> None:
+def test_killing_all_or_their_volumes_wants_to_be_sure(run: Run, loop: FakeLoop, instance_ids: list[str]) -> None:
     for words in (("/web",), ("/web", instance_ids[0], "--wipe")):
         assert run("pod", "kill", *words).code == 2
-    assert not any(each.killing for each in shell.world.instances.values())
+    assert not any(each.killing for each in loop.world.instances.values())
     assert run("pod", "kill", "/web", "--yes").code == 0
-    assert all(each.killing for each in shell.world.instances.values())
+    assert all(each.killing for each in loop.world.instances.values())
     assert run("pod", "kill", "/web", instance_ids[0], "--wipe", "--yes").code == 0
-    assert shell.world.instances[instance_ids[0]].goal is Goal.DECOMMISSIONED
+    assert loop.world.instances[instance_ids[0]].goal is Goal.DECOMMISSIONED
 
 
-def test_removing_wants_to_be_sure(run: Run, url: str, shell: FakeLoop, pod_file: str) -> None:
+def test_removing_wants_to_be_sure(run: Run, url: str, loop: FakeLoop, pod_file: str) -> None:
     run("pod", "add", pod_file)
     outcome = run("pod", "remove", "/web")
     assert outcome.code == 2
     assert "--yes" in outcome.err
-    assert list(shell.world.pods) == ["/web"]
+    assert list(loop.world.pods) == ["/web"]
 
 
 def test_no_scheduler_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -437,9 +437,9 @@ def test_no_scheduler_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_credentials_in_the_url_are_used_and_not_told(
-    run: Run, shell: FakeLoop, monkeypatch: pytest.MonkeyPatch
+    run: Run, loop: FakeLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serving(app_over(shell, Access("me:hush"))) as address:
+    with serving(app_over(loop, Access("me:hush"))) as address:
         refused = run("pod", "list", "--url", address)
         assert (refused.code, "http://USER:PASSWORD@HOST:PORT" in refused.err) == (1, True)
         assert run("pod", "list", "--url", address.replace("//", "//me:hush@")).code == 0

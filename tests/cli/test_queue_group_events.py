@@ -23,20 +23,20 @@ def test_nothing_waits(run: Run, url: str) -> None:
     assert run("queue", "list").out == "No instance is waiting.\n"
 
 
-def test_what_waits_is_told_with_every_reason_and_the_nearest_miss(run: Run, url: str, shell: FakeLoop) -> None:
-    shell.happens(PodPosted(1, definition(id="/big", executorResources={"cpus": 2, "mem": 100}, instances=3)))
+def test_what_waits_is_told_with_every_reason_and_the_nearest_miss(run: Run, url: str, loop: FakeLoop) -> None:
+    loop.happens(PodPosted(1, definition(id="/big", executorResources={"cpus": 2, "mem": 100}, instances=3)))
     assert re.search(r"/big +3 +1970\S+ +with the next offer +0 +no offer received yet", run("queue", "list").out)
-    shell.offers(offer("O1", "A1", cpus=1.5), offer("O2", "A2", cpus=1.8, mem=1))
+    loop.offers(offer("O1", "A1", cpus=1.5), offer("O2", "A2", cpus=1.8, mem=1))
     listed = run("queue", "list").out
     assert re.search(r"/big +3 .* 2 +InsufficientCpus: wants 2.1; the best of 2 agents had 1.8", listed)
     assert "InsufficientMemory: wants 132; 1 agent had 1" in listed
     assert [each["count"] for each in json.loads(run("queue", "list", "--json").out)] == [3]
 
 
-def test_a_scheduler_that_waits_to_know_its_cluster_says_so(run: Run, url: str, shell: FakeLoop) -> None:
-    shell.happens(PodPosted(1, definition(id="/web")))
-    shell.world.volatile.arrival.over, shell.world.volatile.arrival.since = False, shell.now
-    shell.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
+def test_a_scheduler_that_waits_to_know_its_cluster_says_so(run: Run, url: str, loop: FakeLoop) -> None:
+    loop.happens(PodPosted(1, definition(id="/web")))
+    loop.world.volatile.arrival.over, loop.world.volatile.arrival.since = False, loop.now
+    loop.happens(Subscribed("F-1", "10.0.0.1:5050", "1.11.0"))
     why = "the scheduler was restarted and is waiting for the master to report the tasks of its pods"
     assert run("queue", "list").out == f"Nothing is launched yet: {why}.\n"
     assert f"on hold: {why}" in run("pod", "show", "web").out
@@ -46,22 +46,22 @@ def test_a_scheduler_that_waits_to_know_its_cluster_says_so(run: Run, url: str, 
 
 
 def test_frameworks_that_a_lost_store_may_have_had_are_told_where_there_are_no_pods(
-    run: Run, url: str, shell: FakeLoop
+    run: Run, url: str, loop: FakeLoop
 ) -> None:
-    shell.happens(FrameworksListed((Namesake("old-1", "podexec", connected=False),)))
+    loop.happens(FrameworksListed((Namesake("old-1", "podexec", connected=False),)))
     listed = run("pod", "list")
     assert "There are no pods." in listed.out
     assert "Framework old-1 has the same name and has running tasks" in listed.err
 
 
-def test_a_delay_is_told_and_can_be_reset(run: Run, url: str, shell: FakeLoop) -> None:
-    shell.happens(PodPosted(1, definition(id="/web", scheduling={"backoff": {"backoff": 30}})))
-    shell.run_all()
-    shell.tell(Condition.FAILED)
+def test_a_delay_is_told_and_can_be_reset(run: Run, url: str, loop: FakeLoop) -> None:
+    loop.happens(PodPosted(1, definition(id="/web", scheduling={"backoff": {"backoff": 30}})))
+    loop.run_all()
+    loop.tell(Condition.FAILED)
     assert re.search(r"/web +1 .* in 30 s", run("queue", "list").out)
     assert run("queue", "reset-delay", "web").code == 0
     assert "with the next offer" in run("queue", "list").out
-    shell.run_all()
+    loop.run_all()
     nothing = run("queue", "reset-delay", "/web")
     assert (nothing.code, "waiting to be launched" in nothing.err) == (1, True)
 
@@ -70,11 +70,11 @@ def test_a_delay_is_told_and_can_be_reset(run: Run, url: str, shell: FakeLoop) -
 
 
 @pytest.fixture
-def pods(url: str, shell: FakeLoop) -> None:
+def pods(url: str, loop: FakeLoop) -> None:
     """Three running pods."""
     for number, pod_id in enumerate(("/top", "/shop/web", "/shop/back/db")):
-        shell.happens(PodPosted(number, definition(id=pod_id)))
-    shell.run_all()
+        loop.happens(PodPosted(number, definition(id=pod_id)))
+    loop.run_all()
 
 
 def test_groups_are_listed_with_their_pods(run: Run, pods: None) -> None:
@@ -86,13 +86,13 @@ def test_groups_are_listed_with_their_pods(run: Run, pods: None) -> None:
     assert json.loads(run("group", "list", "/shop/back", "--json").out)["id"] == "/shop/back"
 
 
-def test_removing_a_group_wants_to_be_sure(run: Run, pods: None, shell: FakeLoop) -> None:
+def test_removing_a_group_wants_to_be_sure(run: Run, pods: None, loop: FakeLoop) -> None:
     assert run("group", "remove", "/shop").code == 2
-    assert len(shell.world.pods) == 3
+    assert len(loop.world.pods) == 3
     assert run("group", "remove", "/shop", "--yes", "--deadline", "60").code == 0
-    assert list(shell.world.pods) == ["/top"]
-    (deployment,) = shell.world.deployments.values()
-    assert deployment.deadline == shell.now + 60
+    assert list(loop.world.pods) == ["/top"]
+    (deployment,) = loop.world.deployments.values()
+    assert deployment.deadline == loop.now + 60
 
 
 def test_an_unknown_group(run: Run, url: str) -> None:
@@ -120,9 +120,9 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return lines
 
 
-def test_events_are_told_a_line_each(run: Run, url: str, shell: FakeLoop, interrupted: list[str]) -> None:
-    shell.happens(StreamAttached("9.9.9.9"))
-    shell.happens(PodPosted(1, definition(id="/web")))
+def test_events_are_told_a_line_each(run: Run, url: str, loop: FakeLoop, interrupted: list[str]) -> None:
+    loop.happens(StreamAttached("9.9.9.9"))
+    loop.happens(PodPosted(1, definition(id="/web")))
     assert run("events", "--since", "1").code == 130
     assert interrupted[0] == "1970-01-12T13:46:40.000Z      2 pod_created_event clientIp= uri="
     assert [line.split()[1:3] for line in interrupted[1:]] == [
@@ -131,9 +131,9 @@ def test_events_are_told_a_line_each(run: Run, url: str, shell: FakeLoop, interr
     ]
 
 
-def test_only_some_types_as_json(run: Run, url: str, shell: FakeLoop, interrupted: list[str]) -> None:
+def test_only_some_types_as_json(run: Run, url: str, loop: FakeLoop, interrupted: list[str]) -> None:
     for number in range(3):
-        shell.happens(PodPosted(number, definition(id=f"/pod{number}")))
+        loop.happens(PodPosted(number, definition(id=f"/pod{number}")))
     run("events", "--since", "0", "--type", "pod_created_event", "--type", "none", "--json")
     told = [json.loads(line) for line in interrupted]
     assert {each["eventType"] for each in told} == {"pod_created_event"}

@@ -475,8 +475,8 @@ def test_its_clock_starts_at_the_latest_time_on_record(
     store.commit([Put(samples.definition()), Put(samples.pod()), Put(waiting)])
     seen: list[tuple[float, float | None]] = []
 
-    async def look(_stop: object, shell: Any, *_: object) -> None:
-        seen.append((shell._clock.now(), shell._clock.was_set()))
+    async def look(_stop: object, loop: Any, *_: object) -> None:
+        seen.append((loop._clock.now(), loop._clock.was_set()))
 
     monkeypatch.setattr(serving, "_run_until_stopped", look)
     monkeypatch.setattr(serving, "_tune_garbage_collector", lambda: None)

@@ -148,10 +148,10 @@ def test_what_is_very_long_is_cut_and_says_how_long_it_is(capsys: pytest.Capture
     assert shown.count("(131072 characters)") > 5
 
 
-def test_messages_of_agents_and_constraints_are_no_markup(run: Run, url: str, shell: FakeLoop) -> None:
+def test_messages_of_agents_and_constraints_are_no_markup(run: Run, url: str, loop: FakeLoop) -> None:
     constraint = {"fieldName": "hostname", "operator": "LIKE", "value": "web-[abc][red].*"}
-    shell.happens(PodPosted(1, definition(scheduling={"placement": {"constraints": [constraint]}})))
-    shell.offers(offer("O1", "A1"))
+    loop.happens(PodPosted(1, definition(scheduling={"placement": {"constraints": [constraint]}})))
+    loop.offers(offer("O1", "A1"))
     assert "web-[abc][red].*" in run("queue", "list").out
 
 

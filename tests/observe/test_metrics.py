@@ -19,9 +19,9 @@ from tests.fakes.loop import FakeLoop
 V = "2026-01-01T00:00:00.000Z"
 
 
-def counters(shell: FakeLoop) -> dict[str, float]:
+def counters(loop: FakeLoop) -> dict[str, float]:
     """Those that are not zero, without their common beginning."""
-    return {each.name.removeprefix("marathon."): each.value for each in shell.metrics.counters() if each.value}
+    return {each.name.removeprefix("marathon."): each.value for each in loop.metrics.counters() if each.value}
 
 
 def gauges(metrics: Metrics) -> dict[str, float]:
@@ -30,12 +30,12 @@ def gauges(metrics: Metrics) -> dict[str, float]:
 
 
 def test_what_happens_with_offers_and_tasks_is_counted() -> None:
-    shell = FakeLoop()
+    loop = FakeLoop()
     two = definition(container("one"), container("two"))
-    shell.happens(PodPosted(1, two))
-    shell.offers(offer("O1"), offer("O2", "A2", mem=1), offer("O3", "A3", mem=1))
-    shell.tell(Condition.RUNNING)
-    found = counters(shell)
+    loop.happens(PodPosted(1, two))
+    loop.offers(offer("O1"), offer("O2", "A2", mem=1), offer("O3", "A3", mem=1))
+    loop.tell(Condition.RUNNING)
+    found = counters(loop)
     expected = {
         "mesos.offers.incoming.counter": 3,
         "mesos.offers.used.counter": 1,
@@ -62,39 +62,39 @@ def test_the_counters_of_marathons_dashboards_are_there_from_the_beginning() -> 
 
 
 def test_a_container_out_of_memory_is_counted() -> None:
-    shell = FakeLoop()
+    loop = FakeLoop()
     reason = "REASON_CONTAINER_LIMITATION_MEMORY"
-    shell.happens(StatusUpdated("t", Condition.FAILED, "A1", None, 0.0, reason=reason))
-    assert counters(shell)["mesos.task.oom.memory-limit-exceeded"] == 1
+    loop.happens(StatusUpdated("t", Condition.FAILED, "A1", None, 0.0, reason=reason))
+    assert counters(loop)["mesos.task.oom.memory-limit-exceeded"] == 1
 
 
 def test_every_deployment_counts_once_and_refused_ones_as_dismissed() -> None:
-    shell = FakeLoop(settings(max_running_deployments=2))
+    loop = FakeLoop(settings(max_running_deployments=2))
     for number, pod_id in enumerate(("/a", "/b", "/c")):
-        shell.happens(PodPosted(number, definition(id=pod_id)))
-    assert (counters(shell)["deployments.counter"], counters(shell)["deployments.dismissed.counter"]) == (2, 1)
-    shell.run_all()
-    assert counters(shell)["deployments.counter"] == 2
-    shell.happens(PodPut(10, definition(id="/a", instances=2)))
-    (running,) = shell.world.deployments
-    shell.happens(DeploymentCancelled(11, running))
-    assert counters(shell)["deployments.counter"] == 4
+        loop.happens(PodPosted(number, definition(id=pod_id)))
+    assert (counters(loop)["deployments.counter"], counters(loop)["deployments.dismissed.counter"]) == (2, 1)
+    loop.run_all()
+    assert counters(loop)["deployments.counter"] == 2
+    loop.happens(PodPut(10, definition(id="/a", instances=2)))
+    (running,) = loop.world.deployments
+    loop.happens(DeploymentCancelled(11, running))
+    assert counters(loop)["deployments.counter"] == 4
 
 
 def test_the_gauges_show_what_is() -> None:
-    shell = FakeLoop()
-    shell.happens(PodPosted(1, definition(id="/g/a", instances=3)))
-    shell.happens(PodPosted(2, definition(id="/g/h/b", instances=4)))
-    shell.offers(offer(cpus=0.2 * 5 + 0.1))
-    first, *others = list(shell.world.tasks)
+    loop = FakeLoop()
+    loop.happens(PodPosted(1, definition(id="/g/a", instances=3)))
+    loop.happens(PodPosted(2, definition(id="/g/h/b", instances=4)))
+    loop.offers(offer(cpus=0.2 * 5 + 0.1))
+    first, *others = list(loop.world.tasks)
     for task_id, condition in ((first, Condition.RUNNING), (others[0], Condition.STAGING)):
-        shell.happens(StatusUpdated(task_id, condition, "A1", None, shell.now))
-    shell.happens(StreamAttached("1.2.3.4"))
-    shell.happens(StreamAttached("1.2.3.4"))
-    shell.happens(StreamDetached("1.2.3.4"))
-    shell.now += 301
-    shell.metrics.watch("podexec.more", "More", lambda: 7)
-    found = gauges(shell.metrics)
+        loop.happens(StatusUpdated(task_id, condition, "A1", None, loop.now))
+    loop.happens(StreamAttached("1.2.3.4"))
+    loop.happens(StreamAttached("1.2.3.4"))
+    loop.happens(StreamDetached("1.2.3.4"))
+    loop.now += 301
+    loop.metrics.watch("podexec.more", "More", lambda: 7)
+    found = gauges(loop.metrics)
     assert found == {
         "apps.active.gauge": 0,
         "pods.active.gauge": 2,

@@ -125,5 +125,5 @@ def _require_success(code: int, errors: bytearray) -> None:
         return
     said = errors[:_KEPT_OF_ERRORS].decode(errors="replace").strip()
     if code == _NO_SUCH_PROGRAM:
-        raise ApiError(409, {"message": f"podexec cp needs 'tar' in the container: {said}"})
+        raise ApiError(409, {"message": f"podexec pod cp needs 'tar' in the container: {said}"})
     raise ApiError(409, {"message": f"tar in the container failed ({code}): {said or 'without a message'}"})

@@ -14,6 +14,7 @@ from scheduler.core.settings import Settings
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
 from scheduler.model.records import Agent
+from scheduler.model.times import timestamp
 
 _NANOSECONDS = 1_000_000_000
 
@@ -126,7 +127,7 @@ def _maintenance(settings: Settings, offer: Json, wall: float) -> Iterator[Refus
     duration = window.get("duration")
     end = float("inf") if duration is None else begin + int(duration["nanoseconds"]) / _NANOSECONDS
     if begin - settings.draining_seconds <= wall < end:
-        yield Refusal("AgentMaintenance", "an agent without maintenance", f"maintenance from {begin:.0f}")
+        yield Refusal("AgentMaintenance", "an agent without maintenance", f"maintenance from {timestamp(begin)}")
 
 
 def _gpus(demand: Demand, ledger: Ledger) -> Iterator[Refusal]:
