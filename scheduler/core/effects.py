@@ -151,6 +151,11 @@ class Refused:
     deployments: tuple[str, ...] = ()
 
 
+def absent(kind: str, name: str) -> Refused:
+    """The refusal of a request about a pod, group or deployment that does not exist."""
+    return Refused("absent", f"{kind} '{name}' does not exist")
+
+
 Answer = Done | Killed | Refused
 
 
