@@ -1,4 +1,4 @@
-"""``podexec replay``: a recording of a scheduler stepped through again, without Mesos and without a store."""
+"""``podexec replay``: replays a recording of a scheduler, without Mesos and without a store."""
 
 import sys
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def replay(
 
 
 class _Printer:
-    """Prints what is asked for of a recording.
+    """Prints the selected steps of a recording.
 
     Attributes:
         runs, steps: how many there were.
@@ -100,7 +100,7 @@ class _Printer:
         _tell_of_another_version(begun.podexec)
 
     def step(self, played: "Played") -> None:
-        """A step was made."""
+        """A step was replayed."""
         self.steps += 1
         chapter = None if self._story is None else self._story.chapter(played)
         concerns = self._story is None or chapter is not None
@@ -113,7 +113,7 @@ class _Printer:
             _say(played, chapter)
 
     def end(self, ended: "Ended") -> None:
-        """A run is recorded no further."""
+        """The recording of a run ends."""
         if self._json:
             self._data({"end": ended.why})
         else:
