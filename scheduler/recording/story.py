@@ -1,4 +1,4 @@
-"""The story of one instance: the steps that changed it, or sent something for it."""
+"""The story of one instance: the steps that changed it or had an effect for it."""
 
 import re
 from dataclasses import dataclass
