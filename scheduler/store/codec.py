@@ -39,7 +39,11 @@ KINDS: Mapping[type[Record], str] = {
     Abandoned: "abandoned",
 }
 VERSIONS: Mapping[str, int] = dict.fromkeys(KINDS.values(), 1)
-_TYPES: Mapping[str, type[Record]] = {name: kind for kind, name in KINDS.items()}
+_READERS: Mapping[str, Reader] = {
+    name: reader(kind)  # type: ignore[arg-type] # mypy takes a union of classes for unhashable
+    for kind, name in KINDS.items()
+    if kind is not PodDefinition
+}
 
 
 def encode(record: Record) -> Row:
@@ -80,20 +84,18 @@ def decode(row: Row) -> Record:
 
 
 def _decode(row: Row) -> Record:
-    kind = _TYPES.get(row.kind)
-    if kind is None:
-        raise UnreadableError(f"this podexec knows only the kinds {', '.join(_TYPES)}")
+    if row.kind not in VERSIONS:
+        raise UnreadableError(f"this podexec knows only the kinds {', '.join(VERSIONS)}")
     if row.version != VERSIONS[row.kind]:
         raise UnreadableError(f"this podexec reads version {VERSIONS[row.kind]} of its schema")
-    if kind is PodDefinition:
+    if row.kind == KINDS[PodDefinition]:
         return definition(row.data)
     try:
         value = orjson.loads(row.data)
     except orjson.JSONDecodeError as error:
         raise UnreadableError(f"not JSON: {error}") from error
-    read: Reader = reader(kind)  # type: ignore[arg-type] # mypy takes a union of classes for unhashable
     try:
-        record: Record = read(value)
+        record: Record = _READERS[row.kind](value)
     except UnreadableError as error:
         raise error.within(row.kind) from None
     return record
