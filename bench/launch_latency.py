@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 from datetime import datetime
-from statistics import median, quantiles
+from statistics import median
 
 from bench.execs import Execs
 from bench.executor_memory import executor_containers, wait_until
 from bench.local import local_scheduler
-from bench.report import Report
+from bench.report import Report, Wanted, percentile
 from bench.workload import CONTAINERS, pod
 from scheduler.cli.local import LocalScheduler
 
@@ -83,12 +83,13 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
     for phase in (*PHASES, "total"):
         seconds = [getattr(launch, phase) for launch in launches]
         say(f"{phase:<11} median {1000 * median(seconds):6.1f} ms, p95 {1000 * percentile(seconds, 95):6.1f} ms")
-    report.bar(
-        f"from POST to {len(CONTAINERS)} containers running, median of {len(launches)}",
+    report.add(
+        f"from POST to {len(CONTAINERS)} containers running",
         "ms",
-        1000 * median(launch.total for launch in launches),
-        at_most=1000 * _MEDIAN_SECONDS,
+        [1000 * launch.total for launch in launches],
+        wanted=Wanted(1000 * _MEDIAN_SECONDS, at_most=True),
     )
+    report.conclude()
 
 
 def measure(scheduler: LocalScheduler, runs: int) -> list[Launch]:
@@ -149,11 +150,6 @@ class _Logs:
 
     def _agents(self) -> list[tuple[float, str]]:
         return [each for agent in self._cluster.agents for each in _parsed(self._cluster.logs(agent.id, _LINES))]
-
-
-def percentile(values: list[float], percent: int) -> float:
-    """The value that ``percent`` percent of the values do not exceed."""
-    return quantiles(values, n=100, method="inclusive")[percent - 1] if len(values) > 1 else values[0]
 
 
 def _parsed(log: str) -> Iterator[tuple[float, str]]:

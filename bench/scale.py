@@ -1,12 +1,11 @@
 """Benchmark: rates, latencies, cost of updates and memory at scale, against a simulated master.
 
-Every run first measures the capacity of the simulated master, and a bare pymesos scheduler that launches the same
-groups and stores nothing. The scheduler is a process of its own with default options and its store on disk.
+The capacity of the simulated master is measured first; in every run of a fill, a bare pymesos scheduler launches the
+same groups and stores nothing. The scheduler is a process of its own with default options and its store on disk.
 """
 
 import argparse
 import signal
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,32 +13,26 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from bench.measurements import (
-    Fill,
-    Updates,
-    answer_times,
-    fill,
-    megabytes,
-    milliseconds,
-    paced,
-    post_many,
-    status_of_all,
-    updates,
-    wait,
-)
+from bench.folders import folder_of, option_of_folder
+from bench.measurements import Fill, Updates, fill, megabytes, milliseconds, paced, updates, wait
 from bench.process import MEGABYTE, Bare, Scheduler
-from bench.report import Report, machine
-from bench.simulator import Simulator
+from bench.report import Beside, Report, Wanted
+from bench.simulator import Simulator, Stats
 from bench.workload import CONTAINERS, agent_size, operation_template, pod, pods_an_agent
 
 NAME = "scale"
 HELP = "rates, latencies, cost of updates and memory against a simulated master"
 
-_RATE, _TIMES_BARE, _TIMES_CAPACITY = 2000.0, 2.0, 5.0
-_ACCEPT_SECONDS = 0.050
-_GIGABYTE = 1 << 30
-_FLAT = 1.3
-_DEMANDS, _ALONE_SECONDS = 5, 3.0  # of the flood
+_TIMES_CAPACITY, _CAPACITY_FOR = 5.0, 2_000.0  # the master's capacity, and the rate it has to exceed that much
+_FLAT = 1.1
+_RESTARTED, _RESTART_SECONDS = 100_000, 4.0  # instances, seconds until subscribed
+# Goals by size; other sizes have none. Of fills, by instances:
+_RATE_BESIDE = {10_000: Wanted(3.0, is_ratio=True)}
+_CPU_BESIDE = {10_000: Wanted(0.45, at_most=True, is_ratio=True), 100_000: Wanted(290.0, at_most=True)}
+_PEAK_MEMORY = {100_000: Wanted(600.0, at_most=True)}
+# Of latencies, by agents:
+_ACCEPT_P99 = {1_000: Wanted(25.0, at_most=True), 10_000: Wanted(100.0, at_most=True)}
+_MILLISECONDS, _MICROSECONDS = 1e3, 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +40,21 @@ class Plan:
     """Sizes of all parts.
 
     Attributes:
+        runs: of each fill and of the restart; the report has their medians.
         fills: (agents, instances) of the fills that compare podexec with bare pymesos.
         sizes: numbers of instances, on ``agents`` agents, at which updates and memory are measured, smallest first.
         updates: updates at each size, ``window`` at a time, and a tenth of them one at a time.
-        paced: pods launched one after the other, on the agents of the first fill.
-        pods: pods of one instance each, whose status is requested.
-        flood: agents whose offers arrive in one event.
+        paced: pods launched one after the other, on the agents of each fill.
         patience: time limit of each measurement in seconds.
     """
 
+    runs: int = 1
     fills: tuple[tuple[int, int], ...] = ((1_000, 10_000), (10_000, 100_000))
     sizes: tuple[int, ...] = (1_000, 10_000, 100_000)
     agents: int = 10_000
     updates: int = 20_000
     window: int = 1_000
     paced: int = 300
-    pods: int = 10_000
-    flood: int = 20_000
     patience: float = 900.0
 
 
@@ -74,8 +65,6 @@ _QUICK = Plan(
     updates=2_000,
     window=100,
     paced=30,
-    pods=200,
-    flood=2_000,
     patience=120.0,
 )
 
@@ -101,18 +90,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--sizes", type=_numbers, metavar="N,…", help="numbers of instances at which updates and memory are measured"
     )
     for name, meaning in (
+        ("runs", "runs of each fill and of the restart (default: 1)"),
         ("agents", "agents on which updates and memory are measured"),
         ("updates", "updates to measure at each size"),
         ("window", "unacknowledged updates at a time"),
         ("paced", "pods to launch one after the other"),
-        ("pods", "pods whose status is requested"),
-        ("flood", "agents whose offers arrive in one event"),
     ):
         parser.add_argument(f"--{name}", type=int, metavar="N", help=meaning)
     parser.add_argument("--patience", type=float, metavar="SECONDS", help="time limit of each measurement")
-    parser.add_argument(
-        "--folder", type=Path, help="folder for stores and logs, which are kept (default: a temporary folder)"
-    )
+    option_of_folder(parser)
 
 
 def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
@@ -123,13 +109,11 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
     if options.fill:
         plan = replace(plan, fills=tuple(options.fill))
     report = Report(say)
-    with tempfile.TemporaryDirectory(prefix="podexec-bench-") as temporary:
-        folder = options.folder or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        say(f"on {machine(folder.absolute())}")
+    with folder_of(options) as folder:
+        report.begin(folder)
         for part in options.only or _PARTS:
             say(f"== {part}")
-            _PARTS[part](plan, folder.absolute(), report)
+            _PARTS[part](plan, folder, report)
     report.conclude()
 
 
@@ -144,103 +128,75 @@ def capacity(plan: Plan, _folder: Path, report: Report) -> None:
             rate = simulator.drive(operation_template(), instances, each)
             cpu = simulator.stats().cpu_seconds
         report.say(f"the simulated master used {1e6 * cpu / instances:,.0f} us of CPU per pod")
-        report.bar(
+        report.add(
             f"the simulated master with {agents:,} agents, {instances:,} pods of {len(CONTAINERS)} containers",
             "pods/s",
-            rate,
-            at_least=_TIMES_CAPACITY * _RATE,
+            [rate],
+            wanted=Wanted(_TIMES_CAPACITY * _CAPACITY_FOR),
         )
 
 
 def fills(plan: Plan, folder: Path, report: Report) -> None:
-    """Fill the cluster with pods, with bare pymesos and with podexec."""
+    """Fill the cluster with pods, with bare pymesos and with podexec in turn."""
     for agents, instances in plan.fills:
         where = f"{instances:,} instances on {agents:,} agents"
-        bare = _fill_bare(plan, folder, agents, instances)
-        report.say(f"bare pymesos, {where}: {bare.text()}")
-        ours = _fill_podexec(plan, folder, agents, instances)
-        report.say(f"podexec, {where}: {ours.text()}")
-        report.bar(f"rate, {where}", "pods/s", ours.rate, at_least=_RATE)
-        times = ours.rate / bare.rate if ours.rate and bare.rate else None
-        report.bar(f"against bare pymesos, {where}", "times its rate", times, at_least=_TIMES_BARE)
+        bare, ours = [], []
+        for run_number in range(1, plan.runs + 1):
+            place = folder / f"fill-{agents}x{instances}-{run_number}"
+            bare.append(_fill_bare(plan, place, agents, instances))
+            report.say(f"bare pymesos, {where}, run {run_number}: {bare[-1].text()}")
+            ours.append(_fill_podexec(plan, place, agents, instances))
+            report.say(f"podexec, {where}, run {run_number}: {ours[-1].text()}")
+        _compare(bare, ours, instances, where, report)
 
 
 def latency(plan: Plan, folder: Path, report: Report) -> None:
     """Measure offer to ACCEPT below saturation: all agents' offers arrive at once, and one instance is launched."""
-    agents = plan.fills[0][0]
-    with Simulator(agents) as simulator, _scheduler(simulator, folder, "latency") as scheduler:
-        scheduler.wait_until_subscribed()
-        accept, to_launch = paced(simulator, scheduler, plan.paced, plan.patience)
-    report.say(f"one pod at a time, {agents:,} agents: offer to ACCEPT {milliseconds(accept)}")
-    report.say(f"from the request to the launch: median {1000 * median(to_launch):,.1f} ms")
-    report.bar(f"p99 from offer to ACCEPT, {agents:,} agents", "ms", 1000 * accept.p99, at_most=1000 * _ACCEPT_SECONDS)
+    for agents in dict.fromkeys(agents for agents, _ in plan.fills):
+        where = f"{agents:,} agents"
+        with Simulator(agents) as simulator, Scheduler(simulator, folder / f"latency-{agents}") as scheduler:
+            scheduler.wait_until_subscribed()
+            accept, to_launch = paced(simulator, scheduler, plan.paced, plan.patience)
+        report.say(f"one pod at a time, {where}: offer to ACCEPT {milliseconds(accept)}")
+        report.add(f"from offer to ACCEPT, {where}, p50", "ms", [_MILLISECONDS * accept.p50])
+        report.add(
+            f"from offer to ACCEPT, {where}, p99",
+            "ms",
+            [_MILLISECONDS * accept.p99],
+            wanted=_ACCEPT_P99.get(agents),
+        )
+        report.add(f"from POST to launch, {where}, p50", "ms", [_MILLISECONDS * median(to_launch)])
 
 
 def growth(plan: Plan, folder: Path, report: Report) -> None:
-    """Measure the cost of updates and the memory at every size, and a restart at the largest."""
+    """Measure the cost of updates and the memory at every size, and restarts at the largest."""
     largest = plan.sizes[-1]
     with Simulator(plan.agents, **agent_size(largest, plan.agents)) as simulator:
-        with _scheduler(simulator, folder, "growth") as scheduler:
+        with Scheduler(simulator, folder / "growth") as scheduler:
             costs = _grow(simulator, scheduler, plan, report)
             peak = scheduler.peak_memory() / MEGABYTE
         is_complete = len(costs) == len(plan.sizes)
         if is_complete:
-            _restart(simulator, folder, plan, report)
-    report.bar(
-        f"peak memory at {largest:,} instances",
+            _restart(simulator, folder / "growth", plan, report)
+    report.add(
+        f"peak memory at {largest:,} instances, grown to",
         "MB",
-        peak if is_complete else None,
-        at_most=_GIGABYTE / MEGABYTE,
+        [peak] if is_complete else (),
+        wanted=_PEAK_MEMORY.get(largest),
     )
     for index, way in enumerate((f"{plan.window:,} at a time", "one at a time")):
-        report.bar(
+        cheap, dear = ((costs[0][index].cpu, costs[-1][index].cpu)) if is_complete else (0.0, 0.0)
+        report.add(
             f"CPU of an update, {way}, at {largest:,} instances",
-            f"times that at {plan.sizes[0]:,}",
-            costs[-1][index].cpu / costs[0][index].cpu if is_complete else None,
-            at_most=_FLAT,
+            "us",
+            [dear] if is_complete else (),
+            Beside(f"at {plan.sizes[0]:,}", (cheap,) if is_complete else ()),
+            Wanted(_FLAT, at_most=True, is_ratio=True),
         )
 
 
-def status(plan: Plan, folder: Path, report: Report) -> None:
-    """Measure GET /v2/pods::status with many pods."""
-    with (
-        Simulator(1_000, **agent_size(plan.pods, 1_000)) as simulator,
-        _scheduler(simulator, folder, "status") as scheduler,
-    ):
-        scheduler.wait_until_subscribed()
-        seconds = 0.0
-
-        def post() -> None:
-            nonlocal seconds
-            seconds = post_many(scheduler, plan.pods)
-
-        filled = fill(simulator, scheduler, plan.pods, plan.pods, plan.patience, post)
-        report.say(f"{plan.pods:,} pods of one instance, created in {seconds:.1f} s ({plan.pods / seconds:,.0f}/s)")
-        report.say(filled.text())
-        count, median_seconds, size = status_of_all(scheduler)
-        report.say(f"GET ::status of {count:,} pods: {1000 * median_seconds:,.0f} ms, {megabytes(size)}")
-
-
-def flood(plan: Plan, folder: Path, report: Report) -> None:
-    """Measure requests while very many offers arrive in one event and fit none of the waiting pods."""
-    with Simulator(plan.flood) as simulator, _scheduler(simulator, folder, "flood") as scheduler:
-        scheduler.wait_until_subscribed()
-        scheduler.wait_until_quiet()
-        alone = answer_times(scheduler, partial(time.sleep, _ALONE_SECONDS))
-        for number in range(_DEMANDS):
-            scheduler.post({**pod(f"/large-{number}", 1), "executorResources": {"cpus": 1000 + number, "mem": 32}})
-        during = answer_times(scheduler, scheduler.wait_until_quiet)
-        declined = simulator.stats().offers["declined"]
-    for where, times in (
-        ("alone", alone),
-        (f"during {plan.flood:,} offers in one event and {_DEMANDS} pods that fit none of them", during),
-    ):
-        report.say(f"requests {where}: median {1000 * median(times):,.1f} ms, max {1000 * max(times):,.1f} ms")
-    report.say(f"{declined:,} offers were declined meanwhile")
-
-
 _PARTS: dict[str, Callable[[Plan, Path, Report], None]] = {
-    each.__name__: each for each in (capacity, fills, latency, growth, status, flood)
+    each.__name__: each for each in (capacity, fills, latency, growth)
 }
 
 
@@ -258,12 +214,40 @@ def _fill_bare(plan: Plan, folder: Path, agents: int, instances: int) -> Fill:
 def _fill_podexec(plan: Plan, folder: Path, agents: int, instances: int) -> Fill:
     with (
         Simulator(agents, **agent_size(instances, agents)) as simulator,
-        _scheduler(simulator, folder, f"fill-{instances}") as scheduler,
+        Scheduler(simulator, folder) as scheduler,
     ):
         scheduler.wait_until_subscribed()
         scheduler.wait_until_quiet()
         post = partial(scheduler.post, pod("/bench/fill", instances))
         return fill(simulator, scheduler, instances, instances, plan.patience, post)
+
+
+def _compare(bare: list[Fill], ours: list[Fill], instances: int, where: str, report: Report) -> None:
+    """Add the results of the runs of a fill."""
+    rates = tuple(each.rate for each in ours if each.rate)
+    bare_rates = tuple(each.rate for each in bare if each.rate)
+    is_complete = len(rates) == len(bare_rates) == len(ours)
+    report.add(
+        f"rate, {where}",
+        "pods/s",
+        rates if is_complete else (),
+        Beside("bare pymesos", bare_rates if is_complete else ()),
+        _RATE_BESIDE.get(instances),
+    )
+    report.add(
+        f"CPU of a pod, {where}",
+        "us",
+        [_MICROSECONDS * each.cpu_each for each in ours] if is_complete else (),
+        Beside("bare pymesos", tuple(_MICROSECONDS * each.cpu_each for each in bare) if is_complete else ()),
+        _CPU_BESIDE.get(instances),
+    )
+    report.add(
+        f"peak memory, {where}",
+        "MB",
+        [each.memory / MEGABYTE for each in ours] if is_complete else (),
+        Beside("bare pymesos", tuple(each.memory / MEGABYTE for each in bare) if is_complete else ()),
+        _PEAK_MEMORY.get(instances),
+    )
 
 
 def _grow(simulator: Simulator, scheduler: Scheduler, plan: Plan, report: Report) -> list[tuple[Updates, Updates]]:
@@ -307,27 +291,31 @@ def _report_memory(size: int, scheduler: Scheduler, empty: int, report: Report) 
 def _restart(simulator: Simulator, folder: Path, plan: Plan, report: Report) -> None:
     """Restart on the store of a killed scheduler, and measure until it is subscribed and has launched a new pod."""
     size = plan.sizes[-1]
-    before = simulator.stats()
-    with _scheduler(simulator, folder, "growth") as scheduler:
-        subscribed = scheduler.wait_until_subscribed()
-        cpu = scheduler.cpu_seconds()
-        scheduler.post(pod("/afterwards", 1))
-        wanted = before.launch_groups + 1
-        wait(simulator, scheduler, lambda seen: seen.launch_groups == wanted, plan.patience)
-        launched = time.monotonic() - scheduler.started_at
-        used = scheduler.cpu_seconds()
-        report.say(
-            f"restart with {size:,} instances: subscribed after {subscribed:.1f} s ({cpu:.1f} s of CPU), a new pod "
-            f"launched after {launched:.1f} s ({used:.1f} s of CPU), {megabytes(scheduler.memory())} by then; "
-            f"peak {megabytes(scheduler.peak_memory())}"
-        )
-        scheduler.end(signal.SIGTERM)
+    to_subscribed, to_launch, memory = [], [], []
+    for number in range(plan.runs):
+        wanted = simulator.stats().launch_groups + 1
+        with Scheduler(simulator, folder) as scheduler:
+            to_subscribed.append(scheduler.wait_until_subscribed())
+            cpu = scheduler.cpu_seconds()
+            scheduler.post(pod(f"/afterwards-{number}", 1))
+            wait(simulator, scheduler, partial(_has_launched, wanted), plan.patience)
+            to_launch.append(time.monotonic() - scheduler.started_at)
+            memory.append(scheduler.peak_memory() / MEGABYTE)
+            report.say(
+                f"restart with {size:,} instances: subscribed after {to_subscribed[-1]:.1f} s ({cpu:.1f} s of CPU), "
+                f"a new pod launched after {to_launch[-1]:.1f} s ({scheduler.cpu_seconds():.1f} s of CPU), "
+                f"{megabytes(scheduler.memory())} by then"
+            )
+            scheduler.end(signal.SIGKILL if number + 1 < plan.runs else signal.SIGTERM)
+    what = f"restart with {size:,} instances"
+    wanted_seconds = Wanted(_RESTART_SECONDS, at_most=True) if size == _RESTARTED else None
+    report.add(f"{what}: subscribed", "s", to_subscribed, wanted=wanted_seconds)
+    report.add(f"{what}: a new pod launched", "s", to_launch)
+    report.add(f"{what}: peak memory", "MB", memory)
 
 
-def _scheduler(simulator: Simulator, folder: Path, name: str) -> Scheduler:
-    place = folder / name
-    place.mkdir(exist_ok=True)
-    return Scheduler(simulator, place)
+def _has_launched(groups: int, seen: Stats) -> bool:
+    return seen.launch_groups >= groups
 
 
 def _pair(text: str) -> tuple[int, int]:
