@@ -38,6 +38,7 @@ class Offers:
         sent: offers that the master sent until the scheduler was quiet again.
         used: CPU time of the scheduler until then, without what as many probes cost before the offers.
         held: longest hold of its loop, as the loop saw it; ``held_alone`` before the offers.
+        held_cpu: the most CPU time of its loop in one hold; ``held_cpu_alone`` before the offers.
         longest: longest probe; ``longest_alone`` before the offers.
         typical: median probe; ``typical_alone`` before the offers.
         bare: CPU time of bare pymesos for each offer.
@@ -47,6 +48,8 @@ class Offers:
     used: float
     held: float
     held_alone: float
+    held_cpu: float
+    held_cpu_alone: float
     longest: float
     longest_alone: float
     typical: float
@@ -103,11 +106,14 @@ def measure(options: argparse.Namespace, folder: Path) -> Offers:
             wanted, cores = sent + options.agents, _PROBED_SHARE * used_alone / (flooded - began)
             _until_returned(simulator, scheduler, wanted, options.patience, cores)
         used = scheduler.cpu_seconds() - used_before - used_alone
+        held, held_alone = scheduler.longest_hold(flooded, time.monotonic()), scheduler.longest_hold(began, flooded)
         return Offers(
             simulator.stats().offers["sent"] - sent,
             max(0.0, used - used_alone * len(during.probes) / len(alone.probes)),
-            scheduler.longest_hold(flooded, time.monotonic()),
-            scheduler.longest_hold(began, flooded),
+            held.seconds,
+            held_alone.seconds,
+            held.cpu,
+            held_alone.cpu,
             max(during.seconds()),
             max(alone.seconds()),
             median(during.seconds()),
@@ -144,6 +150,7 @@ def summarise(runs: list[Offers], options: argparse.Namespace, report: Report) -
     held = Wanted(_MILLISECONDS * _HELD_SECONDS, at_most=True)
     for what, name, wanted in (
         ("longest hold, seen by the loop", "held", held),
+        ("longest hold, CPU time of the loop", "held_cpu", held),
         ("longest GET /ping meanwhile", "longest", held),
         ("median GET /ping meanwhile", "typical", None),
     ):

@@ -15,7 +15,7 @@ import psutil
 from bench.ending import ENDING_WITH_US
 from bench.loopback import Loopback
 from bench.simulator import Simulator
-from bench.watched import longest_hold
+from bench.watched import Hold, longest_hold
 from scheduler.model.json import Json
 
 _START_SECONDS = 600.0  # a large store is read before the API answers
@@ -121,8 +121,8 @@ class Scheduler(Measured):
             time.sleep(_POLL_SECONDS)
         return time.monotonic() - self.started_at
 
-    def longest_hold(self, begin: float, end: float) -> float:
-        """Seconds of the longest hold of its event loop in an interval of ``time.monotonic()``, if it is watched."""
+    def longest_hold(self, begin: float, end: float) -> Hold:
+        """The longest holds of its event loop in an interval of ``time.monotonic()``, if it is watched."""
         return longest_hold(self._notes.read_text(), begin, end)
 
     def post(self, definition: Json) -> None:

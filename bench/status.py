@@ -41,8 +41,8 @@ class Status:
         cpu: CPU seconds of the scheduler, including those of the probes.
         size: bytes of the answer, for ``pods`` pods.
         encoding: seconds of encoding the answer's contents as JSON, by this process.
-        held: seconds of the longest hold of the scheduler's loop, as the loop saw it; ``alone`` is the same for an
-            interval of the same length without the request.
+        held: seconds of the longest hold of the scheduler's loop, as the loop saw it, and ``held_cpu`` CPU seconds;
+            ``held_alone`` and ``held_cpu_alone`` for an interval of the same length without the request.
         longest: seconds of the longest probe meanwhile; ``longest_alone`` without the request.
     """
 
@@ -52,7 +52,9 @@ class Status:
     pods: int
     encoding: float
     held: float
-    alone: float
+    held_alone: float
+    held_cpu: float
+    held_cpu_alone: float
     longest: float
     longest_alone: float
 
@@ -124,6 +126,7 @@ def _request(scheduler: Scheduler) -> Status:
         idle_from = time.monotonic()
         time.sleep(ended - began)
         idle_to = time.monotonic()
+    held, held_alone = scheduler.longest_hold(began, ended), scheduler.longest_hold(idle_from, idle_to)
     content = orjson.loads(answer)
     encoding_from = time.perf_counter()
     orjson.dumps(content)
@@ -134,8 +137,10 @@ def _request(scheduler: Scheduler) -> Status:
         len(answer),
         len(content),
         encoding,
-        scheduler.longest_hold(began, ended),
-        scheduler.longest_hold(idle_from, idle_to),
+        held.seconds,
+        held_alone.seconds,
+        held.cpu,
+        held_alone.cpu,
         max(during.seconds()),
         max(alone.seconds()),
     )
@@ -148,17 +153,17 @@ def summarise(runs: list[Status], report: Report) -> None:
     def milliseconds(name: str) -> tuple[float, ...]:
         return tuple(_MILLISECONDS * getattr(run, name) for run in runs)
 
-    beside = partial(Beside, "the same probes alone")
     at_most = partial(Wanted, at_most=True)
-    report.add(
-        what, "ms", milliseconds("seconds"), Beside("encoding it", milliseconds("encoding")), at_most(1e3 * _SECONDS)
-    )
+    encoding = Beside("encoding it", milliseconds("encoding"))
+    report.add(what, "ms", milliseconds("seconds"), encoding, at_most(_MILLISECONDS * _SECONDS))
     report.add("CPU of the scheduler meanwhile", "ms", milliseconds("cpu"))
-    held = at_most(_MILLISECONDS * _HELD_SECONDS)
-    report.add("longest hold, seen by the loop", "ms", milliseconds("held"), beside(milliseconds("alone")), held)
-    report.add(
-        "longest GET /ping meanwhile", "ms", milliseconds("longest"), beside(milliseconds("longest_alone")), held
-    )
+    for title, name in (
+        ("longest hold, seen by the loop", "held"),
+        ("longest hold, CPU time of the loop", "held_cpu"),
+        ("longest GET /ping meanwhile", "longest"),
+    ):
+        alone = Beside("the same probes alone", milliseconds(f"{name}_alone"))
+        report.add(title, "ms", milliseconds(name), alone, at_most(_MILLISECONDS * _HELD_SECONDS))
 
 
 def _text(run: Status) -> str:

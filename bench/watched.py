@@ -1,11 +1,14 @@
 """Runs podexec with its event loop watched from inside: ``python -m bench.watched FILE WORDS``.
 
-A timer of the loop itself is due every few milliseconds. Whenever it comes late, the time (``time.monotonic()``) and
-the seconds it was late go to the file: for that long, the loop did nothing else.
+A timer of the loop itself is due every few milliseconds. Whenever it comes late, the file gets a line: the time
+(``time.monotonic()``), the seconds it was late, in which the loop did nothing else, and the CPU seconds of the loop's
+thread since the timer came last. On a busy machine the thread also waits for a core; its CPU time does not.
 """
 
 import asyncio
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -13,6 +16,14 @@ from scheduler.cli.main import main as podexec
 
 _EVERY_SECONDS = 0.005
 _NOTED_SECONDS = 0.005  # shorter holds are not noted
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Seconds for which a loop did one thing only, and the CPU seconds of its thread meanwhile."""
+
+    seconds: float
+    cpu: float
 
 
 class WatchedLoops(asyncio.DefaultEventLoopPolicy):
@@ -23,23 +34,26 @@ class WatchedLoops(asyncio.DefaultEventLoopPolicy):
         self._notes = notes
 
     def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        """Make a loop whose timer starts with it."""
+        """Make a loop whose timer starts with it. It is for the thread that makes it."""
         loop = super().new_event_loop()
-        loop.call_soon(self._come, loop, loop.time())
+        loop.call_soon(self._come, loop, loop.time(), time.thread_time())
         return loop
 
-    def _come(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
-        now = loop.time()
+    def _come(self, loop: asyncio.AbstractEventLoop, due: float, cpu: float) -> None:
+        now, used = loop.time(), time.thread_time()
         if now - due >= _NOTED_SECONDS:
-            self._notes.write(f"{now:.6f} {now - due:.6f}\n")
-        loop.call_at(now + _EVERY_SECONDS, self._come, loop, now + _EVERY_SECONDS)
+            self._notes.write(f"{now:.6f} {now - due:.6f} {used - cpu:.6f}\n")
+        loop.call_at(now + _EVERY_SECONDS, self._come, loop, now + _EVERY_SECONDS, used)
 
 
-def longest_hold(notes: str, begin: float, end: float) -> float:
-    """Seconds of the longest hold that overlaps the interval; 0 if none was long enough to be noted."""
-    lines = notes.splitlines()
-    ended_and_late = [(float(ended), float(late)) for ended, late in map(str.split, lines)]
-    return max((late for ended, late in ended_and_late if ended >= begin and ended - late <= end), default=0.0)
+def longest_hold(notes: str, begin: float, end: float) -> Hold:
+    """The most seconds and CPU seconds of the holds that overlap an interval; 0 if none was long enough to be noted."""
+    seconds, cpu = 0.0, 0.0
+    for line in notes.splitlines():
+        ended, late, used = map(float, line.split())
+        if ended >= begin and ended - late <= end:
+            seconds, cpu = max(seconds, late), max(cpu, used)
+    return Hold(seconds, cpu)
 
 
 def main() -> None:

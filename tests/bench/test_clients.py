@@ -13,7 +13,7 @@ import pytest
 
 from bench.clients import Answers, ask
 from bench.prober import Prober
-from bench.watched import WatchedLoops, longest_hold
+from bench.watched import Hold, WatchedLoops, longest_hold
 
 
 class _Server(ThreadingHTTPServer):
@@ -100,12 +100,12 @@ def test_a_prober_ends_with_a_failure(server: _Server) -> None:
 
 
 def test_the_longest_hold_is_of_those_in_the_interval() -> None:
-    notes = "10.0 0.9\n20.0 0.02\n21.0 0.03\n30.0 0.5\n"
-    assert longest_hold(notes, 19.0, 22.0) == 0.03
-    assert longest_hold(notes, 19.0, 29.6) == 0.5  # it began in the interval
-    assert longest_hold(notes, 9.5, 9.6) == 0.9
-    assert longest_hold(notes, 22.0, 29.0) == 0.0
-    assert longest_hold("", 0.0, 100.0) == 0.0
+    notes = "10.0 0.9 0.8\n20.0 0.02 0.015\n21.0 0.03 0.01\n30.0 0.5 0.1\n"
+    assert longest_hold(notes, 19.0, 22.0) == Hold(0.03, 0.015)
+    assert longest_hold(notes, 19.0, 29.6) == Hold(0.5, 0.1)  # it began in the interval
+    assert longest_hold(notes, 9.5, 9.6) == Hold(0.9, 0.8)
+    assert longest_hold(notes, 22.0, 29.0) == Hold(0.0, 0.0)
+    assert longest_hold("", 0.0, 100.0) == Hold(0.0, 0.0)
 
 
 def test_a_loop_that_is_held_is_noted_from_inside() -> None:
@@ -120,4 +120,6 @@ def test_a_loop_that_is_held_is_noted_from_inside() -> None:
     began = time.monotonic()
     loop.run_until_complete(hold())
     loop.close()
-    assert longest_hold(notes.getvalue(), began, time.monotonic()) > 0.09  # the timer was due within five milliseconds
+    found = longest_hold(notes.getvalue(), began, time.monotonic())
+    assert found.seconds > 0.08  # the timer was due within five milliseconds
+    assert found.cpu < 0.08  # sleeping costs nothing
