@@ -84,7 +84,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--beside", choices=(_NAIVE,), help="compare with a plain executor on pymesos, launch by launch"
     )
     parser.add_argument(
-        "--no-cfs", action="store_true", help="do not limit CPU time, which is the default of Mesos' agents"
+        "--no-cfs",
+        action="store_true",
+        help="do not limit CPU time on the first cluster, which is the default of Mesos' agents",
     )
 
 
@@ -102,7 +104,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
         launches = measure_in_turn(schedulers, options.runs)
     for name, measured in zip(("podexec's executor", "the naive executor"), launches, strict=False):
         _say_phases(name, measured, say)
-    with local_scheduler(say, agent_flags=agent_flags) as scheduler:
+    with local_scheduler(say) as scheduler:
         as_run = measure(scheduler, options.runs)
     _say_phases("podexec's executor, with the flags of make run", as_run, say)
     summarise(launches, as_run, report)
