@@ -26,7 +26,8 @@ from bench.workload import agent_size, pod
 NAME = "status"
 HELP = "the status of all pods, and how long it holds the scheduler, against a simulated master"
 
-_SECONDS, _HELD_SECONDS = 1.5, 0.050
+_SECONDS, _SECONDS_PODS = 1.5, 10_000  # the goal, and the fewest pods that it is about
+_HELD_SECONDS = 0.050
 _CLIENTS = 8
 _MILLISECONDS = 1e3
 _PATH = "/v2/pods::status"
@@ -155,7 +156,8 @@ def summarise(runs: list[Status], report: Report) -> None:
 
     at_most = partial(Wanted, at_most=True)
     encoding = Beside("encoding it", milliseconds("encoding"))
-    report.add(what, "ms", milliseconds("seconds"), encoding, at_most(_MILLISECONDS * _SECONDS))
+    wanted = at_most(_MILLISECONDS * _SECONDS) if runs[0].pods >= _SECONDS_PODS else None
+    report.add(what, "ms", milliseconds("seconds"), encoding, wanted)
     report.add("CPU of the scheduler meanwhile", "ms", milliseconds("cpu"))
     for title, name in (
         ("longest hold, seen by the loop", "held"),
