@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.ending import undisturbed
 from localmesos import Cluster
 from localmesos.commands import Flags
 from scheduler.cli.local import LocalScheduler, build_executor
@@ -42,7 +43,8 @@ def local_cluster(
             Path(folder).chmod(0o755)
             yield cluster, Path(folder)
     finally:
-        cluster.down()
+        with undisturbed():
+            cluster.down()
 
 
 @contextmanager

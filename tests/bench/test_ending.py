@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.ending import signals_as_interrupts
+from bench.ending import signals_as_interrupts, undisturbed
 
 _PATIENCE = 60.0
 _PROGRAMS = ("mesos-simulator", "scheduler.cli.main")
@@ -50,3 +50,11 @@ def test_signals_mean_an_interrupt_only_meanwhile() -> None:
     with pytest.raises(KeyboardInterrupt), signals_as_interrupts():
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_removal_is_not_interrupted() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with signals_as_interrupts(), undisturbed():
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.raise_signal(number)
+    assert signal.getsignal(signal.SIGINT) is before
