@@ -1,11 +1,13 @@
 """`make bench`: run every benchmark, or one (ARGS="scale --quick"), and print the results."""
 
 import argparse
+import sys
 from types import ModuleType
 
-from bench import executor_idle, executor_memory, launch_latency, mesos_edge, scale
+from bench import executor_idle, executor_memory, launch_latency, mesos_edge, offers, posts, scale, status
+from bench.ending import signals_as_interrupts
 
-_MODULES = (executor_idle, executor_memory, launch_latency, mesos_edge, scale)
+_MODULES = (executor_idle, executor_memory, launch_latency, mesos_edge, offers, posts, scale, status)
 _MEASUREMENTS: dict[str, ModuleType] = {module.NAME: module for module in _MODULES}
 
 
@@ -18,9 +20,13 @@ def main() -> None:
         parsers[name] = names.add_parser(name, help=module.HELP, description=module.__doc__)
         module.add_options(parsers[name])
     options = parser.parse_args()
-    for name in (options.name,) if options.name else tuple(_MEASUREMENTS):
-        print(f"==== {name}", flush=True)
-        _MEASUREMENTS[name].run(options if options.name else parsers[name].parse_args([]), _say)
+    try:
+        with signals_as_interrupts():
+            for name in (options.name,) if options.name else tuple(_MEASUREMENTS):
+                _say(f"==== {name}")
+                _MEASUREMENTS[name].run(options if options.name else parsers[name].parse_args([]), _say)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _say(line: str) -> None:

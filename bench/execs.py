@@ -25,10 +25,10 @@ _LOOK_EVERY_SECONDS = 0.002
 
 
 class Execs:
-    """Records programs whose command line contains a text, while its context is active."""
+    """Records programs whose command line contains one of the texts, while its context is active."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text.encode()
+    def __init__(self, *texts: str) -> None:
+        self._texts = [text.encode() for text in texts]
         self._seen: list[tuple[float, list[str]]] = []
         self._stop = threading.Event()
         is_first = Path("/proc/self/ns/pid").readlink() == Path(_FIRST_NAMESPACE)
@@ -76,7 +76,7 @@ class Execs:
             known = current
 
     def _note(self, command: bytes, at: float) -> None:
-        if self._text in command:
+        if any(text in command for text in self._texts):
             self._seen.append((at, command.decode(errors="replace").rstrip("\0").split("\0")))
 
 

@@ -8,14 +8,14 @@ import psutil
 
 from bench.executor_memory import wait_until
 from bench.local import local_scheduler
-from bench.report import Report
+from bench.report import Report, Wanted
 from scheduler.cli.local import LocalScheduler
 from scheduler.model.json import Json
 
 NAME = "executor-idle"
 HELP = "CPU time of an executor that only runs health checks"
 
-_AT_MOST_PERCENT = 0.2  # of a core
+_AT_MOST_PERCENT = 0.1  # of a core
 _CONTAINERS = 5
 _SETTLE_SECONDS = 5.0
 _WATCH_SECONDS = 60.0
@@ -28,8 +28,11 @@ def add_options(_parser: argparse.ArgumentParser) -> None:
 
 def run(_options: argparse.Namespace, say: Callable[[str], None]) -> None:
     """Run the benchmark on a local Mesos."""
+    report = Report(say)
+    report.begin()
     with local_scheduler(say) as scheduler:
-        measure(scheduler, Report(say))
+        measure(scheduler, report)
+    report.conclude()
 
 
 def measure(scheduler: LocalScheduler, report: Report) -> None:
@@ -44,11 +47,11 @@ def measure(scheduler: LocalScheduler, report: Report) -> None:
         time.sleep(_WATCH_SECONDS)
         after = process.cpu_times()
         used = after.user + after.system - before.user - before.system
-        report.bar(
+        report.add(
             f"{_CONTAINERS} containers, {kind} health checks",
             "% of a core",
-            100 * used / _WATCH_SECONDS,
-            at_most=_AT_MOST_PERCENT,
+            [100 * used / _WATCH_SECONDS],
+            wanted=Wanted(_AT_MOST_PERCENT, at_most=True),
         )
         scheduler.client.remove(pod_id)
 

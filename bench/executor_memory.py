@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx2
 
 from bench.local import local_scheduler
+from bench.report import Report, Wanted
 from localmesos import Cluster
 from localmesos.commands import cgroups_root
 from scheduler.cli.local import LocalScheduler
@@ -23,6 +24,7 @@ _CHARGED = ("rss", "cache", "swap")  # local counters of memory.stat; the total_
 _INTERVAL_SECONDS = 0.01
 _WATCH_SECONDS = 10.0
 _WAIT_SECONDS = 60.0
+_PEAK_MEGABYTES = {2: Wanted(15.0, at_most=True), 20: Wanted(16.0, at_most=True)}  # by number of containers
 MEGABYTE = 1 << 20
 
 
@@ -88,19 +90,23 @@ def add_options(_parser: argparse.ArgumentParser) -> None:
 
 def run(_options: argparse.Namespace, say: Callable[[str], None]) -> None:
     """Run the benchmark on a local Mesos."""
+    report = Report(say)
+    report.begin()
     with local_scheduler(say) as scheduler:
-        measure(scheduler, say)
+        measure(scheduler, report)
+    report.conclude()
 
 
-def measure(scheduler: LocalScheduler, say: Callable[[str], None]) -> None:
+def measure(scheduler: LocalScheduler, report: Report) -> None:
     """Measure pods of 2, 5 and 20 containers for ten seconds each; two containers have a command check every 2 s."""
     for count in (2, 5, 20):
         charge = _measure_pod(scheduler, f"/memory/{count}", count)
         peak, last, limit = (size / MEGABYTE for size in (charge.peak, charge.last, charge.limit))
-        say(
-            f"{count} containers: the executor itself uses {peak:.1f} MB at its peak, {last:.1f} MB at the end; "
+        report.say(
+            f"{count} containers: the executor itself uses {last:.1f} MB at the end; "
             f"limit with its containers {limit:.0f} MB ({charge.samples} samples)"
         )
+        report.add(f"the executor of {count} containers, peak", "MB", [peak], wanted=_PEAK_MEGABYTES.get(count))
 
 
 def _measure_pod(scheduler: LocalScheduler, pod_id: str, count: int) -> Charge:

@@ -1,11 +1,13 @@
 """Benchmark: time until a pod runs on a real Mesos with an idle framework, and where that time goes.
 
-It uses a local Mesos with Mesos' default flags for masters. Every launch starts while the framework is suppressed and
-no executor runs. The times come from the logs of master and agent, which have microseconds, and from the kernel, which
-reports when the executor's program was started.
+First on a local Mesos with Mesos' default flags for masters, then on one with the flags that `make run` sets. Every
+launch starts while the framework is suppressed and no executor runs. The times come from the logs of master and agent,
+which have microseconds, and from the kernel, which reports when the executor's program was started. With --beside, each
+launch on the first cluster is followed by one of the same pod on the baseline's executor, by a scheduler of its own.
 """
 
 import argparse
+import contextlib
 import itertools
 import math
 import re
@@ -13,21 +15,25 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 from datetime import datetime
-from statistics import median, quantiles
+from statistics import median
 
 from bench.execs import Execs
 from bench.executor_memory import executor_containers, wait_until
-from bench.local import local_scheduler
-from bench.report import Report
+from bench.local import local_cluster, local_scheduler, scheduler_on
+from bench.naive_executor import write_program
+from bench.report import Beside, Report, Wanted, percentile
 from bench.workload import CONTAINERS, pod
-from scheduler.cli.local import LocalScheduler
+from scheduler.cli.local import LocalScheduler, build_executor
 
-NAME = "launch-latency"
+NAME = "launch"
 HELP = "time from the request until all containers run, on a real Mesos"
 
 # None: Mesos' own defaults; local Mesos sets shorter times otherwise.
 _MASTER_FLAGS = dict.fromkeys(("allocation_interval", "agent_ping_timeout", "max_agent_ping_timeouts"))
-_MEDIAN_SECONDS = 0.5
+_NAIVE = "naive"
+# Goals:
+_SECONDS, _SECONDS_AS_RUN = 0.5, 0.3  # from POST
+_SECONDS_FROM_ACCEPT, _TIMES_NAIVE = 0.15, 1.0
 _REST_SECONDS = 1.5  # longer than the allocation interval
 _LINES = 2000
 _STAMP = re.compile(r"[IWE](\d{4} \d\d:\d\d:\d\d\.\d{6}) ")
@@ -60,6 +66,11 @@ class Launch:
         """Seconds from the POST until the scheduler knows that all containers run."""
         return math.fsum(astuple(self))
 
+    @property
+    def from_accept(self) -> float:
+        """Seconds from ACCEPT until the master forwards that the last container runs."""
+        return math.fsum((self.agent, self.executor, self.containers))
+
 
 PHASES = tuple(Launch.__dataclass_fields__)
 
@@ -67,34 +78,85 @@ PHASES = tuple(Launch.__dataclass_fields__)
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument(
-        "--runs", type=int, default=30, metavar="N", help="pods, launched one after the other (default: 30)"
+        "--runs", type=int, default=20, metavar="N", help="pods on each cluster, one after the other (default: 20)"
     )
     parser.add_argument(
-        "--no-cfs", action="store_true", help="do not limit CPU time, which is the default of Mesos' agents"
+        "--beside", choices=(_NAIVE,), help="compare with a plain executor on pymesos, launch by launch"
+    )
+    parser.add_argument(
+        "--no-cfs",
+        action="store_true",
+        help="do not limit CPU time on the first cluster, which is the default of Mesos' agents",
     )
 
 
 def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
     """Run the benchmark, print the results and compare them with the goals."""
     report = Report(say)
+    report.begin()
     agent_flags = {"cgroups_enable_cfs": False} if options.no_cfs else {}
-    with local_scheduler(say, master_flags=_MASTER_FLAGS, agent_flags=agent_flags) as scheduler:
-        launches = measure(scheduler, options.runs)
-    for phase in (*PHASES, "total"):
-        seconds = [getattr(launch, phase) for launch in launches]
-        say(f"{phase:<11} median {1000 * median(seconds):6.1f} ms, p95 {1000 * percentile(seconds, 95):6.1f} ms")
-    report.bar(
-        f"from POST to {len(CONTAINERS)} containers running, median of {len(launches)}",
-        "ms",
-        1000 * median(launch.total for launch in launches),
-        at_most=1000 * _MEDIAN_SECONDS,
-    )
+    with local_cluster(say, _MASTER_FLAGS, agent_flags) as (cluster, folder), contextlib.ExitStack() as stack:
+        ours = stack.enter_context(scheduler_on(cluster, folder, build_executor(folder / "podexec.pyz")))
+        schedulers = [ours]
+        if options.beside == _NAIVE:
+            program = write_program(folder / "naive.py")
+            schedulers.append(stack.enter_context(scheduler_on(cluster, folder, program, _NAIVE)))
+        launches = measure_in_turn(schedulers, options.runs)
+    for name, measured in zip(("podexec's executor", "the naive executor"), launches, strict=False):
+        _say_phases(name, measured, say)
+    with local_scheduler(say) as scheduler:
+        as_run = measure(scheduler, options.runs)
+    _say_phases("podexec's executor, with the flags of make run", as_run, say)
+    summarise(launches, as_run, report)
+    report.conclude()
+
+
+def summarise(launches: list[list[Launch]], as_run: list[Launch], report: Report) -> None:
+    """Add the results to the report. ``launches``: with podexec's executor, and with the baseline's if it was asked."""
+    ours, *others = launches
+    running = f"{len(CONTAINERS)} containers running"
+    from_accept = _milliseconds(ours, "from_accept")
+    report.add(f"ACCEPT to {running}", "ms", from_accept, wanted=Wanted(1000 * _SECONDS_FROM_ACCEPT, at_most=True))
+    for baseline in others:
+        beside = Beside("naive executor", _milliseconds(baseline, "from_accept"))
+        wanted = Wanted(_TIMES_NAIVE, at_most=True, is_ratio=True)
+        report.add(f"ACCEPT to {running}", "ms", from_accept, beside, wanted)
+    for what, measured, seconds in (
+        (f"POST to {running}, Mesos' default flags of masters", ours, _SECONDS),
+        (f"POST to {running}, as make run", as_run, _SECONDS_AS_RUN),
+    ):
+        report.add(what, "ms", _milliseconds(measured, "total"), wanted=Wanted(1000 * seconds, at_most=True))
 
 
 def measure(scheduler: LocalScheduler, runs: int) -> list[Launch]:
     """Launch this many pods, one after the other; each is removed before the next."""
-    with Execs(str(scheduler.executor)) as execs:
-        return [_launch_one(scheduler, f"/latency/{number}", execs) for number in range(runs)]
+    return measure_in_turn([scheduler], runs)[0]
+
+
+def measure_in_turn(schedulers: list[LocalScheduler], runs: int) -> list[list[Launch]]:
+    """Launch this many pods with each scheduler, one pod at a time and the schedulers in turn.
+
+    The first launch of each is not measured: it reads the executor's files from the disk.
+    """
+    launches: list[list[Launch]] = [[] for _ in schedulers]
+    with Execs(*(str(scheduler.executor) for scheduler in schedulers)) as execs:
+        for number in range(-1, runs):
+            for scheduler, measured in zip(schedulers, launches, strict=True):
+                launch = _launch_one(scheduler, f"/latency/{number + 1}", execs)
+                if number >= 0:
+                    measured.append(launch)
+    return launches
+
+
+def _milliseconds(launches: list[Launch], name: str) -> tuple[float, ...]:
+    return tuple(1000 * getattr(launch, name) for launch in launches)
+
+
+def _say_phases(title: str, launches: list[Launch], say: Callable[[str], None]) -> None:
+    say(title)
+    for phase in (*PHASES, "from_accept", "total"):
+        found = _milliseconds(launches, phase)
+        say(f"  {phase:<11} median {median(found):6.1f} ms, p95 {percentile(found, 95):6.1f} ms")
 
 
 def _launch_one(scheduler: LocalScheduler, pod_id: str, execs: Execs) -> Launch:
@@ -103,7 +165,7 @@ def _launch_one(scheduler: LocalScheduler, pod_id: str, execs: Execs) -> Launch:
     time.sleep(_REST_SECONDS)
     posted = time.time()
     scheduler.client.add(pod(pod_id, 1))
-    wait_until(logs.is_acknowledged, f"{pod_id} runs")
+    wait_until(logs.is_known_to_run, f"{pod_id} runs")
     launch = logs.launch(posted, execs)
     scheduler.client.remove(pod_id)
     wait_until(lambda: not executor_containers(scheduler.cluster, pod_id), f"{pod_id} is gone")
@@ -123,10 +185,13 @@ class _Logs:
         said = [text for _, text in self._master() if "Processing REVIVE" in text or "Processing SUPPRESS" in text]
         return bool(said) and "SUPPRESS" in said[-1]
 
-    def is_acknowledged(self) -> bool:
-        """Whether the scheduler knows that every container runs: it acknowledged two statuses of each."""
-        told = [text for _, text in self._master() if "Processing ACKNOWLEDGE call" in text and self._pod in text]
-        return len(told) >= 2 * len(CONTAINERS)
+    def is_known_to_run(self) -> bool:
+        """Whether every container runs, and the scheduler has acknowledged every status."""
+        told = [text for _, text in self._master() if self._pod in text]
+        running = sum("Forwarding status update TASK_RUNNING" in text for text in told)
+        statuses = sum("Forwarding status update " in text for text in told)
+        acknowledged = sum("Processing ACKNOWLEDGE call" in text for text in told)
+        return running >= len(CONTAINERS) and acknowledged >= statuses
 
     def launch(self, posted: float, execs: Execs) -> Launch:
         """The phases of the launch of a pod that runs now."""
@@ -149,11 +214,6 @@ class _Logs:
 
     def _agents(self) -> list[tuple[float, str]]:
         return [each for agent in self._cluster.agents for each in _parsed(self._cluster.logs(agent.id, _LINES))]
-
-
-def percentile(values: list[float], percent: int) -> float:
-    """The value that ``percent`` percent of the values do not exceed."""
-    return quantiles(values, n=100, method="inclusive")[percent - 1] if len(values) > 1 else values[0]
 
 
 def _parsed(log: str) -> Iterator[tuple[float, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.ending import undisturbed
 from localmesos import Cluster
 from localmesos.commands import Flags
 from scheduler.cli.local import LocalScheduler, build_executor
@@ -16,7 +17,19 @@ from scheduler.cli.local import LocalScheduler, build_executor
 def local_scheduler(
     say: Callable[[str], None], master_flags: Flags | None = None, agent_flags: Flags | None = None
 ) -> Iterator[LocalScheduler]:
-    """Run a local Mesos and a scheduler, and remove both afterwards."""
+    """Run a local Mesos and a scheduler whose pods run on podexec's executor, and remove both afterwards."""
+    with (
+        local_cluster(say, master_flags, agent_flags) as (cluster, folder),
+        scheduler_on(cluster, folder, build_executor(folder / "podexec.pyz")) as scheduler,
+    ):
+        yield scheduler
+
+
+@contextmanager
+def local_cluster(
+    say: Callable[[str], None], master_flags: Flags | None = None, agent_flags: Flags | None = None
+) -> Iterator[tuple[Cluster, Path]]:
+    """Run a local Mesos with one agent, and remove it afterwards. Yields it, and a folder that executors can read."""
     cluster = Cluster.up(
         f"bench-{os.getpid()}",
         agents=1,
@@ -28,14 +41,20 @@ def local_scheduler(
     try:
         with tempfile.TemporaryDirectory() as folder:
             Path(folder).chmod(0o755)
-            executor = build_executor(Path(folder, "podexec.pyz"))
-            with socket.create_server(("127.0.0.1", 0)) as probe:
-                port = probe.getsockname()[1]
-            scheduler = LocalScheduler(cluster, Path(folder), executor, f"127.0.0.1:{port}")
-            try:
-                scheduler.start()
-                yield scheduler
-            finally:
-                scheduler.close()
+            yield cluster, Path(folder)
     finally:
-        cluster.down()
+        with undisturbed():
+            cluster.down()
+
+
+@contextmanager
+def scheduler_on(cluster: Cluster, folder: Path, executor: Path, name: str = "podexec") -> Iterator[LocalScheduler]:
+    """Run a scheduler on a local Mesos, and end it afterwards. ``executor`` is the program that runs its pods."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    scheduler = LocalScheduler(cluster, folder, executor, f"127.0.0.1:{port}", name)
+    try:
+        scheduler.start()
+        yield scheduler
+    finally:
+        scheduler.close()

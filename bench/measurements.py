@@ -1,21 +1,15 @@
 """The measurements of `scale`: what is done to a running scheduler, and what it and the simulated master report."""
 
-import json
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPException
-from statistics import median
 
-from bench.loopback import Loopback
 from bench.process import MEGABYTE, Measured, Scheduler
 from bench.simulator import Latencies, Simulator, Stats
 from bench.workload import CONTAINERS, pod
 
 _POLL_SECONDS = 0.05
 _FINE_POLL_SECONDS = 0.002
-_POSTERS = 8
 _ROUNDS = 3
 
 
@@ -50,6 +44,11 @@ class Fill:
         return self.launched / self.to_last_launch if self.to_last_launch else 0.0
 
     @property
+    def cpu_each(self) -> float:
+        """CPU seconds of the scheduler per pod."""
+        return self.cpu / self.instances
+
+    @property
     def rate(self) -> float | None:
         """Pods per second until all ran; None if the time limit came first."""
         return None if self.to_settled is None else self.instances / self.to_settled
@@ -64,7 +63,7 @@ class Fill:
         return (
             f"{self.launched:,} of {self.instances:,} launched after {self.to_last_launch:.2f} s "
             f"({self.launch_rate:,.0f} pods/s), {ended}; CPU: {self.cpu:.1f} s, "
-            f"{1e6 * self.cpu / self.instances:,.0f} us per pod, and {self.master_cpu:.1f} s of the master; "
+            f"{1e6 * self.cpu_each:,.0f} us per pod, and {self.master_cpu:.1f} s of the master; "
             f"memory at most {megabytes(self.memory)}; {self.group_bytes:,.0f} bytes per group; "
             f"offer to ACCEPT: {milliseconds(self.accept)}"
         )
@@ -181,47 +180,6 @@ def _updates_once(simulator: Simulator, scheduler: Scheduler, count: int, window
     )
 
 
-def post_many(scheduler: Scheduler, pods: int) -> float:
-    """Create this many pods of one instance with several clients at once. Returns the seconds it took."""
-    numbers = iter(range(pods))
-    lock = threading.Lock()
-    errors: list[Exception] = []
-
-    def work() -> None:
-        api = Loopback(scheduler.port)
-        try:
-            while not errors:
-                with lock:
-                    number = next(numbers, None)
-                if number is None:
-                    return
-                api.ask("POST", "/v2/pods", pod(f"/many/{number}", 1))
-        except (OSError, HTTPException) as error:
-            errors.append(error)
-        finally:
-            api.close()
-
-    posters = [threading.Thread(target=work) for _ in range(_POSTERS)]
-    began = time.monotonic()
-    for poster in posters:
-        poster.start()
-    for poster in posters:
-        poster.join()
-    if errors:
-        raise errors[0]
-    return time.monotonic() - began
-
-
-def status_of_all(scheduler: Scheduler, repeats: int = 5) -> tuple[int, float, int]:
-    """Request the status of all pods. Returns the number of pods, the median seconds, and the size in bytes."""
-    seconds, answer = [], b"[]"
-    for _ in range(repeats):
-        began = time.monotonic()
-        answer = scheduler.api.ask("GET", "/v2/pods::status")
-        seconds.append(time.monotonic() - began)
-    return len(json.loads(answer)), median(seconds), len(answer)
-
-
 def wait(
     simulator: Simulator,
     process: Measured,
@@ -237,20 +195,6 @@ def wait(
     if stats.problems:
         raise RuntimeError(f"the scheduler made mistakes: {dict(stats.problems)}")
     return stats
-
-
-def answer_times(scheduler: Scheduler, meanwhile: Callable[[], None]) -> list[float]:
-    """Seconds of each request, sent one after the other until ``meanwhile`` returns."""
-    waiting = threading.Thread(target=meanwhile)
-    waiting.start()
-    times = []
-    while waiting.is_alive():
-        began = time.perf_counter()
-        scheduler.api.ask("GET", "/v2/pods")
-        times.append(time.perf_counter() - began)
-        time.sleep(_FINE_POLL_SECONDS)
-    waiting.join()
-    return times
 
 
 def milliseconds(latencies: Latencies) -> str:

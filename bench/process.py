@@ -12,8 +12,10 @@ from types import TracebackType
 
 import psutil
 
+from bench.ending import ENDING_WITH_US
 from bench.loopback import Loopback
 from bench.simulator import Simulator
+from bench.watched import Hold, longest_hold
 from scheduler.model.json import Json
 
 _START_SECONDS = 600.0  # a large store is read before the API answers
@@ -23,7 +25,6 @@ _QUIET_SECONDS, _QUIET_SHARE = 0.5, 0.05
 _QUIET_PATIENCE_SECONDS = 120.0
 _TAIL_BYTES = 3000
 _SCHEDULED = 2  # CPUCLOCK_SCHED: makes the id of a process' CPU clock from its pid
-_ENDING_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")  # even if the benchmark itself is killed
 MEGABYTE = 1 << 20
 
 
@@ -33,7 +34,7 @@ class Measured:
     def __init__(self, command: list[str], log: Path) -> None:
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [*_ENDING_WITH_US, *command], stdout=output, stderr=output, stdin=subprocess.DEVNULL
+                [*ENDING_WITH_US, *command], stdout=output, stderr=output, stdin=subprocess.DEVNULL
             )
         self._log = log
         self._seen = psutil.Process(self._process.pid)
@@ -53,14 +54,14 @@ class Measured:
         """CPU time of all threads, including ended ones and time in the kernel."""
         return time.clock_gettime(~self.pid << 3 | _SCHEDULED)
 
-    def wait_until_quiet(self) -> None:
-        """Return when it is idle, or after a time limit."""
+    def wait_until_quiet(self, beside: float = 0.0) -> None:
+        """Return when it is idle, or after a time limit. ``beside``: cores that it uses anyway, for being probed."""
         deadline = time.monotonic() + _QUIET_PATIENCE_SECONDS
         used = self.cpu_seconds()
         while time.monotonic() < deadline:
             time.sleep(_QUIET_SECONDS)
             before, used = used, self.cpu_seconds()
-            if used - before <= _QUIET_SHARE * _QUIET_SECONDS:
+            if used - before <= (_QUIET_SHARE + beside) * _QUIET_SECONDS:
                 return
 
     def memory(self) -> int:
@@ -84,11 +85,17 @@ class Measured:
 
 
 class Scheduler(Measured):
-    """A `podexec scheduler` with default options and its store in a folder. A context manager that kills it."""
+    """A `podexec scheduler` with default options and its store in a folder, which is made if necessary.
 
-    def __init__(self, simulator: Simulator, folder: Path) -> None:
+    A context manager that kills it. With ``watched``, its event loop is watched from inside.
+    """
+
+    def __init__(self, simulator: Simulator, folder: Path, *, watched: bool = False) -> None:
         port = _free_port()
-        command = [sys.executable, "-P", "-m", "scheduler.cli.main", "scheduler", "--master", simulator.address]
+        folder.mkdir(exist_ok=True)
+        self._notes = folder / "holds"
+        program = ["-m", "bench.watched", str(self._notes)] if watched else ["-P", "-m", "scheduler.cli.main"]
+        command = [sys.executable, *program, "scheduler", "--master", simulator.address]
         command += ["--listen", f"127.0.0.1:{port}", "--store", f"sqlite:///{folder}/podexec.db"]
         self.started_at = time.monotonic()
         self.api = Loopback(port)
@@ -114,6 +121,10 @@ class Scheduler(Measured):
             time.sleep(_POLL_SECONDS)
         return time.monotonic() - self.started_at
 
+    def longest_hold(self, begin: float, end: float) -> Hold:
+        """The longest holds of its event loop in an interval of ``time.monotonic()``, if it is watched."""
+        return longest_hold(self._notes.read_text(), begin, end)
+
     def post(self, definition: Json) -> None:
         """Create a pod."""
         self.api.ask("POST", "/v2/pods", definition)
@@ -135,6 +146,7 @@ class Bare(Measured):
     """The bare pymesos scheduler. A context manager that kills it."""
 
     def __init__(self, simulator: Simulator, pods: int, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         super().__init__([sys.executable, "-m", "bench.bare", simulator.address, str(pods)], folder / "bare.log")
 
     def __enter__(self) -> "Bare":

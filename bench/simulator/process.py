@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
+from bench.ending import ENDING_WITH_US
 from bench.loopback import Loopback
 from bench.simulator.build import binary
 from scheduler.model.json import Json
@@ -95,7 +96,12 @@ class Simulator:
             "--repeat-after": repeat_after,
             "--allocation-interval": allocation_interval,
         }
-        self._command = (str(binary()), "serve", *(str(each) for pair in flags.items() for each in pair))
+        self._command = (
+            *ENDING_WITH_US,
+            str(binary()),
+            "serve",
+            *(str(each) for pair in flags.items() for each in pair),
+        )
         self._process: subprocess.Popen[str] | None = None
         self._http: Loopback | None = None
         self.port = 0
