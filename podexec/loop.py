@@ -6,14 +6,14 @@ put events into the inbox; only the loop steps the machine.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import queue
 import threading
 import time
-import uuid
-from pathlib import Path
 from typing import Any, Final
 
-from podexec import cgroup_release, cgroups, log, machine, taskinfo
+from podexec import cgroup_release, cgroups, log, machine, random_ids, taskinfo
 from podexec import events as ev
 from podexec.agent import Agent
 from podexec.driver import PodDriver
@@ -39,8 +39,8 @@ class EventLoop:
         self._agent = Agent(settings, self._stop)
         self._driver = PodDriver(self, settings, self._agent)
         self._inbox: queue.SimpleQueue[ev.Event] = queue.SimpleQueue()
-        self._journal = Journal(Path(settings.sandbox))
-        self._sharing = Sharing(Path(settings.sandbox))
+        self._journal = Journal(settings.sandbox)
+        self._sharing = Sharing(settings.sandbox)
         self._pod = Pod()
         self._root: Json = {}
         self._stands_in = False  # for Mesos' default executor: `data` of other frameworks is not addressed to us
@@ -113,7 +113,7 @@ class EventLoop:
     def group_received(self, tasks: list[Json]) -> None:
         specs, launches, refusal = [], [], self._refusal
         for task in tasks:
-            container_id = taskinfo.container_id(task, uuid.uuid4().hex[:8])
+            container_id = taskinfo.container_id(task, random_ids.suffix())
             try:
                 read = self._read(task, container_id)
                 self._tasks[container_id] = read
@@ -202,14 +202,15 @@ class EventLoop:
 
     def _link(self, container_id: str, task_id: str) -> None:
         """Link ``tasks/<task id>`` to the container's sandbox: Mesos' web UI and people look there."""
-        link = Path(self._settings.sandbox, "tasks", task_id)
-        new = link.with_name(f".{container_id}")
+        folder = f"{self._settings.sandbox}/tasks"
+        link, new = f"{folder}/{task_id}", f"{folder}/.{container_id}"
         try:
-            link.parent.mkdir(exist_ok=True)
-            new.symlink_to(Path("..", "containers", container_id), target_is_directory=True)
-            new.replace(link)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder)
+            os.symlink(f"../containers/{container_id}", new)
+            os.replace(new, link)
         except OSError as error:
-            self._log.warning("cannot link the container's sandbox", link=str(link), error=str(error))
+            self._log.warning("cannot link the container's sandbox", link=link, error=str(error))
 
     def _send_report(self, report: ev.Report) -> None:
         self._log.info(
