@@ -1,7 +1,7 @@
 """The executor's log: one logfmt line per event on stderr, which is a file in the sandbox.
 
-Owns the set-up of structlog, and the format of pymesos' lines. structlog is imported by :func:`start`, after the first
-containers have been launched, because the import would delay them. Lines are held until then, except for errors. The
+Owns the set-up of structlog, and the format of pymesos' lines. structlog is imported by :func:`start`, when the first
+containers run, because the import would delay them. Lines are held until then, except for errors. The
 standard library's ``logging`` comes with structlog, not earlier: pymesos gets :func:`in_place_of_logging`.
 """
 

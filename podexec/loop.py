@@ -18,7 +18,7 @@ from podexec import events as ev
 from podexec.agent import Agent
 from podexec.driver import PodDriver
 from podexec.journal import Journal
-from podexec.pod import Pod
+from podexec.pod import Condition, Pod
 from podexec.settings import Settings
 from podexec.sharing import Sharing
 from podexec.status import task_status
@@ -27,7 +27,8 @@ from podexec.worker import Worker, run_thread
 
 Json = dict[str, Any]
 
-_LOG_AFTER: Final = 0.5
+# The longest wait for the first containers before the log starts.
+_LOG_AFTER: Final = 2.0
 
 
 class EventLoop:
@@ -48,7 +49,7 @@ class EventLoop:
         self._labelled = False
         self._tasks: dict[str, taskinfo.Task] = {}
         self._workers: dict[str, Worker] = {}
-        self._any_launched = threading.Event()
+        self._settled = threading.Event()
         self._leave_by: float | None = None
         self._log = log.get(pod=settings.executor_id)
 
@@ -66,8 +67,8 @@ class EventLoop:
             for effect in effects:
                 self._journal.write(effect)
                 self._perform(effect)
-            if isinstance(event, ev.ContainerLaunched):
-                self._any_launched.set()
+            if not self._settled.is_set() and self._is_settled():
+                self._settled.set()
             if isinstance(event, ev.ContainerExited | ev.LaunchFailed):
                 self._workers.pop(event.container_id).retire()
         self._stop.set()
@@ -76,9 +77,13 @@ class EventLoop:
         log.start()
 
     def _start_log(self) -> None:
-        """Start the log after the first container has been launched, or after a short wait."""
-        self._any_launched.wait(_LOG_AFTER)
+        """Start the log when the first containers run and the agent knows it: the import would delay either."""
+        self._settled.wait(_LOG_AFTER)
         log.start()
+
+    def _is_settled(self) -> bool:
+        launching = any(c.condition is Condition.LAUNCHING for c in self._pod.alive())
+        return self._pod.started and not launching and not len(self._driver.outbox)
 
     def _next_event(self, now: float) -> ev.Event:
         times = [t for t in (machine.next_deadline(self._pod), self._leave_by) if t is not None]

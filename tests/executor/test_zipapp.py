@@ -16,8 +16,19 @@ from tests.fakes.agent import FakeAgent, task
 
 # What a pod without checks never needs before its containers run.
 LATE = {
-    *("addict", "asyncio", "calendar", "dataclasses", "datetime", "email", "http", "http.client", "http_parser"),
-    *("inspect", "kazoo", "locale", "logging", "pathlib", "platform", "podexec.checks", "podexec.http_check", "psutil"),
+    *("addict", "asyncio", "calendar", "dataclasses", "datetime", "email", "encodings.idna", "http", "http.client"),
+    *(
+        "http_parser",
+        "inspect",
+        "kazoo",
+        "locale",
+        "logging",
+        "pathlib",
+        "platform",
+        "podexec.checks",
+        "podexec.http_check",
+        "psutil",
+    ),
     *("random", "six", "shlex", "ssl", "structlog", "subprocess", "traceback", "urllib", "urllib.parse", "uuid"),
 }
 
