@@ -69,15 +69,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs", type=int, default=30, metavar="N", help="pods, launched one after the other (default: 30)"
     )
-    parser.add_argument(
-        "--no-cfs", action="store_true", help="do not limit CPU time, which is the default of Mesos' agents"
-    )
+    parser.add_argument("--cfs", action="store_true", help="limit CPU time to what pods request, as agents of DC/OS do")
 
 
 def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
     """Run the benchmark, print the results and compare them with the goals."""
     report = Report(say)
-    agent_flags = {"cgroups_enable_cfs": False} if options.no_cfs else {}
+    agent_flags = {"cgroups_enable_cfs": True} if options.cfs else {}
     with local_scheduler(say, master_flags=_MASTER_FLAGS, agent_flags=agent_flags) as scheduler:
         launches = measure(scheduler, options.runs)
     for phase in (*PHASES, "total"):
