@@ -84,9 +84,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--beside", choices=(_NAIVE,), help="compare with a plain executor on pymesos, launch by launch"
     )
     parser.add_argument(
-        "--no-cfs",
+        "--cfs",
         action="store_true",
-        help="do not limit CPU time on the first cluster, which is the default of Mesos' agents",
+        help="limit CPU time to what pods request on the first cluster, as agents of DC/OS do",
     )
 
 
@@ -94,7 +94,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
     """Run the benchmark, print the results and compare them with the goals."""
     report = Report(say)
     report.begin()
-    agent_flags = {"cgroups_enable_cfs": False} if options.no_cfs else {}
+    agent_flags = {"cgroups_enable_cfs": True} if options.cfs else {}
     with local_cluster(say, _MASTER_FLAGS, agent_flags) as (cluster, folder), contextlib.ExitStack() as stack:
         ours = stack.enter_context(scheduler_on(cluster, folder, build_executor(folder / "podexec.pyz")))
         schedulers = [ours]

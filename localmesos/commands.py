@@ -131,7 +131,8 @@ def linux_flags(state: ClusterState, number: int, folder: Path) -> Flags:
         "docker_registry": str(state.images_dir),
     }
     if "cgroups/cpu" in state.isolation:
-        flags |= {"cgroups_enable_cfs": True, "cgroups_cpu_enable_pids_and_tids_count": True}
+        # Not --cgroups_enable_cfs, as Mesos by default: quotas that include an executor would stretch its start.
+        flags["cgroups_cpu_enable_pids_and_tids_count"] = True
     if state.cni_folder:
         write_cni_networks(folder / "cni", number)
         flags["network_cni_config_dir"] = str(folder / "cni" / "networks")

@@ -63,7 +63,7 @@ def ensure(progress: Progress = silent) -> Path:
         if not prefix.is_dir():
             library = read_library(fetch(cache, progress))
             progress(f"building the master and agent of Mesos {VERSION} (only once; takes a few seconds)")
-            build_into(prefix, library)
+            build_into(prefix, library, progress)
             progress(f"Mesos {VERSION} is installed in {prefix}")
     return prefix
 
@@ -89,11 +89,11 @@ def locked(path: Path, progress: Progress) -> Iterator[None]:
         yield
 
 
-def build_into(prefix: Path, library: bytes) -> None:
+def build_into(prefix: Path, library: bytes, progress: Progress) -> None:
     """Build next to the final place and then move, so that a build is either complete or absent."""
     unfinished = Path(tempfile.mkdtemp(prefix="building-", dir=prefix.parent))
     try:
-        launcher.build(library, unfinished)
+        launcher.build(library, unfinished, progress)
         unfinished.chmod(0o755)
         unfinished.rename(prefix)
     except launcher.BuildError as error:

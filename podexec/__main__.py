@@ -9,14 +9,18 @@ import os
 import signal
 import sys
 import threading
-from typing import NoReturn
+from typing import Final, NoReturn
 
-from podexec import __version__
+from podexec import __version__, log
 from podexec.settings import Settings, SettingsError
 from podexec.slim_imports import without
 
-with without("ssl", hollow=("pymesos.scheduler", "pymesos.operator_v1")):
-    from podexec import log
+# What pymesos' package imports for drivers and connections that are not used here. Its names are None in pymesos.
+_UNUSED: Final = (
+    *("pymesos.scheduler", "pymesos.operator_v1", "addict", "http_parser", "http_parser.http", "random", "uuid"),
+    *("six", "six.moves", "six.moves.http_client", "six.moves.urllib", "six.moves.urllib.parse"),
+)
+with without(hollow=_UNUSED, instead=[log.in_place_of_logging()]):
     from podexec.loop import EventLoop
 
 # The threads have shallow stacks, and most of them sleep in a read.

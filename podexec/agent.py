@@ -57,7 +57,7 @@ class Agent:
         return self._transport.stream(EXECUTOR_API, call, {}, CALL_TIMEOUT)
 
     def call(self, path: str, call: Mapping[str, Any], timeout: float | None = CALL_TIMEOUT) -> Answer:
-        """Send a call and return its answer. Raises OSError or HTTPException if none arrives."""
+        """Send a call and return its answer. Raises OSError or HttpError if none arrives."""
         return self._transport.call(path, call, timeout)
 
     def _operator(self, call: Json, timeout: float | None = CALL_TIMEOUT) -> Answer:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from pathlib import Path
 from typing import Final
 
-_COUNTS: Final = Path("/proc/cgroups")
-_OWN: Final = Path("/proc/self/cgroup")
-_MOUNTS: Final = Path("/proc/self/mountinfo")
+_COUNTS: Final = "/proc/cgroups"
+_OWN: Final = "/proc/self/cgroup"
+_MOUNTS: Final = "/proc/self/mountinfo"
 _FIRST_PAUSE: Final = 0.02
 # Counting the directories of more groups would cost an executor too much of its CPU time.
 _MOST_GROUPS: Final = 512
@@ -45,12 +44,12 @@ def all_removed_are_released(within: float, stop: threading.Event) -> bool:
 
 def _has_quotas() -> bool:
     """Whether the hierarchy exists at all: with cgroup v2, removed groups do not count in quotas."""
-    return any("cpu" in line.split(":")[1].split(",") for line in _OWN.read_text().splitlines())
+    return any("cpu" in line.split(":")[1].split(",") for line in _lines(_OWN))
 
 
 def _root() -> str | None:
     """The mount point of the whole hierarchy; None if this mount namespace has none."""
-    for line in _MOUNTS.read_text(errors="surrogateescape").splitlines():
+    for line in _lines(_MOUNTS):
         mount, _, kind = line.partition(" - ")
         fields, (of_type, _, options) = mount.split(" "), kind.split(" ", 2)
         if of_type == "cgroup" and "cpu" in options.split(",") and fields[3] == "/":
@@ -69,7 +68,7 @@ def _none_removed(root: str) -> bool:
 
 def _count() -> int:
     """Number of groups that the kernel has in the hierarchy. Raises ValueError if it does not say."""
-    for line in _COUNTS.read_text().splitlines():
+    for line in _lines(_COUNTS):
         if line.startswith("cpu\t"):
             return int(line.split("\t")[2])
     raise ValueError("the kernel does not count the groups of the cpu controller")
@@ -79,3 +78,8 @@ def _directories(path: str) -> int:
     """Number of directories: this one and all below it."""
     with os.scandir(path) as entries:
         return 1 + sum(_directories(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+
+
+def _lines(path: str) -> list[str]:
+    with open(path, errors="surrogateescape") as file:
+        return file.read().splitlines()

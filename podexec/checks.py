@@ -6,33 +6,22 @@ check.
 
 from __future__ import annotations
 
-import functools
-import http.client
 import os
 import signal
 import socket
 import threading
-import time
-import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from typing import Any, Final
 
-from podexec import log
+from podexec import log, random_ids
 from podexec.agent import Agent, SessionRefused, Stopped
 from podexec.record import record, replace
 from podexec.taskinfo import COMMAND, HTTP, CheckSpec
 from podexec.texts import Output, one_line
 from podexec.transport import TRANSPORT_ERRORS, Interruptible, Stream
 
-if TYPE_CHECKING:
-    import ssl
-
 Json = dict[str, Any]
 
-_PASSING: Final = range(200, 400)
-_REDIRECTS: Final = (301, 302, 303, 307, 308)
-_MOST_REDIRECTS: Final = 20
 _CONNECTION_POLL: Final = 1.0
 # At least this long, even if the interval of a check is shorter.
 _LEAST_INTERVAL: Final = 0.05
@@ -104,12 +93,16 @@ class Checker:
         """Run the check once. Returns None if the run says nothing about the container."""
         if self._spec.kind == COMMAND:
             return self._command()
-        return probe_http(self._spec, self._opened) if self._spec.kind == HTTP else probe_tcp(self._spec)
+        if self._spec.kind == HTTP:
+            from podexec.http_check import probe_http  # noqa: PLC0415 - 2 MB, for http.client
+
+            return probe_http(self._spec, self._opened)
+        return probe_tcp(self._spec)
 
     def _command(self) -> Result | None:
         """Run the command in a session inside the container. A failure of the agent itself is not a result."""
         assert self._spec.command is not None
-        session = {"value": f"check-{uuid.uuid4().hex[:8]}", "parent": self._container_id}
+        session = {"value": f"check-{random_ids.suffix()}", "parent": self._container_id}
         output = Output()
         try:
             if self._previous is not None:
@@ -138,82 +131,23 @@ def _with_output(said: str, output: Output) -> str:
     return f"{said}: {wrote}" if wrote else said
 
 
-Opened = Callable[[Interruptible], None]
-
-
-def probe_http(spec: CheckSpec, opened: Opened) -> Result:
-    """Send GET to the loopback address of the network namespace shared with the containers; 200 to 399 passes.
-
-    Redirects are followed, wherever they lead. Certificates are not verified, as in Mesos' own checks.
-    """
-    url = f"{spec.scheme}://{f'[{_host(spec)}]' if spec.ipv6 else _host(spec)}:{spec.port}{spec.path}"
-    deadline = None if spec.timeout is None else time.monotonic() + spec.timeout
-    try:
-        for _ in range(_MOST_REDIRECTS):
-            code, location = _get(url, deadline, opened)
-            if location is None:
-                return Result(code in _PASSING, code, f"{url}: {code}")
-            url = urljoin(url, location)
-    except TimeoutError:
-        return Result(False, None, f"{url}: no answer within {spec.timeout:g} s")
-    except (OverflowError, ValueError, *TRANSPORT_ERRORS) as error:
-        return Result(False, None, f"{url}: {_why(error)}")
-    return Result(False, None, f"{url}: more than {_MOST_REDIRECTS} redirects")
-
-
-def _get(url: str, deadline: float | None, opened: Opened) -> tuple[int, str | None]:
-    """Status code of the answer, and where it redirects to. Raises ValueError if the URL is not valid."""
-    parts = urlsplit(url)
-    is_tls = parts.scheme == "https"
-    if parts.scheme not in ("http", "https") or parts.hostname is None:
-        raise ValueError("not an http or https URL")
-    left = None if deadline is None else max(deadline - time.monotonic(), 0.001)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port or (443 if is_tls else 80), timeout=left)
-    try:
-        connection.connect()
-        if is_tls:
-            tls = _tls_context().wrap_socket(
-                connection.sock, server_hostname=parts.hostname, do_handshake_on_connect=False
-            )
-            connection.sock = tls
-            opened(Interruptible(tls))
-            tls.do_handshake()
-        else:
-            opened(Interruptible(connection.sock))
-        path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        connection.request("GET", path, headers={"User-Agent": "podexec-check", "Connection": "close"})
-        answer = connection.getresponse()
-        return answer.status, answer.getheader("Location") if answer.status in _REDIRECTS else None
-    finally:
-        connection.close()
-
-
 def probe_tcp(spec: CheckSpec) -> Result:
     """Whether something listens on the port."""
-    where = f"{_host(spec)}:{spec.port}"
+    where = f"{host(spec)}:{spec.port}"
     try:
-        socket.create_connection((_host(spec), spec.port), spec.timeout).close()
+        socket.create_connection((host(spec), spec.port), spec.timeout).close()
     except TimeoutError:
         return Result(False, False, f"{where}: no connection within {spec.timeout:g} s")
     except (OSError, OverflowError) as error:
-        return Result(False, False, f"{where}: {_why(error)}")
+        return Result(False, False, f"{where}: {why(error)}")
     return Result(True, True, f"{where}: connected")
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
     """The error's text, without the errno of a system error."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-def _host(spec: CheckSpec) -> str:
+def host(spec: CheckSpec) -> str:
+    """The loopback address of the check's family."""
     return "::1" if spec.ipv6 else "127.0.0.1"
-
-
-@functools.cache
-def _tls_context() -> ssl.SSLContext:
-    import ssl  # noqa: PLC0415 - 3 MB, needed only for checks over https
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context

@@ -11,14 +11,12 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import random
 import signal
 import threading
 import time
-import uuid
 from typing import Any, Final, Protocol
 
-from podexec import log
+from podexec import log, random_ids
 from podexec.agent import EXECUTOR_API, NOT_FOUND, RECOVERING, Agent
 from podexec.outbox import Outbox
 from podexec.recordio import FramingError
@@ -131,7 +129,12 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
             if busy:
                 self._stopping.wait(max(_LEAST_PAUSE, min(_BUSY_RETRY, self._settings.backoff_max)))
             elif lost != now or now - began < _STABLE_AFTER:
-                self._stopping.wait(max(_LEAST_PAUSE, random.uniform(0, _BACKOFF_SHARE * self._settings.backoff_max)))
+                self._stopping.wait(max(_LEAST_PAUSE, self._back_off()))
+
+    def _back_off(self) -> float:
+        import random  # noqa: PLC0415 - an executor that subscribes at once does not need it
+
+        return random.uniform(0, _BACKOFF_SHARE * self._settings.backoff_max)
 
     def _give_up(self, reason: str) -> None:
         self._log.error("giving up on the agent", reason=reason)
@@ -242,7 +245,7 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
                 "executor_id": self.executor_id,
                 "source": "SOURCE_EXECUTOR",
                 "timestamp": time.time() - age,
-                "uuid": base64.b64encode(uuid.uuid4().bytes).decode("ascii"),
+                "uuid": base64.b64encode(random_ids.uuid()).decode("ascii"),
             }
         )
 

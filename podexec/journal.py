@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from pathlib import Path
 from typing import Any, Final
 
 from podexec import events as ev
@@ -38,8 +37,8 @@ _KEPT: Final = (
 class Journal:
     """Appends to the file. When :meth:`write` returns the kernel has the line, so the executor's end cannot lose it."""
 
-    def __init__(self, sandbox: Path) -> None:
-        self._path = sandbox / NAME
+    def __init__(self, sandbox: str) -> None:
+        self._path = f"{sandbox}/{NAME}"
         self._file: int | None = None
         self._size = 0
         self._broken = False
@@ -53,13 +52,13 @@ class Journal:
             self._append(line.encode())
         except OSError as error:
             self._broken = True
-            log.get().warning("cannot write the journal", path=str(self._path), error=str(error))
+            log.get().warning("cannot write the journal", path=self._path, error=str(error))
 
     def _append(self, line: bytes) -> None:
         if self._size > MOST_BYTES and self._file is not None:
             os.close(self._file)
             self._file = None
-            self._path.replace(self._path.with_name(f"{NAME}.1"))
+            os.replace(self._path, f"{self._path}.1")
         if self._file is None:
             self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             self._size = 0

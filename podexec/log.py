@@ -1,21 +1,24 @@
 """The executor's log: one logfmt line per event on stderr, which is a file in the sandbox.
 
-Owns the set-up of structlog, and the format of pymesos' lines. structlog is imported by :func:`start`, after the first
-containers have been launched, because the import would delay them. Lines are held until then, except for errors.
+Owns the set-up of structlog, and the format of pymesos' lines. structlog is imported by :func:`start`, when the first
+containers run, because the import would delay them. Lines are held until then, except for errors. The
+standard library's ``logging`` comes with structlog, not earlier: pymesos gets :func:`in_place_of_logging`.
 """
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 import time
+import types
 from collections.abc import MutableMapping
 from typing import Any, Final
 
 from podexec.slim_imports import without
 
-_LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+# The numbers of the standard library's ``logging``, which structlog uses too.
+_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_INFO, _WARNING, _ERROR = _LEVELS["info"], _LEVELS["warning"], _LEVELS["error"]
 
 Fields = dict[str, Any]
 
@@ -27,13 +30,13 @@ class Logger:
         self._ids = ids
 
     def info(self, event: str, **fields: Any) -> None:
-        _lines.add(logging.INFO, event, {**self._ids, **fields})
+        _lines.add(_INFO, event, {**self._ids, **fields})
 
     def warning(self, event: str, **fields: Any) -> None:
-        _lines.add(logging.WARNING, event, {**self._ids, **fields})
+        _lines.add(_WARNING, event, {**self._ids, **fields})
 
     def error(self, event: str, **fields: Any) -> None:
-        _lines.add(logging.ERROR, event, {**self._ids, **fields})
+        _lines.add(_ERROR, event, {**self._ids, **fields})
 
 
 class _Lines:
@@ -42,7 +45,7 @@ class _Lines:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._held: list[tuple[int, str, Fields]] | None = []
-        self._level = logging.INFO
+        self._level = _INFO
 
     def add(self, level: int, event: str, fields: Fields) -> None:
         fields = {"at": _now(), **fields}
@@ -51,7 +54,7 @@ class _Lines:
                 _write(level, event, fields)
                 return
             self._held.append((level, event, fields))
-            if level >= logging.ERROR:
+            if level >= _ERROR:
                 self.write_all()
 
     def set_level(self, level: int) -> None:
@@ -74,10 +77,6 @@ _lines = _Lines()
 
 def configure(level: str = "info") -> None:
     """Log from ``level`` on; called again when the scheduler's level is known."""
-    library = logging.getLogger("pymesos")
-    library.handlers = [_Forward()]
-    library.propagate = False
-    library.setLevel(_LEVELS[level])
     _lines.set_level(_LEVELS[level])
 
 
@@ -123,8 +122,49 @@ def _now() -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1e6):06d}Z"
 
 
-class _Forward(logging.Handler):
-    """Forwards lines of the standard library's logging in our format."""
+def in_place_of_logging() -> types.ModuleType:
+    """A module that has the place of ``logging`` while a library is imported, whose lines become lines of this log."""
+    module = types.ModuleType("logging")
+    members = {"getLogger": _LibraryLogger, "StreamHandler": _Handler, "Formatter": _Formatter, "INFO": _INFO}
+    vars(module).update(members)
+    return module
 
-    def emit(self, record: logging.LogRecord) -> None:
-        _lines.add(record.levelno, record.getMessage(), {"logger": record.name, "exc_info": record.exc_info or None})
+
+class _LibraryLogger:
+    """A logger of a library; its level and handlers are this log's."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def warning(self, text: object, *arguments: object) -> None:
+        self._add(_WARNING, text, arguments)
+
+    def error(self, text: object, *arguments: object) -> None:
+        self._add(_ERROR, text, arguments)
+
+    def exception(self, text: object, *arguments: object) -> None:
+        self._add(_ERROR, text, arguments, exc_info=sys.exc_info())
+
+    def _add(self, level: int, text: object, arguments: tuple[object, ...], **fields: Any) -> None:
+        line = str(text) % arguments if arguments else str(text)
+        _lines.add(level, line, {"logger": self._name, **fields})
+
+    def addHandler(self, handler: _Handler) -> None:
+        """Keep the handler of this log."""
+
+    def setLevel(self, level: int) -> None:
+        """Keep the level of this log."""
+
+
+class _Handler:
+    """A handler that a library makes for its logger, and that is not used."""
+
+    def __init__(self, stream: object = None) -> None: ...
+
+    def setFormatter(self, formatter: _Formatter) -> None: ...
+
+
+class _Formatter:
+    """The format of such a handler."""
+
+    def __init__(self, line: str, date: str) -> None: ...

@@ -6,19 +6,19 @@ put events into the inbox; only the loop steps the machine.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import queue
 import threading
 import time
-import uuid
-from pathlib import Path
 from typing import Any, Final
 
-from podexec import cgroup_release, cgroups, log, machine, taskinfo
+from podexec import cgroup_release, cgroups, log, machine, random_ids, taskinfo
 from podexec import events as ev
 from podexec.agent import Agent
 from podexec.driver import PodDriver
 from podexec.journal import Journal
-from podexec.pod import Pod
+from podexec.pod import Condition, Pod
 from podexec.settings import Settings
 from podexec.sharing import Sharing
 from podexec.status import task_status
@@ -27,7 +27,8 @@ from podexec.worker import Worker, run_thread
 
 Json = dict[str, Any]
 
-_LOG_AFTER: Final = 0.5
+# The longest wait for the first containers before the log starts.
+_LOG_AFTER: Final = 2.0
 
 
 class EventLoop:
@@ -39,8 +40,8 @@ class EventLoop:
         self._agent = Agent(settings, self._stop)
         self._driver = PodDriver(self, settings, self._agent)
         self._inbox: queue.SimpleQueue[ev.Event] = queue.SimpleQueue()
-        self._journal = Journal(Path(settings.sandbox))
-        self._sharing = Sharing(Path(settings.sandbox))
+        self._journal = Journal(settings.sandbox)
+        self._sharing = Sharing(settings.sandbox)
         self._pod = Pod()
         self._root: Json = {}
         self._stands_in = False  # for Mesos' default executor: `data` of other frameworks is not addressed to us
@@ -48,7 +49,7 @@ class EventLoop:
         self._labelled = False
         self._tasks: dict[str, taskinfo.Task] = {}
         self._workers: dict[str, Worker] = {}
-        self._any_launched = threading.Event()
+        self._settled = threading.Event()
         self._leave_by: float | None = None
         self._log = log.get(pod=settings.executor_id)
 
@@ -66,8 +67,8 @@ class EventLoop:
             for effect in effects:
                 self._journal.write(effect)
                 self._perform(effect)
-            if isinstance(event, ev.ContainerLaunched):
-                self._any_launched.set()
+            if not self._settled.is_set() and self._is_settled():
+                self._settled.set()
             if isinstance(event, ev.ContainerExited | ev.LaunchFailed):
                 self._workers.pop(event.container_id).retire()
         self._stop.set()
@@ -76,9 +77,13 @@ class EventLoop:
         log.start()
 
     def _start_log(self) -> None:
-        """Start the log after the first container has been launched, or after a short wait."""
-        self._any_launched.wait(_LOG_AFTER)
+        """Start the log when the first containers run and the agent knows it: the import would delay either."""
+        self._settled.wait(_LOG_AFTER)
         log.start()
+
+    def _is_settled(self) -> bool:
+        launching = any(c.condition is Condition.LAUNCHING for c in self._pod.alive())
+        return self._pod.started and not launching and not len(self._driver.outbox)
 
     def _next_event(self, now: float) -> ev.Event:
         times = [t for t in (machine.next_deadline(self._pod), self._leave_by) if t is not None]
@@ -113,7 +118,7 @@ class EventLoop:
     def group_received(self, tasks: list[Json]) -> None:
         specs, launches, refusal = [], [], self._refusal
         for task in tasks:
-            container_id = taskinfo.container_id(task, uuid.uuid4().hex[:8])
+            container_id = taskinfo.container_id(task, random_ids.suffix())
             try:
                 read = self._read(task, container_id)
                 self._tasks[container_id] = read
@@ -202,14 +207,15 @@ class EventLoop:
 
     def _link(self, container_id: str, task_id: str) -> None:
         """Link ``tasks/<task id>`` to the container's sandbox: Mesos' web UI and people look there."""
-        link = Path(self._settings.sandbox, "tasks", task_id)
-        new = link.with_name(f".{container_id}")
+        folder = f"{self._settings.sandbox}/tasks"
+        link, new = f"{folder}/{task_id}", f"{folder}/.{container_id}"
         try:
-            link.parent.mkdir(exist_ok=True)
-            new.symlink_to(Path("..", "containers", container_id), target_is_directory=True)
-            new.replace(link)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder)
+            os.symlink(f"../containers/{container_id}", new)
+            os.replace(new, link)
         except OSError as error:
-            self._log.warning("cannot link the container's sandbox", link=str(link), error=str(error))
+            self._log.warning("cannot link the container's sandbox", link=link, error=str(error))
 
     def _send_report(self, report: ev.Report) -> None:
         self._log.info(

@@ -14,7 +14,6 @@ import pwd
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, Final
 
 from podexec import log
@@ -35,7 +34,7 @@ _UNSUPPORTED: Final = (errno.EOPNOTSUPP, errno.ENOSYS)
 class Sharing:
     """Opens folders, and remembers for which users they have been opened."""
 
-    def __init__(self, sandbox: Path) -> None:
+    def __init__(self, sandbox: str) -> None:
         self._sandbox = sandbox
         self._users: dict[str, set[int]] = {}  # who mounts a volume, by its path in the sandbox
 
@@ -93,7 +92,7 @@ def _volumes(launch: Json) -> Iterator[str]:
 
 
 @contextmanager
-def _folder(sandbox: Path, path: str) -> Iterator[int]:
+def _folder(sandbox: str, path: str) -> Iterator[int]:
     """Open a folder of the sandbox, and create it if it is missing. Raises OSError.
 
     A container may have put a link into a volume, so links are not followed. The first name is an exception: it is in

@@ -1,19 +1,19 @@
 """Connections to the agent, one per call: TCP, TLS or its domain socket.
 
-Owns sockets and HTTP; it knows nothing of Mesos. A connection has no read timeout of its own: each call sets one.
+Owns the sockets; it knows nothing of Mesos. A connection has no read timeout of its own: each call sets one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import http.client
 import json
 import socket
 import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from podexec.http_client import HttpError, Reader, post
 from podexec.record import record
 from podexec.recordio import RecordDecoder
 
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-TRANSPORT_ERRORS: Final = (OSError, http.client.HTTPException)
+TRANSPORT_ERRORS: Final = (OSError, HttpError)
 
 _CONNECT_TIMEOUT: Final = 5.0
-_READ: Final = 64 * 1024
 
 
 @record
@@ -57,29 +56,26 @@ class Interruptible:
 
 
 class Stream(Interruptible):
-    """A streamed answer. One thread reads and closes it; others may :meth:`interrupt` the reading."""
+    """A streamed answer. One thread reads and closes it; others may :meth:`interrupt` the reading.
 
-    def __init__(self, connection: http.client.HTTPConnection) -> None:
-        # http.client forgets the socket of an answer that ends the connection, while the answer still reads from it.
-        super().__init__(connection.sock)
-        self._connection = connection
-        self._response = connection.getresponse()
-        self._socket.settimeout(None)
-        self.status = self._response.status
+    ``deadline`` (monotonic) limits the wait for the beginning of the answer.
+    """
+
+    def __init__(self, sock: socket.socket, deadline: float | None) -> None:
+        super().__init__(sock)
+        self._reader = Reader(sock, deadline)
+        self._head = self._reader.head()
+        self._reader.deadline = None
+        self.status = self._head.status
 
     def answer(self) -> Answer:
         """Read all of it, for an answer that turns out not to be a stream."""
-        return Answer(self.status, self._response.read())
+        return Answer(self.status, self._reader.whole_body(self._head))
 
     def pieces(self, deadline: float | None = None) -> Iterator[bytes]:
         """Yield the body as it arrives. Raises TimeoutError when ``deadline`` (monotonic) passes."""
-        while True:
-            if deadline is not None:
-                self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
-            piece = self._response.read1(_READ)
-            if not piece:
-                return
-            yield piece
+        self._reader.deadline = deadline
+        return self._reader.body(self._head)
 
     def records(self) -> Iterator[bytes]:
         decoder = RecordDecoder()
@@ -87,8 +83,7 @@ class Stream(Interruptible):
             yield from decoder.feed(piece)
 
     def close(self) -> None:
-        self._response.close()
-        self._connection.close()
+        self._socket.close()
 
 
 class Transport:
@@ -113,42 +108,46 @@ class Transport:
             return address
 
     def call(self, path: str, call: Mapping[str, Any], timeout: float | None) -> Answer:
-        """Send a call and return its answer. Raises OSError or HTTPException if none arrives."""
-        with contextlib.closing(self._connect()) as connection:
-            connection.sock.settimeout(timeout)
-            self._send(connection, path, call, {})
-            response = connection.getresponse()
-            return Answer(response.status, response.read())
+        """Send a call and return its answer. Raises OSError or HttpError if none arrives within ``timeout`` seconds."""
+        with contextlib.closing(self._connect()) as sock:
+            reader = Reader(sock, self._send(sock, path, call, {}, timeout))
+            head = reader.head()
+            return Answer(head.status, reader.whole_body(head))
 
     def stream(self, path: str, call: Mapping[str, Any], headers: Mapping[str, str], timeout: float | None) -> Stream:
         """Send a call with a streamed answer; the caller closes the stream.
 
         ``timeout`` limits the wait for the beginning of the answer; the stream itself may be silent forever.
         """
-        connection = self._connect()
+        sock = self._connect()
         try:
-            connection.sock.settimeout(timeout)
-            self._send(connection, path, call, headers)
-            return Stream(connection)
+            return Stream(sock, self._send(sock, path, call, headers, timeout))
         except BaseException:
-            connection.close()
+            sock.close()
             raise
 
     def _send(
-        self, connection: http.client.HTTPConnection, path: str, call: Mapping[str, Any], headers: Mapping[str, str]
-    ) -> None:
+        self, sock: socket.socket, path: str, call: Mapping[str, Any], headers: Mapping[str, str], timeout: float | None
+    ) -> float | None:
+        """Send a request. Returns by when it must be answered (monotonic)."""
+        deadline = None if timeout is None else time.monotonic() + timeout
         body = json.dumps(call).encode()
-        connection.request("POST", self._settings.path_prefix + path, body, {**self._headers, **headers})
+        sock.settimeout(timeout)
+        sock.sendall(post(self._settings.path_prefix + path, self._host, {**self._headers, **headers}, body))
+        return deadline
 
-    def _connect(self) -> http.client.HTTPConnection:
-        host, port = self._settings.host, self._settings.port
-        connection = http.client.HTTPConnection(host, port, timeout=_CONNECT_TIMEOUT)
+    @functools.cached_property
+    def _host(self) -> str:
+        """The header ``Host``."""
+        host = self._settings.host
+        return f"{f'[{host}]' if ':' in host else host}:{self._settings.port}"
+
+    def _connect(self) -> socket.socket:
         try:
-            connection.sock = self._socket()
+            return self._socket()
         except TimeoutError as error:
             # It must not look like an answer that does not arrive.
             raise ConnectionError(f"no connection to the agent within {_CONNECT_TIMEOUT:g} s") from error
-        return connection
 
     def _socket(self) -> socket.socket:
         path = self._settings.domain_socket
@@ -158,7 +157,10 @@ class Transport:
                 sock.settimeout(_CONNECT_TIMEOUT)
                 sock.connect(path)
             else:
-                sock = socket.create_connection((self._settings.host, self._settings.port), _CONNECT_TIMEOUT)
+                host = self._settings.host
+                # Text would be encoded with the codec idna, whose tables take 2 ms to import.
+                name: Any = host.encode() if host.isascii() else host
+                sock = socket.create_connection((name, self._settings.port), _CONNECT_TIMEOUT)
                 on_error.enter_context(sock)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 keep_alive(sock)

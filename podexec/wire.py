@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-import shlex
 from typing import Any, Final
 
 from podexec.record import fields, record
@@ -343,4 +342,6 @@ def executor_command(python: str, zipapp: str) -> str:
     With ``exec``, signals reach Python and not a shell in between. With ``-I -S``, neither the environment nor the
     agent's site-packages can change what is imported.
     """
+    import shlex  # noqa: PLC0415 - only the scheduler makes this command
+
     return f"exec {shlex.quote(python)} -I -S {shlex.quote(zipapp)}"

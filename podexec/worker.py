@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import queue
 import threading
-import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from podexec import events as ev
-from podexec import log
+from podexec import log, random_ids
 from podexec.agent import RETRY_AFTER, Agent, SessionRefused, Stopped
 from podexec.taskinfo import Meaning, Task
 from podexec.transport import TRANSPORT_ERRORS, Stream
@@ -91,7 +90,7 @@ class Worker:
 
     def _hook_is_over(self) -> bool:
         assert self.task.hook is not None
-        session = {"value": f"hook-{uuid.uuid4().hex[:8]}", "parent": self._container_id}
+        session = {"value": f"hook-{random_ids.suffix()}", "parent": self._container_id}
         try:
             status = self._agent.session(session, self.task.hook, None, _never_interrupt)
             self._log.info("preStop command ended", wait_status=status)

@@ -1,9 +1,10 @@
 """Build the executor as one file that an agent can fetch: ``python -P -m podexec.zipapp --output podexec.pyz``.
 
-Owns what goes into the archive: this package and the pure-Python packages it imports, taken from the running
-environment: no network is needed, and an installed podexec can build its own executor. Each source comes with its
-bytecode for the interpreter that built it, which starts fast; any other Python compiles the source. The same inputs
-give the same bytes. The file is a program: it can replace an agent's ``mesos-default-executor``.
+Owns what goes into the archive: this package and the pure-Python packages it needs, taken from the running environment:
+no network is needed, and an installed podexec can build its own executor. What pymesos imports in vain is left out
+(``podexec/__main__.py``). Each source comes with its bytecode for the interpreter that built it, which starts fast; any
+other Python compiles the source. The same inputs give the same bytes. The file is a program: it can replace an agent's
+``mesos-default-executor``.
 
 This module is not part of the archive.
 """
@@ -26,10 +27,7 @@ from podexec.wire import EXECUTOR_ENVIRONMENT
 
 # Distribution -> its module or package.
 _BUNDLED = {
-    "addict": "addict",
-    "http-parser": "http_parser",
     "pymesos": "pymesos",
-    "six": "six",
     "structlog": "structlog",
 }
 _LEFT_OUT = {"podexec/zipapp.py"}

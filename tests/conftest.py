@@ -44,11 +44,15 @@ def executor(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def cluster(executor: Path) -> Iterator[Cluster]:
-    """Three agents at the fullest level of this machine, which have a default executor and an image they can pull."""
+    """Three agents at the fullest level of this machine, which have a default executor and an image they can pull.
+
+    They have CPU quotas, as DC/OS' agents do and Mesos' by default do not: much is slower with them, and the end of a
+    container is more difficult.
+    """
     running = Cluster.up(
         f"test-{os.getpid()}",
         agents=3,
-        agent_flags=QUICK_RECOVERY,
+        agent_flags=QUICK_RECOVERY | {"cgroups_enable_cfs": True},
         default_executor=executor,
         owner_pid=os.getpid(),
     )

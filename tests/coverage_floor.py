@@ -21,7 +21,19 @@ _TESTS = tuple(ROOT / "tests" / name for name in ("core", "executor", "store"))
 # Percent of the lines of each part.
 FLOORS = {"scheduler/core": 97, "scheduler/store": 95, "podexec": 95}
 # These run in the executor's own process only: the tests against the fake agent and on real Mesos show what they do.
-_APART = ("__main__", "agent", "checks", "driver", "log", "loop", "slim_imports", "transport", "worker", "zipapp")
+_APART = (
+    "__main__",
+    "agent",
+    "checks",
+    "driver",
+    "http_check",
+    "log",
+    "loop",
+    "slim_imports",
+    "transport",
+    "worker",
+    "zipapp",
+)
 
 _coverage = Coverage(
     data_file=str(_HERE / ".coverage"),

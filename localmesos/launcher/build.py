@@ -15,10 +15,11 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from localmesos.launcher import stubs
+from localmesos.launcher import stubs, symbolic
 
 LIBRARY = "libmesos-1.11.0.so"
 SOURCES = Path(__file__).parent
@@ -55,7 +56,7 @@ def fingerprint() -> str:
     return digest.hexdigest()[:12]
 
 
-def build(library: bytes, prefix: Path) -> None:
+def build(library: bytes, prefix: Path, progress: Callable[[str], None]) -> None:
     """Make the installation in the empty folder `prefix` from the bytes of libmesos."""
     for folder in ("bin", "lib", "libexec"):
         (prefix / folder).mkdir(parents=True)
@@ -63,6 +64,7 @@ def build(library: bytes, prefix: Path) -> None:
     try:
         stubs.build(prefix / "lib" / LIBRARY, prefix / "lib")
         compile_program(prefix)
+        resolve_references(prefix, progress)
     except FileNotFoundError as error:
         raise BuildError(f"{error.filename} is not installed; on Debian: apt-get install g++ binutils") from error
     except subprocess.CalledProcessError as error:
@@ -113,6 +115,26 @@ def compile_program(prefix: Path) -> None:
     for file in (*compiled, hide_all):
         file.unlink()
     objects.rmdir()
+
+
+def resolve_references(prefix: Path, progress: Callable[[str], None]) -> None:
+    """Let the program start faster (symbolic.py), or say why it does not: then the library stays as it is."""
+    path, program = prefix / "lib" / LIBRARY, prefix / "libexec" / "mesos"
+    unresolved = path.read_bytes()
+    try:
+        path.write_bytes(symbolic.resolve(unresolved, LIBRARY, program.read_bytes()))
+        check_start(program)
+    except (symbolic.SymbolicError, BuildError) as error:
+        path.write_bytes(unresolved)
+        progress(f"containers start a little more slowly, as {LIBRARY} stays as it is: {error}")
+
+
+def check_start(program: Path) -> None:
+    """Raise BuildError unless the program can be loaded and run."""
+    command = ["mesos-agent", "--version"]
+    done = subprocess.run(command, executable=program, capture_output=True, text=True, check=False)
+    if done.returncode or not done.stdout.startswith("mesos "):
+        raise BuildError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout}{done.stderr}")
 
 
 def install_helpers(folder: Path) -> None:

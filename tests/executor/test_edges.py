@@ -408,6 +408,19 @@ def test_a_module_that_is_there_stays() -> None:
     assert sys.modules["subprocess"] is subprocess
 
 
+def test_another_module_takes_the_place_of_one_for_a_while() -> None:
+    program = """
+import types
+from podexec.slim_imports import without
+other = types.ModuleType("graphlib")
+other.number = 1
+with without(instead=[other]):
+    from graphlib import number
+from graphlib import TopologicalSorter
+"""
+    subprocess.run([sys.executable, "-c", program], timeout=30, check=True)
+
+
 # -- the log ----------------------------------------------------------------------------------------------------------
 
 
@@ -445,13 +458,27 @@ os._exit(0)
 
 def test_the_level_also_counts_for_what_was_held() -> None:
     program = """
-import logging
+pymesos = log.in_place_of_logging().getLogger("pymesos")
 log.get().info("first")
 log.configure("error")
 log.start()
 log.get().warning("second")
-logging.getLogger("pymesos").error("of the library")
+pymesos.warning("of the library")
+pymesos.error("of the %s", "library")
 log.configure("info")
 log.get().info("third")
 """
     assert logged(program) == ['level=error event="of the library" logger=pymesos', "level=info event=third"]
+
+
+def test_a_librarys_exception_comes_with_its_traceback() -> None:
+    program = """
+pymesos = log.in_place_of_logging().getLogger("pymesos")
+try:
+    1 / 0
+except ZeroDivisionError:
+    pymesos.exception("of the library")
+"""
+    (line,) = logged(program)
+    assert line.startswith('level=error event="of the library"')
+    assert "ZeroDivisionError: division by zero" in line

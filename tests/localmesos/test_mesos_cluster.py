@@ -229,6 +229,19 @@ def test_the_memory_limit_and_the_capabilities_of_a_container_are_enforced(clust
     assert sandbox_text(plain, cluster).split()[-1] == "0000000000000001"
 
 
+@pytest.mark.parametrize(("limits", "quota"), [({}, -1), ({"cpus": {"value": 0.5}}, 50_000)])
+def test_a_container_has_a_quota_of_cpu_time_only_if_it_sets_a_limit(
+    limits: dict[str, Any], quota: int, cluster: Cluster, here: Choice
+) -> None:
+    if here.level != "linux":
+        assert "limits" in here.left_out
+        return
+    told = agentapi.launch(cluster.agents[0], "cat /proc/self/cgroup; exec sleep 100", limits=limits)
+    groups = agentapi.eventually(lambda: sandbox_text(told, cluster), "its output")
+    (group,) = re.findall(r"^\d+:(?:[\w,]*,)?cpu(?:,[\w,]*)?:(.*)$", groups, re.MULTILINE)
+    assert int(Path(f"/sys/fs/cgroup/cpu{group}/cpu.cfs_quota_us").read_text()) == quota
+
+
 def test_agents_start_the_given_default_executor(mesos_cluster: ClusterFactory, tmp_path: Path) -> None:
     """The agent starts it like Mesos' own: with its name, argument and environment. Agents added later do so too."""
     program = tmp_path / "program"

@@ -89,12 +89,12 @@ def test_another_platform_is_refused_with_the_alternatives(monkeypatch: pytest.M
 def test_a_missing_compiler_is_named_with_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(build.BuildError, match=r"apt-get install g\+\+ binutils"):
-        build.build(build.ORIGINAL_PATH, tmp_path / "prefix")
+        build.build(build.ORIGINAL_PATH, tmp_path / "prefix", package.silent)
 
 
 def test_a_library_without_the_patched_path_is_refused(tmp_path: Path) -> None:
     with pytest.raises(build.BuildError, match="0 times, not once"):
-        build.build(b"no such path", tmp_path / "prefix")
+        build.build(b"no such path", tmp_path / "prefix", package.silent)
 
 
 def test_pips_environment_wins_over_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
