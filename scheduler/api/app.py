@@ -37,6 +37,9 @@ _NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, NDJSON, TAR, BYTES)
 class Loop(Requests, Publisher, Protocol):
     """What the API needs of the event loop that owns the world."""
 
+    async def durable(self) -> None:
+        """Return when everything that the world holds now is durable. Raises LoopError if it never will be."""
+
 
 def create_app(
     loop: Loop,
@@ -72,6 +75,7 @@ def create_app(
             *docs_routes(server.version),
         ]
     )
+    app.state.durable = loop.durable
     app.router.redirect_slashes = False  # routes name both spellings
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=4096, exclude_content_types=_NOT_COMPRESSED)

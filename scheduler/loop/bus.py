@@ -40,6 +40,7 @@ class Bus:
     def __init__(self, tail: Iterable[StreamEvent] = (), kept: int = KEPT) -> None:
         self._tail = deque(tail, maxlen=kept)
         self._last = self._tail[-1].number if self._tail else 0
+        self._assigned = self._last
         self._grown = asyncio.Event()
         self._closed = False
 
@@ -50,16 +51,18 @@ class Bus:
 
     @property
     def last(self) -> int:
-        """The number of the newest event; 0: there was none."""
+        """The number of the newest published event; 0: there was none."""
         return self._last
 
     def assign_numbers(self, published: Sequence[Publish]) -> tuple[StreamEvent, ...]:
         """The events with their numbers, to be published once they are durable."""
         times = {at: timestamp(at) for at in {each.at for each in published}}
-        return tuple(
+        events = tuple(
             StreamEvent(number, each.kind, _compact(orjson.dumps({**each.content, "timestamp": times[each.at]})))
-            for number, each in enumerate(published, self._last + 1)
+            for number, each in enumerate(published, self._assigned + 1)
         )
+        self._assigned += len(events)
+        return events
 
     def publish(self, events: Sequence[StreamEvent]) -> None:
         """Make durable events available to readers."""

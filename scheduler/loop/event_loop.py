@@ -1,9 +1,10 @@
 """The event loop, which owns the world.
 
 It collects the events of the edges into a batch, lets the core step through it, and then always keeps the same order:
-commit, act, answer, publish, acknowledge. It decides nothing itself. A failed commit, a ``Stop`` or a fault in the core
-ends it with an error; effects are performed only after their commit. The next start continues from the store, and Mesos
-repeats everything that was not acknowledged.
+commit, act, answer, publish, acknowledge. Commits overlap with later passes (``commits``), but effects are performed
+only after their commit, and in order. The loop decides nothing itself. A failed commit, a ``Stop`` or a fault in the
+core ends it with an error. The next start continues from the store, and Mesos repeats everything that was not
+acknowledged.
 """
 
 import asyncio
@@ -13,88 +14,29 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import Executor
 from typing import Generic, TypeVar
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from scheduler.core.effects import (
-    Acknowledge,
-    AcknowledgeOperation,
-    Answer,
-    Effect,
-    InspectExecutor,
-    Log,
-    Publish,
-    Reply,
-    Stop,
-)
+from scheduler.core.effects import Answer
 from scheduler.core.events import ClockSet, Disconnected, Event, OfferRescinded, OffersReceived, Ticked
-from scheduler.core.frame import Change, Frame, Put, Record, key_of
-from scheduler.loop.bus import Bus, StreamEvent
+from scheduler.core.frame import Frame
+from scheduler.loop.batch import Batch
+from scheduler.loop.bus import Bus
 from scheduler.loop.clock import Clock
+from scheduler.loop.commits import CommitQueue, LoopError
 from scheduler.loop.flood import Flood
-from scheduler.loop.ports import (
-    Acknowledgement,
-    Commits,
-    Deadlines,
-    Inspections,
-    MesosCall,
-    MesosCalls,
-    Meter,
-    StoreError,
-)
+from scheduler.loop.ports import Commits, Deadlines, Inspections, MesosCalls, Meter
+
+__all__ = ["MAX_BATCH", "EventLoop", "LoopError"]
 
 WorldT = TypeVar("WorldT", bound=Deadlines)
 
 MAX_BATCH = 1000  # events in a pass, and as many requests
 _LONGEST_SLEEP = 60.0  # the wall clock may be set, or the machine suspended, while the loop sleeps
 _LEVELS = logging.getLevelNamesMapping()
-
-
-class LoopError(Exception):
-    """The loop has ended, or cannot continue; says why."""
-
-
-@dataclass(slots=True)
-class _Batch:
-    """The changes and effects of one pass; the effects are sorted by when they may be performed."""
-
-    changes: dict[tuple[type[Record], str], Change] = field(default_factory=dict)
-    calls: list[MesosCall] = field(default_factory=list)
-    replies: list[Reply] = field(default_factory=list)
-    notes: list[Log] = field(default_factory=list)
-    published: list[Publish] = field(default_factory=list)
-    inspections: list[InspectExecutor] = field(default_factory=list)
-    acknowledgements: list[Acknowledgement] = field(default_factory=list)
-    stop: Stop | None = None
-
-    def add(self, frame: Frame) -> None:
-        """Add a frame; a later change of a record replaces an earlier one, at the later position."""
-        for change in frame.changes:
-            key = key_of(change.record) if isinstance(change, Put) else (change.kind, change.key)
-            self.changes.pop(key, None)
-            self.changes[key] = change
-        for effect in frame.effects:
-            self._sort(effect)
-
-    def _sort(self, effect: Effect) -> None:
-        match effect:
-            case Reply():
-                self.replies.append(effect)
-            case Log():
-                self.notes.append(effect)
-            case Publish():
-                self.published.append(effect)
-            case Acknowledge() | AcknowledgeOperation():
-                self.acknowledgements.append(effect)
-            case InspectExecutor():
-                self.inspections.append(effect)
-            case Stop():
-                self.stop = self.stop or effect
-            case _:
-                self.calls.append(effect)
 
 
 class EventLoop(Generic[WorldT]):
@@ -112,16 +54,18 @@ class EventLoop(Generic[WorldT]):
         inspector: Inspections | None = None,
         clock: Clock | None = None,
         log: FilteringBoundLogger | None = None,
+        thread: Executor | None = None,
     ) -> None:
+        """``thread`` is used instead of a new one for the store, which needs one that runs a commit at a time."""
         self._world = world
         self._step = step
-        self._store = store
         self._calls = calls
         self.bus = bus if bus is not None else Bus()
         self._meter = meter
         self._inspector = inspector
         self._clock = clock if clock is not None else Clock()
         self._log: FilteringBoundLogger = log if log is not None else structlog.get_logger("scheduler")
+        self._commits = CommitQueue(store, self._perform, self._log, meter, thread)
         self._inbox: deque[Event] = deque()
         self._asked: deque[Event] = deque()  # requests, which do not wait behind events of Mesos
         self._flood = Flood()  # offers, behind which no other event waits
@@ -173,8 +117,12 @@ class EventLoop(Generic[WorldT]):
         finally:
             self._requests.pop(number, None)
 
+    async def durable(self) -> None:
+        """Return when everything that the world holds now is durable. Raises LoopError if it never will be."""
+        await self._commits.durable()
+
     def stop(self) -> None:
-        """Let ``run`` return after the current pass."""
+        """Let ``run`` return after the current pass, once everything is durable and performed."""
         self._stopping = True
         self._wake.set()
 
@@ -183,22 +131,29 @@ class EventLoop(Generic[WorldT]):
     async def run(self) -> None:
         """Run until ``stop``. Raises LoopError when the framework, the store or an edge cannot continue."""
         self._loop = asyncio.get_running_loop()
+        committing = asyncio.create_task(self._commits.run())
+        committing.add_done_callback(lambda _: self._wake.set())
         try:
-            while not self._stopping:
+            while not self._stopping and not committing.done():
                 await self._wait_for_work()
                 if self._failure is not None:
                     raise LoopError(f"the connection to Mesos failed: {self._failure!r}") from self._failure
-                if not self._stopping:
+                if not self._stopping and not committing.done():
                     self._pass()
                     await asyncio.sleep(0)  # the API shares this thread
         finally:
             self._stopping = True
             self._loop = None
-            self._abandon_requests()
+            self._commits.close()
+            try:
+                await committing
+            finally:
+                self._abandon_requests()
 
     async def _wait_for_work(self) -> None:
         """Return when there is an event, when a deadline has expired, or when the loop is to end."""
         self._wake.clear()
+        await self._commits.room()
         if self.waiting or self._stopping or self._failure is not None:
             return
         deadline = self._world.next_deadline()
@@ -208,22 +163,22 @@ class EventLoop(Generic[WorldT]):
                 await asyncio.wait_for(self._wake.wait(), pause)
 
     def _pass(self) -> None:
-        """Step through a batch of events, then commit the changes and perform the effects."""
+        """Step through a batch of events; its effects are performed once the changes are durable."""
         started, now = time.perf_counter(), self._clock.now()
-        batch = _Batch()
-        heard = []
-        for event in self._drain(now):
-            heard.append(event)
-            batch.add(self._step(self._world, event, now))
-            if batch.stop is not None:
-                break
-        published = self.bus.assign_numbers(batch.published)
-        if batch.changes or published:
-            self._commit(tuple(batch.changes.values()), published)
-        self._perform(batch, published)
+        batch = Batch()
+        try:
+            for event in self._drain(now):
+                batch.heard.append(event)
+                batch.add(self._step(self._world, event, now))
+                if batch.stop is not None:
+                    break
+            batch.numbered = self.bus.assign_numbers(batch.published)
+        except BaseException:
+            self._commits.lose()
+            raise
+        batch.seconds = time.perf_counter() - started
         self._flood.pass_ended(self._clock.now() - now)
-        if self._meter is not None:
-            self._meter.pass_ended(heard, batch.calls, batch.replies, batch.published, time.perf_counter() - started)
+        self._commits.add(batch)
         if batch.stop is not None:
             raise LoopError(batch.stop.message)
 
@@ -246,25 +201,15 @@ class EventLoop(Generic[WorldT]):
         if deadline is not None and deadline <= now:
             yield Ticked()
 
-    def _commit(self, changes: tuple[Change, ...], published: tuple[StreamEvent, ...]) -> None:
-        """Commit on this thread, not on another: so readers of the world never see changes that are not durable."""
+    def _perform(self, batch: Batch) -> None:
         started = time.perf_counter()
-        try:
-            self._store.commit(changes, published)
-        except StoreError as error:
-            self._log.critical("store failed, no effects of this batch were performed", error=str(error))
-            raise LoopError(f"the store failed: {error}") from error
-        if self._meter is not None:
-            self._meter.committed(time.perf_counter() - started)
-
-    def _perform(self, batch: _Batch, published: tuple[StreamEvent, ...]) -> None:
         if batch.calls:
             self._calls.perform_all(batch.calls)
         for reply in batch.replies:
             answer = self._requests.get(reply.request)
             if answer is not None and not answer.done():  # the client may have disconnected
                 answer.set_result(reply.answer)
-        self.bus.publish(published)
+        self.bus.publish(batch.numbered)
         for note in batch.notes:
             self._log.log(_LEVELS[note.level.upper()], note.text, **dict(note.fields))
         if self._inspector is not None:
@@ -272,6 +217,9 @@ class EventLoop(Generic[WorldT]):
                 self._inspector.inspect(asked)
         if batch.acknowledgements:
             self._calls.perform_all(batch.acknowledgements)
+        if self._meter is not None:
+            seconds = batch.seconds + time.perf_counter() - started
+            self._meter.pass_ended(batch.heard, batch.calls, batch.replies, batch.published, seconds)
 
     # ------------------------------------------------------------------------ helpers
 

@@ -15,7 +15,7 @@ DAMAGED = "if the file is damaged, restore a backup of it"
 
 
 class Store(Protocol):
-    """Durable records, one for each kind and key. Used by one thread at a time."""
+    """Durable records, one for each kind and key. Used by one thread at a time, but not always the same one."""
 
     def load(self) -> list[Record]:
         """Every record. Raises StoreError if one of them cannot be read."""

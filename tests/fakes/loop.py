@@ -80,6 +80,9 @@ class FakeLoop:
         [reply] = [effect for effect in self.happens(event) if isinstance(effect, Reply)]
         return reply.answer
 
+    async def durable(self) -> None:
+        """Nothing is ever stored."""
+
 
 class RecordedCalls:
     """In the place of the connection to Mesos."""

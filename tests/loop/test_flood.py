@@ -16,6 +16,7 @@ from scheduler.loop.flood import FEWEST, FIRST, MOST, PASS_SECONDS, Flood
 from scheduler.loop.ports import MesosCall
 from scheduler.model.json import Json
 from tests.loop import virtual_time
+from tests.loop.inline import Inline
 
 
 def offers(count: int, name: str = "O") -> tuple[Json, ...]:
@@ -32,7 +33,7 @@ class Slow:
         self._begun: float | None = None
         self._heard: list[Event] = []
         clock = Clock(steady=virtual_time.now, wall=virtual_time.now)
-        self.shell = EventLoop(self, self._step, self, self, meter=self, clock=clock)
+        self.shell = EventLoop(self, self._step, self, self, meter=self, clock=clock, thread=Inline())
 
     def next_deadline(self) -> float | None:
         return None

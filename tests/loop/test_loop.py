@@ -28,6 +28,7 @@ from scheduler.loop.event_loop import MAX_BATCH, EventLoop, LoopError
 from scheduler.loop.ports import MesosCall, StoreError
 from scheduler.model.records import Framework, Pod
 from tests.loop import virtual_time
+from tests.loop.inline import Inline
 
 ACK = Acknowledge("task", "agent", "uuid")
 
@@ -57,7 +58,7 @@ class Bench:
         self.passes: list[tuple[Event, ...]] = []
         self.wall_ahead = 0.0
         clock = Clock(steady=virtual_time.now, wall=lambda: virtual_time.now() + self.wall_ahead)
-        self.shell = EventLoop(self.world, self._step, self, self, meter=self, clock=clock)
+        self.shell = EventLoop(self.world, self._step, self, self, meter=self, clock=clock, thread=Inline())
 
     def _step(self, world: FakeWorld, event: Event, now: float) -> Frame:
         world.stepped.append((event, now))

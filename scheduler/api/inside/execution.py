@@ -22,7 +22,9 @@ from scheduler.api.inside.guard import Guard, Permission, StoppingError
 from scheduler.api.inside.joined import joined
 from scheduler.api.inside.targets import Target, running_target, state_of
 from scheduler.api.pods import existing_pod
+from scheduler.api.routes import durable
 from scheduler.core.world import World
+from scheduler.loop.event_loop import LoopError
 from scheduler.loop.inside import Inside, InsideError, Run, Session, Size
 from scheduler.model.json import Json
 from scheduler.model.records import Pod
@@ -69,6 +71,7 @@ class Execution:
                 )
                 stack.enter_context(self._guard.place())
             except ApiError as error:
+                await durable(socket)
                 await socket.send_denial_response(json_response(error.body, error.status))
                 return
             await socket.accept()
@@ -77,15 +80,20 @@ class Execution:
 
     async def _serve(self, socket: WebSocket, pod: Pod, target: Target) -> None:
         try:
-            result = await self._guard.unless_stopping(self._carry_out(socket, pod, target))
-        except ApiError as error:
-            result = {"error": str(error)}
-        except InsideError as error:
-            result = {"error": self._explained(target, error)}
-        except StoppingError:
+            result = await self._result(socket, pod, target)
+            await durable(socket)
+        except (StoppingError, LoopError):
             result = {"error": "the scheduler is stopping"}
         await _send(socket, result)
         await socket.close()
+
+    async def _result(self, socket: WebSocket, pod: Pod, target: Target) -> Json:
+        try:
+            return await self._guard.unless_stopping(self._carry_out(socket, pod, target))
+        except ApiError as error:
+            return {"error": str(error)}
+        except InsideError as error:
+            return {"error": self._explained(target, error)}
 
     async def _carry_out(self, socket: WebSocket, pod: Pod, target: Target) -> Json:
         order = await _order(socket)
@@ -99,6 +107,7 @@ class Execution:
         )
         run = await self._inside.run_of(target.task_id)
         async with self._inside.session(run, order.command, order.size, order.term) as session:
+            await durable(socket)
             await _send(socket, {"started": _whereabouts(target, run)})
             await joined(_output(socket, session), _input(socket, session))
             return {"exit": await session.exit_code()}

@@ -5,10 +5,12 @@ from collections.abc import AsyncGenerator, Mapping
 import structlog
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from scheduler.api.errors import ApiError
 from scheduler.api.inside.guard import StoppingError
+from scheduler.api.routes import durable
+from scheduler.loop.event_loop import LoopError
 from scheduler.loop.inside import InsideError
 
 BYTES, PLAIN = "application/octet-stream", "text/plain"
@@ -43,9 +45,13 @@ class _Chunks(StreamingResponse):
         self._chunks = chunks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_durable(message: Message) -> None:
+            await durable(Request(scope))  # a chunk may say what has become of the container
+            await send(message)
+
         try:
-            await super().__call__(scope, receive, send)
-        except (ApiError, InsideError, StoppingError) as error:
+            await super().__call__(scope, receive, send_durable)
+        except (ApiError, InsideError, LoopError, StoppingError) as error:
             _log.info("an answer ended early", path=scope["path"], error=str(error) or "the scheduler is stopping")
         finally:
             await self._chunks.aclose()
