@@ -86,8 +86,7 @@ async def _run(
     world = World(serving.settings, seed, records)
     del records  # the world keeps its own
     advertised = _advertised(serving, listening)
-    gc.collect()
-    gc.freeze()  # what there is by now stays: the collector need not look at it again
+    _freeze_garbage_collector()
 
     def submit(events: Sequence[Event]) -> None:
         event_loop.submit_all_threadsafe(events)
@@ -235,6 +234,12 @@ class _ErrorHandler:
         elif loop.time() - self._logged_at >= _LOG_EVERY:
             self._logged_at = loop.time()
             structlog.get_logger("scheduler").error("cannot accept connections", error=str(context.get("exception")))
+
+
+def _freeze_garbage_collector() -> None:
+    """Have the collector never look again at what there is by now: it stays."""
+    gc.collect()
+    gc.freeze()
 
 
 class _Server(uvicorn.Server):

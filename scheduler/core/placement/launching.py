@@ -1,8 +1,9 @@
 """The launches of one queue in one turn: its instances are placed on the candidates in order, until none fits."""
 
 from collections import deque
-from dataclasses import replace
 from itertools import islice
+
+from msgspec.structs import replace
 
 from scheduler.core import ids
 from scheduler.core.due import Due
