@@ -5,7 +5,7 @@ Each option is stated on the attribute that holds it, in SchedulerOptions or in 
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
@@ -95,11 +95,11 @@ class Parameter:
 
 def _stated(record: type) -> Iterator[Parameter]:
     hints = get_type_hints(record, include_extras=True)
-    for field in fields(record):
+    for field in inspect.signature(record).parameters.values():
         hint = hints[field.name]
         if get_origin(hint) is Annotated:
             kind, stated = get_args(hint)
-            default = inspect.Parameter.empty if field.default is MISSING else field.default
+            default = field.default
             if stated.form is not None:
                 kind, default = stated.form.kind, stated.form.write(default)
             yield Parameter(record, field.name, stated, kind, default)

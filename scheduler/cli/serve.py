@@ -49,6 +49,8 @@ from scheduler.secrets import open_source
 from scheduler.store import Store, StoreError, open_store
 
 _LARGEST_MESSAGE = 1024 * 1024  # of a WebSocket
+# Python's garbage collector rarely scans the whole heap: the world's objects live long and contain no reference cycles,
+# and scanning them repeatedly would cost more than reading the store and handling the events.
 _COLLECTOR_THRESHOLDS = (50_000, 1_000, 1_000)
 _LAST_REQUESTS = 5  # seconds for which pending requests are still answered at the end
 _LOG_EVERY = 60.0
@@ -58,6 +60,7 @@ _ANY_ADDRESS = ("", "0.0.0.0", "::")
 def serve(serving: Serving) -> None:
     """Run until told to stop. Raises CommandError if it cannot start or continue."""
     logging.configure(serving.options.log_level)
+    gc.set_threshold(*_COLLECTOR_THRESHOLDS)
     room = files.room(files.raise_limit(), serving.options.max_connections)
     source = _secrets(serving.options.secrets_source)
     with contextlib.closing(_listen(serving.host, serving.port, room.backlog)) as listening:
@@ -83,7 +86,7 @@ async def _run(
     world = World(serving.settings, seed, records)
     del records  # the world keeps its own
     advertised = _advertised(serving, listening)
-    _tune_garbage_collector()
+    _freeze_garbage_collector()
 
     def submit(events: Sequence[Event]) -> None:
         event_loop.submit_all_threadsafe(events)
@@ -233,15 +236,10 @@ class _ErrorHandler:
             structlog.get_logger("scheduler").error("cannot accept connections", error=str(context.get("exception")))
 
 
-def _tune_garbage_collector() -> None:
-    """Have Python's garbage collector rarely scan the whole heap.
-
-    The world's objects live long and contain no reference cycles; scanning them repeatedly would cost more than
-    handling the events.
-    """
+def _freeze_garbage_collector() -> None:
+    """Have the collector never look again at what there is by now: it stays."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_COLLECTOR_THRESHOLDS)
 
 
 class _Server(uvicorn.Server):

@@ -3,6 +3,8 @@
 Instances come first, because pods depend on their counts, and deployments on their pods.
 """
 
+from collections import OrderedDict
+
 from scheduler.core.lifecycle import instances
 from scheduler.core.rollout import deployments, upgrade
 from scheduler.core.turn import Turn
@@ -19,7 +21,6 @@ def converge(turn: Turn) -> None:
             deployments.advance(turn, _take(turn.deployments))
 
 
-def _take(ids: dict[str, None]) -> str:
-    first = next(iter(ids))
-    del ids[first]
-    return first
+def _take(ids: OrderedDict[str, None]) -> str:
+    """Remove and return the first: a ``dict`` would look at every key that was removed before."""
+    return ids.popitem(last=False)[0]

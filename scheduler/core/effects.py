@@ -3,15 +3,13 @@
 The event loop performs them after the frame's changes are durable, acknowledgements last.
 """
 
-from dataclasses import dataclass
-
 from scheduler.model.definition import PodDefinition
+from scheduler.model.frozen import Frozen
 from scheduler.model.json import Json
 from scheduler.model.records import Instance
 
 
-@dataclass(frozen=True, slots=True)
-class Accept:
+class Accept(Frozen):
     """Use an offer for these operations, in order; the rest of it is declined for ``refuse_seconds``."""
 
     offer_id: str
@@ -19,53 +17,46 @@ class Accept:
     refuse_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Decline:
+class Decline(Frozen):
     """Decline offers; their resources are not offered again for ``refuse_seconds``."""
 
     offer_ids: tuple[str, ...]
     refuse_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Revive:
+class Revive(Frozen):
     """Ask for offers to these roles again; the master forgets all earlier refusals of theirs."""
 
     roles: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Suppress:
+class Suppress(Frozen):
     """Stop offers to these roles."""
 
     roles: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SetRoles:
+class SetRoles(Frozen):
     """Have these roles from now on, also on every later subscription. A new role gets no offers yet."""
 
     roles: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Kill:
+class Kill(Frozen):
     """Kill a task. Mesos delivers a kill at most once: the core repeats it until the task has ended."""
 
     task_id: str
     agent_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Shutdown:
+class Shutdown(Frozen):
     """Shut down an executor and all its tasks. Delivered at most once, and lost while its agent is disconnected."""
 
     executor_id: str
     agent_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class InspectExecutor:
+class InspectExecutor(Frozen):
     """Read the last output of a failed executor; answered by ``ExecutorInspected``, if at all.
 
     Attributes:
@@ -78,25 +69,21 @@ class InspectExecutor:
     tasks: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Reconcile:
+class Reconcile(Frozen):
     """Ask the master for the state of these tasks (task id, agent id); empty: of all it knows."""
 
     tasks: tuple[tuple[str, str | None], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ListAgents:
+class ListAgents(Frozen):
     """Ask the master which agents it has; answered by ``AgentsListed``, if at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListFrameworks:
+class ListFrameworks(Frozen):
     """Ask the master for other frameworks of the same name; answered by ``FrameworksListed``, if at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledge:
+class Acknowledge(Frozen):
     """Acknowledge a status that is durable here. Performed last."""
 
     task_id: str
@@ -104,8 +91,7 @@ class Acknowledge:
     uuid: str
 
 
-@dataclass(frozen=True, slots=True)
-class AcknowledgeOperation:
+class AcknowledgeOperation(Frozen):
     """Acknowledge the status of an offer operation that is durable here. Performed last."""
 
     operation_id: str
@@ -114,8 +100,7 @@ class AcknowledgeOperation:
     resource_provider_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Frozen):
     """A request was accepted.
 
     Attributes:
@@ -128,15 +113,13 @@ class Done:
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Killed:
+class Killed(Frozen):
     """These instances are being killed; their state is the one before the request."""
 
     instances: tuple[Instance, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Frozen):
     """A request was refused and changed nothing.
 
     Attributes:
@@ -159,16 +142,14 @@ def absent(kind: str, name: str) -> Refused:
 Answer = Done | Killed | Refused
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Frozen):
     """Answer the API request with this number."""
 
     request: int
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(Frozen):
     """Publish on the event stream, under a number of its own; kept for clients that connect later.
 
     Attributes:
@@ -182,8 +163,7 @@ class Publish:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(Frozen):
     """Write to the operator's log; ``fields`` carry the ids that explain the message."""
 
     level: str
@@ -191,8 +171,7 @@ class Log:
     fields: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Frozen):
     """End the process: the framework cannot continue; ``message`` says why."""
 
     message: str

@@ -1,14 +1,12 @@
 """The events the core reacts to, named in the past tense; each carries the ids that explain it."""
 
-from dataclasses import dataclass
-
 from scheduler.model.definition import PodDefinition
+from scheduler.model.frozen import Frozen
 from scheduler.model.json import Json
 from scheduler.model.records import Agent, CheckResult, Condition, NetworkAddress
 
 
-@dataclass(frozen=True, slots=True)
-class Subscribed:
+class Subscribed(Frozen):
     """The master accepted the subscription: a new stream, on which no old offer is valid.
 
     Attributes:
@@ -23,20 +21,17 @@ class Subscribed:
     zone: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Disconnected:
+class Disconnected(Frozen):
     """The event stream ended; the driver is reconnecting."""
 
 
-@dataclass(frozen=True, slots=True)
-class FrameworkFailed:
+class FrameworkFailed(Frozen):
     """The master refused the framework for good (an ERROR event); ``message`` is the master's own."""
 
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class OffersReceived:
+class OffersReceived(Frozen):
     """Offers, as Mesos' v1 JSON.
 
     ``more``: how many other offers have arrived already and follow in events of their own.
@@ -46,15 +41,13 @@ class OffersReceived:
     more: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class OfferRescinded:
+class OfferRescinded(Frozen):
     """An offer is no longer valid."""
 
     offer_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class StatusUpdated:
+class StatusUpdated(Frozen):
     """A task's status, from its executor, its agent or the master.
 
     Attributes:
@@ -81,8 +74,7 @@ class StatusUpdated:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OperationUpdated:
+class OperationUpdated(Frozen):
     """The status of an offer operation that has an id, such as the creation of a volume.
 
     Attributes:
@@ -99,8 +91,7 @@ class OperationUpdated:
     resource_provider_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutorEnded:
+class ExecutorEnded(Frozen):
     """An executor is gone. Only a hint: it may be missing, and may come before or after the statuses of its tasks.
 
     Attributes:
@@ -112,8 +103,7 @@ class ExecutorEnded:
     status: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutorInspected:
+class ExecutorInspected(Frozen):
     """The last output of a failed executor: the answer to ``InspectExecutor``.
 
     Attributes:
@@ -127,15 +117,13 @@ class ExecutorInspected:
     lines: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AgentLost:
+class AgentLost(Frozen):
     """The master removed an agent. Only a hint, like ``ExecutorEnded``."""
 
     agent_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class AgentsListed:
+class AgentsListed(Frozen):
     """The agents of the master, including those it knows from its predecessor and that have yet to register again.
 
     Attributes:
@@ -145,8 +133,7 @@ class AgentsListed:
     agents: tuple[Agent, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Namesake:
+class Namesake(Frozen):
     """Another framework of the same name, with running tasks.
 
     Attributes:
@@ -158,15 +145,13 @@ class Namesake:
     connected: bool
 
 
-@dataclass(frozen=True, slots=True)
-class FrameworksListed:
+class FrameworksListed(Frozen):
     """The other frameworks of the same name that have running tasks."""
 
     frameworks: tuple[Namesake, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AgentDescribed:
+class AgentDescribed(Frozen):
     """The abilities of an agent, read from its flags.
 
     Attributes:
@@ -177,15 +162,13 @@ class AgentDescribed:
     isolators: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class AgentsUnlisted:
+class AgentsUnlisted(Frozen):
     """The master's list of agents no longer contains these; the master does not say why."""
 
     agent_ids: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Rollout:
+class Rollout(Frozen):
     """How a change of pods is to be carried out.
 
     Attributes:
@@ -199,16 +182,14 @@ class Rollout:
     deadline: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Frozen):
     """The origin of a request: the client's address, and the requested URI."""
 
     client_ip: str = ""
     uri: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PodPosted:
+class PodPosted(Frozen):
     """A user asked for a new pod. The definition is valid and normalised; its version is set when it is accepted."""
 
     request: int
@@ -217,8 +198,7 @@ class PodPosted:
     origin: Origin = Origin()
 
 
-@dataclass(frozen=True, slots=True)
-class PodPut:
+class PodPut(Frozen):
     """A user asked for a pod to be created, or to be changed to this definition if it exists."""
 
     request: int
@@ -227,8 +207,7 @@ class PodPut:
     origin: Origin = Origin()
 
 
-@dataclass(frozen=True, slots=True)
-class PodDeleted:
+class PodDeleted(Frozen):
     """A user asked for a pod to be removed."""
 
     request: int
@@ -237,8 +216,7 @@ class PodDeleted:
     origin: Origin = Origin()
 
 
-@dataclass(frozen=True, slots=True)
-class GroupDeleted:
+class GroupDeleted(Frozen):
     """A user asked for every pod below a path to be removed."""
 
     request: int
@@ -247,8 +225,7 @@ class GroupDeleted:
     origin: Origin = Origin()
 
 
-@dataclass(frozen=True, slots=True)
-class InstancesKilled:
+class InstancesKilled(Frozen):
     """A user asked for instances of a pod to be killed; unknown ones are ignored.
 
     Attributes:
@@ -261,8 +238,7 @@ class InstancesKilled:
     wipe: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentCancelled:
+class DeploymentCancelled(Frozen):
     """A user asked for a deployment to be rolled back (Marathon's DELETE) or, if forced, to be cancelled.
 
     Attributes:
@@ -274,51 +250,44 @@ class DeploymentCancelled:
     rollback: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentPaused:
+class DeploymentPaused(Frozen):
     """A user asked for a deployment to be paused."""
 
     request: int
     deployment_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentResumed:
+class DeploymentResumed(Frozen):
     """A user asked for a paused deployment to be resumed."""
 
     request: int
     deployment_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class DelayReset:
+class DelayReset(Frozen):
     """A user asked for the launch back-off of a pod to be cleared."""
 
     request: int
     pod_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class StreamAttached:
+class StreamAttached(Frozen):
     """A client began to follow the event stream."""
 
     remote_address: str
 
 
-@dataclass(frozen=True, slots=True)
-class StreamDetached:
+class StreamDetached(Frozen):
     """A client stopped following the event stream."""
 
     remote_address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ticked:
+class Ticked(Frozen):
     """The world's next deadline has expired."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClockSet:
+class ClockSet(Frozen):
     """The system clock was set.
 
     Attributes:

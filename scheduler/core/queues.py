@@ -3,17 +3,15 @@
 A queue holds the waiting instances of one configuration of a pod. Its key is the definition's.
 """
 
-from dataclasses import dataclass
-
 from scheduler.core.facts.conditions import is_to_be_freed
 from scheduler.core.frame import definition_key
 from scheduler.core.indexes import discard
 from scheduler.core.offer.refusals import QueueHistory
+from scheduler.model.frozen import Frozen
 from scheduler.model.records import Goal, Instance, Pod
 
 
-@dataclass(frozen=True, slots=True)
-class Delay:
+class Delay(Frozen):
     """The launch back-off of one configuration of a pod: the delay, the failure that set it, and its end."""
 
     seconds: float

@@ -3,10 +3,10 @@
 Where Marathon has a flag for one, its name and meaning are Marathon's.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
+from scheduler.model.frozen import Frozen
 from scheduler.model.json import Json
 from scheduler.model.option import FEATURES, INVERTED, MILLISECONDS, NAMES_IF_ANY, Option
 from scheduler.model.roles import EnforceRole
@@ -40,8 +40,7 @@ class AcceptedRoles(StrEnum):
         return frozenset({"*" if self is AcceptedRoles.UNRESERVED else role})
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutorCommand:
+class ExecutorCommand(Frozen):
     """How agents start the pods' executor.
 
     Attributes:
@@ -58,8 +57,7 @@ class ExecutorCommand:
         return self.command is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Frozen):
     """The options that the core must know, each stated here and nowhere else. Durations are seconds.
 
     Attributes:

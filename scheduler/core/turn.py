@@ -3,6 +3,8 @@
 Every change of a record goes through here, so that the world and the store never differ.
 """
 
+from collections import OrderedDict
+
 from scheduler.core.effects import Effect, Log, Publish
 from scheduler.core.facts.conditions import may_turn_up
 from scheduler.core.frame import Change, Delete, Frame, Put, Record, definition_key, key_of
@@ -21,7 +23,7 @@ class Turn:
 
     Attributes:
         now: on the scheduler's own clock.
-        instances, pods, deployments: the ids of the touched ones, which are to be advanced.
+        instances, pods, deployments: the ids of the touched ones, which are to be advanced in this order.
         before: the state of each changed instance at the start of the turn; None: it did not exist.
         demand_grew: whether an offer that was refused before may be useful now.
         starts_left: how many more instances this turn may create, so that a pod of a hundred thousand delays nothing.
@@ -30,9 +32,9 @@ class Turn:
     def __init__(self, world: World, now: float) -> None:
         self.world = world
         self.now = now
-        self.instances: dict[str, None] = {}
-        self.pods: dict[str, None] = {}
-        self.deployments: dict[str, None] = {}
+        self.instances: OrderedDict[str, None] = OrderedDict()
+        self.pods: OrderedDict[str, None] = OrderedDict()
+        self.deployments: OrderedDict[str, None] = OrderedDict()
         self.before: dict[str, Instance | None] = {}
         self.demand_grew = False
         self.starts_left = STARTS_PER_TURN

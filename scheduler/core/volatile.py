@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from scheduler.core.events import Namesake
 from scheduler.core.offer.openoffers import OpenOffer
 from scheduler.core.offer.refusals import MatchProgress
+from scheduler.model.frozen import Frozen
 from scheduler.model.records import Agent
 
 
@@ -53,8 +54,7 @@ class Arrival:
     is_old: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Kills:
+class Kills(Frozen):
     """The kills sent so far to one executor, of an instance or of an abandoned launch.
 
     Attributes:

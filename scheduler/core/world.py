@@ -7,8 +7,9 @@ through the module that owns it. Readers (the API) may use every method that doe
 import random
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from scheduler.core.due import Deadlines, Due
 from scheduler.core.facts.conditions import UNCHECKED, Checks, checks

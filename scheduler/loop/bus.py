@@ -9,19 +9,18 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
 
 import orjson
 
 from scheduler.core.effects import Publish
+from scheduler.model.frozen import Frozen
 from scheduler.model.times import timestamp
 
 KEPT = 10_000
 _AT_ONCE = 100  # events that a reader takes from the tail at a time, which bounds the memory of a slow one
 
 
-@dataclass(frozen=True, slots=True)
-class StreamEvent:
+class StreamEvent(Frozen):
     """An event of the stream.
 
     Attributes:

@@ -25,6 +25,8 @@ def call_body(effect: PlainCall, framework_id: str) -> Json:
 
 def _call(effect: PlainCall) -> Json:
     match effect:
+        case Acknowledge():  # first: most are
+            return _typed("ACKNOWLEDGE", **_task(effect.task_id, effect.agent_id), uuid=effect.uuid)
         case Accept():
             return _typed(
                 "ACCEPT", offer_ids=[{"value": effect.offer_id}], operations=list(effect.operations), **_filters(effect)
@@ -43,8 +45,6 @@ def _call(effect: PlainCall) -> Json:
             return _typed("SHUTDOWN", executor_id={"value": effect.executor_id}, agent_id={"value": effect.agent_id})
         case Reconcile():
             return _typed("RECONCILE", tasks=[_task(task_id, agent_id) for task_id, agent_id in effect.tasks])
-        case Acknowledge():
-            return _typed("ACKNOWLEDGE", **_task(effect.task_id, effect.agent_id), uuid=effect.uuid)
         case AcknowledgeOperation():
             return _typed(
                 "ACKNOWLEDGE_OPERATION_STATUS",

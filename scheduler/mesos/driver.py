@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import structlog
 
-from scheduler.core.effects import ListAgents, ListFrameworks, Revive, SetRoles, Suppress
+from scheduler.core.effects import Accept, Acknowledge, ListAgents, ListFrameworks, Revive, SetRoles, Suppress
 from scheduler.core.events import Event
 from scheduler.loop.ports import MesosCall, Question, Secrets
 from scheduler.mesos.agents import AgentProbe
@@ -152,6 +152,9 @@ class Driver(Follower):
 
     def _call(self, effect: MesosCall) -> Call | None:
         """The call for an effect, if there is one. Under the lock."""
+        match effect:
+            case Acknowledge() | Accept():  # most are
+                return effect
         if isinstance(effect, SetRoles):
             return self._set_roles(list(effect.roles))
         if isinstance(effect, ListAgents | ListFrameworks):

@@ -4,8 +4,9 @@ Frozen, so that a record handed to the store or to a reader can never change und
 Times are seconds since the epoch, on the scheduler's own clock (``core.clock``). Nothing here makes decisions.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from scheduler.model.frozen import Frozen
 
 
 class Condition(StrEnum):
@@ -60,8 +61,7 @@ class Goal(StrEnum):
     DECOMMISSIONED = "Decommissioned"  # kill it, free its volumes, then forget it
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class Agent:
+class Agent(Frozen, gc=True, weakref=True):
     """The agent an instance was placed on, as its offer described it.
 
     Attributes:
@@ -75,16 +75,14 @@ class Agent:
     attributes: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkAddress:
+class NetworkAddress(Frozen):
     """A container's IP addresses on one network: the network's name (None: the host's) and the addresses."""
 
     name: str | None
     addresses: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(Frozen):
     """The last result of one of a container's checks, as shown to users."""
 
     check: str
@@ -92,8 +90,7 @@ class CheckResult:
     result: str
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Frozen):
     """One container of one incarnation of an instance: a Mesos task.
 
     Attributes:
@@ -127,8 +124,7 @@ class Task:
     checks: tuple[CheckResult, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LocalVolume:
+class LocalVolume(Frozen):
     """A persistent volume that Mesos keeps for an instance.
 
     Attributes:
@@ -140,8 +136,7 @@ class LocalVolume:
     persistence_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(Frozen):
     """What an agent reserves for one instance across its launches: resources, and the volumes on them.
 
     Attributes:
@@ -155,8 +150,7 @@ class Reservation:
     since: float
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Frozen):
     """How the last launch of an instance ended; kept while the instance waits for the next.
 
     Attributes:
@@ -169,8 +163,7 @@ class Ended:
     tasks: tuple[Task, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Frozen):
     """One copy of a pod, kept across relaunches: each launch is a new incarnation with new task and executor ids.
 
     Attributes:
@@ -204,8 +197,7 @@ class Instance:
     ended: Ended | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TaskEnd:
+class TaskEnd(Frozen):
     """How one container of an ended incarnation ended. ``message`` and ``detail`` are its task's."""
 
     task_id: str
@@ -214,8 +206,7 @@ class TaskEnd:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Termination:
+class Termination(Frozen):
     """One ended incarnation of an instance, kept so that a user can see why it was relaunched."""
 
     instance_id: str
@@ -225,8 +216,7 @@ class Termination:
     tasks: tuple[TaskEnd, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(Frozen):
     """A pod that a user has created.
 
     Attributes:
@@ -250,8 +240,7 @@ class Action(StrEnum):
     STOP = "StopPod"  # end all its instances
 
 
-@dataclass(frozen=True, slots=True)
-class PodChange:
+class PodChange(Frozen):
     """A deployment's change of one pod.
 
     Attributes:
@@ -264,8 +253,7 @@ class PodChange:
     after: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(Frozen):
     """A change of pods in progress, in steps; removed when it is done.
 
     Attributes:
@@ -293,15 +281,13 @@ class Deployment:
     reverts: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Framework:
+class Framework(Frozen):
     """The framework's id in Mesos. Losing it means losing every running pod."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Frozen):
     """Identifies the framework's cluster by its agents, which keep their ids when masters change.
 
     Attributes:
@@ -311,8 +297,7 @@ class Cluster:
     agents: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Frozen):
     """Relates the scheduler's own time, which all records use, to wall time.
 
     Attributes:
@@ -322,8 +307,7 @@ class Clock:
     skew: float
 
 
-@dataclass(frozen=True, slots=True)
-class Abandoned:
+class Abandoned(Frozen):
     """An incarnation that was given up although it may still start or run. If it shows up, it is killed.
 
     Attributes:

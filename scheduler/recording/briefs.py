@@ -1,9 +1,10 @@
 """Events, changes and effects in one line each, with the ids that explain them."""
 
-import dataclasses
 from collections.abc import Collection, Iterator, Sequence
 from enum import Enum
 from typing import Any
+
+from msgspec.structs import fields
 
 from scheduler.core.effects import Accept, Effect, Log, Publish, Reply
 from scheduler.core.events import Event, OffersReceived
@@ -11,6 +12,7 @@ from scheduler.core.facts.conditions import condition
 from scheduler.core.frame import Change, Delete, key_of
 from scheduler.core.ids import instance_of
 from scheduler.model.definition import PodDefinition
+from scheduler.model.frozen import Frozen
 from scheduler.model.json import Json
 from scheduler.model.records import Goal, Instance, NetworkAddress
 from scheduler.store.codec import KINDS
@@ -77,8 +79,8 @@ def _line(name: str, rest: Collection[str] | Iterator[str]) -> str:
 
 
 def _members(value: Any) -> Iterator[str]:
-    """The fields of a dataclass that differ from their defaults."""
-    for field in dataclasses.fields(value):
+    """The fields of a value that differ from their defaults."""
+    for field in fields(value):
         member = getattr(value, field.name)
         if member != field.default:
             yield from _member(field.name, member)
@@ -87,7 +89,7 @@ def _members(value: Any) -> Iterator[str]:
 def _member(name: str, value: Any) -> Iterator[str]:
     if isinstance(value, PodDefinition):
         yield f"pod_id={value.id}"
-    elif dataclasses.is_dataclass(value):
+    elif isinstance(value, Frozen):
         yield from _members(value)
     elif isinstance(value, tuple | list | frozenset):
         yield _list(name, [_name(each) for each in (sorted(value) if isinstance(value, frozenset) else value)])

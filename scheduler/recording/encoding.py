@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
+from msgspec.structs import asdict
 
 from scheduler.core.effects import Accept, Effect
 from scheduler.core.events import Event
 from scheduler.core.frame import Change, Delete, Frame, Put, Record, key_of
 from scheduler.core.settings import Settings
 from scheduler.model.definition import PodDefinition
+from scheduler.model.frozen import Frozen
 from scheduler.model.json import Json
 from scheduler.store.codec import KINDS, VERSIONS
 
@@ -148,6 +150,8 @@ class Encoder:
     def _other(self, value: object) -> object:
         if isinstance(value, PodDefinition):
             return orjson.Fragment(self._cover.definition(value).model_dump_json(by_alias=True))
+        if isinstance(value, Frozen):
+            return asdict(value)
         if isinstance(value, frozenset):
             return sorted(value)
         raise TypeError(f"a {type(value).__name__} cannot be recorded")

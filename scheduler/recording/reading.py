@@ -13,7 +13,7 @@ from scheduler.core.settings import Settings
 from scheduler.model.json import Json
 from scheduler.recording.encoding import EVENTS, LAYOUT
 from scheduler.store.codec import KINDS, VERSIONS
-from scheduler.store.reading import UnreadableError, reader
+from scheduler.store.reading import UnreadableError, convert
 
 _RECORDS = {name: kind for kind, name in KINDS.items()}
 _AT_ONCE = 256 * 1024  # bytes
@@ -128,7 +128,7 @@ def _item(number: int, value: Json) -> Item:
             return Stored(_record(value))
         if "event" in value:
             return _recorded(number, value)
-        return Ended(_plain(str, value["end"]))
+        return Ended(convert(str, value["end"]))
     except KeyError as error:
         raise DamagedError(number, f"it lacks {error}") from None
     except UnreadableError as error:
@@ -138,49 +138,37 @@ def _item(number: int, value: Json) -> Item:
 def _begun(number: int, value: Json) -> Begun:
     if value["recording"] != LAYOUT:
         raise UnreadableError(f"the recording has layout {value['recording']!r}, and this podexec reads {LAYOUT}")
-    settings = reader(Settings)(value["settings"])
-    return Begun(number, _plain(str, value["podexec"]), _float(value["at"]), _plain(int, value["seed"]), settings)
+    return Begun(
+        number,
+        convert(str, value["podexec"]),
+        convert(float, value["at"]),
+        convert(int, value["seed"]),
+        convert(Settings, value["settings"]),
+    )
 
 
 def _record(value: Json) -> Record:
-    name = _plain(str, value["record"])
+    name = convert(str, value["record"])
     kind = _RECORDS.get(name)
     if kind is None or value["version"] != VERSIONS[name]:
         raise UnreadableError(f"version {value['version']!r} of the record {name!r} is unknown")
-    record: Record = _value(name, kind, value["data"])
-    return record
+    return convert(kind, value["data"], name)
 
 
 def _recorded(number: int, value: Json) -> Recorded:
-    kind = EVENTS.get(_plain(str, value["event"]))
+    kind = EVENTS.get(convert(str, value["event"]))
     if kind is None:
         raise UnreadableError(f"the event {value['event']!r} is unknown")
-    event: Event = _value(value["event"], kind, value["data"])
+    event = convert(kind, value["data"], value["event"])
     failed = value.get("failed")
     changes, effects = (() if failed is not None else _objects(value[name]) for name in ("changes", "effects"))
-    return Recorded(number, event, _float(value["at"]), failed, changes, effects)
+    return Recorded(number, event, convert(float, value["at"]), failed, changes, effects)
 
 
 def _objects(value: Any) -> tuple[Json, ...]:
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
         raise UnreadableError("a frame is no list of objects")
     return tuple(value)
-
-
-def _value(name: str, wanted: type, data: Any) -> Any:
-    try:
-        return reader(wanted)(data)
-    except UnreadableError as error:
-        raise error.within(name) from None
-
-
-def _plain(wanted: type, value: Any) -> Any:
-    return reader(wanted)(value)
-
-
-def _float(value: Any) -> float:
-    number: float = reader(float)(value)
-    return number
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

@@ -7,19 +7,18 @@ A new field with a default needs no new version; older rows simply lack it.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-import orjson
+import msgspec
 
 from scheduler.core.frame import Record, key_of
 from scheduler.model.definition import PodDefinition
+from scheduler.model.frozen import Frozen
 from scheduler.model.records import Abandoned, Clock, Cluster, Deployment, Framework, Instance, Pod
 from scheduler.store.base import DAMAGED, StoreError
-from scheduler.store.reading import Reader, UnreadableError, definition, reader
+from scheduler.store.reading import UnreadableError, definition, read
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Frozen):
     """A record in its stored form."""
 
     kind: str
@@ -39,19 +38,16 @@ KINDS: Mapping[type[Record], str] = {
     Abandoned: "abandoned",
 }
 VERSIONS: Mapping[str, int] = dict.fromkeys(KINDS.values(), 1)
-_READERS: Mapping[str, Reader] = {
-    name: reader(kind)  # type: ignore[arg-type] # mypy takes a union of classes for unhashable
-    for kind, name in KINDS.items()
-    if kind is not PodDefinition
-}
+_TYPES: Mapping[str, type[Record]] = {name: kind for kind, name in KINDS.items()}
 
 
 def encode(record: Record) -> Row:
     """The row of a record."""
     kind, key = key_of(record)
     name = KINDS[kind]
-    data = record.model_dump_json(by_alias=True).encode() if isinstance(record, PodDefinition) else orjson.dumps(record)
-    return Row(name, key, VERSIONS[name], data)
+    if isinstance(record, PodDefinition):
+        return Row(name, key, VERSIONS[name], record.model_dump_json(by_alias=True).encode())
+    return Row(name, key, VERSIONS[name], msgspec.json.encode(record))
 
 
 def checksum(*parts: object) -> bytes:
@@ -88,14 +84,5 @@ def _decode(row: Row) -> Record:
         raise UnreadableError(f"this podexec knows only the kinds {', '.join(VERSIONS)}")
     if row.version != VERSIONS[row.kind]:
         raise UnreadableError(f"this podexec reads version {VERSIONS[row.kind]} of its schema")
-    if row.kind == KINDS[PodDefinition]:
-        return definition(row.data)
-    try:
-        value = orjson.loads(row.data)
-    except orjson.JSONDecodeError as error:
-        raise UnreadableError(f"not JSON: {error}") from error
-    try:
-        record: Record = _READERS[row.kind](value)
-    except UnreadableError as error:
-        raise error.within(row.kind) from None
-    return record
+    kind = _TYPES[row.kind]
+    return definition(row.data) if kind is PodDefinition else read(kind, row.data, row.kind)

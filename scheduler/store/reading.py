@@ -1,62 +1,56 @@
-"""Reads JSON into the records' dataclasses, with a reader per type, made once. Nothing is omitted or guessed.
+"""Reads JSON into the core's values, by their types. Nothing is omitted or guessed."""
 
-It must be fast: a store may have hundreds of thousands of records, and a starting scheduler reads them all.
-"""
-
-import dataclasses
-import types
-import typing
-from collections.abc import Callable
-from enum import StrEnum
+import re
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import orjson
 import pydantic
 
 from scheduler.model.definition import PodDefinition
 
-Reader = Callable[[Any], Any]
+_T = TypeVar("_T")
+
+# What msgspec says of a value that does not fit, and where.
+_COMPLAINT = re.compile(r"(.*?)(?: - at `\$(.*)`)?", re.DOTALL)
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_MISSING = re.compile(r"Object missing required field `(.*)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_LENGTH = re.compile(r"Expected `array` of length (\d+)")
+_TYPE = re.compile(r"Expected `(.*?)(?: \| null)?`, got `.*`")
+_WORD = re.compile(r"Invalid enum value .*", re.DOTALL)
+_TYPES = {"array": "a list", "object": "an object"}
 
 
 class UnreadableError(Exception):
-    """A part of a record cannot be read; says why. Its path is added while the error propagates."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self._where = ""
-        self._what = what
-
-    def within(self, where: str) -> "UnreadableError":
-        """The same error, for a part at ``where`` in a larger one."""
-        self._where = where + self._where
-        return self
-
-    def __str__(self) -> str:
-        return f"{self._where} {self._what}".strip()
+    """A part of a record cannot be read; says which, and why."""
 
 
-@cache
-def reader(wanted: Any) -> Reader:
-    """A function that makes values of a type from JSON. It raises UnreadableError."""
-    if dataclasses.is_dataclass(wanted):
-        return _of_dataclass(wanted)
-    if wanted is PodDefinition:
-        return lambda value: definition(orjson.dumps(value))
-    origin = typing.get_origin(wanted)
-    if origin is dict:  # whose members are somebody else's business
-        return _of_plain(dict)
-    if origin is frozenset:
-        return _of_set(_of_list(reader(typing.get_args(wanted)[0])))
-    if origin in (types.UnionType, typing.Union):
-        (only,) = (option for option in typing.get_args(wanted) if option is not types.NoneType)
-        return _of_optional(reader(only))
-    if origin is tuple:
-        items = typing.get_args(wanted)
-        return _of_list(reader(items[0])) if items[-1] is Ellipsis else _of_tuple(tuple(map(reader, items)))
-    if isinstance(wanted, type) and issubclass(wanted, StrEnum):
-        return _of_words(wanted)
-    return _of_float if wanted is float else _of_plain(wanted)
+def read(wanted: type[_T], data: bytes, name: str) -> _T:
+    """A value from JSON. ``name``: of the value, in errors. Raises UnreadableError."""
+    try:
+        value: _T = _decoder(wanted).decode(data)  # type: ignore[arg-type] # mypy takes a union of classes for unhashable
+    except msgspec.ValidationError as error:
+        complaint = str(error)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableError(f"not JSON: {error}") from error
+    else:
+        return value
+    try:
+        parsed = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise UnreadableError(f"not JSON: {error}") from error
+    raise _explained(complaint, parsed, name)
+
+
+def convert(wanted: type[_T], value: Any, name: str = "") -> _T:
+    """The same from JSON that was parsed already."""
+    try:
+        return msgspec.convert(value, wanted, dec_hook=_of_other_type)
+    except msgspec.ValidationError as error:
+        complaint = str(error)
+    raise _explained(complaint, value, name)
 
 
 def definition(data: bytes) -> PodDefinition:
@@ -68,96 +62,39 @@ def definition(data: bytes) -> PodDefinition:
         raise UnreadableError("; ".join(problems)) from error
 
 
-def _of_dataclass(wanted: Any) -> Reader:
-    hints = typing.get_type_hints(wanted)
-    readers = {field.name: reader(hints[field.name]) for field in dataclasses.fields(wanted)}
-    missing = dataclasses.MISSING
-    mandatory = {
-        field.name
-        for field in dataclasses.fields(wanted)
-        if field.default is missing and field.default_factory is missing
-    }
-
-    def read(value: Any) -> Any:
-        if type(value) is not dict:
-            raise UnreadableError(f"is {value!r}, not an object")
-        if not mandatory <= value.keys():
-            raise UnreadableError(f"lacks the field {min(mandatory - value.keys())!r}")
-        name = ""
-        try:
-            for name, member in value.items():
-                value[name] = readers[name](member)
-        except KeyError:
-            raise UnreadableError(f"has the unknown field {name!r}") from None
-        except UnreadableError as error:
-            raise error.within(f".{name}") from None
-        return wanted(**value)
-
-    return read
+@cache
+def _decoder(wanted: Any) -> Any:
+    return msgspec.json.Decoder(wanted, dec_hook=_of_other_type)
 
 
-def _of_optional(read: Reader) -> Reader:
-    return lambda value: None if value is None else read(value)
-
-
-def _of_list(read: Reader) -> Reader:
-    def read_all(value: Any) -> tuple[Any, ...]:
-        if type(value) is not list:
-            raise UnreadableError(f"is {value!r}, not a list")
-        return _members(zip((read,) * len(value), value, strict=True))
-
-    return read_all
-
-
-def _of_tuple(readers: tuple[Reader, ...]) -> Reader:
-    def read(value: Any) -> tuple[Any, ...]:
-        if type(value) is not list:
-            raise UnreadableError(f"is {value!r}, not a list")
-        if len(value) != len(readers):
-            raise UnreadableError(f"has {len(value)} members, not {len(readers)}")
-        return _members(zip(readers, value, strict=True))
-
-    return read
-
-
-def _of_set(read: Reader) -> Reader:
-    return lambda value: frozenset(read(value))
-
-
-def _members(pairs: typing.Iterable[tuple[Reader, Any]]) -> tuple[Any, ...]:
-    members: list[Any] = []
+def _of_other_type(wanted: type, value: Any) -> Any:
+    """Read a value that msgspec knows no type of; it adds the place to a ValueError."""
+    if wanted is not PodDefinition:
+        raise NotImplementedError(wanted)
     try:
-        for read, member in pairs:
-            members.append(read(member))
+        return definition(orjson.dumps(value))
     except UnreadableError as error:
-        raise error.within(f"[{len(members)}]") from None
-    return tuple(members)
+        raise ValueError(str(error)) from error
 
 
-def _of_words(wanted: type[StrEnum]) -> Reader:
-    known = {member.value: member for member in wanted}
-
-    def read(value: Any) -> StrEnum:
-        found = known.get(value) if type(value) is str else None
-        if found is None:
-            raise UnreadableError(f"is {value!r}, which is not a {wanted.__name__} that this podexec knows")
-        return found
-
-    return read
+def _explained(complaint: str, value: Any, name: str) -> UnreadableError:
+    """The error for a value in which something does not fit."""
+    found = _COMPLAINT.fullmatch(complaint)
+    what, where = found.groups("") if found else (complaint, "")
+    for member, index in _STEP.findall(where):
+        value = value[member] if member else value[int(index)]
+    return UnreadableError(f"{name}{where} {_in_words(what, value)}".strip())
 
 
-def _of_float(value: Any) -> float:
-    if type(value) is float:
-        return value
-    if type(value) is int:
-        return float(value)
-    raise UnreadableError(f"is {value!r}, not a float")
-
-
-def _of_plain(wanted: type) -> Reader:
-    def read(value: Any) -> Any:
-        if type(value) is not wanted:
-            raise UnreadableError(f"is {value!r}, not a {wanted.__name__}")
-        return value
-
-    return read
+def _in_words(what: str, value: Any) -> str:
+    if found := _MISSING.fullmatch(what):
+        return f"lacks the field {found[1]!r}"
+    if found := _UNKNOWN.fullmatch(what):
+        return f"has the unknown field {found[1]!r}"
+    if found := _LENGTH.fullmatch(what):
+        return f"has {len(value)} members, not {found[1]}"
+    if found := _TYPE.fullmatch(what):
+        return f"is {value!r}, not {_TYPES.get(found[1], f'a {found[1]}')}"
+    if _WORD.fullmatch(what):
+        return f"is {value!r}, which this podexec does not know"
+    return what

@@ -1,9 +1,9 @@
 """``/v2/groups``: the pods below a path, and removing them."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from scheduler.core.views.groups import group_ids
 from scheduler.model.roles import EnforceRole

@@ -2,12 +2,12 @@
 
 import json
 import re
-from dataclasses import replace
 from typing import Any
 
 import jsonschema_rs
 import pytest
 from hypothesis import HealthCheck, given, settings
+from msgspec.structs import replace
 from starlette.routing import Route
 
 from scheduler.api.openapi import document

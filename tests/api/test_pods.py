@@ -1,11 +1,11 @@
 """``/v2/pods`` as Marathon's clients know it: paths, statuses, bodies and headers."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import structlog
+from msgspec.structs import replace
 
 from scheduler.api.requests import LARGEST_BODY
 from scheduler.core.events import AgentDescribed

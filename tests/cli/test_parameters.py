@@ -1,6 +1,6 @@
 """The options of the scheduler, stated once, and what is derived from them."""
 
-from dataclasses import fields
+from inspect import signature
 
 import pytest
 import typer
@@ -14,7 +14,7 @@ BY_NAME = {each.name: each for each in PARAMETERS}
 
 def test_every_attribute_is_an_option_or_known_to_be_none() -> None:
     options = {(each.record, each.attribute) for each in PARAMETERS}
-    attributes = {(record, field.name) for record in (SchedulerOptions, Settings) for field in fields(record)}
+    attributes = {(record, name) for record in (SchedulerOptions, Settings) for name in signature(record).parameters}
     none = {"executor", "principal", "unknown_timeout", "terminations_kept"}
     assert attributes - options == {(Settings, name) for name in none}
 

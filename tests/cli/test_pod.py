@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from scheduler.api.access import Access
 from scheduler.core.events import OffersReceived, PodPosted, StatusUpdated, Subscribed, Ticked
@@ -291,7 +292,7 @@ def test_repeated_keys_are_told_or_refused_as_the_scheduler_wants(run: Run, url:
         outcome = run("pod", verb, pod_file)
         assert outcome.code == 0
         assert f"{pod_file}:1: warning: /user: is given more than once" in outcome.err
-    strict = FakeLoop(replace(SETTINGS, strict_definitions=True))
+    strict = FakeLoop(structs.replace(SETTINGS, strict_definitions=True))
     server = replace(SERVER, config={"strict_definitions": True})
     with serving(app_over(strict, server=server)) as address:
         for verb in ("add", "update"):

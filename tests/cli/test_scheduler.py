@@ -14,12 +14,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from scheduler.cli import files
 from scheduler.cli import serve as serving
@@ -479,7 +479,7 @@ def test_its_clock_starts_at_the_latest_time_on_record(
         seen.append((loop._clock.now(), loop._clock.was_set()))
 
     monkeypatch.setattr(serving, "_run_until_stopped", look)
-    monkeypatch.setattr(serving, "_tune_garbage_collector", lambda: None)
+    monkeypatch.setattr(serving, "_freeze_garbage_collector", lambda: None)
     run("scheduler", "--master", NOBODY, "--listen", "127.0.0.1:0")
     for _ in range(2):
         with contextlib.closing(serving._listen("127.0.0.1", 0, 1)) as listening:

@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from msgspec.structs import asdict
+
 from scheduler.core.effects import Accept, Effect, Publish, Reply
 from scheduler.core.events import (
     AgentsListed,
@@ -260,7 +262,7 @@ class Story:
         return Story(
             records=self.stored.values(),
             at=self.now,
-            **{name: getattr(self.settings, name) for name in Settings.__slots__},
+            **asdict(self.settings),
         )
 
     # -------------------------------------------------------------------- what is there

@@ -4,6 +4,8 @@ import uuid
 from collections.abc import Sized
 from dataclasses import fields, is_dataclass
 
+import msgspec
+
 from scheduler.core.due import Due
 from scheduler.core.events import AgentDescribed, AgentLost, InstancesKilled
 from scheduler.core.world import World
@@ -84,6 +86,8 @@ def sizes(world: World) -> dict[str, int]:
     """The size of each part of the world, on every level that can grow."""
     parts: dict[str, object] = {}
     for part in (world, *(each for each in vars(world).values() if type(each).__module__.startswith("scheduler.core"))):
+        if isinstance(part, msgspec.Struct):
+            continue  # it never changes
         names = [each.name for each in fields(part)] if is_dataclass(part) else vars(part)
         parts |= {f"{type(part).__name__}.{name}": getattr(part, name) for name in names}
     parts["MasterConnection.unreconciled"] = world.volatile.connection.unreconciled

@@ -305,17 +305,17 @@ def test_a_fault_in_the_core_ends_the_loop_after_what_was_decided_before() -> No
 
 
 @given(st.lists(st.lists(st.sampled_from(["", "-"]), min_size=1, max_size=3), max_size=12), st.data())
-def test_at_every_moment_what_has_escaped_is_durable_and_in_order(passes: list[list[str]], data: st.DataObject) -> None:
+def test_at_every_moment_what_has_escaped_is_durable_and_in_order(turns: list[list[str]], data: st.DataObject) -> None:
     """The moment is when the process is killed: only what is stored survives."""
-    names = [[f"{kind}{pass}.{index}" for index, kind in enumerate(kinds)] for pass, kinds in enumerate(passes)]
-    every = [name for pass in names for name in pass]
+    names = [[f"{kind}{turn}.{index}" for index, kind in enumerate(kinds)] for turn, kinds in enumerate(turns)]
+    every = [name for turn in names for name in turn]
 
     async def scenario() -> None:
         thread = Held()
         story = Story(thread)
         running = asyncio.create_task(story.loop.run())
-        for pass in names:
-            story.happens(*pass)
+        for turn in names:
+            story.happens(*turn)
             await _pause()
             if data.draw(st.booleans()):
                 thread.let_go()

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from podexec.wire import StatusLabels, UsageAnswer, WireError
@@ -114,7 +115,7 @@ def test_a_status_that_is_understood_can_be_stored_and_read_again(told: Any) -> 
     except MalformedError:
         return
     task_id = story.only.tasks[0].id
-    story.tell(StatusUpdated(**{**{name: getattr(event, name) for name in event.__slots__}, "task_id": task_id}))
+    story.tell(replace(event, task_id=task_id))
     assert decode(encode(story.only)) == story.only
 
 

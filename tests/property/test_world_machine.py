@@ -4,12 +4,12 @@ Hypothesis plays users, offers, time, crashes of the scheduler and a fake Mesos 
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from math import ceil, floor
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from scheduler.core.events import (
     AgentsListed,

@@ -2,10 +2,10 @@
 
 import io
 import typing
-from dataclasses import fields
 
 import orjson
 import pytest
+from msgspec.structs import fields
 
 from scheduler.core.effects import Accept
 from scheduler.core.events import (

@@ -10,12 +10,12 @@ import struct
 import subprocess
 import sys
 import textwrap
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from scheduler.core.frame import Put, Record
 from scheduler.loop.bus import StreamEvent

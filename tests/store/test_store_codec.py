@@ -1,9 +1,8 @@
 """Rows contain records without loss, and unknown contents are refused by name."""
 
-import dataclasses
-
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from scheduler.core.frame import Record, key_of
 from scheduler.model.records import Framework, Instance
@@ -20,7 +19,7 @@ def test_a_record_comes_back_as_it_went(record: Record) -> None:
 
 
 def test_an_instance_that_waits_for_its_first_offer_comes_back() -> None:
-    waiting = dataclasses.replace(instance(), agent=None, executor_id=None, tasks=(), host_ports=())
+    waiting = replace(instance(), agent=None, executor_id=None, tasks=(), host_ports=())
     assert decode(encode(waiting)) == waiting
 
 
@@ -28,7 +27,7 @@ def test_an_instance_stored_before_attributes_were_remembered_has_none() -> None
     row = encode(instance())
     members = orjson.loads(row.data)
     del members["agent"]["attributes"]
-    read = decode(dataclasses.replace(row, data=orjson.dumps(members)))
+    read = decode(replace(row, data=orjson.dumps(members)))
     assert isinstance(read, Instance)
     assert read.agent is not None
     assert read.agent.attributes == ()
@@ -38,34 +37,48 @@ def test_a_time_without_fraction_comes_back_as_a_float() -> None:
     row = encode(instance())
     data = row.data.replace(b'"created_at":99.0', b'"created_at":99')
     assert data != row.data
-    read = decode(dataclasses.replace(row, data=data))
+    read = decode(replace(row, data=data))
     assert isinstance(read, Instance)
     assert isinstance(read.created_at, float)
 
 
+TASK = orjson.loads(encode(instance()).data)["tasks"][0]
+
+
 def _changed(row: Row, **members: object) -> Row:
-    return dataclasses.replace(row, data=orjson.dumps({**orjson.loads(row.data), **members}))
+    return replace(row, data=orjson.dumps({**orjson.loads(row.data), **members}))
 
 
 @pytest.mark.parametrize(
     ("row", "complaint"),
     [
-        (dataclasses.replace(encode(pod()), kind="secret"), "only the kinds framework, pod"),
-        (dataclasses.replace(encode(pod()), version=2), "reads version 1"),
-        (dataclasses.replace(encode(pod()), data=b'{"id": "/sh'), "not JSON"),
-        (dataclasses.replace(encode(pod()), data=b"[]"), "not an object"),
-        (dataclasses.replace(encode(pod()), data=b'{"id": "/shop/web"}'), "lacks the field 'config_version'"),
-        (dataclasses.replace(encode(pod()), key="/other"), "contains the record of '/shop/web'"),
+        (replace(encode(pod()), kind="secret"), "only the kinds framework, pod"),
+        (replace(encode(pod()), version=2), "reads version 1"),
+        (replace(encode(pod()), data=b'{"id": "/sh'), "not JSON"),
+        (replace(encode(pod()), data=b"[]"), "not an object"),
+        (replace(encode(pod()), data=b'{"id": "/shop/web"}'), "pod lacks the field 'version'"),
+        (replace(encode(pod()), data=b'{"id": "/shop/web", "version": 5, "con'), "not JSON"),
+        (replace(encode(pod()), data=b'{"id": "/shop/\xff"}'), "not JSON"),
+        (_changed(encode(pod()), id="\N{SNOWMAN}"), "contains the record of '\N{SNOWMAN}'"),
+        (replace(encode(pod()), key="/other"), "contains the record of '/shop/web'"),
         (_changed(encode(pod()), mood="good"), "unknown field 'mood'"),
         (_changed(encode(pod()), terminations={}), "pod.terminations is {}, not a list"),
-        (_changed(encode(instance()), goal="Dreaming"), "'Dreaming', which is not a Goal"),
-        (_changed(encode(instance()), goal=["Running"]), "which is not a Goal"),
+        (
+            _changed(encode(instance()), goal="Dreaming"),
+            "instance.goal is 'Dreaming', which this podexec does not know",
+        ),
+        (_changed(encode(instance()), goal=["Running"]), "instance.goal is ['Running'], not a str"),
         (_changed(encode(instance()), incarnation=1.5), "instance.incarnation is 1.5, not a int"),
         (_changed(encode(instance()), incarnation=True), "instance.incarnation is True, not a int"),
         (_changed(encode(instance()), host_ports=[["http"]]), "instance.host_ports[0] has 1 members, not 2"),
+        (_changed(encode(instance()), executor_id=5), "instance.executor_id is 5, not a str"),
+        (_changed(encode(instance()), since=None), "instance.since is None, not a float"),
+        (_changed(encode(instance()), agent=5), "instance.agent is 5, not an object"),
+        (_changed(encode(instance()), tasks=[TASK, {**TASK, "reason": 5}]), "instance.tasks[1].reason is 5, not a str"),
+        (_changed(encode(instance()), tasks=[{}]), "instance.tasks[0] lacks the field 'id'"),
         (_changed(encode(instance()), agent={"id": "a", "hostname": "h", "rack": 1}), "instance.agent has the unknown"),
         (_changed(encode(definition()), mood="good"), "mood"),
-        (dataclasses.replace(encode(definition()), data=b"{}"), "containers"),
+        (replace(encode(definition()), data=b"{}"), "containers"),
     ],
 )
 def test_what_is_not_understood_is_refused_by_name(row: Row, complaint: str) -> None:
@@ -81,14 +94,14 @@ def test_an_unknown_field_deep_in_a_definition_is_refused() -> None:
     data = orjson.loads(row.data)
     data["containers"][0]["resources"]["bandwidth"] = 5
     with pytest.raises(StoreError, match=r"containers\.0\.resources\.bandwidth"):
-        decode(dataclasses.replace(row, data=orjson.dumps(data)))
+        decode(replace(row, data=orjson.dumps(data)))
 
 
 def test_a_row_of_an_older_podexec_may_lack_a_field_that_has_a_default() -> None:
     row = encode(pod())
     data = orjson.loads(row.data)
     del data["terminations"]
-    assert decode(dataclasses.replace(row, data=orjson.dumps(data))) == dataclasses.replace(pod(), terminations=())
+    assert decode(replace(row, data=orjson.dumps(data))) == replace(pod(), terminations=())
 
 
 def test_the_framework_has_one_row() -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from itertools import product
 
+from msgspec.structs import replace
+
 from scheduler.core.events import StatusUpdated
 from scheduler.core.facts.conditions import RANK, UNCHECKED, Phase, phase, task_state
 from scheduler.core.facts.roster import Bucket, bucket_of
@@ -115,7 +117,7 @@ def _buckets() -> Iterator[tuple[str, ...]]:
                 continue  # only an unreachable instance is inactive
             if goal is Goal.RUNNING and phase(sample) is Phase.ENDED:
                 continue  # it is relaunched at once
-            found[phase(sample)].add(bucket_of(_of_goal(sample, goal), UNCHECKED))
+            found[phase(sample)].add(bucket_of(replace(sample, goal=goal), UNCHECKED))
         cells = (" or ".join(f"`{each.name}`" for each in Bucket if each in found[at]) for at in Phase)
         yield (f"`{goal.value}`", *(cell or "-" for cell in cells))
 
@@ -134,10 +136,6 @@ def _instance(*conditions: Condition, killing: bool = False, inactive: bool = Fa
         killing=killing,
         inactive=inactive,
     )
-
-
-def _of_goal(instance: Instance, goal: Goal) -> Instance:
-    return Instance(**{name: getattr(instance, name) for name in Instance.__slots__} | {"goal": goal})
 
 
 def _tick(fact: bool) -> str:

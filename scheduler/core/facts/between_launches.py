@@ -4,7 +4,7 @@ Matching, constraints and rosters see it without an agent. Users, who want to kn
 it ``as_shown``.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from scheduler.model.records import Condition, Ended, Instance
 

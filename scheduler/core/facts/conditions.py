@@ -3,10 +3,10 @@
 The end of a container that is not essential does not affect them.
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from scheduler.model.definition import PodDefinition
+from scheduler.model.frozen import Frozen
 from scheduler.model.records import Condition, Goal, Instance, Task
 
 # An instance has the condition of its tasks that comes first here.
@@ -59,8 +59,7 @@ def _is_ignored(task: Task) -> bool:
     return not task.essential and task.condition.terminal
 
 
-@dataclass(frozen=True, slots=True)
-class Checks:
+class Checks(Frozen):
     """The checks that a running instance must pass before it is ready.
 
     Attributes:

@@ -8,7 +8,7 @@ instance or pod is deleted. The record says whether the launch has turned up: th
 kill it without waiting for another status.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from scheduler.core import ids
 from scheduler.core.due import Due

@@ -8,7 +8,8 @@ agents that it knows from its predecessor have yet to register again.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from scheduler.core import ids
 from scheduler.core.due import Due

@@ -7,7 +7,7 @@ short. Instances of one batch that fail together count once. A delay is forgotte
 Delays are not stored: after a restart of the scheduler everything is launchable at once.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from scheduler.core.due import Due
 from scheduler.core.facts.conditions import RETURNED

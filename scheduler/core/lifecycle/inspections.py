@@ -6,8 +6,9 @@ are inspected.
 """
 
 import signal
-from dataclasses import replace
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from scheduler.core.due import Due
 from scheduler.core.effects import InspectExecutor

@@ -1,7 +1,8 @@
 """The lifecycle of an instance: a table of goal and phase with the next action."""
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from scheduler.core import versions
 from scheduler.core.facts import plans

@@ -3,7 +3,7 @@
 Only later offers of the agent show whether a reservation was made, or was released; until then it is in doubt.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from scheduler.core.due import Due
 from scheduler.core.facts.conditions import is_to_be_freed

@@ -5,7 +5,8 @@ which ends all its containers without its help. An unreachable executor does not
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from scheduler.core.due import Due
 from scheduler.core.effects import Kill, Shutdown
@@ -13,14 +14,14 @@ from scheduler.core.facts.conditions import Phase, phase
 from scheduler.core.launch.grace_periods import seconds_to_stop
 from scheduler.core.turn import Turn
 from scheduler.core.volatile import Kills
+from scheduler.model.frozen import Frozen
 from scheduler.model.records import Condition, Goal, Instance
 
 # In these conditions the executor has the task, or its agent is about to start it: kills can reach it.
 _WITHIN_REACH = frozenset({Condition.STAGING, Condition.STARTING, Condition.RUNNING, Condition.KILLING})
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Frozen):
     """The tasks of one executor that are to end.
 
     Attributes:

@@ -3,7 +3,7 @@
 Every status with a uuid is acknowledged, even if it is ignored, because otherwise its agent would send no further one.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from scheduler.core import ids
 from scheduler.core.due import Due

@@ -4,7 +4,7 @@ An expunged instance may still be running. It stays on record, decommissioned, u
 agent returns, it is killed.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from scheduler.core.due import Due
 from scheduler.core.lifecycle.kills import decommission

@@ -1,15 +1,13 @@
 """The resources that a fitting offer allots to an instance: the result of ``placement.matching``."""
 
-from dataclasses import dataclass
-
 from scheduler.core.offer.disks import Disks
 from scheduler.core.offer.resources import Ledger
+from scheduler.model.frozen import Frozen
 from scheduler.model.json import Json
 from scheduler.model.records import Reservation
 
 
-@dataclass(frozen=True, slots=True)
-class ReservedPlacement:
+class ReservedPlacement(Frozen):
     """The place where an instance with persistent volumes is launched.
 
     Attributes:
@@ -23,8 +21,7 @@ class ReservedPlacement:
     disks: Disks | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Frozen):
     """The resources that one instance takes from an offer.
 
     Attributes:

@@ -1,11 +1,10 @@
 """The demand of a pod: what one instance needs of an offer, computed once per definition."""
 
-from dataclasses import dataclass
-
 from scheduler.core.offer import isolators
 from scheduler.core.offer.resources import milli
 from scheduler.core.settings import GpuScheduling, Settings
 from scheduler.model.definition import Constraint, PodDefinition
+from scheduler.model.frozen import Frozen
 
 _GPU_LABEL = "GPU_SCHEDULING_BEHAVIOR"
 _FAULT_DOMAIN = ("@region", "@zone")
@@ -14,8 +13,7 @@ _FAULT_DOMAIN = ("@region", "@zone")
 Amounts = tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(Frozen):
     """What one instance needs of an offer. Definitions with equal demands fit the same offers.
 
     Attributes:

@@ -6,19 +6,18 @@ profile are only for volumes that ask for this profile.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from scheduler.core.offer.refusals import Refusal
 from scheduler.core.offer.resources import Ledger, milli
 from scheduler.model.definition import PersistentVolume, Volume
+from scheduler.model.frozen import Frozen
 from scheduler.model.json import Json
 from scheduler.model.patterns import matches
 
 _TYPES = {"PATH": "path", "MOUNT": "mount"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Disk:
+class _Disk(Frozen):
     template: Json
     left: int  # thousandths of MiB
 
@@ -36,8 +35,7 @@ class _Disk:
         return self.source.get("profile") or None
 
 
-@dataclass(frozen=True, slots=True)
-class Picked:
+class Picked(Frozen):
     """A disk, or a part of one, for each volume in the order of the request; and the disks that are left."""
 
     resources: tuple[Json, ...]

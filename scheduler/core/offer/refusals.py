@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from scheduler.core.offer.demand import Demand
+from scheduler.model.frozen import Frozen
 from scheduler.model.json import Json
 
 # In the order in which Marathon checks them.
@@ -28,8 +29,7 @@ _ROUNDS_KEPT = 20
 _OFFERS_KEPT = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Frozen):
     """One reason why an offer does not fit.
 
     Attributes:

@@ -1,7 +1,9 @@
 """The launches of one queue in one turn: its instances are placed on the candidates in order, until none fits."""
 
 from collections import deque
-from dataclasses import replace
+from itertools import islice
+
+from msgspec.structs import replace
 
 from scheduler.core import ids
 from scheduler.core.due import Due
@@ -40,7 +42,9 @@ class QueueLaunch:
         self._demand = demand
         self._candidates = candidates
         self._tried = tried
-        self._waiting = deque(world.queues.waiting[queue])
+        self._queued = world.queues.waiting[queue]
+        self._waiting: deque[str] = deque()  # those that this turn may launch, oldest first
+        self._behind = 0  # the number of those behind them
         self._line = candidates.by_spread(world.placed.get(definition.id, {}))
         self._may_allow_later = constraints.may_allow_later(definition)
         self._placement = ConstraintState(
@@ -51,10 +55,15 @@ class QueueLaunch:
 
     def launch(self, most: int) -> None:
         """Launch as many as fit, until this many were launched in this round."""
-        share = self._candidates.share(len(self._waiting))
+        self._waiting.extend(islice(self._queued, most - self._tried.launches))
+        self._behind = len(self._queued) - len(self._waiting)
+        self._place(most)
+
+    def _place(self, most: int) -> None:
+        share = self._candidates.share(len(self._waiting) + self._behind)
         set_aside: list[tuple[int, int, OpenOffer, list[Refusal]]] = []
         while self._waiting and self._tried.launches < most:
-            if self._candidates.take_more and self._candidates.share(len(self._waiting)) == 1:
+            if self._candidates.take_more and self._candidates.share(len(self._waiting) + self._behind) == 1:
                 share = 1  # the last ones are placed one by one, or else an agent could get two shares
             candidate = self._line.next()
             if candidate is None:
@@ -145,11 +154,10 @@ class ResidentQueueLaunch(QueueLaunch):
     def launch(self, most: int) -> None:
         """Launch first the instances that have volumes: they can be launched nowhere else."""
         refusals: dict[str, list[Refusal]] = {}
-        waiting, self._waiting = self._waiting, deque()
-        for instance_id in waiting:
+        for instance_id in tuple(self._queued):
             if self._tried.launches < most and not self._launch_at_home(instance_id, refusals):
                 self._waiting.append(instance_id)
-        super().launch(most)
+        self._place(most)
         for each in self._candidates.offers:
             if each.agent_id not in self._tried.refusals:
                 self._refuse(each, refusals.get(each.agent_id) or [no_reservation(self._demand)])

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from scheduler.core.offer import ports
 from scheduler.core.offer.allotment import Match
@@ -12,6 +11,7 @@ from scheduler.core.offer.resources import Ledger
 from scheduler.core.placement.constraints import ConstraintState
 from scheduler.core.settings import Settings
 from scheduler.model.definition import PodDefinition
+from scheduler.model.frozen import Frozen
 from scheduler.model.json import Json
 from scheduler.model.records import Agent
 from scheduler.model.times import timestamp
@@ -19,8 +19,7 @@ from scheduler.model.times import timestamp
 _NANOSECONDS = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Frozen):
     """Facts outside the offer that decide whether it fits.
 
     Attributes:

@@ -7,8 +7,9 @@ that is no longer wanted; reservations for unknown instances, or for instances w
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import chain
+
+from msgspec.structs import replace
 
 from scheduler.core import ids
 from scheduler.core.lifecycle import kept_volumes

@@ -5,7 +5,8 @@ A deployment neither starts nor ends instances of a pod that stays: it releases 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from scheduler.core import versions
 from scheduler.core.events import Rollout

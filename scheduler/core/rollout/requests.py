@@ -1,7 +1,8 @@
 """The handlers of users' requests about pods, instances and deployments. A refused request changes nothing."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from scheduler.core import versions
 from scheduler.core.effects import Done, Killed, Refused, Reply, absent

@@ -7,7 +7,8 @@ is replaced. Without a deployment only the number of instances is kept.
 """
 
 import math
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from scheduler.core import ids
 from scheduler.core.due import Due
@@ -19,13 +20,13 @@ from scheduler.core.lifecycle import kills
 from scheduler.core.rollout import selection
 from scheduler.core.turn import Turn
 from scheduler.model.definition import PodDefinition, Upgrade
+from scheduler.model.frozen import Frozen
 from scheduler.model.records import Deployment, Goal, Instance, Pod
 
 _WANTED = (Bucket.READY, Bucket.UNREADY)
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Frozen):
     """The number of a pod's instances of the current configuration (new) and of others (old).
 
     ``ending``: old ones that are no longer wanted but still running.
@@ -38,8 +39,7 @@ class Counts:
     ending: int
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Frozen):
     """How many new instances to start, ready old ones to end, and surplus new ones to end.
 
     Old ones that are not ready are always ended.
@@ -50,8 +50,7 @@ class Plan:
     end_new: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Frozen):
     """The limits of an upgrade.
 
     Attributes:

@@ -10,9 +10,9 @@
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from scheduler.core.effects import Kill, Log, Shutdown
 from scheduler.core.events import Disconnected, Subscribed

@@ -1,8 +1,7 @@
 """A restarted scheduler: on its own cluster or another, with its own store or an older one."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from scheduler.core.effects import (
     Accept,

@@ -240,6 +240,25 @@ class TestTurns:
         assert story.world.volatile.offers == {}
         assert all(accept.offer_id not in used for accept in story.told(Accept, rest))
 
+    def test_the_oldest_are_launched_first_and_in_later_turns_the_others_in_order(self) -> None:
+        story = waiting(instances=2 * LAUNCHES_PER_TURN + 50)
+        oldest_first = [each.id for each in story.instances]
+        room = {"cpus": 1000, "mem": 1_000_000, "disk": 1_000_000}
+        launched: list[str] = []
+        frame = story.tell(OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(9))))
+        for left in (LAUNCHES_PER_TURN + 50, 50, 0):
+            records = [change.record for change in frame.changes if isinstance(change, Put)]
+            launched += [each.id for each in records if isinstance(each, Instance)]
+            assert launched == oldest_first[: len(oldest_first) - left]
+            frame = story.tell(Ticked())
+
+    def test_those_that_wait_for_a_later_turn_count_for_the_share_of_an_offer(self) -> None:
+        story = waiting(instances=LAUNCHES_PER_TURN + 50)
+        room = {"cpus": 1000, "mem": 1_000_000, "disk": 1_000_000}
+        story.tell(OffersReceived((offer("X", "A1", **room), offer("Y", "A2", **room), offer("Z", "A3", **room))))
+
+        assert on(story) == {"A1": 83, "A2": 83, "A3": 34}
+
     def test_a_held_offer_that_is_rescinded_is_not_used(self) -> None:
         story = waiting(instances=LAUNCHES_PER_TURN + 1)
         room = {"cpus": 1000, "mem": 1_000_000, "disk": 1_000_000}

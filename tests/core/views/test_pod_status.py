@@ -1,9 +1,9 @@
 """The status of a pod, derived from the records of the pod, its instances and their tasks."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from scheduler.core.settings import ExecutorCommand, Settings
 from scheduler.core.views.pod_status import pod_status
