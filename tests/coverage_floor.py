@@ -5,6 +5,7 @@ the others run as fast as ever. Lines are counted, no branches: then CPython 3.1
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ if sys.version_info >= (3, 12):
 from coverage import Coverage
 
 ROOT = Path(__file__).parents[1]
+# The same as a pattern of coverage, which cannot escape what is special in one: the tree may be in a folder "[new]".
+_PATTERN = re.sub(r"[][*?]", "?", str(ROOT))
 _HERE = Path.cwd()  # of the data, also of xdist's workers
 _TESTS = tuple(ROOT / "tests" / name for name in ("core", "executor", "store"))
 # Percent of the lines of each part.
@@ -40,7 +43,7 @@ _coverage = Coverage(
     data_suffix=True,
     config_file=False,
     source=[str(ROOT / part) for part in FLOORS],
-    omit=[str(ROOT / "podexec" / f"{name}.py") for name in _APART],
+    omit=[f"{_PATTERN}/podexec/{name}.py" for name in _APART],
 )
 _coverage.start()  # before anything imports what is measured
 
@@ -73,6 +76,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Save what this process has; the one that the others work for judges all of it."""
     _coverage.stop()
+    if session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        return  # it was interrupted, or could not begin
     _coverage.save()
     if hasattr(session.config, "workerinput"):
         return
@@ -99,7 +104,7 @@ _FIGURES = pytest.StashKey[dict[str, float]]()
 def percent(coverage: Coverage, part: str) -> float:
     """Of the lines of a part's modules, also those that nothing imported."""
     with Path(os.devnull).open("w") as nowhere:
-        return coverage.report(file=nowhere, include=[f"{ROOT}/{part}/*"])
+        return coverage.report(file=nowhere, include=[f"{_PATTERN}/{part}/*"])
 
 
 def below(figures: dict[str, float]) -> list[str]:

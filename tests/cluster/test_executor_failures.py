@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from localmesos import Cluster
+from scheduler.cli.client import ChangeRefusedError
 from scheduler.cli.inside.client import InsideClient
 from tests.cluster.support import Scheduler, agent_state, container
 
@@ -53,6 +54,14 @@ def wait_for_output_before(scheduler: Scheduler, client: InsideClient, text: str
     )
 
 
+def _files(client: InsideClient) -> set[str]:
+    """The files of the current executor; none while Mesos does not know of the next launch yet."""
+    try:
+        return {each["name"] for each in client.files("/web", {"executor": "true"})}
+    except ChangeRefusedError:
+        return set()
+
+
 def test_why_an_executor_does_not_start_is_told(started: Refused, cluster: Cluster, tmp_path: Path) -> None:
     program = str(cluster.default_executor)
     corrupt = tmp_path / "corrupt.pyz"
@@ -69,8 +78,7 @@ def test_why_an_executor_does_not_start_is_told(started: Refused, cluster: Clust
         scheduler.client.add({"id": "/web", "containers": [container("a", STAYS)]})
         assert "\n" not in why(scheduler, *words)
         with InsideClient(scheduler.client.url) as client:
-            names = {each["name"] for each in client.files("/web", {"executor": "true"})}
-            assert {"stdout", "stderr"} <= names
+            scheduler.wait("the executor's files are listed", lambda: _files(client) >= {"stdout", "stderr"})
             if python == "/no/such/python":
                 wait_for_output_before(scheduler, client, "/no/such/python")
         scheduler.remove("/web")
