@@ -1,8 +1,8 @@
 """Benchmark: CPU time of the scheduler's driver for a call that is sent and for an event that is received.
 
-A program that only answers stands in for the master, so only this side is measured. Acknowledgements are passed as the
-loop passes them, a turn's at once; statuses count when they are in the loop's inbox. The baseline is pymesos' own
-driver with the same input, but less of it.
+A program that only answers stands in for the master, so only this side is measured. Acknowledgements are passed on as
+the loop does it, those of a pass at once; statuses count when they are in the loop's inbox. The baseline is pymesos'
+own driver with the same input, but less of it.
 """
 
 import argparse

@@ -132,14 +132,13 @@ def unmount_below(folder: Path) -> None:
 
 
 def unmount_own_hierarchy() -> None:
-    """Unmount the v1 freezer that was mounted for clusters, if no cluster uses it any longer."""
+    """Unmount the v1 freezer that was mounted for clusters, if no cluster uses it any longer.
+
+    Its folder stays: the removal of a mount point would unmount it in all other mount namespaces, too.
+    """
     freezer = OWN_HIERARCHY / "freezer"
-    if not freezer.exists() or any(freezer.glob("podexec-*")):
-        return
-    if str(freezer) in mount_points():
+    if str(freezer) in mount_points() and not any(freezer.glob("podexec-*")):
         system.run("umount", str(freezer))
-    freezer.rmdir()
-    OWN_HIERARCHY.rmdir()
 
 
 def sweep(progress: Progress = silent) -> None:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from scheduler.api.errors import ApiError, json_response
+from scheduler.api.errors import json_response, not_found
 from scheduler.api.requests import Requests, accepted, flag, wants_extras
 from scheduler.api.routes import routes
 from scheduler.core.effects import Done
@@ -42,7 +42,7 @@ class Deployments:
         """One deployment."""
         deployment = self._world.deployments.get(deployment_id)
         if deployment is None:
-            raise ApiError(404, {"message": f"Deployment '{deployment_id}' does not exist", "details": []})
+            raise not_found("Deployment", deployment_id)
         return json_response(deployment_view(self._world, deployment, with_extras=wants_extras(request)))
 
     async def end(self, request: Request, deployment_id: str) -> Response:

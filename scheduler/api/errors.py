@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from scheduler.core.effects import Refused
+from scheduler.core.effects import Refused, absent
 from scheduler.loop.event_loop import LoopError
 from scheduler.loop.inside import InsideError, Why
 from scheduler.model.json import Json
@@ -39,9 +39,9 @@ def json_response(content: object, status: int = 200, headers: dict[str, str] | 
     return Response(orjson.dumps(content), status, headers, "application/json")
 
 
-def absent(pod_id: str) -> ApiError:
-    """The error for a pod that does not exist."""
-    return ApiError(404, {"message": f"Pod '{pod_id}' does not exist", "details": []})
+def not_found(kind: str, name: str) -> ApiError:
+    """The error for a pod, group or deployment that does not exist."""
+    return refused(absent(kind, name))
 
 
 def unacceptable(problems: Problems) -> ApiError:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from scheduler.api.deployments import started
-from scheduler.api.errors import ApiError, json_response
+from scheduler.api.errors import ApiError, json_response, not_found
 from scheduler.api.requests import Requests, accepted, embedded, id_in_path, origin, rollout, wants_extras
 from scheduler.api.routes import route, routes
 from scheduler.api.versions import canonical_version
@@ -47,7 +47,7 @@ class Groups:
         parts = _parts(request)
         view = group_view(self._world, asked_for, self._clock(), parts, with_extras=wants_extras(request))
         if view is None:
-            raise _absent(asked_for)
+            raise not_found("Group", asked_for)
         return json_response(view)
 
     async def root_versions(self, request: Request) -> Response:
@@ -63,7 +63,7 @@ class Groups:
         asked_for = id_in_path(group_id, "groups")
         found = group_versions(self._world, asked_for)
         if not found:
-            raise _absent(asked_for)
+            raise not_found("Group", asked_for)
         return json_response(found)
 
     async def version(self, request: Request, group_id: str, version: str) -> Response:
@@ -79,13 +79,9 @@ class Groups:
         """Remove every pod of the group and of the groups in it."""
         asked_for, how, whence = id_in_path(group_id, "groups"), rollout(request), origin(request)
         if asked_for == "/":
-            message = "All pods cannot be removed at once: name a group, /v2/groups/ID"
+            message = "Removing all pods at once is not possible: name a group, /v2/groups/ID"
             raise ApiError(405, {"message": message})
         return started(await accepted(self._requests, lambda number: GroupDeleted(number, asked_for, how, whence)))
-
-
-def _absent(group_id: str) -> ApiError:
-    return ApiError(404, {"message": f"Group '{group_id}' does not exist", "details": []})
 
 
 def _parts(request: Request) -> Collection[str]:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from scheduler.api.errors import ApiError, absent, json_response, unacceptable
+from scheduler.api.errors import ApiError, json_response, not_found, unacceptable
 from scheduler.api.requests import Requests, accepted, id_in_path, json_body, origin, rollout, wants_extras
 from scheduler.api.routes import route, routes
 from scheduler.core.effects import Done
@@ -40,7 +40,7 @@ def existing_pod(world: World, text: str) -> Pod:
     pod_id = id_in_path(text)
     pod = world.pods.get(pod_id)
     if pod is None:
-        raise absent(pod_id)
+        raise not_found("Pod", pod_id)
     return pod
 
 

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import httpx2
 
 from scheduler.cli import stream
-from scheduler.cli.error_texts import explain
 from scheduler.cli.errors import CommandError
+from scheduler.cli.marathon_keys import explain
 from scheduler.cli.options import DEFAULT_URL
 from scheduler.core.views.extras import KEY
 from scheduler.model.json import Json
@@ -117,7 +117,7 @@ class Client:
         return info
 
     def is_strict(self) -> bool:
-        """Whether the scheduler refuses definitions with unknown keys."""
+        """Whether the scheduler refuses definitions with unknown or repeated keys."""
         return self.info().get(KEY, {}).get("config", {}).get("strict_definitions") is True
 
     # ------------------------------------------------------------------------ pods

@@ -25,7 +25,9 @@ def events(
     ] = None,
     since: Annotated[
         int | None,
-        typer.Option("--since", help="Start after the event with this id; 0: with the oldest stored event.", min=0),
+        typer.Option(
+            "--since", help="Start after the event with this id; 0 starts with the oldest stored event.", min=0
+        ),
     ] = None,
     url: Url = DEFAULT_URL,
     as_json: Json = False,

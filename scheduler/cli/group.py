@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from scheduler.cli import screen
-from scheduler.cli.options import DEFAULT_URL, Deadline, Force, Json, Timeout, Url, WaitForEnd, Yes
+from scheduler.cli.options import DEFAULT_URL, Deadline, ForceRemoval, Json, Timeout, Url, WaitForEnd, Yes
 from scheduler.cli.output import client_of, require_confirmation
 
 app = typer.Typer(name="group", help="List and remove pods by path.", no_args_is_help=True)
@@ -36,7 +36,7 @@ def remove(
     yes: Yes = False,
     wait: WaitForEnd = False,
     timeout: Timeout = 300.0,
-    force: Force = False,
+    force: ForceRemoval = False,
     deadline: Deadline = None,
     url: Url = DEFAULT_URL,
     as_json: Json = False,

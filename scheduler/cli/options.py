@@ -24,6 +24,12 @@ def option(name: str, help_text: str, *aliases: str, also: str | None = None, **
 Url = Annotated[str, option("--url", "URL of the scheduler's API.", metavar="URL")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Force = Annotated[bool, typer.Option("--force", help="Cancel conflicting deployments first.")]
+ForceRemoval = Annotated[
+    bool,
+    typer.Option(
+        "--force", help="Cancel conflicting deployments first, and remove pods even if others depend on them."
+    ),
+]
 BatchSize = Annotated[
     int | None, typer.Option("--batch-size", help="Replace at most this many instances of a pod at a time.", min=1)
 ]

@@ -29,7 +29,7 @@ def list_queue(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
 
 @app.command(name="reset-delay")
 def reset_delay(pod_id: PodId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
-    """Clear a pod's launch back-off so that it is retried now."""
+    """Clear a pod's launch back-off, so that its launch is retried now."""
     with client_of(url) as client:
         client.reset_delay(pod_id)
     if as_json:

@@ -12,7 +12,7 @@ from scheduler.cli.parameters import scheduler_options, settings_of
 from scheduler.model.json import Json
 
 if TYPE_CHECKING:
-    from scheduler.core.offer.match import Match
+    from scheduler.core.offer.allotment import Match
     from scheduler.core.offer.refusals import Refusal
     from scheduler.core.settings import Settings
     from scheduler.model.definition import PodDefinition
@@ -65,8 +65,8 @@ def launch_group(settings: "Settings", definition: "PodDefinition", given: Json 
     """
     from scheduler.core.launch.taskgroup import TaskGroupTemplate
     from scheduler.core.offer import agents
+    from scheduler.core.offer.allotment import Match
     from scheduler.core.offer.demand import demand
-    from scheduler.core.offer.match import Match
     from scheduler.core.offer.refusals import Refusal
     from scheduler.core.offer.resources import Ledger
     from scheduler.core.placement.constraints import ConstraintState
@@ -106,8 +106,8 @@ def _settle(
 ) -> "Match | list[Refusal]":
     """The match as it is after its resources are reserved for the instance, with persistent volumes."""
     from scheduler.core.offer import agents
+    from scheduler.core.offer.allotment import Match
     from scheduler.core.offer.disks import Disks
-    from scheduler.core.offer.match import Match
     from scheduler.core.placement import residents
     from scheduler.model.records import Reservation
 

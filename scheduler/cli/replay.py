@@ -1,4 +1,4 @@
-"""``podexec replay``: a recording of a scheduler stepped through again, without Mesos and without a store."""
+"""``podexec replay``: replays a recording of a scheduler, without Mesos and without a store."""
 
 import sys
 from collections.abc import Iterator
@@ -21,7 +21,8 @@ _SHOWN = 2000  # characters of a value that differs
 
 def replay(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="What --record wrote, also compressed by gzip; - is standard input.")
+        str,
+        typer.Argument(metavar="FILE", help="The file written by --record; it may be gzipped. - is standard input."),
     ],
     instance: Annotated[
         str | None, typer.Option("--instance", help="Print the story of this instance only.", metavar="ID")
@@ -30,11 +31,11 @@ def replay(
     last: Annotated[
         int | None, typer.Option("--to", help="Stop after the step of this number.", metavar="N", min=1)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print each step as a line of JSON, with all of it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each step in full, as a line of JSON.")] = False,
 ) -> None:
     """Repeat a recording of the scheduler, and compare.
 
-    Prints each step: what happened, what changed, and what was sent. The first difference to what was recorded ends the
+    Prints each step: what happened, what changed, and what was sent. The first difference from the recording ends the
     command with exit code 1.
     """
     from scheduler.recording.player import Played, Started, steps
@@ -70,7 +71,7 @@ def replay(
 
 
 class _Printer:
-    """Prints what is asked for of a recording.
+    """Prints the selected steps of a recording.
 
     Attributes:
         runs, steps: how many there were.
@@ -99,7 +100,7 @@ class _Printer:
         _tell_of_another_version(begun.podexec)
 
     def step(self, played: "Played") -> None:
-        """A step was made."""
+        """A step was replayed."""
         self.steps += 1
         chapter = None if self._story is None else self._story.chapter(played)
         concerns = self._story is None or chapter is not None
@@ -112,7 +113,7 @@ class _Printer:
             _say(played, chapter)
 
     def end(self, ended: "Ended") -> None:
-        """A run is recorded no further."""
+        """The recording of a run ends."""
         if self._json:
             self._data({"end": ended.why})
         else:
@@ -179,7 +180,7 @@ def _as_json(played: "Played", chapter: "Chapter | None") -> dict[str, Any]:
 
 def _differs(played: "Played", difference: "Difference") -> CommandError:
     return CommandError(
-        f"step {played.number} (line {played.step.line}) differs from what was recorded at {difference.where}",
+        f"step {played.number} (line {played.step.line}) differs from the recording at {difference.where}",
         details=(f"recorded: {_value(difference.recorded)}", f"replayed: {_value(difference.replayed)}"),
     )
 

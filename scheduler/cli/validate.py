@@ -21,7 +21,9 @@ def validate(
     files: Annotated[
         list[str], typer.Argument(metavar="FILE…", help="JSON or YAML with pod definitions; - for standard input.")
     ],
-    strict: Annotated[bool, option("--strict", "Treat unknown keys as errors, like --strict-definitions.")] = False,
+    strict: Annotated[
+        bool, option("--strict", "Treat unknown and repeated keys as errors, like --strict-definitions.")
+    ] = False,
     **written: Any,
 ) -> None:
     """Check the definitions in files and report all problems with their lines. Needs no scheduler."""
@@ -87,7 +89,7 @@ def _errors(located: "Located", site: "Site") -> Iterator[tuple[int, str]]:
     """Line and text of each error. The rules are checked even if keys are unknown, to report everything at once."""
     from dataclasses import replace
 
-    from scheduler.cli.error_texts import explain
+    from scheduler.cli.marathon_keys import explain
     from scheduler.model.problems import Problems
     from scheduler.model.validation import parse
 

@@ -134,6 +134,11 @@ class Refused(Frozen):
     deployments: tuple[str, ...] = ()
 
 
+def absent(kind: str, name: str) -> Refused:
+    """The refusal of a request about a pod, group or deployment that does not exist."""
+    return Refused("absent", f"{kind} '{name}' does not exist")
+
+
 Answer = Done | Killed | Refused
 
 

@@ -239,7 +239,7 @@ class InstancesKilled(Frozen):
 
 
 class DeploymentCancelled(Frozen):
-    """A user asked for a deployment to be cancelled.
+    """A user asked for a deployment to be rolled back (Marathon's DELETE) or, if forced, to be cancelled.
 
     Attributes:
         rollback: whether the previous versions of its pods are restored; otherwise changes already made are kept.

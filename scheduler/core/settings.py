@@ -112,7 +112,7 @@ class Settings(Frozen):
             form=FEATURES,
         ),
     ] = frozenset({"secrets"})
-    strict_definitions: Annotated[bool, Option("Refuse definitions with unknown keys.")] = False
+    strict_definitions: Annotated[bool, Option("Refuse definitions with unknown or repeated keys.")] = False
     placement: Annotated[
         PlacementPolicy,
         Option(
@@ -196,7 +196,7 @@ class Settings(Frozen):
     abandoned_launch_timeout: Annotated[
         float,
         Option(
-            "Kill an abandoned launch that turns up within this time, in milliseconds.",
+            "How long to watch for an abandoned launch, which is killed if it turns up, in milliseconds.",
             "The default is a week ([scheduler.md](scheduler.md#instances)).",
             minimum=1,
             form=MILLISECONDS,

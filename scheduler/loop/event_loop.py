@@ -48,7 +48,7 @@ from scheduler.loop.ports import (
 
 WorldT = TypeVar("WorldT", bound=Deadlines)
 
-MAX_BATCH = 1000  # events in a turn, and as many requests
+MAX_BATCH = 1000  # events in a pass, and as many requests
 _LONGEST_SLEEP = 60.0  # the wall clock may be set, or the machine suspended, while the loop sleeps
 _LEVELS = logging.getLevelNamesMapping()
 
@@ -59,7 +59,7 @@ class LoopError(Exception):
 
 @dataclass(slots=True)
 class _Batch:
-    """The changes and effects of one turn; the effects are sorted by when they may be performed."""
+    """The changes and effects of one pass; the effects are sorted by when they may be performed."""
 
     changes: dict[tuple[type[Record], str], Change] = field(default_factory=dict)
     calls: list[MesosCall] = field(default_factory=list)
@@ -174,7 +174,7 @@ class EventLoop(Generic[WorldT]):
             self._requests.pop(number, None)
 
     def stop(self) -> None:
-        """Let ``run`` return after the current turn."""
+        """Let ``run`` return after the current pass."""
         self._stopping = True
         self._wake.set()
 
@@ -189,7 +189,7 @@ class EventLoop(Generic[WorldT]):
                 if self._failure is not None:
                     raise LoopError(f"the connection to Mesos failed: {self._failure!r}") from self._failure
                 if not self._stopping:
-                    self._turn()
+                    self._pass()
                     await asyncio.sleep(0)  # the API shares this thread
         finally:
             self._stopping = True
@@ -207,7 +207,7 @@ class EventLoop(Generic[WorldT]):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), pause)
 
-    def _turn(self) -> None:
+    def _pass(self) -> None:
         """Step through a batch of events, then commit the changes and perform the effects."""
         started, now = time.perf_counter(), self._clock.now()
         batch = _Batch()
@@ -221,9 +221,9 @@ class EventLoop(Generic[WorldT]):
         if batch.changes or published:
             self._commit(tuple(batch.changes.values()), published)
         self._perform(batch, published)
-        self._flood.turned(self._clock.now() - now)
+        self._flood.pass_ended(self._clock.now() - now)
         if self._meter is not None:
-            self._meter.turned(heard, batch.calls, batch.replies, batch.published, time.perf_counter() - started)
+            self._meter.pass_ended(heard, batch.calls, batch.replies, batch.published, time.perf_counter() - started)
         if batch.stop is not None:
             raise LoopError(batch.stop.message)
 

@@ -1,6 +1,6 @@
-"""Limits the offers per turn, so that turns of the event loop stay short.
+"""Limits the offers per pass, so that passes of the event loop stay short.
 
-The cost of an offer depends on the number of different demands, which only the core knows. So the first turn takes a
+The cost of an offer depends on the number of different demands, which only the core knows. So the first pass takes a
 few, and the next ones as many as the duration of the last one allows. A rescission stays behind its offer.
 """
 
@@ -10,18 +10,18 @@ from collections.abc import Iterator
 from scheduler.core.events import OfferRescinded, OffersReceived
 from scheduler.model.json import Json
 
-FIRST, FEWEST, MOST = 100, 10, 1000  # offers in a turn
-TURN_SECONDS = 0.05
+FIRST, FEWEST, MOST = 100, 10, 1000  # offers in a pass
+PASS_SECONDS = 0.05
 
 
 class Flood:
-    """The waiting offers, and how many of them the next turn takes."""
+    """The waiting offers, and how many of them the next pass takes."""
 
     def __init__(self) -> None:
         self._line: deque[Json | OfferRescinded] = deque()
         self._waiting = 0  # offers
         self._most = FIRST
-        self._taken = 0  # in this turn
+        self._taken = 0  # in this pass
 
     def __len__(self) -> int:
         return len(self._line)
@@ -40,7 +40,7 @@ class Flood:
         self._waiting = 0
 
     def take(self) -> Iterator[OffersReceived | OfferRescinded]:
-        """The events for one turn, in order."""
+        """The events for one pass, in order."""
         self._taken = 0
         offers: list[Json] = []
         while self._line and self._taken < self._most:
@@ -57,11 +57,11 @@ class Flood:
         if offers:
             yield OffersReceived(tuple(offers), more=self._waiting)
 
-    def turned(self, seconds: float) -> None:
-        """The turn took this long."""
+    def pass_ended(self, seconds: float) -> None:
+        """The pass took this long."""
         if not self._line:
             self._most = FIRST  # by the next time the demands may have changed
         elif self._taken:
             each = max(seconds, 0.0) / self._taken
             most = min(2 * self._most, MOST)
-            self._most = most if each * most <= TURN_SECONDS else max(FEWEST, int(TURN_SECONDS / each))
+            self._most = most if each * most <= PASS_SECONDS else max(FEWEST, int(PASS_SECONDS / each))

@@ -77,7 +77,7 @@ class Deadlines(Protocol):
 class Meter(Protocol):
     """Measures the loop's work and its duration."""
 
-    def turned(
+    def pass_ended(
         self,
         events: Sequence[Event],
         calls: Sequence[MesosCall],
@@ -85,7 +85,7 @@ class Meter(Protocol):
         published: Sequence[Publish],
         seconds: float,
     ) -> None:
-        """Record a turn: its events, and their effects."""
+        """Record a pass: its events, and their effects."""
 
     def committed(self, seconds: float) -> None:
         """Record the duration of a commit."""

@@ -1,6 +1,6 @@
 """The scheduler's metrics, under Marathon's names where it has them.
 
-Counters are plain numbers, updated once per turn of the loop; gauges are computed from the world when they are read.
+Counters are plain numbers, updated once per pass of the loop; gauges are computed from the world when they are read.
 The formats of metrics are defined elsewhere.
 """
 
@@ -78,12 +78,12 @@ class Metrics:
         self._operations = Counter({"LAUNCH_GROUP": 0, "LAUNCH": 0, "RESERVE": 0})
         self._streams = 0
         self._watched: list[tuple[str, str, Callable[[], float]]] = []
-        self._turns = Durations("podexec.loop.turn.timer.seconds", "Duration of a turn of the event loop")
+        self._passes = Durations("podexec.loop.turn.timer.seconds", "Duration of a pass of the event loop")
         self._commits = Durations("podexec.store.commit.timer.seconds", "Duration of a commit to the store")
 
     # ------------------------------------------------------------------ for the loop
 
-    def turned(
+    def pass_ended(
         self,
         events: Sequence[Event],
         calls: Sequence[MesosCall],
@@ -91,8 +91,8 @@ class Metrics:
         published: Sequence[Publish],
         seconds: float,
     ) -> None:
-        """Record a turn of the loop."""
-        self._turns.add(seconds)
+        """Record a pass of the loop."""
+        self._passes.add(seconds)
         for event in events:
             self._hear(event)
         for call in calls:
@@ -178,7 +178,7 @@ class Metrics:
 
     def durations(self) -> list[Durations]:
         """The histograms of durations."""
-        return [self._turns, self._commits]
+        return [self._passes, self._commits]
 
     def _instances(self) -> tuple[int, int, int]:
         """How many instances are running, staged, and overdue among the staged, without looking at ready ones."""

@@ -1,7 +1,7 @@
-"""Recordings: what the core of a running scheduler was told, in a file, and the same steps again from that file.
+"""Recordings: the events and decisions of a running scheduler in a file, and their replay.
 
-``Recorder`` writes one beside a running loop; ``read`` and ``steps`` step the core through it, without Mesos and
-without a store, and find the first difference to what was recorded.
+``Recorder`` writes one while the loop runs; ``read`` and ``steps`` step the core through it, without Mesos and without
+a store, and find the first difference from the recording.
 """
 
 from scheduler.recording.file import DEFAULT_LIMIT, RecordingFile, RecordingFileError

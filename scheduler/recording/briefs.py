@@ -21,7 +21,7 @@ _SHOWN = 3  # members of a list
 
 
 def of_event(event: Event) -> str:
-    """Its name and what it holds, but for what is large or says nothing."""
+    """Its name and members, except large and empty ones."""
     if isinstance(event, OffersReceived):
         offers = [f"{_id(offer, 'id')}@{_id(offer, 'agent_id')}" for offer in event.offers]
         return " ".join(("OffersReceived", _list("offers", offers), *([f"more={event.more}"] if event.more else [])))
@@ -29,7 +29,7 @@ def of_event(event: Event) -> str:
 
 
 def of_change(change: Change) -> str:
-    """Which record is stored or forgotten; of an instance also how it is."""
+    """The record that is stored or deleted; for an instance, also its state."""
     if isinstance(change, Delete):
         return f"delete {KINDS[change.kind]} {change.key}".rstrip()
     kind, key = key_of(change.record)
@@ -38,7 +38,7 @@ def of_change(change: Change) -> str:
 
 
 def of_effect(effect: Effect) -> str:
-    """What is asked for."""
+    """The effect's name and members."""
     match effect:
         case Accept(offer_id, operations):
             return _line("Accept", (f"offer_id={offer_id}", *map(of_operation, operations)))
@@ -52,14 +52,14 @@ def of_effect(effect: Effect) -> str:
 
 
 def of_operation(operation: Json) -> str:
-    """The kind of an offer operation; of a launch also the instance."""
+    """The type of an offer operation; for a launch, also the instance."""
     kind = str(operation.get("type"))
     tasks = operation.get("launch_group", {}).get("task_group", {}).get("tasks", ())
     return " ".join((kind, *{instance_of(_id(task, "task_id")): None for task in tasks}))
 
 
 def state_of(instance: Instance | None) -> str:
-    """How an instance is, and where; None: it does not exist."""
+    """The state of an instance, and its agent. ``None`` stands for an instance that does not exist."""
     if instance is None:
         return "does not exist"
     agent = instance.agent if instance.tasks else None
@@ -79,7 +79,7 @@ def _line(name: str, rest: Collection[str] | Iterator[str]) -> str:
 
 
 def _members(value: Any) -> Iterator[str]:
-    """The fields of a value that say something."""
+    """The fields that differ from their defaults."""
     for field in fields(value):
         member = getattr(value, field.name)
         if member != field.default:
@@ -98,7 +98,7 @@ def _member(name: str, value: Any) -> Iterator[str]:
 
 
 def _name(value: Any) -> str:
-    """What one of several is called."""
+    """A short name for one of several values."""
     if isinstance(value, tuple):
         return _name(value[0]) if value else ""
     if isinstance(value, NetworkAddress):
@@ -122,5 +122,5 @@ def _pairs(fields: Any) -> Iterator[str]:
 
 
 def _id(value: Json, name: str) -> str:
-    """Of Mesos' JSON."""
+    """The id in Mesos' JSON."""
     return str(value.get(name, {}).get("value", ""))

@@ -2,9 +2,9 @@
 
 A run begins with a header line - the seed, the settings, the podexec that ran - and a line for each record that its
 world started with. Then comes a line for each step: the event, the time, and the members of its frame, the changes and
-the effects. The last line says why the run is recorded no further; where it is missing, the scheduler was killed.
+the effects. The last line says why the recording of the run ended; if it is missing, the scheduler was killed.
 
-A member that is large is kept as its digest only: that tells which one differs, and what it holds now a replay shows.
+Of a large member only the digest is kept: it shows whether the member differs, and a replay shows its current content.
 """
 
 import base64
@@ -34,24 +34,24 @@ BEGINNING = b'{"recording":'  # of every header, whatever its layout
 EVENTS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in typing.get_args(Event)}
 LARGEST_MEMBER = 64 * 1024  # bytes
 
-# Why a run is recorded no further.
+# Why the recording of a run ended.
 STOPPED = "the scheduler stopped"
 FULL = "the file has reached its limit"
 SLOW = "the disk is too slow"
 
 
 class Cover(Protocol):
-    """What takes out of a recording what must not be in it."""
+    """Removes private values from a recording."""
 
     def definition(self, definition: PodDefinition) -> PodDefinition:
-        """The definition without it."""
+        """The definition without private values."""
 
     def urls(self, data: bytes) -> bytes:
-        """JSON without it."""
+        """JSON without private values in URLs."""
 
 
 class Uncovered:
-    """What is replayed has been covered already."""
+    """Removes nothing: private values were removed when the run was recorded."""
 
     def definition(self, definition: PodDefinition) -> PodDefinition:
         """The same."""
@@ -68,7 +68,7 @@ class Member:
 
     Attributes:
         what: its kind, and the key of a record.
-        data: None: there is no more to it.
+        data: the rest; None: there is none.
     """
 
     what: Json
@@ -81,7 +81,7 @@ class Member:
 
     @property
     def bounded(self) -> Json:
-        """The same as a line has it."""
+        """The member as a line contains it: of a large one, only the digest."""
         if self.data is None or len(self.data) <= LARGEST_MEMBER:
             return self.whole
         digest = hashlib.blake2b(self.data, digest_size=16).hexdigest()
@@ -119,7 +119,7 @@ class Encoder:
         return orjson.dumps({**self.heard(event, now), **bounded}, option=orjson.OPT_APPEND_NEWLINE)
 
     def failed_step(self, event: Event, now: float, error: Exception) -> bytes:
-        """The line of a step that the core failed at."""
+        """The line of a step at which the core failed."""
         return orjson.dumps({**self.heard(event, now), "failed": failure(error)}, option=orjson.OPT_APPEND_NEWLINE)
 
     def changes(self, frame: Frame) -> list["Member"]:
@@ -131,7 +131,7 @@ class Encoder:
         return [self._member(_effect(each)) for each in frame.effects]
 
     def heard(self, event: Event, now: float) -> Json:
-        """What was stepped, and when, to be written as JSON."""
+        """The event and its time, to be written as JSON."""
         return {"at": now, "event": type(event).__name__, "data": orjson.Fragment(self._covered(event))}
 
     def _member(self, value: Json) -> "Member":
@@ -163,7 +163,7 @@ def end_line(why: str) -> bytes:
 
 
 def failure(error: Exception) -> str:
-    """What the core failed with, and where. Not its text, which may hold anything."""
+    """The type and the place of the core's error. Not its text, which may contain anything."""
     where = traceback.extract_tb(error.__traceback__)[-1:]
     return " ".join([type(error).__name__, *(f"in {each.name} ({Path(each.filename).name})" for each in where)])
 
@@ -203,7 +203,7 @@ def _shown_task(task: Json) -> Json:
 
 
 def _decoded(data: str) -> Any:
-    """What is in base64, so that people and masks see it."""
+    """The content of base64, so that people and masks see it."""
     try:
         return orjson.loads(base64.b64decode(data, validate=True))
     except (binascii.Error, orjson.JSONDecodeError):

@@ -1,7 +1,7 @@
-"""The file that a recording is appended to: bounded, readable by its owner only, and never in anybody's way.
+"""The file that a recording is appended to: bounded, readable by its owner only, and never delaying the scheduler.
 
-A thread writes, so that a slow disk holds up nobody. Whatever goes wrong once it is open - the disk is full, or too
-slow, or the file has reached its limit - ends the recording with one line in the log, and nothing else.
+A thread writes, so that a slow disk delays no step. If anything goes wrong after the file was opened - the disk is full
+or too slow, or the file has reached its limit - the recording ends with one line in the log.
 """
 
 import contextlib
@@ -30,10 +30,10 @@ class RecordingFileError(Exception):
 
 
 class RecordingFile:
-    """Lines appended to a file. Nothing but making it raises."""
+    """Appends lines to a file. Only the constructor raises."""
 
     def __init__(self, path: Path, limit: int = DEFAULT_LIMIT) -> None:
-        """Open the file, or make it. Raises RecordingFileError, but not for a disk that is full."""
+        """Open the file, or create it. Raises RecordingFileError, but not if the disk is full."""
         self._path = path
         self._limit = limit
         self._log: FilteringBoundLogger = structlog.get_logger("scheduler")
@@ -56,7 +56,7 @@ class RecordingFile:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more is recorded."""
+        """Whether the recording has ended."""
         return self._ended
 
     def add(self, line: bytes) -> None:
@@ -71,19 +71,19 @@ class RecordingFile:
             self._push(line)
 
     def flush(self) -> None:
-        """Wait until all is written."""
+        """Wait until everything is written."""
         with self._changed:
             written = self._changed.wait_for(lambda: not self._waiting, _FLUSH_SECONDS)
         if not written:
             self.give_up(SLOW)
 
     def give_up(self, why: str) -> None:
-        """Record nothing more, and say why, once."""
+        """End the recording, and log why, once."""
         if self._end(why):
             self._log.error("recording ended; the scheduler continues without it", file=str(self._path), reason=why)
 
     def close(self) -> None:
-        """Let go of the file once all is written, or cannot be in time."""
+        """Close the file once everything is written, or the time for that is up."""
         self._end(STOPPED)
         with self._changed:
             self._closing = True

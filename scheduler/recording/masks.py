@@ -1,9 +1,9 @@
-"""What must not leave the machine with a recording: plain values of environment variables, and passwords in URLs.
+"""Masks private values in a recording: plain values of environment variables, and passwords in URLs.
 
 Definitions hold references to secrets, never their values; but people also write passwords into plain variables and
 URLs. Each such value becomes a mask of its length, equal values the same mask and different ones different masks. The
-core asks no more of them, so that a replay takes the same decisions. The masks number the values of one run; nothing
-of a value but its length can be computed from its mask.
+core depends on nothing else about them, so that a replay makes the same decisions. The masks number the values of one
+run; nothing of a value but its length can be computed from its mask.
 """
 
 import re
@@ -13,7 +13,7 @@ import orjson
 from scheduler.model.definition import Container, Environment, PodDefinition
 
 _SIGN = b"*"
-_SHORTEST = 4  # bytes in JSON; what is shorter is no secret, and leaves no room for a mask
+_SHORTEST = 4  # bytes in JSON; a shorter value is no secret, and leaves no room for a mask
 _DIGITS = b"0123456789abcdefghijklmnopqrstuvwxyz"
 _IN_URL = re.compile(rb'(?<=://)[^/\s"\\]+(?=@)')  # USER:PASSWORD@, in JSON
 
@@ -51,7 +51,7 @@ class Masks:
         return {name: self._value(value) if isinstance(value, str) else value for name, value in environment.items()}
 
     def _value(self, value: str) -> str:
-        """As long in JSON as the value is: the core adds up how much a container is started with."""
+        """A mask as long in JSON as the value: the core adds up the sizes of a container's command and environment."""
         in_json = orjson.dumps(value)[1:-1]
         return value if len(in_json) < _SHORTEST else self._mask(in_json).decode()
 

@@ -19,7 +19,7 @@ ENCODER = Encoder(Uncovered())
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where a frame differs first from what was recorded.
+    """The first difference of a frame from the recorded one.
 
     Attributes:
         where: a member of the frame, and the path in it.
@@ -33,13 +33,13 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A step that was made again.
+    """A replayed step.
 
     Attributes:
         number: counts the steps of the file, from 1.
         world: after the step; the next one changes it.
         frame: None: the core failed.
-        error: what it failed with.
+        error: why it failed.
         changes, effects: the members of the frame.
     """
 
@@ -65,7 +65,7 @@ Replayed = Started | Played | Ended
 
 
 def steps(items: Iterable[Item]) -> Iterator[Replayed]:
-    """Every run and its steps; after a difference the steps of the same run say nothing more.
+    """Every run and its steps; after a difference, further steps of the same run mean nothing.
 
     Raises DamagedError where the recording cannot be read.
     """
@@ -96,7 +96,7 @@ def _play(world: World, number: int, recorded: Recorded) -> Played:
     frame, failed = None, None
     try:
         frame = step(world, recorded.event, recorded.now)
-    except Exception as error:  # as the recorded one did, or not
+    except Exception as error:  # the recorded step may have failed too
         failed = error
     changes = () if frame is None else ENCODER.changes(frame)
     effects = () if frame is None else ENCODER.effects(frame)
@@ -113,7 +113,7 @@ def _first_difference(name: str, recorded: Sequence[Json], replayed: Sequence[Me
         written = None if new is None else orjson.dumps(new.bounded)
         if written is None or old is None or orjson.dumps(old) != written:
             both = [old, None if written is None else orjson.loads(written)]
-            if all(map(_is_log, both)):  # how a line of the log is worded is no decision
+            if all(map(_is_log, both)):  # the wording of a log line is no decision
                 both = [{**each, "data": {**each["data"], "text": ""}} for each in both if each]
             found = _difference(f"{name}[{index}]", *both)
             if found is not None:
@@ -126,7 +126,7 @@ def _is_log(member: Json | None) -> bool:
 
 
 def _difference(where: str, recorded: Any, replayed: Any) -> Difference | None:
-    """The first in which two values of JSON differ."""
+    """The first difference between two JSON values."""
     if isinstance(recorded, dict) and isinstance(replayed, dict):
         pairs = ((f"{where}.{key}", recorded.get(key), replayed.get(key)) for key in {**recorded, **replayed})
     elif isinstance(recorded, list) and isinstance(replayed, list):

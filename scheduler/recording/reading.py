@@ -72,7 +72,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A run is recorded no further.
+    """The recording of a run ends.
 
     Attributes:
         why: None: its scheduler was killed, or the rest of the file is missing.
@@ -85,7 +85,7 @@ Item = Begun | Stored | Recorded | Ended
 
 
 def read(file: BinaryIO) -> Iterator[Item]:
-    """What is recorded, run by run. Raises DamagedError for what cannot be read or was written by a newer podexec.
+    """The items of a recording, run by run. Raises DamagedError for a line that is damaged or of a newer podexec.
 
     A line that is cut off, at the end of the file or before the next run, is where a scheduler was killed.
     """
@@ -207,7 +207,7 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _unpacked(data: bytes, file: BinaryIO) -> Iterator[bytes]:
-    """What is in a file compressed by gzip, as far as it goes: its end may be missing. Raises zlib.error."""
+    """The content of a gzipped file, as far as it goes: its end may be missing. Raises zlib.error."""
     unpacking = zlib.decompressobj(_GZIP_FORMAT)
     while data:
         yield unpacking.decompress(data, _AT_ONCE)

@@ -1,4 +1,4 @@
-"""Records what the core is told, and what it makes of that, beside a running loop."""
+"""Records the events that the core receives, and the frames it returns, while the loop runs."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ _AT_ONCE = 1000  # records, at the start, which may wait for the disk
 
 
 class Recorder:
-    """Appends one run of a scheduler to a file. Whatever happens to that, the scheduler continues."""
+    """Appends one run of a scheduler to a file. Whatever happens to the file, the scheduler continues."""
 
     def __init__(self, file: RecordingFile) -> None:
         """Nothing is written yet."""
@@ -25,7 +25,7 @@ class Recorder:
         self._encoder = Encoder(Masks())
 
     def begin(self, podexec: str, at: float, seed: int, settings: Settings, records: Sequence[Record]) -> None:
-        """Append what the world is made of. ``podexec``: its version; ``at``: wall time."""
+        """Append the settings, the seed and the records of the world. ``podexec``: its version; ``at``: wall time."""
         with self._unharmed():
             self._file.add(self._encoder.header(podexec, at, seed, settings))
             for number, record in enumerate(records, 1):
@@ -36,7 +36,7 @@ class Recorder:
                     self._file.flush()
 
     def recorded(self, step: Step) -> Step:
-        """The step that is recorded as it is made, also where it fails."""
+        """A function that makes a step and records it, even if it fails."""
 
         def make(world: World, event: Event, now: float) -> Frame:
             if self._file.ended:
@@ -59,7 +59,7 @@ class Recorder:
 
     @contextlib.contextmanager
     def _unharmed(self) -> Iterator[None]:
-        """What cannot be written as JSON ends the recording, not the scheduler."""
+        """An error while encoding ends the recording, not the scheduler."""
         try:
             yield
         except (TypeError, ValueError, LookupError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""The story of one instance: the steps that changed it, or sent something for it."""
+"""The story of one instance: the steps that changed it or had an effect for it."""
 
 import re
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ def is_instance_id(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """What one step meant for the instance.
+    """The consequences of one step for the instance.
 
     Attributes:
         before, after: its states.
         changes, effects: the members of the frame that concern it.
-        lines: what there is to say of them, one line each.
+        lines: a description of each, in one line.
     """
 
     before: str
@@ -47,13 +47,13 @@ class Story:
         self._state = state_of(None)
 
     def begin(self, world: World) -> str | None:
-        """A run begins: how the instance is; None if it does not exist."""
+        """A run begins: the state of the instance; None if it does not exist."""
         instance = world.instances.get(self._id)
         self._state = state_of(instance)
         return None if instance is None else self._state
 
     def chapter(self, played: Played) -> Chapter | None:
-        """What a step meant for it; None: nothing."""
+        """The consequences of a step for it; None: there are none."""
         before, self._state = self._state, state_of(played.world.instances.get(self._id))
         frame = played.frame or Frame()
         changes = [pair for pair in zip(played.changes, frame.changes, strict=True) if self._concerns(pair[0])]

@@ -80,9 +80,9 @@ def decode(row: Row) -> Record:
 
 
 def _decode(row: Row) -> Record:
-    kind = _TYPES.get(row.kind)
-    if kind is None:
-        raise UnreadableError(f"this podexec knows only the kinds {', '.join(_TYPES)}")
+    if row.kind not in VERSIONS:
+        raise UnreadableError(f"this podexec knows only the kinds {', '.join(VERSIONS)}")
     if row.version != VERSIONS[row.kind]:
         raise UnreadableError(f"this podexec reads version {VERSIONS[row.kind]} of its schema")
+    kind = _TYPES[row.kind]
     return definition(row.data) if kind is PodDefinition else read(kind, row.data, row.kind)

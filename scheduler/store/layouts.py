@@ -1,7 +1,7 @@
-"""The tables of the file, and the layouts of older releases.
+"""The schema of the file: its tables, and the migration from the layouts of older releases.
 
 Layout 1 had no events, and stored rows in the tree of their keys, where each write moves other rows. Layout 2 had no
-checksums.
+checksums. The schema of the records in the rows has versions of its own (``codec``).
 """
 
 import sqlite3
@@ -88,7 +88,7 @@ def damaged_events(first: int, why: str) -> StoreError:
 
 
 def migrate(connection: sqlite3.Connection, layout: int) -> None:
-    """Convert an older layout to the current one, in the open transaction; the contents were examined before."""
+    """Migrate an older layout to the current one, in the open transaction; the contents were examined before."""
     records, lines = list(rows(connection, layout)), _event_rows(connection, layout)
     for table in ("records", "events"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")

@@ -120,7 +120,7 @@ def test_the_first_difference_ends_it_with_1_and_is_printed(run: Run, file: Path
         done = run("replay", str(file), *words)
         assert done.code == 1
         assert done.err.splitlines() == [
-            "podexec: step 2 (line 3) differs from what was recorded at changes[1].data.version",
+            "podexec: step 2 (line 3) differs from the recording at changes[1].data.version",
             '  recorded: "another\\u001b[31m"',
             '  replayed: "2023-11-14T22:13:21.000Z"',
         ]

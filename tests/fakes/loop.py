@@ -41,7 +41,7 @@ class FakeLoop:
         published = [each for each in effects if isinstance(each, Publish)]
         replies = [each for each in effects if isinstance(each, Reply)]
         calls = [each for each in effects if isinstance(each, get_args(MesosCall))]
-        self.metrics.turned([event], calls, replies, published, 0.001)
+        self.metrics.pass_ended([event], calls, replies, published, 0.001)
         self.bus.publish(self.bus.assign_numbers(published))
         return effects
 

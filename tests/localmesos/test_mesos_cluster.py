@@ -18,7 +18,7 @@ import pytest
 
 from localmesos import Cluster, ClusterError, package, remains
 from localmesos.images import make_busybox_image
-from localmesos.level import Choice
+from localmesos.level import OWN_HIERARCHY, Choice
 from localmesos.testing import ClusterFactory
 
 from . import agentapi, frameworkapi
@@ -389,3 +389,28 @@ def test_a_machine_with_cgroup_v2_only_gets_the_linux_launcher_without_limits(he
     assert not re.search(r":memory:/podexec-", groups)
     assert left == []
     assert not freezer_kept, "the freezer stays mounted though no cluster is in it"
+
+
+# Mounts something at a folder in a mount namespace of its own; after each line of input, the number of its mounts.
+ELSEWHERE = """
+mount --make-rprivate /
+mount -t tmpfs podexec "$1" || exit 1
+echo mounted
+while read -r line; do grep -c "$1" /proc/self/mounts; done
+"""
+
+
+def test_a_freezer_that_is_mounted_in_another_namespace_stays(here: Choice) -> None:
+    """Such as that of a cluster in a container, which shares the machine's folders but not its mounts."""
+    if here.level != "linux":
+        assert here.left_out
+        return
+    freezer = OWN_HIERARCHY / "freezer"
+    freezer.mkdir(parents=True, exist_ok=True)
+    words = ["unshare", "--mount", "sh", "-c", ELSEWHERE, "sh", str(freezer)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as elsewhere:
+        assert elsewhere.stdin is not None
+        assert elsewhere.stdout is not None
+        assert elsewhere.stdout.readline() == "mounted\n"
+        remains.unmount_own_hierarchy()
+        assert elsewhere.communicate("look\n", 10)[0] == "1\n"

@@ -1,4 +1,4 @@
-"""Very many offers at once: handled in short turns, without delaying other events."""
+"""Very many offers at once: handled in short passes, without delaying other events."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from scheduler.core.events import AgentLost, Disconnected, Event, OfferRescinded
 from scheduler.core.frame import Change, Frame
 from scheduler.loop.clock import Clock
 from scheduler.loop.event_loop import EventLoop
-from scheduler.loop.flood import FEWEST, FIRST, MOST, TURN_SECONDS, Flood
+from scheduler.loop.flood import FEWEST, FIRST, MOST, PASS_SECONDS, Flood
 from scheduler.loop.ports import MesosCall
 from scheduler.model.json import Json
 from tests.loop import virtual_time
@@ -23,11 +23,11 @@ def offers(count: int, name: str = "O") -> tuple[Json, ...]:
 
 
 class Slow:
-    """An event loop whose step takes some time per offer; it records each turn's events and duration."""
+    """An event loop whose step takes some time per offer; it records each pass's events and duration."""
 
     def __init__(self, seconds_an_offer: float) -> None:
         self.seconds = seconds_an_offer
-        self.turns: list[list[Event]] = []
+        self.passes: list[list[Event]] = []
         self.took: list[float] = []
         self._begun: float | None = None
         self._heard: list[Event] = []
@@ -46,7 +46,7 @@ class Slow:
     def committed(self, seconds: float) -> None:
         raise AssertionError("nothing changes")
 
-    def turned(
+    def pass_ended(
         self,
         events: Sequence[Event],
         calls: Sequence[MesosCall],
@@ -55,7 +55,7 @@ class Slow:
         seconds: float,
     ) -> None:
         if events:
-            self.turns.append(list(events))
+            self.passes.append(list(events))
             self.took.append(self.seconds * sum(map(_offers_in, events)))
 
     def _step(self, _world: object, event: Event, _now: float) -> Frame:
@@ -73,7 +73,7 @@ class Slow:
 
     @property
     def events(self) -> list[Event]:
-        return [event for turn in self.turns for event in turn]
+        return [event for each in self.passes for event in each]
 
 
 def told(seconds_an_offer: float, *events: Event) -> Slow:
@@ -97,15 +97,15 @@ def _received(events: Sequence[Event]) -> list[Json]:
 
 @pytest.mark.parametrize("milliseconds", [0.01, 0.05, 0.5, 2, 5])
 def test_turns_stay_short_whatever_an_offer_costs(milliseconds: float) -> None:
-    """The first turn cannot know."""
+    """The first pass cannot know."""
     slow = told(milliseconds / 1000, OffersReceived(offers(20_000)))
 
     assert _received(slow.events) == list(offers(20_000)), "all of them, in their order"
     assert slow.took[0] == pytest.approx(FIRST * milliseconds / 1000)
-    assert max(slow.took[1:]) <= TURN_SECONDS * 1.01
+    assert max(slow.took[1:]) <= PASS_SECONDS * 1.01
     assert max(map(_offers_in, slow.events)) <= MOST
     if milliseconds <= 0.05:
-        assert len(slow.turns) < 30, "no more turns than needed"
+        assert len(slow.passes) < 30, "no more passes than needed"
 
 
 def test_what_costs_very_much_is_still_done() -> None:
@@ -119,7 +119,7 @@ def test_the_next_flood_begins_as_carefully_as_the_first() -> None:
     flood.add(OffersReceived(offers(5000)))
     while flood:
         list(flood.take())
-        flood.turned(0.0)
+        flood.pass_ended(0.0)
     flood.add(OffersReceived(offers(5000)))
     assert [_offers_in(event) for event in flood.take()] == [FIRST]
 
@@ -137,7 +137,7 @@ def test_requests_and_what_mesos_says_do_not_wait_behind_offers() -> None:
         return slow
 
     slow = virtual_time.run(story())
-    assert isinstance(slow.turns[0][0], AgentLost | PodDeleted)
+    assert isinstance(slow.passes[0][0], AgentLost | PodDeleted)
     assert seen[-1] <= 3 * FIRST
     assert len(_received(slow.events)) == 20_000
 
@@ -179,7 +179,7 @@ def test_nothing_is_lost_or_changes_its_order(counts: list[int | None], seconds:
         told.extend([event] if count is None else offers(count, f"{index}-"))
     left = sum(count or 0 for count in counts)
     taken: list[object] = []
-    turn = 0
+    passes = 0
     while flood:
         for event in flood.take():
             if isinstance(event, OffersReceived):
@@ -188,6 +188,6 @@ def test_nothing_is_lost_or_changes_its_order(counts: list[int | None], seconds:
                 taken.extend(event.offers)
             else:
                 taken.append(event)
-        flood.turned(seconds[turn % len(seconds)])
-        turn += 1
+        flood.pass_ended(seconds[passes % len(seconds)])
+        passes += 1
     assert taken == told

@@ -54,7 +54,7 @@ class Bench:
         self.refuse_commits = False
         self.on_commit: Callable[[], None] = lambda: None
         self.metered: list[object] = []
-        self.turns: list[tuple[Event, ...]] = []
+        self.passes: list[tuple[Event, ...]] = []
         self.wall_ahead = 0.0
         clock = Clock(steady=virtual_time.now, wall=lambda: virtual_time.now() + self.wall_ahead)
         self.shell = EventLoop(self.world, self._step, self, self, meter=self, clock=clock)
@@ -75,7 +75,7 @@ class Bench:
         self.batches.append(tuple(effects))
         self.story.extend(effects)
 
-    def turned(
+    def pass_ended(
         self,
         events: Sequence[Event],
         calls: Sequence[MesosCall],
@@ -85,7 +85,7 @@ class Bench:
     ) -> None:
         assert seconds > 0
         self.metered.append((*events, *calls, *replies, *published))
-        self.turns.append(tuple(events))
+        self.passes.append(tuple(events))
 
     def committed(self, seconds: float) -> None:
         assert seconds > 0

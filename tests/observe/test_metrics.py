@@ -125,12 +125,12 @@ def test_an_instance_that_runs_but_is_not_healthy_or_is_ending_still_runs() -> N
     assert gauges(Metrics(world, lambda: 0.0))["instances.running.gauge"] == 2
 
 
-def test_published_events_and_turns_are_counted() -> None:
+def test_published_events_and_passes_are_counted() -> None:
     metrics = FakeLoop().metrics
-    metrics.turned([OffersReceived(())], [], [], [Publish("a", {}, 0.0)], 0.2)
+    metrics.pass_ended([OffersReceived(())], [], [], [Publish("a", {}, 0.0)], 0.2)
     metrics.committed(0.003)
-    turns, commits = metrics.durations()
-    assert (turns.count, turns.total, commits.count, commits.longest) == (1, 0.2, 1, 0.003)
+    passes, commits = metrics.durations()
+    assert (passes.count, passes.total, commits.count, commits.longest) == (1, 0.2, 1, 0.003)
 
 
 def test_quantiles_have_the_precision_of_the_bounds() -> None:

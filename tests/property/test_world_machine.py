@@ -168,7 +168,7 @@ class Cluster(RuleBasedStateMachine):
         return self.process.world
 
     def tell(self, event: Event, *, crash: bool = False) -> Frame:
-        """One turn of the loop. ``crash``: the process dies when the changes are durable and no effect is performed."""
+        """One pass of the loop. ``crash``: the process dies when the changes are durable and no effect is performed."""
         before = dict(self.world.instances)
         held = {pod_id for pod_id, each in self.world.deploying.items() if self.world.deployments[each].paused}
         frame = self.process.step(event, self.now)

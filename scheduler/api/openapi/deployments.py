@@ -25,7 +25,7 @@ from scheduler.core.offer.refusals import REASONS
 from scheduler.model.json import Json
 
 _ID = in_path("deployment_id", "The deployment's id.", TEXT | {"minLength": 1}, "5a0b3ee1-8a2b-4b7c-9d0e-1f2a3b4c5d6e")
-_ABSENT = {"404": refusal("There is no such deployment; it may be done.")}
+_ABSENT = {"404": refusal("There is no such deployment; it may have finished.")}
 
 
 def _change(operation: str, summary: str) -> Json:

@@ -98,7 +98,8 @@ STOPPING: Json = {"503": refusal("The scheduler is stopping.")}
 BAD_QUERY: Json = {"400": refusal("A query parameter has an invalid value.")}
 FORCE: Json = in_query(
     "force",
-    "Cancel conflicting deployments first; changes they have already made are kept.",
+    "Cancel conflicting deployments first; changes they have already made are kept. "
+    "A removal then also removes pods that others depend on.",
     FLAG | {"default": False},
 )
 ROLLOUT: list[Json] = [

@@ -36,7 +36,8 @@ LOCKED = {
 }
 UNREADABLE: Json = {
     "400": refusal(
-        "The body is empty, not JSON or another pod's definition, or a query parameter has an invalid value."
+        "The body is empty, is not JSON, or is the definition of another pod; "
+        "or a query parameter has an invalid value."
     ),
     "413": refusal("The body is larger than 1 MiB."),
     "415": refusal("The Content-Type is not JSON."),

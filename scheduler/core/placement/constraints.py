@@ -61,7 +61,6 @@ class ConstraintState:
     def __init__(self, definition: PodDefinition, placed: Iterable[Agent], offered: Iterable[Agent]) -> None:
         """``offered``: the agents of this round."""
         self._constraints = definition.scheduling.placement.constraints
-        self._may_relent = may_relent(definition)
         self._spreads = [_Spread(definition.scaling.instances) for _ in self._constraints]
         if self._constraints:
             choices = list(offered)
@@ -70,11 +69,6 @@ class ConstraintState:
                 spread.offered = frozenset(value for value in found if value is not None)
             for agent in placed:
                 self.add(agent)
-
-    @property
-    def may_relent(self) -> bool:
-        """Whether an agent refused now may fit once another instance of the round is placed elsewhere."""
-        return self._may_relent
 
     def add(self, agent: Agent) -> None:
         """Count one more instance placed on the agent."""
@@ -92,8 +86,8 @@ class ConstraintState:
         return zip(self._constraints, self._spreads, strict=True)
 
 
-def may_relent(definition: PodDefinition) -> bool:
-    """Whether an agent that constraints forbid may fit once another instance is placed elsewhere."""
+def may_allow_later(definition: PodDefinition) -> bool:
+    """Whether constraints that forbid an agent now may allow it once another instance is placed elsewhere."""
     return any(constraint.operator == "GROUP_BY" for constraint in definition.scheduling.placement.constraints)
 
 

@@ -9,8 +9,8 @@ from scheduler.core import ids
 from scheduler.core.due import Due
 from scheduler.core.launch.taskgroup import TaskGroupTemplate
 from scheduler.core.lifecycle import arrival, backoff
+from scheduler.core.offer.allotment import Match
 from scheduler.core.offer.demand import Demand
-from scheduler.core.offer.match import Match
 from scheduler.core.offer.openoffers import OfferQueue, OpenOffer
 from scheduler.core.offer.refusals import MatchRound, Refusal
 from scheduler.core.placement import constraints
@@ -46,6 +46,7 @@ class QueueLaunch:
         self._waiting: deque[str] = deque()  # those that this turn may launch, oldest first
         self._behind = 0  # the number of those behind them
         self._line = candidates.by_spread(world.placed.get(definition.id, {}))
+        self._may_allow_later = constraints.may_allow_later(definition)
         self._placement = ConstraintState(
             definition,
             constraints.placed(world, definition.id, queue.rpartition("@")[2]),
@@ -77,7 +78,7 @@ class QueueLaunch:
                 set_aside.clear()
                 if self._candidates.take_more:
                     self._line.back(there + launched, place)
-            elif self._placement.may_relent and _is_of_constraints(refusals):
+            elif self._may_allow_later and _is_of_constraints(refusals):
                 set_aside.append((there, place, each, refusals))
             else:
                 self._refuse(each, refusals)

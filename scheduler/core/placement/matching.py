@@ -4,8 +4,8 @@ import random
 from collections.abc import Iterator
 
 from scheduler.core.offer import ports
+from scheduler.core.offer.allotment import Match
 from scheduler.core.offer.demand import Amounts, Demand
-from scheduler.core.offer.match import Match
 from scheduler.core.offer.refusals import Refusal
 from scheduler.core.offer.resources import Ledger
 from scheduler.core.placement.constraints import ConstraintState

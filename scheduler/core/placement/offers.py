@@ -107,8 +107,9 @@ class _Placing:
         definition = _definition_of(world, queue)
         demand = world.demand(definition)
         kind = queue if demand.constraints or demand.volumes else demand
-        tried = world.volatile.match_progress.exhausted.get(kind)
-        if tried is None or (tried.batch < world.volatile.match_progress.batch and constraints.may_relent(definition)):
+        progress = world.volatile.match_progress
+        tried = progress.exhausted.get(kind)
+        if tried is None or (tried.batch < progress.batch and constraints.may_allow_later(definition)):
             tried = MatchRound(self._turn.now)
         new = candidates.since(tried.batch)
         if new:
@@ -116,8 +117,8 @@ class _Placing:
             self._queue(queue, definition, demand, new, tried).launch(before + self._left)
             self._left -= tried.launches - before
             if queue in world.queues.waiting and self._left > 0:
-                tried.batch = world.volatile.match_progress.batch
-                world.volatile.match_progress.exhausted[kind] = tried
+                tried.batch = progress.batch
+                progress.exhausted[kind] = tried
         if queue in world.queues.waiting:
             world.queues.histories.setdefault(queue, QueueHistory(self._turn.now)).add(tried)
 

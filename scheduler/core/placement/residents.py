@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from scheduler.core import ids
 from scheduler.core.lifecycle import kept_volumes
+from scheduler.core.offer.allotment import Match, ReservedPlacement
 from scheduler.core.offer.demand import Demand
 from scheduler.core.offer.disks import Disks
-from scheduler.core.offer.match import Match, ReservedPlacement
 from scheduler.core.offer.openoffers import OpenOffer
 from scheduler.core.offer.refusals import Refusal
 from scheduler.core.offer.reservations import giving_back, kept_by, kept_for, making, reserved, volume_of, with_volume

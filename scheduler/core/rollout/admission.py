@@ -73,8 +73,9 @@ def _without_principal(world: World, asked: PodDefinition) -> _Problems:
     return tuple(
         (
             f"/volumes({index})/persistent",
-            "persistent volumes need a principal: start the scheduler with --mesos-authentication-principal (Mesos "
-            "does not allow a registered framework to change it)",
+            "persistent volumes need a principal, and this scheduler has none: set --mesos-authentication-principal "
+            "before the first start with a new --store, as Mesos does not let a registered framework change its "
+            "principal",
         )
         for index, volume in enumerate(asked.volumes)
         if volume.persistent is not None

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from scheduler.core import versions
-from scheduler.core.effects import Done, Killed, Refused, Reply
+from scheduler.core.effects import Done, Killed, Refused, Reply, absent
 from scheduler.core.events import (
     DelayReset,
     DeploymentCancelled,
@@ -72,7 +72,7 @@ def on_pod_deleted(turn: Turn, event: PodDeleted) -> None:
     """Remove the pod at once, and end its instances."""
     pod = turn.world.pods.get(event.pod_id)
     if pod is None:
-        _answer(turn, event.request, Refused("absent", f"Pod '{event.pod_id}' does not exist"))
+        _answer(turn, event.request, absent("Pod", event.pod_id))
     else:
         _remove(turn, event.request, [pod], event.rollout, event.origin)
 
@@ -83,7 +83,7 @@ def on_group_deleted(turn: Turn, event: GroupDeleted) -> None:
     if pods:
         _remove(turn, event.request, pods, event.rollout, event.origin)
     else:
-        _answer(turn, event.request, Refused("absent", f"Group '{event.group_id}' does not exist"))
+        _answer(turn, event.request, absent("Group", event.group_id))
 
 
 def _accept(turn: Turn, request: int, asked: PodDefinition, rollout: Rollout, origin: Origin, event_type: str) -> None:
@@ -163,7 +163,7 @@ def on_instances_killed(turn: Turn, event: InstancesKilled) -> None:
     """Kill instances of a pod: they are relaunched or, with ``wipe``, destroyed with their volumes and replaced."""
     world = turn.world
     if event.pod_id not in world.pods:
-        _answer(turn, event.request, Refused("absent", f"Pod '{event.pod_id}' does not exist"))
+        _answer(turn, event.request, absent("Pod", event.pod_id))
         return
     found = tuple(
         instance
@@ -194,7 +194,7 @@ def on_delay_reset(turn: Turn, event: DelayReset) -> None:
 
 
 def on_deployment_cancelled(turn: Turn, event: DeploymentCancelled) -> None:
-    """Cancel a deployment: roll it back, or keep the changes already made."""
+    """Roll a deployment back (Marathon's DELETE) or, if forced, cancel it and keep the changes already made."""
     deployment = _deployment(turn, event.request, event.deployment_id)
     if deployment is None:
         return
@@ -242,7 +242,7 @@ def _refuse(turn: Turn, request: int, pod_id: str, refusal: Refused) -> None:
 def _deployment(turn: Turn, request: int, deployment_id: str) -> Deployment | None:
     deployment = turn.world.deployments.get(deployment_id)
     if deployment is None:
-        _answer(turn, request, Refused("absent", f"Deployment '{deployment_id}' does not exist"))
+        _answer(turn, request, absent("Deployment", deployment_id))
     return deployment
 
 

@@ -11,6 +11,7 @@ from scheduler.model.rules import (
     containers,
     identity,
     networks,
+    nul,
     own_executor,
     paths,
     placement,
@@ -18,7 +19,6 @@ from scheduler.model.rules import (
     running,
     secrets,
     sizes,
-    texts,
     volumes,
 )
 from scheduler.model.rules.resident import broken_update
@@ -39,7 +39,7 @@ _RULES = (
     *secrets.RULES,
     *placement.RULES,
     *resident.RULES,
-    *texts.RULES,
+    *nul.RULES,
     *sizes.RULES,
 )
 

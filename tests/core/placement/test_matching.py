@@ -17,8 +17,8 @@ import pytest
 
 from scheduler.core.effects import Accept, Decline
 from scheduler.core.offer import agents
+from scheduler.core.offer.allotment import Match
 from scheduler.core.offer.demand import demand
-from scheduler.core.offer.match import Match
 from scheduler.core.offer.refusals import Refusal
 from scheduler.core.offer.resources import Ledger
 from scheduler.core.placement.matching import Surroundings, match, unsuitable

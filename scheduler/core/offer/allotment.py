@@ -1,4 +1,4 @@
-"""Match: the resources that an instance takes from an offer that fits."""
+"""The resources that a fitting offer allots to an instance: the result of ``placement.matching``."""
 
 from scheduler.core.offer.disks import Disks
 from scheduler.core.offer.resources import Ledger
