@@ -239,8 +239,10 @@ class StatusLabels:
 
 def _findings(text: str | None) -> tuple[Finding, ...] | None:
     """Findings of a label; None if it is missing or not podexec's."""
+    if not text:
+        return None
     try:
-        found = [Finding(**each) for each in json.loads(text or "")[:MOST_FINDINGS]]
+        found = [Finding(**each) for each in json.loads(text)[:MOST_FINDINGS]]
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return None
     types = {(type(each.check), type(each.passed), type(each.result)) for each in found}

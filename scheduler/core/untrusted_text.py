@@ -13,6 +13,8 @@ def line_and_detail(text: str) -> tuple[str, str]:
 
     Mesos adds 36 lines of statistics to its message about a container that ran out of memory.
     """
+    if not text:  # most messages
+        return "", ""
     first = next((line for line in text.splitlines() if line.strip()), "")
     line = _printable(_cut(first.strip(), LONGEST_LINE, _LEFT_OUT))
     whole = whole_of(text)

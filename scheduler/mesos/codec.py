@@ -41,7 +41,7 @@ _CONDITIONS: Mapping[str, Condition] = {
 
 _MOST_DIGITS = 20
 _LARGEST_STATUS = 2**31
-_LONGEST_MESSAGE = 64 * 1024  # characters: it is kept with the task
+LONGEST_MESSAGE = 64 * 1024  # characters: it is kept with the task
 
 # Without PARTITION_AWARE masters send TASK_LOST for everything; only the reason shows whether the task may return.
 _LOST_BY_REASON: Mapping[str, Condition] = {
@@ -134,12 +134,12 @@ def status_updated(status: Json, now: float) -> StatusUpdated:
             agent_id=_optional(status, "agent_id"),
             uuid=_member(status, "uuid", text),
             timestamp=float(_member(status, "timestamp", number, now)),
-            message=_member(status, "message", text, "")[:_LONGEST_MESSAGE],
+            message=_member(status, "message", text, "")[:LONGEST_MESSAGE],
             reason=reason,
             source=_member(status, "source", text, ""),
             healthy=_member(status, "healthy", flag),
             networks=_networks(status.get("container_status", {})),
-            **_executor_members(status),
+            **executor_members(status.get("labels"), status.get("check_status")),
         )
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise MalformedError(f"the status has an unexpected shape: {shown(str(error))}") from error
@@ -157,9 +157,8 @@ def acknowledgement_of(status: Json) -> Acknowledge | None:
     return None if uuid is None else Acknowledge(task_id, agent_id, uuid)
 
 
-def _executor_members(status: Json) -> Json:
-    """The members from the labels of podexec's executor; for other executors, the result of Mesos' check."""
-    labels, found = status.get("labels"), status.get("check_status")
+def executor_members(labels: Json | None, found: Json | None) -> Json:
+    """The members of the event from the labels of podexec's executor; for others, from the result of Mesos' check."""
     if labels is None and found is None:
         return {}
     decoded = StatusLabels.decode(labels)
@@ -204,7 +203,7 @@ def operation_updated(status: Json) -> OperationUpdated:
     return OperationUpdated(
         operation_id=value_of(status.get("operation_id"), "operation_id"),
         state=_member(status, "state", text, "OPERATION_UNKNOWN"),
-        message=_member(status, "message", text, "")[:_LONGEST_MESSAGE],
+        message=_member(status, "message", text, "")[:LONGEST_MESSAGE],
         agent_id=_optional(status, "agent_id"),
         uuid=_optional(status, "uuid"),
         resource_provider_id=_optional(status, "resource_provider_id"),
@@ -276,7 +275,7 @@ def _networks(container_status: Json) -> tuple[NetworkAddress, ...]:
         return ()
     return tuple(
         [
-            _network(
+            network(
                 _member(info, "name", text),
                 tuple([_text(at["ip_address"]) for at in info.get("ip_addresses", ()) if "ip_address" in at]),
             )
@@ -293,6 +292,6 @@ def _text(value: object) -> str:
 
 
 @lru_cache(maxsize=65536)
-def _network(name: str | None, addresses: tuple[str, ...]) -> NetworkAddress:
+def network(name: str | None, addresses: tuple[str, ...]) -> NetworkAddress:
     """One shared record for equal addresses, which all containers on an agent's own network have."""
     return NetworkAddress(name, addresses)

@@ -1,7 +1,7 @@
 """Dispatches events to callbacks, in place of pymesos' dispatch, which ends its thread on an unusual event.
 
 Each callback gets the arguments that pymesos would pass. An event without a member that its callback needs raises
-MalformedError. The most frequent events, statuses, take the shortest way.
+MalformedError. The most frequent events, statuses, seldom come here: see ``typed_status``.
 """
 
 from typing import Any

@@ -36,6 +36,7 @@ from scheduler.mesos.stream import RedirectedError, Stream, SubscriptionRefusedE
 from scheduler.mesos.threads import run_guarded
 from scheduler.mesos.timing import Timing
 from scheduler.mesos.tls import Tls
+from scheduler.mesos.typed_status import read_status
 from scheduler.model.json import Json
 from scheduler.model.shapes import shown
 
@@ -224,6 +225,15 @@ class Follower(Dispatch):
             self._submit_heard()
 
     def _read_event(self, record: Record) -> None:
+        status = read_status(record, time.time())
+        if status is None:
+            self._read_any_event(record)
+        elif self._started:
+            self._heard.append(status)
+        if not self._started:
+            raise InterruptedWaitError
+
+    def _read_any_event(self, record: Record) -> None:
         try:
             event = parsed(record)
         except MalformedError as error:
@@ -237,8 +247,6 @@ class Follower(Dispatch):
             _log.error(
                 "event cannot be read, skipping it", type=event.get("type"), error=str(error), record=shown(record)
             )
-        if not self._started:
-            raise InterruptedWaitError
 
     def _submit_heard(self) -> None:
         if self._heard:

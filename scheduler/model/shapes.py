@@ -10,7 +10,7 @@ Shape = Callable[[object], str | None]
 
 LONGEST_ID = 1024
 _SHOWN = 60
-_LARGEST = 2**64
+LARGEST = 2**64  # a number is smaller
 
 
 def shown(value: object) -> str:
@@ -23,7 +23,7 @@ def shown(value: object) -> str:
         return "an object" if value else "{}"
     if isinstance(value, list | tuple):
         return "a list" if value else "[]"
-    if isinstance(value, int) and abs(value) >= _LARGEST:
+    if isinstance(value, int) and abs(value) >= LARGEST:
         return "a number that is too large"
     return repr(value)[:_SHOWN]
 
@@ -35,7 +35,7 @@ def text(value: object) -> str | None:
 
 def number(value: object) -> str | None:
     """A finite number below 2**64."""
-    if (type(value) is float or type(value) is int) and abs(value) < _LARGEST:  # not a number: False, too
+    if (type(value) is float or type(value) is int) and abs(value) < LARGEST:  # not a number: False, too
         return None
     return f" is {shown(value)}, not a number"
 
@@ -50,9 +50,9 @@ def amount(value: object) -> str | None:
 
 def whole(value: object) -> str | None:
     """An integer of at most 64 bits, or a string of its digits, as protobuf's JSON writes 64-bit integers."""
-    if type(value) is int and abs(value) < _LARGEST:
+    if type(value) is int and abs(value) < LARGEST:
         return None
-    if type(value) is str and len(value) <= len(str(_LARGEST)) and value.isascii() and value.isdecimal():
+    if type(value) is str and len(value) <= len(str(LARGEST)) and value.isascii() and value.isdecimal():
         return None
     return f" is {shown(value)}, not an integer"
 

@@ -27,16 +27,18 @@ _PRECEDENCE = (
     Condition.KILLED,
 )
 RANK = {condition: rank for rank, condition in enumerate(_PRECEDENCE)}
+_LAST = RANK[Condition.KILLED]
 
 
 def condition(instance: Instance) -> Condition:
     """The condition of the instance as a whole."""
     if not instance.tasks:
         return Condition.SCHEDULED
-    found = Condition.KILLED  # the last in precedence
+    found, first = Condition.KILLED, _LAST
     for task in instance.tasks:
-        if RANK[task.condition] < RANK[found] and not _is_ignored(task):
-            found = task.condition
+        rank = RANK[task.condition]
+        if rank < first and not _is_ignored(task):
+            found, first = task.condition, rank
     if found is Condition.UNREACHABLE and instance.inactive:
         return Condition.UNREACHABLE_INACTIVE
     return found

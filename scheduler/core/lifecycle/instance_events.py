@@ -20,8 +20,8 @@ def publish_end(turn: Turn, ended: Instance) -> None:
 
 
 def _compare(turn: Turn, before: Instance | None, after: Instance) -> None:
-    now = condition(after)
-    if before is None or condition(before) is not now or before.goal is not after.goal:
+    was, now = before and condition(before), condition(after)
+    if before is None or was is not now or before.goal is not after.goal:
         agent = after.agent
         turn.publish(
             "instance_changed_event",
@@ -32,7 +32,7 @@ def _compare(turn: Turn, before: Instance | None, after: Instance) -> None:
             host=agent and agent.hostname,
             runSpecVersion=after.version,
         )
-        if now is Condition.RUNNING and before is not None and condition(before) is not now:
+        if now is Condition.RUNNING and before is not None and was is not now:
             turn.log("debug", "running", pod_id=after.pod_id, instance_id=after.id, agent_id=agent.id if agent else "")
     healthy = health(after)
     if before is not None and health(before) is not healthy:

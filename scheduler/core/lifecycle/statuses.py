@@ -53,7 +53,11 @@ def _update(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
         _publish(turn, after, task, changed)
         if changed.condition.terminal:
             inspections.on_executor_failed(turn, after, event)
-        if changed.condition in _STEPS_FORWARD and condition(after) is not condition(instance):
+        if (
+            turn.world.queues.delays
+            and changed.condition in _STEPS_FORWARD
+            and condition(after) is not condition(instance)
+        ):
             backoff.on_progress(turn, after)
         if changed.condition is Condition.STAGING:
             turn.world.deadlines.set(task.staged_at + turn.world.settings.task_launch_timeout, Due.BEGIN, task.id)
