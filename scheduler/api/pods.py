@@ -5,7 +5,7 @@ Validates and normalises definitions; the core decides whether a change is made.
 Ids in paths may begin with one or two slashes and end in one, also before ``::status``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import structlog
@@ -16,6 +16,7 @@ from starlette.routing import Route
 from scheduler.api.errors import ApiError, json_response, not_found, unacceptable
 from scheduler.api.requests import Requests, accepted, id_in_path, json_body, origin, rollout, wants_extras
 from scheduler.api.routes import route, routes
+from scheduler.api.sliced import list_response
 from scheduler.core.effects import Done
 from scheduler.core.events import PodDeleted, PodPosted, PodPut
 from scheduler.core.views.pod_status import pod_status
@@ -23,6 +24,7 @@ from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition, render
 from scheduler.model.duplicates import duplicate_keys
 from scheduler.model.ids import canonical
+from scheduler.model.json import Json
 from scheduler.model.normalisation import normalise
 from scheduler.model.problems import Problem, Problems, Stage
 from scheduler.model.records import Pod
@@ -31,6 +33,7 @@ from scheduler.model.validation import read
 from scheduler.observe.visible import visible
 
 _log = structlog.get_logger("scheduler.api")
+_SLICE = 100  # pods and instances that are rendered at a time
 _MOST_WARNINGS, _LONGEST_WARNING = 10, 1000
 _OUTDATED = "accepted only because this update reduces the number of instances and changes nothing else"
 
@@ -78,7 +81,7 @@ class Pods:
 
     async def index(self, request: Request) -> Response:
         """Every pod's definition."""
-        return json_response([render(self._world.current(pod)) for pod in self._world.pods.values()])
+        return list_response(request, _sliced(self._existing(), lambda pod: render(self._world.current(pod))))
 
     async def show(self, request: Request, pod_id: str) -> Response:
         """One pod's definition."""
@@ -86,9 +89,19 @@ class Pods:
 
     async def all_statuses(self, request: Request) -> Response:
         """Every pod's status."""
-        now, extras = self._clock(), wants_extras(request)
-        pods = self._world.pods.values()
-        return json_response([pod_status(self._world, pod, now, with_extras=extras) for pod in pods])
+        extras = wants_extras(request)
+
+        def status(pod: Pod) -> Json:
+            return pod_status(self._world, pod, self._clock(), with_extras=extras)
+
+        return list_response(request, _sliced(self._existing(), status))
+
+    def _existing(self) -> Iterator[Pod]:
+        """The pods that exist now, as long as they do."""
+        for pod_id in tuple(self._world.pods):
+            pod = self._world.pods.get(pod_id)
+            if pod is not None:
+                yield pod
 
     async def status(self, request: Request, pod_id: str) -> Response:
         """One pod's status; ``/v2/pods/::status`` means all."""
@@ -147,6 +160,21 @@ class Pods:
         outdated = (replace(each, error=f"{each.error} ({_OUTDATED})") for each in problems)
         warnings = (*repeated, *outdated)
         return definition, {"Warning": _warning(warnings)} if warnings else {}
+
+
+def _sliced(pods: Iterable[Pod], shown: Callable[[Pod], Json]) -> Iterator[list[object]]:
+    """The pods as they are ``shown``, in slices that take about the same time to make. None of them is empty."""
+    found: list[object] = []
+    size = 0
+    for pod in pods:
+        each = shown(pod)
+        found.append(each)
+        size += 1 + len(each.get("instances", ()))
+        if size >= _SLICE:
+            yield found
+            found, size = [], 0
+    if found:
+        yield found
 
 
 def _warning(problems: Sequence[Problem]) -> str:

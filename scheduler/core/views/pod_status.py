@@ -8,12 +8,15 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
+
 from scheduler.core.facts.between_launches import as_shown
 from scheduler.core.facts.conditions import condition, task_state
 from scheduler.core.facts.roster import Bucket
 from scheduler.core.frame import definition_key
 from scheduler.core.launch.grace_periods import seconds_to_stop
 from scheduler.core.lifecycle.arrival import on_hold
+from scheduler.core.settings import Settings
 from scheduler.core.views.extras import extras
 from scheduler.core.world import World
 from scheduler.model.definition import Container, Endpoint, ExecutorResources, PodDefinition, Resources, render
@@ -37,7 +40,7 @@ def pod_status(world: World, pod: Pod, now: float, *, with_extras: bool = False)
     return _without_empty(
         {
             "id": pod.id,
-            "spec": render(current),
+            "spec": world.derived(current, _spec),
             "status": "STABLE" if stable >= current.scaling.instances else "DEGRADED",
             "statusSince": changed,
             "instances": instances,
@@ -49,6 +52,11 @@ def pod_status(world: World, pod: Pod, now: float, *, with_extras: bool = False)
             **extras(asked=with_extras, onHold=on_hold(world)),
         }
     )
+
+
+def _spec(_settings: Settings, definition: PodDefinition) -> orjson.Fragment:
+    """The definition in JSON: rendering it takes longer than everything else in the status of a small pod."""
+    return orjson.Fragment(orjson.dumps(render(definition)))
 
 
 def instance_statuses(world: World, pod: Pod, *, with_extras: bool = False) -> list[Json]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from msgspec.structs import replace
 
@@ -161,7 +162,7 @@ def test_the_whole_of_a_running_instance() -> None:
     two = task("two", Condition.RUNNING, networks=(NetworkAddress("dcos", ("9.0.0.2", "fd00::2")),))
     status = status_of(instance(one, two))
     assert status["status"] == "STABLE"
-    assert status["spec"]["id"] == "/web"
+    assert orjson.loads(orjson.dumps(status["spec"]))["id"] == "/web"
     assert status["statusSince"] == status["lastChanged"] == "1970-01-01T00:02:10.000Z"
     assert status["lastUpdated"] == "1970-01-01T00:33:20.000Z"
     assert status["instances"] == [
