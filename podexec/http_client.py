@@ -26,7 +26,8 @@ MOST_BODY: Final = 64 * 1024 * 1024
 _LONGEST_CHUNK_LINE: Final = 1024
 _MOST_HEX_DIGITS: Final = 16
 _MOST_DIGITS: Final = 19
-_READ: Final = 64 * 1024
+# The kernel fills this much at a time; each of the many threads that wait for an answer holds it.
+_READ: Final = 8 * 1024
 _LEAST_WAIT: Final = 0.001
 
 _CONTINUE, _SWITCHING = 100, 101

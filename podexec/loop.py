@@ -31,6 +31,11 @@ Json = dict[str, Any]
 _LOG_AFTER: Final = 2.0
 
 
+def _urgency(effect: ev.Effect) -> bool:
+    """Launches are first: the agent takes longest for them, and a report before them would delay them."""
+    return not isinstance(effect, ev.Launch)
+
+
 class EventLoop:
     """One pod instance, from the first LAUNCH_GROUP to the last acknowledgement. It is the driver's ``Callbacks``."""
 
@@ -66,7 +71,11 @@ class EventLoop:
             self._pod, effects = machine.step(self._pod, event, time.monotonic())
             for effect in effects:
                 self._journal.write(effect)
+            for effect in sorted(effects, key=_urgency):
                 self._perform(effect)
+            if isinstance(event, ev.ContainerLaunched):
+                # Not earlier: it would delay the report that the container runs.
+                self._workers[event.container_id].wait()
             if not self._settled.is_set() and self._is_settled():
                 self._settled.set()
             if isinstance(event, ev.ContainerExited | ev.LaunchFailed):

@@ -55,10 +55,10 @@ class Worker:
     # -- life and death ----------------------------------------------------------------------------------------
 
     def launch(self, launched: Callable[[], None]) -> None:
-        """Launch the container, call ``launched`` if it runs, and wait for its end."""
-        run_thread(self._id, lambda: self._run(launched))
+        """Launch the container, and call ``launched`` if it runs. :meth:`wait` must follow."""
+        run_thread(f"launch {self._id}", lambda: self._launch(launched))
 
-    def _run(self, launched: Callable[[], None]) -> None:
+    def _launch(self, launched: Callable[[], None]) -> None:
         error = self._agent.launch({**self.task.launch, "container_id": self._container_id})
         if error is not None:
             self._agent.wait_destroyed(self._container_id)
@@ -66,6 +66,12 @@ class Worker:
             return
         launched()
         self._emit(ev.ContainerLaunched(self._id))
+
+    def wait(self) -> None:
+        """Wait for the end of the container, which has been launched."""
+        run_thread(self._id, self._wait)
+
+    def _wait(self) -> None:
         self._emit(ev.ContainerExited(self._id, self._agent.wait(self._container_id)))
 
     def _signal(self, number: int) -> None:

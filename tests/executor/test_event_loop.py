@@ -30,6 +30,8 @@ class QuickWorker:
     def launch(self, launched: Any) -> None:
         launched()
         self._emit(ev.ContainerLaunched(self._id))
+
+    def wait(self) -> None:
         self._emit(ev.ContainerExited(self._id, Termination(0)))
 
     def retire(self) -> None:
