@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -49,6 +50,7 @@ from scheduler.secrets import open_source
 from scheduler.store import Store, StoreError, open_store
 
 _LARGEST_MESSAGE = 1024 * 1024  # of a WebSocket
+_SWITCH_INTERVAL = 0.0005  # seconds; with Python's 5 ms, the thread that commits mostly waits for its turn
 _COLLECTOR_THRESHOLDS = (50_000, 1_000, 1_000)
 _LAST_REQUESTS = 5  # seconds for which pending requests are still answered at the end
 _LOG_EVERY = 60.0
@@ -84,6 +86,7 @@ async def _run(
     del records  # the world keeps its own
     advertised = _advertised(serving, listening)
     _tune_garbage_collector()
+    sys.setswitchinterval(_SWITCH_INTERVAL)
 
     def submit(events: Sequence[Event]) -> None:
         event_loop.submit_all_threadsafe(events)

@@ -5,7 +5,8 @@ checksums.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from scheduler.loop.bus import StreamEvent
 from scheduler.store.base import StoreError
@@ -26,11 +27,12 @@ CREATE = (
     # The events of one commit share a row, a line each: a row for each event would cost more than everything else.
     "CREATE TABLE events (first INTEGER PRIMARY KEY, lines BLOB NOT NULL, checksum BLOB NOT NULL) STRICT",
 )
-UPSERT = """
-INSERT INTO records (kind, key, version, data, checksum) VALUES (?, ?, ?, ?, ?)
+_UPSERT = """
+INSERT INTO records (kind, key, version, data, checksum) VALUES {}
 ON CONFLICT (kind, key) DO UPDATE
 SET version = excluded.version, data = excluded.data, checksum = excluded.checksum
 """
+_ROWS_AT_ONCE = (100, 10, 1)  # few different statements, so that they stay prepared
 DELETE = "DELETE FROM records WHERE kind = ? AND key = ?"
 ADD_EVENTS = "INSERT INTO events (first, lines, checksum) VALUES (?, ?, ?)"
 DROP_EVENTS = "DELETE FROM events WHERE first < ?"
@@ -94,12 +96,22 @@ def migrate(connection: sqlite3.Connection, layout: int) -> None:
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     for statement in CREATE:
         connection.execute(statement)
-    connection.executemany(UPSERT, map(stored, records))
+    upsert(connection, records)
     connection.executemany(ADD_EVENTS, lines)
 
 
-def stored(row: Row) -> tuple[object, ...]:
-    """The values of ``UPSERT``."""
+def upsert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Write rows, many in a statement: after each statement the thread waits for Python's lock again."""
+    at = 0
+    for count in _ROWS_AT_ONCE:
+        statement = _UPSERT.format(",".join(["(?, ?, ?, ?, ?)"] * count))
+        while len(rows) - at >= count:
+            values = chain.from_iterable(map(_stored, rows[at : at + count]))
+            connection.execute(statement, tuple(values))
+            at += count
+
+
+def _stored(row: Row) -> tuple[object, ...]:
     return row.kind, row.key, row.version, row.data, checksum_of(row)
 
 

@@ -10,14 +10,14 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 from scheduler.core.frame import Change, Put, Record
 from scheduler.loop.bus import KEPT, StreamEvent
 from scheduler.store import layouts
 from scheduler.store.base import UNWRITABLE, StoreError
-from scheduler.store.codec import KINDS, checksum, decode, encode
+from scheduler.store.codec import KINDS, Row, checksum, decode, encode
 from scheduler.store.events import events_to_lines
 from scheduler.store.examination import LOCK_WAIT, Found, check_absent, examine, is_open_elsewhere
 
@@ -50,14 +50,17 @@ class SqliteStore:
     def commit(self, changes: Sequence[Change], events: Sequence[StreamEvent] = ()) -> None:
         """Make all changes and events durable in one transaction, or none of them and raise StoreError."""
         self._found = None
-        runs = [(sql, [values for _, values in run]) for sql, run in groupby(map(_statement, changes), itemgetter(0))]
-        if events:
-            first, lines = events[0].number, events_to_lines(events)
-            runs.append((layouts.ADD_EVENTS, [(first, lines, checksum(first, lines))]))
-            runs.append((layouts.DROP_EVENTS, [(events[-1].number - 2 * KEPT,)]))
+        runs = [(kind, list(run)) for kind, run in groupby(map(_stored, changes), type)]
         with self._translated_errors("write"), self._transaction():
-            for sql, values in runs:
-                self._connection.executemany(sql, values)
+            for kind, run in runs:
+                if kind is Row:
+                    layouts.upsert(self._connection, run)
+                else:
+                    self._connection.executemany(layouts.DELETE, run)
+            if events:
+                first, lines = events[0].number, events_to_lines(events)
+                self._connection.execute(layouts.ADD_EVENTS, (first, lines, checksum(first, lines)))
+                self._connection.execute(layouts.DROP_EVENTS, (events[-1].number - 2 * KEPT,))
 
     def tail(self) -> list[StreamEvent]:
         """The last events, oldest first."""
@@ -160,7 +163,8 @@ def _publish(made: Path, path: Path) -> None:
         os.close(folder)
 
 
-def _statement(change: Change) -> tuple[str, tuple[object, ...]]:
+def _stored(change: Change) -> Any:
+    """The row of a record to write, or the key of one to delete."""
     if isinstance(change, Put):
-        return layouts.UPSERT, layouts.stored(encode(change.record))
-    return layouts.DELETE, (KINDS[change.kind], change.key)
+        return encode(change.record)
+    return KINDS[change.kind], change.key

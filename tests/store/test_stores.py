@@ -20,7 +20,7 @@ from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Framework, Instance, Pod
 from scheduler.store import MemoryStore, SqliteStore, Store, StoreError, open_store
 from scheduler.store.codec import Row, decode, encode
-from scheduler.store.layouts import UPSERT, stored
+from scheduler.store.layouts import upsert
 from tests.store.samples import all_records, definition, instance, pod
 
 FILES = Path(__file__).with_name("files")
@@ -286,9 +286,19 @@ def _execute(path: Path, sql: str, values: tuple[object, ...] = ()) -> None:
 
 
 def _insert(path: Path, row: Row) -> None:
-    _execute(path, UPSERT, stored(row))
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        upsert(connection, [row])
 
 
 def _values(path: Path, query: str) -> list[tuple[Any, ...]]:
     with contextlib.closing(sqlite3.connect(path)) as connection:
         return connection.execute(query).fetchall()
+
+
+@pytest.mark.parametrize("count", [1, 9, 10, 11, 99, 100, 101, 347])
+def test_commits_of_every_size_are_stored_whole_and_in_order(path: Path, count: int) -> None:
+    pods = [Pod(f"/p{number}", "1", "1") for number in range(count)]
+    with contextlib.closing(SqliteStore(path)) as store:
+        store.commit([Put(Pod("/p0", "0", "0")), Put(Pod("/q", "1", "1"))])
+        store.commit([*map(Put, pods[: count // 2]), Delete(Pod, "/q"), *map(Put, pods[count // 2 :])])
+        assert sorted(store.load(), key=str) == sorted(pods, key=str)
