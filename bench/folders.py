@@ -17,7 +17,9 @@ def option_of_folder(parser: argparse.ArgumentParser) -> None:
 @contextmanager
 def folder_of(options: argparse.Namespace) -> Iterator[Path]:
     """The absolute path of the named folder, which is made if necessary, or of one that is removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="podexec-bench-") as temporary:
-        folder = (options.folder or Path(temporary)).absolute()
-        folder.mkdir(parents=True, exist_ok=True)
-        yield folder
+    if options.folder is None:
+        with tempfile.TemporaryDirectory(prefix="podexec-bench-") as temporary:
+            yield Path(temporary)
+    else:
+        options.folder.mkdir(parents=True, exist_ok=True)
+        yield options.folder.absolute()
