@@ -214,6 +214,26 @@ def test_a_terminal_is_joined_to_the_command(stage: Stage) -> None:
         os.close(outer)
 
 
+def test_a_terminal_that_does_not_know_its_size_counts_as_a_usual_one(stage: Stage) -> None:
+    """Such as a serial line."""
+
+    async def tells_its_size(session: FakeSession) -> None:
+        await session.input.get()
+        session.writes(f"{session.sizes[-1]}|".encode())
+        session.ends(0)
+
+    stage.inside.program = tells_its_size
+    words = [sys.executable, "-P", "-m", "scheduler.cli.main", "pod", "exec", "-it", "web", "-c", "one", "--", "sh"]
+    process, outer = pty.fork()  # 0 rows and 0 columns, until somebody sets them
+    if process == 0:
+        os.execve(words[0], words, os.environ | {"TERM": "vt220"})
+    try:
+        Terminal(outer).types("a\n", until=f"{Size(24, 80)}|")
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    finally:
+        os.close(outer)
+
+
 async def _moment() -> None:
     await asyncio.sleep(0.01)
 
