@@ -37,6 +37,7 @@ _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
     Due.LAUNCHABLE: backoff.on_elapsed,
     Due.ADVANCE: _advance,
     Due.PLACE: _place,
+    Due.DECLINE: offers.on_held,
     Due.REVIVE: _revive,
     Due.KILL: kills.repeat,
     Due.KILL_ABANDONED: abandoned.repeat,

@@ -11,6 +11,7 @@ class Due(StrEnum):
     LAUNCHABLE = "launchable"  # key: of a queue; its back-off has elapsed
     ADVANCE = "advance"  # key: pod id; more instances are to be created than one turn may create
     PLACE = "place"  # some open offers were not matched completely
+    DECLINE = "decline"  # some open offers have been held for long enough
     REVIVE = "revive"
     KILL = "kill"  # key: instance id; repeat its kills
     KILL_ABANDONED = "kill-abandoned"  # key: executor id; repeat the kills of an abandoned launch that turned up

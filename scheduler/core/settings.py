@@ -154,6 +154,15 @@ class Settings(Frozen):
         float,
         Option("Time before declined resources are offered again, in milliseconds.", minimum=0, form=MILLISECONDS),
     ] = 120.0
+    hold_offer_duration: Annotated[
+        float,
+        Option(
+            "How long to keep offers that nothing uses, in milliseconds.",
+            "Pods that are posted meanwhile are launched at once. Other frameworks do not get these resources as long.",
+            minimum=0,
+            form=MILLISECONDS,
+        ),
+    ] = 1.0
     min_revive_offers_interval: Annotated[
         float, Option("Minimum time between two REVIVE calls, in milliseconds.", minimum=0, form=MILLISECONDS)
     ] = 5.0

@@ -76,9 +76,10 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
 def step(world: World, event: Event, now: float) -> Frame:
     """Apply the event to the world.
 
-    After its handler, everything it touched is advanced towards its goal, the master learns for which roles offers are
-    wanted, and the changes are published on the event stream. The same world, event and time always give the same
-    frame. Until enough is known about the running tasks (``lifecycle.arrival``), nothing is decided.
+    After its handler, everything it touched is advanced towards its goal, new instances are launched on the offers that
+    are held, the master learns for which roles more are wanted, and the changes are published on the event stream. The
+    same world, event and time always give the same frame. Until enough is known about the running tasks
+    (``lifecycle.arrival``), nothing is decided.
     """
     turn = Turn(world, now)
     _HANDLERS[type(event)](turn, event)
@@ -86,6 +87,9 @@ def step(world: World, event: Event, now: float) -> Frame:
         subscription.resume(turn)
     if arrival.is_over(turn.world):
         converge(turn)
+        if turn.demand_grew:
+            offers.on_demand_grown(turn)
+            converge(turn)
         revive.reconcile_roles(turn)
     instance_events.publish_changes(turn)
     return turn.frame()

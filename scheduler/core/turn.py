@@ -14,6 +14,7 @@ from scheduler.model.json import Json
 from scheduler.model.records import Abandoned, Deployment, Instance
 
 STARTS_PER_TURN = 1000
+LAUNCHES_PER_TURN = 200
 _ABANDONED_KEPT = 10_000
 _DROPPED_LOG_INTERVAL = 3600.0
 
@@ -27,6 +28,7 @@ class Turn:
         before: the state of each changed instance at the start of the turn; None: it did not exist.
         demand_grew: whether an offer that was refused before may be useful now.
         starts_left: how many more instances this turn may create, so that a pod of a hundred thousand delays nothing.
+        launches_left: how many more instances this turn may launch.
     """
 
     def __init__(self, world: World, now: float) -> None:
@@ -38,6 +40,7 @@ class Turn:
         self.before: dict[str, Instance | None] = {}
         self.demand_grew = False
         self.starts_left = STARTS_PER_TURN
+        self.launches_left = LAUNCHES_PER_TURN
         self._changes: dict[tuple[type[Record], str], Change] = {}
         self._effects: list[Effect] = []
 

@@ -1,11 +1,11 @@
 """Long lists are rendered in slices: nothing is held up in the meantime, and each pod is consistent in itself."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import httpx2
 import pytest
+from msgspec.structs import replace
 
 from scheduler.api import pods as module
 from scheduler.core.events import PodDeleted, Rollout

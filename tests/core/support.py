@@ -40,8 +40,8 @@ E = TypeVar("E", bound=Effect)
 
 
 def settings(**changes: Any) -> Settings:
-    """Settings with Mesos' own executor and every other value at its default."""
-    return Settings(**{"executor": DEFAULT_EXECUTOR, **changes})
+    """Settings with Mesos' own executor, which hold no offers, and with every other value at its default."""
+    return Settings(**{"executor": DEFAULT_EXECUTOR, "hold_offer_duration": 0, **changes})
 
 
 def container(name: str = "main", **fields: Any) -> Json:

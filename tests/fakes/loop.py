@@ -16,7 +16,7 @@ from scheduler.model.records import Condition
 from scheduler.observe.metrics import Metrics
 from tests.core.support import offer
 
-SETTINGS = Settings(executor=ExecutorCommand(command=None), default_network_name="dcos")
+SETTINGS = Settings(executor=ExecutorCommand(command=None), default_network_name="dcos", hold_offer_duration=0)
 
 
 class FakeLoop:

@@ -49,7 +49,7 @@ PODS = ("/a", "/b", "/g/c")
 RESIDENT = "/d"
 ROLES = ("*", "web")
 TEXTS = ("x", "secret-1", "secret-2")  # of variables: recordings leave longer ones out
-SETTINGS = support.settings(principal="ops")
+SETTINGS = support.settings(principal="ops", hold_offer_duration=5)
 ENDS = st.sampled_from([Condition.FAILED, Condition.FINISHED, Condition.KILLED])
 FRACTIONS = st.sampled_from([0.0, 0.5, 1.0])
 

@@ -20,13 +20,14 @@ from scheduler.model.records import Agent
 class OpenOffer:
     """An open offer, and its use so far. Its contents are parsed when they are first needed.
 
-    ``batch``: the number of the event in which it arrived.
+    ``since``: when it arrived; ``batch``: the number of the event.
     """
 
     id: str
     offer: Json
     role: str
     agent_id: str
+    since: float
     batch: int
     operations: list[Json] = field(default_factory=list)
     disks: Disks | None = None  # those left, once volumes are created
@@ -34,9 +35,10 @@ class OpenOffer:
     _ledger: Ledger | None = None
 
     @classmethod
-    def of(cls, offer: Json, batch: int = 0) -> "OpenOffer":
+    def of(cls, offer: Json, since: float, batch: int = 0) -> "OpenOffer":
         """Wrap an offer of Mesos."""
-        return cls(offer["id"]["value"], offer, offer["allocation_info"]["role"], offer["agent_id"]["value"], batch)
+        role = offer["allocation_info"]["role"]
+        return cls(offer["id"]["value"], offer, role, offer["agent_id"]["value"], since, batch)
 
     @property
     def ledger(self) -> Ledger:

@@ -157,9 +157,13 @@ class MatchProgress:
     Attributes:
         exhausted: the round in which no offer fitted, by demand, or by queue if the demand cannot be shared.
         batch: the number of the event in which the last offers arrived.
+        since: when the first of the last events arrived, if several followed each other at once.
         more: how many offers are about to follow.
+        decline_waits: whether there is a deadline for the offers that are held.
     """
 
     exhausted: dict[Demand | str, MatchRound] = field(default_factory=dict)
     batch: int = 0
+    since: float = float("-inf")
     more: int = 0
+    decline_waits: bool = False

@@ -1,9 +1,10 @@
 """The handlers of offers: launch waiting instances on them, decline the rest.
 
 An offer is made to one role and used only for pods of that role: Mesos refuses others. A turn launches a limited number
-of instances, so that a flood of offers and instances delays nothing else; the remaining offers are held for the next
-turn, which follows at once. Very many offers arrive in several events, and no demand is tried twice on the same offer.
-Offers that fit no waiting instance, or cannot be read, are declined.
+of instances, so that a flood of offers and instances delays nothing else; the rest follows in the next turn, at once.
+Very many offers arrive in several events, and no demand is tried twice on the same offer. Offers that fit no waiting
+instance are held for a while: instances that are asked for meanwhile are launched at once, and each need not bring all
+agents' offers anew. Then they are declined, as those that cannot be read are at once.
 """
 
 from scheduler.core.due import Due
@@ -23,22 +24,25 @@ from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
 from scheduler.model.shapes import identifier, shown
 
-LAUNCHES_PER_TURN = 200
+MOST_HELD = 2000  # some 20 MB
 
 
 def on_offers_received(turn: Turn, event: OffersReceived) -> None:
-    """Launch the instances that fit, decline the rest."""
+    """Launch the instances that fit, hold the rest."""
     world = turn.world
     if not arrival.is_over(turn.world):  # there was no request for offers
         known = tuple(offer["id"]["value"] for offer in event.offers if identifier(offer.get("id")) is None)
         turn.emit(Decline(known, world.settings.decline_offer_duration))
         return
-    world.volatile.match_progress.batch += 1
-    world.volatile.match_progress.more = event.more
+    progress = world.volatile.match_progress
+    if not progress.more:
+        progress.since = turn.now
+    progress.batch += 1
+    progress.more = event.more
     for offer in event.offers:
         complaint = shape.complaint(offer)
         if complaint is None:
-            world.volatile.offers[offer["id"]["value"]] = OpenOffer.of(offer, world.volatile.match_progress.batch)
+            world.volatile.offers[offer["id"]["value"]] = OpenOffer.of(offer, turn.now, progress.batch)
         else:
             _refuse_unreadable(turn, offer, complaint)
     place(turn)
@@ -65,12 +69,44 @@ def on_offer_rescinded(turn: Turn, event: OfferRescinded) -> None:
     turn.world.volatile.offers.pop(event.offer_id, None)
 
 
+def on_demand_grown(turn: Turn) -> None:
+    """Try the open offers again: for new demands, and where other instances or reservations decide what fits."""
+    progress = turn.world.volatile.match_progress
+    for queue in [kind for kind in progress.exhausted if isinstance(kind, str)]:
+        del progress.exhausted[queue]
+    place(turn)
+
+
 def place(turn: Turn) -> None:
     """Launch on the open offers."""
+    if turn.world.volatile.offers:
+        _Placing(turn).run()
+
+
+def on_held(turn: Turn, _key: str) -> None:
+    """Some offers have been held for long enough."""
+    turn.world.volatile.match_progress.decline_waits = False
+    _decline(turn)
+
+
+def _decline(turn: Turn) -> None:
+    """Decline the offers that were held for long enough, or are too many."""
     world = turn.world
-    if not world.volatile.offers:
-        return
-    _Placing(turn).run()
+    offers, progress, settings = world.volatile.offers, world.volatile.match_progress, world.settings
+    declined: list[str] = []
+    for each in offers.values():  # oldest first
+        if each.since + settings.hold_offer_duration > turn.now and len(offers) - len(declined) <= MOST_HELD:
+            break
+        declined.append(each.id)
+    if declined:
+        turn.emit(Decline(tuple(declined), settings.decline_offer_duration))
+        for offer_id in declined:
+            del offers[offer_id]
+    if not offers and not progress.more:
+        progress.exhausted.clear()  # it referred to these offers
+    elif offers and not progress.decline_waits:
+        progress.decline_waits = True
+        world.deadlines.set(next(iter(offers.values())).since + settings.hold_offer_duration, Due.DECLINE)
 
 
 class _Placing:
@@ -79,12 +115,11 @@ class _Placing:
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
         self._world = turn.world
-        self._left = LAUNCHES_PER_TURN
         self._residents: Residents | None = None
         self._offers = list(turn.world.volatile.offers.values())
 
     def run(self) -> None:
-        """Launch from every launchable queue, then accept the offers that were used and decline the others."""
+        """Launch from every launchable queue, then accept the offers that were used and hold the others."""
         if self._world.queues.freeing:
             self.residents.free()
         launchable = self._world.queues.launchable
@@ -95,10 +130,10 @@ class _Placing:
                 self._world.volatile.match_progress.more,
             )
             for queue in list(launchable.get(role, ())) if mine else ():
-                if self._left <= 0:
+                if self._turn.launches_left <= 0:
                     break
                 self._launch_from(queue, mine)
-                if self._left <= 0:
+                if self._turn.launches_left <= 0:
                     self._world.queues.put_last(queue)
         self._answer()
 
@@ -111,12 +146,14 @@ class _Placing:
         tried = progress.exhausted.get(kind)
         if tried is None or (tried.batch < progress.batch and constraints.may_allow_later(definition)):
             tried = MatchRound(self._turn.now)
+        elif tried.at < progress.since:
+            tried = MatchRound(self._turn.now, tried.batch)
         new = candidates.since(tried.batch)
         if new:
             before = tried.launches
-            self._queue(queue, definition, demand, new, tried).launch(before + self._left)
-            self._left -= tried.launches - before
-            if queue in world.queues.waiting and self._left > 0:
+            self._queue(queue, definition, demand, new, tried).launch(before + self._turn.launches_left)
+            self._turn.launches_left -= tried.launches - before
+            if queue in world.queues.waiting and self._turn.launches_left > 0:
                 tried.batch = progress.batch
                 progress.exhausted[kind] = tried
         if queue in world.queues.waiting:
@@ -146,14 +183,10 @@ class _Placing:
                     Accept(each.id, tuple(each.operations), 0.0 if each.role in world.queues.launchable else refuse)
                 )
                 del world.volatile.offers[each.id]
-        if self._left <= 0:
+        if turn.launches_left <= 0:
             world.deadlines.set(turn.now, Due.PLACE)
-            return
-        if world.volatile.offers:
-            turn.emit(Decline(tuple(world.volatile.offers), refuse))
-            world.volatile.offers.clear()
-        if not world.volatile.match_progress.more:
-            world.volatile.match_progress.exhausted.clear()  # it referred to these offers
+        else:
+            _decline(turn)
 
 
 def _definition_of(world: World, queue: str) -> PodDefinition:

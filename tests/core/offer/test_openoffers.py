@@ -4,12 +4,12 @@ import pytest
 
 from scheduler.core.offer.openoffers import OfferQueue, OpenOffer
 from scheduler.core.settings import PlacementPolicy
-from tests.core.support import offer
+from tests.core.support import NOON, offer
 
 
 def queue(policy: PlacementPolicy = PlacementPolicy.SPREAD, count: int = 3, more: int = 0) -> OfferQueue:
     """Offers of the agents A0, A1 and so on, each with more processors than the one before."""
-    offers = [OpenOffer.of(offer(f"O{n}", f"A{n}", cpus=n + 1), batch=n) for n in range(count)]
+    offers = [OpenOffer.of(offer(f"O{n}", f"A{n}", cpus=n + 1), NOON, batch=n) for n in range(count)]
     return OfferQueue(offers, policy, more)
 
 

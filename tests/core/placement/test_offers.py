@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.effects import Accept, Decline, Log
+from scheduler.core.effects import Accept, Decline, Log, Revive, Suppress
 from scheduler.core.events import AgentDescribed, Disconnected, OfferRescinded, OffersReceived, Ticked
 from scheduler.core.frame import Put
-from scheduler.core.placement.offers import LAUNCHES_PER_TURN
+from scheduler.core.placement.offers import MOST_HELD
 from scheduler.core.settings import PlacementPolicy
+from scheduler.core.turn import LAUNCHES_PER_TURN
 from scheduler.model.records import Agent, Condition, Instance
-from tests.core.support import Story, container, definition, groups, offer, scalar
+from tests.core.support import NOON, Story, container, definition, groups, offer, scalar
 
 
 def waiting(*, instances: int = 1, **fields: Any) -> Story:
@@ -436,3 +437,110 @@ def test_the_offers_of_the_next_connection_are_a_round_of_their_own() -> None:
 
     (history,) = story.world.queues.histories.values()
     assert [len(each.refusals) for each in history.rounds] == [1, 1]
+
+
+# ------------------------------------------------------------------- offers that nothing uses are held for a while
+
+
+def holding(agents: int = 3, **fields: Any) -> Story:
+    """A subscribed framework that holds the offers of some agents, for a second."""
+    story = Story(hold_offer_duration=1.0)
+    story.subscribe()
+    story.post(definition(id="/first"))
+    story.tell(OffersReceived(tuple(offer(f"O{number}", f"A{number}", **fields) for number in range(agents))))
+    story.all_tasks(Condition.RUNNING)
+    return story
+
+
+class TestHolding:
+    def test_what_is_asked_for_meanwhile_is_launched_at_once(self) -> None:
+        story = holding()
+        frame = story.post(definition())
+
+        (accept,) = story.told(Accept, frame)
+        assert accept.offer_id in {"O1", "O2"}
+        assert on(story).total() == 1
+        assert not story.told(Revive, frame)
+        assert not story.told(Suppress, frame)
+
+    def test_each_is_declined_when_its_time_is_over(self) -> None:
+        story = holding()
+        story.wait(0.6)
+        story.tell(OffersReceived((offer("X", "A9"),)))
+
+        assert not story.told(Decline, story.wait(0.3))
+        assert story.told(Decline, story.wait(0.2)) == [Decline(("O1", "O2"), 120)]
+        assert story.told(Decline, story.wait(0.6)) == [Decline(("X",), 120)]
+        assert not story.told(Accept, story.post(definition()))
+
+    def test_there_is_one_deadline_however_often_they_are_tried(self) -> None:
+        story = holding(9)
+        before = len(story.world.deadlines)
+        for name in ("/a", "/b", "/c"):
+            story.post(definition(container(resources={"cpus": 100, "mem": 32}), id=name))
+        assert len(story.world.deadlines) - before <= 1, "that of the next REVIVE"
+        story.wait(1.5)
+        assert not story.world.volatile.match_progress.decline_waits
+
+    def test_one_that_is_rescinded_is_neither_used_nor_declined(self) -> None:
+        story = holding(2)
+        story.tell(OfferRescinded("O1"))
+
+        assert not story.told(Accept, story.post(definition()))
+        assert not story.told(Decline, story.wait(2))
+
+    def test_none_is_used_after_the_connection_is_lost(self) -> None:
+        story = holding()
+        story.tell(Disconnected())
+
+        assert not story.told(Accept, story.post(definition()))
+        assert not story.told(Decline, story.wait(2))
+        story.subscribe()
+        assert not story.told(Accept, story.wait(2))
+
+    def test_what_fits_none_of_them_asks_for_others_and_is_not_tried_again(self) -> None:
+        story = holding()
+        large = container(resources={"cpus": 100, "mem": 32})
+        first = story.post(definition(large))
+        assert story.told(Revive, first)
+        story.post(definition(large, id="/other"))
+        story.post(definition(id="/small"))
+
+        histories = story.world.queues.histories
+        tried, other = (histories[queue] for queue in sorted(histories, reverse=True))
+        assert (tried.offers, other.offers) == (2, 2), "equal demands share their round"
+
+    def test_offers_that_follow_are_a_round_of_their_own(self) -> None:
+        story = holding()
+        story.post(definition(container(resources={"cpus": 100, "mem": 32})))
+        story.wait(0.5)
+        story.tell(OffersReceived((offer("X", "A8"),), more=1))
+        story.tell(OffersReceived((offer("Y", "A9"),)))
+
+        (history,) = story.world.queues.histories.values()
+        assert [sorted(each.refusals) for each in history.rounds] == [["A1", "A2"], ["A8", "A9"]]
+        assert [each.at - NOON for each in history.rounds] == [0, 0.5]
+
+    def test_a_constraint_that_the_end_of_another_instance_lifts_lets_it_be_used(self) -> None:
+        constraints = [{"fieldName": "hostname", "operator": "UNIQUE"}]
+        story = Story(hold_offer_duration=10)
+        story.subscribe()
+        story.post(definition(instances=3, scheduling={"placement": {"constraints": constraints}}))
+        story.tell(OffersReceived((offer("O1", "A1", cpus=0.25), offer("O2", "A2"))))
+        story.tell(OffersReceived((offer("O3", "A1"),)))
+        story.all_tasks(Condition.RUNNING)
+        assert set(on(story)) == {"A1", "A2"}
+        lost = next(each for each in story.instances if each.agent and each.agent.id == "A1")
+        story.update(lost.tasks[0].id, Condition.FAILED, agent_id="A1")
+
+        assert [accept.offer_id for accept in story.told(Accept, story.wait(5))] == ["O3"]
+
+    def test_more_than_enough_are_not_held(self) -> None:
+        story = Story(hold_offer_duration=1.0)
+        story.subscribe()
+        story.post(definition())
+        frame = story.tell(OffersReceived(tuple(offer(f"O{number}", f"A{number}") for number in range(MOST_HELD + 10))))
+        (declined,) = story.told(Decline, frame)
+
+        assert declined.offer_ids == tuple(f"O{number}" for number in range(1, 10)), "the oldest, but for the one used"
+        assert len(story.world.volatile.offers) == MOST_HELD
