@@ -20,6 +20,7 @@ class Flood:
     def __init__(self) -> None:
         self._line: deque[Json | OfferRescinded] = deque()
         self._waiting = 0  # offers
+        self._to_come = 0  # offers that the connection has not decoded yet
         self._most = FIRST
         self._taken = 0  # in this pass
 
@@ -33,6 +34,7 @@ class Flood:
         else:
             self._line.extend(event.offers)
             self._waiting += len(event.offers)
+            self._to_come = event.more
 
     def clear(self) -> None:
         """Forget all waiting events: no offer outlives the connection on which it came."""
@@ -51,11 +53,11 @@ class Flood:
                 self._waiting -= 1
                 continue
             if offers:
-                yield OffersReceived(tuple(offers), more=self._waiting)
+                yield OffersReceived(tuple(offers), more=self._waiting + self._to_come)
                 offers = []
             yield each
         if offers:
-            yield OffersReceived(tuple(offers), more=self._waiting)
+            yield OffersReceived(tuple(offers), more=self._waiting + self._to_come)
 
     def pass_ended(self, seconds: float) -> None:
         """The pass took this long."""

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
+import msgspec
 import orjson
 import structlog
 
@@ -24,7 +24,7 @@ from scheduler.model.records import Agent
 from scheduler.model.shapes import identifier
 
 _TIMEOUT = 3.0
-_LARGEST_ANSWER = 64 * 1024 * 1024
+_LARGEST_ANSWER = 256 * 1024 * 1024  # of the master's list: some 3 kB an agent
 _AT_ONCE = 4
 _LONGEST_ERROR = 200
 _REFUSALS = (http.client.UNAUTHORIZED, http.client.FORBIDDEN)
@@ -32,13 +32,30 @@ _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 _LOOK_EVERY = 600.0  # seconds; a list of thousands of agents is large
 _UNREADABLE = (
     *(OSError, http.client.HTTPException),
-    *(AttributeError, LookupError, OverflowError, TypeError, ValueError),  # from JSON of an unexpected shape
+    # from JSON of an unexpected shape
+    *(AttributeError, LookupError, OverflowError, TypeError, ValueError, msgspec.DecodeError, RecursionError),
 )
 _log = structlog.get_logger("scheduler.mesos")
 
 
 class ClusterRefusedError(ValueError):
     """The other side refuses to answer."""
+
+
+class _ListedAgent(msgspec.Struct, gc=False):
+    """``pid`` is ``slave(1)@HOST:PORT``."""
+
+    id: str
+    hostname: str = ""
+    pid: str = ""
+
+
+class _Listed(msgspec.Struct):
+    slaves: list[_ListedAgent]
+    recovered_slaves: list[_ListedAgent] | None = None
+
+
+_LISTED = msgspec.json.Decoder(_Listed)  # the rest of it would be many objects, and hold other threads for seconds
 
 
 class AgentProbe:
@@ -108,13 +125,11 @@ class AgentProbe:
 
     def _ask_master(self, master: Address, known: frozenset[str]) -> None:
         try:
-            listed = self._get(master, "/slaves", self._credentials.authorization())
-            agents = {str(agent["id"]): agent for agent in listed["slaves"]}
+            listed = _LISTED.decode(self._get(master, "/slaves", self._credentials.authorization()))
+            agents = {agent.id: agent for agent in listed.slaves}
             # After a change of masters, the new one waits for these to register again.
-            awaited = {str(agent["id"]): agent for agent in listed.get("recovered_slaves") or ()}
-            named = tuple(
-                Agent(agent_id, str(agent.get("hostname", agent_id))) for agent_id, agent in (awaited | agents).items()
-            )
+            awaited = {agent.id: agent for agent in listed.recovered_slaves or ()}
+            named = tuple(Agent(agent_id, agent.hostname or agent_id) for agent_id, agent in (awaited | agents).items())
         except ClusterRefusedError as refusal:
             _log.warning("master refuses to list its agents", master=str(master), error=str(refusal))
             self._answer(AgentsListed(None))
@@ -130,7 +145,7 @@ class AgentProbe:
     def _ask_for_namesakes(self, master: Address, name: str, framework_id: str) -> None:
         try:
             call: Json = {"type": "GET_FRAMEWORKS"}
-            answer = self._get(master, "/api/v1", self._credentials.authorization(), call)
+            answer = orjson.loads(self._get(master, "/api/v1", self._credentials.authorization(), call))
             found = tuple(_namesakes(answer["get_frameworks"].get("frameworks") or (), name, framework_id))
         except _UNREADABLE as error:
             _log.info("cannot read the master's frameworks", master=str(master), error=repr(error)[:_LONGEST_ERROR])
@@ -154,7 +169,7 @@ class AgentProbe:
     def _ask(self, agent_id: str, where: Callable[[], tuple[Address, str]]) -> None:
         try:
             address, prefix = where()
-            isolation: str = self._get(address, f"{prefix}/flags")["flags"]["isolation"]
+            isolation: str = orjson.loads(self._get(address, f"{prefix}/flags"))["flags"]["isolation"]
             isolators = frozenset(name.strip() for name in isolation.split(",") if name.strip())
         except _UNREADABLE as error:
             with self._lock:
@@ -165,7 +180,7 @@ class AgentProbe:
             if agent_id in self._seen:  # otherwise it was lost in the meantime
                 self._submit(AgentDescribed(agent_id, isolators))
 
-    def _get(self, address: Address, path: str, authorization: str | None = None, call: Json | None = None) -> Any:
+    def _get(self, address: Address, path: str, authorization: str | None = None, call: Json | None = None) -> bytes:
         connection = self._connection(address)
         try:
             headers = {} if authorization is None else {"Authorization": authorization}
@@ -174,14 +189,14 @@ class AgentProbe:
             else:
                 connection.request("POST", path, orjson.dumps(call), {**headers, **_JSON})
             response = connection.getresponse()
-            body = response.read(_LARGEST_ANSWER)
+            body: bytes = response.read(_LARGEST_ANSWER)
         finally:
             connection.close()
         if response.status in _REFUSALS:
             raise ClusterRefusedError(f"HTTP {response.status}")
         if response.status != http.client.OK:
             raise ValueError(f"HTTP {response.status}")
-        return orjson.loads(body)
+        return body
 
     def _connection(self, address: Address) -> http.client.HTTPConnection:
         if self._tls is None:
@@ -206,7 +221,7 @@ def _in_offer(offer: Json) -> tuple[Address, str]:
     return Address(address.get("ip") or address["hostname"], int(address["port"])), url.get("path", "").rstrip("/")
 
 
-def _in_list(agent: Json) -> tuple[Address, str]:
-    """The same from the master's list, where ``pid`` is ``slave(1)@HOST:PORT``."""
-    name, _, address = agent["pid"].partition("@")
+def _in_list(agent: _ListedAgent) -> tuple[Address, str]:
+    """The same from the master's list."""
+    name, _, address = agent.pid.partition("@")
     return parse_address(address), f"/{name}"

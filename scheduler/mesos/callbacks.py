@@ -50,8 +50,8 @@ class Callbacks(Scheduler):  # type: ignore[misc] # pymesos has no types
     def disconnected(self, driver: Any) -> None:
         self._submit(Disconnected())
 
-    def resourceOffers(self, driver: Any, offers: list[Json]) -> None:
-        received, unknown = offers_received(offers)
+    def resourceOffers(self, driver: Any, offers: list[Json], more: int = 0) -> None:
+        received, unknown = offers_received(offers, more)
         if received.offers:
             self._submit(received)
         self._agents.look_at(received.offers)

@@ -93,10 +93,10 @@ def _bounded(digits: str) -> int | None:
     return int(digits) if len(digits) <= _MOST_DIGITS else None
 
 
-def offers_received(offers: object) -> tuple[OffersReceived, list[str]]:
+def offers_received(offers: object, more: int = 0) -> tuple[OffersReceived, list[str]]:
     """The offers, unchanged, and the problems of those without a readable id. Raises MalformedError."""
     known, unknown = _with_ids(offers, "offer")
-    return OffersReceived(tuple(known)), unknown
+    return OffersReceived(tuple(known), more), unknown
 
 
 def inverse_offer_ids(offers: object) -> tuple[list[Json], list[str]]:

@@ -18,9 +18,14 @@ _log = structlog.get_logger("scheduler.mesos")
 
 
 class Dispatch(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no types
-    """A driver as far as it dispatches events."""
+    """A driver as far as it dispatches events.
+
+    Attributes:
+        more_offers: how many offers follow those of the event that is being dispatched, in events of their own.
+    """
 
     sched: Any
+    more_offers = 0
 
     def on_event(self, event: Json) -> None:
         """Call the callback for an event. Raises MalformedError."""
@@ -40,7 +45,7 @@ class Dispatch(MesosSchedulerDriver):  # type: ignore[misc] # pymesos has no typ
     def on_offers(self, event: Json) -> None:
         offers = event.get("offers")
         if offers:
-            self.sched.resourceOffers(self, offers)
+            self.sched.resourceOffers(self, offers, self.more_offers)
 
     def on_rescind(self, event: Json) -> None:
         self.sched.offerRescinded(self, _member(event, "offer_id"))

@@ -30,6 +30,7 @@ from scheduler.mesos.detector import Detector
 from scheduler.mesos.dialer import Dialer
 from scheduler.mesos.dispatch import Dispatch
 from scheduler.mesos.grant import read_grant
+from scheduler.mesos.large_events import small_events
 from scheduler.mesos.recordio import Record
 from scheduler.mesos.sender import Sender
 from scheduler.mesos.stream import RedirectedError, Stream, SubscriptionRefusedError
@@ -227,13 +228,14 @@ class Follower(Dispatch):
     def _read_event(self, record: Record) -> None:
         status = read_status(record, time.time())
         if status is None:
-            self._read_any_event(record)
+            for event, more in small_events(record):
+                self._read_any_event(event, more)
         elif self._started:
             self._heard.append(status)
         if not self._started:
             raise InterruptedWaitError
 
-    def _read_any_event(self, record: Record) -> None:
+    def _read_any_event(self, record: Record, more_offers: int) -> None:
         try:
             event = parsed(record)
         except MalformedError as error:
@@ -242,6 +244,7 @@ class Follower(Dispatch):
         except ValueError as error:
             raise ConnectionEndedError(f"the master sent an event that is not JSON: {shown(str(error))}") from error
         try:
+            self.more_offers = more_offers
             self.process_event(event)
         except MalformedError as error:
             _log.error(

@@ -192,3 +192,17 @@ def test_nothing_is_lost_or_changes_its_order(counts: list[int | None], seconds:
         flood.pass_ended(seconds[passes % len(seconds)])
         passes += 1
     assert taken == told
+
+
+def test_offers_that_the_connection_has_yet_to_decode_count_as_those_to_come() -> None:
+    flood = Flood()
+    flood.add(OffersReceived(offers(FIRST + 20), more=300))
+    (first,) = flood.take()
+    flood.add(OffersReceived(offers(300)))
+    flood.pass_ended(0.001)
+    (second,) = flood.take()
+
+    assert isinstance(first, OffersReceived)
+    assert isinstance(second, OffersReceived)
+    assert first.more == 320
+    assert second.more == 320 - len(second.offers)
