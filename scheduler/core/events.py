@@ -74,6 +74,12 @@ class StatusUpdated(Frozen):
     source: str = ""
 
 
+class StatusesUpdated(Frozen):
+    """Several statuses that arrived one after the other."""
+
+    statuses: tuple[StatusUpdated, ...]
+
+
 class OperationUpdated(Frozen):
     """The status of an offer operation that has an id, such as the creation of a volume.
 
@@ -304,6 +310,7 @@ Event = (
     | OffersReceived
     | OfferRescinded
     | StatusUpdated
+    | StatusesUpdated
     | OperationUpdated
     | ExecutorEnded
     | ExecutorInspected

@@ -13,7 +13,7 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from typing import Generic, TypeVar
 
@@ -21,7 +21,16 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from scheduler.core.effects import Answer
-from scheduler.core.events import ClockSet, Disconnected, Event, OfferRescinded, OffersReceived, Ticked
+from scheduler.core.events import (
+    ClockSet,
+    Disconnected,
+    Event,
+    OfferRescinded,
+    OffersReceived,
+    StatusesUpdated,
+    StatusUpdated,
+    Ticked,
+)
 from scheduler.core.frame import Frame
 from scheduler.loop.batch import Batch
 from scheduler.loop.bus import Bus
@@ -188,14 +197,20 @@ class EventLoop(Generic[WorldT]):
             yield ClockSet(skew)
         for _ in range(min(len(self._asked), MAX_BATCH)):
             yield self._asked.popleft()
+        statuses: list[StatusUpdated] = []
         for _ in range(min(len(self._inbox), MAX_BATCH)):
             event = self._inbox.popleft()
+            if isinstance(event, StatusUpdated):
+                statuses.append(event)
+                continue
             if isinstance(event, OffersReceived | OfferRescinded):
                 self._flood.add(event)
                 continue
             if isinstance(event, Disconnected):
                 self._flood.clear()
+            yield from _together(statuses)
             yield event
+        yield from _together(statuses)
         yield from self._flood.take()
         deadline = self._world.next_deadline()
         if deadline is not None and deadline <= now:
@@ -233,3 +248,10 @@ class EventLoop(Generic[WorldT]):
         for answer in self._requests.values():
             if not answer.done():
                 answer.set_exception(LoopError("the scheduler stopped; the request may have been carried out"))
+
+
+def _together(statuses: list[StatusUpdated]) -> Iterator[Event]:
+    """The collected statuses as one event, if there are any; the list is empty afterwards."""
+    if statuses:
+        yield statuses[0] if len(statuses) == 1 else StatusesUpdated(tuple(statuses))
+        statuses.clear()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from scheduler.core.effects import Accept, Decline, Publish, Refused, Reply, Revive, Suppress
-from scheduler.core.events import Event, OffersReceived, StatusUpdated, StreamAttached, StreamDetached
+from scheduler.core.events import Event, OffersReceived, StatusesUpdated, StatusUpdated, StreamAttached, StreamDetached
 from scheduler.core.facts.conditions import condition, task_state
 from scheduler.core.facts.roster import Bucket
 from scheduler.core.views.groups import group_ids
@@ -114,15 +114,21 @@ class Metrics:
     def _hear(self, event: Event) -> None:
         match event:
             case StatusUpdated():
-                self._updates[event.condition] += 1
-                if event.reason == _OUT_OF_MEMORY:
-                    self._counts["out of memory"] += 1
+                self._hear_status(event)
+            case StatusesUpdated():
+                for each in event.statuses:
+                    self._hear_status(each)
             case OffersReceived():
                 self._counts["offers"] += len(event.offers)
             case StreamAttached():
                 self._streams += 1
             case StreamDetached():
                 self._streams -= 1
+
+    def _hear_status(self, status: StatusUpdated) -> None:
+        self._updates[status.condition] += 1
+        if status.reason == _OUT_OF_MEMORY:
+            self._counts["out of memory"] += 1
 
     def _call(self, call: MesosCall) -> None:
         match call:

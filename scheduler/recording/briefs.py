@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import fields
 
 from scheduler.core.effects import Accept, Effect, Log, Publish, Reply
-from scheduler.core.events import Event, OffersReceived
+from scheduler.core.events import Event, OffersReceived, StatusUpdated
 from scheduler.core.facts.conditions import condition
 from scheduler.core.frame import Change, Delete, key_of
 from scheduler.core.ids import instance_of
@@ -103,6 +103,8 @@ def _name(value: Any) -> str:
         return _name(value[0]) if value else ""
     if isinstance(value, NetworkAddress):
         return "+".join(value.addresses)
+    if isinstance(value, StatusUpdated):
+        return f"{value.task_id}:{value.condition.value}"
     return str(getattr(value, "id", None) or getattr(value, "name", None) or getattr(value, "check", value))
 
 

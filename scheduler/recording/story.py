@@ -1,12 +1,14 @@
 """The story of one instance: the steps that changed it or had an effect for it."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scheduler.core.effects import Accept, Effect
+from scheduler.core.events import Event, StatusesUpdated
 from scheduler.core.frame import Frame
 from scheduler.core.world import World
-from scheduler.recording.briefs import of_change, of_effect, of_operation, state_of
+from scheduler.recording.briefs import of_change, of_effect, of_event, of_operation, state_of
 from scheduler.recording.encoding import Member
 from scheduler.recording.player import Played
 
@@ -27,7 +29,7 @@ class Chapter:
     Attributes:
         before, after: its states.
         changes, effects: the members of the frame that concern it.
-        lines: a description of each, in one line.
+        lines: a description of each, in one line, after the statuses of it among several.
     """
 
     before: str
@@ -66,8 +68,13 @@ class Story:
             self._state,
             tuple(member for member, _ in changes),
             tuple(member for member, _ in effects),
-            (*told, *(self._line(effect) for _, effect in effects)),
+            (*self._heard(played.step.event), *told, *(self._line(effect) for _, effect in effects)),
         )
+
+    def _heard(self, event: Event) -> Iterator[str]:
+        """The statuses of the instance, where several are one event."""
+        if isinstance(event, StatusesUpdated):
+            yield from (of_event(each) for each in event.statuses if self._mark.decode() in each.task_id)
 
     def _concerns(self, member: Member) -> bool:
         if member.data is not None and self._mark in member.data:

@@ -20,13 +20,23 @@ from scheduler.core.effects import (
     Revive,
     Stop,
 )
-from scheduler.core.events import ClockSet, Disconnected, Event, OfferRescinded, PodDeleted, Ticked
+from scheduler.core.events import (
+    AgentLost,
+    ClockSet,
+    Disconnected,
+    Event,
+    OfferRescinded,
+    PodDeleted,
+    StatusesUpdated,
+    StatusUpdated,
+    Ticked,
+)
 from scheduler.core.frame import Change, Delete, Frame, Put
 from scheduler.loop.bus import StreamEvent
 from scheduler.loop.clock import Clock
 from scheduler.loop.event_loop import MAX_BATCH, EventLoop, LoopError
 from scheduler.loop.ports import MesosCall, StoreError
-from scheduler.model.records import Framework, Pod
+from scheduler.model.records import Condition, Framework, Pod
 from tests.loop import virtual_time
 from tests.loop.inline import Inline
 
@@ -228,6 +238,29 @@ def test_many_events_share_one_commit_in_which_the_last_change_of_a_record_count
             bench.shell.submit(_event(name))
         await bench.until(lambda: bool(bench.story))
         assert bench.story == [(Put(Framework("f")), Put(Pod("/a", "2", "1")), Delete(Pod, "/b"))]
+
+    virtual_time.run(scenario())
+
+
+def test_statuses_that_follow_one_another_are_one_event_and_overtake_nothing() -> None:
+    def status(name: str) -> StatusUpdated:
+        return StatusUpdated(name, Condition.RUNNING, "agent", None, 1.0)
+
+    async def scenario() -> None:
+        bench = Bench()
+        a, b, c, d = map(status, "abcd")
+        for event in (a, b, AgentLost("one"), c, OfferRescinded("offer"), d, AgentLost("two"), a):
+            bench.shell.submit(event)
+        await bench.until(lambda: not bench.shell.waiting)
+        stepped = [event for event, _ in bench.world.stepped]
+        assert stepped == [
+            StatusesUpdated((a, b)),
+            AgentLost("one"),
+            StatusesUpdated((c, d)),
+            AgentLost("two"),
+            a,
+            OfferRescinded("offer"),
+        ]
 
     virtual_time.run(scenario())
 

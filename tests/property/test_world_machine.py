@@ -27,6 +27,7 @@ from scheduler.core.events import (
     PodPosted,
     PodPut,
     Rollout,
+    StatusesUpdated,
     Subscribed,
     Ticked,
 )
@@ -328,8 +329,12 @@ class Cluster(RuleBasedStateMachine):
                 self.mesos.send(task_id, self.now)
 
     @precondition(lambda self: self.mesos.wire)
-    @rule(count=st.integers(1, 9), crash=st.integers(0, 9))
-    def receive(self, count: int = 9, crash: int = 1) -> None:
+    @rule(count=st.integers(1, 9), crash=st.integers(0, 9), together=st.booleans())
+    def receive(self, count: int = 9, crash: int = 1, together: bool = False) -> None:
+        if together:
+            statuses = [self.mesos.wire.popleft() for _ in range(min(count, len(self.mesos.wire)))]
+            self.tell(StatusesUpdated(tuple(statuses)), crash=crash == 0)
+            return
         for number in range(count):
             if self.mesos.wire:
                 self.tell(self.mesos.wire.popleft(), crash=crash == 0 and number == count - 1)

@@ -35,6 +35,7 @@ from scheduler.core.events import (
     PodPosted,
     PodPut,
     Rollout,
+    StatusesUpdated,
     StatusUpdated,
     StreamAttached,
     StreamDetached,
@@ -81,6 +82,9 @@ EVERY_EVENT: list[Event] = [
         "SOURCE_EXECUTOR",
     ),
     StatusUpdated("t", Condition.UNKNOWN, None, None, 0.1),
+    StatusesUpdated(
+        (StatusUpdated("t", Condition.FAILED, "A1", "dQ==", 0.1), StatusUpdated("t", Condition.GONE, "A1", None, 0.2))
+    ),
     OperationUpdated("o", "OPERATION_FINISHED", "", "A1", "dXVpZA==", "provider"),
     ExecutorEnded("e", "A1", 256),
     ExecutorInspected("/shop/web", "e", ("t1", "t2"), ("line",)),

@@ -5,11 +5,22 @@ import io
 import orjson
 import pytest
 
-from scheduler.core.events import Event, OffersReceived, PodPosted, PodPut, Rollout, Subscribed, Ticked
+from scheduler.core.events import (
+    Event,
+    OffersReceived,
+    PodPosted,
+    PodPut,
+    Rollout,
+    StatusesUpdated,
+    StatusUpdated,
+    Subscribed,
+    Ticked,
+)
 from scheduler.core.frame import Frame
 from scheduler.core.step import step
 from scheduler.core.world import World
 from scheduler.model.json import Json
+from scheduler.model.records import Condition
 from scheduler.recording import player
 from scheduler.recording.encoding import LARGEST_MEMBER, Encoder
 from scheduler.recording.masks import Masks
@@ -176,6 +187,30 @@ def test_the_story_of_an_instance_has_the_steps_that_concern_it() -> None:
     [accept] = [line for line in launched.lines if line.startswith("Accept")]
     assert f"LAUNCH_GROUP {instance_id}" in accept
     assert accept.count("LAUNCH_GROUP") == 1
+
+
+def test_of_statuses_that_arrived_together_the_story_tells_those_of_the_instance() -> None:
+    before = support.Story()
+    before.subscribe()
+    before.post(support.definition(instances=2))
+    before.offer()
+    one, other = before.instances
+    together = StatusesUpdated(
+        tuple(StatusUpdated(each.tasks[0].id, Condition.RUNNING, "A1", "dQ==", 1.0) for each in (one, other))
+    )
+    records = tuple(before.stored.values())
+    world = World(SETTINGS, 1, records)
+    frame = step(world, together, support.NOON)
+    made = player.steps(read(io.BytesIO(run_of(SETTINGS, 1, records, [(together, support.NOON, frame)]))))
+    told = next(played for played in made if isinstance(played, Played))
+    story = Story(one.id)
+    story.begin(World(SETTINGS, 1, records))
+    chapter = story.chapter(told)
+
+    assert chapter is not None
+    [heard] = [line for line in chapter.lines if line.startswith("StatusUpdated")]
+    assert one.tasks[0].id in heard
+    assert not any(other.id in line for line in chapter.lines)
 
 
 @pytest.mark.parametrize("text", ["", "x", "web.instance-", ".instance-u", "web.instance-0", "instance-web.u"])

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from scheduler.core import ids
 from scheduler.core.due import Due
 from scheduler.core.effects import Acknowledge
-from scheduler.core.events import StatusUpdated
+from scheduler.core.events import StatusesUpdated, StatusUpdated
 from scheduler.core.facts.conditions import condition, marathon_name, may_turn_up, task_state
 from scheduler.core.lifecycle import abandoned, arrival, backoff, inspections, kills
 from scheduler.core.turn import Turn
@@ -16,6 +16,12 @@ from scheduler.core.untrusted_text import line_and_detail
 from scheduler.model.records import Condition, Instance, NetworkAddress, Task
 
 _RECONCILIATION = "REASON_RECONCILIATION"
+
+
+def on_statuses_updated(turn: Turn, event: StatusesUpdated) -> None:
+    """Apply several statuses. Their instances are advanced once, after the last."""
+    for each in event.statuses:
+        on_status_updated(turn, each)
 
 
 def on_status_updated(turn: Turn, event: StatusUpdated) -> None:
