@@ -1,11 +1,14 @@
 """Counters, gauges and histograms."""
 
+import pytest
+
 from scheduler.core.effects import Publish
 from scheduler.core.events import (
     DeploymentCancelled,
     OffersReceived,
     PodPosted,
     PodPut,
+    StatusesUpdated,
     StatusUpdated,
     StreamAttached,
     StreamDetached,
@@ -61,11 +64,15 @@ def test_the_counters_of_marathons_dashboards_are_there_from_the_beginning() -> 
     } <= names
 
 
-def test_a_container_out_of_memory_is_counted() -> None:
+@pytest.mark.parametrize("together", [False, True])
+def test_a_container_out_of_memory_is_counted(*, together: bool) -> None:
     loop = FakeLoop()
     reason = "REASON_CONTAINER_LIMITATION_MEMORY"
-    loop.happens(StatusUpdated("t", Condition.FAILED, "A1", None, 0.0, reason=reason))
-    assert counters(loop)["mesos.task.oom.memory-limit-exceeded"] == 1
+    status = StatusUpdated("t", Condition.FAILED, "A1", None, 0.0, reason=reason)
+    loop.happens(StatusesUpdated((status, status)) if together else status)
+    expected = 2 if together else 1
+    assert counters(loop)["mesos.task.oom.memory-limit-exceeded"] == expected
+    assert counters(loop)["mesos.task-updates.task-failed.counter"] == expected
 
 
 def test_every_deployment_counts_once_and_refused_ones_as_dismissed() -> None:
