@@ -16,8 +16,8 @@ def _run(folder: Path, root: Path, *tests: str) -> subprocess.CompletedProcess[s
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_a_run_below_a_floor_fails(tmp_path: Path) -> None:
-    ran = _run(tmp_path, ROOT, str(ROOT / "tests" / "executor" / "test_record.py"))
+def test_a_run_below_a_floor_fails() -> None:
+    ran = _run(ROOT, ROOT, "tests/executor/test_record.py")
     assert ran.returncode == 1, ran.stdout + ran.stderr
     assert "passed" in ran.stdout
     assert "coverage of scheduler/core: 0.0 %" in ran.stdout
