@@ -149,7 +149,9 @@ class EventLoop(Generic[WorldT]):
                     raise LoopError(f"the connection to Mesos failed: {self._failure!r}") from self._failure
                 if not self._stopping and not committing.done():
                     self._pass()
-                    await asyncio.sleep(0)  # the API shares this thread
+                    # The API shares this thread. What has arrived meanwhile is queued behind the first pause.
+                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)
         finally:
             self._stopping = True
             self._loop = None

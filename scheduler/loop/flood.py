@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from scheduler.core.events import OfferRescinded, OffersReceived
 from scheduler.model.json import Json
 
-FIRST, FEWEST, MOST = 100, 10, 1000  # offers in a pass
-PASS_SECONDS = 0.05
+FIRST, FEWEST, MOST = 100, 4, 1000  # offers in a pass
+PASS_SECONDS = 0.02
 
 
 class Flood:

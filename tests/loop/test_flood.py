@@ -105,14 +105,14 @@ def test_turns_stay_short_whatever_an_offer_costs(milliseconds: float) -> None:
     assert slow.took[0] == pytest.approx(FIRST * milliseconds / 1000)
     assert max(slow.took[1:]) <= PASS_SECONDS * 1.01
     assert max(map(_offers_in, slow.events)) <= MOST
-    if milliseconds <= 0.05:
-        assert len(slow.passes) < 30, "no more passes than needed"
+    needed = max(20_000 * milliseconds / 1000 / PASS_SECONDS, 20_000 / MOST)
+    assert len(slow.passes) < 1.3 * needed + 10, "not many more passes than needed"
 
 
 def test_what_costs_very_much_is_still_done() -> None:
     slow = told(1.0, OffersReceived(offers(200)))
 
-    assert [_offers_in(event) for event in slow.events] == [FIRST, *[FEWEST] * 10]
+    assert [_offers_in(event) for event in slow.events] == [FIRST, *[FEWEST] * (100 // FEWEST)]
 
 
 def test_the_next_flood_begins_as_carefully_as_the_first() -> None:
