@@ -52,8 +52,8 @@ from scheduler.store import Store, StoreError, open_store
 _LARGEST_MESSAGE = 1024 * 1024  # of a WebSocket
 _SWITCH_INTERVAL = 0.0005  # seconds; with Python's 5 ms, the thread that commits mostly waits for its turn
 # Python's garbage collector rarely scans the whole heap: the world's objects live long and contain no reference cycles,
-# and scanning them repeatedly would cost more than reading the store and handling the events. The young are scanned often,
-# as each scan holds all threads.
+# and scanning them repeatedly would cost more than reading the store and handling the events. It scans the young ones
+# often, because a scan holds all threads.
 _COLLECTOR_THRESHOLDS = (10_000, 5_000, 1_000)
 _LAST_REQUESTS = 5  # seconds for which pending requests are still answered at the end
 _LOG_EVERY = 60.0

@@ -158,7 +158,7 @@ class Settings(Frozen):
         float,
         Option(
             "How long to keep offers that nothing uses, in milliseconds.",
-            "Pods that are posted meanwhile are launched at once. Other frameworks do not get these resources as long.",
+            "Pods that are posted meanwhile are launched on them at once. Other frameworks wait for them that long.",
             minimum=0,
             form=MILLISECONDS,
         ),
