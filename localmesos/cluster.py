@@ -271,6 +271,7 @@ class Cluster:
             member = member_of_kind(current, member_id, kind)
             if member.process is not None:
                 member.process.kill()
+            watching.wait_unused(member)
             restarted = assembly.run_member(current, member).member(member_id)
         problem = f"{member_id} does not answer"
         watching.wait(lambda: watching.answers(restarted), problem, [restarted], watching.START_SECONDS)

@@ -32,10 +32,16 @@ class Process:
     started: int  # clock ticks after boot
 
     def alive(self) -> bool:
-        """Whether it is still running: not ended, not a zombie, and not another process with the same pid."""
+        """Whether it is still running: not ended, not a zombie, and not another process with the same pid.
+
+        While other threads of a killed process have not ended, its first thread is a zombie, but its sockets are open.
+        """
         reap(self.pid)
         fields = stat_fields(self.pid)
-        return fields is not None and fields[0] not in "ZX" and int(fields[19]) == self.started
+        if fields is None or int(fields[19]) != self.started:
+            return False
+        state, threads = fields[0], int(fields[17])
+        return state not in "ZX" or threads > 1
 
     def kill(self) -> None:
         """Send SIGKILL, and wait for the end."""

@@ -88,6 +88,22 @@ def wait_leader(current: ClusterState, timeout: float = START_SECONDS) -> Member
     return found[0]
 
 
+def wait_unused(member: Member, timeout: float = START_SECONDS) -> None:
+    """Wait until nothing listens at the address of a killed member. A child that it had just forked keeps the sockets
+    until it runs its program.
+    """
+    host, _, port = member.address.rpartition(":")
+    wait(lambda: not _listens(host, int(port)), f"something else listens at {member.address}", [], timeout)
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
 def wait_joined(masters: Sequence[Member], timeout: float = START_SECONDS) -> None:
     """Wait until the masters can take over from each other."""
     problem = f"not all of {', '.join(master.id for master in masters)} have recovered the registry's log"

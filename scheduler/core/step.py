@@ -89,7 +89,8 @@ def step(world: World, event: Event, now: float) -> Frame:
         subscription.resume(turn)
     if arrival.is_over(turn.world):
         converge(turn)
-        if turn.demand_grew:
+        if turn.demand_grew and turn.world.volatile.offers:
+            instance_events.publish_changes(turn)  # new instances wait first, and are launched then
             offers.on_demand_grown(turn)
             converge(turn)
         revive.reconcile_roles(turn)

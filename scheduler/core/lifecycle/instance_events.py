@@ -6,11 +6,12 @@ from scheduler.model.records import Condition, Instance
 
 
 def publish_changes(turn: Turn) -> None:
-    """Publish events for every instance changed in this turn."""
+    """Publish events for every instance changed in this turn, since the last call in it."""
     for instance_id, before in turn.before.items():
         after = turn.world.instances.get(instance_id)
         if after is not None:
             _compare(turn, before, after)
+            turn.before[instance_id] = after
 
 
 def publish_end(turn: Turn, ended: Instance) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.effects import Accept, Decline, Log, Revive, Suppress
+from scheduler.core.effects import Accept, Decline, Log, Publish, Revive, Suppress
 from scheduler.core.events import AgentDescribed, Disconnected, OfferRescinded, OffersReceived, Ticked
 from scheduler.core.frame import Put
 from scheduler.core.placement.offers import MOST_HELD
@@ -460,6 +460,8 @@ class TestHolding:
         (accept,) = story.told(Accept, frame)
         assert accept.offer_id in {"O1", "O2"}
         assert on(story).total() == 1
+        changes = [each.content["condition"] for each in story.told(Publish) if each.kind == "instance_changed_event"]
+        assert changes == ["Scheduled", "Provisioned"]
         assert not story.told(Revive, frame)
         assert not story.told(Suppress, frame)
 
