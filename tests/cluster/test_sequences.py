@@ -248,7 +248,7 @@ def test_10_of_several_instances_those_of_a_list_are_killed(user: User) -> None:
 def test_11_what_one_container_writes_to_a_shared_volume_another_reads(user: User) -> None:
     """Each at its own path, one of them in an image and read-only."""
     writer = container("writer", f"echo of the writer > out/file; {STAY}")
-    read = "until test -e /in/file; do sleep 0.1; done; cat /in/file > www/index.html"
+    read = "until test -s /in/file; do sleep 0.1; done; cat /in/file > www/index.html"
     refused = "touch /in/new 2> error || echo refused >> www/index.html"
     reader = server("reader", f"{read}; {refused}", image=BUSYBOX)
     writer["volumeMounts"] = [{"name": "shared", "mountPath": "out"}]
