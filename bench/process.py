@@ -85,18 +85,18 @@ class Measured:
 
 
 class Scheduler(Measured):
-    """A `podexec scheduler` with default options and its store in a folder, which is made if necessary.
+    """A `podexec scheduler` with these options, else the defaults, and its store in a folder, made if necessary.
 
     A context manager that kills it. With ``watched``, its event loop is watched from inside.
     """
 
-    def __init__(self, simulator: Simulator, folder: Path, *, watched: bool = False) -> None:
+    def __init__(self, simulator: Simulator, folder: Path, *options: str, watched: bool = False) -> None:
         port = _free_port()
         folder.mkdir(exist_ok=True)
         self._notes = folder / "holds"
         program = ["-m", "bench.watched", str(self._notes)] if watched else ["-P", "-m", "scheduler.cli.main"]
         command = [sys.executable, *program, "scheduler", "--master", simulator.address]
-        command += ["--listen", f"127.0.0.1:{port}", "--store", f"sqlite:///{folder}/podexec.db"]
+        command += ["--listen", f"127.0.0.1:{port}", "--store", f"sqlite:///{folder}/podexec.db", *options]
         self.started_at = time.monotonic()
         self.api = Loopback(port)
         self.port = port

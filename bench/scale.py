@@ -117,10 +117,13 @@ def fills(plan: Plan, folder: Path, report: Report) -> None:
 
 
 def latency(plan: Plan, folder: Path, report: Report) -> None:
-    """Measure offer to ACCEPT below saturation: all agents' offers arrive at once, and one instance is launched."""
+    """Measure offer to ACCEPT below saturation: all agents' offers arrive at once, and one instance is launched.
+
+    Offers are not held: on those that were, an instance is launched as soon as it is asked for.
+    """
     for agents in dict.fromkeys(agents for agents, _ in plan.fills):
-        where = f"{agents:,} agents"
-        with Simulator(agents) as simulator, Scheduler(simulator, folder / f"latency-{agents}") as scheduler:
+        where, new = f"{agents:,} agents", folder / f"latency-{agents}"
+        with Simulator(agents) as simulator, Scheduler(simulator, new, "--hold-offer-duration", "0") as scheduler:
             scheduler.wait_until_subscribed()
             accept, to_launch = paced(simulator, scheduler, plan.paced, plan.patience)
         report.say(f"one pod at a time, {where}: offer to ACCEPT {milliseconds(accept)}")

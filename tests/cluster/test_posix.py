@@ -37,7 +37,9 @@ def test_a_pod_with_a_shared_volume_runs(posix_scheduler: Scheduler) -> None:
             "volumes": [{"name": "shared"}],
             "containers": [
                 container("writer", "echo text > shared/file; exec sleep 100", volumeMounts=mounts),
-                container("reader", "until grep . shared/file; do sleep 0.1; done; exec sleep 100", volumeMounts=mounts),
+                container(
+                    "reader", "until grep . shared/file; do sleep 0.1; done; exec sleep 100", volumeMounts=mounts
+                ),
             ],
         }
     )
