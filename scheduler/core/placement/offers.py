@@ -78,8 +78,8 @@ def on_demand_grown(turn: Turn) -> None:
 
 
 def place(turn: Turn) -> None:
-    """Launch on the open offers."""
-    if turn.world.volatile.offers:
+    """Launch on the open offers, unless this turn has launched as many as it may."""
+    if turn.world.volatile.offers and turn.launches_left > 0:
         _Placing(turn).run()
 
 

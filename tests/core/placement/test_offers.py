@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.core.due import Due
 from scheduler.core.effects import Accept, Decline, Log, Publish, Revive, Suppress
 from scheduler.core.events import AgentDescribed, Disconnected, OfferRescinded, OffersReceived, Ticked
 from scheduler.core.frame import Put
@@ -286,6 +287,18 @@ class TestTurns:
         story.subscribe()
 
         assert not story.told(Accept, story.wait(0))
+
+    def test_however_often_demand_grows_one_deadline_waits_for_the_rest(self) -> None:
+        story = waiting(instances=LAUNCHES_PER_TURN * 10)
+        room = {"cpus": 1000, "mem": 1_000_000, "disk": 1_000_000}
+        story.tell(OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(1500))))
+        deadlines = []
+        for number in range(4):
+            story.post(definition(id=f"/more/{number}", instances=LAUNCHES_PER_TURN))
+            story.tell(Ticked())
+            deadlines.append(sum(due is Due.PLACE for _, _, due, _ in story.world.deadlines._heap))
+
+        assert deadlines == [1] * 4
 
     def test_a_large_pod_does_not_keep_a_small_one_waiting(self) -> None:
         story = waiting(instances=LAUNCHES_PER_TURN * 3)
