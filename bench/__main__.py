@@ -4,10 +4,34 @@ import argparse
 import sys
 from types import ModuleType
 
-from bench import executor_idle, executor_memory, launch_latency, mesos_edge, offers, posts, scale, status
+from bench import (
+    access,
+    executor_idle,
+    executor_memory,
+    handover,
+    launch_latency,
+    mesos_edge,
+    offers,
+    posts,
+    scale,
+    status,
+    ui,
+)
 from bench.ending import signals_as_interrupts
 
-_MODULES = (executor_idle, executor_memory, launch_latency, mesos_edge, offers, posts, scale, status)
+_MODULES = (
+    access,
+    executor_idle,
+    executor_memory,
+    handover,
+    launch_latency,
+    mesos_edge,
+    offers,
+    posts,
+    scale,
+    status,
+    ui,
+)
 _MEASUREMENTS: dict[str, ModuleType] = {module.NAME: module for module in _MODULES}
 
 

@@ -9,9 +9,8 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from pymesos import MesosSchedulerDriver, Scheduler
-
 from bench.workload import COMMAND, CONTAINER_CPUS, CONTAINER_MEM, CONTAINERS, POD_CPUS, POD_DISK, POD_MEM
+from podexec._vendor.pymesos import MesosSchedulerDriver, Scheduler
 from scheduler.model.json import Json
 
 _REFUSE_SECONDS = 120.0

@@ -7,7 +7,8 @@ from types import FrameType
 
 # In front of a command: the kernel ends the program with the benchmark, even if that is killed.
 ENDING_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+# Also Ctrl-C's own, which shells have ignored in what they run in the background.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def signals_as_interrupts() -> Iterator[None]:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Ignore these signals and Ctrl-C: half of what is being removed would stay."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (*_SIGNALS, signal.SIGINT)}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
     try:
         yield
     finally:

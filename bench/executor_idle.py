@@ -41,7 +41,7 @@ def measure(scheduler: LocalScheduler, report: Report) -> None:
         pod_id = f"/idle/{kind}"
         scheduler.client.add(_pod(pod_id, kind))
         wait_until(lambda: scheduler.client.status(pod_id)["status"] == "STABLE", f"{pod_id} is STABLE")  # noqa: B023
-        process = _executor(pod_id)
+        process = _executor(pod_id, str(scheduler.executor))
         time.sleep(_SETTLE_SECONDS)
         before = process.cpu_times()
         time.sleep(_WATCH_SECONDS)
@@ -72,12 +72,12 @@ def _pod(pod_id: str, kind: str) -> Json:
     return {"id": pod_id, "networks": [{"mode": "host"}], "containers": containers}
 
 
-def _executor(pod_id: str) -> psutil.Process:
+def _executor(pod_id: str, program: str) -> psutil.Process:
     """The process of the pod's executor itself: neither the init of its container nor a nested container."""
     prefix = f"instance-{pod_id.strip('/').replace('/', '_')}."
     for process in psutil.process_iter():
         try:
-            if process.environ().get("MESOS_EXECUTOR_ID", "").startswith(prefix) and "-I" in process.cmdline():
+            if process.environ().get("MESOS_EXECUTOR_ID", "").startswith(prefix) and program in process.cmdline():
                 return process
         except psutil.Error:
             continue

@@ -23,14 +23,14 @@ from bench.local import local_cluster, local_scheduler, scheduler_on
 from bench.naive_executor import write_program
 from bench.report import Beside, Report, Wanted, percentile
 from bench.workload import CONTAINERS, pod
-from scheduler.cli.local import LocalScheduler, build_executor
+from scheduler.cli.local import LocalScheduler, build_executor, local_executor
 
 NAME = "launch"
 HELP = "time from the request until all containers run, on a real Mesos"
 
 # None: Mesos' own defaults; local Mesos sets shorter times otherwise.
 _MASTER_FLAGS = dict.fromkeys(("allocation_interval", "agent_ping_timeout", "max_agent_ping_timeouts"))
-_NAIVE = "naive"
+_NAIVE, _ZIPAPP = "naive", "zipapp"
 # Goals:
 _SECONDS, _SECONDS_AS_RUN = 0.5, 0.3  # from POST
 _SECONDS_FROM_ACCEPT, _TIMES_NAIVE = 0.15, 1.0
@@ -81,7 +81,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--runs", type=int, default=20, metavar="N", help="pods on each cluster, one after the other (default: 20)"
     )
     parser.add_argument(
-        "--beside", choices=(_NAIVE,), help="compare with a plain executor on pymesos, launch by launch"
+        "--beside",
+        choices=(_NAIVE, _ZIPAPP),
+        help="compare with a plain executor on pymesos, or with the zipapp, launch by launch",
     )
     parser.add_argument(
         "--cfs",
@@ -96,29 +98,30 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
     report.begin()
     agent_flags = {"cgroups_enable_cfs": True} if options.cfs else {}
     with local_cluster(say, _MASTER_FLAGS, agent_flags) as (cluster, folder), contextlib.ExitStack() as stack:
-        ours = stack.enter_context(scheduler_on(cluster, folder, build_executor(folder / "podexec.pyz")))
+        ours = stack.enter_context(scheduler_on(cluster, folder, local_executor(folder)))
         schedulers = [ours]
-        if options.beside == _NAIVE:
-            program = write_program(folder / "naive.py")
-            schedulers.append(stack.enter_context(scheduler_on(cluster, folder, program, _NAIVE)))
+        if options.beside is not None:
+            naive = options.beside == _NAIVE
+            program = write_program(folder / "naive.py") if naive else build_executor(folder / "beside.pyz")
+            schedulers.append(stack.enter_context(scheduler_on(cluster, folder, program, options.beside)))
         launches = measure_in_turn(schedulers, options.runs)
-    for name, measured in zip(("podexec's executor", "the naive executor"), launches, strict=False):
+    for name, measured in zip(("podexec's executor", f"the {options.beside} executor"), launches, strict=False):
         _say_phases(name, measured, say)
     with local_scheduler(say) as scheduler:
         as_run = measure(scheduler, options.runs)
     _say_phases("podexec's executor, with the flags of make run", as_run, say)
-    summarise(launches, as_run, report)
+    summarise(launches, as_run, report, options.beside or _NAIVE)
     report.conclude()
 
 
-def summarise(launches: list[list[Launch]], as_run: list[Launch], report: Report) -> None:
+def summarise(launches: list[list[Launch]], as_run: list[Launch], report: Report, baseline_name: str = _NAIVE) -> None:
     """Add the results to the report. ``launches``: with podexec's executor, and with the baseline's if it was asked."""
     ours, *others = launches
     running = f"{len(CONTAINERS)} containers running"
     from_accept = _milliseconds(ours, "from_accept")
     report.add(f"ACCEPT to {running}", "ms", from_accept, wanted=Wanted(1000 * _SECONDS_FROM_ACCEPT, at_most=True))
     for baseline in others:
-        beside = Beside("naive executor", _milliseconds(baseline, "from_accept"))
+        beside = Beside(f"{baseline_name} executor", _milliseconds(baseline, "from_accept"))
         wanted = Wanted(_TIMES_NAIVE, at_most=True, is_ratio=True)
         report.add(f"ACCEPT to {running}", "ms", from_accept, beside, wanted)
     for what, measured, seconds in (
@@ -177,6 +180,7 @@ class _Logs:
 
     def __init__(self, scheduler: LocalScheduler, pod_id: str) -> None:
         self._cluster = scheduler.cluster
+        self._program = str(scheduler.executor)  # run by Python or, if it is static, on its own
         self._framework = str(scheduler.client.info()["frameworkId"])
         self._pod = pod_id.strip("/").replace("/", "_") + "."
 
@@ -202,7 +206,7 @@ class _Logs:
         offer_id = next(text for at, text in master if at == accepted).partition("offers: [ ")[2].split(" ")[0]
         offered = _times(master, "Sending offers [", offer_id)[0]
         subscribed = _times(agents, "Received Subscribe request for HTTP executor", self._pod)[0]
-        started = [at for at, words in execs.between(accepted, subscribed) if "python" in words[0]][-1]
+        started = [at for at, words in execs.between(accepted, subscribed) if self._program in words][-1]
         running = _times(master, "Forwarding status update TASK_RUNNING", self._pod)[-1]
         acknowledged = _times(master, "Processing ACKNOWLEDGE call", self._pod)[-1]
         times = (posted, revived, offered, accepted, started, subscribed, running, acknowledged)

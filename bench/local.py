@@ -1,7 +1,6 @@
 """Starts a scheduler on a local Mesos, for benchmarks that need a real one."""
 
 import os
-import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +9,8 @@ from pathlib import Path
 from bench.ending import undisturbed
 from localmesos import Cluster
 from localmesos.commands import Flags
-from scheduler.cli.local import LocalScheduler, build_executor
+from scheduler.cli.local import LocalScheduler, local_executor
+from tests.ports import free_port
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def local_scheduler(
     """Run a local Mesos and a scheduler whose pods run on podexec's executor, and remove both afterwards."""
     with (
         local_cluster(say, master_flags, agent_flags) as (cluster, folder),
-        scheduler_on(cluster, folder, build_executor(folder / "podexec.pyz")) as scheduler,
+        scheduler_on(cluster, folder, local_executor(folder)) as scheduler,
     ):
         yield scheduler
 
@@ -50,9 +50,7 @@ def local_cluster(
 @contextmanager
 def scheduler_on(cluster: Cluster, folder: Path, executor: Path, name: str = "podexec") -> Iterator[LocalScheduler]:
     """Run a scheduler on a local Mesos, and end it afterwards. ``executor`` is the program that runs its pods."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    scheduler = LocalScheduler(cluster, folder, executor, f"127.0.0.1:{port}", name)
+    scheduler = LocalScheduler(cluster, folder, executor, f"127.0.0.1:{free_port()}", name)
     try:
         scheduler.start()
         yield scheduler

@@ -7,12 +7,14 @@ from http import HTTPStatus
 from typing import Any
 
 _GIVE_UP_SECONDS = 3600.0
+_JSON = {"Content-Type": "application/json"}
 
 
 class Loopback:
     """A connection to a port of this machine; it is reopened when the other side has closed it."""
 
-    def __init__(self, port: int, timeout: float = _GIVE_UP_SECONDS) -> None:
+    def __init__(self, port: int, timeout: float = _GIVE_UP_SECONDS, token: str | None = None) -> None:
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
 
     def ask(self, method: str, path: str, body: Any = None) -> bytes:
@@ -21,7 +23,7 @@ class Loopback:
         if self._was_closed():
             self._connection.close()  # the request opens it again
         try:
-            self._connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
+            self._connection.request(method, path, data, self._headers | (_JSON if data else {}))
             response = self._connection.getresponse()
             answer = response.read()
         except (OSError, http.client.HTTPException):

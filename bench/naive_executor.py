@@ -14,9 +14,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-import pymesos
-from pymesos import Executor, MesosExecutorDriver
+import addict
 
+from podexec._vendor.pymesos import Executor, MesosExecutorDriver
 from scheduler.model.json import Json
 
 _OK = 200
@@ -67,7 +67,7 @@ def write_program(path: Path) -> Path:
 
     It needs no site-packages of the Python that runs it.
     """
-    folders = [str(Path(__file__).parents[1]), str(Path(pymesos.__file__).parents[1])]
+    folders = [str(Path(__file__).parents[1]), str(Path(addict.__file__).parents[1])]
     path.write_text(
         f"import sys\nsys.path += {folders!r}\nfrom bench.naive_executor import main\nmain()\n", encoding="utf-8"
     )

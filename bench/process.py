@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from bench.loopback import Loopback
 from bench.simulator import Simulator
 from bench.watched import Hold, longest_hold
 from scheduler.model.json import Json
+from tests.ports import free_port
 
 _START_SECONDS = 600.0  # a large store is read before the API answers
 _END_SECONDS = 60.0
@@ -87,18 +87,27 @@ class Measured:
 class Scheduler(Measured):
     """A `podexec scheduler` with these options, else the defaults, and its store in a folder, made if necessary.
 
-    A context manager that kills it. With ``watched``, its event loop is watched from inside.
+    A context manager that kills it. With ``watched``, its event loop is watched from inside. ``token``: for its API.
+    ``store``: its URL, if it is not in the folder.
     """
 
-    def __init__(self, simulator: Simulator, folder: Path, *options: str, watched: bool = False) -> None:
-        port = _free_port()
+    def __init__(
+        self,
+        simulator: Simulator,
+        folder: Path,
+        *options: str,
+        watched: bool = False,
+        token: str | None = None,
+        store: str | None = None,
+    ) -> None:
+        port = free_port()
         folder.mkdir(exist_ok=True)
         self._notes = folder / "holds"
         program = ["-m", "bench.watched", str(self._notes)] if watched else ["-P", "-m", "scheduler.cli.main"]
         command = [sys.executable, *program, "scheduler", "--master", simulator.address]
-        command += ["--listen", f"127.0.0.1:{port}", "--store", f"sqlite:///{folder}/podexec.db", *options]
+        command += ["--listen", f"127.0.0.1:{port}", "--store", store or f"sqlite:///{folder}/podexec.db", *options]
         self.started_at = time.monotonic()
-        self.api = Loopback(port)
+        self.api = Loopback(port, token=token)
         self.port = port
         self._simulator = simulator
         self._subscriptions = simulator.stats().subscriptions
@@ -154,9 +163,3 @@ class Bare(Measured):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.end()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port

@@ -18,6 +18,7 @@ from bench.plan import PEAK_MEMORY, QUICK, Plan
 from bench.process import MEGABYTE, Bare, Scheduler
 from bench.report import Beside, Report, Wanted
 from bench.simulator import Simulator
+from bench.stores import stores
 from bench.workload import CONTAINERS, agent_size, operation_template, pod, pods_an_agent
 
 NAME = "scale"
@@ -138,7 +139,7 @@ def latency(plan: Plan, folder: Path, report: Report) -> None:
 
 
 _PARTS: dict[str, Callable[[Plan, Path, Report], None]] = {
-    each.__name__: each for each in (capacity, fills, latency, growth)
+    each.__name__: each for each in (capacity, fills, latency, growth, stores)
 }
 
 

@@ -1,9 +1,10 @@
 """A real Apache Mesos 1.11.0 on this machine (masters, agents, ZooKeeper) from a package of the Python Package Index.
 
     from localmesos import Cluster
-    cluster = Cluster.up("demo", agents=2, progress=print)
-    ...                                   # cluster.master is the value for a framework's --master
-    cluster.down()
+    with Cluster.up("demo", agents=2, progress=print) as cluster:
+        ...                               # cluster.master is the value for a framework's --master
+
+Without `with`, it stays until `cluster.down()`.
 
 Imports nothing of the scheduler or the executor.
 """

@@ -60,12 +60,23 @@ PACKAGES = (
     Package("iproute2", command="ip", root_only=True),
     Package("util-linux", command="nsenter", root_only=True),
     Package("iptables", command="iptables", root_only=True),
+    Package("nftables", command="nft", root_only=True),
     Package("containernetworking-plugins", path="/usr/lib/cni/bridge", root_only=True),
     Package("busybox-static", path="/bin/busybox", root_only=True),
 )
 EXTRAS = {
+    "chromium": Package("chromium", command="chromium"),
+    "docker-registry": Package("docker-registry", command="docker-registry"),
+    "nginx": Package("nginx-light", command="nginx"),
     "openssl": Package("openssl", command="openssl"),
+    "skopeo": Package("skopeo", command="skopeo"),
+    "umoci": Package("umoci", command="umoci"),
+    "systemd": Package("systemd", command="systemd-analyze"),
     "zookeeper": Package("zookeeper", path="/usr/share/java/zookeeper.jar"),
+    "zstd": Package("zstd", command="zstd"),
+    "mmdebstrap": Package("mmdebstrap", command="mmdebstrap"),
+    "systemd-container": Package("systemd-container", command="systemd-nspawn"),
+    "vagrant-libvirt": Package("vagrant-libvirt", path="/usr/share/vagrant-plugins/plugins.d/vagrant-libvirt.json"),
 }
 
 

@@ -12,6 +12,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from localmesos import assembly, commands, package, processes, remains, system, watching
 from localmesos import level as levels
@@ -19,6 +21,9 @@ from localmesos import state as states
 from localmesos.assembly import Options
 from localmesos.commands import DEFAULT_RESOURCES, Flags
 from localmesos.errors import ClusterError
+from localmesos.images import adding, names
+from localmesos.images.reaching import Reaching
+from localmesos.images.store import Image, ImageStore
 from localmesos.package import Progress, silent
 from localmesos.state import ClusterState, Member
 
@@ -37,14 +42,26 @@ class Status:
     version: str | None  # Mesos' version, according to the leading master
     members: tuple[Member, ...]
     registered: tuple[str, ...]  # ids of the agents that the leading master counts as active
+    registry: str | None  # URL of the registry that agents pull images from; None if they have no images
     folder: Path
 
 
 class Cluster:
-    """One local cluster. `Cluster.up` starts one, `Cluster.load` finds an existing one."""
+    """One local cluster. `Cluster.up` starts one, `Cluster.load` finds an existing one.
+
+    A context manager, whose end takes the cluster down: `with Cluster.up("demo") as cluster: ...`.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.down()
 
     @classmethod
     def up(
@@ -60,7 +77,10 @@ class Cluster:
         agent_flags: Flags | None = None,
         master_flags: Flags | None = None,
         images_dir: Path | None = None,
+        registry: str | None = None,
         default_executor: Path | None = None,
+        allowed_users: Sequence[str] = (),
+        own_ports: Sequence[int] = (),
         owner_pid: int | None = None,
         progress: Progress = silent,
     ) -> Cluster:
@@ -68,6 +88,11 @@ class Cluster:
 
         `default_executor`: an executable file that agents start for executors of type DEFAULT, of any framework. It is
         copied. Mesos' own is not in the package, so without this such executors fail.
+        `registry`: URL of the registry with the images whose names have no host; None: the public one. An image that
+        was added (`add_image`) takes precedence over the registry's.
+        `allowed_users`: names of users of this machine who may connect to masters and agents, in addition to root; they
+        can act as root through them. If members are on the loopback address, every user of the machine may connect.
+        `own_ports`: TCP ports on which a scheduler of this cluster serves this machine, protected in the same way.
         `owner_pid`: the cluster belongs to that process. Once the process has ended, the next `up` or `down` of any
         cluster removes what is left of this one. Without an owner it stays until its own `down`.
         """
@@ -81,7 +106,10 @@ class Cluster:
             agent_flags=agent_flags or {},
             master_flags=master_flags or {},
             images_dir=images_dir,
+            registry=registry,
             default_executor=default_executor,
+            allowed_users=allowed_users,
+            own_ports=own_ports,
         )
         states.folder_of(name)  # rejects a bad name before anything is done
         prefix = package.ensure(progress)
@@ -90,6 +118,7 @@ class Cluster:
             remains.make_room(name, progress)
             choice = levels.choose(levels.probe(), options.level)
             progress(f"level {choice.level}" + (f"; left out: {choice.left_out}" if choice.left_out else ""))
+            reaching = Reaching(options.registry_url) if choice.images and progress is not silent else None
             planned = states.write(assembly.plan(name, prefix, choice, options))
             try:
                 assembly.make(planned, choice, options, progress)
@@ -100,6 +129,11 @@ class Cluster:
                 raise
         if os.geteuid() == 0 and (shut := system.shut_out_at(made.folder)) is not None:
             progress(f"only root may enter {shut}: pods of other users cannot run; change PODEXEC_STATE_DIR")
+        if made.network is not None:
+            users = " and ".join(("root", *allowed_users))
+            progress(f"only {users} may connect to the cluster {name} from this machine; --allow-user allows others")
+        if reaching is not None and (problem := reaching.problem()):
+            progress(problem)
         progress(f"Mesos {package.VERSION} is up: {commands.master_value(made)}")
         return cls(name)
 
@@ -164,8 +198,34 @@ class Cluster:
 
     @property
     def images_dir(self) -> Path:
-        """The folder with the agents' docker images: NAME:TAG.tar, as `docker save` writes them."""
+        """The folder of the images that were added, an OCI image layout."""
         return self.state.images_dir
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images that were added, by name."""
+        return tuple(ImageStore(self.images_dir).images())
+
+    def add_image(self, source: Path, name: str | None = None, progress: Progress = silent) -> tuple[str, ...]:
+        """Add the images of an archive (docker save, OCI, compressed or not) or of an OCI layout's folder.
+
+        `name`: the name that the only image, or the one with that name or tag, gets. Returns the names. Running
+        containers keep their image; later ones get this one. Raises ClusterError, and adds nothing, if an image is
+        damaged or for another platform.
+        """
+        current = self.state
+        require_images(current)
+        added = adding.add(ImageStore(current.images_dir), source, name)
+        forget_images(current, progress)
+        return tuple(added)
+
+    def remove_image(self, name: str, progress: Progress = silent) -> str:
+        """Remove an image that was added, and return its whole name. Later containers get the registry's, if any."""
+        current = self.state
+        removed = names.short(name)
+        ImageStore(current.images_dir).remove(removed)
+        forget_images(current, progress)
+        return removed
 
     @property
     def default_executor(self) -> Path:
@@ -203,6 +263,7 @@ class Cluster:
             version=version["version"] if version else None,
             members=current.members,
             registered=tuple(sorted(watching.registered_agents(current))),
+            registry=current.registry if current.has_images else None,
             folder=current.folder,
         )
 
@@ -285,6 +346,20 @@ def must_read(name: str) -> ClusterState:
         known = ", ".join(states.names()) or "none"
         raise ClusterError(f"there is no cluster {name!r}; existing clusters: {known}")
     return found
+
+
+def require_images(current: ClusterState) -> None:
+    """Raise ClusterError if the containers of the cluster cannot have images."""
+    if not current.has_images:
+        raise ClusterError(
+            f"the cluster {current.name} runs no images: its level, {current.level}, leaves them out. They need root."
+        )
+
+
+def forget_images(current: ClusterState, progress: Progress) -> None:
+    """Let agents ask for images again, and say which may not."""
+    for agent_id in watching.forget_images(current.of_kind("agent")):
+        progress(f"{agent_id} keeps the images that it has pulled: it is pulling one, or does not run")
 
 
 def member_of_kind(current: ClusterState, member_id: str, kind: str) -> Member:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from localmesos.errors import ClusterError
+from localmesos.images import pulling
 from localmesos.state import ClusterState
 
 Flags = Mapping[str, str | bool | None]
@@ -34,10 +35,19 @@ log4j.appender.CONSOLE.layout.ConversionPattern=%d{ISO8601} %p %c %m%n
 """
 
 
-def environment() -> dict[str, str]:
-    """Environment of members, without the user's variables: Mesos would read MESOS_* and LIBPROCESS_* as flags."""
+def environment(state: ClusterState, kind: str) -> dict[str, str]:
+    """Environment of members, without the user's variables: Mesos would read MESOS_* and LIBPROCESS_* as flags.
+
+    Agents find their curl first on the PATH (libexec/curl.py), and in a variable what it is to do.
+    """
     # Mesos looks up its own address. If neither /etc/hosts nor a name server knows it, RES_OPTIONS shortens the wait.
-    return {"PATH": TASK_PATH, "LANG": "C.UTF-8", "HOME": str(Path.home()), "RES_OPTIONS": "timeout:1 attempts:1"}
+    found = {"PATH": TASK_PATH, "LANG": "C.UTF-8", "HOME": str(Path.home()), "RES_OPTIONS": "timeout:1 attempts:1"}
+    if kind == "agent" and state.has_images:
+        found["PATH"] = f"{state.prefix / 'libexec'}:{TASK_PATH}"
+        shared = str(state.machine_network) if state.machine_network.exists() else None
+        variables = pulling.connection_variables()
+        found[pulling.VARIABLE] = pulling.Settings(str(state.images_dir), state.registry, shared, variables).dump()
+    return found
 
 
 def flag_arguments(*layers: Flags) -> tuple[str, ...]:
@@ -128,7 +138,7 @@ def linux_flags(state: ClusterState, number: int, folder: Path) -> Flags:
         "cgroups_hierarchy": state.hierarchy,
         "cgroups_root": cgroups_root(state, number),
         "image_providers": "docker",
-        "docker_registry": str(state.images_dir),
+        "docker_registry": pulling.docker_registry_flag(state.registry),
     }
     if "cgroups/cpu" in state.isolation:
         # Not --cgroups_enable_cfs, as Mesos by default: quotas that include an executor would stretch its start.

@@ -12,21 +12,24 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from localmesos import system
+from localmesos import system, vanishing
 from localmesos.errors import ClusterError
 
 LEVELS = ("linux", "linux-v2", "posix")
 CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
 CNI_FOLDERS = ("/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni")
 CNI_PLUGINS = ("bridge", "host-local", "loopback", "portmap")
+NAMESPACES_NEED = frozenset({"ip", "nft", "nsenter"})
 LIMITS_NEED = frozenset({"freezer", "cpu", "cpuacct", "memory"})
 # Where the v1 freezer is mounted on a host that has none; all clusters of the machine share it.
 OWN_HIERARCHY = Path("/run/podexec/cgroup")
+FREEZER_LOCK = Path("/run/podexec/freezer.lock")  # for changes of whether it is mounted
 
 MOUNT_OPTIONS = frozenset({"rw", "relatime", "noatime", "nosuid", "nodev", "noexec", "seclabel", "xattr"})
 
@@ -94,7 +97,7 @@ def probe() -> Host:
         capabilities=capabilities if os.geteuid() == 0 else frozenset(),
         v1_hierarchies=hierarchies,
         freezer_mountable=privileged and "freezer" not in hierarchies and try_mounting_freezer(),
-        namespaces=privileged and {"ip", "nsenter"} <= tools and try_namespace(),
+        namespaces=privileged and tools >= NAMESPACES_NEED and try_namespace(),
         tools=tools,
         cni_folder=cni,
         loopback_resolver=only_loopback_resolvers(Path("/etc/resolv.conf")),
@@ -130,7 +133,7 @@ def try_mounting_freezer() -> bool:
 
 def try_namespace() -> bool:
     """Make a named network namespace to find out whether that works."""
-    name = f"podexec-probe-{os.getpid()}"
+    name = f"podexec-probe-{secrets.token_hex(4)}"  # not the pid: containers may share the machine's namespaces
     if not system.succeeds("ip", "netns", "add", name):
         return False
     usable = system.succeeds("nsenter", f"--net=/run/netns/{name}", "true")
@@ -140,9 +143,7 @@ def try_namespace() -> bool:
 
 def only_loopback_resolvers(resolv_conf: Path) -> bool:
     """Whether every name server is one that a network namespace cannot reach (systemd-resolved's stub)."""
-    if not resolv_conf.exists():
-        return False
-    servers = re.findall(r"^\s*nameserver\s+(\S+)", resolv_conf.read_text(), re.MULTILINE)
+    servers = re.findall(r"^\s*nameserver\s+(\S+)", vanishing.read(resolv_conf) or "", re.MULTILINE)
     return bool(servers) and all(server.startswith("127.") or server == "::1" for server in servers)
 
 
@@ -157,6 +158,7 @@ def choose(host: Host, forced: str | None = None) -> Choice:
     if level == "posix":
         reason = "by request" if forced else obstacles["linux-v2"]
         left_out = "cpu and memory limits, docker images, container networks, host volumes, secrets as files"
+        left_out += ", protection from other users of this machine"
         left_out += ", users" if os.geteuid() else ""
         return Choice(level, POSIX_ISOLATION, None, False, False, None, f"{left_out} ({reason})")
     return choose_linux(host, level, "by request" if forced else obstacles["linux"])
@@ -191,7 +193,11 @@ def choose_linux(host: Host, level: str, reason: str) -> Choice:
         left_out.append(f"cpu and memory limits ({reason})")
     namespaces = host.namespaces
     if not namespaces:
-        left_out.append("separate addresses for agents (no network namespaces; they need iproute2 and nsenter)")
+        left_out.append(
+            "separate addresses for agents, protection from other users of this machine "
+            "(no network namespaces; they need iproute2, nftables and nsenter; on Debian: "
+            "apt-get install iproute2 nftables util-linux)"
+        )
     missing = cni_missing(host)
     if namespaces and not missing:
         isolation.append("network/cni")

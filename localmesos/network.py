@@ -1,8 +1,9 @@
 """The network of a cluster: a namespace and an address for each member, on one bridge of the machine.
 
-Owns everything that a cluster adds to the machine's network: bridge, namespaces, iptables rules for outbound traffic,
-and entries in /etc/hosts. All of it carries the cluster's tag ("podexec-" and its key), and is found and removed by the
-tag alone. Containers' networks (CNI) live inside an agent's namespace and disappear with it.
+Owns what a cluster adds to the machine's network: bridge, namespaces, entries in /etc/hosts, and, through firewall.py
+and forwarding.py, who may connect to the members and how they reach other networks. All of it carries the cluster's tag
+("podexec-" and its key), and is found and removed by the tag alone. Containers' networks (CNI) live inside an agent's
+namespace and disappear with it.
 
 Clusters may start and end at the same time. A subnet is claimed by making its bridge. All other names are unique to a
 cluster, as the kernel is slow to delete the contents of a removed namespace. A lock serialises changes.
@@ -14,24 +15,21 @@ import fcntl
 import ipaddress
 import json
 import os
-import shlex
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from localmesos import firewall, forwarding, vanishing
 from localmesos.errors import ClusterError
-from localmesos.system import attempt, run
+from localmesos.system import attempt, one_at_a_time, run
 
 HOSTS = Path("/etc/hosts")
-IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
-IP_FORWARD_BEFORE = Path("/run/podexec/ip_forward")  # the machine's own setting, saved while clusters change it
 NAMESPACES = Path("/run/netns")
 CLUSTER_RANGE = ipaddress.ip_network("10.77.0.0/16")
 TAG_PREFIX = "podexec-"
 BRIDGE_PREFIX = "podexec"
 LINK_PREFIX = "px"  # with a cluster's key and a member's number it fits into the 15 characters of a link name
-LOCK = Path("/run/podexec/network.lock")
+LOCK = Path("/run/podexec/network.lock")  # for changes: one cluster's end must not undo another's start
 COARSEST_CONFLICT = 12  # wider routes (a VPN's, the default) do not conflict: ours is more specific
 
 
@@ -64,7 +62,7 @@ class Network:
         """Make the namespace of a member, with its address and default route."""
         namespace = self.namespace(member).name
         outside = f"{_link_prefix(self.tag)}{number}"
-        with _one_at_a_time():
+        with one_at_a_time(LOCK):
             run("ip", "netns", "add", namespace)
             run(
                 "ip",
@@ -85,9 +83,19 @@ class Network:
         add_hosts_entry(self.tag, self.address(number), f"{member}.{self.tag}")
 
 
-def create(tag: str) -> Network:
-    """Claim a free subnet by making its bridge, and allow outbound traffic."""
-    with _one_at_a_time():
+def create(
+    tag: str,
+    tools: Collection[str],
+    ports: Sequence[int],
+    own_ports: Sequence[int] = (),
+    users: Sequence[int] = (),
+) -> Network:
+    """Claim a free subnet by making its bridge, protect it, and allow outbound traffic.
+
+    Only root and the ``users`` (ids) of this machine may connect to these TCP ``ports`` of the members, and to the
+    ``own_ports`` of this machine itself.
+    """
+    with one_at_a_time(LOCK):
         network = _claim(tag)
         run(
             "ip",
@@ -96,7 +104,18 @@ def create(tag: str) -> Network:
             given=f"link set {network.bridge} alias {tag}\n"
             f"addr add {network.address(1)}/24 dev {network.bridge}\nlink set {network.bridge} up\n",
         )
-        allow_outbound(network)
+        protected = firewall.Protected(
+            tag=tag,
+            bridge=network.bridge,
+            subnet=network.subnet,
+            machine=network.address(1),
+            ports=ports,
+            own_ports=own_ports,
+            users=users,
+            is_router=forwarding.was_on(),
+        )
+        firewall.protect(protected, tools)
+        forwarding.switch_on(TAG_PREFIX)
     return network
 
 
@@ -113,15 +132,6 @@ def _claim(tag: str) -> Network:
     raise ClusterError(f"no /24 of {CLUSTER_RANGE} is free for the cluster's network; take other clusters down first")
 
 
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Hold the lock for changes of the machine's network: one cluster's end must not undo another's start."""
-    LOCK.parent.mkdir(parents=True, exist_ok=True)
-    with LOCK.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def networks_in_use() -> list[str]:
     """Destinations of all the machine's routes, which include the networks of its addresses."""
     routes = json.loads(run("ip", "-4", "-json", "route", "show", "table", "all") or "[]")
@@ -133,28 +143,6 @@ def is_free(subnet: str, used: Iterable[str]) -> bool:
     wanted = ipaddress.ip_network(subnet)
     taken = [ipaddress.ip_network(destination, strict=False) for destination in used]
     return not any(network.prefixlen >= COARSEST_CONFLICT and network.overlaps(wanted) for network in taken)
-
-
-def allow_outbound(network: Network) -> None:
-    """Let members reach other networks with this machine's address, and each other under any forwarding policy."""
-    comment = ("-m", "comment", "--comment", network.tag)
-    masquerade = ("-s", network.subnet, "!", "-o", network.bridge, *comment, "-j", "MASQUERADE")
-    run("iptables", "-w", "-t", "nat", "-A", "POSTROUTING", *masquerade)
-    for direction in ("-i", "-o"):
-        run("iptables", "-w", "-I", "FORWARD", direction, network.bridge, *comment, "-j", "ACCEPT")
-    if IP_FORWARD.read_text().strip() == "0":
-        IP_FORWARD_BEFORE.parent.mkdir(parents=True, exist_ok=True)
-        IP_FORWARD_BEFORE.write_text("0")
-        IP_FORWARD.write_text("1")
-
-
-def rules(tag: str) -> list[tuple[str, list[str]]]:
-    """The cluster's iptables rules: the table, and the rule's arguments as `iptables -S` prints them."""
-    found = []
-    for table in ("nat", "filter"):
-        listing = attempt(("iptables", "-w", "-t", table, "-S")).stdout
-        found += [(table, words) for line in listing.splitlines() if tag in (words := shlex.split(line))]
-    return found
 
 
 def links(tag: str) -> list[str]:
@@ -171,12 +159,17 @@ def _link_prefix(tag: str) -> str:
 
 def namespaces(tag: str) -> list[Path]:
     """The cluster's namespaces."""
-    return sorted(NAMESPACES.glob(f"{tag}-*"))
+    return vanishing.children(NAMESPACES, f"{tag}-*")
 
 
 def hosts_entries(tag: str) -> list[str]:
-    """The cluster's lines in /etc/hosts."""
-    return [line for line in HOSTS.read_text().splitlines() if line.endswith(f"# {tag}")] if HOSTS.exists() else []
+    """The cluster's lines in /etc/hosts, which others edit in place."""
+    try:
+        with HOSTS.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            return [line for line in file.read().splitlines() if line.endswith(f"# {tag}")]
+    except FileNotFoundError:
+        return []
 
 
 def add_hosts_entry(tag: str, address: str, name: str) -> None:
@@ -205,23 +198,21 @@ def listing(tag: str, tools: Collection[str]) -> list[str]:
     return [
         *(f"network namespace {path.name}" for path in namespaces(tag)),
         *(f"network link {link}" for link in (links(tag) if "ip" in tools else ())),
-        *(f"iptables rule {shlex.join(words)}" for _, words in (rules(tag) if "iptables" in tools else ())),
+        *firewall.listing(tag, tools),
         *(f"{HOSTS}: {line}" for line in hosts_entries(tag)),
     ]
 
 
 def remove(tag: str, tools: Collection[str]) -> None:
     """Remove everything that carries the tag, with the tools that the machine has."""
-    if "iptables" in tools:
-        for table, words in rules(tag):
-            run("iptables", "-w", "-t", table, "-D", *words[1:])
-    if "ip" in tools:
-        with _one_at_a_time():
+    with one_at_a_time(LOCK):
+        if "ip" in tools:
             for link in links(tag):  # also removes their inner ends, which a removed namespace may keep for a while
                 remove_link(link)
             for namespace in namespaces(tag):
                 run("ip", "netns", "del", namespace.name)
-            restore_ip_forward()
+            forwarding.restore(TAG_PREFIX)
+        firewall.remove(tag, tools)  # last: nothing is open meanwhile
     if hosts_entries(tag):
         edit_hosts(lambda lines: [line for line in lines if not line.endswith(f"# {tag}")])
 
@@ -229,15 +220,5 @@ def remove(tag: str, tools: Collection[str]) -> None:
 def remove_link(link: str) -> None:
     """Remove a link, unless the kernel already has: it does so when the namespace of the other end is empty."""
     done = attempt(("ip", "link", "del", link))
-    if done.returncode != 0 and "Cannot find device" not in done.stderr:
+    if done.returncode != 0 and not any(gone in done.stderr for gone in ("Cannot find device", "No such device")):
         raise ClusterError(f"cannot remove the network link {link}: {done.stderr.strip()}")
-
-
-def restore_ip_forward() -> None:
-    """Restore the machine's own setting when the last cluster is gone."""
-    if not IP_FORWARD_BEFORE.exists():
-        return
-    bridges = json.loads(run("ip", "-json", "link", "show", "type", "bridge") or "[]")
-    if not any(link.get("ifalias", "").startswith(TAG_PREFIX) for link in bridges):
-        IP_FORWARD.write_text(IP_FORWARD_BEFORE.read_text())
-        IP_FORWARD_BEFORE.unlink()

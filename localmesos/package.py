@@ -51,11 +51,20 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "podexec" / f"mesos-{VERSION}"
 
 
+def built_folder() -> Path:
+    """The folder of the installation, which exists once it is complete."""
+    return cache_folder() / f"build-{launcher.fingerprint()}"
+
+
+def is_built() -> bool:
+    """Whether there is an installation already."""
+    return built_folder().is_dir()
+
+
 def ensure(progress: Progress = silent) -> Path:
     """The folder of a complete Mesos installation, which is downloaded and built first if necessary."""
     require_platform()
-    cache = cache_folder()
-    prefix = cache / f"build-{launcher.fingerprint()}"
+    cache, prefix = cache_folder(), built_folder()
     if prefix.is_dir():
         return prefix
     cache.mkdir(parents=True, exist_ok=True)
@@ -134,6 +143,7 @@ def download(target: Path) -> None:
     settings = pip_settings()
     index = settings.get("index-url", PYPI_SIMPLE_ENDPOINT)
     session = requests.Session()
+    session.headers["Accept-Encoding"] = "identity"  # a small compressed answer could become large
     if "cert" in settings:
         session.verify = settings["cert"]
     unfinished = target.with_suffix(".part")

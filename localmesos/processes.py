@@ -16,12 +16,15 @@ from pathlib import Path
 
 import psutil
 
+from localmesos import vanishing
 from localmesos.errors import ClusterError
 
 KILL_DEADLINE_SECONDS = 10.0
 POLL_SECONDS = 0.02
 COMPANION = "PODEXEC_LOCAL_CLUSTER"  # variable that marks a program that ends with the cluster
 PROGRAMS = {"mesos-master", "mesos-agent", "mesos-containerizer", "mesos-io-switchboard", "nsenter", "java"}
+
+_children: set[int] = set()  # pids of processes that this one has started here, and whose end it has not collected
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,14 @@ class Process:
 
         While other threads of a killed process have not ended, its first thread is a zombie, but its sockets are open.
         """
-        reap(self.pid)
         fields = stat_fields(self.pid)
         if fields is None or int(fields[19]) != self.started:
             return False
         state, threads = fields[0], int(fields[17])
-        return state not in "ZX" or threads > 1
+        if state not in "ZX" or threads > 1:
+            return True
+        reap(self.pid)
+        return False
 
     def kill(self) -> None:
         """Send SIGKILL, and wait for the end."""
@@ -57,16 +62,24 @@ class Process:
 def stat_fields(pid: int) -> list[str] | None:
     """Fields of /proc/PID/stat after the program's name, the state first; None if there is no such process."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")  # a program's name may be any bytes
     except (FileNotFoundError, ProcessLookupError):
         return None
     return text.rpartition(")")[2].split()
 
 
 def reap(pid: int) -> None:
-    """Collect the exit status of an ended child, so that it does not remain as a zombie."""
-    with suppress(ChildProcessError):  # not our child
-        os.waitpid(pid, os.WNOHANG)
+    """Collect the exit status of an ended process that `start` started, so that it does not remain as a zombie.
+
+    That of another child of this process is for whoever started it, such as a `subprocess.Popen`.
+    """
+    if pid in _children:
+        try:
+            ended, _ = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:  # somebody else has collected it
+            ended = pid
+        if ended:
+            _children.discard(pid)
 
 
 def identify(pid: int) -> Process:
@@ -92,6 +105,7 @@ def start(command: tuple[str, ...], environment: Mapping[str, str], log: Path) -
         setsigmask=[],
         setsigdef=[signal.SIGPIPE, signal.SIGINT],
     )
+    _children.add(pid)
     return identify(pid)
 
 
@@ -103,10 +117,10 @@ def find(
     The latter are found in the members' cgroups and network namespaces, by the pids that the agents checkpointed, and
     by the cluster's folder in a process's environment, command line or working directory.
     """
-    inodes = {namespace.stat().st_ino for namespace in namespaces if namespace.exists()}
+    inodes = {vanishing.inode(namespace) for namespace in namespaces} - {None}
     roots = {member.pid for member in members if member.alive()} | set(cgroup_pids) | checkpointed_pids(folder)
     pids = set(roots)
-    ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    ours = own_line()
     sessions = {session_of(pid) for pid in roots} - {None, session_of(os.getpid())}
     for process in psutil.process_iter():
         if session_of(process.pid) in sessions or belongs(process, folder) or network_of(process.pid) in inodes:
@@ -123,7 +137,8 @@ def find(
 def checkpointed_pids(folder: Path) -> set[int]:
     """Pids of containers, as checkpointed in the agents' runtime folders, that still run."""
     pids = set()
-    for file in folder.glob("*/run/containers/**/pid"):
+    runtime_folders = [member / "run" / "containers" for member in vanishing.children(folder)]
+    for file in vanishing.below(runtime_folders, "pid"):
         try:
             pid, written = int(file.read_text()), file.stat().st_mtime
             if psutil.Process(pid).create_time() <= written + 1:  # otherwise another process reuses the pid
@@ -131,6 +146,17 @@ def checkpointed_pids(folder: Path) -> set[int]:
         except (OSError, ValueError, psutil.NoSuchProcess):
             continue
     return pids
+
+
+def own_line() -> set[int]:
+    """Pids of this process and of those that started it, as far as they still run."""
+    line = {os.getpid()}
+    with suppress(psutil.NoSuchProcess):  # its parent has ended
+        parent = psutil.Process().parent()
+        while parent is not None:
+            line.add(parent.pid)
+            parent = parent.parent()
+    return line
 
 
 def belongs(process: psutil.Process, folder: Path) -> bool:
@@ -165,10 +191,7 @@ def session_of(pid: int) -> int | None:
 
 def network_of(pid: int) -> int | None:
     """Inode of a process's network namespace; None if the process has ended or may not be examined."""
-    try:
-        return Path(f"/proc/{pid}/ns/net").stat().st_ino
-    except OSError:
-        return None
+    return vanishing.inode(Path(f"/proc/{pid}/ns/net"))
 
 
 def kill_all(found: Iterable[Process]) -> None:

@@ -10,12 +10,13 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from localmesos import network, processes, system
+from localmesos import network, processes, system, vanishing
 from localmesos import state as states
 from localmesos.errors import ClusterError
-from localmesos.level import OWN_HIERARCHY, v1_hierarchies
+from localmesos.level import FREEZER_LOCK, OWN_HIERARCHY, v1_hierarchies
 from localmesos.package import Progress, silent
 from localmesos.state import ClusterState
 
@@ -40,7 +41,7 @@ def remove(state: ClusterState) -> None:
     """Remove the whole cluster: processes, mounts, cgroups, network, files."""
     end_processes(state)
     for socket in switchboard_sockets(state.folder):
-        socket.unlink()
+        socket.unlink(missing_ok=True)
     unmount_below(state.folder)
     remove_cgroups(state.tag)
     if os.geteuid() == 0:
@@ -48,9 +49,21 @@ def remove(state: ClusterState) -> None:
         unmount_own_hierarchy()
     if left := mounts_below(state.folder):  # deleting through a mount would delete a user's own files
         raise ClusterError(f"cannot remove the cluster {state.name}: {', '.join(left)} cannot be unmounted")
-    shutil.rmtree(state.folder)
+    remove_folder(state)
     if rest := listing(state):
         raise ClusterError(f"the cluster {state.name} is not removed completely; left: {'; '.join(rest)}")
+
+
+def remove_folder(state: ClusterState) -> None:
+    """Remove the cluster's folder. A process that was just being started may still have changed it: that is ended."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while state.folder.exists():
+        try:
+            shutil.rmtree(state.folder)
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise ClusterError(f"cannot remove the folder of the cluster {state.name}: {error}") from error
+            end_processes(state)
 
 
 def live_processes(state: ClusterState) -> list[processes.Process]:
@@ -61,9 +74,12 @@ def live_processes(state: ClusterState) -> list[processes.Process]:
 
 
 def end_processes(state: ClusterState) -> None:
-    """Kill processes until none is found: one may have started another just before its end."""
+    """Kill processes until none is found, twice in a row: one may have started another just before its end.
+
+    A single look misses a process that is started during the look by one that ends during it, too.
+    """
     deadline = time.monotonic() + DEADLINE_SECONDS
-    while found := live_processes(state):
+    while found := live_processes(state) or live_processes(state):
         if time.monotonic() > deadline:
             pids = ", ".join(str(process.pid) for process in found)
             raise ClusterError(f"processes of the cluster {state.name} cannot be killed: {pids}")
@@ -75,14 +91,15 @@ def end_processes(state: ClusterState) -> None:
 
 def switchboard_sockets(folder: Path) -> list[Path]:
     """Sockets of io-switchboards, which Mesos makes in the folder for temporary files, as noted by the agents."""
-    notes = folder.glob("agent-*/run/containers/**/io_switchboard/socket")
-    return [path for note in notes if (path := Path(note.read_text())).is_socket()]
+    containers = [agent / "run" / "containers" for agent in vanishing.children(folder, "agent-*")]
+    notes = [note for note in vanishing.below(containers, "socket") if note.parent.name == "io_switchboard"]
+    return [path for note in notes if (text := vanishing.read(note)) and (path := Path(text)).is_socket()]
 
 
 def cgroups(tag: str) -> list[Path]:
     """The cluster's control groups in all hierarchies, children before their parents."""
     targets = {*v1_hierarchies(Path("/proc/self/mounts").read_text()).values()}
-    roots = [root for target in sorted(targets) for root in Path(target).glob(f"{tag}-*")]
+    roots = [root for target in sorted(targets) for root in vanishing.children(Path(target), f"{tag}-*")]
     return [Path(folder) for root in roots for folder, _, _ in os.walk(root, topdown=False)]
 
 
@@ -96,9 +113,12 @@ def pids_of(group: Path) -> list[int]:
 
 def thaw(group: Path) -> None:
     """Thaw a frozen group, as frozen processes cannot even be killed."""
-    state = group / "freezer.state"
-    if state.exists():
-        state.write_text("THAWED")
+    with suppress(OSError):  # not a group of the freezer; or removed, by an agent that has not ended yet
+        state = os.open(group / "freezer.state", os.O_WRONLY)
+        try:
+            os.write(state, b"THAWED")
+        finally:
+            os.close(state)
 
 
 def remove_cgroups(tag: str) -> None:
@@ -137,18 +157,22 @@ def unmount_own_hierarchy() -> None:
     Its folder stays: the removal of a mount point would unmount it in all other mount namespaces, too.
     """
     freezer = OWN_HIERARCHY / "freezer"
-    if str(freezer) in mount_points() and not any(freezer.glob("podexec-*")):
-        system.run("umount", str(freezer))
+    with system.one_at_a_time(FREEZER_LOCK):
+        if str(freezer) in mount_points() and not vanishing.children(freezer, "podexec-*"):
+            system.run("umount", str(freezer))
 
 
 def sweep(progress: Progress = silent) -> None:
     """Remove what is left of clusters whose owner has ended, and of those from before a reboot."""
     for name in states.names():
         with states.exclusive(name, wait=False) as held:
-            found = states.read(name) if held else None
-            if found is not None and found.stale():
-                progress(f"removing the remains of the cluster {name}")
-                remove(found)
+            try:
+                found = states.read(name) if held else None
+                if found is not None and found.stale():
+                    progress(f"removing the remains of the cluster {name}")
+                    remove(found)
+            except ClusterError as error:  # it must not keep the caller from its own cluster
+                progress(f"the cluster {name} cannot be looked at or removed: {error}")
 
 
 def make_room(name: str, progress: Progress) -> None:

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from localmesos import system
+from localmesos import system, vanishing
 from localmesos.errors import ClusterError
+from localmesos.images.names import PUBLIC_REGISTRY
 from localmesos.processes import Process
 
 FORMAT = 1
@@ -87,11 +88,22 @@ class ClusterState:
     agent_flags: dict[str, str | bool | None]
     master_flags: dict[str, str | bool | None]
     members: tuple[Member, ...] = ()
+    registry: str = PUBLIC_REGISTRY  # URL of the registry of images whose names have no host
 
     @property
     def tag(self) -> str:
         """Part of the names of everything that the cluster makes outside its folder."""
         return f"podexec-{self.key}"
+
+    @property
+    def has_images(self) -> bool:
+        """Whether containers can have images."""
+        return "docker/runtime" in self.isolation
+
+    @property
+    def machine_network(self) -> Path:
+        """A mount of the machine's own network namespace, if the members have others."""
+        return self.folder / "machine-network"
 
     def of_kind(self, kind: str) -> tuple[Member, ...]:
         """Members of one kind."""
@@ -143,7 +155,7 @@ def folder_of(name: str) -> Path:
 
 def names() -> list[str]:
     """Names of the clusters that exist or have left remains."""
-    return sorted(path.parent.name for path in clusters_folder().glob(f"*/{FILE}"))
+    return [folder.name for folder in vanishing.children(clusters_folder()) if (folder / FILE).is_file()]
 
 
 @contextmanager
@@ -165,7 +177,7 @@ def exclusive(name: str, *, wait: bool = True) -> Iterator[bool]:
                 yield True
             finally:
                 if not folder.exists():
-                    path.unlink()
+                    path.unlink(missing_ok=True)
             return
 
 
@@ -178,16 +190,20 @@ def is_still(file: TextIO, path: Path) -> bool:
 
 
 def read(name: str) -> ClusterState | None:
-    """State of a cluster; None if there is none."""
+    """State of a cluster; None if there is none. Raises ClusterError if another version of podexec wrote it."""
     path = folder_of(name) / FILE
     try:
         text = path.read_text()
     except FileNotFoundError:
         return None
-    record: dict[str, Any] = json.loads(text)
-    if record.pop("format", None) != FORMAT:
-        raise ClusterError(f"{path} was written by another version of podexec; take the cluster down with that version")
-    return decode(record)
+    problem = f"{path} was written by another version of podexec; take the cluster down with that version"
+    try:
+        record: dict[str, Any] = json.loads(text)
+        if record.pop("format", None) == FORMAT:
+            return decode(record)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ClusterError(problem) from error
+    raise ClusterError(problem)
 
 
 def write(state: ClusterState) -> ClusterState:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from localmesos.errors import ClusterError
 
-TOOLS = ("ip", "iptables", "nsenter", "tar")
+TOOLS = ("ip", "iptables", "nft", "nsenter", "tar")
 
 
 def make_folder(folder: Path) -> None:
@@ -27,6 +29,15 @@ def make_folder(folder: Path) -> None:
 def shut_out_at(folder: Path) -> Path | None:
     """The first of the folder and its parents that not every user may enter; None if there is none."""
     return next((each for each in (folder, *folder.parents) if not each.stat().st_mode & 0o001), None)
+
+
+@contextmanager
+def one_at_a_time(lock: Path) -> Iterator[None]:
+    """Hold a lock between processes, by a file that stays; it ends with the process."""
+    make_folder(lock.parent)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def search_path() -> str:

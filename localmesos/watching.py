@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from localmesos import vanishing
 from localmesos.errors import ClusterError
 from localmesos.state import ClusterState, Member
 
@@ -43,6 +44,27 @@ def accepts(address: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def forget_images(agents: Sequence[Member]) -> list[str]:
+    """Let agents forget what they have pulled, except what running containers use, so that they ask for it again.
+
+    Returns the ids of those that did not: an agent that does not run, or that pulls an image at this moment.
+    https://mesos.apache.org/documentation/latest/operator-http-api/#prune_images
+    """
+    kept = []
+    for agent in agents:
+        host, _, port = agent.address.rpartition(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        try:
+            connection.request("POST", "/api/v1", '{"type": "PRUNE_IMAGES"}', {"Content-Type": "application/json"})
+            if connection.getresponse().status != http.client.OK:
+                kept.append(agent.id)
+        except (OSError, http.client.HTTPException):
+            kept.append(agent.id)
+        finally:
+            connection.close()
+    return kept
 
 
 def answers(member: Member) -> bool:
@@ -136,6 +158,4 @@ def wait(ready: Callable[[], bool], problem: str, members: Sequence[Member], tim
 
 def tail(member: Member, lines: int) -> str:
     """The last lines of a member's log."""
-    if not member.log.exists():
-        return ""
-    return "\n".join(member.log.read_text(errors="replace").splitlines()[-lines:])
+    return "\n".join((vanishing.read(member.log) or "").splitlines()[-lines:])

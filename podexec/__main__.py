@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import Final, NoReturn
 
 from podexec import __version__, log
@@ -17,7 +18,8 @@ from podexec.slim_imports import without
 
 # What pymesos' package imports for drivers and connections that are not used here. Its names are None in pymesos.
 _UNUSED: Final = (
-    *("pymesos.scheduler", "pymesos.operator_v1", "addict", "http_parser", "http_parser.http", "random", "uuid"),
+    *(f"podexec._vendor.{name}" for name in ("pymesos.scheduler", "pymesos.operator_v1", "http_parser")),
+    *("addict", "random", "uuid"),
     *("six", "six.moves", "six.moves.http_client", "six.moves.urllib", "six.moves.urllib.parse"),
 )
 with without(hollow=_UNUSED, instead=[log.in_place_of_logging()]):
@@ -39,11 +41,29 @@ def main(arguments: list[str]) -> int:
     log.configure()
     threading.stack_size(_STACK_SIZE)
     loop = EventLoop(settings)
-    signal.signal(signal.SIGTERM, lambda number, frame: loop.shutdown_requested("SIGTERM"))
-    signal.signal(signal.SIGINT, lambda number, frame: loop.shutdown_requested("SIGINT"))
+    _on_signals(loop.shutdown_requested)
     threading.excepthook = loop.crashed
     loop.run()
     return 0
+
+
+def _on_signals(request_shutdown: Callable[[str], None]) -> None:
+    """Ask for a shutdown on SIGTERM and SIGINT, at once.
+
+    Python's own handlers run when the main thread goes on, which waits for its next event, perhaps for hours: a signal
+    that the kernel delivers to another thread does not interrupt that.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+
+    def watch() -> None:
+        while number := os.read(reading, 1):
+            request_shutdown(signal.Signals(number[0]).name)
+
+    threading.Thread(target=watch, name="signals", daemon=True).start()
 
 
 def run() -> NoReturn:

@@ -34,6 +34,7 @@ _OK: Final = 200
 _ALREADY_THERE: Final = 202
 NOT_FOUND: Final = 404
 _INTERNAL_ERROR: Final = 500
+_LARGEST_STATUS: Final = 0xFFFF
 # The agent's answer until it has recovered. Earlier, before its routes exist, it answers 404.
 RECOVERING: Final = 503
 
@@ -119,7 +120,7 @@ class Agent:
         while True:
             answer = self._operator(_wait_call(container_id), timeout=None)
             if answer.status == _OK:
-                return _termination(answer.json().get("wait_container") or {})
+                return _termination(answer.json().get("wait_container"))
             if _is_unknown(answer, container_id):
                 return Termination(message="the agent no longer knows the container")
             if answer.status == _INTERNAL_ERROR:
@@ -197,11 +198,21 @@ def _wait_call(container_id: Json) -> Json:
     return {"type": "WAIT_CONTAINER", "wait_container": {"container_id": container_id}}
 
 
-def _termination(wait: Json) -> Termination:
+def _termination(wait: object) -> Termination:
+    """What an agent says of an ended container; what cannot be read of it is left out."""
+    if not isinstance(wait, dict):
+        wait = {}
+    status = wait.get("exit_status")
+    limitation = wait.get("limitation")
     return Termination(
-        wait_status=wait.get("exit_status"),
-        state=wait.get("state"),
-        reason=wait.get("reason"),
-        message=wait.get("message"),
-        limitation=wait.get("limitation"),
+        wait_status=status if type(status) is int and 0 <= status <= _LARGEST_STATUS else None,
+        state=_text(wait, "state"),
+        reason=_text(wait, "reason"),
+        message=_text(wait, "message"),
+        limitation=limitation if isinstance(limitation, dict) else None,
     )
+
+
+def _text(wait: Json, name: str) -> str | None:
+    value = wait.get(name)
+    return value if isinstance(value, str) else None

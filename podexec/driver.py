@@ -25,7 +25,7 @@ from podexec.transport import TRANSPORT_ERRORS, Answer, Stream
 
 # pymesos installs a SIGINT handler when it is imported; the executor handles signals itself.
 _sigint = signal.getsignal(signal.SIGINT)
-from pymesos import MesosExecutorDriver  # noqa: E402
+from podexec._vendor.pymesos import MesosExecutorDriver  # noqa: E402
 
 signal.signal(signal.SIGINT, _sigint)
 
@@ -34,6 +34,7 @@ Json = dict[str, Any]
 _OK: Final = 200
 _ACCEPTED: Final = 202
 _BAD_REQUEST: Final = 400
+_LONGEST_REASON: Final = 500
 # A subscription that ends sooner than this is followed by a pause, like one that was refused.
 _STABLE_AFTER: Final = 1.0
 # The longest back-off an agent allows equals the time it waits for its executors after a restart: use half, so that an
@@ -186,9 +187,9 @@ class PodDriver(MesosExecutorDriver):  # type: ignore[misc]  # pymesos has no ty
             return
         try:
             self.on_event(json.loads(record))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             # Not repr(): a UnicodeDecodeError's holds the whole text.
-            why = f"{type(error).__name__}: {error}"
+            why = f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
             self._log.error("an event could not be read, skipping it", error=why, length=len(record))
 
     # -- events (called by pymesos' on_event) ------------------------------------------------------------------

@@ -68,6 +68,8 @@ class Reader:
             line = self._line(left)
             status = _status(line)
             headers, left = self._headers(left - len(line))
+            if headers.get("content-encoding", "identity").lower() != "identity":
+                raise HttpError(f"the answer has the Content-Encoding {headers['content-encoding'][:80]!r}, unasked")
             if status >= _CONTINUE + 100 or status == _SWITCHING:
                 return Head(status, headers)
 

@@ -133,7 +133,7 @@ class EventLoop:
                 self._tasks[container_id] = read
                 specs.append(read.spec)
                 launches.append(read.launch)
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 refusal = refusal or f"cannot read the TaskInfo of {task['task_id']['value']}: {error!r}"
                 specs.append(ev.TaskSpec(task["task_id"]["value"], container_id, name=container_id))
         self._sharing.open_for(launches)

@@ -35,7 +35,7 @@ class Output:
             for record in self._decoder.feed(piece):
                 data = json.loads(record).get("data") or {}
                 self._end = (self._end + base64.b64decode(data.get("data", "")))[-_KEPT_BYTES:]
-        except (FramingError, AttributeError, TypeError, ValueError):
+        except (FramingError, AttributeError, RecursionError, TypeError, ValueError):
             return
 
     def __str__(self) -> str:

@@ -39,7 +39,11 @@ class Answer:
         return self.body.decode("utf-8", "replace").strip() or f"HTTP {self.status} with an empty body"
 
     def json(self) -> Json:
-        value = json.loads(self.body)
+        """The object in the body; empty if it is another value. Raises ValueError if it is not JSON."""
+        try:
+            value = json.loads(self.body)
+        except RecursionError:
+            raise ValueError("the answer is nested too deeply") from None
         return value if isinstance(value, dict) else {}
 
 

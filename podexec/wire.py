@@ -26,6 +26,12 @@ EXECUTOR_ENVIRONMENT: Final[dict[str, str]] = {
 }
 
 
+# What the zipapp says where it cannot run.
+NEEDS_PYTHON: Final = (
+    "The executor as a zipapp needs Python 3.11 or later: install it, name another one with --executor-python, or use "
+    "the static executor (--executor auto), which needs none"
+)
+
 # When a container restarts, and the conditions of dependencies.
 ON_FAILURE: Final = "on_failure"
 ALWAYS: Final = "always"
@@ -339,11 +345,21 @@ def run_before(value: str, run: int) -> str | None:
 
 
 def executor_command(python: str, zipapp: str) -> str:
-    """The shell command with which an agent starts the executor.
-
-    With ``exec``, signals reach Python and not a shell in between. With ``-I -S``, neither the environment nor the
-    agent's site-packages can change what is imported.
-    """
+    """The shell command with which an agent starts the executor's zipapp."""
     import shlex  # noqa: PLC0415 - only the scheduler makes this command
 
-    return f"exec {shlex.quote(python)} -I -S {shlex.quote(zipapp)}"
+    return run_python(python, shlex.quote(zipapp))
+
+
+def run_python(python: str, words: str) -> str:
+    """Shell text that runs ``python`` with these words, or says on stderr that there is none.
+
+    With ``exec``, signals reach Python and not a shell in between. With ``-E -s -S``, neither the environment nor the
+    agent's site-packages can change what is imported; with a zipapp this is all that ``-I`` does, which Python 2 lacks.
+    """
+    import shlex  # noqa: PLC0415 - as above
+
+    program = shlex.quote(python)
+    missing = shlex.quote(f"podexec: {python}: not found on this agent. {NEEDS_PYTHON}")
+    check = f"command -v {program} >/dev/null || {{ printf '%s\\n' {missing} >&2; exit 127; }}"
+    return f"{check}; exec {program} -E -s -S {words}"

@@ -6,7 +6,7 @@ no network is needed, and an installed podexec can build its own executor. What 
 other Python compiles the source. The same inputs give the same bytes. The file is a program: it can replace an agent's
 ``mesos-default-executor``.
 
-This module is not part of the archive.
+This module and podexec.testing are not part of the archive.
 """
 
 from __future__ import annotations
@@ -20,34 +20,42 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from podexec.wire import EXECUTOR_ENVIRONMENT
+from podexec.wire import EXECUTOR_ENVIRONMENT, NEEDS_PYTHON, run_python
 
-# Distribution -> its module or package.
+# Distribution -> its module or package. pymesos is in podexec itself.
 _BUNDLED = {
-    "pymesos": "pymesos",
     "structlog": "structlog",
 }
-_LEFT_OUT = {"podexec/zipapp.py"}
+_PYMESOS = "podexec/_vendor/pymesos/__init__.py"
+_LEFT_OUT = ("podexec/zipapp.py", "podexec/testing/", "podexec/_vendor/http_parser.py")
 _LICENSE_NAMES = ("LICEN", "COPYING", "NOTICE")
 
-# Modules are read when they are first needed, and the file may have been replaced by another release until then: the
-# open descriptor keeps the old one. Loading modules makes no garbage, and their contents never become any.
-_MAIN = b"""\
-import gc
-import os
+# Old Pythons run it too, to say that they are too old. Modules are read when they are first needed, and the file may
+# have been replaced by another release until then: the open descriptor keeps the old one. Loading modules makes no
+# garbage, and their contents never become any.
+_MAIN = f"""\
 import sys
 
+if sys.version_info < (3, 11):
+    found = "podexec: %s on this agent is Python %d.%d. " % ((sys.executable,) + tuple(sys.version_info[:2]))
+    sys.exit(found + {NEEDS_PYTHON!r})
+
+import gc
+import os
+
 gc.disable()
-sys.path[0] = f"/proc/self/fd/{os.open(sys.path[0], os.O_RDONLY)}"
+sys.path[0] = "/proc/self/fd/%d" % os.open(sys.path[0], os.O_RDONLY)
 from podexec.__main__ import run
 
 gc.freeze()
 gc.enable()
 run()
-"""
+""".encode()
 _DATE = (1980, 1, 1, 0, 0, 0)
 _EXECUTABLE = 0o755
 
@@ -62,23 +70,38 @@ def build(output: Path, python: str = "python3", bytecode_for: str = sys.executa
     ``python`` is the interpreter that runs the file when it is started as a program; the bytecode is for
     ``bytecode_for``, which therefore starts it fast.
     """
-    files = dict(_sources())
-    entries = files | dict(_bytecode(files, bytecode_for)) | dict(_licenses())
+    files = {"__main__.py": _MAIN} | sources(_BUNDLED)
+    entries = files | bytecode(files, bytecode_for) | licenses(_BUNDLED)
+    with replacing(output) as file:
+        file.write(_start(python))
+        write_archive(file, entries, read_at_start={name for name in entries if name.endswith(".pyc")})
+    return output
+
+
+@contextmanager
+def replacing(output: Path) -> Iterator[IO[bytes]]:
+    """A new executable file that takes the place of ``output`` at the end, if there was no error."""
     output = output.absolute()
     output.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp(prefix=output.name, dir=output.parent)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(_start(python))
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name in sorted(entries):
-                    archive.writestr(_entry(name), entries[name])
+        with os.fdopen(handle, "w+b") as file:
+            yield file
         Path(partial).chmod(_EXECUTABLE)
         Path(partial).replace(output)
     except BaseException:
         Path(partial).unlink()
         raise
-    return output
+
+
+def write_archive(file: IO[bytes], entries: Mapping[str, bytes], read_at_start: Container[str]) -> None:
+    """Append a zip archive of these files to what is in ``file``; those that are read at each start are not packed."""
+    with zipfile.ZipFile(file, "a") as archive:
+        for name in sorted(entries):
+            info = zipfile.ZipInfo(name, _DATE)
+            info.compress_type = zipfile.ZIP_STORED if name in read_at_start else zipfile.ZIP_DEFLATED
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, entries[name])
 
 
 def _start(python: str) -> bytes:
@@ -87,22 +110,22 @@ def _start(python: str) -> bytes:
     ``#!`` with the interpreter itself would allow no environment, no spaces and no long path.
     """
     variables = [f"export {name}={shlex.quote(value)}" for name, value in EXECUTOR_ENVIRONMENT.items()]
-    return "\n".join(["#!/bin/sh", *variables, f'exec {shlex.quote(python)} -I -S "$0" "$@"', ""]).encode()
+    return "\n".join(["#!/bin/sh", *variables, run_python(python, '"$0" "$@"'), ""]).encode()
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, _DATE)
-    # Bytecode is read at every start: faster if it need not be unpacked.
-    info.compress_type = zipfile.ZIP_STORED if name.endswith(".pyc") else zipfile.ZIP_DEFLATED
-    info.external_attr = 0o644 << 16
-    return info
+def sources(bundled: Mapping[str, str]) -> dict[str, bytes]:
+    """The executor's sources and those of the packages it needs, as they are installed. Raises BuildError.
 
-
-def _sources() -> Iterator[tuple[str, bytes]]:
-    yield "__main__.py", _MAIN
-    yield from _module("podexec", hint="install podexec")
-    for distribution, module in _BUNDLED.items():
-        yield from _module(module, hint=f"install the distribution {distribution}")
+    ``bundled``: the module or package by its distribution.
+    """
+    found = dict(_module("podexec", hint="install podexec"))
+    if _PYMESOS not in found:
+        raise BuildError(
+            "this podexec lacks pymesos: it was not installed, which bundles it; in a clone, run make setup"
+        )
+    for distribution, module in bundled.items():
+        found |= _module(module, hint=f"install the distribution {distribution}")
+    return found
 
 
 def _module(name: str, hint: str) -> Iterator[tuple[str, bytes]]:
@@ -114,15 +137,15 @@ def _module(name: str, hint: str) -> Iterator[tuple[str, bytes]]:
     top = origin.parent.parent if spec.submodule_search_locations else origin.parent
     for file in files:
         inside = file.relative_to(top).as_posix()
-        if inside not in _LEFT_OUT:
+        if not inside.startswith(_LEFT_OUT):
             yield inside, file.read_bytes()
 
 
-def _bytecode(files: dict[str, bytes], python: str) -> Iterator[tuple[str, bytes]]:
-    """Compile the sources, without docstrings and asserts, and without checks at start-up: the archive never changes.
+def bytecode(files: Mapping[str, bytes], python: str) -> dict[str, bytes]:
+    """Compile sources for the interpreter ``python``, without docstrings, asserts and checks at start-up.
 
-    A fresh interpreter with a fixed hash seed compiles them, as the state of this process would show in the bytes. It
-    imports only the standard library, nothing from the current folder.
+    The archive never changes. A fresh interpreter with a fixed hash seed compiles them, as the state of this process
+    would show in the bytes. It imports only the standard library, nothing from the current folder.
     """
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
@@ -153,16 +176,21 @@ def _bytecode(files: dict[str, bytes], python: str) -> Iterator[tuple[str, bytes
         )
         if done.returncode != 0:
             raise BuildError(f"the executor's sources do not compile: {done.stdout}{done.stderr}")
-        for name in files:
-            yield f"{name}c", Path(folder, f"{name}c").read_bytes()
+        return {f"{name}c": Path(folder, f"{name}c").read_bytes() for name in files}
 
 
-def _licenses() -> Iterator[tuple[str, bytes]]:
-    """The licenses of the bundled packages."""
-    for distribution in _BUNDLED:
-        for file in importlib.metadata.files(distribution) or ():
-            if file.name.upper().startswith(_LICENSE_NAMES):
-                yield f"licenses/{distribution}/{file.name}", file.read_binary()
+def licenses(distributions: Iterable[str]) -> dict[str, bytes]:
+    """The licenses of pymesos and of the bundled distributions."""
+    pymesos = Path(__file__).with_name("_vendor") / "LICENSE.pymesos"
+    return {
+        "licenses/pymesos/LICENSE": pymesos.read_bytes(),
+        **{
+            f"licenses/{distribution}/{file.name}": file.read_binary()
+            for distribution in distributions
+            for file in importlib.metadata.files(distribution) or ()
+            if file.name.upper().startswith(_LICENSE_NAMES)
+        },
+    }
 
 
 def main() -> int:

@@ -43,7 +43,10 @@ _coverage = Coverage(
     data_suffix=True,
     config_file=False,
     source=[str(ROOT / part) for part in FLOORS],
-    omit=[f"{_PATTERN}/podexec/{name}.py" for name in _APART],
+    omit=[
+        *(f"{_PATTERN}/podexec/{part}/*" for part in ("_vendor", "testing")),
+        *(f"{_PATTERN}/podexec/{name}.py" for name in _APART),
+    ],
 )
 _coverage.start()  # before anything imports what is measured
 

@@ -4,7 +4,7 @@ Owns the steps of the build and their order; package.py owns downloads, caches a
 
     PREFIX/bin/{mesos-master,mesos-agent}
     PREFIX/libexec/{mesos,mesos-containerizer,mesos-io-switchboard}      the program
-    PREFIX/libexec/{mesos-fetcher,mesos-cni-port-mapper,mesos-tcp-connect}  helpers in Python, one file each
+    PREFIX/libexec/{mesos-fetcher,mesos-cni-port-mapper,mesos-tcp-connect,curl}  helpers in Python, one file each
     PREFIX/lib                                                           libmesos and the stand-ins of stubs.py
 """
 
@@ -29,8 +29,12 @@ HELPER_NAMES = {
     "fetcher.py": "mesos-fetcher",
     "cni_port_mapper.py": "mesos-cni-port-mapper",
     "tcp_connect.py": "mesos-tcp-connect",
+    "curl.py": "curl",
 }
-HELPER_MODULES = ("__init__.py", "libexec/__init__.py", "libexec/unpacking.py")
+HELPER_MODULES = (
+    *("__init__.py", "errors.py", "libexec/__init__.py", "libexec/unpacking.py"),
+    *(f"images/{name}.py" for name in ("__init__", "errors", "formats", "names", "pulling", "registry", "store")),
+)
 # The isolator linux/capabilities refuses a kernel that knows more capabilities than Mesos 1.11.0 does. The library is
 # patched to read the last capability from a descriptor of its own process, which main.cpp provides, so no file on the
 # machine is needed.
@@ -51,7 +55,8 @@ def interpreter() -> str:
 def fingerprint() -> str:
     """Hash of everything that goes into a build besides libmesos; a new fingerprint needs a new build."""
     digest = hashlib.sha256(interpreter().encode())
-    for path in sorted([*SOURCES.glob("*.[ch]pp"), *SOURCES.glob("*.py"), *HELPERS.glob("*.py")]):
+    helpers = {*HELPERS.glob("*.py"), *(PACKAGE / name for name in HELPER_MODULES)}
+    for path in sorted([*SOURCES.glob("*.[ch]pp"), *SOURCES.glob("*.py"), *helpers]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
 

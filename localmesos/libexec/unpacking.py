@@ -28,7 +28,10 @@ from typing import IO
 
 LONGEST_NAME = 4095  # bytes: the kernel's limit
 LONGEST_SHOWN = 200  # characters of a name in a message
-LONGEST_HEADER = 64 * 1024  # bytes of names and attributes before a member of a tar archive
+LONGEST_HEADER = 64 * 1024  # bytes of names and attributes in one header of a tar archive, and in its global headers
+MOST_HEADERS = 1024 * 1024  # bytes of all headers and of the map of a sparse file before its content
+MOST_DIRECTORIES = 64 * 1024 * 1024  # characters of the names of all directories, which are remembered to the end
+DEEPEST = 256  # directories below each other: whoever walks through them may hold a descriptor of each
 MOST_LINKS = 40  # on the way to one file; more are a cycle
 CHUNK = 256 * 1024
 
@@ -55,11 +58,20 @@ class Folder:
     and OSError if the system refuses an operation.
     """
 
-    def __init__(self, path: Path, *, links_stay: bool = False) -> None:
-        """Open it. With ``links_stay``, symbolic links that lead out of the folder, now or later, are refused."""
-        self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    def __init__(
+        self, path: Path | str, *, links_stay: bool = False, within: int = 0, beside: int | None = None
+    ) -> None:
+        """Open it.
+
+        With ``links_stay``, symbolic links that lead out of the folder, now or later, are refused; with ``within``,
+        also those that lead out of the directory that this many components of their own name lead to.
+        ``beside``: the descriptor of the directory that ``path`` is relative to.
+        """
+        self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW * (beside is not None), dir_fd=beside)
         self._links_stay = links_stay
+        self._within = within
         self._directories: dict[str, tuple[int, float]] = {}  # modes and times, set at the end
+        self._remembered = 0  # characters
 
     def __enter__(self) -> Folder:
         """The folder itself."""
@@ -80,7 +92,7 @@ class Folder:
         parts = components(name)
         if parts:
             with self._opened(parts, shown(name)):
-                self._directories["/".join(parts)] = (mode, changed)
+                self._remember("/".join(parts), mode, changed)
 
     @contextmanager
     def file(self, name: str, mode: int = 0o666, changed: float | None = None) -> Iterator[IO[bytes]]:
@@ -97,7 +109,7 @@ class Folder:
         """Make a symbolic link; it replaces a file or link of that name."""
         if self._links_stay:
             with self._opened(components(name)[:-1], shown(name)) as (_, parts):
-                if not stays_inside(target, len(parts)):
+                if not stays_inside(target, len(parts) - self._within):
                     raise UnpackError(f"the link {shown(name)} leads out of the folder, to {shown(target)}")
         with self._place(name) as (parent, last):
             os.symlink(target, last, dir_fd=parent)
@@ -112,6 +124,13 @@ class Folder:
                 os.link(source[-1], last, src_dir_fd=folder, dst_dir_fd=here, follow_symlinks=False)
         except FileNotFoundError:
             raise UnpackError(f"the link {shown(name)} leads to {shown(target)}, which does not exist") from None
+
+    def _remember(self, name: str, mode: int, changed: float) -> None:
+        if name not in self._directories:
+            self._remembered += len(name)
+            if self._remembered > MOST_DIRECTORIES:
+                raise UnpackError(f"there are too many directories, up to {shown(name)}")
+        self._directories[name] = (mode, changed)
 
     @contextmanager
     def _place(self, name: str) -> Iterator[tuple[int, str]]:
@@ -145,6 +164,8 @@ class Folder:
                     todo[:0], done = done[:-1], []
                     here = replaced(here, os.dup(self._root))
                 elif (target := link_target(here, part)) is None:
+                    if len(done) == DEEPEST:
+                        raise UnpackError(f"{what} is in more than {DEEPEST} directories")
                     here = replaced(here, enter(here, part, what, make=make))
                     done.append(part)
                 else:
@@ -181,13 +202,46 @@ def unpack(archive: Path, folder: Folder) -> None:
 
 def unpack_tar(stream: IO[bytes], folder: Folder, renamed: Callable[[str], str] = str) -> None:
     """Unpack a tar archive in a single pass; ``renamed`` maps the names of members."""
-    with _damage_told(), tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header, bufsize=CHUNK) as archive:
-        while True:
-            member = archive.next()
-            if member is None:
-                return
-            archive.members.clear()  # type: ignore[attr-defined]  # or it would keep all of them
+    with _damage_told(), _tar(stream) as members_of:
+        for archive, member in members_of:
             _unpack_member(archive, member, folder, renamed)
+
+
+def members(stream: IO[bytes]) -> Iterator[tarfile.TarInfo]:
+    """The members of a tar archive, in a single pass over the whole of it."""
+    with _damage_told(), _tar(stream) as members_of:
+        for _, member in members_of:
+            yield member
+
+
+@contextmanager
+def _tar(stream: IO[bytes]) -> Iterator[Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]]:
+    """The archive and its members, one after the other."""
+    headers = _Headers(stream)
+    with tarfile.open(fileobj=headers, mode="r|", tarinfo=_Header, bufsize=CHUNK) as archive:  # type: ignore[call-overload]
+        yield ((archive, member) for member in _members(archive, headers))
+
+
+def _members(archive: tarfile.TarFile, headers: _Headers) -> Iterator[tarfile.TarInfo]:
+    while True:
+        with headers.metered():
+            member = archive.next()
+        if member is None:
+            return
+        archive.members.clear()  # type: ignore[attr-defined]  # or it would keep all of them
+        if sum(len(name) + len(value) for name, value in archive.pax_headers.items()) > LONGEST_HEADER:
+            raise tarfile.ReadError("its global headers are too large")
+        yield member
+        _skip_content(archive)
+
+
+def _skip_content(archive: tarfile.TarFile) -> None:
+    """Read what is left of a member's content. tarfile's own ``seek`` goes on after the end of a stream, for years if a
+    header says so.
+    """
+    while (left := archive.offset - 1 - archive.fileobj.tell()) > 0:
+        if not archive.fileobj.read(min(left, CHUNK)):
+            raise tarfile.ReadError("unexpected end of data")
 
 
 def unpack_zip(path: Path, folder: Folder) -> None:
@@ -331,6 +385,30 @@ def _write_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Fol
                 file.write(chunk)
                 left -= len(chunk)
         file.truncate(member.size)
+
+
+class _Headers:
+    """A tar stream that ends with an error if the headers of one member are too large for the memory."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._left: int | None = MOST_HEADERS + CHUNK  # bytes; None: content, which goes to the disk
+
+    @contextmanager
+    def metered(self) -> Iterator[None]:
+        """Headers are read in this context; what was read ahead counts too."""
+        self._left = MOST_HEADERS + CHUNK
+        yield
+        self._left = None
+
+    def read(self, size: int) -> bytes:
+        """Called by tarfile."""
+        data = self._stream.read(size)
+        if self._left is not None:
+            self._left -= len(data)
+            if self._left < 0:
+                raise tarfile.ReadError(f"the headers of a file take more than {MOST_HEADERS} bytes")
+        return data
 
 
 class _Header(tarfile.TarInfo):

@@ -1,42 +1,68 @@
-"""Access to the API: HTTP Basic authentication, and CORS for pages of other origins."""
+"""Access to the API: authentication, and CORS for pages of other origins."""
 
-import base64
-import binascii
-import hmac
-from dataclasses import dataclass
+import asyncio
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from scheduler.access.authenticator import Authenticator, BusyError, Credentials, RefusedError
+from scheduler.access.callers import Caller
+from scheduler.access.jwts import Issuer
+from scheduler.api import executor, ui
+from scheduler.api.audit import note
+from scheduler.api.callers import CALLER
 from scheduler.api.errors import json_response
+from scheduler.api.sessions import Sessions, is_of_script
+from scheduler.api.throttle import Throttle, too_many_failures
 
-USER = "podexec.user"  # key in a request's scope: the authenticated user
 _DAY = 86_400
-_CHALLENGE = {"WWW-Authenticate": 'Basic realm="podexec", charset="UTF-8"'}
+_LOOK_EVERY = 1.0  # seconds between two looks whether the callers of open requests still may make them
+_BASIC, _BEARER = 'Basic realm="podexec", charset="UTF-8"', 'Bearer realm="podexec"'
+_POLICY_VIOLATION = 1008  # RFC 6455
+_NO_LONGER = "the credentials are no longer valid, or their permissions have changed"
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The operator's access settings.
+    """The operator's access settings. Raises OSError or PrincipalsError if the principals file cannot be used.
 
     Attributes:
-        credentials: ``user:password``; None: everyone may do everything.
+        credentials: ``user:password`` of one user who may do everything.
         origins: origins whose pages browsers allow to read the API; ``*``: all.
+        principals: the file of users, their passwords and tokens, and rules.
+        issuers: of JWTs.
+        authenticator: one for all apps of the process: what it has read stays in use while the file cannot be used.
+
+    Without any credentials, file or issuer everyone may do everything.
     """
 
     credentials: str | None = None
     origins: tuple[str, ...] = ()
+    principals: Path | None = None
+    issuers: tuple[Issuer, ...] = ()
+    authenticator: Authenticator = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        credentials = Credentials(self.credentials, self.principals, self.issuers)
+        object.__setattr__(self, "authenticator", Authenticator(credentials))
 
 
 EVERYONE = Access()
 
 
-def install(app: Starlette, access: Access) -> None:
-    """Check requests before any route sees them. A browser's CORS preflight needs no credentials."""
-    if access.credentials is not None:
-        app.add_middleware(_BasicAuthentication, credentials=access.credentials)
+def install(app: Starlette, access: Access, sessions: Sessions) -> None:
+    """Find out who makes a request before any route sees it. A browser's CORS preflight needs no credentials.
+
+    ``sessions``: those of the web interface.
+    """
+    app.add_middleware(_Authentication, authenticator=access.authenticator, sessions=sessions)
     if access.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -47,27 +73,101 @@ def install(app: Starlette, access: Access) -> None:
         )
 
 
-class _BasicAuthentication:
-    """Answers requests without the credentials with 401."""
+class _Authentication:
+    """Puts the caller into a request's scope, or answers with 401. The files of the executor and of the web interface
+    are for everybody.
 
-    def __init__(self, app: ASGIApp, credentials: str) -> None:
+    A request of a session gets its credentials, also in its headers: a standby passes them on to the leader.
+
+    A request that lasts, such as an event stream, ends once its caller's credentials are no longer valid, or their
+    permissions have changed.
+    """
+
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, sessions: Sessions) -> None:
         self._app = app
-        self._credentials = credentials.encode()
-        self._user = credentials.partition(":")[0]
+        self._authenticator = authenticator
+        self._sessions = sessions
+        self._open: dict[asyncio.Task[object], Caller] = {}
+        self._ended: set[asyncio.Task[object]] = set()
+        self._is_looking = False
+        self._throttle = Throttle()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] not in ("http", "websocket") or _is_open(scope["path"]):
             await self._app(scope, receive, send)
-        elif self._are_given(Headers(scope=scope).get("authorization", "")):
-            await self._app({**scope, USER: self._user}, receive, send)
-        else:
-            refusal = json_response({"message": "This API requires a user and a password"}, 401, _CHALLENGE)
-            await refusal(scope, receive, send)
-
-    def _are_given(self, header: str) -> bool:
-        scheme, _, encoded = header.partition(" ")
+            return
+        header, address = Headers(scope=scope).get("authorization", ""), (scope.get("client") or ("",))[0]
+        session = None if header else self._sessions.authorization(HTTPConnection(scope))
+        if session is not None:
+            header = session
+            scope = {**scope, "headers": [*scope["headers"], (b"authorization", header.encode("latin-1"))]}
+        wait = self._throttle.may_try(address, time.monotonic()) if header else 0.0
+        if wait:
+            await too_many_failures(wait)(scope, receive, send)
+            return
         try:
-            given = base64.b64decode(encoded.strip(), validate=True)
-        except (binascii.Error, ValueError):
-            return False
-        return scheme.lower() == "basic" and hmac.compare_digest(given, self._credentials)
+            caller = await self._authenticator.caller(header)
+        except RefusedError as error:
+            if session is not None:
+                self._sessions.end(HTTPConnection(scope))
+            elif header:
+                self._throttle.failed(address, time.monotonic())
+            note(HTTPConnection(scope), user=error.user, reason=str(error))
+            await self._refusal(error, Headers(scope=scope))(scope, receive, send)
+        except BusyError as error:
+            await json_response({"message": f"{error}; try again later"}, 503, {"Retry-After": "1"})(
+                scope, receive, send
+            )
+        else:
+            self._throttle.passed(address)
+            note(HTTPConnection(scope), user=caller.name, token=caller.token)
+            await self._serve(caller, {**scope, CALLER: caller}, receive, send)
+
+    def _refusal(self, error: RefusedError, headers: Headers) -> Response:
+        """The answer to a failed login: every one passes here."""
+        answer = json_response({"message": str(error)}, 401)
+        if self._authenticator.takes_passwords:
+            # At a scheme that it knows, a browser would ask for the password itself.
+            answer.headers.append("WWW-Authenticate", f"x{_BASIC}" if is_of_script(headers) else _BASIC)
+        if self._authenticator.takes_tokens:
+            answer.headers.append("WWW-Authenticate", _BEARER)
+        return answer
+
+    async def _serve(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        task = asyncio.current_task()
+        if task is None or caller.proof is None:  # which cannot be revoked
+            await self._app(scope, receive, send)
+            return
+        self._open[task] = caller
+        if not self._is_looking:
+            self._is_looking = True
+            asyncio.get_running_loop().call_later(_LOOK_EVERY, self._look)
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            if task not in self._ended:
+                raise
+            task.uncancel()
+            if scope["type"] == "websocket":
+                await _close(send)
+        finally:
+            del self._open[task]
+            self._ended.discard(task)
+
+    def _look(self) -> None:
+        """End the requests whose caller may no longer make them. Their answers break off, so that clients notice."""
+        for task, caller in self._open.items():
+            if task not in self._ended and not self._authenticator.is_current(caller):
+                self._ended.add(task)
+                task.cancel()
+        self._is_looking = bool(self._open)
+        if self._is_looking:
+            asyncio.get_running_loop().call_later(_LOOK_EVERY, self._look)
+
+
+def _is_open(path: str) -> bool:
+    return path.startswith(executor.PREFIX) or ui.is_open(path)
+
+
+async def _close(send: Send) -> None:
+    await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": _NO_LONGER})

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from scheduler.api.errors import json_response
+from scheduler.api.needs import any_caller
 from scheduler.api.openapi import document
 from scheduler.api.page import html
 from scheduler.api.routes import route
@@ -27,7 +28,7 @@ def docs_routes(version: str) -> list[Route]:
         return Response(orjson.dumps(definition_schema()), media_type="application/schema+json")
 
     return [
-        route("/docs", show_page),
-        route("/openapi.json", show_document),
-        route("/v2/schemas/pod", show_definition),
+        route("/docs", show_page, needs=any_caller),
+        route("/openapi.json", show_document, needs=any_caller),
+        route("/v2/schemas/pod", show_definition, needs=any_caller),
     ]

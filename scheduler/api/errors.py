@@ -15,13 +15,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from scheduler.core.effects import Refused, absent
-from scheduler.loop.event_loop import LoopError
+from scheduler.core.views.extras import NOT_TAKEN
+from scheduler.loop.event_loop import LoopError, NotTakenError
 from scheduler.loop.inside import InsideError, Why
 from scheduler.model.json import Json
 from scheduler.model.problems import Problem, Problems, Stage
+from scheduler.model.urls import without_password
 from scheduler.observe.visible import visible
 
-_REFUSALS = {"exists": 409, "locked": 409, "needed": 409, "busy": 403}
+_REFUSALS = {"exists": 409, "locked": 409, "needed": 409, "busy": 403, "outdated": 412}
 _INSIDE = {Why.ABSENT: 404, Why.UNABLE: 409, Why.UNREACHABLE: 502}
 
 
@@ -65,6 +67,11 @@ def refused(answer: Refused) -> ApiError:
     return ApiError(_REFUSALS[answer.kind], body)
 
 
+def refusal_of(error: ApiError) -> Response:
+    """The answer, for middleware; routes raise the error."""
+    return _refusal(error.body, error.status)
+
+
 def install(app: Starlette) -> None:
     """Answer all exceptions in Marathon's form."""
     app.add_exception_handler(ApiError, _api_error)
@@ -83,11 +90,18 @@ def _by_path(problems: Iterable[Problem]) -> list[Json]:
 
 async def _api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return _refusal(error.body, error.status)
+    return refusal_of(error)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
+    if isinstance(error, NotTakenError) or request.method in ("GET", "HEAD"):
+        return not_taken(str(error))
     return _refusal({"message": str(error)}, 503)
+
+
+def not_taken(message: str) -> Response:
+    """The answer to a request of which it is certain that nothing was done, so that it may be made again elsewhere."""
+    return _refusal({"message": message}, 503, {NOT_TAKEN: "1", "Retry-After": "1"})
 
 
 async def _inside_error(request: Request, error: Exception) -> Response:
@@ -125,10 +139,10 @@ def _refusal(body: Json, status: int, headers: dict[str, str] | None = None) -> 
 
 
 def _visible(value: Any) -> Any:
-    """The value with all strings made safe to show."""
+    """The value with all strings made safe to show, without the passwords in URLs."""
     match value:
         case str():
-            return visible(value, lines=True)
+            return visible(without_password(value), lines=True)
         case list():
             return [_visible(each) for each in value]
         case dict():

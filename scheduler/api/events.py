@@ -6,22 +6,28 @@ costs nothing; one that falls further behind sees a gap in the numbers.
 
 Marathon's clients know only Marathon's event types, and many fail on others: podexec's own types are sent only to
 clients that name them or ask for podexec's additions.
+
+A caller who may not view every pod gets the events all of whose pods it may view, and none that is about the scheduler.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from scheduler.api.callers import viewable
 from scheduler.api.errors import ApiError
+from scheduler.api.needs import by_handler
 from scheduler.api.requests import wants_extras
 from scheduler.api.routes import routes
 from scheduler.core.events import Event, StreamAttached, StreamDetached
 from scheduler.loop.bus import Bus, StreamEvent
+from scheduler.model.json import Json
 
 KEEP_ALIVE = 15.0  # seconds of silence after which a comment shows that the connection lives
 _MEDIA_TYPE = "text/event-stream"
@@ -74,9 +80,9 @@ def event_routes(publisher: Publisher) -> list[Route]:
         if request.method == "HEAD":
             return Response(media_type=_MEDIA_TYPE)
         address = request.client.host if request.client else ""
-        return _Stream(publisher, address, _frames(publisher.bus, after, _kinds(request)))
+        return _Stream(publisher, address, _frames(publisher.bus, after, _kinds(request), viewable(request)))
 
-    return routes("/v2/events", follow)
+    return routes("/v2/events", follow, needs=by_handler)
 
 
 class _Stream(StreamingResponse):
@@ -97,14 +103,16 @@ class _Stream(StreamingResponse):
             self._submit(StreamDetached(self._address))
 
 
-async def _frames(bus: Bus, after: int, kinds: frozenset[str] | None) -> AsyncIterator[bytes]:
-    """The frames of events after ``after``, of these kinds; None: of all."""
+async def _frames(
+    bus: Bus, after: int, kinds: frozenset[str] | None, shown: Callable[[str], bool] | None
+) -> AsyncIterator[bytes]:
+    """The frames of events after ``after``, of these kinds, and about pods that are shown; None: of all."""
     now = asyncio.get_running_loop().time
     silent_until = now() + KEEP_ALIVE
     yield _COMMENT  # the client sees at once that it is connected
     while not bus.closed:
         events = await bus.read_after(after, max(0.0, silent_until - now()))
-        chunk = b"".join(_frame(each) for each in events if kinds is None or each.kind in kinds)
+        chunk = b"".join(_frame(each) for each in events if _is_wanted(each, kinds, shown))
         if events:
             after = events[-1].number
         if not chunk and now() >= silent_until:
@@ -112,6 +120,23 @@ async def _frames(bus: Bus, after: int, kinds: frozenset[str] | None) -> AsyncIt
         if chunk:
             yield chunk
             silent_until = now() + KEEP_ALIVE
+
+
+def _is_wanted(event: StreamEvent, kinds: frozenset[str] | None, shown: Callable[[str], bool] | None) -> bool:
+    if kinds is not None and event.kind not in kinds:
+        return False
+    if shown is None:
+        return True
+    pods = event.pods or _pods_in(orjson.loads(event.data))
+    return bool(pods) and all(map(shown, pods))
+
+
+def _pods_in(content: Json) -> Sequence[str]:
+    """The pods that an event names, as far as it does."""
+    plan = content.get("plan")
+    if plan is not None:
+        return [action["pod"] for step in plan["steps"] for action in step["actions"]]
+    return [content[key] for key in ("runSpecId", "appId") if key in content]
 
 
 def _frame(event: StreamEvent) -> bytes:

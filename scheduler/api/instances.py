@@ -11,10 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from scheduler.access.permissions import Permission
+from scheduler.api.audit import note
 from scheduler.api.errors import ApiError, json_response, unacceptable
+from scheduler.api.needs import on_pod
 from scheduler.api.pods import existing_pod
-from scheduler.api.requests import Requests, flag, id_in_path, json_body, killed, wants_extras
+from scheduler.api.requests import Requests, flag, id_in_path, json_body, killed, origin, wants_extras
 from scheduler.api.routes import routes
+from scheduler.api.turns import in_turn
 from scheduler.core.events import InstancesKilled
 from scheduler.core.views.instance import instance_view
 from scheduler.core.views.pod_status import instance_statuses
@@ -35,10 +39,11 @@ class Instances:
 
     def routes(self) -> list[Route]:
         """The routes. They must precede those of pods, whose paths match anything."""
+        operate = on_pod(Permission.OPERATE)
         return [
-            *routes("/v2/pods/{pod_id:path}::instances", self.index),
-            *routes("/v2/pods/{pod_id:path}::instances", self.kill_some, ["DELETE"]),
-            *routes("/v2/pods/{pod_id:path}::instances/{instance_id}", self.kill_one, ["DELETE"]),
+            *routes("/v2/pods/{pod_id:path}::instances", in_turn(self.index), needs=on_pod(Permission.VIEW)),
+            *routes("/v2/pods/{pod_id:path}::instances", self.kill_some, ["DELETE"], needs=operate),
+            *routes("/v2/pods/{pod_id:path}::instances/{instance_id}", self.kill_one, ["DELETE"], needs=operate),
         ]
 
     async def index(self, request: Request, pod_id: str) -> Response:
@@ -62,9 +67,11 @@ class Instances:
         return json_response(await self._kill(pod_id, instance_ids, request))
 
     async def _kill(self, pod_id: str, instance_ids: tuple[str, ...], request: Request) -> list[Json]:
-        asked_for, wipe = id_in_path(pod_id), flag(request, "wipe")
+        asked_for, wipe, whence = id_in_path(pod_id), flag(request, "wipe"), origin(request)
+        note(request, pod_id=asked_for, instances=instance_ids)
         answer = await killed(
-            self._requests, lambda number: InstancesKilled(number, asked_for, instance_ids, wipe=wipe)
+            self._requests,
+            lambda number: InstancesKilled(number, asked_for, instance_ids, wipe=wipe, origin=whence),
         )
         return [instance_view(self._world, instance) for instance in answer.instances]
 

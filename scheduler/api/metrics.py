@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from scheduler.api.errors import json_response
+from scheduler.api.needs import any_caller
 from scheduler.api.routes import routes
 from scheduler.model.json import Json
 from scheduler.observe.metrics import Durations, Metrics
@@ -28,7 +29,10 @@ def metrics_routes(metrics: Metrics) -> list[Route]:
         text, media_type = exposition.text(request.headers.get("accept", ""))
         return Response(text, headers={"Content-Type": media_type})
 
-    return [*routes("/metrics", show), *routes("/metrics/prometheus", prometheus)]
+    return [
+        *routes("/metrics", show, needs=any_caller),
+        *routes("/metrics/prometheus", prometheus, needs=any_caller),
+    ]
 
 
 def _json(metrics: Metrics) -> Json:

@@ -1,10 +1,13 @@
 """Shared handling of requests: ids in paths, query parameters, bodies, and sending changes to the event loop."""
 
+import asyncio
+import re
 from collections.abc import Callable
 from typing import Protocol
 
 from starlette.requests import ClientDisconnect, Request
 
+from scheduler.api.callers import caller_of
 from scheduler.api.errors import ApiError, refused
 from scheduler.core.effects import Answer, Done, Killed, Refused
 from scheduler.core.events import Event, Origin, Rollout
@@ -12,8 +15,10 @@ from scheduler.core.views.extras import KEY
 from scheduler.model.ids import canonical
 
 LARGEST_BODY = 1024 * 1024
+_LONGEST_UPLOAD = 120.0  # seconds
 _LARGEST_BATCH = 100_000
 _LONGEST_DEADLINE = 365 * 86_400.0
+_VERSION = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 
 class Requests(Protocol):
@@ -75,27 +80,51 @@ def wants_extras(request: Request) -> bool:
     return KEY in embedded(request)
 
 
+def brief(request: Request) -> bool:
+    """Whether the client asks for summaries."""
+    text = request.query_params.get("view", "full")
+    if text not in ("full", "summary"):
+        raise _bad_query("view", "full or summary", text)
+    return text == "summary"
+
+
 def rollout(request: Request) -> Rollout:
     """The request's options for the rollout of its change."""
     return Rollout(force=flag(request, "force"), batch_size=_batch_size(request), deadline=_deadline(request))
 
 
+def versions_matched(request: Request) -> tuple[str, ...]:
+    """The versions of a pod that the header ``If-Match`` names: the change is meant for those; empty: for any."""
+    text = request.headers.get("if-match")
+    if text is None:
+        return ()
+    found = tuple(each.strip().removeprefix('"').removesuffix('"') for each in text.split(","))
+    if not all(map(_VERSION.fullmatch, found)):
+        example = '"2026-01-31T12:00:00.000Z"'
+        raise ApiError(400, {"message": f"The header If-Match must be a version of the pod, such as {example}"})
+    return found
+
+
 def origin(request: Request) -> Origin:
     """The origin of a request. Headers that anyone may set are not trusted."""
-    return Origin(client_ip=request.client.host if request.client else "", uri=request.url.path)
+    return Origin(
+        client_ip=request.client.host if request.client else "",
+        uri=request.url.path,
+        user=caller_of(request).name or "",
+    )
 
 
 async def json_body(request: Request, what: str) -> bytes:
     """The request's body, of limited size. ``what`` it should contain is named in errors. Raises ApiError."""
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise ApiError(415, {"message": f"Content-Type must be application/json, not {kind}"})
     body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LARGEST_BODY:
-                raise ApiError(413, {"message": f"The body is larger than {LARGEST_BODY} bytes"})
+        async with asyncio.timeout(_LONGEST_UPLOAD):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST_BODY:
+                    raise ApiError(413, {"message": f"The body is larger than {LARGEST_BODY} bytes"})
+    except TimeoutError:
+        raise ApiError(408, {"message": f"The body did not arrive within {_LONGEST_UPLOAD:g} s"}) from None
     except ClientDisconnect:
         raise ApiError(400, {"message": "The connection ended before the body did"}) from None
     if not body:

@@ -6,7 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from scheduler.access.permissions import Permission
 from scheduler.api.errors import ApiError, json_response
+from scheduler.api.needs import on_pod
 from scheduler.api.pods import existing_pod
 from scheduler.api.routes import routes
 from scheduler.core.frame import definition_key
@@ -32,8 +34,8 @@ def version_routes(world: World) -> list[Route]:
         return json_response(render(definition))
 
     return [
-        *routes("/v2/pods/{pod_id:path}::versions", index),
-        *routes("/v2/pods/{pod_id:path}::versions/{version}", show),
+        *routes("/v2/pods/{pod_id:path}::versions", index, needs=on_pod(Permission.VIEW)),
+        *routes("/v2/pods/{pod_id:path}::versions/{version}", show, needs=on_pod(Permission.VIEW)),
     ]
 
 

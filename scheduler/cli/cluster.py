@@ -1,47 +1,25 @@
 """``podexec cluster``: a real Mesos on this machine: start, stop, inspect and break it."""
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scheduler.cli import screen
+from scheduler.cli import image, screen
 from scheduler.cli.errors import CommandError
+from scheduler.cli.local_options import DEFAULT_NAME, Agents, AllowedUsers, Level, Name, Registry, local_cluster
+from scheduler.cli.look import TABLE, Output, View, Watch, look_of, show_local
 from scheduler.cli.options import Json, option
 
 if TYPE_CHECKING:
-    from localmesos import Cluster, Status
+    from localmesos import Status
 
 app = typer.Typer(name="cluster", help="A local cluster of real Mesos masters and agents.", no_args_is_help=True)
+app.add_typer(image.app, name="image")
 
-DEFAULT_NAME = "default"
-
-Agents = Annotated[int, option("--agents", "Number of agents.", min=0)]
-Level = Annotated[
-    str | None,
-    option(
-        "--level",
-        "How Mesos isolates containers: linux, linux-v2 or posix.",
-        show_default="the most complete that works on this machine",
-    ),
-]
-Name = Annotated[str, option("--name", "Name of the local cluster.")]
 AgentId = Annotated[str, typer.Argument(metavar="ID", help="The agent, e.g. agent-1.")]
 MasterId = Annotated[str, typer.Argument(metavar="ID", help="The master, e.g. master-1.")]
-
-
-@contextmanager
-def local_cluster(name: str) -> Iterator["Cluster"]:
-    """The cluster of that name, which need not exist yet; its errors become CommandErrors."""
-    from localmesos import Cluster, ClusterError
-
-    try:
-        yield Cluster(name)
-    except ClusterError as error:
-        raise CommandError(str(error)) from error
 
 
 @app.command()
@@ -50,6 +28,7 @@ def up(
     masters: Annotated[int, option("--masters", "Number of masters; more than one requires ZooKeeper.", min=1)] = 1,
     zookeeper: Annotated[bool, option("--zookeeper", "Elect the leading master through ZooKeeper.")] = False,
     level: Level = None,
+    registry: Registry = None,
     executor: Annotated[
         Path | None,
         option(
@@ -61,6 +40,7 @@ def up(
             show_default="podexec's executor",
         ),
     ] = None,
+    allowed_users: AllowedUsers = None,
     name: Name = DEFAULT_NAME,
 ) -> None:
     """Start a cluster and leave it running; prints the value for --master."""
@@ -73,21 +53,24 @@ def up(
             masters=masters,
             zookeeper=zookeeper,
             level=level,
+            registry=registry,
             default_executor=program,
+            allowed_users=allowed_users or (),
             progress=screen.tell,
         )
         screen.say(cluster.master)
 
 
 @app.command()
-def status(name: Name = DEFAULT_NAME, as_json: Json = False) -> None:
+def status(name: Name = DEFAULT_NAME, form: Output = TABLE, watch: Watch = False, as_json: Json = False) -> None:
     """Show the cluster's members, and the features of Mesos that are off on this machine."""
     with local_cluster(name) as cluster:
-        found = cluster.status()
-    if as_json:
-        screen.print_json(_as_json(found))
-    else:
-        _print(found)
+
+        def read() -> View:
+            found = cluster.status()
+            return View(_as_json(found), [each.id for each in found.members], lambda _look: _lines(found))
+
+        show_local(look_of(form, as_json), read, watch=watch)
 
 
 @app.command()
@@ -147,6 +130,20 @@ def restart_master(member: MasterId, name: Name = DEFAULT_NAME) -> None:
 
 
 @app.command()
+def install(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to install; new or empty, e.g. /opt/mesos.")],
+) -> None:
+    """Install the programs of Mesos into a folder, for masters and agents of your own."""
+    from localmesos import ClusterError
+    from localmesos.installing import install as install_into
+
+    try:
+        install_into(folder, screen.tell)
+    except ClusterError as error:
+        raise CommandError(str(error)) from error
+
+
+@app.command()
 def down(name: Name = DEFAULT_NAME) -> None:
     """Stop the cluster and everything that runs on it, and remove its files."""
     with local_cluster(name) as cluster:
@@ -162,7 +159,7 @@ def _as_json(found: "Status") -> dict[str, object]:
     return shown | {"members": members, "folder": str(found.folder)}
 
 
-def _print(found: "Status") -> None:
+def _lines(found: "Status") -> list[screen.Part]:
     table = screen.Grid(("ID", "ADDRESS", "PID", "STATE"), ruled=False)
     for member in found.members:
         state = "down"
@@ -172,4 +169,6 @@ def _print(found: "Status") -> None:
     lines = [f"{found.name}: Mesos {found.version or 'not answering'}, --master {found.master}, level {found.level}"]
     if found.left_out:
         lines.append(f"left out: {found.left_out}")
-    screen.show(*lines, table, *(f"log of {member.id}: {member.log}" for member in found.members))
+    if found.registry:
+        lines.append(f"images: those that were added, and those of {found.registry}")
+    return [*lines, table, *(f"log of {member.id}: {member.log}" for member in found.members)]

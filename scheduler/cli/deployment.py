@@ -1,44 +1,63 @@
 """``podexec deployment``: list, watch, pause and cancel running deployments."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scheduler.cli import screen
+from scheduler.cli import completion, screen
+from scheduler.cli.look import TABLE, Output, Utc, View, Watch, look_of
+from scheduler.cli.look import show as show_view
 from scheduler.cli.options import DEFAULT_URL, Json, Timeout, Url
 from scheduler.cli.output import client_of
 
+if TYPE_CHECKING:
+    from scheduler.cli.client import Client
+
 app = typer.Typer(name="deployment", help="List, watch, pause and cancel running deployments.", no_args_is_help=True)
 
-DeploymentId = Annotated[str, typer.Argument(metavar="ID", help="The deployment's id.")]
+DeploymentId = Annotated[
+    str, typer.Argument(metavar="ID", help="The deployment's id.", autocompletion=completion.deployment_ids)
+]
 
 
 @app.command(name="list")
-def list_deployments(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
+def list_deployments(
+    form: Output = TABLE,
+    watch: Watch = False,
+    utc: Utc = False,
+    url: Url = DEFAULT_URL,
+    as_json: Json = False,
+) -> None:
     """List the running deployments."""
-    with client_of(url) as client:
-        deployments = client.deployments()
-    if as_json:
-        screen.print_json(deployments)
-    elif not deployments:
-        screen.say("No deployment is running.")
-    else:
-        from scheduler.cli import tables
+    show_view(url, look_of(form, as_json, utc), deployments_view, watch=watch)
 
-        screen.show(tables.deployments(deployments))
+
+def deployments_view(client: "Client") -> View:
+    """The running deployments."""
+    from scheduler.cli import tables
+
+    found = client.deployments()
+    names = [each["id"] for each in found]
+    return View(found, names, lambda look: [tables.deployments(found, look) if found else "No deployment is running."])
 
 
 @app.command()
-def show(deployment_id: DeploymentId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
+def show(
+    deployment_id: DeploymentId,
+    form: Output = TABLE,
+    watch: Watch = False,
+    url: Url = DEFAULT_URL,
+    as_json: Json = False,
+) -> None:
     """Show a deployment's steps and its progress."""
-    with client_of(url) as client:
-        deployment = client.deployment(deployment_id)
-    if as_json:
-        screen.print_json(deployment)
-        return
-    from scheduler.cli import tables
 
-    screen.show(*tables.deployment(deployment))
+    def fetch(client: "Client") -> View:
+        from scheduler.cli import tables
+
+        found = client.deployment(deployment_id)
+        return View(found, [found["id"]], lambda look: tables.deployment(found))
+
+    show_view(url, look_of(form, as_json), fetch, watch=watch)
 
 
 @app.command()

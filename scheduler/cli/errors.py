@@ -1,5 +1,6 @@
 """Errors that end a command: what happened, why if known, and what to do next."""
 
+import traceback
 from typing import Any
 
 import typer
@@ -29,6 +30,14 @@ class CommandError(Exception):
         """The lines to print."""
         lines = [f"podexec: {self}", *(f"  {detail}" for detail in self.details)]
         return [*lines, f"  {self.advice}"] if self.advice else lines
+
+
+def unexpected(error: Exception) -> list[str]:
+    """The lines to print for an error that no part of the command knows."""
+    return [
+        "podexec: unexpected failure: check that --url is that of a podexec scheduler; if it is, please report this:",
+        *"".join(traceback.format_exception(error)).rstrip().split("\n"),
+    ]
 
 
 def wrong_usage(error: Any) -> list[str]:

@@ -1,12 +1,17 @@
 """``podexec group``: pods by path."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scheduler.cli import screen
+from scheduler.cli.look import TABLE, Output, Utc, View, Watch, look_of
+from scheduler.cli.look import show as show_view
 from scheduler.cli.options import DEFAULT_URL, Deadline, ForceRemoval, Json, Timeout, Url, WaitForEnd, Yes
 from scheduler.cli.output import client_of, require_confirmation
+
+if TYPE_CHECKING:
+    from scheduler.cli.client import Client
 
 app = typer.Typer(name="group", help="List and remove pods by path.", no_args_is_help=True)
 
@@ -16,18 +21,22 @@ GroupId = Annotated[str, typer.Argument(metavar="ID", help="The group's path, wi
 @app.command(name="list")
 def list_groups(
     group_id: Annotated[str, typer.Argument(metavar="[ID]", help="List only pods below this path.")] = "/",
+    form: Output = TABLE,
+    watch: Watch = False,
+    utc: Utc = False,
     url: Url = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
     """List groups and their pods."""
-    with client_of(url) as client:
-        group = client.group(group_id)
-    if as_json:
-        screen.print_json(group)
-    else:
+
+    def fetch(client: "Client") -> View:
         from scheduler.cli import tables
 
-        screen.show(tables.group(group))
+        group = client.group(group_id)
+        ids = [each["id"] for each in tables.below(group) if "spec" in each]
+        return View(group, ids, lambda look: [tables.group(group, look)])
+
+    show_view(url, look_of(form, as_json, utc), fetch, watch=watch)
 
 
 @app.command()

@@ -17,11 +17,34 @@ _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
 _BOOLEAN = "tag:yaml.org,2002:bool"
 _TRUE = ("yes", "true", "on")
-_MOST_NODES = 200_000  # with aliases expanded; a definition has some hundreds
+_MOST_NODES = 100_000  # of all documents, and of each with aliases expanded; a definition has some hundreds
+DEEPEST = 200  # nested lists and objects; a definition has ten
 
 
 class TooMuchError(Exception):
-    """A YAML text whose aliases expand to too much, or to themselves."""
+    """A YAML text with too many values, too deep ones, or aliases that expand to too much or to themselves."""
+
+
+class _Composer(yaml.SafeLoader):
+    """Stops before the nodes fill the memory."""
+
+    _nodes = _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """The next node and all in it."""
+        self._nodes += 1
+        if self._nodes > _MOST_NODES:
+            raise TooMuchError(f"it contains more than {_MOST_NODES} values (line {self._line()})")
+        if self._depth > DEEPEST:
+            raise TooMuchError(f"line {self._line()} is nested more than {DEEPEST} levels deep")
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def _line(self) -> int:
+        line: int = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+        return line
 
 
 @dataclass(slots=True)
@@ -33,8 +56,13 @@ class Places:
 
 
 def roots_of(text: str) -> list[yaml.Node]:
-    """The documents of a YAML text. Raises yaml.YAMLError, RecursionError and TooMuchError."""
-    roots = [root for root in yaml.compose_all(text, yaml.SafeLoader) if root.tag != _NULL]
+    """The documents of a YAML text. Raises yaml.YAMLError and TooMuchError."""
+    try:
+        roots = [root for root in yaml.compose_all(text, _Composer) if root.tag != _NULL]
+    except (ValueError, OverflowError) as error:  # PyYAML converts numbers without a look at them
+        raise yaml.YAMLError(
+            f"the number of a %YAML line, or of an escape as in \\UFFFFFFFF, is too large: {error}"
+        ) from error
     for root in roots:
         _require_few_nodes(root)
     return roots
@@ -47,7 +75,7 @@ def places_of(text: str, flat: bool = False) -> list[Places]:
     """
     try:
         roots = roots_of(text.replace("\t", " ") if flat else text)
-    except (yaml.YAMLError, RecursionError, TooMuchError):
+    except (yaml.YAMLError, TooMuchError):
         return []
     if flat and len(roots) == 1 and isinstance(roots[0], yaml.SequenceNode):
         roots = roots[0].value
@@ -63,8 +91,9 @@ def nearest(lines: dict[str, int], path: str) -> int | None:
 
 
 def _require_few_nodes(root: yaml.Node) -> None:
-    """Raise TooMuchError if the nodes, with aliases expanded, are too many. Visits each node once."""
+    """Raise TooMuchError if the nodes, with aliases expanded, are too many or too deep. Visits each node once."""
     sizes: dict[int, int] = {}
+    heights: dict[int, int] = {}
     entered: set[int] = set()
     waiting: list[tuple[yaml.Node, bool]] = [(root, False)]
     while waiting:
@@ -73,8 +102,12 @@ def _require_few_nodes(root: yaml.Node) -> None:
         if left:
             entered.discard(id(node))
             sizes[id(node)] = size = 1 + sum(sizes[id(each)] for each in inner)
+            heights[id(node)] = height = 1 + max((heights[id(each)] for each in inner), default=-1)
+            line = node.start_mark.line + 1
             if size > _MOST_NODES:
-                raise TooMuchError(f"its aliases expand to more than {_MOST_NODES} values")
+                raise TooMuchError(f"the aliases in line {line} expand to more than {_MOST_NODES} values")
+            if height > DEEPEST:
+                raise TooMuchError(f"the aliases in line {line} expand to more than {DEEPEST} levels")
         elif id(node) in entered:
             raise TooMuchError(f"an alias refers to line {node.start_mark.line + 1}, which contains the alias itself")
         elif id(node) not in sizes:

@@ -1,19 +1,21 @@
 """Starts a scheduler process on a local Mesos, and builds the executor; for ``podexec up``, tests and measurements."""
 
 import os
+import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from localmesos import Cluster
 from localmesos.processes import Process, start
 from scheduler.cli.client import Client
 from scheduler.cli.errors import CommandError
+from scheduler.cli.executor_file import build_zipapp, packaged
 from scheduler.cli.pythons import executor_python
 
 _START_SECONDS = 30.0
@@ -22,55 +24,68 @@ _POLL_SECONDS = 0.05
 _TAIL_LINES = 30
 # Runs a module of this installation, whatever is in the current folder. Not -I: that would also ignore PYTHONPATH and
 # the user's site-packages, from which this process may itself have been imported.
-_RUN_MODULE = (sys.executable, "-P", "-m")
+RUN_MODULE = (sys.executable, "-P", "-m")
 
 
 def build_executor(output: Path) -> Path:
-    """Build the executor's zipapp from this installation."""
+    """Build the executor's zipapp from this installation, for the Python of this machine's agents."""
     python = executor_python()
-    command = [*_RUN_MODULE, "podexec.zipapp", "--output", str(output), "--python", python]
-    command += ["--bytecode-for", python]
-    built = subprocess.run(command, capture_output=True, text=True, check=False)
-    if built.returncode:
-        raise CommandError(f"cannot build the executor: {built.stderr.strip()}")
-    return output
+    return build_zipapp(output, python, bytecode_for=python)
+
+
+def local_executor(folder: Path) -> Path:
+    """The executor of this installation in a folder that its agents can read: the static one, else a zipapp."""
+    static = packaged()
+    if static is None:
+        return build_executor(folder / "podexec.pyz")
+    return Path(shutil.copy(static, folder / static.name))
 
 
 @contextmanager
 def default_executor(given: Path | None = None) -> Iterator[Path]:
-    """The given file, or the executor built from this installation, which exists as long as the context."""
+    """The given file, or the executor of this installation, which exists as long as the context."""
     with tempfile.TemporaryDirectory(prefix="podexec-") as folder:
-        yield given or build_executor(Path(folder, "podexec.pyz"))
+        yield given or local_executor(Path(folder))
 
 
-class LocalScheduler:
+class SchedulerProcess:
     """One ``podexec scheduler`` with its store and log in a folder; it can be stopped and started again.
 
-    The process is detached: it gets no signals from this terminal, and outlives this process, but not the cluster.
+    The process is detached: it gets no signals from this terminal, and outlives this process.
     """
 
     def __init__(
-        self, cluster: Cluster, folder: Path, executor: Path | None, listen: str, name: str = "podexec"
+        self,
+        master: str,
+        folder: Path,
+        listen: str,
+        name: str = "podexec",
+        *,
+        executor: str,
+        executor_python: str,
+        options: Sequence[str] = (),
+        variables: Mapping[str, str | None] = MappingProxyType({}),
+        prefix: Sequence[str] = (),
     ) -> None:
-        """Nothing is started yet. Without ``executor``, pods run on the agents' default executor."""
+        """Nothing is started yet.
+
+        ``name`` is the framework's, and that of the files. ``options``: further ones of the command. ``variables``: the
+        environment's changes; None removes one. ``prefix``: a program that starts the command.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        self.cluster = cluster
-        self.executor = executor
         self.log = folder / f"{name}.log"
         self.client = Client(f"http://{listen}")
-        options = {
-            "--master": cluster.master,
+        own = {
+            "--master": master,
             "--listen": listen,
             "--store": f"sqlite:///{folder}/{name}.db",
-            "--executor": "default" if executor is None else str(executor),
-            "--executor-python": executor_python(),
+            "--executor": executor,
+            "--executor-python": executor_python,
             "--framework-name": name,
-            "--mesos-authentication-principal": name,  # owner of the volumes; a local Mesos authenticates nobody
         }
-        if cluster.networks:
-            options |= {"--default-network-name": cluster.networks[0], "--networks": ",".join(cluster.networks)}
-        words = (word for pair in options.items() for word in pair)
-        self._command = (*_RUN_MODULE, "scheduler.cli.main", "scheduler", *words)
+        words = (word for pair in own.items() for word in pair)
+        self._command = (*prefix, *RUN_MODULE, "scheduler.cli.main", "scheduler", *words, *options)
+        self._variables = variables
         self._process: Process | None = None
 
     @property
@@ -80,7 +95,8 @@ class LocalScheduler:
 
     def start(self) -> None:
         """Start the process; returns when it is registered with Mesos."""
-        self._process = start(self._command, {**os.environ, **self.cluster.companion()}, self.log)
+        environment = {name: value for name, value in {**os.environ, **self._variables}.items() if value is not None}
+        self._process = start(self._command, environment, self.log)
         deadline = time.monotonic() + _START_SECONDS
         while not self._is_subscribed():
             if not self.is_alive or time.monotonic() > deadline:
@@ -112,3 +128,41 @@ class LocalScheduler:
             return self.client.info().get("frameworkId") is not None
         except CommandError:
             return False
+
+
+class LocalScheduler(SchedulerProcess):
+    """A scheduler on a local cluster, with which it ends."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        folder: Path,
+        executor: Path | None,
+        listen: str,
+        name: str = "podexec",
+        *,
+        insecure: bool = False,
+    ) -> None:
+        """Nothing is started yet. Without ``executor``, pods run on the agents' default executor. ``insecure``: whether
+        ``listen`` may be an address that other machines reach.
+        """
+        super().__init__(
+            cluster.master,
+            folder,
+            listen,
+            name,
+            executor="default" if executor is None else str(executor),
+            executor_python=executor_python(),
+            options=[*local_options(cluster, name), *(["--insecure"] if insecure else [])],
+            variables=cluster.companion(),
+        )
+        self.cluster = cluster
+        self.executor = executor
+
+
+def local_options(cluster: Cluster, principal: str) -> list[str]:
+    """Options for a scheduler on a local cluster: its networks, and the owner of persistent volumes."""
+    options = {"--mesos-authentication-principal": principal}  # a local Mesos authenticates nobody
+    if cluster.networks:
+        options |= {"--default-network-name": cluster.networks[0], "--networks": ",".join(cluster.networks)}
+    return [word for pair in options.items() for word in pair]

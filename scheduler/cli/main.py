@@ -6,8 +6,31 @@ from typing import Annotated
 
 import typer
 
-from scheduler.cli import cluster, deployment, events, group, pod, queue, replay, scheduler, screen, up
-from scheduler.cli.errors import CommandError, UsageError, wrong_usage
+from scheduler.cli import (
+    agent,
+    board,
+    cluster,
+    context,
+    deployment,
+    doctor,
+    events,
+    group,
+    leader,
+    orphan,
+    pod,
+    policy,
+    queue,
+    replay,
+    scheduler,
+    screen,
+    store,
+    systemd_unit,
+    up,
+    user,
+    version,
+)
+from scheduler.cli.errors import CommandError, UsageError, unexpected, wrong_usage
+from scheduler.cli.options import option
 
 
 def _with_dashes(name: str) -> str:
@@ -26,27 +49,40 @@ app.add_typer(pod.app, name="pod")
 app.add_typer(group.app, name="group")
 app.add_typer(deployment.app, name="deployment")
 app.add_typer(queue.app, name="queue")
+app.add_typer(agent.app, name="agent")
+app.add_typer(leader.app, name="leader")
+app.add_typer(orphan.app, name="orphan")
+app.add_typer(context.app, name="context")
+app.add_typer(user.app, name="user")
+app.add_typer(policy.app, name="policy")
+app.add_typer(store.app, name="store")
+app.command(name="board")(board.board)
+app.command(name="doctor")(doctor.doctor)
 app.command(name="events")(events.events)
 app.command(name="scheduler")(scheduler.run)
+app.command(name="systemd-unit")(systemd_unit.systemd_unit)
 app.command(name="replay")(replay.replay)
 app.command(name="up")(up.up)
 app.command(name="down")(up.down)
 app.add_typer(cluster.app, name="cluster")
+app.command(name="version")(version.version)
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        screen.say(f"podexec {version('podexec')}")
+        version.version()
         raise typer.Exit
 
 
 @app.callback()
 def _root(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_show_version)
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print versions and exit.", is_eager=True, callback=_show_version)
     ] = False,
+    context: Annotated[
+        str | None,
+        option("--context", "Name of the scheduler to use: see podexec context.", metavar="NAME"),
+    ] = None,
 ) -> None:
     pass
 
@@ -65,6 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except UsageError as error:
         screen.tell_lines(wrong_usage(error))
         sys.exit(2)
+    except Exception as error:  # its text may be that of any server
+        screen.tell_lines(unexpected(error))
+        sys.exit(1)
     sys.exit(code or 0)
 
 

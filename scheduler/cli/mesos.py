@@ -23,6 +23,11 @@ def plain_master(master: str) -> tuple[str, bool]:
     secure = [part.startswith(_HTTPS) for part in masters]
     if any(secure) and not all(secure):
         raise typer.BadParameter(f"{master!r} uses TLS for only some of the masters", param_hint="--master")
+    if "@" in master:
+        raise typer.BadParameter(
+            "pass credentials for masters with --mesos-authentication-principal, not in the address",
+            param_hint="--master",
+        )
     plain = ",".join(part.removeprefix(_HTTPS).rstrip("/") for part in masters)
     try:
         parse_masters(plain)
@@ -46,24 +51,28 @@ def tls_of(*, wanted: bool | None, options: TlsOptions) -> Tls | None:
 
 
 def credentials_of(
-    principal: str | None, secret_file: Path | None, token_file: Path | None, options: str = "--mesos-authentication"
+    principal: str | None,
+    secret_file: Path | None = None,
+    token_file: Path | None = None,
+    account_file: Path | None = None,
+    *,
+    tls: Tls | None = None,
+    options: str = "--mesos-authentication",
 ) -> Credentials:
-    """The credentials in the files. ``options``: the prefix of the options' names."""
-    if secret_file is not None and token_file is not None:
-        raise typer.BadParameter(
-            "a secret and a token cannot be combined: give one of them",
-            param_hint=f"{options}-token-file",
-        )
+    """The credentials in one of the files. ``options``: the prefix of the options' names."""
+    files = {"secret": secret_file, "token": token_file, "service-account": account_file}
+    given = [f"{options}-{name}-file" for name, file in files.items() if file is not None]
+    if len(given) > 1:
+        raise typer.BadParameter(f"cannot be combined with {given[0]}: give one of them", param_hint=given[1])
     try:
+        if account_file is not None:
+            return Credentials.service_account(account_file, tls)
         if token_file is not None:
             return Credentials.bearer(token_file)
         if secret_file is None:
             return Credentials()
         if principal is None:
-            raise typer.BadParameter(
-                f"a secret needs its principal: {options}-principal",
-                param_hint=f"{options}-secret-file",
-            )
+            raise typer.BadParameter(f"a secret needs its principal: {options}-principal", param_hint=given[0])
         return Credentials.basic(principal, secret_file)
     except (OSError, ValueError) as error:
-        raise typer.BadParameter(str(error), param_hint=f"{options}-…-file") from error
+        raise typer.BadParameter(str(error), param_hint=given[0]) from error

@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
+from scheduler.cli import completion
+
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 
@@ -21,7 +23,34 @@ def option(name: str, help_text: str, *aliases: str, also: str | None = None, **
     return typer.Option(name, *aliases, envvar=variables, show_envvar=False, help=help_text, **more)
 
 
-Url = Annotated[str, option("--url", "URL of the scheduler's API.", metavar="URL")]
+def url_in_use(context: typer.Context) -> str:
+    """The URL that a command is given or, by default, that of the context in use. Raises CommandError."""
+    from scheduler.cli import contexts
+
+    url: str = context.params.get("url") or DEFAULT_URL
+    source = context.get_parameter_source("url")
+    if source is not None and source.name != "DEFAULT":
+        return url
+    found = contexts.named(context.find_root().params.get("context"))
+    return url if found is None else contexts.ContextUrl(found)
+
+
+def _with_context(context: typer.Context, url: str) -> str:
+    if context.resilient_parsing:
+        return url
+    context.params["url"] = url
+    return url_in_use(context)
+
+
+Url = Annotated[
+    str,
+    option(
+        "--url",
+        "URL of the scheduler's API; several, separated by commas.",
+        metavar="URL[,URL…]",
+        callback=_with_context,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Force = Annotated[bool, typer.Option("--force", help="Cancel conflicting deployments first.")]
 ForceRemoval = Annotated[
@@ -41,9 +70,23 @@ Deadline = Annotated[
         metavar="SECONDS",
     ),
 ]
+IfVersion = Annotated[
+    str | None,
+    typer.Option(
+        "--if-version",
+        help="Update only if this is still the pod's version, as 'pod plan' prints it.",
+        metavar="VERSION",
+    ),
+]
 Yes = Annotated[bool, option("--yes", "Do not ask for confirmation.")]
+Wait = Annotated[bool, option("--wait/--no-wait", "Wait until the deployment is done and all instances are stable.")]
 WaitForEnd = Annotated[
     bool, option("--wait/--no-wait", "Wait until all instances have ended and the id can be used again.")
 ]
 Timeout = Annotated[float, option("--timeout", "How long to wait, in seconds.", min=0)]
-PodId = Annotated[str, typer.Argument(metavar="ID", help="The pod's id, with or without the leading slash.")]
+PodId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="The pod's id, with or without the leading slash.", autocompletion=completion.pod_ids
+    ),
+]

@@ -4,17 +4,18 @@ Each option is stated on the attribute that holds it, in SchedulerOptions or in 
 """
 
 import inspect
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
-from scheduler.cli.executor import executor_for
+from scheduler.cli.executor import DEFAULT, executor_for
 from scheduler.cli.options import option, variable_of
 from scheduler.cli.scheduler_options import SchedulerOptions
 from scheduler.core.settings import Settings
-from scheduler.model.option import Option
+from scheduler.model.option import MESOS, TLS, Option
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -44,6 +45,12 @@ class Parameter:
     def name(self) -> str:
         """``mesos_role`` for ``--mesos-role``."""
         return self.flag.partition("/")[0].removeprefix("--").replace("-", "_")
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that set it."""
+        own = variable_of(self.flag)
+        return (own,) if self.option.variable is None else (own, self.option.variable)
 
     @property
     def help(self) -> str:
@@ -133,6 +140,30 @@ def scheduler_options(*names: str) -> Callable[[Command], Command]:
     return decorate
 
 
+def effective(context: typer.Context, written: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with those of empty variables, which Typer takes for unset. Raises typer.BadParameter.
+
+    Nobody wants a protection to be off because a variable that should contain it is empty by mistake.
+    """
+    values = dict(written)
+    for each in PARAMETERS:
+        empty = [name for name in each.variables if os.environ.get(name) == ""]
+        if not empty or not is_default(context, each.name):
+            continue
+        if each.option.may_be_empty:
+            values[each.name] = ""
+        elif each.option.is_secret or each.option.is_private or each.option.heading in (MESOS, TLS):
+            message = f"{empty[0]} is set, but empty: give it a value, or unset it"
+            raise typer.BadParameter(message, param_hint=each.flag)
+    return values
+
+
+def is_default(context: typer.Context, name: str) -> bool:
+    """Whether a parameter was given neither on the command line nor by a variable."""
+    source = context.get_parameter_source(name)
+    return source is None or source.name == "DEFAULT"
+
+
 def options_of(written: Mapping[str, Any]) -> SchedulerOptions:
     """The record of the options that the core need not know."""
     stated = [each for each in PARAMETERS if each.record is SchedulerOptions]
@@ -144,7 +175,9 @@ def settings_of(written: Mapping[str, Any]) -> Settings:
     all_written = {each.name: each.default for each in PARAMETERS} | dict(written)
     stated = [each for each in PARAMETERS if each.record is Settings]
     return Settings(
-        executor=executor_for(all_written["executor"], all_written["executor_python"], all_written["log_level"]),
+        executor=executor_for(
+            all_written["executor"] or DEFAULT, all_written["executor_python"], all_written["log_level"]
+        ),
         principal=all_written["mesos_authentication_principal"],
         **{each.attribute: each.read(all_written[each.name]) for each in stated},
     )

@@ -5,24 +5,42 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scheduler.cli import render, screen, validate
+from scheduler.cli import (
+    addresses,
+    awaiting,
+    completion,
+    explain,
+    plan,
+    render,
+    scaling,
+    screen,
+    story,
+    template,
+    validate,
+    why,
+)
 from scheduler.cli.errors import CommandError
 from scheduler.cli.inside import commands as inside
+from scheduler.cli.look import TABLE, Output, Utc, View, Watch, look_of, print_value
+from scheduler.cli.look import show as show_view
 from scheduler.cli.options import (
     DEFAULT_URL,
     BatchSize,
     Deadline,
     Force,
     ForceRemoval,
+    IfVersion,
     Json,
     PodId,
     Timeout,
     Url,
+    Wait,
     WaitForEnd,
     Yes,
-    option,
 )
 from scheduler.cli.output import client_of, require_confirmation
+from scheduler.cli.short_ids import resolved
+from scheduler.cli.variables import Var, Variables
 from scheduler.core.views.extras import KEY
 
 if TYPE_CHECKING:
@@ -32,15 +50,23 @@ app = typer.Typer(name="pod", help="Add, inspect, change and remove pods.", no_a
 app.command()(render.render)
 app.command()(validate.validate)
 app.command()(validate.schema)
+app.command()(explain.explain)
+app.command()(template.init)
 inside.add_to(app)
+plan.add_to(app)
+scaling.add_to(app)
+app.command()(awaiting.wait)
+story.add_to(app)
+app.command()(addresses.endpoints)
+why.add_to(app)
 
 File = Annotated[str, typer.Argument(help="JSON or YAML with one or more pod definitions; - for standard input.")]
-Wait = Annotated[bool, option("--wait/--no-wait", "Wait until the deployment is done and all instances are stable.")]
 
 
 @app.command()
 def add(
     file: File,
+    var: Var = None,
     wait: Wait = False,
     timeout: Timeout = 300.0,
     force: Force = False,
@@ -53,9 +79,10 @@ def add(
     from scheduler.cli import definitions
     from scheduler.cli.client import WriteOptions
 
-    how = WriteOptions(force, batch_size, deadline)
+    how, variables = WriteOptions(force, batch_size, deadline), Variables(var)
     with client_of(url) as client:
-        documents = definitions.read(file, client.is_strict)
+        documents = definitions.read(file, client.is_strict, variables)
+        variables.require_used()
         accepted = _submit(documents, lambda document: client.add(document, how), "added", as_json)
         if wait:
             _wait(client, accepted, timeout)
@@ -64,11 +91,13 @@ def add(
 @app.command()
 def update(
     file: File,
+    var: Var = None,
     wait: Wait = False,
     timeout: Timeout = 300.0,
     force: Force = False,
     batch_size: BatchSize = None,
     deadline: Deadline = None,
+    if_version: IfVersion = None,
     url: Url = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
@@ -76,70 +105,118 @@ def update(
     from scheduler.cli import definitions
     from scheduler.cli.client import WriteOptions
 
-    how = WriteOptions(force, batch_size, deadline)
+    how, variables = WriteOptions(force, batch_size, deadline, if_version), Variables(var)
     with client_of(url) as client:
-        documents = definitions.read(file, client.is_strict)
+        documents = definitions.read(file, client.is_strict, variables)
+        variables.require_used()
+        if if_version is not None and len(documents) > 1:
+            raise CommandError(f"--if-version is for one pod, but {file} has {len(documents)}", code=2)
         accepted = _submit(documents, lambda document: client.update(document, how), "updated", as_json)
         if wait:
             _wait(client, accepted, timeout)
 
 
 @app.command(name="list")
-def list_pods(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
+def list_pods(
+    form: Output = TABLE,
+    watch: Watch = False,
+    utc: Utc = False,
+    url: Url = DEFAULT_URL,
+    as_json: Json = False,
+) -> None:
     """List all pods and their status."""
-    with client_of(url) as client:
-        statuses = client.statuses()
-        info = {} if statuses else client.info()
-    if as_json:
-        screen.print_json(statuses)
-    elif not statuses:
-        screen.say("There are no pods. Add one with 'podexec pod add FILE'.")
-        for old in info.get(KEY, {}).get("namesakes", ()):
-            screen.tell(
-                f"Framework {old['id']} has the same name and has running tasks, which are not in this scheduler's "
-                "store. If the store was lost, stop the scheduler and restore a backup; the log shows other ways."
-            )
-    else:
-        from scheduler.cli import tables
+    show_view(url, look_of(form, as_json, utc), pods_view, watch=watch)
 
-        screen.show(tables.pods(statuses))
+
+def pods_view(client: "Client") -> View:
+    """All pods."""
+    from scheduler.cli import tables
+
+    statuses = client.statuses()
+    names = sorted(str(each["id"]) for each in statuses)
+    if statuses:
+        return View(statuses, names, lambda look: [tables.pods(statuses, look)])
+    hints = [
+        f"Framework {old['id']} has the same name and has running tasks, which are not in this scheduler's "
+        "store. If the store was lost, stop the scheduler and restore a backup; the log shows other ways."
+        for old in client.info().get(KEY, {}).get("namesakes", ())
+    ]
+    return View(statuses, names, lambda look: ["There are no pods. Add one with 'podexec pod add FILE'."], hints)
 
 
 @app.command()
-def show(pod_id: PodId, url: Url = DEFAULT_URL, as_json: Json = False) -> None:
+def show(
+    pod_id: PodId,
+    form: Output = TABLE,
+    watch: Watch = False,
+    utc: Utc = False,
+    url: Url = DEFAULT_URL,
+    as_json: Json = False,
+) -> None:
     """Show a pod's instances and containers, and how its last instances ended."""
-    with client_of(url) as client:
-        status = client.status(pod_id)
-    if as_json:
-        screen.print_json(status)
-        return
+    show_view(url, look_of(form, as_json, utc), lambda client: pod_view(client, pod_id), watch=watch)
+
+
+def pod_view(client: "Client", pod_id: str) -> View:
+    """A pod, by the ids of its instances."""
     from scheduler.cli import tables
 
-    screen.show(*tables.pod(status))
+    status = client.status(pod_id)
+    ids = [each["id"] for each in status.get("instances", ())]
+    return View(status, ids, lambda look: tables.pod(status, look))
 
 
 @app.command()
 def versions(
     pod_id: PodId,
     version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help="Print the definition of this version.")
+        str | None,
+        typer.Argument(
+            metavar="[VERSION]", help="Print the definition of this version.", autocompletion=completion.versions
+        ),
     ] = None,
+    form: Output = TABLE,
+    watch: Watch = False,
     url: Url = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
     """List the stored versions of a pod and how many instances run each, or print the definition of one."""
-    with client_of(url) as client:
-        if version is not None:
-            screen.print_json(client.version(pod_id, version))
-            return
-        kept = client.versions(pod_id)
-        status = client.status(pod_id)
-    if as_json:
-        screen.print_json(kept)
+    look = look_of(form, as_json)
+    if version is not None:
+        with client_of(url) as client:
+            definition = client.version(pod_id, version)
+        print_value(definition, look)
         return
-    from scheduler.cli import tables
 
-    screen.show(tables.versions(kept, status))
+    def fetch(client: "Client") -> View:
+        from scheduler.cli import tables
+
+        kept, status = client.versions(pod_id), client.status(pod_id)
+        return View(kept, kept, lambda look: [tables.versions(kept, status, look)])
+
+    show_view(url, look, fetch, watch=watch)
+
+
+@app.command()
+def history(
+    pod_id: PodId,
+    diff: Annotated[bool, typer.Option("--diff", help="Show the fields that each change set.")] = False,
+    form: Output = TABLE,
+    watch: Watch = False,
+    utc: Utc = False,
+    url: Url = DEFAULT_URL,
+    as_json: Json = False,
+) -> None:
+    """List the last changes of a pod: who asked for them, from where, and the deployments that made them."""
+
+    def fetch(client: "Client") -> View:
+        from scheduler.cli import tables
+
+        changes = client.history(pod_id)
+        changes = plan.with_differences(client, pod_id, changes) if diff else changes
+        return View(changes, [each["version"] for each in changes], lambda look: [tables.history(changes, look)])
+
+    show_view(url, look_of(form, as_json, utc), fetch, watch=watch)
 
 
 @app.command()
@@ -147,7 +224,11 @@ def kill(
     pod_id: PodId,
     instance_ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[INSTANCE]...", help="Ids of instances; default: all instances of the pod."),
+        typer.Argument(
+            metavar="[INSTANCE]...",
+            help="Ids of instances, or the first characters of their UUIDs; default: all instances of the pod.",
+            autocompletion=completion.instance_ids,
+        ),
     ] = None,
     wipe: Annotated[bool, typer.Option("--wipe", help="Destroy and replace the instances and their volumes.")] = False,
     yes: Yes = False,
@@ -159,7 +240,8 @@ def kill(
     They are relaunched; with --wipe they are destroyed together with their volumes and replaced.
     """
     with client_of(url) as client:
-        asked = instance_ids or [instance["id"] for instance in client.status(pod_id).get("instances", ())]
+        known = [instance["id"] for instance in client.status(pod_id).get("instances", ())]
+        asked = [resolved(each, known, pod_id) for each in instance_ids or ()] or known
         if wipe:
             require_confirmation(
                 yes, f"wipe instances of {pod_id}", f"Destroy {len(asked)} instances and their volumes?"

@@ -1,30 +1,48 @@
 """``podexec queue``: instances waiting to be launched, and why they wait."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import typer
 
 from scheduler.cli import screen
+from scheduler.cli.look import TABLE, Look, Output, Utc, View, Watch, look_of
+from scheduler.cli.look import show as show_view
 from scheduler.cli.options import DEFAULT_URL, Json, PodId, Url
 from scheduler.cli.output import client_of
 from scheduler.core.views.extras import KEY
+
+if TYPE_CHECKING:
+    from scheduler.cli.client import Client
 
 app = typer.Typer(name="queue", help="Show instances waiting to be launched, and why.", no_args_is_help=True)
 
 
 @app.command(name="list")
-def list_queue(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
+def list_queue(
+    form: Output = TABLE,
+    watch: Watch = False,
+    utc: Utc = False,
+    url: Url = DEFAULT_URL,
+    as_json: Json = False,
+) -> None:
     """List the pods with instances waiting for an offer, why they wait, and how close the best agent came."""
-    with client_of(url) as client:
-        queue, reason = client.queue(), client.info().get(KEY, {}).get("onHold")
-    if as_json:
-        screen.print_json(queue)
-    elif reason is not None:
-        screen.say(f"Nothing is launched yet: {reason}.")
-    elif not queue:
-        screen.say("No instance is waiting.")
-    else:
+    show_view(url, look_of(form, as_json, utc), queue_view, watch=watch)
+
+
+def queue_view(client: "Client") -> View:
+    """The pods that wait."""
+    queue, reason = client.queue(), client.info().get(KEY, {}).get("onHold")
+
+    def draw(look: Look) -> Iterator[screen.Part]:
         from scheduler.cli import tables
 
-        screen.show(tables.queue(queue))
+        if reason is not None:
+            yield f"Nothing is launched yet: {reason}."
+        else:
+            yield tables.queue(queue, look) if queue else "No instance is waiting."
+
+    return View(queue, sorted(each["pod"]["id"] for each in queue), draw)
 
 
 @app.command(name="reset-delay")

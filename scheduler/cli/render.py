@@ -9,6 +9,7 @@ import typer
 from scheduler.cli import screen
 from scheduler.cli.errors import CommandError
 from scheduler.cli.parameters import scheduler_options, settings_of
+from scheduler.cli.variables import Var, Variables
 from scheduler.model.json import Json
 
 if TYPE_CHECKING:
@@ -47,15 +48,38 @@ def render(
         str | None,
         typer.Option("--offer", help="File with the Mesos offer to launch on, in v1 JSON; default: one that fits."),
     ] = None,
+    var: Var = None,
     **written: Any,
 ) -> None:
     """Print the LAUNCH_GROUP of a pod's first instance, as it would be sent to Mesos. Needs no scheduler."""
     from scheduler.cli import definitions
 
-    settings = settings_of(written)
+    settings = _with_executor(settings_of(written), written)
     given = None if offer is None else _read_offer(offer)
-    for document in definitions.read(file):
+    variables = Variables(var)
+    documents = definitions.read(file, variables=variables)
+    variables.require_used()
+    for document in documents:
         screen.print_json(launch_group(settings, _definition(document, settings), given))
+
+
+def _with_executor(settings: "Settings", written: Json) -> "Settings":
+    """The settings with the executor that a scheduler would use. Raises CommandError and typer.BadParameter."""
+    from msgspec import structs
+
+    from scheduler.cli.executor import AUTO, checked_uri, command_for
+    from scheduler.cli.executor_file import checked
+
+    executor = written["executor"] or ""
+    if executor == AUTO:
+        raise typer.BadParameter(
+            "auto needs a running scheduler: give the URI that it logs, followed by #sha256= and the URI's last part",
+            param_hint="--executor",
+        )
+    asked = checked_uri(executor)
+    if asked is None:
+        return settings
+    return structs.replace(settings, executor=command_for(checked(asked), written["executor_python"], "info"))
 
 
 def launch_group(settings: "Settings", definition: "PodDefinition", given: Json | None) -> Json:

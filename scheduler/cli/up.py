@@ -4,6 +4,7 @@ Everything belongs to the local cluster: the scheduler keeps its store and log i
 the cluster, even if this command crashes.
 """
 
+import ipaddress
 import json
 import os
 import shlex
@@ -21,9 +22,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scheduler.cli import screen
-from scheduler.cli.cluster import DEFAULT_NAME, Agents, Level, Name, local_cluster
 from scheduler.cli.errors import CommandError
-from scheduler.cli.options import DEFAULT_URL, option
+from scheduler.cli.local_options import DEFAULT_NAME, Agents, AllowedUsers, Level, Name, Registry, local_cluster
+from scheduler.cli.options import DEFAULT_URL, option, variable_of
 from scheduler.core.views.extras import KEY
 from scheduler.model.json import Json
 
@@ -41,15 +42,22 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def up(
     agents: Agents = 1,
     listen: Annotated[str, option("--listen", "Address the API listens on.", metavar="HOST:PORT")] = "127.0.0.1:8080",
+    insecure: Annotated[
+        bool, option("--insecure", "Allow plain HTTP on an address that other machines reach.")
+    ] = False,
     detach: Annotated[bool, option("--detach", "Return when everything is up; 'podexec down' stops it.")] = False,
     level: Level = None,
+    registry: Registry = None,
+    allowed_users: AllowedUsers = None,
     name: Name = DEFAULT_NAME,
 ) -> None:
     """Start a local Mesos, the scheduler and an example pod; Ctrl-C stops everything."""
+    from scheduler.cli.executor_file import packaged
     from scheduler.cli.local import LocalScheduler, default_executor
     from scheduler.cli.pythons import users_left_out
 
-    _require_free(listen)
+    _require_loopback(listen, insecure)
+    port = _require_free(listen)
     with _interrupts_as_exceptions(), local_cluster(name) as cluster:
         try:
             with default_executor() as program:
@@ -57,7 +65,10 @@ def up(
                     name,
                     agents=agents,
                     level=level,
+                    registry=registry,
                     default_executor=program,
+                    allowed_users=allowed_users or (),
+                    own_ports=() if port is None else (port,),
                     owner_pid=os.getpid(),
                     progress=screen.tell,
                 )
@@ -66,10 +77,11 @@ def up(
         kept = False
         try:
             folder = cluster.state.folder / "scheduler"  # removed with the cluster
-            if (missing := users_left_out()) is not None:
+            folder.mkdir(mode=0o700)
+            if packaged() is None and (missing := users_left_out()) is not None:
                 screen.tell(missing)
             screen.tell("starting the scheduler")
-            scheduler = LocalScheduler(cluster, folder, cluster.default_executor, listen)
+            scheduler = LocalScheduler(cluster, folder, cluster.default_executor, listen, insecure=insecure)
             scheduler.start()
             with scheduler.client as client:
                 info = client.info()
@@ -120,11 +132,24 @@ def _take_down(cluster: "Cluster") -> None:
     cluster.down(screen.tell)
 
 
-def _require_free(listen: str) -> None:
+def _require_loopback(listen: str, insecure: bool) -> None:
+    from scheduler.cli.api import address_of, is_loopback
+
+    if not (insecure or is_loopback(address_of(listen)[0])):
+        raise CommandError(
+            f"anyone who reaches {listen} could do anything to this cluster, and the API has no TLS there",
+            advice="Listen on 127.0.0.1, or pass --insecure if the network is trusted.",
+            code=2,
+        )
+
+
+def _require_free(listen: str) -> int | None:
+    """The port, if only this machine can reach it. Raises CommandError if it is not free."""
     host, _, port = listen.rpartition(":")
     try:
-        with socket.create_server((host, int(port))):
-            pass
+        with socket.create_server((host, int(port))) as server:
+            address = server.getsockname()[0]
+        return int(port) if ipaddress.ip_address(address).is_loopback else None
     except (OSError, ValueError, OverflowError) as error:
         raise CommandError(
             f"cannot listen on {listen}: {error}", advice="Choose another address with --listen HOST:PORT."
@@ -172,9 +197,10 @@ def _how_to(client: "Client", status: Json, named: str) -> list[str]:
         for endpoint in container.get("endpoints", ())
         if "allocatedHostPort" in endpoint
     ]
-    podexec = _own_command()
-    url = "" if client.url == DEFAULT_URL else f" --url {client.url}"
+    podexec = own_command()
+    url = "" if client.url == DEFAULT_URL and not _is_another_in_use() else f" --url {client.url}"
     rows = [
+        ("in a browser", f"{client.url}/ui/"),
         ("its page", ", ".join(pages)),
         ("see it", f"{podexec} pod show {pod_id}{url}"),
         ("change it", f"edit a copy of {_short(_definition())}, then: {podexec} pod update FILE{url}"),
@@ -187,12 +213,24 @@ def _how_to(client: "Client", status: Json, named: str) -> list[str]:
     return lines + [f"  {label:<12} {text}" for label, text in rows if text]
 
 
+def _is_another_in_use() -> bool:
+    """Whether commands of this user ask another scheduler by default."""
+    from scheduler.cli import contexts
+
+    if variable_of("--url") in os.environ:
+        return True
+    try:
+        return contexts.named(None) is not None
+    except CommandError:
+        return True
+
+
 def _definition() -> Path:
     """The example pod's definition, in the package."""
     return Path(__file__).with_name("hello.json")
 
 
-def _own_command() -> str:
+def own_command() -> str:
     """This installation's command as a word for a shell; the one on the PATH may be another's."""
     own = Path(sys.executable).with_name("podexec")
     on_path = shutil.which("podexec")

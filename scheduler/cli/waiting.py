@@ -57,15 +57,15 @@ class _Endings:
     def look(self, status: Json) -> bool:
         """Whether one ended since the last poll; ``text`` then says how, and when the next try is."""
         ended = [each for each in status.get("terminationHistory", ()) if each["startedAt"] >= self._version]
-        restarts = _restarts(status)
-        seen = (ended[0]["terminatedAt"] if ended else "", restarts)
-        before, self._seen = self._seen or ("", restarts), seen
+        restarted = restarts(status)
+        seen = (ended[0]["terminatedAt"] if ended else "", restarted)
+        before, self._seen = self._seen or ("", restarted), seen
         if seen == before:
             return False
         if ended:
-            self.text = f"; it keeps ending: {_cause(ended[0])}{self._next_try()}"
+            self.text = f"; it keeps ending: {cause(ended[0])}{self._next_try()}"
         else:
-            self.text = f"; it keeps ending: its containers were restarted {restarts} times"
+            self.text = f"; it keeps ending: its containers were restarted {restarted} times"
         return True
 
     def _next_try(self) -> str:
@@ -82,14 +82,14 @@ def for_pod(client: "Client", pod_id: str, version: str, deployment_id: str, tim
     endings, looks = _Endings(client, pod_id, version), 0
     while True:
         under_way = find(client, deployment_id) is not None  # before the status, which must be newer
-        status = _status(client, pod_id)
+        status = status_of(client, pod_id)
         if status is None or status["spec"]["version"] != version:
             raise CommandError(
                 f"{pod_id} no longer has the requested version: it was rolled back or changed again",
                 advice="To see why: podexec events --since 0 --type deployment_failed",
             )
         has_ended = endings.look(status)
-        progress.tell(f"{_pod_line(status)}{endings.text}" if endings.text else _pod_line(status, with_past=True))
+        progress.tell(f"{pod_line(status)}{endings.text}" if endings.text else pod_line(status, with_past=True))
         is_stable = not under_way and status["status"] == "STABLE"
         looks = looks + 1 if is_stable and not has_ended else 0
         if looks >= (_STEADY_AFTER_AN_END if endings.text else _STEADY):
@@ -133,7 +133,7 @@ def find(client: "Client", deployment_id: str) -> Json | None:
         raise
 
 
-def _status(client: "Client", pod_id: str) -> Json | None:
+def status_of(client: "Client", pod_id: str) -> Json | None:
     from scheduler.cli.client import ChangeRefusedError
 
     try:
@@ -158,7 +158,7 @@ def _outcome(client: "Client", deployment_id: str) -> "Event":
     )
 
 
-def _pod_line(status: Json, *, with_past: bool = False) -> str:
+def pod_line(status: Json, *, with_past: bool = False) -> str:
     """A pod's progress, and how an instance ended before, if one did."""
     from scheduler.cli import tables
 
@@ -169,13 +169,13 @@ def _pod_line(status: Json, *, with_past: bool = False) -> str:
     return "; ".join([line, *tables.on_hold(status), *tables.failing(status)])
 
 
-def _restarts(status: Json) -> int:
+def restarts(status: Json) -> int:
     """How many times containers of its instances were restarted in place."""
     containers = [each for instance in status.get("instances", ()) for each in instance.get("containers", ())]
     return sum(each.get(KEY, {}).get("restarts", 0) for each in containers)
 
 
-def _cause(ending: Json) -> str:
+def cause(ending: Json) -> str:
     """How an instance ended."""
     told = [each.get("termination", {}).get("message") for each in ending.get("containers", ())]
     return ending.get("message") or "; ".join(dict.fromkeys(filter(None, told))) or "for an unknown reason"
@@ -186,7 +186,7 @@ def _deployment_line(client: "Client", deployment: Json) -> str:
     from scheduler.cli import tables
 
     line = f"{tables.step(deployment)}: {tables.actions(deployment)}"
-    found = [_status(client, action["pod"]) for action in deployment["currentActions"]]
+    found = [status_of(client, action["pod"]) for action in deployment["currentActions"]]
     statuses = [status for status in found if status is not None]
     counts = [f"{status['id']} {tables.counts(status)} stable" for status in statuses]
     extras = [action.get(KEY, {}) for action in deployment["currentActions"]]

@@ -16,7 +16,7 @@ _COLUMNS = ("POD", "INSTANCE", "STATUS", "CONTAINERS", "AGENT", "ENDPOINTS")
 def watch(client: Client) -> None:
     """Show all pods until interrupted."""
     if screen.is_terminal():
-        screen.redraw(table(statuses, trouble) for statuses, trouble in _polls(client))
+        screen.redraw([table(statuses, trouble)] for statuses, trouble in _polls(client))
     last: dict[str, str] = {}
     for statuses, trouble in _polls(client):
         current = {each["id"]: each["status"] for each in statuses} if not trouble else {"": trouble}

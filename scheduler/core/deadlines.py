@@ -15,7 +15,7 @@ from scheduler.core.lifecycle import (
     statuses,
     unreachable,
 )
-from scheduler.core.placement import offers
+from scheduler.core.placement import offers, revive
 from scheduler.core.rollout import deployments
 from scheduler.core.turn import Turn
 
@@ -30,7 +30,7 @@ def _advance(turn: Turn, pod_id: str) -> None:
 
 def _revive(turn: Turn, _key: str) -> None:
     turn.world.volatile.connection.revive_waits = False
-    turn.demand_grew = True
+    turn.grow()
 
 
 _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
@@ -39,6 +39,8 @@ _HANDLERS: dict[Due, Callable[[Turn, str], None]] = {
     Due.PLACE: _place,
     Due.DECLINE: offers.on_held,
     Due.REVIVE: _revive,
+    Due.LOOKED: revive.on_looked,
+    Due.REVIVE_AGAIN: revive.repeat,
     Due.KILL: kills.repeat,
     Due.KILL_ABANDONED: abandoned.repeat,
     Due.EXPIRE: abandoned.expire,

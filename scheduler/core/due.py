@@ -13,6 +13,8 @@ class Due(StrEnum):
     PLACE = "place"  # some open offers were not matched completely
     DECLINE = "decline"  # some open offers have been held for long enough
     REVIVE = "revive"
+    LOOKED = "looked"  # what agents offer to roles that nothing waits in was asked for long enough ago
+    REVIVE_AGAIN = "revive-again"  # key: stream; no offers came to roles that asked for some
     KILL = "kill"  # key: instance id; repeat its kills
     KILL_ABANDONED = "kill-abandoned"  # key: executor id; repeat the kills of an abandoned launch that turned up
     EXPIRE = "expire"  # key: executor id; an abandoned launch can no longer turn up

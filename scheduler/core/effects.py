@@ -3,17 +3,42 @@
 The event loop performs them after the frame's changes are durable, acknowledgements last.
 """
 
+import msgspec
+
 from scheduler.model.definition import PodDefinition
 from scheduler.model.frozen import Frozen
 from scheduler.model.json import Json
 from scheduler.model.records import Instance
 
 
+class LaunchGroup(Frozen):
+    """The operation that launches one instance.
+
+    Attributes:
+        text: its v1 JSON, already written because launches of a definition share most of it (``launch.written``).
+        tasks: the number of its tasks.
+    """
+
+    text: bytes
+    tasks: int
+
+
+Operation = LaunchGroup | Json
+
+
+def as_json(operation: Operation) -> Json:
+    """An offer operation as Mesos reads it."""
+    if not isinstance(operation, LaunchGroup):
+        return operation
+    read: Json = msgspec.json.decode(operation.text)
+    return read
+
+
 class Accept(Frozen):
     """Use an offer for these operations, in order; the rest of it is declined for ``refuse_seconds``."""
 
     offer_id: str
-    operations: tuple[Json, ...]
+    operations: tuple[Operation, ...]
     refuse_seconds: float
 
 
@@ -106,11 +131,13 @@ class Done(Frozen):
     Attributes:
         definition: the pod as stored; None after a delete.
         version: when the deployment was requested, in the format of pod versions.
+        warnings: (path in the definition, message) of what the policy warns about; None: of nothing.
     """
 
     deployment_id: str
     definition: PodDefinition | None = None
     version: str = ""
+    warnings: tuple[tuple[str, str], ...] | None = None
 
 
 class Killed(Frozen):
@@ -123,7 +150,7 @@ class Refused(Frozen):
     """A request was refused and changed nothing.
 
     Attributes:
-        kind: ``exists`` | ``absent`` | ``invalid`` | ``locked`` | ``needed`` | ``busy``.
+        kind: ``exists`` | ``absent`` | ``invalid`` | ``locked`` | ``needed`` | ``busy`` | ``outdated``.
         problems: (path in the definition, message); only for ``invalid``.
         deployments: the conflicting ones; only for ``locked``.
     """
@@ -156,11 +183,13 @@ class Publish(Frozen):
         kind: Marathon's ``eventType``.
         content: the event's JSON but for its time.
         at: its time, seconds since the epoch.
+        pods: the pods that it is about, if its content does not say.
     """
 
     kind: str
     content: Json
     at: float
+    pods: tuple[str, ...] = ()
 
 
 class Log(Frozen):

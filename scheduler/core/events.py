@@ -3,6 +3,7 @@
 from scheduler.model.definition import PodDefinition
 from scheduler.model.frozen import Frozen
 from scheduler.model.json import Json
+from scheduler.model.policy.contents import Policy
 from scheduler.model.records import Agent, CheckResult, Condition, NetworkAddress
 
 
@@ -189,10 +190,11 @@ class Rollout(Frozen):
 
 
 class Origin(Frozen):
-    """The origin of a request: the client's address, and the requested URI."""
+    """The origin of a request: the client's address, the requested URI, and the user, if the API knows one."""
 
     client_ip: str = ""
     uri: str = ""
+    user: str = ""
 
 
 class PodPosted(Frozen):
@@ -205,10 +207,24 @@ class PodPosted(Frozen):
 
 
 class PodPut(Frozen):
-    """A user asked for a pod to be created, or to be changed to this definition if it exists."""
+    """A user asked for a pod to be created, or to be changed to this definition if it exists.
+
+    Attributes:
+        based_on: the versions of the pod that the change is meant for; empty: any, or none.
+    """
 
     request: int
     definition: PodDefinition
+    rollout: Rollout = Rollout()
+    origin: Origin = Origin()
+    based_on: tuple[str, ...] = ()
+
+
+class PodRestarted(Frozen):
+    """A user asked for the instances of a pod to be replaced by new ones of the same definition."""
+
+    request: int
+    pod_id: str
     rollout: Rollout = Rollout()
     origin: Origin = Origin()
 
@@ -242,6 +258,7 @@ class InstancesKilled(Frozen):
     pod_id: str
     instance_ids: tuple[str, ...]
     wipe: bool = False
+    origin: Origin = Origin()
 
 
 class DeploymentCancelled(Frozen):
@@ -254,6 +271,7 @@ class DeploymentCancelled(Frozen):
     request: int
     deployment_id: str
     rollback: bool = True
+    origin: Origin = Origin()
 
 
 class DeploymentPaused(Frozen):
@@ -261,6 +279,7 @@ class DeploymentPaused(Frozen):
 
     request: int
     deployment_id: str
+    origin: Origin = Origin()
 
 
 class DeploymentResumed(Frozen):
@@ -268,6 +287,7 @@ class DeploymentResumed(Frozen):
 
     request: int
     deployment_id: str
+    origin: Origin = Origin()
 
 
 class DelayReset(Frozen):
@@ -275,6 +295,36 @@ class DelayReset(Frozen):
 
     request: int
     pod_id: str
+    origin: Origin = Origin()
+
+
+class OrphanKilled(Frozen):
+    """A user asked for an orphan to be killed: something that runs and is on no record."""
+
+    request: int
+    orphan_id: str
+    origin: Origin = Origin()
+
+
+class OrphanAdopted(Frozen):
+    """A user asked for an orphan to become an instance of a pod, which is created with this definition if it is new."""
+
+    request: int
+    orphan_id: str
+    definition: PodDefinition
+    origin: Origin = Origin()
+
+
+class PolicyChanged(Frozen):
+    """The operator changed the policy."""
+
+    policy: Policy
+
+
+class OffersAsked(Frozen):
+    """Someone wants to know what agents would offer to a role at this moment."""
+
+    role: str
 
 
 class StreamAttached(Frozen):
@@ -321,6 +371,7 @@ Event = (
     | AgentsUnlisted
     | PodPosted
     | PodPut
+    | PodRestarted
     | PodDeleted
     | GroupDeleted
     | InstancesKilled
@@ -328,6 +379,10 @@ Event = (
     | DeploymentPaused
     | DeploymentResumed
     | DelayReset
+    | OrphanKilled
+    | OrphanAdopted
+    | PolicyChanged
+    | OffersAsked
     | StreamAttached
     | StreamDetached
     | Ticked

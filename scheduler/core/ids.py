@@ -3,7 +3,13 @@
 They have Marathon's form, so that existing tools can read them.
 """
 
+import re
+
 _MOST_DIGITS = 10
+_OWN = re.compile(
+    r"[a-z0-9][a-z0-9._-]*\.instance-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[a-z0-9][a-z0-9-]*\.[1-9][0-9]{0,8}",
+    re.ASCII,
+)
 
 
 def safe_id(pod_id: str) -> str:
@@ -41,6 +47,16 @@ def incarnation_of(task: str) -> int | None:
     """The incarnation that a task id names; None if it names none."""
     number = task.rpartition(".")[2]
     return int(number) if number.isascii() and number.isdigit() and len(number) < _MOST_DIGITS else None
+
+
+def is_own(task: str) -> bool:
+    """Whether a task id has the form that podexec gives its tasks, so that it names a pod, instance and container."""
+    return _OWN.fullmatch(task) is not None
+
+
+def container_of(task: str) -> str:
+    """The container that a task id of podexec's form names."""
+    return task.rsplit(".", 2)[1]
 
 
 def pod_of(instance: str) -> str:

@@ -4,8 +4,10 @@ Only ``World.put`` and ``World.delete`` may change them. No index costs more to 
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from weakref import WeakValueDictionary
 
+from scheduler.core.facts.requested import NOTHING, Amounts
 from scheduler.core.facts.roster import Bucket, Roster
 from scheduler.model.ids import groups_of
 from scheduler.model.records import Abandoned, Agent, Deployment, Instance
@@ -17,6 +19,13 @@ def discard(index: dict[str, dict[str, None]], key: str, member: str) -> None:
     members.pop(member, None)
     if not members:
         del index[key]
+
+
+def _release(tasks: dict[str, str], owner: str, former: Iterable[str]) -> None:
+    """A record no longer has these tasks. Of two records with the same task, as in a damaged store, the last has it."""
+    for task_id in former:
+        if tasks.get(task_id) == owner:
+            del tasks[task_id]
 
 
 class InstanceIndexes:
@@ -62,8 +71,8 @@ class InstanceIndexes:
     def _update_tasks(self, old: Instance | None, new: Instance | None) -> None:
         if old and new and old.incarnation == new.incarnation and len(old.tasks) == len(new.tasks):
             return
-        for task in old.tasks if old else ():
-            del self.tasks[task.id]
+        if old:
+            _release(self.tasks, old.id, (task.id for task in old.tasks))
         if new:
             self.tasks.update((task.id, new.id) for task in new.tasks)
 
@@ -161,8 +170,8 @@ class AbandonedIndexes:
 
     def update(self, old: Abandoned | None, new: Abandoned | None) -> None:
         """The state of an abandoned launch changed from old to new; None: it did not exist, or no longer does."""
-        for task_id in old.tasks if old else ():
-            del self.tasks[task_id]
+        if old:
+            _release(self.tasks, old.id, old.tasks)
         if new:
             self.tasks.update(dict.fromkeys(new.tasks, new.id))
 
@@ -194,3 +203,45 @@ class Roles:
             if not self._counts[old]:
                 del self._counts[old]
                 self._sorted = None
+
+
+class Requested:
+    """What the pods of each path request together: of each group with everything below it, and of the root.
+
+    A request that a quota limits must not cost a look at every pod.
+    """
+
+    def __init__(self) -> None:
+        self._of_pods: dict[str, Amounts] = {}
+        self._below: dict[str, Amounts] = {}
+        self._pods: Counter[str] = Counter()  # by path, how many pods are there and below it
+
+    def of_pod(self, pod_id: str) -> Amounts:
+        """What one pod requests."""
+        return self._of_pods.get(pod_id, NOTHING)
+
+    def below(self, path: str) -> Amounts:
+        """What the pods at this path and below it request; empty: all pods."""
+        return self._below.get(path, NOTHING)
+
+    def put(self, pod_id: str, amounts: Amounts) -> None:
+        """A pod requests this, in place of what it requested before."""
+        self._change(pod_id, amounts, 0 if pod_id in self._of_pods else 1)
+        self._of_pods[pod_id] = amounts
+
+    def delete(self, pod_id: str) -> None:
+        """A pod that exists no longer does."""
+        self._change(pod_id, NOTHING, -1)
+        del self._of_pods[pod_id]
+
+    def _change(self, pod_id: str, amounts: Amounts, pods: int) -> None:
+        old = self.of_pod(pod_id)
+        for path in ("", *groups_of(pod_id), pod_id):
+            self._pods[path] += pods
+            if self._pods[path]:
+                self._below[path] = tuple(
+                    total - before + after for total, before, after in zip(self.below(path), old, amounts, strict=True)
+                )
+            else:
+                del self._pods[path]
+                self._below.pop(path, None)

@@ -3,6 +3,8 @@
 A queue holds the waiting instances of one configuration of a pod. Its key is the definition's.
 """
 
+from collections.abc import Iterable
+
 from scheduler.core.facts.conditions import is_to_be_freed
 from scheduler.core.frame import definition_key
 from scheduler.core.indexes import discard
@@ -41,6 +43,8 @@ class Queues:
 
     def update(self, old: Instance | None, new: Instance | None) -> None:
         """The state of an instance changed from old to new; None: it did not exist, or no longer does."""
+        if old and new and old.tasks and new.tasks and old.goal is new.goal is Goal.RUNNING:
+            return  # as in nearly all changes: it neither waits nor waited, and has nothing to be released
         before, after = _queue(old), _queue(new)
         if before != after:
             if old and before:
@@ -70,6 +74,17 @@ class Queues:
         self.delays.pop(queue, None)
         self.release(queue)
 
+    def launchable_among(self, queues: Iterable[str] | None) -> dict[str, list[str]]:
+        """By role, those of these queues that are launchable, in this order; None: all."""
+        if queues is None:
+            return {role: list(each) for role, each in self.launchable.items()}
+        found: dict[str, list[str]] = {}
+        for queue in queues:
+            role = self._roles.get(queue, "")
+            if queue in self.launchable.get(role, ()):
+                found.setdefault(role, []).append(queue)
+        return found
+
     def put_last(self, queue: str) -> None:
         """Serve the other queues of its role first, if it is launchable."""
         queues = self.launchable.get(self._roles.get(queue, ""), {})
@@ -98,6 +113,11 @@ class Queues:
         role = self._roles.get(queue, "")
         if queue in self.launchable.get(role, ()):
             discard(self.launchable, role, queue)
+
+
+def pod_of_queue(queue: str) -> str:
+    """The id of the pod whose instances wait in a queue."""
+    return queue.rpartition("@")[0]
 
 
 def queue_of(pod: Pod) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 from scheduler.model.frozen import Frozen
 from scheduler.model.json import Json
 from scheduler.model.option import FEATURES, INVERTED, MILLISECONDS, NAMES_IF_ANY, Option
+from scheduler.model.policy.contents import Policy
 from scheduler.model.roles import EnforceRole
 
 
@@ -63,6 +64,7 @@ class Settings(Frozen):
     Attributes:
         executor: how agents start the pods' executor.
         principal: owner of the reservations for volumes; without one there are no persistent volumes.
+        policy: the operator's at the start; ``PolicyChanged`` replaces it.
         unknown_timeout: a task that the master does not know for this long counts as gone.
         terminations_kept: ended incarnations remembered per pod.
     """
@@ -84,6 +86,10 @@ class Settings(Frozen):
             "its default.",
         ),
     ] = EnforceRole.OFF
+    mesos_user: Annotated[
+        str,
+        Option("Default user for containers.", "The executor runs as this user too, see [users](executor.md#users)."),
+    ] = "root"
     default_network_name: Annotated[str | None, Option("Name for container networks that have none.")] = None
     mesos_bridge_name: Annotated[str, Option("Network used for mode container/bridge.")] = "mesos-bridge"
     known_networks: Annotated[
@@ -110,6 +116,7 @@ class Settings(Frozen):
             name="--enable-features",
             metavar="NAME,…",
             form=FEATURES,
+            may_be_empty=True,
         ),
     ] = frozenset({"secrets"})
     strict_definitions: Annotated[bool, Option("Refuse definitions with unknown or repeated keys.")] = False
@@ -150,6 +157,7 @@ class Settings(Frozen):
         ),
     ] = 50
     principal: str | None = None
+    policy: Policy = Policy()
     decline_offer_duration: Annotated[
         float,
         Option("Time before declined resources are offered again, in milliseconds.", minimum=0, form=MILLISECONDS),

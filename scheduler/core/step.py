@@ -24,11 +24,16 @@ from scheduler.core.events import (
     GroupDeleted,
     InstancesKilled,
     OfferRescinded,
+    OffersAsked,
     OffersReceived,
     OperationUpdated,
+    OrphanAdopted,
+    OrphanKilled,
     PodDeleted,
     PodPosted,
     PodPut,
+    PodRestarted,
+    PolicyChanged,
     StatusesUpdated,
     StatusUpdated,
     StreamAttached,
@@ -39,7 +44,7 @@ from scheduler.core.events import (
 from scheduler.core.frame import Frame
 from scheduler.core.lifecycle import arrival, failures, inspections, instance_events, statuses
 from scheduler.core.placement import offers, operations, revive
-from scheduler.core.rollout import requests
+from scheduler.core.rollout import adoption, policies, requests
 from scheduler.core.turn import Turn
 from scheduler.core.world import World
 
@@ -52,6 +57,7 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     FrameworksListed: arrival.on_frameworks_listed,
     AgentsUnlisted: subscription.on_agents_unlisted,
     OffersReceived: offers.on_offers_received,
+    OffersAsked: revive.on_offers_asked,
     OfferRescinded: offers.on_offer_rescinded,
     StatusUpdated: statuses.on_status_updated,
     StatusesUpdated: statuses.on_statuses_updated,
@@ -61,10 +67,14 @@ _HANDLERS: dict[type[Event], Callable[[Turn, Any], None]] = {
     AgentLost: failures.on_agent_lost,
     PodPosted: requests.on_pod_posted,
     PodPut: requests.on_pod_put,
+    PodRestarted: requests.on_pod_restarted,
     PodDeleted: requests.on_pod_deleted,
     GroupDeleted: requests.on_group_deleted,
     InstancesKilled: requests.on_instances_killed,
     DelayReset: requests.on_delay_reset,
+    OrphanKilled: adoption.on_orphan_killed,
+    OrphanAdopted: adoption.on_orphan_adopted,
+    PolicyChanged: policies.on_policy_changed,
     DeploymentCancelled: requests.on_deployment_cancelled,
     DeploymentPaused: requests.on_deployment_paused,
     DeploymentResumed: requests.on_deployment_resumed,

@@ -34,7 +34,7 @@ def on_subscribed(turn: Turn, event: Subscribed) -> None:
         region=event.region,
     )
     world.volatile.offers.clear()
-    world.volatile.match_progress.exhausted.clear()
+    world.volatile.match_progress.forget_rounds()
     world.volatile.match_progress.more = 0
     turn.log("info", "subscribed", framework_id=event.framework_id, master=event.master)
     turn.emit(ListAgents())

@@ -4,14 +4,20 @@ Every change of a record goes through here, so that the world and the store neve
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
+from msgspec.structs import replace
+
+from scheduler.core.due import Due
 from scheduler.core.effects import Effect, Log, Publish
-from scheduler.core.facts.conditions import may_turn_up
+from scheduler.core.facts.conditions import may_be_running, may_turn_up
+from scheduler.core.facts.story import grown
 from scheduler.core.frame import Change, Delete, Frame, Put, Record, definition_key, key_of
 from scheduler.core.launch.grace_periods import DEFAULT_GRACE, seconds_to_stop
+from scheduler.core.volatile import Kills
 from scheduler.core.world import World
 from scheduler.model.json import Json
-from scheduler.model.records import Abandoned, Deployment, Instance
+from scheduler.model.records import Abandoned, Deployment, Happening, Instance
 
 STARTS_PER_TURN = 1000
 LAUNCHES_PER_TURN = 200
@@ -27,6 +33,7 @@ class Turn:
         instances, pods, deployments: the ids of the touched ones, which are to be advanced in this order.
         before: the state of each changed instance at the start of the turn; None: it did not exist.
         demand_grew: whether an offer that was refused before may be useful now.
+        grown: the queues for which it may be, besides those whose demand is not shared.
         starts_left: how many more instances this turn may create, so that a pod of a hundred thousand delays nothing.
         launches_left: how many more instances this turn may launch.
     """
@@ -39,8 +46,10 @@ class Turn:
         self.deployments: OrderedDict[str, None] = OrderedDict()
         self.before: dict[str, Instance | None] = {}
         self.demand_grew = False
+        self.grown: dict[str, None] = {}
         self.starts_left = STARTS_PER_TURN
         self.launches_left = LAUNCHES_PER_TURN
+        self._ended: dict[str, list[Happening]] = {}  # by pod id
         self._changes: dict[tuple[type[Record], str], Change] = {}
         self._effects: list[Effect] = []
 
@@ -53,10 +62,11 @@ class Turn:
         """Put a record into the world and the store, in place of the one with its key."""
         if isinstance(record, Instance):
             self._put_instance(record)
-        else:
-            if isinstance(record, Deployment):
-                self.deployments[record.id] = None
-            self.world.put(record)
+            self._changes[Instance, record.id] = Put(record)
+            return
+        if isinstance(record, Deployment):
+            self.deployments[record.id] = None
+        self.world.put(record)
         self._changes[key_of(record)] = Put(record)
 
     def delete(self, record: Record) -> None:
@@ -73,17 +83,32 @@ class Turn:
         """Add an effect, to be performed after the changes are durable."""
         self._effects.append(effect)
 
+    def grow(self, queue: str | None = None) -> None:
+        """An offer that was refused before may be useful now, for this queue, or to release a reservation."""
+        self.demand_grew = True
+        if queue is not None:
+            self.grown[queue] = None
+
     def log(self, level: str, text: str, **ids: str) -> None:
         """Write to the operator's log."""
         self.emit(Log(level, text, tuple(ids.items())))
 
-    def publish(self, kind: str, **fields: object) -> None:
-        """Publish an event on the event stream."""
+    def publish(self, kind: str, pods: Iterable[str] = (), **fields: object) -> None:
+        """Publish an event on the event stream. ``pods``: those that it is about, if the fields do not say."""
         content: Json = {"eventType": kind, **fields}
-        self.emit(Publish(kind, content, self.wall))
+        self.emit(Publish(kind, content, self.wall, tuple(pods)))
+
+    def ended(self, pod_id: str, end: Happening) -> None:
+        """An incarnation of an instance has ended, or the instance: for the story of its pod."""
+        self._ended.setdefault(pod_id, []).append(end)
 
     def frame(self) -> Frame:
         """The result of this turn."""
+        for pod_id, ends in self._ended.items():  # together: thousands may end at a time
+            pod = self.world.pods.get(pod_id)
+            if pod is not None:
+                self.put(replace(pod, story=grown(pod.story, ends)))
+        self._ended.clear()
         return Frame(tuple(self._changes.values()), tuple(self._effects))
 
     def _put_instance(self, instance: Instance) -> None:
@@ -110,6 +135,7 @@ class Turn:
             return
         definition = self.world.definitions.get(definition_key(ended.pod_id, ended.version))
         known = self.world.abandoned.get(ended.executor_id)
+        ran = any(may_be_running(task) for task in ended.tasks)
         self.put(
             Abandoned(
                 id=ended.executor_id,
@@ -119,12 +145,17 @@ class Turn:
                 agent_id=ended.agent.id,
                 since=self.now,
                 grace=DEFAULT_GRACE if definition is None else seconds_to_stop(definition),
-                found=known is not None and known.found,
+                found=ran or (known is not None and known.found),
             )
         )
+        if ran:
+            self.world.volatile.kills[ended.executor_id] = Kills(sent=0, since=self.now, again_at=self.now)
+            self.world.deadlines.set(self.now, Due.KILL_ABANDONED, ended.executor_id)
         self.log(
             "info",
-            "launch abandoned, it will be killed if it turns up",
+            "launch abandoned, killing it in case it still runs"
+            if ran
+            else "launch abandoned, it will be killed if it turns up",
             pod_id=ended.pod_id,
             instance_id=ended.id,
             agent_id=ended.agent.id,

@@ -5,10 +5,11 @@ Each part belongs to the module named next to it, and only that module changes i
 
 from dataclasses import dataclass, field
 
-from scheduler.core.events import Namesake
+from scheduler.core.events import Namesake, StatusUpdated
 from scheduler.core.offer.openoffers import OpenOffer
 from scheduler.core.offer.refusals import MatchProgress
 from scheduler.model.frozen import Frozen
+from scheduler.model.policy.contents import Policy
 from scheduler.model.records import Agent
 
 
@@ -25,6 +26,10 @@ class MasterConnection:
     wanting_offers: frozenset[str] | None = None  # the roles, as last sent; None: not sent yet on this stream
     revived_at: float = float("-inf")
     revive_waits: bool = False
+    looking: set[str] = field(default_factory=set)  # roles whose offers are only looked at
+    looked_at: float = float("-inf")
+    unanswered: set[str] = field(default_factory=set)  # the roles that asked for offers, and got none since
+    revive_delay: float = 0.0  # until they ask again; 0: no deadline is set
     unreconciled: set[str] = field(default_factory=set)
     reconcile_delay: float = 0.0
 
@@ -82,16 +87,31 @@ class FailedExecutor:
     tasks: dict[str, None]
 
 
+class Orphan(Frozen):
+    """What runs together as tasks of this framework, and is on no record.
+
+    Attributes:
+        since: when it was first noticed.
+        tasks: the last status of each.
+    """
+
+    agent_id: str
+    since: float
+    tasks: tuple[StatusUpdated, ...]
+
+
 @dataclass(slots=True)
 class Volatile:
     """The state that is not stored."""
 
     arrival: Arrival  # lifecycle.arrival
+    policy: Policy  # rollout.policies: the operator's, of a file
     aged: set[str] = field(default_factory=set)  # lifecycle.arrival: instances with incarnations the store may not know
     namesakes: tuple[Namesake, ...] = ()  # lifecycle.arrival: as the master reported when this framework was new
     connection: MasterConnection = field(default_factory=MasterConnection)  # subscription, reconcile, revive
     isolators: dict[str, frozenset[str]] = field(default_factory=dict)  # subscription: by agent id
     kills: dict[str, Kills] = field(default_factory=dict)  # lifecycle.kills: by instance id, or abandoned executor's
+    orphans: dict[str, Orphan] = field(default_factory=dict)  # lifecycle.orphans: by the id of their executor or task
     # lifecycle.inspections: pod id -> executor id, until they are read
     failed_executors: dict[str, dict[str, FailedExecutor]] = field(default_factory=dict)
     # lifecycle.inspections: executor id -> raw wait status, of those that ended last
@@ -104,6 +124,8 @@ class Volatile:
     given_back: dict[str, float] = field(default_factory=dict)
     # placement.residents: instance id of a logged foreign reservation -> id of the agent that has it
     strangers: dict[str, str] = field(default_factory=dict)
+    # views.entries: name of a record -> why it cannot be shown; empty once that is logged
+    unshowable: dict[str, str] = field(default_factory=dict)
 
     # turn: when it was last logged that there are too many abandoned launches to keep
     dropped_logged_at: float = float("-inf")
@@ -111,5 +133,6 @@ class Volatile:
     def forget_agent(self, agent_id: str) -> None:
         """Forget everything learnt about an agent that is gone, or may be."""
         self.isolators.pop(agent_id, None)
+        self.match_progress.forget_agent(agent_id)
         for owner in [owner for owner, agent in self.strangers.items() if agent == agent_id]:
             del self.strangers[owner]

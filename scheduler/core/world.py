@@ -6,13 +6,14 @@ through the module that owns it. Readers (the API) may use every method that doe
 
 import random
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from scheduler.core.due import Deadlines, Due
 from scheduler.core.facts.conditions import UNCHECKED, Checks, checks
+from scheduler.core.facts.requested import by_pod
 from scheduler.core.facts.roster import Bucket, Roster, bucket_of
 from scheduler.core.frame import Record, definition_key, key_of
 from scheduler.core.indexes import (
@@ -20,6 +21,7 @@ from scheduler.core.indexes import (
     DeploymentIndexes,
     InstanceIndexes,
     PodIndexes,
+    Requested,
     Roles,
     discard,
 )
@@ -63,13 +65,14 @@ class World:
         self.tasks = self._of_instances.tasks
         self.placed = self._of_instances.placed
         self.groups = self._of_pods.groups
+        self.requested = Requested()
         self.deploying = self._of_deployments.deploying
         self.abandoned_tasks = self._of_abandoned.tasks
         # The rest.
         self.deadlines = Deadlines()
-        self.volatile = Volatile(Arrival(over=False))
-        for record in sorted(records, key=_order):  # a store returns them in any order
-            self.put(self._of_today(record))
+        self.volatile = Volatile(Arrival(over=False), settings.policy)
+        for record in sorted(records, key=order):  # a store returns them in any order
+            self.put(self.of_today(record))
         self.volatile.arrival.over = not self.instances and self.cluster is None
 
     # ------------------------------------------------------------------ reading
@@ -89,6 +92,10 @@ class World:
     def instances_of(self, pod_id: str) -> list[Instance]:
         """All instances of a pod, also those of a deleted one that are still ending; oldest first."""
         return [self.instances[key] for key in self._of_instances.of_pod.get(pod_id, ())]
+
+    def count_instances(self, pod_id: str) -> int:
+        """How many instances a pod has, with those that are still ending."""
+        return len(self._of_instances.of_pod.get(pod_id, ()))
 
     def has_instances(self, pod_id: str) -> bool:
         """Whether the pod has an instance, even if only one that is ending."""
@@ -148,6 +155,19 @@ class World:
         """When ``Ticked`` should come next; None: never."""
         return self.deadlines.next
 
+    def has(self, kind: type[Record], key: str) -> bool:
+        """Whether there is a record of this kind and key."""
+        if kind in (Framework, Cluster, Clock):
+            return kind is Framework and self.framework is not None
+        records: dict[type[Record], Mapping[str, Record]] = {
+            Pod: self.pods,
+            PodDefinition: self.definitions,
+            Instance: self.instances,
+            Deployment: self.deployments,
+            Abandoned: self.abandoned,
+        }
+        return key in records[kind]
+
     # ----------------------------------------------------------------- changing
 
     def put(self, record: Record) -> None:
@@ -162,8 +182,7 @@ class World:
             case Deployment():
                 self.deployments[record.id] = record
                 self._of_deployments.put(record)
-                if record.deadline is not None:
-                    self.deadlines.set(record.deadline, Due.DEPLOY, record.id)
+                self.set_deadline(record)
             case Framework():
                 self.framework = record
             case Cluster():
@@ -173,7 +192,7 @@ class World:
             case Abandoned():
                 self._of_abandoned.update(self.abandoned.pop(record.id, None), record)
                 self.abandoned[record.id] = record
-                self.deadlines.set(record.since + self.settings.abandoned_launch_timeout, Due.EXPIRE, record.id)
+                self.set_deadline(record)
 
     def delete(self, kind: type[Record], key: str) -> None:
         """Delete a record that exists."""
@@ -189,6 +208,13 @@ class World:
             self._of_abandoned.update(self.abandoned.pop(key), None)
         else:
             self.framework = None
+
+    def set_deadline(self, record: Deployment | Abandoned) -> None:
+        """Add the deadline that follows from a record alone, if there is one."""
+        if isinstance(record, Abandoned):
+            self.deadlines.set(record.since + self.settings.abandoned_launch_timeout, Due.EXPIRE, record.id)
+        elif record.deadline is not None:
+            self.deadlines.set(record.deadline, Due.DEPLOY, record.id)
 
     def new_uuid(self) -> str:
         """A UUID that no other instance or deployment has."""
@@ -236,13 +262,15 @@ class World:
         role = definition.role or self.settings.role
         self._roles.move(self._of_pods.roles.get(pod.id), role)
         self._of_pods.put(pod.id, tuple(definition.dependencies), role)
+        self.requested.put(pod.id, by_pod(definition))
 
     def _delete_pod(self, pod: Pod) -> None:
         self._roles.move(self._of_pods.roles[pod.id], None)
         self._of_pods.delete(pod.id)
+        self.requested.delete(pod.id)
         self.queues.forget_delay(queue_of(pod))
 
-    def _of_today(self, record: Record) -> Record:
+    def of_today(self, record: Record) -> Record:
         """A stored record in today's form: instances once had no config_version, and share records of agents."""
         if not isinstance(record, Instance):
             return record
@@ -269,7 +297,7 @@ _ORDER: dict[type[Record], int] = {
 }
 
 
-def _order(record: Record) -> tuple[int, float]:
+def order(record: Record) -> tuple[int, float]:
     """Definitions first, because pods refer to them; instances last, by age."""
     age = record.created_at if isinstance(record, Instance) else 0.0
     return _ORDER[type(record)], record.since if isinstance(record, Abandoned) else age

@@ -1,4 +1,4 @@
-"""Access to containers: the master tells where a container is, its agent gives access to it."""
+"""Access to containers: the master tells where a container is, and lists the agents; agents give access to it."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -6,12 +6,15 @@ from dataclasses import replace
 
 from podexec.wire import run_before
 from scheduler.inside.agent import Agents
+from scheduler.inside.agent_list import AgentLister
 from scheduler.inside.executor_output import last_lines
 from scheduler.inside.executors import Executors
 from scheduler.inside.http import Http
 from scheduler.inside.master import Leader, Master
 from scheduler.inside.sessions import Sessions
+from scheduler.loop.agents import AgentList
 from scheduler.loop.inside import FileInfo, Piece, Run, Session, Size, Usage
+from scheduler.loop.roles import Roles
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.tls import Tls
 
@@ -33,6 +36,7 @@ class Edge:
         self._http = Http(tls)
         self._master = Master(self._http, leader, credentials)
         self._agents = Agents(self._http, agent_credentials)
+        self._lister = AgentLister(self._master)
         self._executors = executors
         self._sessions = Sessions(self._http, self._agents)
 
@@ -43,6 +47,10 @@ class Edge:
     async def executor_of(self, task_id: str) -> Run:
         """The executor of a task."""
         return await self._master.executor_of(task_id)
+
+    async def roles(self) -> Roles:
+        """The roles of the cluster that the master shows this framework. Raises InsideError."""
+        return await self._master.roles()
 
     async def last_lines(self, agent_id: str, executor_id: str) -> tuple[str, ...]:
         """The last lines of an executor's output, as plain text."""
@@ -78,8 +86,13 @@ class Edge:
         reported = await self._executors.usage(run)
         return {container: _combined(usage, reported.get(container)) for container, usage in used.items()}
 
+    async def agents(self) -> AgentList:
+        """The leading master's agents."""
+        return await self._lister.current()
+
     async def close(self) -> None:
         """Clean up on agents, and close all connections."""
+        await self._lister.close()
         await self._sessions.close()
         await self._http.close()
 

@@ -16,10 +16,19 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 async def last_lines(inside: Inside, run: Run) -> tuple[str, ...]:
     """The last lines of an executor's run; none if it wrote nothing. Raises InsideError."""
+    refusal: InsideError | None = None
     for file in _FILES:
-        lines = plain_lines(await _end(inside, run, file))
-        if lines:
-            return lines
+        try:
+            lines = plain_lines(await _end(inside, run, file))
+        except InsideError as error:
+            if error.why is not Why.UNABLE:
+                raise
+            refusal = refusal or error  # a container may have put something else in the place of one of them
+        else:
+            if lines:
+                return lines
+    if refusal is not None:
+        raise refusal
     return ()
 
 

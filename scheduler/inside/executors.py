@@ -55,7 +55,7 @@ class Executors:
         try:
             answer = UsageAnswer.decode(message)
         except WireError as error:
-            _log.info("an executor's message was ignored", why=str(error))
+            _log.warning("an executor's message was ignored", why=str(error))
             return
         self._loop.call_soon_threadsafe(self._answered, answer)
 

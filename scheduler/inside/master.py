@@ -1,14 +1,17 @@
-"""Asks the master where a task runs, or ran, and in which container."""
+"""Asks the master where a task runs, or ran, and in which container, and makes calls of its operator API."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from scheduler.inside.http import Http, MesosRefusedError, understanding
+from scheduler.inside.http import Http, MesosRefusedError, told, understanding, usable
 from scheduler.loop.inside import InsideError, Run, Why
+from scheduler.loop.roles import RoleState
 from scheduler.mesos.credentials import Credentials
 from scheduler.model.json import Json
 
 _ENDED = ("TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_GONE", "TASK_GONE_BY_OPERATOR")
+_NOT_AUTHORIZED = (401, 403)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,27 @@ class Master:
         self._http = http
         self._leader = leader
         self._credentials = credentials
+
+    @property
+    def address(self) -> str | None:
+        """The leading master's, ``HOST:PORT``; None: there is no subscription."""
+        return self._leader().address
+
+    async def call(self, kind: str) -> bytes:
+        """The answer to a call without members, as it came. Raises InsideError."""
+        address = self.address
+        if address is None:
+            raise _unconnected()
+        who = f"the master {address}"
+        try:
+            return await self._http.call_undecoded(
+                who, f"{self._http.scheme}://{address}/api/v1", {"type": kind}, self._headers()
+            )
+        except MesosRefusedError as error:
+            what = f"refused {kind}"
+            if error.status in _NOT_AUTHORIZED:
+                what += "; it requires a principal or a permission, see --mesos-authentication-principal"
+            raise told(who, what, error) from error
 
     async def run_of(self, task_id: str) -> Run:
         """The current or last run of a task's container. Raises InsideError."""
@@ -66,10 +90,17 @@ class Master:
             ended=True,
         )
 
+    async def roles(self) -> dict[str, RoleState]:
+        """The roles that the master shows, with their quota. Raises InsideError."""
+        address, _ = self._current_leader()
+        answer = await self._get(address, "/roles", {})
+        with understanding(f"the master {address}"):
+            return {_name(each): _role(each) for each in answer.get("roles") or ()}
+
     def _current_leader(self) -> tuple[str, str]:
         leader = self._leader()
         if leader.address is None or leader.framework_id is None:
-            raise InsideError(Why.UNREACHABLE, "the scheduler is not connected to a Mesos master at the moment")
+            raise _unconnected()
         return leader.address, leader.framework_id
 
     async def _task(self, task_id: str) -> tuple[Json, Json | None]:
@@ -86,16 +117,45 @@ class Master:
             for agent in answer.get("slaves") or ():
                 process, _, address = agent["pid"].partition("@")
                 if agent["id"] == agent_id and agent["active"]:
-                    return str(agent["hostname"]), f"{self._http.scheme}://{address}/{process}/api/v1"
+                    return str(agent["hostname"]), usable(f"{self._http.scheme}://{address}/{process}/api/v1")
         raise InsideError(Why.UNREACHABLE, f"the agent {agent_id} is not connected to the master at the moment")
 
     async def _get(self, master: str, path: str, query: dict[str, str]) -> Json:
-        proof = self._credentials.authorization()
-        headers = {} if proof is None else {"Authorization": proof}
+        url = f"{self._http.scheme}://{master}{path}"
         try:
-            return await self._http.get(f"the master {master}", f"{self._http.scheme}://{master}{path}", query, headers)
+            return await self._http.get(f"the master {master}", url, query, self._headers())
         except MesosRefusedError as error:
-            raise InsideError(Why.UNABLE, f"the master {master} refused {path}: {error}") from error
+            raise told(f"the master {master}", f"refused {path}", error) from error
+
+    def _headers(self) -> dict[str, str]:
+        proof = self._credentials.authorization()
+        return {} if proof is None else {"Authorization": proof}
+
+
+def _unconnected() -> InsideError:
+    return InsideError(Why.UNREACHABLE, "the scheduler is not connected to a Mesos master at the moment")
+
+
+def _name(role: Json) -> str:
+    if not isinstance(role["name"], str):
+        raise TypeError("a role's name is not a string")
+    return role["name"]
+
+
+def _role(role: Json) -> RoleState:
+    quota = role.get("quota") or {}
+    return RoleState(
+        float(role.get("weight", 1.0)), _amounts(quota.get("limit") or {}), _amounts(quota.get("consumed") or {})
+    )
+
+
+def _amounts(resources: Json) -> dict[str, float]:
+    """The scalars among resources; sets and ranges are strings."""
+    return {
+        name: float(amount)
+        for name, amount in resources.items()
+        if isinstance(amount, int | float) and math.isfinite(amount)
+    }
 
 
 def _task(task_id: str, answer: Json) -> tuple[Json, Json | None]:

@@ -75,13 +75,15 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     """The status and the body. Raises EOFError at a premature end."""
     answer = _Answer()
     parser = httptools.HttpResponseParser(answer)
+    size = 0
     while not answer.is_complete:
         data = await reader.read(_READ)
         if not data:
             raise EOFError("the connection ended")
         parser.feed_data(data)
-        if len(answer.body) > _LARGEST_ANSWER:
-            break
+        size += len(data)
+        if size > _LARGEST_ANSWER:
+            raise EOFError(f"its answer has more than {_LARGEST_ANSWER} bytes")
     return parser.get_status_code(), bytes(answer.body)
 
 

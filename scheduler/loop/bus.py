@@ -26,11 +26,13 @@ class StreamEvent(Frozen):
     Attributes:
         kind: Marathon's ``eventType``.
         data: its JSON.
+        pods: the pods that it is about, if its JSON does not say. Not stored: empty for events of before a restart.
     """
 
     number: int
     kind: str
     data: bytes
+    pods: tuple[str, ...] = ()
 
 
 class Bus:
@@ -57,7 +59,7 @@ class Bus:
         """The events with their numbers, to be published once they are durable."""
         times = {at: timestamp(at) for at in {each.at for each in published}}
         events = tuple(
-            StreamEvent(number, each.kind, _compact(orjson.dumps({**each.content, "timestamp": times[each.at]})))
+            StreamEvent(number, each.kind, _compact(_written(each, times[each.at])), each.pods)
             for number, each in enumerate(published, self._assigned + 1)
         )
         self._assigned += len(events)
@@ -70,6 +72,11 @@ class Bus:
             self._last = events[-1].number
             self._grown.set()
             self._grown = asyncio.Event()
+
+    def follow_on(self, events: Sequence[StreamEvent]) -> None:
+        """Continue after events that another scheduler has numbered and made durable."""
+        self.publish(events)
+        self._assigned = self._last
 
     def close(self) -> None:
         """End the stream for all readers."""
@@ -100,3 +107,12 @@ class Bus:
 def _compact(data: bytes) -> bytes:
     """The same bytes in no more memory than they need: orjson returns them in a buffer of several times their size."""
     return bytes(memoryview(data))
+
+
+def _written(event: Publish, timestamp: str) -> bytes:
+    """The event in JSON; one that JSON cannot hold says so, as the event loop would otherwise end."""
+    try:
+        return orjson.dumps({**event.content, "timestamp": timestamp})
+    except TypeError as error:
+        message = f"this event cannot be written: {error}"
+        return orjson.dumps({"eventType": event.kind, "message": message, "timestamp": timestamp})

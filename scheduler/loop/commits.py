@@ -22,6 +22,14 @@ class LoopError(Exception):
     """The loop has ended, or cannot continue; says why."""
 
 
+class NotTakenError(LoopError):
+    """The loop ends, and has not looked at a request: it may be made again, here or to another scheduler."""
+
+
+class LeadLostError(LoopError):
+    """Another scheduler may lead now, so this one does nothing more."""
+
+
 class CommitQueue:
     """The batches that are not durable yet. Used on the loop's thread only."""
 

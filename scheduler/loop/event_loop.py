@@ -20,7 +20,7 @@ from typing import Generic, TypeVar
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from scheduler.core.effects import Answer
+from scheduler.core.effects import Answer, Log
 from scheduler.core.events import (
     ClockSet,
     Disconnected,
@@ -35,16 +35,17 @@ from scheduler.core.frame import Frame
 from scheduler.loop.batch import Batch
 from scheduler.loop.bus import Bus
 from scheduler.loop.clock import Clock
-from scheduler.loop.commits import CommitQueue, LoopError
+from scheduler.loop.commits import CommitQueue, LeadLostError, LoopError, NotTakenError
 from scheduler.loop.flood import Flood
-from scheduler.loop.ports import Commits, Deadlines, Inspections, MesosCalls, Meter
+from scheduler.loop.ports import Commits, Deadlines, Inspections, Lease, MesosCalls, Meter
 
-__all__ = ["MAX_BATCH", "EventLoop", "LoopError"]
+__all__ = ["MAX_BATCH", "EventLoop", "LeadLostError", "LoopError", "NotTakenError"]
 
 WorldT = TypeVar("WorldT", bound=Deadlines)
 
 MAX_BATCH = 1000  # events in a pass, and as many requests
 _LONGEST_SLEEP = 60.0  # the wall clock may be set, or the machine suspended, while the loop sleeps
+_NO_LEASE = "this scheduler no longer leads; try again, so that the one that does can answer"
 _LEVELS = logging.getLevelNamesMapping()
 
 
@@ -64,8 +65,13 @@ class EventLoop(Generic[WorldT]):
         clock: Clock | None = None,
         log: FilteringBoundLogger | None = None,
         thread: Executor | None = None,
+        lease: Lease | None = None,
     ) -> None:
-        """``thread`` is used instead of a new one for the store, which needs one that runs a commit at a time."""
+        """``thread`` is used instead of a new one for the store, which needs one that runs a commit at a time.
+
+        ``lease``: once it does not hold, nothing is performed or answered, and the loop ends; None: there is only one
+        scheduler.
+        """
         self._world = world
         self._step = step
         self._calls = calls
@@ -74,6 +80,7 @@ class EventLoop(Generic[WorldT]):
         self._inspector = inspector
         self._clock = clock if clock is not None else Clock()
         self._log: FilteringBoundLogger = log if log is not None else structlog.get_logger("scheduler")
+        self._lease = lease
         self._commits = CommitQueue(store, self._perform, self._log, meter, thread)
         self._inbox: deque[Event] = deque()
         self._asked: deque[Event] = deque()  # requests, which do not wait behind events of Mesos
@@ -108,14 +115,19 @@ class EventLoop(Generic[WorldT]):
         self._wake_threadsafe()
 
     def fail_threadsafe(self, error: BaseException) -> None:
-        """End the loop with this error: an edge cannot continue."""
+        """End the loop with this error: an edge cannot continue, or another scheduler may lead."""
         self._failure = self._failure or error
         self._wake_threadsafe()
 
     async def request(self, make_event: Callable[[int], Event]) -> Answer:
-        """Submit the event that ``make_event`` returns for a request's number; return the answer once it is durable."""
+        """Submit the event that ``make_event`` returns for a request's number; return the answer once it is durable.
+
+        Raises LoopError if there is none, and NotTakenError if it is certain that nothing was done.
+        """
         if self._stopping or self._failure is not None:
-            raise LoopError("the scheduler is stopping; try again when it is back")
+            raise NotTakenError("the scheduler is stopping; try again when it is back")
+        if self._lease is not None and not self._lease.holds():
+            raise NotTakenError(_NO_LEASE)
         number = next(self._numbers)
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._requests[number] = answer
@@ -129,6 +141,7 @@ class EventLoop(Generic[WorldT]):
     async def durable(self) -> None:
         """Return when everything that the world holds now is durable. Raises LoopError if it never will be."""
         await self._commits.durable()
+        self._require_lease()  # a scheduler that was paused shows nothing of the time before
 
     def stop(self) -> None:
         """Let ``run`` return after the current pass, once everything is durable and performed."""
@@ -145,6 +158,8 @@ class EventLoop(Generic[WorldT]):
         try:
             while not self._stopping and not committing.done():
                 await self._wait_for_work()
+                if isinstance(self._failure, LeadLostError):
+                    raise self._failure
                 if self._failure is not None:
                     raise LoopError(f"the connection to Mesos failed: {self._failure!r}") from self._failure
                 if not self._stopping and not committing.done():
@@ -170,8 +185,11 @@ class EventLoop(Generic[WorldT]):
         deadline = self._world.next_deadline()
         pause = _LONGEST_SLEEP if deadline is None else min(deadline - self._clock.now(), _LONGEST_SLEEP)
         if pause > 0:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+            timer = asyncio.get_running_loop().call_later(pause, self._wake.set)
+            try:
+                await self._wake.wait()
+            finally:
+                timer.cancel()
 
     def _pass(self) -> None:
         """Step through a batch of events; its effects are performed once the changes are durable."""
@@ -219,6 +237,7 @@ class EventLoop(Generic[WorldT]):
             yield Ticked()
 
     def _perform(self, batch: Batch) -> None:
+        self._require_lease()
         started = time.perf_counter()
         if batch.calls:
             self._calls.perform_all(batch.calls)
@@ -227,8 +246,7 @@ class EventLoop(Generic[WorldT]):
             if answer is not None and not answer.done():  # the client may have disconnected
                 answer.set_result(reply.answer)
         self.bus.publish(batch.numbered)
-        for note in batch.notes:
-            self._log.log(_LEVELS[note.level.upper()], note.text, **dict(note.fields))
+        self._write(batch.notes)
         if self._inspector is not None:
             for asked in batch.inspections:
                 self._inspector.inspect(asked)
@@ -240,15 +258,30 @@ class EventLoop(Generic[WorldT]):
 
     # ------------------------------------------------------------------------ helpers
 
+    def _require_lease(self) -> None:
+        if self._lease is not None and not self._lease.holds():
+            raise LeadLostError(_NO_LEASE)
+
+    def _write(self, notes: Sequence[Log]) -> None:
+        """Write to the log. Most notes are about debugging, and written nowhere."""
+        log = self._log.bind() if notes else self._log
+        for note in notes:
+            level = _LEVELS[note.level.upper()]
+            if log.is_enabled_for(level):
+                log.log(level, note.text, **dict(note.fields))
+
     def _wake_threadsafe(self) -> None:
         loop = self._loop
-        if loop is not None:
+        if loop is not None and not self._wake.is_set():  # else its next pass finds what was submitted before
             with contextlib.suppress(RuntimeError):  # the loop was closed in between
                 loop.call_soon_threadsafe(self._wake.set)
 
     def _abandon_requests(self) -> None:
-        for answer in self._requests.values():
-            if not answer.done():
+        untouched = {getattr(event, "request", None) for event in self._asked}
+        for number, answer in self._requests.items():
+            if not answer.done() and number in untouched:
+                answer.set_exception(NotTakenError("the scheduler stopped before it took the request; make it again"))
+            elif not answer.done():
                 answer.set_exception(LoopError("the scheduler stopped; the request may have been carried out"))
 
 

@@ -1,4 +1,4 @@
-"""The interface to running containers: the API uses it, and the edge ``inside`` implements it."""
+"""The interface to running containers and their agents: the API uses it, and the edge ``inside`` implements it."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from scheduler.loop.agents import AgentList
 from scheduler.model.json import Json
 
 
@@ -145,7 +146,7 @@ class Inside(Protocol):
         """The entries of a directory in its sandbox; ``path`` is relative to the sandbox, and empty for itself."""
 
     async def read_file(self, run: Run, path: str, offset: int, length: int) -> Piece:
-        """Part of a file in its sandbox; less than ``length`` if the file ends, or the agent returns less."""
+        """Part of a regular file in its sandbox; less than ``length`` if it ends, or the agent returns less."""
 
     def session(
         self, run: Run, command: Sequence[str], size: Size | None, term: str
@@ -154,3 +155,6 @@ class Inside(Protocol):
 
     async def usage(self, run: Run) -> dict[str, Usage]:
         """The usage of the run's pod: by the containers' own ids, and of the whole pod under ``""``."""
+
+    async def agents(self) -> AgentList:
+        """The leading master's agents, as they were a few seconds ago; a minute, if there are very many."""

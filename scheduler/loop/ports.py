@@ -60,6 +60,13 @@ class Inspections(Protocol):
         """Start reading, without waiting for the result, which is an event."""
 
 
+class Lease(Protocol):
+    """The right to act as the only one of several schedulers, which ends by itself unless it is renewed."""
+
+    def holds(self) -> bool:
+        """Whether no other scheduler can lead now. On any thread, and without waiting."""
+
+
 class Commits(Protocol):
     """Makes changes durable."""
 

@@ -4,6 +4,7 @@ Agents are known from offers, and from the master's list, which is read after ev
 The list also shows which agents are gone, in case the master's event was missed.
 """
 
+import contextlib
 import http.client
 import threading
 import time
@@ -17,6 +18,7 @@ import structlog
 
 from scheduler.core.events import AgentDescribed, AgentsListed, AgentsUnlisted, FrameworksListed, Namesake
 from scheduler.mesos.address import Address, parse_address
+from scheduler.mesos.bounded_socket import BoundedSocket
 from scheduler.mesos.credentials import Credentials
 from scheduler.mesos.tls import Tls
 from scheduler.model.json import Json
@@ -24,7 +26,9 @@ from scheduler.model.records import Agent
 from scheduler.model.shapes import identifier
 
 _TIMEOUT = 3.0
-_LARGEST_ANSWER = 256 * 1024 * 1024  # of the master's list: some 3 kB an agent
+_LARGEST_LIST = 256 * 1024 * 1024  # the master's, with some 3 kB an agent
+_LARGEST_FLAGS = 1024 * 1024  # of an agent
+_LONGEST_ANSWER = 60.0  # seconds
 _AT_ONCE = 4
 _LONGEST_ERROR = 200
 _REFUSALS = (http.client.UNAUTHORIZED, http.client.FORBIDDEN)
@@ -169,7 +173,9 @@ class AgentProbe:
     def _ask(self, agent_id: str, where: Callable[[], tuple[Address, str]]) -> None:
         try:
             address, prefix = where()
-            isolation: str = orjson.loads(self._get(address, f"{prefix}/flags"))["flags"]["isolation"]
+            isolation: str = orjson.loads(self._get(address, f"{prefix}/flags", most=_LARGEST_FLAGS))["flags"][
+                "isolation"
+            ]
             isolators = frozenset(name.strip() for name in isolation.split(",") if name.strip())
         except _UNREADABLE as error:
             with self._lock:
@@ -180,18 +186,30 @@ class AgentProbe:
             if agent_id in self._seen:  # otherwise it was lost in the meantime
                 self._submit(AgentDescribed(agent_id, isolators))
 
-    def _get(self, address: Address, path: str, authorization: str | None = None, call: Json | None = None) -> bytes:
+    def _get(
+        self,
+        address: Address,
+        path: str,
+        authorization: str | None = None,
+        call: Json | None = None,
+        most: int = _LARGEST_LIST,
+    ) -> bytes:
         connection = self._connection(address)
-        try:
+        connection.connect()
+        with contextlib.closing(connection.sock) as connected:
+            connection.sock = BoundedSocket(connected, self._timeout, _LONGEST_ANSWER, most)
             headers = {} if authorization is None else {"Authorization": authorization}
             if call is None:
                 connection.request("GET", path, headers=headers)
             else:
                 connection.request("POST", path, orjson.dumps(call), {**headers, **_JSON})
             response = connection.getresponse()
-            body: bytes = response.read(_LARGEST_ANSWER)
-        finally:
-            connection.close()
+            coding = response.getheader("Content-Encoding", "identity")
+            if coding.lower() != "identity":
+                raise ValueError(
+                    f"the answer has the Content-Encoding {coding[:_LONGEST_ERROR]!r}, which was not requested"
+                )
+            body = response.read()
         if response.status in _REFUSALS:
             raise ClusterRefusedError(f"HTTP {response.status}")
         if response.status != http.client.OK:

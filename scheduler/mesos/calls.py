@@ -1,11 +1,15 @@
 """Turns the core's effects into the bodies of calls, in Mesos' v1 JSON. Pure."""
 
+import orjson
+
 from scheduler.core.effects import (
     Accept,
     Acknowledge,
     AcknowledgeOperation,
     Decline,
     Kill,
+    LaunchGroup,
+    Operation,
     Reconcile,
     Revive,
     Shutdown,
@@ -18,7 +22,7 @@ PlainCall = Accept | Decline | Revive | Suppress | Kill | Shutdown | Reconcile |
 
 
 def call_body(effect: PlainCall, framework_id: str) -> Json:
-    """The body of an effect's call."""
+    """The body of an effect's call, to be written by orjson."""
     call = _call(effect)
     return {**call, "framework_id": {"value": framework_id}}
 
@@ -28,9 +32,8 @@ def _call(effect: PlainCall) -> Json:
         case Acknowledge():  # first: most are
             return _typed("ACKNOWLEDGE", **_task(effect.task_id, effect.agent_id), uuid=effect.uuid)
         case Accept():
-            return _typed(
-                "ACCEPT", offer_ids=[{"value": effect.offer_id}], operations=list(effect.operations), **_filters(effect)
-            )
+            operations = [_operation(each) for each in effect.operations]
+            return _typed("ACCEPT", offer_ids=[{"value": effect.offer_id}], operations=operations, **_filters(effect))
         case Decline():
             return _typed(
                 "DECLINE", offer_ids=[{"value": offer_id} for offer_id in effect.offer_ids], **_filters(effect)
@@ -63,6 +66,10 @@ def update_framework(info: Json, suppressed: list[str]) -> Json:
 
 def _typed(name: str, **members: object) -> Json:
     return {"type": name, name.lower(): members}
+
+
+def _operation(operation: Operation) -> Json | orjson.Fragment:
+    return orjson.Fragment(operation.text) if isinstance(operation, LaunchGroup) else operation
 
 
 def _filters(effect: Accept | Decline) -> Json:

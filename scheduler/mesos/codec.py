@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, overload
 
 import orjson
 
@@ -41,7 +41,11 @@ _CONDITIONS: Mapping[str, Condition] = {
 
 _MOST_DIGITS = 20
 _LARGEST_STATUS = 2**31
+LARGEST_EVENT = 32 * 1024 * 1024  # bytes; those with many offers are divided before
 LONGEST_MESSAGE = 64 * 1024  # characters: it is kept with the task
+_LONGEST_NAME = 256  # characters of a reason, a source, a network's name or address
+MOST_NETWORKS, _MOST_ADDRESSES = 16, 16
+_DEEPEST = 16  # levels of JSON that a call has around a part of an offer
 
 # Without PARTITION_AWARE masters send TASK_LOST for everything; only the reason shows whether the task may return.
 _LOST_BY_REASON: Mapping[str, Condition] = {
@@ -61,15 +65,29 @@ class MalformedError(Exception):
 def parsed(record: bytes | bytearray) -> Json:
     """An event's JSON. Mesos forwards text written by tasks: bytes that are not UTF-8 are replaced by a mark. Numbers
     that JSON does not have, such as NaN, become null. Raises ValueError for anything that is not an event, and
-    MalformedError for one that is nested too deeply.
+    MalformedError for one that is nested too deeply or too large: decoded it may need thirty times its size.
     """
+    if len(record) > LARGEST_EVENT:
+        raise MalformedError(f"{shown(record)} has {len(record)} bytes; {LARGEST_EVENT} are the most")
     try:
         event = orjson.loads(record)
     except orjson.JSONDecodeError:
         event = _leniently(record)
     if not isinstance(event, dict):
         raise ValueError(f"{shown(event)} is not an object")
+    if event.get("type") != "OFFERS":  # of which each is looked at: the others can be used
+        _require_shallow(event, record)
     return event
+
+
+def _require_shallow(event: object, record: bytes | bytearray) -> None:
+    """Raise MalformedError for what could not be written again, into a call or the log: orjson reads deeper JSON than
+    it writes. To let it try costs less than to measure.
+    """
+    try:
+        orjson.dumps(event)
+    except orjson.JSONEncodeError:
+        raise MalformedError(f"{shown(record)} is nested too deeply") from None
 
 
 def _leniently(record: bytes | bytearray) -> object:
@@ -96,7 +114,20 @@ def _bounded(digits: str) -> int | None:
 def offers_received(offers: object, more: int = 0) -> tuple[OffersReceived, list[str]]:
     """The offers, unchanged, and the problems of those without a readable id. Raises MalformedError."""
     known, unknown = _with_ids(offers, "offer")
+    if _is_too_deep(known):  # found in a fraction of the time in which they were decoded
+        known = [{"id": each["id"]} if _is_too_deep(each) else each for each in known]  # to be declined
     return OffersReceived(tuple(known), more), unknown
+
+
+def _is_too_deep(value: object) -> bool:
+    """Whether a call that contains the value is nested more deeply than can be written."""
+    for _ in range(_DEEPEST):
+        value = [value]
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return True
+    return False
 
 
 def inverse_offer_ids(offers: object) -> tuple[list[Json], list[str]]:
@@ -135,8 +166,8 @@ def status_updated(status: Json, now: float) -> StatusUpdated:
             uuid=_member(status, "uuid", text),
             timestamp=float(_member(status, "timestamp", number, now)),
             message=_member(status, "message", text, "")[:LONGEST_MESSAGE],
-            reason=reason,
-            source=_member(status, "source", text, ""),
+            reason=shortened(reason),
+            source=shortened(_member(status, "source", text, "")),
             healthy=_member(status, "healthy", flag),
             networks=_networks(status.get("container_status", {})),
             **executor_members(status.get("labels"), status.get("check_status")),
@@ -181,7 +212,7 @@ def _checks(findings: tuple[Finding, ...] | None, found: Json, passed: bool | No
     else:
         code = found.get("command", {}).get("exit_code")
         result = f"HTTP {found['http']['status_code']}" if code is None else f"the command exited with {code}"
-    return (CheckResult("check", passed, result),)
+    return (CheckResult("check", passed, shortened(result)),)
 
 
 def _line(of: str) -> str:
@@ -279,7 +310,7 @@ def _networks(container_status: Json) -> tuple[NetworkAddress, ...]:
                 _member(info, "name", text),
                 tuple([_text(at["ip_address"]) for at in info.get("ip_addresses", ()) if "ip_address" in at]),
             )
-            for info in infos
+            for info in infos[:MOST_NETWORKS]
         ]
     )
 
@@ -291,7 +322,20 @@ def _text(value: object) -> str:
     return str(value)
 
 
-@lru_cache(maxsize=65536)
 def network(name: str | None, addresses: tuple[str, ...]) -> NetworkAddress:
     """One shared record for equal addresses, which all containers on an agent's own network have."""
+    return _network(shortened(name), tuple([shortened(each) for each in addresses[:_MOST_ADDRESSES]]))
+
+
+@lru_cache(maxsize=65536)
+def _network(name: str | None, addresses: tuple[str, ...]) -> NetworkAddress:
     return NetworkAddress(name, addresses)
+
+
+@overload
+def shortened(text: str) -> str: ...
+@overload
+def shortened(text: str | None) -> str | None: ...
+def shortened(text: str | None) -> str | None:
+    """At most the beginning of a name, which is kept with the task."""
+    return text if text is None or len(text) <= _LONGEST_NAME else text[:_LONGEST_NAME]

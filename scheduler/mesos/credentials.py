@@ -1,32 +1,58 @@
-"""The framework's credentials: a secret or a token from a file, sent in an HTTP header."""
+"""The framework's credentials: a secret, a token from a file, or the token of a login, sent in an HTTP header."""
 
 import base64
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
-from scheduler.mesos.files import FromFiles
+from scheduler.mesos.service_account import ServiceAccount
+from scheduler.mesos.tls import Tls
+from scheduler.observe.files import FromFiles
+
+
+class _Source(Protocol):
+    """Where the header comes from."""
+
+    def get(self, *, now: bool = False) -> str | None: ...
 
 
 class Credentials:
-    """The Authorization header from the current contents of its file. Thread-safe. Raises ValueError for a bad file."""
+    """The current Authorization header. Thread-safe. The constructors raise ValueError or OSError for a bad file."""
 
-    def __init__(self, file: Path | None = None, header: Callable[[str], str] = str) -> None:
-        """Without a file there is no header. ``header`` makes the header from the file's text."""
-        self._header = None if file is None else FromFiles((file,), lambda: header(_text(file)))
+    def __init__(self, source: _Source | None = None) -> None:
+        """Without a source there is no header."""
+        self._source = source
 
     @classmethod
     def basic(cls, principal: str, secret_file: Path) -> "Credentials":
         """Basic authentication: a principal, and the file with its secret."""
-        return cls(secret_file, lambda secret: "Basic " + base64.b64encode(f"{principal}:{secret}".encode()).decode())
+
+        def header(secret: str) -> str:
+            return "Basic " + base64.b64encode(f"{principal}:{secret}".encode()).decode()
+
+        return cls(_from_file(secret_file, header))
 
     @classmethod
     def bearer(cls, token_file: Path) -> "Credentials":
         """Bearer authentication: the file with a token that something else issues and renews."""
-        return cls(token_file, lambda token: f"Bearer {_token(token, token_file)}")
+        return cls(_from_file(token_file, lambda token: f"Bearer {_token(token, token_file)}"))
+
+    @classmethod
+    def service_account(cls, file: Path, tls: Tls | None) -> "Credentials":
+        """The token of a login with the service account in the file. ``tls``: for the login; None: system defaults."""
+        return cls(ServiceAccount(file, tls))
 
     def authorization(self, *, now: bool = False) -> str | None:
-        """Value of the Authorization header, or None. ``now`` re-reads the file even if it was read recently."""
-        return None if self._header is None else self._header.get(now=now)
+        """Value of the Authorization header, or None.
+
+        ``now``: as the old value was refused, or may be out of date, re-read the file or log in again; this may take
+        seconds. Raises LoginError if that fails and there is no value.
+        """
+        return None if self._source is None else self._source.get(now=now)
+
+
+def _from_file(file: Path, header: Callable[[str], str]) -> FromFiles[str]:
+    return FromFiles((file,), lambda: header(_text(file)))
 
 
 def _text(file: Path) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from scheduler.loop.ports import Lease
 from scheduler.mesos.address import Address
 from scheduler.mesos.connection import Connection, ConnectionEndedError, Wakeup
 from scheduler.mesos.credentials import Credentials
@@ -20,6 +21,7 @@ from scheduler.mesos.requests import Call, Encoded, Encoder, head
 from scheduler.mesos.verdicts import ONCE_ONLY, REPEATED, Verdict, verdict
 from scheduler.model.json import Json
 
+NO_LEASE = "another scheduler may lead now"
 _TRIES = 4
 _FIRST_PAUSE = 0.1
 _log = structlog.get_logger("scheduler.mesos")
@@ -43,6 +45,7 @@ class Route:
         patience: timeout for each answer, in seconds.
         prepare: returns an ACCEPT with its secrets, which are not kept once it is sent.
         refused: called with an ACCEPT that the master did not carry out, and the reason.
+        lease: without it nothing is sent; None: there is only one scheduler.
     """
 
     connect: Callable[[Address, Wakeup], AbstractContextManager[Connection]]
@@ -50,6 +53,7 @@ class Route:
     patience: float
     prepare: Callable[[Json], Json]
     refused: Callable[[bytes, str], None]
+    lease: Lease | None = None
 
 
 class SubscriptionOverError(Exception):
@@ -87,13 +91,20 @@ class Delivery:
                 self._wakeup.once()
             try:
                 with self._route.connect(self._subscription.master, self._wakeup) as connection:
-                    self._pipeline = pipeline = Pipeline(connection, self._route.patience, self._at_once)
+                    self._pipeline = pipeline = Pipeline(
+                        connection, self._route.patience, self._at_once, self._require_lease
+                    )
                     while True:
                         self._turn(pipeline)
             except ConnectionEndedError as error:
                 self._connection_ended(str(error))
 
     # ------------------------------------------------------------------------ helpers
+
+    def _require_lease(self) -> None:
+        """Just before bytes are sent: the process may have been paused since they were queued."""
+        if self._route.lease is not None and not self._route.lease.holds():
+            raise SubscriptionOverError(NO_LEASE)
 
     def _turn(self, pipeline: Pipeline) -> None:
         if not self._later:

@@ -14,18 +14,20 @@ import structlog
 
 from scheduler.core.effects import Accept, Acknowledge, ListAgents, ListFrameworks, Revive, SetRoles, Suppress
 from scheduler.core.events import Event
-from scheduler.loop.ports import MesosCall, Question, Secrets
+from scheduler.loop.ports import Lease, MesosCall, Question, Secrets
 from scheduler.mesos.agents import AgentProbe
 from scheduler.mesos.callbacks import Callbacks
 from scheduler.mesos.calls import update_framework
+from scheduler.mesos.connection import ConnectionEndedError
 from scheduler.mesos.credentials import Credentials
-from scheduler.mesos.delivery import Route
+from scheduler.mesos.delivery import NO_LEASE, Route
 from scheduler.mesos.follower import JOIN_TIMEOUT, Follower
 from scheduler.mesos.framework import FrameworkIdentity
 from scheduler.mesos.library import MesosSchedulerDriver
 from scheduler.mesos.requests import Call, head, request
 from scheduler.mesos.roles import Roles
-from scheduler.mesos.secrets import Launches
+from scheduler.mesos.secrets import Forbids, Launches, nothing
+from scheduler.mesos.service_account import LoginError
 from scheduler.mesos.timing import DEFAULT, Timing
 from scheduler.mesos.tls import Tls
 from scheduler.model.json import Json
@@ -42,7 +44,8 @@ class Driver(Follower):
 
     ``submit`` receives the events, several at a time if they arrived together, and ``failed`` the error that ended the
     driver; both are called on other threads. ``secrets`` has the values that launches refer to; without it the
-    references themselves are sent. ``messages`` receives the messages of executors, in base64.
+    references themselves are sent; ``forbids`` says why a pod may not use one of them. ``messages`` receives the
+    messages of executors, in base64. Without the ``lease`` it neither subscribes nor sends; None: it always may.
     """
 
     def __init__(
@@ -56,8 +59,10 @@ class Driver(Follower):
         credentials: Credentials | None = None,
         tls: Tls | None = None,
         secrets: Secrets | None = None,
+        forbids: Forbids = nothing,
         timing: Timing = DEFAULT,
         messages: Callable[[str], None] = _ignore,
+        lease: Lease | None = None,
     ) -> None:
         self._credentials = credentials or Credentials()
 
@@ -70,8 +75,8 @@ class Driver(Follower):
             info["id"] = {"value": framework_id}
         heard: list[Event] = []  # on the driver's thread, and not submitted yet
         callbacks = Callbacks(heard.append, self._agents, messages)
-        launches = Launches(secrets, submit, self.perform_all)
-        route = Route(self._connect, self._credentials, timing.call, launches.prepare, launches.refused)
+        launches = Launches(secrets, submit, self.perform_all, forbids)
+        route = Route(self._connect, self._credentials, timing.call, launches.prepare, launches.refused, lease)
         super().__init__(callbacks, heard, info, master, route, submit, failed, timing, tls)
         self._roles = Roles(info["roles"])
 
@@ -85,7 +90,7 @@ class Driver(Follower):
         """Queue the calls for these effects. Without a subscription they are dropped: the core repeats them later."""
         with self._lock:
             calls = [call for effect in effects if (call := self._call(effect)) is not None]
-            if calls and not self._sender.send(calls):
+            if calls and not (self._may_act() and self._sender.send(calls)):
                 _log.info("not subscribed, calls dropped", calls=len(calls))
 
     def tell_executor(self, agent_id: str, executor_id: str, data: str) -> None:
@@ -122,7 +127,9 @@ class Driver(Follower):
         return dict(self._framework)
 
     def gen_request(self) -> bytes:
-        """The SUBSCRIBE call. Roles that do not want offers stay suppressed."""
+        """The SUBSCRIBE call. Roles that do not want offers stay suppressed. Raises ConnectionEndedError."""
+        if self._lease is not None and not self._lease.holds():
+            raise ConnectionEndedError(NO_LEASE)
         with self._lock:
             info = self.framework
             subscribe: Json = {"framework_info": info, "suppressed_roles": self._roles.suppressed}
@@ -131,7 +138,11 @@ class Driver(Follower):
         if "id" in info:
             body["framework_id"] = info["id"]
         data = orjson.dumps(body)
-        return request(head(self.master, self._credentials.authorization(now=True), Connection="close"), data)
+        try:
+            authorization = self._credentials.authorization(now=True)
+        except LoginError as error:
+            raise ConnectionEndedError(f"no credentials: {error}") from error
+        return request(head(self.master, authorization, Connection="close"), data)
 
     def on_heartbeat(self) -> None:
         """Use the heartbeats to list the master's agents from time to time."""

@@ -25,7 +25,7 @@ from scheduler.mesos.connection import (
     Wakeup,
     connection,
 )
-from scheduler.mesos.delivery import Route, Subscription
+from scheduler.mesos.delivery import NO_LEASE, Route, Subscription
 from scheduler.mesos.detector import Detector
 from scheduler.mesos.dialer import Dialer
 from scheduler.mesos.dispatch import Dispatch
@@ -42,6 +42,7 @@ from scheduler.model.json import Json
 from scheduler.model.shapes import shown
 
 _ZOOKEEPER = "zk://"
+_FAILED_OVER = "failed over"  # in the master's words, when another scheduler subscribed
 _OUR_FAULT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _MAX_REFUSALS = 5
 JOIN_TIMEOUT = 5.0
@@ -75,6 +76,7 @@ class Follower(Dispatch):
         self._failed = failed
         self._timing = timing
         self._tls = tls
+        self._lease = route.lease
         self._sender = Sender(route, self._on_subscription_broken, failed)
         self._dialer = Dialer(_masters(master), timing.first_pause, timing.longest_pause)
         self._detector = Detector(master, self._on_leader, failed) if master.startswith(_ZOOKEEPER) else None
@@ -115,7 +117,13 @@ class Follower(Dispatch):
             self.sched.registered(self, info["framework_id"], grant.master)
 
     def on_error(self, event: Json) -> None:
-        """The master refuses this framework, or this scheduler, for good: trying again would never end."""
+        """The master refuses this framework, or this scheduler, for good: trying again would never end.
+
+        With several schedulers, one that was paused while it subscribed may have taken the framework from the leader,
+        which takes it back.
+        """
+        if self._lease is not None and _FAILED_OVER in str(event.get("message")) and self._lease.holds():
+            raise ConnectionEndedError("a scheduler that does not lead took the framework over")
         with self._lock:
             self._started = False
         super().on_error(event)
@@ -228,8 +236,10 @@ class Follower(Dispatch):
     def _read_event(self, record: Record) -> None:
         status = read_status(record, time.time())
         if status is None:
-            for event, more in small_events(record):
+            for place, (event, more) in enumerate(small_events(record)):
                 self._read_any_event(event, more)
+                if place == 0 and more:
+                    self._submit_heard()  # the first offers may be all that is needed
         elif self._started:
             self._heard.append(status)
         if not self._started:
@@ -258,6 +268,15 @@ class Follower(Dispatch):
             self._submit(heard)
 
     # --------------------------------------------------------------------- interruptions
+
+    def _may_act(self) -> bool:
+        """Whether calls may be sent; else the subscription ends, whose offers nobody would answer. Under the lock."""
+        if self._lease is None or self._lease.holds():
+            return True
+        if self._leave_reason is None:
+            self._leave_reason = NO_LEASE
+            self._notify()
+        return False
 
     def _is_interrupted(self) -> bool:
         with self._lock:

@@ -8,10 +8,10 @@ import logging
 import signal
 
 _previous = signal.getsignal(signal.SIGINT)
-from pymesos import MesosSchedulerDriver, Scheduler  # noqa: E402 - between the two halves of the repair
+from podexec._vendor.pymesos import MesosSchedulerDriver, Scheduler  # noqa: E402 - between the two halves of the repair
 
 signal.signal(signal.SIGINT, _previous)
-_logger = logging.getLogger("pymesos")
+_logger = logging.getLogger("podexec._vendor.pymesos")
 _logger.handlers.clear()
 _logger.setLevel(logging.NOTSET)
 

@@ -6,6 +6,7 @@ of requests and answers is not known here.
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import httptools
@@ -16,6 +17,7 @@ from scheduler.mesos.requests import Encoded, request
 MOST_CALLS = 256
 MOST_BYTES = 4 * 1024 * 1024
 _MAX_TEXT = 1000
+_LARGEST_HEAD = 64 * 1024  # bytes
 _FINAL = 200
 
 
@@ -30,23 +32,26 @@ class Answer:
 
 class Pipeline:
     """Sends calls and receives their answers. ``patience``: timeout for the next answer, in seconds; ``most``: how many
-    calls may be unanswered.
+    calls may be unanswered; ``check``: called before anything is sent, and raises if nothing may be sent any more.
     """
 
-    def __init__(self, connection: Connection, patience: float, most: int = MOST_CALLS) -> None:
+    def __init__(
+        self, connection: Connection, patience: float, most: int = MOST_CALLS, check: Callable[[], None] | None = None
+    ) -> None:
         self.is_closing = False  # the other side accepts no more requests on this connection
         self._connection = connection
         self._patience = patience
         self._most = most
+        self._check = check
         self._unanswered: deque[tuple[Encoded, int]] = deque()  # with the number of bytes up to the call's end
         self._unsent = bytearray()
         self._put = self._sent = self._answered = 0  # bytes
         self._heard_at = 0.0
         self._answers: list[Answer] = []
         self._broken: ConnectionEndedError | None = None  # to be raised once all good answers are returned
-        self._text: list[bytes] = []
+        self._text = bytearray()  # the beginning of an answer's body
+        self._framing = 0  # bytes since the last ones of a body, or the last answer
         self._status: int | None = None  # of the answer whose headers were received, but not its end
-        self.on_body = self._text.append
         self._parser = httptools.HttpResponseParser(self)
 
     @property
@@ -97,6 +102,8 @@ class Pipeline:
     # ------------------------------------------------------------------------ helpers
 
     def _send(self) -> None:
+        if self._check is not None:
+            self._check()
         taken = self._connection.send(self._unsent)
         del self._unsent[:taken]
         self._sent += taken
@@ -105,7 +112,10 @@ class Pipeline:
         try:
             data = self._connection.receive()
             if data is not None:
+                self._framing += len(data)
                 self._parser.feed_data(data)
+                if self._framing > _LARGEST_HEAD:
+                    self._broken = ConnectionEndedError(f"an answer has more than {_LARGEST_HEAD} bytes of headers")
         except httptools.HttpParserError as error:
             self._broken = ConnectionEndedError(f"the answer is not HTTP: {error}")
         except ConnectionEndedError:
@@ -115,14 +125,20 @@ class Pipeline:
 
     # ------------------------------------------------------------ callbacks of httptools
 
+    def on_body(self, data: bytes) -> None:
+        self._framing = 0
+        if len(self._text) < _MAX_TEXT:
+            self._text += data[:_MAX_TEXT]
+
     def on_headers_complete(self) -> None:
         self._status = self._parser.get_status_code()
         self.is_closing = self.is_closing or not self._parser.should_keep_alive()
 
     def on_message_complete(self) -> None:
         status, self._status = self._status, None
-        text = b"".join(self._text)[:_MAX_TEXT].decode(errors="replace").strip() if self._text else ""
+        text = self._text[:_MAX_TEXT].decode(errors="replace").strip() if self._text else ""
         self._text.clear()
+        self._framing = 0
         if status is None or status < _FINAL:
             return
         if not self._unanswered:

@@ -54,14 +54,15 @@ class Encoder:
         body = call if isinstance(call, dict) else call_body(call, self._framework_id)
         data = orjson.dumps(body)
         if body["type"] == "ACCEPT" and _REFERENCE in data:
-            body = self._prepare(body)
+            body = self._prepare(orjson.loads(data))
             data = orjson.dumps(body)
         return Encoded(body["type"], data)
 
 
 def head(host: str, authorization: str | None, **more: str) -> bytes:
     """The start of every request on a connection. Underscores in the names of further headers become dashes."""
-    headers = {"Host": host, "Content-Type": "application/json", "Accept": "application/json", **more}
+    headers = {"Host": host, "Content-Type": "application/json", "Accept": "application/json"}
+    headers |= {"Accept-Encoding": "identity", **more}
     if authorization is not None:
         headers["Authorization"] = authorization
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())

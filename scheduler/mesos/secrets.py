@@ -6,7 +6,7 @@ both keep their references, and the executor gets the values in ``TaskInfo.data`
 
 import base64
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import orjson
 from podexec.wire import TaskData
 from scheduler.core.effects import Decline
 from scheduler.core.events import Event, StatusUpdated
+from scheduler.core.ids import instance_of, pod_of
 from scheduler.loop.ports import MesosCall, SecretError, Secrets
 from scheduler.model.json import Json
 from scheduler.model.records import Condition
@@ -22,6 +23,13 @@ from scheduler.model.sizes import excess, of_task
 
 _REFERENCE = "REFERENCE"
 _LAUNCH = "LAUNCH_GROUP"
+
+
+Forbids = Callable[[str, str], str | None]  # of a pod and a source: why the pod may not use it, if so
+
+
+def nothing(_pod_id: str, _source: str) -> None:
+    """Forbid nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +41,13 @@ class Undelivered:
     message: str
 
 
-def with_secrets(call: Json, secrets: Secrets) -> tuple[Json, tuple[Undelivered, ...]]:
-    """The call with values for references, and the launches omitted because a value is missing.
+def with_secrets(
+    call: Json, secrets: Secrets | None, forbids: Forbids = nothing
+) -> tuple[Json, tuple[Undelivered, ...]]:
+    """The call with values for references, and the launches omitted because a value is missing or forbidden.
 
-    Each value is fetched once. An ACCEPT without any launch left becomes a DECLINE. The given call is not modified.
+    Each value is fetched once. Without ``secrets``, references stay. An ACCEPT without any launch left becomes a
+    DECLINE. The given call is not modified.
     """
     if call["type"] != "ACCEPT":
         return call, ()
@@ -44,6 +55,7 @@ def with_secrets(call: Json, secrets: Secrets) -> tuple[Json, tuple[Undelivered,
 
     def ask(source: str) -> bytes:
         if source not in values:
+            assert secrets is not None
             try:
                 values[source] = secrets.value(source)
             except SecretError as error:
@@ -57,7 +69,8 @@ def with_secrets(call: Json, secrets: Secrets) -> tuple[Json, tuple[Undelivered,
     operations, undelivered = [], []
     for operation in accept["operations"]:
         try:
-            operations.append(_launch(operation, ask))
+            _require_allowed(operation, forbids)
+            operations.append(operation if secrets is None else _launch(operation, ask))
         except SecretError as error:
             undelivered.append(_undelivered(operation, str(error)))
     if operations:
@@ -75,17 +88,17 @@ class Launches:
         secrets: Secrets | None,
         submit: Callable[[Sequence[Event]], None],
         perform: Callable[[Sequence[MesosCall]], None],
+        forbids: Forbids = nothing,
     ) -> None:
         """``secrets`` has the values for references; without it the references themselves are sent."""
         self._secrets = secrets
+        self._forbids = forbids
         self._submit = submit
         self._perform = perform
 
     def prepare(self, accept: Json) -> Json:
-        """The ACCEPT with its secrets, without the launches for which one is missing."""
-        if self._secrets is None:
-            return accept
-        call, undelivered = with_secrets(accept, self._secrets)
+        """The ACCEPT with its secrets, without the launches for which one is missing or forbidden."""
+        call, undelivered = with_secrets(accept, self._secrets, self._forbids)
         self._not_made(undelivered)
         return call
 
@@ -109,6 +122,33 @@ class Launches:
 
 
 _Ask = Callable[[str], bytes]
+
+
+def _require_allowed(operation: Json, forbids: Forbids) -> None:
+    """Raise SecretError if the pod may not use one of the secrets that it refers to.
+
+    Requests for that are refused when they are made. But the policy may have changed since.
+    """
+    if operation["type"] != _LAUNCH:
+        return
+    for task in operation["launch_group"]["task_group"]["tasks"]:
+        pod_id = pod_of(instance_of(task["task_id"]["value"]))
+        for source in _sources(task):
+            reason = forbids(pod_id, source)
+            if reason is not None:
+                raise SecretError(f"secret {source!r} is not delivered: {reason}")
+
+
+def _sources(part: Any) -> Iterator[str]:
+    """The source of every reference."""
+    if isinstance(part, list):
+        for member in part:
+            yield from _sources(member)
+    elif isinstance(part, dict):
+        if part.get("type") == _REFERENCE and "reference" in part:
+            yield part["reference"]["name"]
+        for member in part.values():
+            yield from _sources(member)
 
 
 def _launch(operation: Json, ask: _Ask) -> Json:

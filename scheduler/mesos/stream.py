@@ -13,6 +13,7 @@ from scheduler.mesos.connection import READ, WRITE, Connection, ConnectionEndedE
 from scheduler.mesos.recordio import FramingError, Record, RecordReader
 
 _MAX_ERROR_BODY = 4096
+_LARGEST_HEAD = 64 * 1024  # bytes
 _ERROR_BODY_WAIT = 2.0
 
 
@@ -114,8 +115,8 @@ class _Answer:
         self.status: int | None = None  # once all headers were received
         self.headers: dict[bytes, bytes] = {}  # names in lower case
         self.is_complete = False
+        self._framing = 0  # bytes since the last ones of the body
         self._body: list[bytes] = []
-        self.on_body = self._body.append
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: memoryview) -> None:
@@ -123,7 +124,12 @@ class _Answer:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
+            if isinstance(error.__context__, ConnectionEndedError):  # of a callback below
+                raise error.__context__ from None
             raise ConnectionEndedError(f"the other side does not speak HTTP: {bytes(data[:40])!r}") from error
+        self._framing = 0 if self._body else self._framing + len(data)
+        if self._framing > _LARGEST_HEAD:
+            raise ConnectionEndedError(f"the other side sends more than {_LARGEST_HEAD} bytes of headers")
 
     def take_body(self) -> list[bytes]:
         """The part of the body received since the last call."""
@@ -132,9 +138,16 @@ class _Answer:
         return taken
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers[name.lower()] = value
+        if self.status is None:  # otherwise it is a trailer
+            self.headers[name.lower()] = value
+
+    def on_body(self, data: bytes) -> None:
+        self._body.append(data)
 
     def on_headers_complete(self) -> None:
+        coding = self.headers.get(b"content-encoding", b"identity").lower()
+        if coding != b"identity":
+            raise ConnectionEndedError(f"the other side answers with Content-Encoding {coding[:40]!r}, unasked")
         self.status = self._parser.get_status_code()
 
     def on_message_complete(self) -> None:

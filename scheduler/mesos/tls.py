@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from scheduler.mesos.files import FromFiles
+from scheduler.observe.files import FromFiles
 
 
 class Verify(StrEnum):

@@ -10,7 +10,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from scheduler.core.events import StatusUpdated
-from scheduler.mesos.codec import LONGEST_MESSAGE, MalformedError, condition_of, executor_members, network
+from scheduler.mesos.codec import (
+    LONGEST_MESSAGE,
+    MOST_NETWORKS,
+    MalformedError,
+    condition_of,
+    executor_members,
+    network,
+    shortened,
+)
 from scheduler.mesos.recordio import Record
 from scheduler.model.records import NetworkAddress
 from scheduler.model.shapes import LARGEST, LONGEST_ID
@@ -74,8 +82,8 @@ def read_status(record: Record, now: float) -> StatusUpdated | None:
             uuid=status.uuid,
             timestamp=timestamp,
             message=(status.message or "")[:LONGEST_MESSAGE],
-            reason=status.reason,
-            source=status.source or "",
+            reason=shortened(status.reason),
+            source=shortened(status.source or ""),
             healthy=status.healthy,
             networks=_networks(status.container_status),
             **({} if labels is None else executor_members(labels, None)),
@@ -90,6 +98,6 @@ def _networks(container_status: _ContainerStatus | msgspec.UnsetType) -> tuple[N
     return tuple(
         [
             network(each.name, tuple([at.ip_address for at in each.ip_addresses if at.ip_address is not msgspec.UNSET]))
-            for each in container_status.network_infos
+            for each in container_status.network_infos[:MOST_NETWORKS]
         ]
     )

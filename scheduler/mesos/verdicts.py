@@ -8,7 +8,8 @@ ONCE_ONLY = frozenset({"ACCEPT"})  # a second one would report the tasks of the 
 REPEATED = frozenset(
     {"KILL", "SHUTDOWN", "RECONCILE", "ACKNOWLEDGE", "ACKNOWLEDGE_OPERATION_STATUS", "ACCEPT_INVERSE_OFFERS"}
 )
-_IN_ANY_ORDER = REPEATED | {"DECLINE"}
+# The answers to one RECONCILE must come before those to a later one: by that the core knows that it has them all.
+_IN_ANY_ORDER = (REPEATED - {"RECONCILE"}) | {"DECLINE"}
 _SAID_BY_SUBSCRIBING = frozenset({"UPDATE_FRAMEWORK"})  # if it is refused, a new subscription has the same effect
 # The other side, or a proxy in front of it, failed at the call; it may have been accepted or not.
 _FAILED = frozenset(

@@ -5,7 +5,6 @@ one table of fields, however long. JSON names are camelCase, as in Marathon's AP
 name says otherwise.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, Tag
@@ -326,15 +325,22 @@ class PodDefinition(Model):
 
 def render(definition: PodDefinition) -> dict[str, Any]:
     """The definition as the API shows it: with defaults, without absent and empty members."""
-    rendered: dict[str, Any] = _prune(definition.model_dump(mode="json", by_alias=True))
+    rendered = _pruned(definition.model_dump(mode="json", by_alias=True, exclude_none=True))
     rendered["scheduling"].setdefault("placement", {})  # Marathon shows the parts of scheduling also when empty
     return rendered
 
 
-def _prune(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        members = {key: _prune(member) for key, member in value.items()}
-        return {key: member for key, member in members.items() if member is not None and member not in ({}, [])}
-    if isinstance(value, list):
-        return [_prune(member) for member in value]
-    return value
+def _pruned(members: dict[str, Any]) -> dict[str, Any]:
+    """The members of an object of JSON, without empty objects and lists at any depth."""
+    kept: dict[str, Any] = {}
+    for key, member in members.items():
+        if type(member) is dict:
+            inner: Any = _pruned(member)
+        elif type(member) is list:
+            inner = [_pruned(item) if type(item) is dict else item for item in member]
+        else:
+            kept[key] = member
+            continue
+        if inner:
+            kept[key] = inner
+    return kept

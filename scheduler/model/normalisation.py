@@ -18,6 +18,7 @@ from scheduler.model.ids import canonical
 from scheduler.model.rules import Site
 from scheduler.model.running import Lifecycle
 
+_NO_LIFECYCLE, _NO_LINUX_INFO, _NO_LIMITS = Lifecycle(), LinuxInfo(), ResourceLimits()
 _RESIDENT_UPGRADE = Upgrade(minimum_health_capacity=0.5, maximum_over_capacity=0.0)
 
 
@@ -35,7 +36,7 @@ def normalise(definition: PodDefinition, site: Site) -> PodDefinition:
             ),
             "volumes": tuple(_volume(volume) for volume in definition.volumes),
             "scheduling": _scheduling(definition.scheduling, definition.resident),
-            "linux_info": _unless(definition.linux_info, LinuxInfo()),
+            "linux_info": _unless(definition.linux_info, _NO_LINUX_INFO),
             "legacy_shared_cgroups": definition.legacy_shared_cgroups or None,
             "dependencies": tuple(dict.fromkeys(map(canonical, definition.dependencies))),
         }
@@ -57,9 +58,9 @@ def _container(container: Container, host_ports: bool) -> Container:
             "endpoints": endpoints,
             "restart_policy": _unless(container.restart_policy, "never"),
             "essential": _unless(container.essential, True),
-            "lifecycle": _unless(container.lifecycle, Lifecycle()),
-            "linux_info": _unless(container.linux_info, LinuxInfo()),
-            "resource_limits": _unless(container.resource_limits, ResourceLimits()),
+            "lifecycle": _unless(container.lifecycle, _NO_LIFECYCLE),
+            "linux_info": _unless(container.linux_info, _NO_LINUX_INFO),
+            "resource_limits": _unless(container.resource_limits, _NO_LIMITS),
         }
     )
 

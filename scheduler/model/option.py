@@ -52,6 +52,7 @@ class Option:
         is_private: whether ``/v2/info`` leaves it out.
         info: the key there, if it differs from the name.
         shown: converts the value for ``/v2/info``; None: it is shown as it is.
+        may_be_empty: whether its variable may be empty, for an empty list.
         after: the attribute to list it after in the help; None: the order of the attributes.
     """
 
@@ -71,6 +72,7 @@ class Option:
     is_private: bool = False
     info: str | None = None
     shown: Callable[[Any], Any] | None = None
+    may_be_empty: bool = False
     after: str | None = None
 
 

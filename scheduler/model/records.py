@@ -163,6 +163,46 @@ class Ended(Frozen):
     tasks: tuple[Task, ...]
 
 
+class What(StrEnum):
+    """What happened to an instance."""
+
+    CREATED = "created"
+    WAITED = "waited"  # for an offer, for long
+    LAUNCHED = "launched"
+    RUNNING = "running"
+    UNHEALTHY = "unhealthy"
+    HEALTHY = "healthy"
+    NOT_READY = "not ready"
+    READY = "ready"
+    RESTARTED = "restarted in place"
+    FAILED = "failed"  # a container that is not essential
+    UNREACHABLE = "unreachable"
+    REACHABLE = "reachable again"
+    REPLACED = "replacement started"
+    KILLED = "killed"
+    ENDED = "ended"
+
+
+class Happening(Frozen):
+    """Something that happened to an instance.
+
+    Attributes:
+        about: the container, if it happened to one; in the story of a pod, the instance.
+        cause: one line, or empty.
+        where: the agent's hostname, of a launch.
+        times: how often it happened in a row, alone or with the same others; ``at`` and ``where`` are the last ones.
+        first: when it happened first; None: it happened once.
+    """
+
+    at: float
+    what: What
+    about: str = ""
+    cause: str = ""
+    where: str = ""
+    times: int = 1
+    first: float | None = None
+
+
 class Instance(Frozen):
     """One copy of a pod, kept across relaunches: each launch is a new incarnation with new task and executor ids.
 
@@ -176,6 +216,7 @@ class Instance(Frozen):
         inactive: whether it was unreachable for longer than its definition allows, so that it has a replacement.
         reservation: what an agent reserves for it; it runs there and nowhere else.
         ended: how its last launch ended; None while it has tasks, and before its first launch.
+        story: the last happenings that do not follow from the other fields, newest last (ADR 27).
     """
 
     id: str
@@ -195,6 +236,7 @@ class Instance(Frozen):
     inactive: bool = False
     reservation: Reservation | None = None
     ended: Ended | None = None
+    story: tuple[Happening, ...] = ()
 
 
 class TaskEnd(Frozen):
@@ -216,6 +258,50 @@ class Termination(Frozen):
     tasks: tuple[TaskEnd, ...]
 
 
+class Deed(StrEnum):
+    """What a user did to a pod."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    RESTARTED = "restarted"
+    KILLED = "instances killed"
+    DELAY_RESET = "delay reset"
+    ADOPTED = "orphan adopted"
+    PAUSED = "deployment paused"
+    RESUMED = "deployment resumed"
+    ROLLED_BACK = "deployment rolled back"
+    CANCELLED = "deployment cancelled"
+
+
+_STARTING = (Deed.CREATED, Deed.UPDATED, Deed.ROLLED_BACK)
+
+
+class HistoryEntry(Frozen):
+    """One change of a pod that a user asked for.
+
+    Attributes:
+        user: their name; empty: the API did not ask for one.
+        version: the pod's version after it.
+        deployment_id: the deployment that it started, or was about; empty: none.
+        ended_at: when the deployment that it started ended; None: it is running, or there is none.
+        failure: why that deployment failed; empty: it did not.
+    """
+
+    at: float
+    deed: Deed
+    user: str
+    client_ip: str
+    version: str
+    deployment_id: str
+    ended_at: float | None = None
+    failure: str = ""
+
+    @property
+    def starts_deployment(self) -> bool:
+        """Whether the change started its deployment; others are about one that was running."""
+        return bool(self.deployment_id) and self.deed in _STARTING
+
+
 class Pod(Frozen):
     """A pod that a user has created.
 
@@ -223,12 +309,16 @@ class Pod(Frozen):
         version: the current definition's version.
         config_version: the version of the last change that needs a restart; an instance that has it is current.
         terminations: the last ended incarnations, newest last.
+        history: the last changes, newest last.
+        story: the last ends of its instances, newest last.
     """
 
     id: str
     version: str
     config_version: str
     terminations: tuple[Termination, ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
+    story: tuple[Happening, ...] = ()
 
 
 class Action(StrEnum):

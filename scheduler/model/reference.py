@@ -53,12 +53,14 @@ def _rows(name: str, part: Json) -> Iterator[str]:
     for key, member in part["properties"].items():
         description = DESCRIPTIONS[name][key]
         example = json.dumps(description.example, ensure_ascii=False)
-        default = "**required**" if key in required else _default(member, description.absent)
-        cells = (f"`{key}`", _type(member), default, description.text, f"`{example}`")
+        default = "**required**" if key in required else absent_of(name, key, member)
+        cells = (f"`{key}`", kind_of(member), default, description.text, f"`{example}`")
         yield f"| {' | '.join(cell.replace('|', _BAR) for cell in cells)} |"
 
 
-def _default(member: Json, absent: str) -> str:
+def absent_of(name: str, key: str, member: Json) -> str:
+    """What it means if an object lacks this field, in Markdown: the default, and what it depends on."""
+    absent = DESCRIPTIONS[name][key].absent
     value = member.get("default")
     if value in (None, [], {}):
         return absent or "none"
@@ -66,21 +68,21 @@ def _default(member: Json, absent: str) -> str:
     return f"{shown}; {absent}" if absent else shown
 
 
-def _type(member: Json) -> str:
-    """The type as a phrase: what kind of value, in which range."""
+def kind_of(member: Json) -> str:
+    """The type of a field as a phrase in Markdown: what kind of value, in which range."""
     if "$ref" in member:
         name = member["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
     kinds = member.get("anyOf") or member.get("oneOf")
     if kinds:
-        return " or ".join(dict.fromkeys(_type(kind) for kind in kinds))
+        return " or ".join(dict.fromkeys(kind_of(kind) for kind in kinds))
     if "enum" in member or "const" in member:
         return ", ".join(f"`{value}`" for value in member.get("enum", [member.get("const")]))
     if member["type"] == "array":
-        return f"{_least(member.get('minItems'))}list of {_plural(_type(member['items']))}"
+        return f"{_least(member.get('minItems'))}list of {_plural(kind_of(member['items']))}"
     if member["type"] == "object":
         values = member.get("additionalProperties") or next(iter(member["patternProperties"].values()))
-        return f"map of {_plural(_type(values))}"
+        return f"map of {_plural(kind_of(values))}"
     return _scalar(member)
 
 

@@ -33,6 +33,14 @@ def text(value: object) -> str | None:
     return None if type(value) is str else f" is {shown(value)}, not a string"
 
 
+def name(value: object) -> str | None:
+    """A string that is not long."""
+    complaint = text(value)
+    if complaint is None and len(value) > LONGEST_ID:  # type: ignore[arg-type] # it is a string
+        return f" is {shown(value)}, which is too long"
+    return complaint
+
+
 def number(value: object) -> str | None:
     """A finite number below 2**64."""
     if (type(value) is float or type(value) is int) and abs(value) < LARGEST:  # not a number: False, too

@@ -7,7 +7,7 @@ reserved for what agents add.
 """
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -22,14 +22,22 @@ def of_text(text: str) -> int:
     return len(orjson.dumps(text))
 
 
+def of_texts(texts: Sequence[str]) -> int:
+    """The sum of ``of_text`` of these strings, encoded at once."""
+    brackets_and_commas = max(2, 1 + len(texts))
+    return len(orjson.dumps(texts)) - brackets_and_commas
+
+
 def of_command(command: dict[str, Any]) -> int:
     """Bytes of a command: ``value`` and ``arguments`` of Mesos' CommandInfo."""
-    return of_text(command.get("value", "")) + sum(of_text(each) + 1 for each in command.get("arguments", ()))
+    arguments = command.get("arguments", ())
+    return of_texts([command.get("value", ""), *arguments]) + len(arguments)
 
 
 def of_variables(values: Iterable[tuple[str, str]]) -> int:
     """Bytes of an environment."""
-    return sum(_OF_VARIABLE + of_text(name) + of_text(value) for name, value in values)
+    texts = [text for pair in values for text in pair]
+    return of_texts(texts) + _OF_VARIABLE * (len(texts) // 2)
 
 
 def of_task(task: dict[str, Any]) -> int:
@@ -37,7 +45,12 @@ def of_task(task: dict[str, Any]) -> int:
     command = task.get("command", {})
     variables = command.get("environment", {}).get("variables", ())
     mounts = task.get("container", {}).get("volumes", ())
-    return of_command(command) + of_variables(map(_named, variables)) + _MOUNT * len(mounts)
+    return of_container(command, map(_named, variables), len(mounts))
+
+
+def of_container(command: dict[str, Any], variables: Iterable[tuple[str, str]], mounts: int) -> int:
+    """Approximate bytes of what a container with this command, environment and number of mounts is started with."""
+    return of_command(command) + of_variables(variables) + _MOUNT * mounts
 
 
 def _named(variable: dict[str, Any]) -> tuple[str, str]:

@@ -2,10 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
+# Whole days inside the years 1 to 9999, the only ones that can be written.
+_FIRST, _LAST = -62_135_510_400, 253_402_214_400
+
 
 def timestamp(seconds: float) -> str:
-    """The string for a time in seconds since the epoch."""
-    return written(datetime.fromtimestamp(seconds, UTC))
+    """The string for a time in seconds since the epoch; the nearest one for a time that no string is for, which agents
+    and masters may send.
+    """
+    return written(datetime.fromtimestamp(min(max(seconds, _FIRST), _LAST), UTC))
 
 
 def written(time: datetime) -> str:

@@ -10,6 +10,7 @@ become narrower.
 import orjson
 
 from scheduler.model import schema
+from scheduler.model.bounds import excesses
 from scheduler.model.definition import PodDefinition
 from scheduler.model.duplicates import duplicate_keys
 from scheduler.model.problems import Problem, Problems, Stage
@@ -31,6 +32,9 @@ def read(body: bytes, site: Site) -> PodDefinition | Problems:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         return Problems(Stage.SYNTAX, (Problem("/", str(error)),))
+    too_many = excesses(document)
+    if too_many:
+        return Problems(Stage.RULES, too_many)
     repeated = duplicate_keys(body) if site.strict else ()
     if repeated:
         return Problems(Stage.SCHEMA, repeated)

@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from scheduler.core.effects import Accept, Decline, Publish, Refused, Reply, Revive, Suppress
+from scheduler.core.effects import Accept, Decline, LaunchGroup, Publish, Refused, Reply, Revive, Suppress
 from scheduler.core.events import Event, OffersReceived, StatusesUpdated, StatusUpdated, StreamAttached, StreamDetached
 from scheduler.core.facts.conditions import condition, task_state
 from scheduler.core.facts.roster import Bucket
 from scheduler.core.views.groups import group_ids
 from scheduler.core.world import World
 from scheduler.loop.ports import MesosCall
-from scheduler.model.json import Json
 from scheduler.model.records import Condition
 
 _BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -69,7 +68,12 @@ class Durations:
 class Metrics:
     """The meter of the event loop, and the metrics to read."""
 
-    def __init__(self, world: World, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, world: World, clock: Callable[[], float], *, uptime: Callable[[], float] | None = None, leads: bool = True
+    ) -> None:
+        """``uptime``: of the process; None: it is as old as this. ``leads``: whether this process is the leader."""
+        self._uptime = uptime
+        self._leads = leads
         self._world = world
         self._clock = clock
         self._started = clock()
@@ -135,8 +139,11 @@ class Metrics:
             case Accept():
                 self._counts["used"] += 1
                 for operation in call.operations:
-                    self._operations[operation["type"]] += 1
-                    self._counts["tasks"] += _tasks(operation)
+                    if isinstance(operation, LaunchGroup):
+                        self._operations["LAUNCH_GROUP"] += 1
+                        self._counts["tasks"] += operation.tasks
+                    else:
+                        self._operations[operation["type"]] += 1
             case Decline():
                 self._counts["declined"] += len(call.offer_ids)
             case Revive():
@@ -161,6 +168,8 @@ class Metrics:
         """The gauges."""
         world, age = self._world, max(0.0, self._clock() - self._started)
         running, staged, overdue = self._instances()
+        up = age if self._uptime is None else self._uptime()
+        subscribed = int(world.volatile.connection.subscribed)
         own = (
             ("marathon.apps.active.gauge", "Apps (always 0)", 0),
             ("marathon.pods.active.gauge", "Pods", len(world.pods)),
@@ -171,8 +180,13 @@ class Metrics:
             ("marathon.instances.launch-overdue.gauge", "Launches without a status for too long", overdue),
             ("marathon.instances.inflight-kills.gauge", "Instances being killed", len(world.volatile.kills)),
             ("marathon.http.event-streams.active.gauge", "Clients of the event stream", self._streams),
-            ("marathon.uptime.gauge.seconds", "Time since the start of this process", age),
-            ("marathon.leadership.duration.gauge.seconds", "Time since this process became the leader", age),
+            ("marathon.uptime.gauge.seconds", "Time since the start of this process", up),
+            (
+                "marathon.leadership.duration.gauge.seconds",
+                "Time since this process became the leader",
+                age if self._leads else 0.0,
+            ),
+            ("podexec.mesos.subscribed.gauge", "1 while subscribed to a master, otherwise 0", subscribed),
             (
                 "podexec.instances.waiting.gauge",
                 "Instances waiting for an offer",
@@ -236,10 +250,6 @@ def _is_start_of_deployment(event: Publish) -> bool:
         return False
     steps = event.content["plan"]["steps"]
     return not steps or bool(event.content["currentStep"] == steps[0])
-
-
-def _tasks(operation: Json) -> int:
-    return len(operation["launch_group"]["task_group"]["tasks"]) if operation["type"] == "LAUNCH_GROUP" else 0
 
 
 def _dashed(name: str) -> str:

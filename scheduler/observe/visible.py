@@ -3,12 +3,14 @@
 Such characters are shown as Python's escapes, e.g. ``\\x1b`` and ``\\u202e``.
 """
 
+import json
 import re
 import unicodedata
 
 # Letters and marks that are invisible although they count as printable.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
 _SUPPLEMENTARY_SELECTORS = range(0xE0100, 0xE01F0)
+_DELETE = "\x7f"  # JSON escapes it not even in ASCII
 _COLOUR = re.compile(r"(\x1b\[[0-9;:]*m)")
 _COLOURS_OFF = "\x1b[0m"
 _HIDES = re.compile(r"(?:^|[\[;])0*8(?=[;m])")
@@ -21,6 +23,13 @@ def visible(text: str, *, lines: bool = False) -> str:
         return text
     kept = "\n\t" if lines else ""
     return "".join(each if each in kept or _is_seen(each) else _escaped(each) for each in text)
+
+
+def visible_json(text: str) -> str:
+    """A JSON text with every invisible character in its strings escaped as JSON does it."""
+    if text.isascii() and _DELETE not in text:
+        return text
+    return "".join(each if _is_seen(each) else json.dumps(each)[1:-1] for each in text).replace(_DELETE, "\\u007f")
 
 
 def visible_with_colours(text: str) -> str:

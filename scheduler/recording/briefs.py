@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import fields
 
-from scheduler.core.effects import Accept, Effect, Log, Publish, Reply
+from scheduler.core.effects import Accept, Effect, Log, Operation, Publish, Reply, as_json
 from scheduler.core.events import Event, OffersReceived, StatusUpdated
 from scheduler.core.facts.conditions import condition
 from scheduler.core.frame import Change, Delete, key_of
@@ -51,10 +51,11 @@ def of_effect(effect: Effect) -> str:
     return _line(type(effect).__name__, _members(effect))
 
 
-def of_operation(operation: Json) -> str:
+def of_operation(operation: Operation) -> str:
     """The type of an offer operation; for a launch, also the instance."""
-    kind = str(operation.get("type"))
-    tasks = operation.get("launch_group", {}).get("task_group", {}).get("tasks", ())
+    shown = as_json(operation)
+    kind = str(shown.get("type"))
+    tasks = shown.get("launch_group", {}).get("task_group", {}).get("tasks", ())
     return " ".join((kind, *{instance_of(_id(task, "task_id")): None for task in tasks}))
 
 

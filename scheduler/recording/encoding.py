@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import orjson
 from msgspec.structs import asdict
 
-from scheduler.core.effects import Accept, Effect
+from scheduler.core.effects import Accept, Effect, Operation, as_json
 from scheduler.core.events import Event
 from scheduler.core.frame import Change, Delete, Frame, Put, Record, key_of
 from scheduler.core.settings import Settings
@@ -185,12 +185,13 @@ def _effect(effect: Effect) -> Json:
     return {"effect": type(effect).__name__, "data": shown}
 
 
-def _shown_operation(operation: Json) -> Json:
-    group = operation.get("launch_group")
+def _shown_operation(operation: Operation) -> Json:
+    shown = as_json(operation)
+    group = shown.get("launch_group")
     if group is None:
-        return operation
+        return shown
     tasks = [_shown_task(task) for task in group["task_group"]["tasks"]]
-    return {**operation, "launch_group": {**group, "task_group": {**group["task_group"], "tasks": tasks}}}
+    return {**shown, "launch_group": {**group, "task_group": {**group["task_group"], "tasks": tasks}}}
 
 
 def _shown_task(task: Json) -> Json:

@@ -58,4 +58,10 @@ def _environment(argument: str) -> Secrets:
     return EnvironmentSource(argument or PREFIX)
 
 
-_OWN: Mapping[str, Factory] = {"directory": _directory, "environment": _environment}
+def _vault(argument: str) -> Secrets:
+    from scheduler.secrets.vault import open_vault  # noqa: PLC0415 -- its HTTP client takes long to import
+
+    return Guarded("vault", open_vault(argument))
+
+
+_OWN: Mapping[str, Factory] = {"directory": _directory, "environment": _environment, "vault": _vault}

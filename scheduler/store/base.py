@@ -7,11 +7,12 @@ from scheduler.core.frame import Change, Record
 from scheduler.loop.bus import StreamEvent
 from scheduler.loop.ports import StoreError
 
-__all__ = ["DAMAGED", "Store", "StoreError"]
+__all__ = ["DAMAGED", "READABLE", "UNWRITABLE", "Store", "StoreError"]
 
 # Advice at the end of a message.
 UNWRITABLE = "Pass a file that this user may write with --store"
-DAMAGED = "if the file is damaged, restore a backup of it"
+READABLE = "'podexec store export --readable' saves what can still be read"
+DAMAGED = f"if the store is damaged, restore a backup of it; {READABLE}"
 
 
 class Store(Protocol):

@@ -1,11 +1,12 @@
 """Encodes records as rows, and decodes them.
 
-A row has its kind, its key, the version of its kind's schema, and JSON; a checksum covers all four. Anything unknown -
-a kind, a version, a field, a value - is refused with an error that names the row: dropping it would lose a running pod.
-A new field with a default needs no new version; older rows simply lack it.
+A row has its kind, its key, the version of its kind's schema, and JSON. Anything unknown - a kind, a version, a field,
+a value - is refused with an error that names the row: dropping it would lose a running pod.
+
+Fields that have their default are left out, except in definitions. So a new field with a default needs no new version:
+older rows simply lack it. But a default that changes is a change of the schema, and needs one (ADR 17).
 """
 
-import hashlib
 from collections.abc import Mapping
 
 import msgspec
@@ -50,19 +51,11 @@ def encode(record: Record) -> Row:
     return Row(name, key, VERSIONS[name], msgspec.json.encode(record))
 
 
-def checksum(*parts: object) -> bytes:
-    """Eight bytes that show whether any of these strings, numbers and bytes has changed."""
-    digest = hashlib.blake2b(digest_size=8)
-    for part in parts:
-        data = part if isinstance(part, bytes) else str(part).encode()
-        digest.update(len(data).to_bytes(8))
-        digest.update(data)
-    return digest.digest()
-
-
-def checksum_of(row: Row) -> bytes:
-    """The checksum that is stored with a row."""
-    return checksum(row.kind, row.key, row.version, row.data)
+def type_of(kind: str) -> type[Record]:
+    """The type of the records of this kind. Raises StoreError if it is unknown."""
+    if kind not in _TYPES:
+        raise StoreError(f"cannot read the deletion of a stored {kind!r}: {_unknown_kind()}. Nothing was changed")
+    return _TYPES[kind]
 
 
 def decode(row: Row) -> Record:
@@ -81,8 +74,12 @@ def decode(row: Row) -> Record:
 
 def _decode(row: Row) -> Record:
     if row.kind not in VERSIONS:
-        raise UnreadableError(f"this podexec knows only the kinds {', '.join(VERSIONS)}")
+        raise UnreadableError(_unknown_kind())
     if row.version != VERSIONS[row.kind]:
         raise UnreadableError(f"this podexec reads version {VERSIONS[row.kind]} of its schema")
     kind = _TYPES[row.kind]
     return definition(row.data) if kind is PodDefinition else read(kind, row.data, row.kind)
+
+
+def _unknown_kind() -> str:
+    return f"this podexec knows only the kinds {', '.join(VERSIONS)}"

@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from scheduler.core.frame import Record
+from scheduler.core.frame import Record, key_of
 from scheduler.loop.bus import StreamEvent
 from scheduler.store import layouts
-from scheduler.store.base import DAMAGED, UNWRITABLE, StoreError
+from scheduler.store.base import DAMAGED, READABLE, UNWRITABLE, StoreError
 from scheduler.store.codec import decode
 from scheduler.store.cutoff import commits_cut_off
 from scheduler.store.references import check_references
+from scheduler.store.row_ids import RowIds
 
 LOCK_WAIT = 1.0  # seconds: the previous scheduler may be just ending
 _LOCK_POLL = 0.05
@@ -36,9 +37,14 @@ _LOCKED_FROM, _LOCKED_BYTES = 0x40000000, 2 + 510
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The contents of a file. Everything in it was readable."""
+    """The contents of a file. Everything in it was readable.
+
+    Attributes:
+        ids: of the rows; none if the layout is an older one, whose records get other rows.
+    """
 
     layout: int
+    ids: RowIds
     records: list[Record]
     events: list[StreamEvent]
 
@@ -159,10 +165,18 @@ def _contents(path: Path, connection: sqlite3.Connection) -> Found:
     layout = _layout(path, connection)
     [[verdict], *_] = connection.execute("PRAGMA integrity_check(1)").fetchall()
     if verdict != "ok":
-        raise StoreError(f"the store {path} is damaged: {verdict}. Nothing was changed. Restore a backup of it")
-    records = [decode(row) for row in layouts.rows(connection, layout)]
+        raise StoreError(
+            f"the store {path} is damaged: {verdict}. Nothing was changed. Restore a backup of it; {READABLE}"
+        )
+    ids, records = RowIds(), []
+    for row_id, row in layouts.rows(connection, layout):
+        record = decode(row)
+        # The record's own key, not the row's equal one: it is in memory anyway.
+        if row_id is not None and not ids.add(row_id, row.kind, key_of(record)[1]):
+            raise layouts.damaged_row(row, "it is there twice")
+        records.append(record)
     check_references(records)
-    return Found(layout, records, list(layouts.events(connection, layout)))
+    return Found(layout, ids, records, list(layouts.events(connection, layout)))
 
 
 def _layout(path: Path, connection: sqlite3.Connection) -> int:

@@ -81,9 +81,13 @@ def _explained(complaint: str, value: Any, name: str) -> UnreadableError:
     """The error for a value in which something does not fit."""
     found = _COMPLAINT.fullmatch(complaint)
     what, where = found.groups("") if found else (complaint, "")
-    for member, index in _STEP.findall(where):
-        value = value[member] if member else value[int(index)]
-    return UnreadableError(f"{name}{where} {_in_words(what, value)}".strip())
+    try:
+        for member, index in _STEP.findall(where):
+            value = value[member] if member else value[int(index)]
+        words = _in_words(what, value)
+    except (LookupError, TypeError):  # a field is there twice: msgspec complained about one, and the other was parsed
+        words = f"is there twice, and does not fit: {what}"
+    return UnreadableError(f"{name}{where} {words}".strip())
 
 
 def _in_words(what: str, value: Any) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from scheduler.core.frame import Record, definition_key, key_of
 from scheduler.model.definition import PodDefinition
-from scheduler.model.records import Deployment, Framework, Instance, Pod
-from scheduler.store.base import StoreError
+from scheduler.model.records import Deployment, Framework, Goal, Instance, Pod
+from scheduler.store.base import READABLE, StoreError
 
 _SHOWN = 5
 _KINDS: dict[type[Record], str] = {Pod: "pod", Instance: "instance", Deployment: "deployment"}
@@ -21,12 +21,15 @@ def check_references(records: Sequence[Record]) -> None:
         more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise StoreError(
             f"records are missing in the store: {'; '.join(problems[:_SHOWN])}{more}. Nothing was changed. "
-            "Restore a backup of the store"
+            f"Restore a backup of the store; {READABLE}"
         )
 
 
 def _problems(records: Sequence[Record]) -> Iterator[str]:
     definitions = {key_of(record)[1] for record in records if isinstance(record, PodDefinition)}
+    pods = {record.id for record in records if isinstance(record, Pod)}
+    # A deployment that removes several pods ends their instances step by step, dependents first.
+    pods |= {change.pod_id for record in records if isinstance(record, Deployment) for change in record.changes}
     for record in records:
         for version, pod_id in _needs(record):
             if definition_key(pod_id, version) not in definitions:
@@ -34,6 +37,8 @@ def _problems(records: Sequence[Record]) -> Iterator[str]:
                     f"the {_KINDS[type(record)]} {key_of(record)[1]!r} refers to version {version!r} of the pod "
                     f"{pod_id!r}, whose definition is missing"
                 )
+        if isinstance(record, Instance) and record.goal is Goal.RUNNING and record.pod_id not in pods:
+            yield f"the instance {record.id!r} is to run, but its pod {record.pod_id!r} is missing"
     launched = next((record for record in records if _was_launched(record)), None)
     if launched is not None and not any(isinstance(record, Framework) for record in records):
         yield (

@@ -9,15 +9,13 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from scheduler.core.frame import Change, Put, Record
 from scheduler.loop.bus import KEPT, StreamEvent
 from scheduler.store import layouts
 from scheduler.store.base import UNWRITABLE, StoreError
-from scheduler.store.codec import KINDS, Row, checksum, decode, encode
+from scheduler.store.codec import KINDS, Row, decode, encode
 from scheduler.store.events import events_to_lines
 from scheduler.store.examination import LOCK_WAIT, Found, check_absent, examine, is_open_elsewhere
 
@@ -32,10 +30,11 @@ class SqliteStore:
         self._create_if_missing()
         # The contents found by the examination, until the first commit.
         self._found: Found | None = examine(self._path)
+        self._ids = self._found.ids
         self._connection = self._connect()
         try:
             with self._translated_errors("open"):
-                self._prepare(self._found.layout)
+                self._prepare(self._found)
         except StoreError:
             self.close()
             raise
@@ -45,22 +44,28 @@ class SqliteStore:
         if self._found is not None:
             return self._found.records
         with self._translated_errors("read"):
-            return [decode(row) for row in layouts.rows(self._connection)]
+            return [decode(row) for _, row in layouts.rows(self._connection)]
 
     def commit(self, changes: Sequence[Change], events: Sequence[StreamEvent] = ()) -> None:
         """Make all changes and events durable in one transaction, or none of them and raise StoreError."""
         self._found = None
-        runs = [(kind, list(run)) for kind, run in groupby(map(_stored, changes), type)]
+        rows: dict[tuple[str, str], Row | None] = {}  # the last change of each record; None: it is deleted
+        for change in changes:
+            if isinstance(change, Put):
+                row = encode(change.record)
+                rows[row.kind, row.key] = row
+            else:
+                rows[KINDS[change.kind], change.key] = None
+        deleted = [key for key, row in rows.items() if row is None]
         with self._translated_errors("write"), self._transaction():
-            for kind, run in runs:
-                if kind is Row:
-                    layouts.upsert(self._connection, run)
-                else:
-                    self._connection.executemany(layouts.DELETE, run)
+            layouts.upsert(self._connection, self._ids, [row for row in rows.values() if row is not None])
+            layouts.delete(self._connection, self._ids, deleted)
             if events:
-                first, lines = events[0].number, events_to_lines(events)
-                self._connection.execute(layouts.ADD_EVENTS, (first, lines, checksum(first, lines)))
+                layouts.add_events(self._connection, events[0].number, events_to_lines(events))
                 self._connection.execute(layouts.DROP_EVENTS, (events[-1].number - 2 * KEPT,))
+        # Only now: had the commit failed, their rows would still be there.
+        for kind, key in deleted:
+            self._ids.forget(kind, key)
 
     def tail(self) -> list[StreamEvent]:
         """The last events, oldest first."""
@@ -97,7 +102,7 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise StoreError(f"cannot open the store {self._path}: {error}. {UNWRITABLE}") from error
 
-    def _prepare(self, layout: int) -> None:
+    def _prepare(self, found: Found) -> None:
         """Lock the file, and upgrade an older layout."""
         execute = self._connection.execute
         execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -106,8 +111,8 @@ class SqliteStore:
         execute("PRAGMA wal_checkpoint(TRUNCATE)")  # no log has the traces of more than one crash
         execute(f"PRAGMA wal_autocheckpoint = {_PAGES_BETWEEN_CHECKPOINTS}")
         with self._transaction():  # also takes the write lock, which the exclusive mode then keeps
-            if layout < layouts.LAYOUT:
-                layouts.migrate(self._connection, layout)
+            if found.layout < layouts.LAYOUT:
+                layouts.migrate(self._connection, found.layout, self._ids, [encode(record) for record in found.records])
             execute(f"PRAGMA user_version = {layouts.LAYOUT}")
 
     # ------------------------------------------------------------------------ helpers
@@ -161,10 +166,3 @@ def _publish(made: Path, path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _stored(change: Change) -> Any:
-    """The row of a record to write, or the key of one to delete."""
-    if isinstance(change, Put):
-        return encode(change.record)
-    return KINDS[change.kind], change.key

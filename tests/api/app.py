@@ -1,6 +1,8 @@
 """The API in memory, over a fake loop."""
 
 import asyncio
+import os
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -8,12 +10,19 @@ from starlette.applications import Starlette
 
 from scheduler.api.access import EVERYONE, Access
 from scheduler.api.app import create_app
+from scheduler.api.doctor.routes import AskRoles
+from scheduler.api.executor import ExecutorFile
 from scheduler.api.info import ServerInfo
 from scheduler.api.inside.guard import Guard
+from scheduler.api.origins import Hosts, hosts_of
+from scheduler.api.proxies import Networks
+from scheduler.observe.audit import AuditLog
 from tests.fakes.inside import NothingInside
 from tests.fakes.loop import FakeLoop
 
+UNHEARD = AuditLog(Path(os.devnull))  # its lines would be in what tests of commands print
 SERVER = ServerInfo(name="podexec", version="1.2.3", leader="127.0.0.1:8080", config={"mesos_role": "*"})
+HOSTS = hosts_of((), ["scheduler.test"])
 
 
 def app_over(
@@ -22,6 +31,11 @@ def app_over(
     inside: Any = None,
     guard: Guard | None = None,
     server: ServerInfo = SERVER,
+    executor: ExecutorFile | None = None,
+    audit: AuditLog = UNHEARD,
+    hosts: Hosts = HOSTS,
+    proxies: Networks = (),
+    ask_roles: AskRoles | None = None,
 ) -> Starlette:
     """The app over a fake loop, with fake agents if given."""
     return create_app(
@@ -33,15 +47,39 @@ def app_over(
         guard=guard or Guard(),
         abdicate=loop.abdicate,
         access=access,
+        audit=audit,
+        hosts=hosts,
+        proxies=proxies,
         clock=lambda: loop.now,
+        executor=executor,
+        ask_roles=ask_roles,
     )
 
 
 class Api:
     """Makes requests to the app, each on a connection of its own."""
 
-    def __init__(self, loop: FakeLoop, access: Access = EVERYONE, server: ServerInfo = SERVER) -> None:
-        self._app = app_over(loop, access, server=server)
+    def __init__(
+        self,
+        loop: FakeLoop,
+        access: Access = EVERYONE,
+        server: ServerInfo = SERVER,
+        executor: ExecutorFile | None = None,
+        audit: AuditLog = UNHEARD,
+        guard: Guard | None = None,
+        hosts: Hosts = HOSTS,
+        ask_roles: AskRoles | None = None,
+    ) -> None:
+        self._app = app_over(
+            loop,
+            access,
+            guard=guard,
+            server=server,
+            executor=executor,
+            audit=audit,
+            hosts=hosts,
+            ask_roles=ask_roles,
+        )
 
     def __call__(self, method: str, path: str, **more: Any) -> httpx2.Response:
         """The answer to one request."""

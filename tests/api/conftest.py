@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduler.api import plans
 from tests.api.app import Api
 from tests.fakes.loop import FakeLoop
 
@@ -16,3 +17,9 @@ def loop() -> FakeLoop:
 def api(loop: FakeLoop) -> Api:
     """The app over that loop."""
     return Api(loop)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans do not wait for offers, which the fake loop does not make by itself."""
+    monkeypatch.setattr(plans, "PATIENCE", 0.04)

@@ -3,14 +3,18 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Callable
 
 import httpx2
+import uvicorn
 
+from scheduler.access.permissions import INSIDE, Permission
 from scheduler.api.access import EVERYONE, Access
-from scheduler.api.inside.guard import EVERYTHING, MOST_STREAMS, Guard, Permission
+from scheduler.api.inside.guard import MOST_STREAMS, Guard
+from scheduler.api.proxies import Networks
 from scheduler.cli.files import Room
-from scheduler.cli.serve import _server
+from scheduler.cli.server import api_server
 from scheduler.model.json import Json
 from tests.api.app import app_over
 from tests.fakes.inside import FakeInside, run_of
@@ -22,12 +26,15 @@ DEADLINE = 20.0
 class LiveInside:
     """A running API over a fake loop and fake agents."""
 
-    def __init__(self, access: Access = EVERYONE, allowed: frozenset[Permission] = EVERYTHING) -> None:
+    def __init__(
+        self, access: Access = EVERYONE, allowed: frozenset[Permission] = INSIDE, proxies: Networks = ()
+    ) -> None:
         self.loop = FakeLoop()
         self.inside = FakeInside()
         self.guard = Guard(allowed)
-        self.app = app_over(self.loop, access, self.inside, self.guard)
+        self.app = app_over(self.loop, access, self.inside, self.guard, proxies=proxies)
         self.address = ""
+        self.server: uvicorn.Server
 
     def launched(self) -> list[str]:
         """Launch and run what waits; a task's container has the task's id. Returns the ids of new tasks."""
@@ -44,13 +51,18 @@ class LiveInside:
 
 @contextlib.asynccontextmanager
 async def live_inside(
-    *, access: Access = EVERYONE, allowed: frozenset[Permission] = EVERYTHING, places: int = MOST_STREAMS
+    *,
+    access: Access = EVERYONE,
+    allowed: frozenset[Permission] = INSIDE,
+    places: int = MOST_STREAMS,
+    proxies: Networks = (),
+    tls: Callable[[], ssl.SSLContext] | None = None,
 ) -> AsyncIterator[tuple[LiveInside, httpx2.AsyncClient]]:
     """A running API and a client of it."""
-    live = LiveInside(access, allowed)
+    live = LiveInside(access, allowed, proxies)
     live.guard._most_streams = places
     listening = socket.create_server(("127.0.0.1", 0))
-    server = _server(live.app, Room(connections=100, backlog=100))
+    live.server = server = api_server(live.app, Room(connections=100, backlog=100), tls)
     serving = asyncio.create_task(server.serve([listening]))
     live.address = f"127.0.0.1:{listening.getsockname()[1]}"
     try:

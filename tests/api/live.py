@@ -14,7 +14,7 @@ import uvicorn
 
 from scheduler.api.app import create_app
 from scheduler.api.inside.guard import Guard
-from scheduler.cli.serve import _Server
+from scheduler.cli.server import Server
 from scheduler.core.step import step
 from scheduler.core.world import World
 from scheduler.loop.bus import KEPT, Bus
@@ -118,7 +118,7 @@ async def live(store: Store | None = None, kept: int = KEPT) -> AsyncIterator[Li
         ws="none",
         timeout_graceful_shutdown=5,
     )
-    server = _Server(config)
+    server = Server(config)
     serving = asyncio.create_task(server.serve([listening]))
     turning = asyncio.create_task(loop.run())
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"

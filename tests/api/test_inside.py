@@ -13,9 +13,11 @@ from starlette.requests import Request
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from scheduler.access.permissions import Permission
 from scheduler.api.access import Access
+from scheduler.api.errors import ApiError
 from scheduler.api.inside import execution
-from scheduler.api.inside.guard import Permission
+from scheduler.api.inside.guard import Guard
 from scheduler.api.inside.streams import BYTES, TAR, media_type
 from scheduler.loop.inside import InsideError, Size, Usage, Why
 from scheduler.model.records import Condition
@@ -24,6 +26,7 @@ from tests.api.test_access import basic
 from tests.api.test_openapi import problems
 from tests.fakes.inside import FakeSession, run_of
 
+TAR_TYPE = {"Content-Type": TAR}
 SHELL = {"command": ["sh", "-c", "exit"]}
 
 
@@ -147,7 +150,7 @@ def test_a_body_is_unpacked_in_the_container() -> None:
         async with live_inside() as (api, client):
             await pod(api, client, "one")
             api.inside.program = unpacks
-            answer = await client.put("/v2/pods/web::archive?path=some/where", content=body())
+            answer = await client.put("/v2/pods/web::archive?path=some/where", content=body(), headers=TAR_TYPE)
             assert (answer.status_code, answer.content) == (204, b"")
             assert received == b"t" * 1_500_000
             assert api.inside.sessions[0].command == ("tar", "-x", "-o", "-f", "-", "-C", "some/where")
@@ -178,7 +181,10 @@ def test_what_cannot_be_copied_is_told(method: str, code: int | InsideError, sta
             await pod(api, client, "one")
             api.inside.program = fails
             answer = await client.request(
-                method, "/v2/pods/web::archive?path=x", content=b"..." if method == "PUT" else None
+                method,
+                "/v2/pods/web::archive?path=x",
+                content=b"..." if method == "PUT" else None,
+                headers=TAR_TYPE,
             )
             assert (answer.status_code, message in answer.json()["message"]) == (status, True), answer.text
             assert api.inside.sessions[0].left
@@ -335,6 +341,38 @@ def test_a_client_that_leaves_ends_its_command() -> None:
                     await asyncio.sleep(0.01)
 
     run(scenario)
+
+
+def test_a_command_that_is_not_allowed_takes_no_place() -> None:
+    async def scenario() -> None:
+        async with live_inside(allowed=frozenset({Permission.LOGS}), places=1) as (api, client):
+            await pod(api, client, "one")
+            other = Request({"type": "http", "client": ("10.0.0.1", 1)})
+            with api.guard.place(other), pytest.raises(InvalidStatus) as refused:
+                async with exec_(api, SHELL):
+                    pass
+            assert refused.value.response.status_code == 403, "not 503"
+            assert not api.guard._open
+
+    run(scenario)
+
+
+def test_one_address_does_not_get_all_places() -> None:
+    def client(address: str) -> Request:
+        return Request({"type": "http", "client": (address, 1)})
+
+    guard = Guard(most_streams=8)
+    with contextlib.ExitStack() as stack:
+        for _ in range(6):
+            stack.enter_context(guard.place(client("10.0.0.1")))
+        with pytest.raises(ApiError, match=r"6 streams .* from 10\.0\.0\.1"):
+            stack.enter_context(guard.place(client("10.0.0.1")))
+        for _ in range(2):
+            stack.enter_context(guard.place(client("10.0.0.2")))
+        with pytest.raises(ApiError, match="8 streams"):
+            stack.enter_context(guard.place(client("10.0.0.3")))
+    stack.enter_context(guard.place(client("10.0.0.1")))
+    stack.close()
 
 
 @pytest.mark.parametrize(
@@ -505,8 +543,10 @@ def test_what_is_not_allowed_is_refused_and_written_down() -> None:
                     answer = await client.get(f"/v2/pods/web::{route}")
                     assert (answer.status_code, "--allow-inside" in answer.json()["message"]) == (403, True)
                 assert (await client.put("/v2/pods/web::archive?path=x", content=b"")).status_code == 403
-                async with exec_(api, SHELL) as socket:
-                    assert "does not allow 'exec'" in (await told(socket))["error"]
+                with pytest.raises(InvalidStatus) as denied:
+                    async with exec_(api, SHELL):
+                        pass
+                assert (denied.value.response.status_code, b"'exec'" in denied.value.response.body) == (403, True)
                 assert (await client.get("/v2/pods/web::logs")).status_code == 200
             assert not api.inside.sessions
         allowed = [(line["permission"], line["allowed"]) for line in lines if line["event"] == "inside"]
@@ -554,7 +594,7 @@ def test_a_copy_whose_client_leaves_ends_its_command() -> None:
         async with live_inside() as (api, client):
             await pod(api, client, "one")
             with pytest.raises(ConnectionAbortedError):
-                await client.put("/v2/pods/web::archive?path=x", content=half())
+                await client.put("/v2/pods/web::archive?path=x", content=half(), headers=TAR_TYPE)
             session = await session_of(api)
             async with asyncio.timeout(DEADLINE):
                 while not session.left:

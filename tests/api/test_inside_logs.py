@@ -3,13 +3,16 @@
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import datetime
 from typing import Any
 
 import httpx2
 import pytest
 
 from scheduler.api.inside import following, logs
+from scheduler.api.inside.since import time_of
 from scheduler.core.events import PodDeleted, StatusUpdated, Ticked
 from scheduler.loop.inside import InsideError, Why
 from scheduler.model.records import Condition
@@ -26,6 +29,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
         (following, "QUICK", 0.01),
         (following, "SLOW", 0.02),
         (following, "_PATIENCE", 0.2),
+        (following, "_EXACT", 0.15),
         (logs, "_LOOK_FOR_NEW", 0.02),
     ):
         monkeypatch.setattr(module, name, value)
@@ -45,11 +49,15 @@ class Reader:
 
     async def next(self) -> Any:
         """The next record: a line, or (event, message)."""
+        told = await self.record()
+        return told["line"] if "line" in told else (told["event"], told["message"])
+
+    async def record(self) -> Any:
+        """The next record as it is."""
         async with asyncio.timeout(DEADLINE):
             async for line in self._lines:
                 if line:
-                    told = json.loads(line)
-                    return told["line"] if "line" in told else (told["event"], told["message"])
+                    return json.loads(line)
         raise EOFError
 
     async def rest(self) -> list[Any]:
@@ -232,7 +240,34 @@ def test_a_file_that_is_rotated_is_followed() -> None:
     run(scenario)
 
 
-def test_one_agent_that_goes_away_ends_its_part_only() -> None:
+def test_a_pipe_in_the_place_of_one_stream_hides_not_the_other() -> None:
+    """From the beginning, or while it is followed."""
+
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            [task] = await pod(api, client, "one")
+            sandbox = api.inside.runs[task].sandbox
+            api.inside.write(api.inside.runs[task], b"line\nrest", "stdout")
+            api.inside.write(api.inside.runs[task], b"trouble\n", "stderr")
+            async with reading(client, "follow=true") as reader:
+                assert [await reader.next(), await reader.next()] == ["line", "trouble"]
+                api.inside.pipes.add(f"{sandbox}/stdout")
+                assert [await reader.next(), await reader.next()] == ["rest", ("failed", "stdout is a pipe")]
+                api.inside.write(api.inside.runs[task], b"more\n", "stderr")
+                assert await reader.next() == "more"
+            async with reading(client, "") as reader:
+                assert await reader.rest() == [("failed", "stdout is a pipe"), "trouble", "more"]
+            api.inside.pipes.add(f"{sandbox}/stderr")
+            async with reading(client, "follow=true") as reader:
+                assert {await reader.next(), await reader.next()} == {
+                    ("failed", "stdout is a pipe"),
+                    ("failed", "stderr is a pipe"),
+                }
+
+    run(scenario)
+
+
+def test_one_agent_that_goes_away_is_waited_for_and_the_others_are_read() -> None:
     async def scenario() -> None:
         async with live_inside() as (api, client):
             one, two = await pod(api, client, "one", "two")
@@ -243,7 +278,16 @@ def test_one_agent_that_goes_away_ends_its_part_only() -> None:
                 api.inside.write(api.inside.runs[two], b"still here\n")
                 assert await reader.next() == "still here"
                 api.inside.broken = away
-                assert await reader.rest() == [("failed", "the agent went away")]
+                assert await reader.next() == ("unreachable", "the agent went away; waiting for it")
+                api.inside.broken = None
+                assert await reader.next() == ("reachable", "the agent answers again")
+                api.inside.write(api.inside.runs[two], b"and again\n")
+                assert await reader.next() == "and again"
+                api.inside.broken = away
+                assert (await reader.next())[0] == "unreachable"
+                api.loop.tell(Condition.GONE)
+                while (told := await reader.next())[0] != "failed":
+                    assert told[0] in ("restarted", "ended"), told
 
     run(scenario)
 
@@ -415,3 +459,90 @@ def test_the_executor_has_no_containers_name() -> None:
                 )
 
     run(scenario)
+
+
+# ------------------------------------------------------------------------- the time of lines
+
+
+def test_lines_have_a_time_if_they_are_read_as_they_are_written() -> None:
+    """Not those of before, nor those that were written while the agent did not answer."""
+
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            [task] = await pod(api, client, "one")
+            api.inside.write(api.inside.runs[task], b"past\n")
+            async with reading(client, "follow=true&timestamps=true") as reader:
+                assert "time" not in await reader.record()
+                begun = time.time()
+                api.inside.write(api.inside.runs[task], b"now\n")
+                told = await reader.record()
+                assert told["line"] == "now"
+                assert begun - 0.01 <= datetime.fromisoformat(told["time"]).timestamp() <= time.time() + 0.01
+                api.inside.broken = InsideError(Why.UNREACHABLE, "the agent went away")
+                assert (await reader.next())[0] == "unreachable"
+                api.inside.write(api.inside.runs[task], b"meanwhile\n")
+                api.inside.broken = None
+                gap = await reader.record()
+                assert (gap["line"], "time" in gap) == ("meanwhile", False)
+                assert (await reader.next())[0] == "reachable"
+                api.inside.write(api.inside.runs[task], b"after\n")
+                assert "time" in await reader.record()
+            async with reading(client, "timestamps=true") as reader:
+                assert "time" not in await reader.record()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("follow", ["true", "false"])
+def test_what_is_known_to_be_old_is_left_out(follow: str) -> None:
+    old, new = b"2026-01-31T11:59:59.999Z old\n  of it\n", b"2026-01-31 14:00:00,001+02:00 new\n  of it\n"
+
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            one, two = await pod(api, client, "one", "two")
+            api.inside.write(api.inside.runs[one], b"unknown\n" + old + new)
+            api.inside.write(api.inside.runs[one], b"written last too long ago\n", "stderr")
+            api.inside.write(api.inside.runs[two], old)
+            noon = datetime.fromisoformat("2026-01-31T12:00:00Z").timestamp()
+            api.inside.modified |= {f"{api.inside.runs[one].sandbox}/stdout": noon + 1}
+            api.inside.modified |= {f"{api.inside.runs[two].sandbox}/stdout": noon + 1}
+            async with reading(client, f"since=2026-01-31T12:00:00Z&follow={follow}") as reader:
+                assert [await reader.next() for _ in range(3)] == ["unknown", new.decode().splitlines()[0], "  of it"]
+                if follow == "true":
+                    api.inside.write(api.inside.runs[one], b"later\n", "stderr")
+                    assert await reader.next() == "later"
+                else:
+                    assert await reader.rest() == []
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("since", ["", "5m", "2026-01-31T12:00:00", "2026-13-31T12:00:00Z", "\x1b"])
+def test_a_since_that_is_no_time_is_refused(since: str) -> None:
+    async def scenario() -> None:
+        async with live_inside() as (api, client):
+            await pod(api, client, "one")
+            answer = await client.get("/v2/pods/web::logs", params={"since": since})
+            assert (answer.status_code, "must be a time such as" in answer.json()["message"]) == (400, True)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("2026-01-31T12:00:00Z x", "2026-01-31T12:00:00Z"),
+        ("[2026-01-31 12:00:00.25] x", "2026-01-31T12:00:00.25Z"),
+        ('{"ts": "2026-01-31T12:00:00+02:00"', "2026-01-31T10:00:00Z"),
+        ('time="2026-01-31T12:00:00-0730" level=info', "2026-01-31T19:30:00Z"),
+        ("2026-01-31 12:00:00,999 INFO", "2026-01-31T12:00:00.999Z"),
+        ("2026-02-31T12:00:00Z", None),
+        ("at 2026-01-31T12:00:00Z", None),
+        ("31/Jan/2026:12:00:00 +0000", None),
+        ("x" * 130_000 + "2026-01-31T12:00:00Z", None),
+        ("", None),
+    ],
+    ids=["utc", "brackets", "json", "logfmt", "comma", "no such day", "later", "another form", "long", "empty"],
+)
+def test_the_time_that_a_line_begins_with(line: str, text: str | None) -> None:
+    assert time_of(line) == (None if text is None else datetime.fromisoformat(text).timestamp())

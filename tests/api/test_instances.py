@@ -173,7 +173,9 @@ def test_every_wrong_one_of_a_list_is_named_in_short(api: Api, loop: FakeLoop, i
     ],
 )
 def test_bodies_that_are_no_list_of_ids(api: Api, ids: list[str], body: bytes, status: int, message: str) -> None:
-    answer = api("DELETE", "/v2/pods/product/web::instances", content=body)
+    answer = api(
+        "DELETE", "/v2/pods/product/web::instances", content=body, headers={"Content-Type": "application/json"}
+    )
     assert answer.status_code == status
     assert message in answer.json()["message"]
 

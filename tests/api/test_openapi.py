@@ -47,7 +47,7 @@ def test_every_route_is_described_and_nothing_else(loop: FakeLoop) -> None:
     """One entry for each path and method; the spellings with a slash at the end are the same path."""
     app = app_over(loop)
     served = {
-        (re.sub(r":path\}", "}", route.path).rstrip("/"), method.lower())
+        (re.sub(r":path\}", "}", route.path).rstrip("/") or "/", method.lower())
         for route in app.routes
         if isinstance(route, Route)  # OpenAPI cannot describe WebSockets
         for method in route.methods or ()

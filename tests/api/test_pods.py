@@ -1,6 +1,7 @@
 """``/v2/pods`` as Marathon's clients know it: paths, statuses, bodies and headers."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -10,10 +11,16 @@ from msgspec.structs import replace
 from scheduler.api.requests import LARGEST_BODY
 from scheduler.core.events import AgentDescribed
 from scheduler.loop.event_loop import LoopError
+from scheduler.model.definition import PodDefinition
+from scheduler.model.policy.reading import read as read_policy
+from scheduler.model.problems import Problems
 from scheduler.model.roles import EnforceRole
+from scheduler.model.rules import Site
+from scheduler.model.validation import read
 from tests.api.app import Api
 from tests.fakes.loop import SETTINGS, FakeLoop
 
+JSON_TYPE = {"Content-Type": "application/json"}
 POD: dict[str, Any] = {
     "id": "/product/web",
     "networks": [{"mode": "container"}],
@@ -219,12 +226,12 @@ def test_repeated_keys_are_told_and_refused_where_the_operator_wants_that() -> N
     body = json.dumps(POD)[:-1] + twice
     for method, path in (("POST", "/v2/pods"), ("PUT", f"/v2/pods{POD['id']}")):
         with structlog.testing.capture_logs() as logged:
-            answer = Api(FakeLoop())(method, path, content=body)
+            answer = Api(FakeLoop())(method, path, content=body, headers=JSON_TYPE)
         assert answer.status_code in (200, 201), answer.text
         assert answer.headers["Warning"].startswith('299 podexec "/user: is given more than once; only the last one')
         assert [each["keys"][0] for each in logged if "keys" in each] == ["/user"]
         strict = FakeLoop(replace(SETTINGS, strict_definitions=True))
-        answer = Api(strict)(method, path, content=body)
+        answer = Api(strict)(method, path, content=body, headers=JSON_TYPE)
         assert answer.status_code == 422
         assert "/user" in [detail["path"] for detail in answer.json()["details"]]
         assert strict.world.pods == {}
@@ -266,11 +273,11 @@ def test_what_no_agent_can_run_is_refused_by_path(api: Api, loop: FakeLoop) -> N
     ("body", "headers", "status", "message"),
     [
         (b"", {}, 400, "The body is empty"),
-        (b"{", {}, 400, "Invalid JSON"),
+        (b"{", {}, 415, "Content-Type must be application/json, not missing"),
         (b"{", {"Content-Type": "application/json; charset=utf-8"}, 400, "Invalid JSON"),
         (b"id: /a", {"Content-Type": "application/yaml"}, 415, "application/json"),
         (b"a=b", {"Content-Type": "application/x-www-form-urlencoded"}, 415, "application/json"),
-        (b" " * (LARGEST_BODY + 1), {}, 413, "larger"),
+        (b" " * (LARGEST_BODY + 1), {"Content-Type": "application/merge-patch+json"}, 413, "larger"),
     ],
 )
 def test_bodies_that_cannot_be_read(
@@ -282,7 +289,7 @@ def test_bodies_that_cannot_be_read(
 
 
 def test_the_parsers_words_are_the_details_of_invalid_json(api: Api) -> None:
-    details = api("POST", "/v2/pods", content=b'{"id": }').json()["details"]
+    details = api("POST", "/v2/pods", content=b'{"id": }', headers=JSON_TYPE).json()["details"]
     assert isinstance(details, str)
     assert "column" in details
 
@@ -302,7 +309,7 @@ def test_an_answer_405_names_the_methods_of_all_routes_to_the_path(api: Api) -> 
     assert api("PATCH", "/v2/pods/a").headers["Allow"] == "DELETE, GET, HEAD, PUT"
 
 
-@pytest.mark.parametrize("path", ["/", "/v2/apps", "/docs/x", "/redoc", "/v2/pods/a::nonsense", "/v2/pods/a::status/b"])
+@pytest.mark.parametrize("path", ["/v2/apps", "/docs/x", "/redoc", "/v2/pods/a::nonsense", "/v2/pods/a::status/b"])
 def test_paths_that_do_not_exist(api: Api, path: str) -> None:
     answer = api("GET", path)
     assert answer.status_code == 404
@@ -351,3 +358,51 @@ def test_long_answers_are_compressed_for_who_accepts_it(api: Api) -> None:
         api("POST", "/v2/pods", json=POD | {"id": f"/pod{number}"})
     assert api("GET", "/v2/pods", headers={"Accept-Encoding": "gzip"}).headers["Content-Encoding"] == "gzip"
     assert "Content-Encoding" not in api("GET", "/v2/pods", headers={"Accept-Encoding": "identity"}).headers
+
+
+def test_large_definitions_are_read_on_another_thread_with_the_same_outcome(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+
+    def read_and_note(body: bytes, site: Site) -> PodDefinition | Problems:
+        threads.append(threading.get_ident())
+        return read(body, site)
+
+    monkeypatch.setattr("scheduler.api.pods.read", read_and_note)
+    long = {"labels": {"long": "x" * 100_000}}
+    assert api("POST", "/v2/pods", json=POD).status_code == 201
+    assert api("POST", "/v2/pods", json=POD | long | {"id": "/a"}).status_code == 201
+    refused = api("POST", "/v2/pods", json=POD | long | {"id": "/b", "containers": []})
+    assert refused.status_code == 422
+    assert refused.json()["details"][0]["path"] == "/containers"
+    small, *large = threads
+    assert small not in large
+
+
+def test_a_pod_of_very_many_containers_is_refused(api: Api) -> None:
+    many = [{"name": f"c{number}", "resources": {"cpus": 0.01, "mem": 1}} for number in range(9500)]
+    refused = api("POST", "/v2/pods", json={"id": "/many", "containers": many})
+    assert refused.status_code == 422
+    (detail,) = refused.json()["details"]
+    assert detail["path"] == "/containers"
+    assert detail["errors"] == ["has 9500 entries, but at most 500 are allowed"]
+
+
+def test_the_policy_refuses_with_details_and_warns_in_a_header() -> None:
+    rule = {"name": "users", "forbid": ["rootUser"], "message": 'Set "user".'}
+    for method, path in (("POST", "/v2/pods"), ("PUT", f"/v2/pods{POD['id']}")):
+        loop = FakeLoop(replace(SETTINGS, policy=read_policy({"rules": [rule]})))
+        refused = Api(loop)(method, path, json=POD)
+        assert refused.status_code == 422
+        error = "container one runs as root (rule 'users' of the policy). Set \"user\"."
+        assert refused.json() == {
+            "message": "The policy of this scheduler does not accept this pod",
+            "details": [{"path": "/containers(0)/user", "errors": [error]}],
+        }
+        assert loop.world.pods == {}
+        loop = FakeLoop(replace(SETTINGS, policy=read_policy({"rules": [rule | {"effect": "warn"}]})))
+        accepted = Api(loop)(method, path, json=POD)
+        assert accepted.is_success
+        quoted = error.replace('"', '\\"')
+        assert accepted.headers["Warning"] == f'299 podexec "/containers(0)/user: {quoted}"'

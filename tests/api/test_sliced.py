@@ -68,7 +68,7 @@ def _slow_reader(loop: FakeLoop, path: str) -> list[Any]:
             "type": "http",
             "method": "GET",
             "path": path,
-            "headers": [],
+            "headers": [(b"host", b"localhost")],
             "query_string": b"",
             "http_version": "1.1",
         }

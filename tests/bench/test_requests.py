@@ -12,6 +12,7 @@ from bench.clients import Answers
 from bench.posts import Posts, commit_rate
 from bench.report import Report
 from bench.status import Status
+from scheduler.access.file import load
 
 
 def _options(module: ModuleType, *words: str) -> argparse.Namespace:
@@ -115,3 +116,14 @@ def test_a_flood_of_offers_is_sent_and_refused(tmp_path: Path, monkeypatch, caps
     (cpu,) = (line for line in table.splitlines() if "CPU of an offer" in line)
     assert "bare pymesos: " in cpu
     assert table.count("before the offers: ") == 4
+
+
+def test_access_is_measured_without_and_with_many_tokens_and_rules(tmp_path: Path, monkeypatch, capsys) -> None:
+    table = _table(
+        "access", tmp_path, monkeypatch, capsys, "--tokens", "30", "--rules", "4", "--requests", "3", "--runs", "2"
+    )
+    assert table.count("30 tokens and 4 rules") == 2
+    assert "GET of a pod's status" in table
+    assert "POST of a pod" in table
+    found = load(tmp_path / "principals.json")[0]
+    assert (len(found.users), len(found.rules)) == (30, 4)

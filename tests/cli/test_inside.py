@@ -1,60 +1,32 @@
 """`podexec pod logs`, `exec`, `top`, `cp` and `files` against an API whose agents are fakes."""
 
 import asyncio
-import io
+import json
 import os
 import pty
 import subprocess
 import sys
-import tarfile
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
-import httpx2
 import pytest
-import structlog
 
-from scheduler.api.inside.guard import Guard
-from scheduler.cli.errors import CommandError
-from scheduler.cli.inside.copying import Remote, place
+from scheduler.api.access import Access
+from scheduler.cli.durations import moment
+from scheduler.cli.inside.lines import print_logs
 from scheduler.cli.inside.top import table
+from scheduler.cli.look import Look
 from scheduler.cli.screen import Grid, Word
 from scheduler.loop.inside import InsideError, Size, Why
 from tests.api.app import app_over
-from tests.api.inside import definition
-from tests.cli.conftest import Run, serving
-from tests.fakes.inside import FakeInside, FakeSession, run_of
+from tests.cli.conftest import Run, Stage, serving
+from tests.fakes.inside import FakeSession
 from tests.fakes.loop import FakeLoop
 from tests.terminal import Terminal, set_size
 
 DEADLINE = 60.0
-
-
-@dataclass
-class Stage:
-    """A running pod of two containers, `one` and `two`."""
-
-    inside: FakeInside
-    url: str
-    tasks: list[str]
-    short: str
-
-
-@pytest.fixture
-def stage(loop: FakeLoop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """The scene, with PODEXEC_URL set."""
-    inside = FakeInside()
-    guard = Guard()
-    with structlog.testing.capture_logs(), serving(app_over(loop, inside=inside, guard=guard)) as url:
-        monkeypatch.setenv("PODEXEC_URL", url)
-        assert httpx2.post(f"{url}/v2/pods", json=definition("one", "two"), trust_env=False).status_code == 201
-        loop.run_all()
-        tasks = sorted(loop.world.tasks)
-        inside.runs |= {task: run_of(task) for task in tasks}
-        yield Stage(inside, url, tasks, tasks[0].rpartition("instance-")[2][:8])
-        guard.stop()
 
 
 def podexec(*words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -89,6 +61,49 @@ def test_lines_are_printed_with_whose_they_are(stage: Stage, run: Run) -> None:
     assert outcome.out.splitlines()[0].startswith('{"instance": "web.instance-')
 
 
+def test_lines_are_printed_with_their_time_if_it_is_known(stage: Stage, run: Run) -> None:
+    stage.inside.write(stage.inside.runs[stage.tasks[0]], b"past\n")
+    outcome = run("pod", "logs", "web", "-c", "one", "--timestamps")
+    assert outcome.out == f"{'-':24} {stage.short} one | past\n"
+
+
+def test_a_time_that_is_none_is_harmless(capsys: pytest.CaptureFixture[str]) -> None:
+    record = {"instance": "web.instance-0", "container": "one", "stream": "stdout", "line": "x", "time": "T\x1b[2J"}
+    assert print_logs([record], prefixed=False, colours=False, timed=True)
+    assert capsys.readouterr().out == "T\\x1b[2J x\n"
+
+
+def test_only_what_may_be_new_is_printed(stage: Stage, run: Run) -> None:
+    now = time.time()
+    stage.inside.write(stage.inside.runs[stage.tasks[0]], b"2026-01-31T12:00:00Z old\nof it\n")
+    stage.inside.write(stage.inside.runs[stage.tasks[1]], b"not written to for long\n")
+    stage.inside.modified[f"{stage.inside.runs[stage.tasks[0]].sandbox}/stdout"] = now
+    outcome = run("pod", "logs", "web", "--since", "1h30m")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+    outcome = run("pod", "logs", "web", "--since", "2026-01-31T12:00:00Z", "-o", "json")
+    assert [json.loads(line)["line"] for line in outcome.out.splitlines()] == ["2026-01-31T12:00:00Z old", "of it"]
+
+
+@pytest.mark.parametrize("since", ["", "5", "-5m", "5m ", "tomorrow", "\x1b", "9" * 5000 + "d"])
+def test_a_since_that_is_neither_a_duration_nor_a_time(stage: Stage, run: Run, since: str) -> None:
+    outcome = run("pod", "logs", "web", "--since", since)
+    assert (outcome.code, "--since must be a duration such as 90s" in outcome.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("90s", "2026-01-31T11:58:30.000Z"),
+        ("1.5h", "2026-01-31T10:30:00.000Z"),
+        ("1d1h30m", "2026-01-30T10:30:00.000Z"),
+        ("999999999d", "0001-01-02T00:00:00.000Z"),
+        ("2026-01-31T12:00:00+02:00", "2026-01-31T10:00:00.000Z"),
+    ],
+)
+def test_moments(text: str, expected: str) -> None:
+    assert moment(text, datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp(), "--since") == expected
+
+
 def executor_files(stage: Stage) -> Callable[[str, bytes], None]:
     """Create files in the sandbox of the pod's executor."""
     sandbox = f"/executor/{stage.tasks[0].rpartition('instance-')[2]}"
@@ -115,7 +130,11 @@ def test_files_of_the_executor_are_listed_and_read(stage: Stage, run: Run) -> No
     put("stderr", b"why\n")
     put("journal", b"\x00\x01")
     outcome = run("pod", "files", "web", "--executor")
-    assert [line.split()[-1] for line in outcome.out.splitlines()] == ["journal", "stderr"]
+    assert [words[-1] for line in outcome.out.splitlines() if len(words := line.split()) > 1] == [
+        "NAME",
+        "journal",
+        "stderr",
+    ]
     outcome = run("pod", "files", "web", "stderr", "--executor", "--read")
     assert (outcome.code, outcome.out) == (0, "why\n")
 
@@ -168,6 +187,17 @@ def test_a_command_has_this_input_and_output(stage: Stage) -> None:
     assert stage.inside.sessions[0].command == ("sh", "-c", "x")
     outcome = podexec("pod", "exec", "web", "-c", "one", "--", "sh", given=b"not for it")
     assert (outcome.returncode, outcome.stdout) == (7, b"")
+
+
+def test_a_command_is_sent_with_the_header_in_the_environment(
+    stage: Stage, loop: FakeLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.inside.program = turned_around
+    with serving(app_over(loop, Access("me:hush"), inside=stage.inside)) as url:
+        command = ("pod", "exec", "--url", url.replace("//", "//me:wrong@"), "web", "-c", "one", "--", "sh")
+        assert podexec(*command).returncode == 1
+        monkeypatch.setenv("PODEXEC_AUTHORIZATION", "Basic bWU6aHVzaA==")
+        assert podexec(*command).returncode == 7
 
 
 def test_a_command_that_ended_with_its_container_is_an_error(stage: Stage) -> None:
@@ -263,13 +293,13 @@ def test_use_is_what_was_used_between_two_measurements() -> None:
             {"instance": "web.instance-9876543210", "containers": [], "message": "the agent does not answer"},
         ]
 
-    assert _rows(table(measured(10.0, 100.0), measured(10.5, 102.0))) == [
+    assert _rows(table(measured(10.0, 100.0), measured(10.5, 102.0), Look())) == [
         ["01234567", "(pod)", "0.50", "1", "50%", "-", "-", "-", "-"],
         ["01234567", "one", "0.25", "0.5", "50%", "16.0", "32", "50%", "2"],
         ["01234567", "two", "-", "0.1", "-", "-", "32", "-", "-"],
         ["98765432", "the", "agent", "does", "not", "answer"],
     ]
-    assert _rows(table(measured(10.0, 100.0), measured(1.0, 102.0)))[1][2:5] == ["-", "0.5", "-"]
+    assert _rows(table(measured(10.0, 100.0), measured(1.0, 102.0), Look()))[1][2:5] == ["-", "0.5", "-"]
 
 
 def _rows(shown: Grid) -> list[list[str]]:
@@ -277,160 +307,17 @@ def _rows(shown: Grid) -> list[list[str]]:
     return [" ".join(row).split() for row in cells]
 
 
-# -------------------------------------------------------------------------- cp and files
-
-
-def real_tar(folder: Path) -> Any:
-    """The container's tar: this machine's, in a folder."""
-
-    async def tar(session: FakeSession) -> None:
-        given = bytearray()
-        while (data := await session.input.get()) is not None:
-            given += data
-        done = subprocess.run(session.command, cwd=folder, input=bytes(given), capture_output=True, check=False)
-        for start in range(0, len(done.stdout), 10_000):
-            session.writes(done.stdout[start : start + 10_000])
-        session.writes(done.stderr, is_error=True)
-        session.ends(done.returncode)
-
-    return tar
-
-
-def test_directories_and_files_are_copied_both_ways(stage: Stage, run: Run, tmp_path: Path) -> None:
-    inner, outer = tmp_path / "inner", tmp_path / "outer"
-    (outer / "tree" / "deep").mkdir(parents=True)
-    (outer / "tree" / "deep" / "file").write_bytes(os.urandom(100_000))
-    (outer / "tree" / "link").symlink_to("deep/file")
-    (inner / "there").mkdir(parents=True)
-    stage.inside.program = real_tar(inner)
-    assert run("pod", "cp", "-c", "one", str(outer / "tree"), "web:there/").code == 0
-    assert run("pod", "cp", "-c", "one", str(outer / "tree" / "deep" / "file"), "/web:renamed").code == 0
-    content = (outer / "tree" / "deep" / "file").read_bytes()
-    assert (inner / "there" / "tree" / "deep" / "file").read_bytes() == content
-    assert (inner / "renamed").read_bytes() == content
-    (inner / "there" / "tree" / "deep" / "hard").hardlink_to(inner / "there" / "tree" / "deep" / "file")
-
-    assert run("pod", "cp", "-c", "one", "web:there/tree", str(outer / "back")).code == 0
-    assert (outer / "back" / "deep" / "hard").read_bytes() == content
-    assert (outer / "back" / "link").readlink() == Path("deep/file")
-    assert run("pod", "cp", "-c", "one", f"web:{inner}/renamed", str(outer)).code == 0
-    assert (outer / "renamed").read_bytes() == content
-
-
-def test_what_cannot_be_copied_is_told(stage: Stage, run: Run, tmp_path: Path) -> None:
-    stage.inside.program = real_tar(tmp_path)
-    for words, error in (
-        (("web:none", str(tmp_path)), "tar in the container failed"),
-        ((str(tmp_path / "none"), "web:x"), "does not exist"),
-        (("web:x", "web:y"), "one of SRC and DST must be ID:PATH"),
-        (("x", "y"), "one of SRC and DST must be ID:PATH"),
-        (("web:", str(tmp_path)), "has no path"),
-    ):
-        outcome = run("pod", "cp", "-c", "one", *words)
-        assert outcome.code in (1, 2)
-        assert error in outcome.err
-
-
-def entry(name: str, kind: bytes = tarfile.REGTYPE, target: str = "", mode: int = 0o644) -> tarfile.TarInfo:
-    """An empty member of an archive."""
-    made = tarfile.TarInfo(name)
-    made.type, made.linkname, made.mode = kind, target, mode
-    return made
-
-
-def sends(*members: tarfile.TarInfo, cut: int | None = None) -> Callable[[FakeSession], Awaitable[None]]:
-    """A container whose tar writes arbitrary output."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for member in members:
-            archive.addfile(member, io.BytesIO(bytes(member.size)))
-
-    async def program(session: FakeSession) -> None:
-        session.writes(buffer.getvalue()[:cut])
-        session.ends()
-
-    return program
-
-
-@pytest.mark.parametrize(
-    "members",
-    [
-        (entry("x/../../escaped"),),
-        (entry("xescaped"),),
-        (entry("escaped"),),
-        (entry("x/lnk", tarfile.SYMTYPE, "../.."), entry("x/lnk/escaped")),
-        (entry("x", tarfile.SYMTYPE, ".."), entry("x/escaped")),
-        (entry("x/lnk", tarfile.SYMTYPE, "../../escaped"),),
-        (entry("x/lnk", tarfile.SYMTYPE, "/etc/passwd"),),
-        (entry("x/hard", tarfile.LNKTYPE, "evidence"),),
-        (entry("x/hard", tarfile.LNKTYPE, "x/../../evidence"),),
-        (entry("x/pipe", tarfile.FIFOTYPE),),
-    ],
-    ids=lambda members: members[-1].name,
-)
-def test_nothing_is_written_outside_of_the_place(
-    stage: Stage, run: Run, tmp_path: Path, members: tuple[tarfile.TarInfo, ...]
-) -> None:
-    """Whatever names a container uses, nothing is written outside the destination or of other files than requested."""
-    stage.inside.program = sends(*members)
-    (tmp_path / "evidence").write_text("untouched")
-    (tmp_path / "place").mkdir()
-    (tmp_path / "place" / "evidence").write_text("untouched")
-    outcome = run("pod", "cp", "-c", "one", "web:x", str(tmp_path / "place"))
-    assert (outcome.code, list(tmp_path.rglob("*escaped*"))) == (1, [])
-    assert outcome.err.startswith(f"podexec: cannot write {tmp_path / 'place'}: ")
-    assert "Traceback" not in outcome.err
-    assert {path.read_text() for path in tmp_path.rglob("evidence")} == {"untouched"}
-
-
-def test_a_copy_that_breaks_off_has_failed(stage: Stage, run: Run, tmp_path: Path) -> None:
-    """Half a file or half a header, even if tar exits with 0."""
-    half = entry("x")
-    half.size = 3000
-    for member, cut in ((half, 1024), (entry("x"), 300)):
-        stage.inside.program = sends(member, cut=cut)
-        outcome = run("pod", "cp", "-c", "one", "web:x", str(tmp_path / "x"))
-        assert (outcome.code, "cannot write" in outcome.err) == (1, True)
-
-
-def test_a_whole_container_is_copied_into_a_folder_of_its_own(stage: Stage, run: Run, tmp_path: Path) -> None:
-    """Into a new or existing folder, never outside it. A folder that is to be read-only is filled first."""
-    members = entry("./", tarfile.DIRTYPE, mode=0o555), entry("./etc", tarfile.DIRTYPE, mode=0o555), entry("./etc/x")
-    stage.inside.program = sends(*members)
-    new = tmp_path / "new"
-    for _ in range(2):
-        assert run("pod", "cp", "-c", "one", "web:/", str(new)).code == 0
-        assert sorted(tmp_path.rglob("*")) == [new, new / "etc", new / "etc" / "x"]
-        assert (new / "etc").stat().st_mode & 0o777 == 0o555
-        for folder in (new, new / "etc"):
-            folder.chmod(0o755)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("web:/etc/x", Remote("web", "/etc/x")),
-        ("/group/web:x:y", Remote("/group/web", "x:y")),
-        ("./web:x", Path("web:x")),
-        ("plain", Path("plain")),
-        ("Not An Id:x", Path("Not An Id:x")),
-        ("/:x", Path("/:x")),
-    ],
-)
-def test_places(text: str, expected: Remote | Path) -> None:
-    assert place(text) == expected
-
-
-def test_a_place_without_a_path_is_none() -> None:
-    with pytest.raises(CommandError, match="has no path"):
-        place("web:")
+# ------------------------------------------------------------------------------- files
 
 
 def test_a_sandbox_is_listed_and_its_files_printed(stage: Stage) -> None:
     stage.inside.files[f"/sandbox/{stage.tasks[0]}/deep/file"] = b"\x00\xff" * 50_000
-    outcome = podexec("pod", "files", "web", "deep", "-c", "one")
-    assert outcome.stdout.split() == b"-rw-r--r-- u:g 100000 1970-01-01T00:00:01.500Z file".split()
+    outcome = podexec("pod", "files", "web", "deep", "-c", "one", "--utc")
+    assert outcome.stdout.split()[-5:] == b"-rw-r--r-- u:g 100000 1970-01-01T00:00:01.500Z file".split()
     outcome = podexec("pod", "files", "web", "deep/file", "--read", "-c", "one")
     assert outcome.stdout == b"\x00\xff" * 50_000
+    assert podexec("pod", "files", "web", "deep", "-c", "one", "-o", "name").stdout == b"file\n"
+    refused = podexec("pod", "files", "web", "deep/file", "--read", "-o", "json", "-c", "one")
+    assert (refused.returncode, b"--read cannot be combined" in refused.stderr) == (2, True)
     outcome = podexec("pod", "files", "web", "--read", "-c", "one")
     assert (outcome.returncode, b"needs the PATH" in outcome.stderr) == (2, True)

@@ -15,7 +15,7 @@ BY_NAME = {each.name: each for each in PARAMETERS}
 def test_every_attribute_is_an_option_or_known_to_be_none() -> None:
     options = {(each.record, each.attribute) for each in PARAMETERS}
     attributes = {(record, name) for record in (SchedulerOptions, Settings) for name in signature(record).parameters}
-    none = {"executor", "principal", "unknown_timeout", "terminations_kept"}
+    none = {"executor", "policy", "principal", "unknown_timeout", "terminations_kept"}
     assert attributes - options == {(Settings, name) for name in none}
 
 

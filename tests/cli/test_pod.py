@@ -157,10 +157,16 @@ def test_standard_input(run: Run, url: str, loop: FakeLoop, monkeypatch: pytest.
     [
         ("pod.json", '{"id": "/a",}', "is not JSON"),
         ("pod.yaml", "id: [", "is not YAML"),
+        ("pod.yaml", r'id: "\U00110000"', "is not YAML"),
+        ("pod.yaml", r'{"\UFFFFFFFF": 1}', "is not YAML"),
+        ("pod.yaml", f"%YAML 1.{'9' * 5000}\n---\nid: /a", "is not YAML"),
         ("pod.yaml", "cpus: .inf", "JSON cannot represent"),
+        ("pod.yaml", f"cpus: {'9' * 5000}", "JSON cannot represent"),
+        ("pod.yaml", f"cpus: 1{':1' * 200}.5", "JSON cannot represent"),
         ("pod.yaml", "", "contains no pod definition"),
         ("pod.json", "[]", "contains no pod definition"),
     ],
+    ids=lambda value: value[:20].encode("unicode_escape").decode(),
 )
 def test_files_that_cannot_be_read(run: Run, url: str, tmp_path: Path, name: str, text: str, meaning: str) -> None:
     file = tmp_path / name
@@ -380,8 +386,8 @@ def test_versions_are_listed_with_their_instances(run: Run, url: str, loop: Fake
     Path(pod_file).write_text(json.dumps(POD | {"labels": {"changed": "yes"}}))
     run("pod", "update", pod_file)
     listed = run("pod", "versions", "/web").out.splitlines()
-    assert re.search(r"1970-01-12T13:47:40.000Z +0 +current", listed[-3] + listed[-2])
-    assert re.search(rf"{old[0]} +1", "".join(listed))
+    assert re.search(r"1970-01-12T13:47:40.000Z +\d+d +0 +current", listed[-3] + listed[-2])
+    assert re.search(rf"{old[0]} +\d+d +1", "".join(listed))
     assert json.loads(run("pod", "versions", "/web", old[0]).out)["version"] == old[0]
     unknown = run("pod", "versions", "/web", "yesterday")
     assert (unknown.code, "'yesterday' is not a version" in unknown.err) == (1, True)
@@ -448,6 +454,28 @@ def test_credentials_in_the_url_are_used_and_not_told(
     assert (nobody.code, address in nobody.err, "hush" in nobody.err) == (1, True, False)
     wrong = run("pod", "list", "--url", "ftp://me:hush@host")
     assert (wrong.code, "hush" in wrong.err) == (2, False)
+
+
+def test_the_header_in_the_environment_takes_the_place_of_the_credentials_in_the_url(
+    run: Run, loop: FakeLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(app_over(loop, Access("me:hush"))) as address:
+        monkeypatch.setenv("PODEXEC_AUTHORIZATION", "Basic bWU6aHVzaA==")
+        assert run("pod", "list", "--url", address).code == 0
+        assert run("pod", "list", "--url", address.replace("//", "//me:wrong@")).code == 0
+        monkeypatch.setenv("PODEXEC_AUTHORIZATION", "token=abc")
+        refused = run("pod", "list", "--url", address.replace("//", "//me:hush@"))
+        assert (refused.code, "PODEXEC_AUTHORIZATION" in refused.err, "abc" in refused.err) == (1, True, False)
+        loop.bus.close()
+
+
+@pytest.mark.parametrize("value", ["token=\nX-Other: 1", "tökén", "\x1b[31m"])
+def test_a_header_that_is_none_is_refused_and_not_told(
+    run: Run, url: str, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("PODEXEC_AUTHORIZATION", value)
+    outcome = run("pod", "list")
+    assert (outcome.code, "PODEXEC_AUTHORIZATION" in outcome.err, value in outcome.err) == (2, True, False)
 
 
 def test_a_url_that_is_none(run: Run) -> None:

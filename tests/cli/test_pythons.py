@@ -22,19 +22,23 @@ def python() -> Iterator[Path]:
         yield path
 
 
-@pytest.fixture(autouse=True)
-def ask_anew() -> Iterator[None]:
-    """Clears cached results between tests."""
-    yield
+def forget() -> None:
     pythons.executor_python.cache_clear()
     pythons.runs_for_everybody.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def ask_anew() -> Iterator[None]:
+    """Clears cached results, also those of other tests in this process."""
+    forget()
+    yield
+    forget()
 
 
 def test_one_in_a_home_that_is_shut_is_passed_over(python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pythons.sys, "_base_executable", str(python))
     assert pythons.executor_python() == str(python)
-    pythons.executor_python.cache_clear()
-    pythons.runs_for_everybody.cache_clear()
+    forget()
     python.parent.chmod(0o700)
 
     assert pythons.executor_python() != str(python)

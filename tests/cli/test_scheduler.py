@@ -21,16 +21,21 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from scheduler.cli import files
-from scheduler.cli import serve as serving
+from scheduler.cli import alone, files
+from scheduler.cli import process as serving
+from scheduler.cli import server as api_server
 from scheduler.cli.configuration import Serving, configuration
 from scheduler.cli.parameters import PARAMETERS
+from scheduler.cli.resources import Resources
+from scheduler.cli.term import Term
 from scheduler.core.frame import Put
 from scheduler.core.settings import AcceptedRoles, GpuScheduling, PlacementPolicy
 from scheduler.model.records import Clock
 from scheduler.model.roles import EnforceRole
+from scheduler.observe.audit import AuditLog
 from scheduler.store import MemoryStore
 from tests.cli.conftest import Run
+from tests.fakes.iam import iam
 from tests.fakes.master import masters
 from tests.store import samples
 
@@ -67,6 +72,16 @@ DEADLINE = 20.0
         (("--master", NOBODY, "--mesos-cert-file", __file__), "cannot be used"),
         (("--master", NOBODY, "--mesos-tls-verify", "perhaps"), "'full'"),
         (("--master", NOBODY, "--http-credentials", "user"), "USER:PASSWORD"),
+        (("--master", NOBODY, "--principals", "none"), "none"),
+        (("--master", NOBODY, "--principals", __file__), "chmod 600"),
+        (("--master", NOBODY, "--oidc-issuer", "https://issuer.test"), "--oidc-audience"),
+        (("--master", NOBODY, "--oidc-issuer", "http://issuer.test", "--oidc-audience", "a"), "https"),
+        (("--master", NOBODY, "--oidc-issuer", "https://issuer.test", "--oidc-audience", "a"), "--principals"),
+        (("--master", NOBODY, "--oidc-audience", "a"), "--oidc-issuer"),
+        (("--master", NOBODY, "--oidc-jwks", __file__), "--oidc-issuer"),
+        (("--master", NOBODY, "--dcos-jwks", "none.json"), "none.json"),
+        (("--master", NOBODY, "--dcos-jwks", __file__), "JWK set"),
+        (("--master", NOBODY, "--dcos-jwks", "https://leader.test/acs"), "--principals"),
         (("--master", NOBODY, "--placement", "anywhere"), "spread"),
         (("--master", NOBODY, "--max-versions", "0"), "--max-versions"),
     ],
@@ -131,6 +146,30 @@ def test_a_token_is_given_by_its_file_and_not_beside_a_secret(run: Run, started:
     assert started[0].credentials.authorization() == "Bearer abc.def"
     secret = ("--mesos-authentication-principal", "p", "--mesos-authentication-secret-file", str(token))
     outcome = run("scheduler", *words, *secret)
+    assert outcome.code == 2
+    assert "cannot be combined" in outcome.err
+
+
+def test_a_service_account_is_for_masters_and_for_agents_that_are_verified(
+    run: Run, started: list[Serving], tmp_path: Path
+) -> None:
+    with iam() as service:
+        file = service.write_account(tmp_path / "account.json")
+        words = ("--master", NOBODY, "--mesos-authentication-service-account-file", str(file))
+        for more in ((), ("--mesos-tls",), ("--mesos-tls", "--mesos-tls-verify", "none")):
+            assert run("scheduler", *words, *more).code == 0
+        assert [each.credentials.authorization(now=True) for each in started] == [
+            f"token={service.token(number)}" for number in (1, 2, 3)
+        ]
+    assert [each.agent_credentials.authorization() is None for each in started] == [True, False, True]
+
+
+@pytest.mark.parametrize("other", ["token", "secret"])
+def test_a_service_account_is_not_combined_with_other_credentials(run: Run, tmp_path: Path, other: str) -> None:
+    file = tmp_path / "file"
+    file.write_text("x")
+    both = ("--mesos-authentication-service-account-file", str(file), f"--mesos-authentication-{other}-file", str(file))
+    outcome = run("scheduler", "--master", NOBODY, *both)
     assert outcome.code == 2
     assert "cannot be combined" in outcome.err
 
@@ -210,9 +249,22 @@ def test_every_option_is_shown_or_said_to_be_private(run: Run, started: list[Ser
     run("scheduler", "--master", NOBODY)
     shown = configuration(started[0], started[0].identity, 512).keys()
     assert {each.name for each in PARAMETERS if each.info not in shown} == {
+        "allowed_hosts",
+        "audit_log",
+        "dcos_jwks",
+        "executor_base_url",
         "executor_python",
+        "ha_ca_file",
         "http_credentials",
+        "oidc_audience",
+        "oidc_groups_claim",
+        "oidc_issuer",
+        "oidc_jwks",
+        "oidc_username_claim",
+        "principals",
+        "mesos_authentication_service_account_file",
         "http_port",
+        "insecure",
         "listen",
         "log_level",
         "mesos_agent_authentication_principal",
@@ -224,10 +276,15 @@ def test_every_option_is_shown_or_said_to_be_private(run: Run, started: list[Ser
         "mesos_key_file",
         "mesos_tls",
         "mesos_tls_verify",
+        "policy",
         "record",
         "record_limit",
+        "tls_cert_file",
+        "tls_client_ca_file",
+        "tls_key_file",
+        "trusted_proxies",
     }
-    assert shown - {each.info for each in PARAMETERS} == {"checkpoint", "ha"}
+    assert shown - {each.info for each in PARAMETERS} == {"checkpoint", "executor_sha256"}
 
 
 def test_who_may_use_the_api(run: Run, started: list[Serving], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,6 +294,14 @@ def test_who_may_use_the_api(run: Run, started: list[Serving], monkeypatch: pyte
     assert [each.access.credentials for each in started] == [None, "me:hush:hush"]
     assert [each.access.origins for each in started] == [(), ("http://a.test", "http://b.test")]
     assert "hush" not in str(configuration(started[1], started[1].identity, 512))
+
+
+@pytest.mark.parametrize("name", ["HTTP_CREDENTIALS", "PRINCIPALS", "OIDC_ISSUER", "DCOS_JWKS"])
+def test_an_empty_variable_does_not_open_the_api(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """As it would if it counted as not set: a secret that a template failed to fill in."""
+    monkeypatch.setenv(f"PODEXEC_{name}", "")
+    outcome = run("scheduler", "--master", NOBODY)
+    assert (outcome.code, f"PODEXEC_{name} is set, but empty" in outcome.err) == (2, True)
 
 
 def test_a_password_of_the_master_is_not_shown(run: Run, started: list[Serving]) -> None:
@@ -261,9 +326,18 @@ def test_features_are_a_list_and_an_empty_one_turns_all_off(run: Run, started: l
     assert started[1].options.secrets_source == "directory:/x"
 
 
+def test_several_schedulers_need_a_store_that_they_can_share(run: Run, started: list[Serving]) -> None:
+    refused = run("scheduler", "--master", NOBODY, "--ha")
+    assert (refused.code, started) == (2, [])
+    assert "--ha" in refused.err
+    assert "zk://" in refused.err
+    run("scheduler", "--master", NOBODY, "--ha", "--store", "zk://h:2181/x", "--zk-session-timeout", "2500")
+    assert (started[0].options.ha, started[0].options.zk_session_timeout) == (True, 2.5)
+
+
 def test_answers_on_a_kept_connection_are_not_held_back() -> None:
     with (
-        contextlib.closing(serving._listen("127.0.0.1", 0, 1)) as listening,
+        contextlib.closing(api_server.listen("127.0.0.1", 0, 1)) as listening,
         socket.create_connection(listening.getsockname()),
         contextlib.closing(listening.accept()[0]) as accepted,
     ):
@@ -271,7 +345,7 @@ def test_answers_on_a_kept_connection_are_not_held_back() -> None:
 
 
 def test_http_port_is_the_port_of_listen(run: Run, started: list[Serving]) -> None:
-    run("scheduler", "--master", NOBODY, "--listen", "0.0.0.0:8080", "--http-port", "9999")
+    run("scheduler", "--master", NOBODY, "--listen", "0.0.0.0:8080", "--http-port", "9999", "--insecure")
     assert (started[0].host, started[0].port) == ("0.0.0.0", 9999)
 
 
@@ -282,7 +356,7 @@ def test_a_local_executor_is_found_by_its_path(run: Run, started: list[Serving],
     executor = started[0].settings.executor
     assert executor.data
     assert executor.command is not None
-    assert executor.command["value"].endswith(f"/usr/bin/python3 -I -S {file}")
+    assert executor.command["value"].endswith(f"; exec /usr/bin/python3 -E -s -S {file}")
     assert "uris" not in executor.command
 
 
@@ -290,7 +364,7 @@ def test_a_remote_executor_is_fetched(run: Run, started: list[Serving]) -> None:
     run("scheduler", "--master", NOBODY, "--executor", "http://files.test/v1/podexec.pyz?x=1")
     command = started[0].settings.executor.command
     assert command is not None
-    assert command["value"].endswith("python3 -I -S podexec.pyz")
+    assert command["value"].endswith("; exec python3 -E -s -S podexec.pyz")
     assert command["uris"] == [
         {"value": "http://files.test/v1/podexec.pyz?x=1", "extract": False, "executable": False, "cache": True}
     ]
@@ -446,7 +520,7 @@ def test_open_streams_of_events_do_not_hold_up_its_end() -> None:
             assert stream.readline() == b":\n"
             begin = time.monotonic()
             assert process.end(signal.SIGTERM) == 0, process.seen
-            assert time.monotonic() - begin < serving._LAST_REQUESTS - 1
+            assert time.monotonic() - begin < api_server.LAST_REQUESTS - 1
             assert b"event: event_stream_attached" in stream.read()
 
 
@@ -475,15 +549,17 @@ def test_its_clock_starts_at_the_latest_time_on_record(
     store.commit([Put(samples.definition()), Put(samples.pod()), Put(waiting)])
     seen: list[tuple[float, float | None]] = []
 
-    async def look(_stop: object, loop: Any, *_: object) -> None:
-        seen.append((loop._clock.now(), loop._clock.was_set()))
+    async def look(_stop: object, term: Term, *_: object) -> None:
+        clock = term.event_loop._clock
+        seen.append((clock.now(), clock.was_set()))
 
-    monkeypatch.setattr(serving, "_run_until_stopped", look)
-    monkeypatch.setattr(serving, "_freeze_garbage_collector", lambda: None)
+    monkeypatch.setattr(alone, "run_until_stopped", look)
+    monkeypatch.setattr(alone, "freeze_garbage_collector", lambda: None)
     run("scheduler", "--master", NOBODY, "--listen", "127.0.0.1:0")
     for _ in range(2):
-        with contextlib.closing(serving._listen("127.0.0.1", 0, 1)) as listening:
-            asyncio.run(serving._run(started[0], store, None, listening, files.Room(1, 1), None))
+        with contextlib.closing(api_server.listen("127.0.0.1", 0, 1)) as listening:
+            resources = Resources(started[0], None, listening, files.Room(1, 1), None, AuditLog(), None)
+            asyncio.run(alone.run_alone(resources, store))
         store.commit([Put(Clock(-3600.0))])  # as the loop does when it hears of it
     assert [now for now, _ in seen] == pytest.approx([later, later], abs=DEADLINE)
     assert [was_set for _, was_set in seen] == [pytest.approx(-3600.0, abs=DEADLINE), None]
@@ -584,7 +660,7 @@ def test_a_flood_of_idle_connections_keeps_nobody_out_and_does_not_fill_the_log(
         host, _, port = process.event("serving")["url"].removeprefix("http://").partition(":")
         address = (host, int(port))
         stream = stack.enter_context(socket.create_connection(address, DEADLINE))
-        stream.sendall(b"GET /v2/events HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n")
+        stream.sendall(b"GET /v2/events HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n")
         assert stream.recv(4096).startswith(b"HTTP/1.1 200")
         for number in range(FLOOD):
             stack.enter_context(socket.create_connection(address, DEADLINE))

@@ -18,6 +18,7 @@ from typer.main import get_command
 import scheduler.cli
 from scheduler.cli import screen, tables, watch
 from scheduler.cli.inside import top
+from scheduler.cli.look import Form, Look
 from scheduler.cli.main import app
 from scheduler.core.events import PodPosted
 from scheduler.core.views.extras import KEY
@@ -54,14 +55,14 @@ def status(text: str) -> Json:
         "networks": [{"addresses": [text]}],
         "containers": [container],
     }
-    ended = {"containerId": text, "lastKnownState": text, "termination": {"message": text}}
+    ended = {"containerId": f"{text}.{text}.1", "lastKnownState": text, "termination": {"message": text}}
     return {
         "id": text,
         "status": text,
         "statusSince": text,
         "spec": {"version": text, "role": text, "scaling": {"instances": 1}, "containers": [{"name": text}]},
         "instances": [instance],
-        "terminationHistory": [{"terminatedAt": text, "message": text, "containers": [ended]}],
+        "terminationHistory": [{"instanceID": text, "terminatedAt": text, "message": text, "containers": [ended]}],
     }
 
 
@@ -80,7 +81,7 @@ def deployment(text: str) -> Json:
     }
 
 
-def everything(text: str) -> list[Any]:
+def everything(text: str, look: Look) -> list[Any]:
     """Everything that is printed with ``screen.show``."""
     waiting = {
         "pod": {"id": text},
@@ -93,15 +94,15 @@ def everything(text: str) -> list[Any]:
     group = {"id": text, "version": text, "pods": [status(text)], "groups": []}
     used = [{"instance": text, "containers": [{"name": text, "used": {}, "requested": {}}], "message": text}]
     return [
-        tables.pods([status(text)]),
-        *tables.pod(status(text)),
-        tables.versions([text], status(text)),
-        tables.deployments([deployment(text)]),
+        tables.pods([status(text)], look),
+        *tables.pod(status(text), look),
+        tables.versions([text], status(text), look),
+        tables.deployments([deployment(text)], look),
         *tables.deployment(deployment(text)),
-        tables.queue([waiting]),
-        tables.group(group),
+        tables.queue([waiting], look),
+        tables.group(group, look),
         watch.table([status(text)], text),
-        top.table([], used),
+        top.table([], used, look),
     ]
 
 
@@ -110,7 +111,7 @@ def everything(text: str) -> list[Any]:
 @example(text=HOSTILE)
 @example(text="web-[abc][red].*")
 def test_any_text_in_a_table_is_shown_as_it_is(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    screen.show(*everything(text))
+    screen.show(*everything(text, Look(Form.WIDE)))
     shown = capsys.readouterr().out
     assert is_harmless(shown.replace("\n", ""))
     whole = visible(text if len(text) <= 1000 else text[:1000])
@@ -124,7 +125,7 @@ def test_so_it_is_on_a_terminal(text: str, capsys: pytest.CaptureFixture[str], m
     monkeypatch.setattr(screen, "is_terminal", lambda: True)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "40")
-    screen.show(*everything(text))
+    screen.show(*everything(text, Look(Form.WIDE)))
     assert is_harmless(COLOURS.sub("", capsys.readouterr().out).replace("\n", ""))
 
 
@@ -141,7 +142,7 @@ def test_so_are_lines(text: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_is_very_long_is_cut_and_says_how_long_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    screen.show(tables.pods([status("x" * 131_072)]), *tables.deployment(deployment("y" * 131_072)))
+    screen.show(tables.pods([status("x" * 131_072)], Look()), *tables.deployment(deployment("y" * 131_072)))
     screen.say("z" * 131_072)
     shown = capsys.readouterr().out
     assert len(shown) < 200_000
@@ -185,9 +186,9 @@ def test_nothing_is_printed_but_by_the_screen() -> None:
 # --------------------------------------------------------------------------- log lines
 
 
-def printed_log(line: str, capsys: pytest.CaptureFixture[str]) -> str:
+def printed_log(line: str, capsys: pytest.CaptureFixture[str], *, colours: bool = False) -> str:
     """One line of a container, as printed."""
-    screen.LogLines().print(line, "0123 one", "i")
+    screen.LogLines(colours=colours).print(line, "0123 one", "i")
     return capsys.readouterr().out
 
 
@@ -195,15 +196,30 @@ def test_log_lines_in_a_file_are_unchanged(capsys: pytest.CaptureFixture[str]) -
     assert printed_log("\x1b[31mred\x1b[2J\r\u202e", capsys) == "0123 one | \x1b[31mred\x1b[2J\r\u202e\n"
 
 
-def test_log_lines_on_a_terminal_keep_their_colours_only(
+def test_log_lines_on_a_terminal_keep_their_colours_if_wanted_and_nothing_else(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(screen, "is_terminal", lambda: True)
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    coloured = printed_log("\x1b[31mred\t\x1b[2J\x1b]52;c;x\x07\r", capsys)
-    assert coloured.endswith(" | \x1b[31mred\t\\x1b[2J\\x1b]52;c;x\\x07\x1b[0m\n")
+    line = "\x1b[31mred\t\x1b[2J\x1b]52;c;x\x07\r"
     monkeypatch.setenv("NO_COLOR", "1")
-    assert printed_log("\x1b[31mred\r\x1b[2J", capsys) == "0123 one | red\\r\\x1b[2J\n"
+    shown = "0123 one | red\t\\x1b[2J\\x1b]52;c;x\\x07\n"
+    assert printed_log(line, capsys) == shown
+    coloured = shown.replace("red", "\x1b[31mred").replace("\n", "\x1b[0m\n")
+    assert printed_log(line, capsys, colours=True) == coloured
+    monkeypatch.delenv("NO_COLOR")
+    assert printed_log(line, capsys).endswith(shown.removeprefix("0123 one"))
+
+
+def test_a_file_of_a_container_is_exact_in_a_pipe_and_harmless_on_a_terminal(
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = [b"\x1b]0;title\x07\xe2", b"\x80\xae\xff\n\x9b2J\t\xc3"]
+    screen.pass_on(pieces)
+    assert capfdbinary.readouterr().out == b"".join(pieces)
+    monkeypatch.setattr(screen, "is_terminal", lambda: True)
+    screen.pass_on(pieces)
+    shown = capfdbinary.readouterr().out.decode()
+    assert shown == "\\x1b]0;title\\x07\\u202e\ufffd\n\ufffd2J\t\ufffd"
 
 
 # ------------------------------------------------------------- errors are not wrapped

@@ -2,6 +2,10 @@
 
 import io
 import json
+import os
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema_rs
@@ -131,7 +135,7 @@ def test_what_is_no_definition_is_told_and_no_fault(
 
 
 def test_every_example_of_the_repository_is_valid(run: Run) -> None:
-    examples = sorted(str(file) for file in (Path(__file__).parents[2] / "examples").iterdir())
+    examples = sorted(str(file) for file in (Path(__file__).parents[2] / "examples").glob("*.*"))
     outcome = run("pod", "validate", "--strict", "--default-network-name", "dcos", *examples)
     assert outcome.code == 0, outcome.out
 
@@ -209,13 +213,52 @@ containers:
 LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
 
 
+CHAIN = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 5000))
+MERGES = "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 30))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [LAUGHS, MERGES, "[" * 1_000_000, "- a\n" * 1_000_000, "---\n" * 1_000_000, "x: &a [*a, *a]"],
+    ids=["laughs", "merges", "brackets", "items", "documents", "cycle"],
+)
+@pytest.mark.parametrize("command", [("validate",), ("render",), ("add", "--url", "http://127.0.0.1:1")])
+def test_a_bomb_is_refused_before_it_fills_the_memory(folder: Path, content: str, command: tuple[str, ...]) -> None:
+    """Every command that reads definitions, in a process that may have 512 MiB; also from a stream without end."""
+    (folder / "bomb.yaml").write_text(content)
+    for file, given in (("bomb.yaml", None), ("-", "/dev/zero")):
+        with Path(given or os.devnull).open() as stdin:
+            ended = subprocess.run(
+                [sys.executable, "-P", "-m", "scheduler.cli.main", "pod", *command, file],
+                stdin=stdin,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (512 << 20, 512 << 20)),
+            )
+        assert ended.returncode in (1, 2), ended
+        assert "MemoryError" not in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("deep.json", b"[" * 100_000, "is nested more than 200 levels deep"),
-        ("deep2.json", b'{"a":' * 500 + b"1" + b"}" * 500, "is nested more than 200 levels deep"),
-        ("deep.yaml", b"[" * 100_000, "is nested more than 200 levels deep"),
-        ("laughs.yaml", LAUGHS.encode(), "aliases expand to more than"),
+        ("deep.json", b"[" * 100_000, "line 1 is nested more than 200 levels deep"),
+        ("deep2.json", b'{"a[":\n' * 500 + b"1" + b"}" * 500, "line 201 is nested more than 200 levels deep"),
+        ("deep.yaml", b"[" * 100_000, "line 1 is nested more than 200 levels deep"),
+        (
+            "deep2.yaml",
+            b"".join(b" " * n + b"a:\n" for n in range(500)),
+            "line 201 is nested more than 200 levels deep",
+        ),
+        ("laughs.yaml", LAUGHS.encode(), "the aliases in line 6 expand to more than 100000 values"),
+        ("merges.yaml", MERGES.encode(), "the aliases in line 11 expand to more than 100000 values"),
+        ("chain.yaml", CHAIN.encode(), "the aliases in line 201 expand to more than 200 levels"),
+        ("many.yaml", b"---\na\n" * 100_001, "it contains more than 100000 values (line 200002)"),
+        ("large.yaml", b"#" * (8 * 1024 * 1024 + 1), "is larger than 8 MiB"),
+        ("large.json", b"[" + b" " * (8 * 1024 * 1024), "is larger than 8 MiB"),
         ("circle.yaml", b"a: &a [*a]", "an alias refers to line 1, which contains the alias itself"),
         ("nan.json", b'{"id": NaN}', "is not JSON: NaN"),
         ("inf.json", b'{"id": 1e999}', "contains values that JSON cannot represent"),

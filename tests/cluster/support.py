@@ -1,7 +1,6 @@
 """A scheduler on a local Mesos for tests of the whole, through its API, its processes and the sandboxes."""
 
 import os
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from localmesos import Cluster
 from scheduler.cli.client import WriteOptions
 from scheduler.cli.local import LocalScheduler
+from tests.ports import free_port
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -41,19 +41,16 @@ def wait_for(what: str, probe: Callable[[], T | None], deadline: float = DEADLIN
         time.sleep(0.05)
 
 
-def free_port() -> int:
-    """A free port of the loopback address."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class Scheduler(LocalScheduler):
     """A scheduler, with helpers for tests."""
 
-    def __init__(self, cluster: Cluster, folder: Path, executor: Path | None, name: str) -> None:
-        """Make a scheduler with its own port that is not started yet."""
-        super().__init__(cluster, folder, executor, f"127.0.0.1:{free_port()}", name)
+    def __init__(
+        self, cluster: Cluster, folder: Path, executor: Path | None, name: str, host: str = "127.0.0.1"
+    ) -> None:
+        """Make a scheduler with its own port that is not started yet. ``host``: the address its API listens on."""
+        super().__init__(cluster, folder, executor, f"{host}:{free_port(host)}", name)
+        if host != "127.0.0.1":
+            self.add_options("--insecure")
 
     def use_executor(self, executor: str, python: str) -> None:
         """Before the start: set the executor, a path or a URI, and its Python."""

@@ -87,6 +87,39 @@ def other() -> Iterator[Cluster]:
         cluster.down()
 
 
+def test_pods_that_were_made_after_a_backup_are_adopted_or_killed_by_command(own_scheduler: Scheduler) -> None:
+    """The one that is adopted is not restarted."""
+    scheduler, store = own_scheduler, own_scheduler.log.with_suffix(".db")
+    scheduler.run(POD)
+    scheduler.end(signal.SIGTERM)
+    backup = store.with_suffix(".backup")
+    shutil.copyfile(store, backup)
+    scheduler.start()
+    adopted, killed = POD | {"id": "/lost/one"}, POD | {"id": "/lost/two"}
+    first, second = _task(scheduler.run(adopted)), _task(scheduler.run(killed))
+    scheduler.end(signal.SIGTERM)
+    shutil.copyfile(backup, store)
+
+    scheduler.start()
+    scheduler.stable("/kept")
+    client = scheduler.client
+
+    def listed() -> dict[str, str] | None:
+        found = {each["podId"]: each["id"] for each in client.orphans()}
+        return found if len(found) == 2 else None
+
+    orphans = scheduler.wait("both lost pods are listed", listed)
+    assert orphans.keys() == {"/lost/one", "/lost/two"}
+    assert {each["tasks"][0]["id"] for each in client.orphans()} == {first, second}
+
+    client.adopt(orphans["/lost/one"], adopted)
+    client.kill_orphan(orphans["/lost/two"])
+    scheduler.wait("the other one has ended", lambda: _tasks_on(scheduler.cluster, "lost_") == [first])
+    assert _task(scheduler.stable("/lost/one")) == first
+    assert client.orphans() == []
+    assert {each["id"] for each in client.statuses()} == {"/kept", "/lost/one"}
+
+
 def test_a_store_is_refused_on_another_cluster_and_nothing_happens_there(
     own_scheduler: Scheduler, other: Cluster, executor: Path, tmp_path: Path
 ) -> None:

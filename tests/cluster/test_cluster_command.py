@@ -9,13 +9,21 @@ from localmesos import Cluster
 from localmesos.remains import listing
 from tests.cluster.framework import Framework, task
 from tests.cluster.support import environment_without_podexec, wait_for
+from tests.ports import free_port
 
 NAME = f"verbs-{os.getpid()}"
 
 
 def podexec(*arguments: str, code: int = 0) -> str:
     """The command's stdout, or its stderr if it must fail."""
-    done = subprocess.run(
+    done = run(*arguments)
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command."""
+    return subprocess.run(
         [sys.executable, "-P", "-m", "scheduler.cli.main", "cluster", *arguments, "--name", NAME],
         capture_output=True,
         text=True,
@@ -23,19 +31,25 @@ def podexec(*arguments: str, code: int = 0) -> str:
         env=environment_without_podexec(),
         check=False,
     )
-    assert done.returncode == code, done.stderr
-    return done.stderr if code else done.stdout
 
 
 def test_every_verb() -> None:
     """A cluster is started, inspected, changed, damaged, repaired and taken down, each time by a separate process."""
     try:
-        master = podexec("up", "--agents", "1").strip()
+        registry = f"http://127.0.0.1:{free_port()}/team"
+        up = run("up", "--agents", "1", "--registry", registry)
+        assert up.returncode == 0, up.stderr
+        master = up.stdout.strip()
         state = Cluster(NAME).state
         status = json.loads(podexec("status", "--json"))
         assert (status["master"], status["version"]) == (master, "1.11.0")
         assert status["registered"] == ["agent-1"]
-        assert "leading" in podexec("status")
+        shown = podexec("status")
+        assert "leading" in shown
+        if state.has_images:
+            assert f"images of {registry} cannot be pulled now: the registry 127.0.0.1" in up.stderr
+            assert status["registry"] == registry
+            assert f"images: those that were added, and those of {registry}" in shown
         run_a_group(master)
         assert podexec("add-agent", "--resources", "cpus:1;mem:512").strip() == "agent-2"
         podexec("kill-agent", "agent-1")

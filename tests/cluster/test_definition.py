@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from localmesos.images import make_busybox_image
+from localmesos.images.busybox import make_busybox_image
 from tests.cluster.support import Json, Scheduler, container
 
 BUSYBOX = {"kind": "DOCKER", "id": "busybox:1.35"}

@@ -63,7 +63,7 @@ def executors(scheduler: Scheduler, pod_id: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("MESOS_EXECUTOR_ID", "").startswith(prefix) and "-I" in process.cmdline():
+            if process.environ().get("MESOS_EXECUTOR_ID", "").startswith(prefix) and "-S" in process.cmdline():
                 found.append(process)
         except psutil.Error:
             continue

@@ -110,4 +110,4 @@ def _runs_executor_in(process: Path, sandbox: str) -> bool:
         environment = (process / "environ").read_bytes().split(b"\0")
     except OSError:
         return False
-    return f"MESOS_SANDBOX={sandbox}".encode() in environment and b"-I" in command
+    return f"MESOS_SANDBOX={sandbox}".encode() in environment and b"-S" in command

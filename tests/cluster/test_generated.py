@@ -6,7 +6,7 @@ import httpx2
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from localmesos.images import make_busybox_image
+from localmesos.images.busybox import make_busybox_image
 from tests.cluster.support import Json, Scheduler
 from tests.model.strategies import definitions
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from localmesos import Cluster
+from localmesos import Cluster, ClusterError
 from tests.cluster.framework import Framework, task
 from tests.cluster.support import Json, Scheduler, container
 from tests.cluster.volumes import kill, lines, only, pod, relaunched, remove, task_of, volume_of
@@ -44,6 +44,13 @@ def test_a_pod_with_a_shared_volume_runs(posix_scheduler: Scheduler) -> None:
         }
     )
     posix_scheduler.output(status, "reader", "text")
+
+
+def test_it_has_no_images(posix_scheduler: Scheduler, tmp_path: Path) -> None:
+    """An image cannot be added in vain, and no registry is shown."""
+    assert posix_scheduler.cluster.status().registry is None
+    with pytest.raises(ClusterError, match="runs no images: its level, posix, leaves them out"):
+        posix_scheduler.cluster.add_image(tmp_path)
 
 
 def test_what_containers_use_their_executor_tells(posix_scheduler: Scheduler) -> None:

@@ -67,3 +67,31 @@ def test_where_groups_enforce_their_role_it_is_the_default(
     assert status["spec"]["role"] == "shop"
     assert set(task_roles(own_scheduler).values()) == {"shop"}
     own_scheduler.output(status, "main", "MARATHON_APP_ENFORCE_GROUP_ROLE=TRUE")
+
+
+def set_quota(scheduler: Scheduler, role: str, **limits: float) -> None:
+    """An operator sets the quota of a role; without limits, removes it."""
+    leader = scheduler.cluster.leader()
+    assert leader is not None
+    config = {"role": role, "limits": {name: {"value": value} for name, value in limits.items()}}
+    call = {"type": "UPDATE_QUOTA", "update_quota": {"force": True, "quota_configs": [config]}}
+    httpx2.post(f"http://{leader.address}/api/v1", json=call, timeout=10).raise_for_status()
+
+
+def test_a_quota_that_is_too_low_is_told_by_the_doctor(scheduler: Scheduler) -> None:
+    def told() -> Json:
+        found: Json = next(each for each in scheduler.client.doctor() if each["check"] == "quota")
+        return found
+
+    scheduler.client.add(pod("/limited/x", instances=3, role="limited"))
+    assert told()["result"] == "ok"
+    try:
+        set_quota(scheduler, "limited", cpus=0.5, mem=1024)
+        found = told()
+        assert (found["result"], "UPDATE_QUOTA" in found["advice"]) == ("warning", True)
+        assert "the quota of role limited allows 0.5 cpus, but its pods ask for" in found["message"]
+        set_quota(scheduler, "limited", cpus=10, mem=1024)
+        assert told()["result"] == "ok"
+        assert "limited: weight 1, quota 10 cpus, 1024 mem" in told()["message"]
+    finally:
+        set_quota(scheduler, "limited")

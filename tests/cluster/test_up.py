@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,7 +16,9 @@ import pytest
 from localmesos import Cluster
 from localmesos.remains import listing
 from localmesos.state import ClusterState
-from tests.cluster.support import environment_without_podexec, free_port, wait_for
+from tests.cluster.support import environment_without_podexec, wait_for
+from tests.localmesos import intruder
+from tests.ports import free_port
 
 PODEXEC = [sys.executable, "-P", "-m", "scheduler.cli.main"]
 
@@ -34,6 +38,14 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def _asked_by_nobody(port: int) -> str:
+    # The interpreter may be closed to others: this one right to read does not make it root.
+    rights = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+    drop = ("setpriv", "--reuid=65534", "--clear-groups", *rights)
+    words = (*drop, sys.executable, "-I", intruder.__file__, "127.0.0.1", str(port))
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_up_shows_a_stable_pod_and_an_interrupt_takes_everything_down(tmp_path: Path, number: int) -> None:
     """The output has Mesos' version and says how to inspect, change and remove the pod."""
@@ -49,6 +61,7 @@ def test_up_shows_a_stable_pod_and_an_interrupt_takes_everything_down(tmp_path: 
     try:
         wait_for("the pod is shown", lambda: "\n/hello STABLE\n" in _shown(output, process), 120)
         state = Cluster(_name()).state
+        assert (state.folder / "scheduler").stat().st_mode & 0o077 == 0, "definitions may contain passwords"
         text = output.read_text()
         assert "on a real Mesos 1.11.0" in text
         for command in ("pod show /hello", "pod update", "pod remove /hello", f"cluster status --name {_name()}"):
@@ -81,7 +94,28 @@ def _shown(output: Path, process: subprocess.Popen[bytes]) -> str:
     return text
 
 
-def test_detached_it_runs_on_until_down() -> None:
+def _run_as_printed(shown: str, folder: Path) -> None:
+    """Every command that `up` prints works as printed; the last one removes the pod, so it is confirmed."""
+    commands = re.findall(r"^  [a-z].*?(?:edit a copy of (\S+), then: )?((?:\S*/)?podexec .*)$", shown, re.MULTILINE)
+    assert len(commands) == 6, shown
+    for copied, command in sorted(commands, key=lambda each: " remove " in each[1]):
+        file = folder / "copy.json"
+        if copied:
+            shutil.copy(copied, file)
+        words = command.replace(" FILE", f" {file}")
+        environment = environment_without_podexec() | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        done = subprocess.run(
+            ["sh", "-c", words],
+            env=environment | {"PODEXEC_YES": "1"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, (words, done.stderr)
+
+
+def test_detached_it_runs_on_until_down(tmp_path: Path) -> None:
     """Another process takes down what `up --detach` started."""
     port = free_port()
     try:
@@ -92,6 +126,10 @@ def test_detached_it_runs_on_until_down() -> None:
         url = f"http://127.0.0.1:{port}"
         shown = _run("pod", "show", "/hello", "--json", "--url", url)
         assert json.loads(shown.stdout)["status"] == "STABLE"
+        if state.network is not None:
+            assert f"only root may connect to the cluster {_name()}" in up.stderr
+            assert _asked_by_nobody(port).startswith("no connection"), "whoever may add pods is root"
+        _run_as_printed(up.stdout, tmp_path)
         again = _run("up", "--detach", "--name", _name(), "--listen", f"127.0.0.1:{free_port()}")
         assert again.returncode == 1
         assert "already up" in again.stderr

@@ -239,6 +239,8 @@ def test_what_mesos_does_not_allow_leaves_nothing_behind(
         scheduler.client.add(pod("refused"))
         scheduler.wait("a launch is refused", lambda: scheduler.client.status("/refused/db").get("terminationHistory"))
         assert "may the principal reserve resources" in scheduler.log.read_text()
+        (told,) = (each for each in scheduler.client.doctor() if each["check"] == "acl")
+        assert "create_volumes" in told["advice"], told
         remove(scheduler, "refused")
     finally:
         scheduler.close()

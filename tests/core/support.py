@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import asdict
 
-from scheduler.core.effects import Accept, Effect, Publish, Reply
+from scheduler.core.effects import Accept, Effect, Publish, Reply, as_json
 from scheduler.core.events import (
     AgentsListed,
     Event,
@@ -23,7 +23,7 @@ from scheduler.core.events import (
     Ticked,
 )
 from scheduler.core.frame import Change, Frame, Put, Record, key_of
-from scheduler.core.lifecycle.arrival import LAST_TASK, known_agents
+from scheduler.core.lifecycle.arrival import known_agents, last_task
 from scheduler.core.settings import ExecutorCommand, GpuScheduling, Settings
 from scheduler.core.step import step
 from scheduler.core.world import World
@@ -178,7 +178,7 @@ class Story:
         if self.world.volatile.arrival.over or not self.world.volatile.connection.subscribed:
             return frame
         self.list_agents(*known_agents(self.world))
-        self.answer(LAST_TASK, Condition.UNKNOWN)
+        self.answer_last()
         return self._together(first)
 
     def list_agents(self, *agent_ids: str) -> Frame:
@@ -220,6 +220,10 @@ class Story:
     def answer(self, task_id: str, condition: Condition, **fields: Any) -> Frame:
         """The master answers for a task in a reconciliation: no uuid, no message."""
         return self.update(task_id, condition, uuid=None, reason="REASON_RECONCILIATION", **fields)
+
+    def answer_last(self) -> Frame:
+        """The master answers the last question of this subscription, hence all before it."""
+        return self.answer(last_task(self.world), Condition.UNKNOWN, agent_id=None)
 
     def all_tasks(self, condition: Condition, instances: Iterable[Instance] | None = None, **fields: Any) -> None:
         """Every task of some instances, or of all, reports a condition."""
@@ -325,7 +329,7 @@ def published(frame: Frame, *kinds: str) -> list[Json]:
 def groups(frame: Frame) -> list[Json]:
     """The launch groups a frame sends."""
     return [
-        operation["launch_group"]
+        as_json(operation)["launch_group"]
         for effect in frame.effects
         if isinstance(effect, Accept)
         for operation in effect.operations

@@ -167,7 +167,53 @@ class TestFlow:
         assert len(revived) == 2
         assert revived[1] - revived[0] == 5
         assert len(story.told(Revive, story.wait(5))) == 1, "the last demand is told too"
-        assert not story.told(Revive, story.wait(100))
+        assert not story.told(Revive, story.wait(10))
+
+    def test_a_revive_that_no_offer_follows_is_repeated_with_growing_pauses(self) -> None:
+        """It was lost, or there is nothing to offer."""
+        story = Story()
+        story.subscribe()
+        story.post(definition())
+        began = story.now
+        repeated = []
+        while story.now < began + 2000:
+            repeated += [story.now - began for _ in story.told(Revive, story.wait(10))]
+
+        assert repeated == [30, 90, 210, 450, 930, 1530]
+
+    def test_a_revive_that_an_offer_follows_is_not_repeated(self) -> None:
+        story = Story()
+        story.subscribe()
+        story.post(definition(instances=2))
+        story.offer(cpus=0.2)
+        assert not story.told(Revive, story.wait(2000))
+
+    def test_an_offer_to_another_role_is_no_answer(self) -> None:
+        story = Story()
+        story.subscribe()
+        story.post(definition())
+        story.offer(role="shop")
+
+        assert story.told(Revive, story.wait(31)) == [Revive(("*",))]
+
+    def test_a_role_that_no_longer_wants_offers_asks_no_more(self) -> None:
+        story = Story()
+        story.subscribe()
+        story.post(definition())
+        story.remove()
+        assert not story.told(Revive, story.wait(2000))
+
+    def test_on_a_new_stream_the_pauses_start_again(self) -> None:
+        story = Story()
+        story.subscribe()
+        story.post(definition())
+        story.wait(100)
+        story.tell(Disconnected())
+        assert not story.told(Revive, story.wait(2000))
+        story.subscribe()
+
+        assert not story.told(Revive, story.wait(29))
+        assert story.told(Revive, story.wait(1)) == [Revive(("*",))]
 
     def test_all_further_demand_of_an_interval_waits_for_one_deadline(self) -> None:
         story = Story()

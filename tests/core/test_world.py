@@ -5,11 +5,12 @@ from collections.abc import Sized
 from dataclasses import fields, is_dataclass
 
 import msgspec
+import pytest
 
 from scheduler.core.due import Due
 from scheduler.core.events import AgentDescribed, AgentLost, InstancesKilled
 from scheduler.core.world import World
-from scheduler.model.records import Condition
+from scheduler.model.records import Abandoned, Condition
 from tests.core.support import Story, container, definition, instance, running, settings, task
 
 
@@ -38,6 +39,21 @@ def test_the_indexes_follow_every_change_of_a_record() -> None:
     world.delete(type(placed), placed.id)
     assert (world.queues.waiting, world.tasks, world.placed, world.instances_of("/shop/web")) == ({}, {}, {}, [])
     assert world.pod_ids() == set()
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_task_that_a_damaged_store_gives_to_several_records_is_forgotten_with_the_last(step: int) -> None:
+    """A launch of two tasks, of which another one has one; and two instances with the same task."""
+    same = task(Condition.RUNNING, "same")
+    given_up = [
+        Abandoned(executor, "i", "/p", tasks, "A1", 1.0, 3.0) for executor, tasks in (("a", ("t", "u")), ("b", ("t",)))
+    ]
+    instances = [instance(same, same, id=f"shop_web.instance-{name}") for name in "abc"]
+    world = World(settings(), 1, [*given_up, *instances])
+    assert (set(world.abandoned_tasks), set(world.tasks)) == ({"t", "u"}, {same.id})
+    for record in [*given_up, *instances][::step]:
+        world.delete(type(record), record.id)
+    assert (world.abandoned_tasks, world.tasks) == ({}, {})
 
 
 def test_a_pod_that_is_gone_depends_on_nothing() -> None:

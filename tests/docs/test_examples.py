@@ -9,6 +9,8 @@ import jsonschema_rs
 import pytest
 import yaml
 
+from scheduler.access import principals
+from scheduler.access.permissions import ROLES, Role
 from scheduler.api.openapi import document
 from scheduler.model.json import Json
 from tests.cli.conftest import Run
@@ -43,6 +45,23 @@ def test_definitions_are_valid_and_can_be_launched(block: Block, run: Run, tmp_p
 
 def test_definitions_are_shown() -> None:
     assert len(DEFINITIONS) >= 4
+
+
+def test_the_principals_file_that_is_shown_is_valid() -> None:
+    [shown] = [each.text for each in blocks() if each.page.name == "access.md" and '"rules"' in each.text]
+    salted = shown.replace("SALT", 22 * "A" + "==").replace("HASH", 43 * "A" + "=")
+    found = principals.read(salted.replace("DIGEST", 64 * "a").replace("OTHER", 64 * "b").encode())
+    assert len(found.users) == 3
+    assert [len(each.allowed) for each in found.rules] == [8, 7, 4, 4]
+
+
+def test_the_roles_are_shown_as_they_are() -> None:
+    page = (ROOT / "docs" / "access.md").read_text()
+    rows = dict(
+        re.findall(r"^\| `(view|operate|admin)` \| (.*) \|$", page[: page.index("| permission | for |")], re.MULTILINE)
+    )
+    view, added = (set(re.findall(r"`(\w+)`", rows[name])) for name in ("view", "operate"))
+    assert (view, view | added) == (ROLES[Role.VIEW], ROLES[Role.OPERATE])
 
 
 def _paths(shown: str) -> str:

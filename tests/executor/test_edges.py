@@ -6,6 +6,7 @@ import base64
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,15 +132,32 @@ def test_a_tasks_secrets_that_are_not_understood_are_refused_untold(text: bytes,
     assert "hush" not in str(refused.value)
 
 
-def test_the_command_survives_the_shell() -> None:
-    command = executor_command("/opt/my python/bin/python3", "podexec.pyz")
-    assert command == "exec '/opt/my python/bin/python3' -I -S podexec.pyz"
+def test_the_command_survives_the_shell(tmp_path: Path) -> None:
+    python = tmp_path / "my 'python"
+    python.write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    python.chmod(0o755)
+    command = executor_command(str(python), "a b.pyz")
+    done = subprocess.run(["/bin/sh", "-c", command], env={}, capture_output=True, text=True, timeout=30, check=True)
+    assert (done.stdout, done.stderr) == ("-E|-s|-S|a b.pyz|", "")
+
+
+@pytest.mark.parametrize("python", ["python3", "/no/such%s\\n/python"])
+def test_an_agent_without_python_says_in_one_line_what_to_do(python: str) -> None:
+    command = executor_command(python, "podexec.pyz")
+    shell = ["/bin/sh", "-c", command]
+    nowhere = {"PATH": "/nonexistent"}
+    done = subprocess.run(shell, env=nowhere, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 127
+    assert done.stderr.startswith(
+        f"podexec: {python}: not found on this agent. The executor as a zipapp needs Python 3.11"
+    )
+    assert done.stderr.count("\n") == 1
+    assert "--executor auto" in done.stderr
 
 
 def test_the_scheduler_gets_nothing_else_with_the_wire() -> None:
-    program = (
-        "import sys, podexec.wire; print([m for m in ('pymesos', 'structlog', 'podexec.machine') if m in sys.modules])"
-    )
+    unwanted = ["podexec._vendor", "structlog", "podexec.machine"]
+    program = f"import sys, podexec.wire; print([name for name in {unwanted} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout == "[]\n"
     assert EXECUTOR_ENVIRONMENT["MALLOC_ARENA_MAX"] == "1"

@@ -183,6 +183,7 @@ def test_a_text_cannot_end_its_line(value: str) -> None:
         (OK + b"Transfer-Encoding: chunked\r\n\r\n11111111111111111\r\n", "not the size of a chunk"),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi!\r\n0\r\n\r\n", "longer than its size"),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n2;" + b"x" * 2000, "longer than 1024 bytes"),
+        (OK + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nhi", "Content-Encoding 'gzip'"),
         (OK + b"A: " + b"x" * MOST_HEAD, "longer than"),
         (OK + b"A: b\r\n" * MOST_HEAD, "longer than"),
         (b"HTTP/1.1 100 Continue\r\n\r\n" * MOST_HEAD, "longer than"),

@@ -7,13 +7,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from podexec.processes import Process, of_proc, of_psutil
 from podexec.usage import usage
 from podexec.wire import UsageAnswer, UsageQuestion, Use, WireError, run_before, run_id
 from tests.executor.conftest import Executor
@@ -27,12 +29,23 @@ def process(proc: Path, pid: int, parent: int, environment: bytes | None, ticks:
     folder = proc / str(pid)
     folder.mkdir(parents=True)
     before = f"{pid} (a ) name) S {parent} " + "0 " * 9
-    (folder / "stat").write_text(f"{before}{ticks} {2 * ticks} {3 * ticks} {4 * ticks} 20 0 1 0 5 1000 {pages} 0\n")
+    after = "0 " * 28  # psutil reads more of it than usage needs
+    (folder / "stat").write_text(
+        f"{before}{ticks} {2 * ticks} {3 * ticks} {4 * ticks} 20 0 1 0 5 1000 {pages} {after}\n"
+    )
+    (folder / "statm").write_text(f"9 {pages} 0 0 0 0 0\n")
     if environment is not None:
         (folder / "environ").write_bytes(environment)
 
 
-def test_processes_are_those_whose_environment_or_ancestors_name_the_task(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reader", ["psutil", "proc"])
+def test_processes_are_those_whose_environment_or_ancestors_name_the_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    """The static executor has psutil, the zipapp has not: both count the same."""
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path))
+    psutil.process_iter.cache_clear()  # of the real processes with these numbers, which other tests looked at
+    (tmp_path / "stat").write_text("btime 1000\n")
     process(tmp_path, 10, 1, b"A=1\0MESOS_TASK_ID=pod.web\0", ticks=TICKS, pages=3)
     process(tmp_path, 11, 10, b"", ticks=TICKS, pages=5)  # cleared its environment
     process(tmp_path, 12, 11, None, pages=1)  # of another user
@@ -43,7 +56,8 @@ def test_processes_are_those_whose_environment_or_ancestors_name_the_task(tmp_pa
     process(tmp_path, 17, 16, b"", pages=100)
     (tmp_path / "18").mkdir()  # ended while it was looked at
     (tmp_path / "self").mkdir()
-    assert usage({"web-1": "pod.web", "db-2": "pod.db", "idle-3": "pod.idle"}, tmp_path) == {
+    running = of_psutil() if reader == "psutil" else of_proc(tmp_path)
+    assert usage({"web-1": "pod.web", "db-2": "pod.db", "idle-3": "pod.idle"}, running) == {
         "web-1": Use(20.0, 9 * PAGE, 3),
         "db-2": Use(0.0, 7 * PAGE, 1),
         "idle-3": Use(0.0, 0, 0),
@@ -64,9 +78,10 @@ def busy(task_id: str) -> Iterator[None]:
         started.kill()
 
 
-def test_it_is_read_off_the_real_proc() -> None:
+@pytest.mark.parametrize("reader", [of_psutil, lambda: of_proc(Path("/proc"))])
+def test_it_is_read_off_the_real_proc(reader: Callable[[], Iterator[Process]]) -> None:
     with busy("a.task.of.this.test"):
-        used = usage({"c": "a.task.of.this.test"})["c"]
+        used = usage({"c": "a.task.of.this.test"}, reader())["c"]
     assert used.processes == 1
     assert used.cpu_seconds > 0.02
     assert used.memory_bytes > 30_000_000

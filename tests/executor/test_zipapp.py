@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -18,7 +21,7 @@ from tests.fakes.agent import FakeAgent, task
 LATE = {
     *("addict", "asyncio", "calendar", "dataclasses", "datetime", "email", "encodings.idna", "http", "http.client"),
     *(
-        "http_parser",
+        "podexec._vendor.http_parser",
         "inspect",
         "kazoo",
         "locale",
@@ -40,11 +43,13 @@ def test_the_same_inputs_give_the_same_bytes(archive: Path, tmp_path: Path) -> N
 def test_it_holds_what_the_executor_imports_and_not_its_own_builder(archive: Path) -> None:
     with zipfile.ZipFile(archive) as opened:
         names = set(opened.namelist())
-    assert {"__main__.py", "podexec/machine.py", "podexec/machine.pyc", "pymesos/executor.pyc"} <= names
+    assert {"__main__.py", "podexec/machine.py", "podexec/machine.pyc", "podexec/_vendor/pymesos/executor.pyc"} <= names
     assert "structlog/__init__.py" in names
-    assert not {n for n in names if n.startswith(("addict", "http_parser", "six"))}, "pymesos imports them in vain"
-    assert not {n for n in names if n.startswith("podexec/zipapp")}
+    in_vain = ("addict", "podexec/_vendor/http_parser", "six")
+    assert not {n for n in names if n.startswith(in_vain)}, "pymesos imports them in vain"
+    assert not {n for n in names if n.startswith(("podexec/zipapp", "podexec/testing"))}
     assert any(n.startswith("licenses/structlog/") for n in names)
+    assert "licenses/pymesos/LICENSE" in names
 
 
 def test_it_runs_a_pod_without_a_word_that_is_not_of_the_log(agent: FakeAgent, executor: Executor) -> None:
@@ -73,6 +78,34 @@ def test_it_is_a_program_for_the_interpreter_it_was_built_for(tmp_path: Path) ->
     command = [str(program), "--launcher_dir=/usr/libexec/mesos", "--version"]
     done = subprocess.run(command, env={}, capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout == "podexec 0.1.0\n"
+
+
+def older_pythons() -> list[str]:
+    """Those of this machine; the names may be there without a program that runs."""
+    names = ("python2.7", *(f"python3.{minor}" for minor in range(4, 11)))
+    places = [os.environ["PATH"], *map(str, Path.home().glob(".pyenv/versions/*/bin"))]
+    found = [shutil.which(name, path=place) for name in names for place in places]
+    return [each for each in found if each and subprocess.run([each, "-c", ""], check=False).returncode == 0]
+
+
+def test_an_older_python_says_so_in_one_line(archive: Path) -> None:
+    """The options with which agents start it are older than Python 3, too."""
+    pretends = (
+        f"import runpy, sys; sys.version_info = (3, 6, 15); runpy.run_path({str(archive)!r}, run_name='__main__')"
+    )
+    commands = [[each, "-E", "-s", "-S", str(archive)] for each in older_pythons()]
+    for command in [[sys.executable, "-c", pretends], *commands]:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+        assert f"podexec: {command[0]} on this agent is Python " in done.stderr
+        assert "needs Python 3.11 or later" in done.stderr
+
+
+def test_its_first_file_has_only_syntax_that_old_pythons_read(archive: Path) -> None:
+    with zipfile.ZipFile(archive) as opened:
+        tree = ast.parse(opened.read("__main__.py"), feature_version=(3, 4))
+    newer = (ast.JoinedStr, ast.NamedExpr, ast.AnnAssign, ast.AsyncFunctionDef, ast.Nonlocal, ast.Starred)
+    assert [each for each in ast.walk(tree) if isinstance(each, newer)] == []
 
 
 def test_a_missing_dependency_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -104,7 +137,7 @@ run()
     finally:
         executor.end()
     imported = set(re.findall(r"^imported (\S+) \.$", executor.log, re.MULTILINE))
-    assert {"podexec.machine", "podexec.worker", "pymesos.executor"} <= imported
+    assert {"podexec.machine", "podexec.worker", "podexec._vendor.pymesos.executor"} <= imported
     assert LATE & imported == set()
 
 

@@ -64,7 +64,7 @@ class FakeAgent:
         self.calls: list[tuple[str, Json]] = []
         self.subscriptions: list[Json] = []
         self.changed = threading.Condition(threading.RLock())
-        self.stream: queue.SimpleQueue[Json | None] | None = None
+        self.stream: queue.SimpleQueue[Json | bytes | None] | None = None  # bytes are sent as they are
         self.connections: set[socket.socket] = set()
         self._server: Server | None = None
         self.port = 0

@@ -67,7 +67,7 @@ class AgentHandler(Handler):
             return self.answer(406, "Expecting 'Accept' to allow 'application/json'")
         if fake.refuse_subscribe is not None:
             return self.answer(fake.refuse_subscribe, "not now")
-        events: queue.SimpleQueue[Json | None] = queue.SimpleQueue()
+        events: queue.SimpleQueue[Json | bytes | None] = queue.SimpleQueue()
         self.begin_stream()
         info = {"executor_id": call["executor_id"], **fake.executor}
         framework = {"id": call["framework_id"], "capabilities": [{"type": c} for c in fake.capabilities]}
@@ -82,7 +82,7 @@ class AgentHandler(Handler):
         if fake.end_streams:
             events.put(None)
         while (event := events.get()) is not None:
-            self.wfile.write(chunk(record(json.dumps(event).encode())))
+            self.wfile.write(chunk(event if isinstance(event, bytes) else record(json.dumps(event).encode())))
         self.close_connection = True
         return None
 

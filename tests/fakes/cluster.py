@@ -9,7 +9,18 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from scheduler.core.effects import Accept, Acknowledge, Effect, Kill, Reconcile, Revive, SetRoles, Shutdown, Suppress
+from scheduler.core.effects import (
+    Accept,
+    Acknowledge,
+    Effect,
+    Kill,
+    Reconcile,
+    Revive,
+    SetRoles,
+    Shutdown,
+    Suppress,
+    as_json,
+)
 from scheduler.core.events import StatusUpdated
 from scheduler.core.ids import instance_of
 from scheduler.core.offer.reservations import kept_for, volume_of
@@ -69,7 +80,7 @@ class FakeCluster:
         for effect in effects:
             match effect:
                 case Accept(offer_id=offer_id, operations=operations):
-                    self._accept(self.agents[self.offered.pop(offer_id)], operations, now)
+                    self._accept(self.agents[self.offered.pop(offer_id)], map(as_json, operations), now)
                 case Kill() | Shutdown():
                     self._end(effect, now)
                 case Reconcile(tasks=tasks):
@@ -88,7 +99,7 @@ class FakeCluster:
                 case _:
                     pass
 
-    def _accept(self, agent: AgentLedger, operations: tuple[Json, ...], now: float) -> None:
+    def _accept(self, agent: AgentLedger, operations: Iterable[Json], now: float) -> None:
         if self.lost_accepts:
             self.lost_accepts -= 1
             return

@@ -6,9 +6,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from scheduler.loop.agents import AgentList, MesosAgent
 from scheduler.loop.inside import FileInfo, InsideError, Output, Piece, Run, Session, Size, Usage, Why
+from scheduler.model.records import Agent
 
 AGENT = "agent-1.test"
+CPUS, MEM = {"cpus": 4000}, {"mem": 4_096_000}
+# The agent of the fake loop's offers.
+OFFERING = MesosAgent(
+    Agent("A1", "a1.example"), total=CPUS | MEM, used={"cpus": 1500, "mem": 0}, unused={"*": {"cpus": 2500} | MEM}
+)
+ONE_AGENT = AgentList((OFFERING,))
 
 
 def run_of(name: str, *, ended: bool = False) -> Run:
@@ -69,15 +77,21 @@ class FakeInside:
     Attributes:
         runs: by task id, or why there is none.
         files: by path, with the sandbox in it.
+        pipes: those of the files that are pipes.
+        modified: when files were written last, unless that was long ago.
         program: what every command does.
         broken: raised in place of any look at an agent.
+        listed: the master's agents, or why they are not known.
     """
 
     runs: dict[str, Run | InsideError] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    pipes: set[str] = field(default_factory=set)
+    modified: dict[str, float] = field(default_factory=dict)
     used: dict[str, Usage] = field(default_factory=dict)
     program: Program | None = None
     broken: InsideError | None = None
+    listed: AgentList | InsideError = ONE_AGENT
     sessions: list[FakeSession] = field(default_factory=list)
 
     def write(self, run: Run, data: bytes, stream: str = "stdout") -> None:
@@ -103,13 +117,18 @@ class FakeInside:
     async def list_files(self, run: Run, path: str) -> list[FileInfo]:
         self._look()
         names = sorted(name for name in self.files if name.startswith(f"{run.sandbox}/{path}"))
-        return [FileInfo(each.rpartition("/")[2], 0o100644, len(self.files[each]), 1.5, "u", "g") for each in names]
+        return [
+            FileInfo(each.rpartition("/")[2], 0o100644, len(self.files[each]), self.modified.get(each, 1.5), "u", "g")
+            for each in names
+        ]
 
     async def read_file(self, run: Run, path: str, offset: int, length: int) -> Piece:
         self._look()
         data = self.files.get(f"{run.sandbox}/{path}")
         if data is None:
             raise InsideError(Why.ABSENT, f"no {path}")
+        if f"{run.sandbox}/{path}" in self.pipes:
+            raise InsideError(Why.UNABLE, f"{path} is a pipe")
         return Piece(data[offset : offset + length], len(data))
 
     @contextlib.asynccontextmanager
@@ -128,6 +147,11 @@ class FakeInside:
     async def usage(self, run: Run) -> dict[str, Usage]:
         self._look()
         return self.used
+
+    async def agents(self) -> AgentList:
+        if isinstance(self.listed, InsideError):
+            raise self.listed
+        return self.listed
 
     def _look(self) -> None:
         if self.broken is not None:

@@ -9,6 +9,7 @@ import base64
 import contextlib
 import json
 import socket
+import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from scheduler.cli.serve import _Server
+from scheduler.cli.server import Server
 from scheduler.mesos.recordio import RecordReader
 from tests.fakes.server import record
 
@@ -71,19 +72,31 @@ class FakeOperatorApi:
     """What the two know, and what they were asked.
 
     Attributes:
+        roles: the answer about roles.
+        pid: of the agent, as the master tells it; ``@PORT@`` in it is this port.
+        modes: type and permissions of what is no usual file, by path.
         ended: the wait statuses of containers, by the value of their ids; None: nothing is known of how.
         refusals: (status, text) for calls of a type, or for a path.
+        silent: calls of these types are never answered.
         authorizations: what came in that header, by path or type of call.
+        listed: the members of the master's answers, by type of call; bytes: the whole body.
+        calls: the types of the calls to the master, in order.
     """
 
     port: int = 0
+    roles: Any = field(default_factory=dict)
     tasks: dict[str, Json] = field(default_factory=dict)
     agent_is_active: bool = True
+    pid: str = "slave(1)@127.0.0.1:@PORT@"
     files: dict[str, bytes] = field(default_factory=dict)
+    modes: dict[str, int] = field(default_factory=dict)
     containers: list[Json] = field(default_factory=list)
     ended: dict[str, int | None] = field(default_factory=dict)
     refusals: dict[str, tuple[int, str]] = field(default_factory=dict)
+    silent: set[str] = field(default_factory=set)
     authorizations: dict[str, str | None] = field(default_factory=dict)
+    listed: dict[str, Json | bytes] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
     sessions: list[FakeSession] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
@@ -98,9 +111,23 @@ class FakeOperatorApi:
             assert request.query_params["framework_id"] == FRAMEWORK
             found = self.tasks.get(request.query_params["task_id"])
             return Response(json.dumps({"tasks": [] if found is None else [found]}))
-        agent = {"id": AGENT, "hostname": "host-1", "pid": f"slave(1)@127.0.0.1:{self.port}"}
+        if path == "/roles":
+            return Response(json.dumps(self.roles))
+        agent = {"id": AGENT, "hostname": "host-1", "pid": self.pid.replace("@PORT@", str(self.port))}
         agents = [agent | {"active": self.agent_is_active}] if request.query_params["slave_id"] == AGENT else []
         return Response(json.dumps({"slaves": agents}))
+
+    async def call(self, request: Request) -> Response:
+        """A call to the master."""
+        kind = (await request.json())["type"]
+        self.calls.append(kind)
+        self.authorizations[kind] = request.headers.get("authorization")
+        if kind in self.refusals:
+            return self._refused(kind)
+        while kind in self.silent and not await request.is_disconnected():
+            await asyncio.sleep(0.01)
+        members = self.listed[kind]
+        return Response(members) if isinstance(members, bytes) else _answer(kind, members)
 
     async def post(self, request: Request) -> Response:
         """A call to the agent."""
@@ -111,6 +138,8 @@ class FakeOperatorApi:
         self.authorizations[kind] = request.headers.get("authorization")
         if kind in self.refusals:
             return self._refused(kind)
+        while kind in self.silent and not await request.is_disconnected():
+            await asyncio.sleep(0.01)
         answers: dict[str, Callable[[Json, Request], Awaitable[Response]]] = {
             "LIST_FILES": self._list,
             "READ_FILE": self._read,
@@ -128,15 +157,24 @@ class FakeOperatorApi:
         return self.sessions[-1]
 
     async def _list(self, call: Json, _: Request) -> Response:
-        rest = {"mode": 33188, "mtime": {"nanoseconds": 1_500_000_000}, "uid": "u", "gid": "g"}
-        infos = [
-            {"path": path, "size": len(data)} | rest
+        folder = f"{call['path']}/"
+        infos = {
+            path[: len(folder) + len(name)]: {
+                "path": path[: len(folder) + len(name)],
+                "size": len(data),
+                "mode": self.modes.get(path, stat.S_IFDIR | 0o755 if rest else stat.S_IFREG | 0o644),
+                "mtime": {"nanoseconds": 1_500_000_000},
+                "uid": "u",
+                "gid": "g",
+            }
             for path, data in self.files.items()
-            if path.startswith(call["path"])
-        ]
-        return _answer("LIST_FILES", {"file_infos": infos}) if infos else Response(status_code=404)
+            if path.startswith(folder)
+            for name, _, rest in [path.removeprefix(folder).partition("/")]
+        }
+        return _answer("LIST_FILES", {"file_infos": [*infos.values()]}) if infos else Response(status_code=404)
 
     async def _read(self, call: Json, _: Request) -> Response:
+        assert stat.S_ISREG(self.modes.get(call["path"], stat.S_IFREG)), "this blocks a real agent"
         data = self.files.get(call["path"])
         if data is None:
             return Response(status_code=404)
@@ -207,12 +245,14 @@ async def fake_operator_api() -> AsyncIterator[FakeOperatorApi]:
         routes=[
             Route("/tasks", mesos.get),
             Route("/slaves", mesos.get),
+            Route("/roles", mesos.get),
+            Route("/api/v1", mesos.call, methods=["POST"]),
             Route("/slave(1)/api/v1", mesos.post, methods=["POST"]),
         ]
     )
     listening = socket.create_server(("127.0.0.1", 0))
     mesos.port = listening.getsockname()[1]
-    server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1))
+    server = Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve([listening]))
     try:
         yield mesos

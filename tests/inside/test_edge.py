@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import signal
+import stat
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
@@ -16,11 +17,12 @@ from starlette.responses import Response
 from podexec.wire import UsageAnswer, UsageQuestion, Use
 from scheduler.core.effects import InspectExecutor
 from scheduler.core.events import Event, ExecutorInspected
-from scheduler.inside import Edge, command_input, executors, http, inspector
+from scheduler.inside import Edge, agent, command_input, executors, http, inspector
 from scheduler.inside.executor_output import plain_lines
 from scheduler.inside.executors import Executors
 from scheduler.inside.master import Leader
-from scheduler.loop.inside import FileInfo, InsideError, Output, Run, Session, Size, Usage, Why
+from scheduler.loop.inside import FileInfo, InsideError, Output, Piece, Run, Session, Size, Usage, Why
+from scheduler.loop.roles import RoleState
 from scheduler.mesos.credentials import Credentials
 from tests.fakes.operator_api import (
     AGENT,
@@ -145,6 +147,55 @@ def test_what_is_nowhere_is_told_as_such() -> None:
     run(scenario)
 
 
+def test_the_master_tells_the_quota_of_roles() -> None:
+    quota = {
+        "role": "web",
+        "limit": {"cpus": 2, "mem": 64.5},
+        "consumed": {"cpus": 1.5, "ports": "[1-2]"},
+    }
+    without = {"name": "*", "weight": 1.0, "frameworks": ["F"], "resources": {"cpus": 1}}
+
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            mesos.roles = {"roles": [without, {"name": "web", "weight": 2.5, "quota": quota}]}
+            assert await edge.roles() == {
+                "*": RoleState(1.0),
+                "web": RoleState(2.5, {"cpus": 2.0, "mem": 64.5}, {"cpus": 1.5}),
+            }
+            mesos.roles = {"roles": None}
+            assert await edge.roles() == {}
+            mesos.refusals["/roles"] = (403, "not you")
+            with refusing(Why.UNABLE, "refused /roles: not you"):
+                await edge.roles()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        [],
+        "roles",
+        {"roles": 5},
+        {"roles": [None]},
+        {"roles": [{}]},
+        {"roles": [{"name": ["x"]}]},
+        {"roles": [{"name": "x", "weight": "heavy"}]},
+        {"roles": [{"name": "x", "quota": "none"}]},
+        {"roles": [{"name": "x", "quota": {"limit": [1]}}]},
+    ],
+    ids=str,
+)
+def test_roles_that_cannot_be_read(answered: Any) -> None:
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            mesos.roles = answered
+            with refusing(Why.UNABLE, "format"):
+                await edge.roles()
+
+    run(scenario)
+
+
 def test_masters_and_agents_are_told_different_credentials(tmp_path: Path) -> None:
     """Any machine may claim to be an agent."""
     secret = tmp_path / "secret"
@@ -154,11 +205,12 @@ def test_masters_and_agents_are_told_different_credentials(tmp_path: Path) -> No
         async with fake_operator_api() as mesos:
             own, agents = Credentials.basic("framework", secret), Credentials.basic("looker", secret)
             async with edge_to(mesos, credentials=own, agent_credentials=agents) as edge:
-                mesos.files[f"{SANDBOX}/x"] = b""
+                mesos.files[f"{SANDBOX}/x"] = b"y"
                 await edge.read_file(await edge.run_of("T-1"), "x", 0, 1)
             assert {path: _user(told) for path, told in mesos.authorizations.items()} == {
                 "/tasks": "framework",
                 "/slaves": "framework",
+                "LIST_FILES": "looker",
                 "READ_FILE": "looker",
             }
             async with edge_to(mesos) as edge:
@@ -176,6 +228,62 @@ def _user(header: str | None) -> str:
 # ------------------------------------------------------------------------------- files
 
 
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [(stat.S_IFIFO, "pipe"), (stat.S_IFSOCK, "socket"), (stat.S_IFCHR, "device"), (stat.S_IFDIR, "directory"), (0, "")],
+)
+def test_only_files_are_read_as_agents_open_whatever_is_there(mode: int, kind: str) -> None:
+    """A pipe blocks a real agent; the fake fails if it is asked for it."""
+
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            mesos.files |= {f"{SANDBOX}/stdout": b"line", f"{SANDBOX}/deep/x": b""}
+            found = await edge.run_of("T-1")
+            mesos.modes[f"{SANDBOX}/stdout"] = mesos.modes[f"{SANDBOX}/deep/x"] = mode | 0o666
+            for path in ("stdout", "deep/x"):
+                with refusing(Why.UNABLE, path, kind):
+                    await edge.read_file(found, path, 0, 10)
+            assert "READ_FILE" not in mesos.authorizations
+            del mesos.modes[f"{SANDBOX}/stdout"]
+            assert (await edge.read_file(found, "stdout", 0, 10)).data == b"line"
+
+    run(scenario)
+
+
+def test_a_file_that_becomes_a_pipe_while_it_is_read_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look holds for a moment only; and nothing is opened when there is nothing new."""
+
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            mesos.files[f"{SANDBOX}/stdout"] = b"x" * 100
+            found = await edge.run_of("T-1")
+            assert len((await edge.read_file(found, "stdout", 0, 10)).data) == 10
+            monkeypatch.setattr(agent, "_LOOK_HOLDS", 0.0)
+            del mesos.authorizations["READ_FILE"]
+            assert await edge.read_file(found, "stdout", 100, 10) == Piece(b"", 100)
+            assert "READ_FILE" not in mesos.authorizations
+            mesos.modes[f"{SANDBOX}/stdout"] = stat.S_IFIFO | 0o666
+            with refusing(Why.UNABLE, "it is a pipe"):
+                await edge.read_file(found, "stdout", 10, 10)
+
+    run(scenario)
+
+
+def test_an_agent_that_waits_for_a_pipe_is_told_of_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The container has replaced the file between the look and the read."""
+
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            mesos.files[f"{SANDBOX}/stdout"] = b"x"
+            mesos.silent.add("READ_FILE")
+            found = await edge.run_of("T-1")
+            with refusing(Why.UNREACHABLE, "does not return 'stdout'", "until it is restarted"):
+                await edge.read_file(found, "stdout", 0, 10)
+
+    monkeypatch.setattr(agent, "_READ", 0.2)
+    run(scenario)
+
+
 def test_files_are_listed_and_read() -> None:
     async def scenario() -> None:
         async with inside() as (mesos, edge):
@@ -186,14 +294,16 @@ def test_files_are_listed_and_read() -> None:
             assert (piece.data, piece.size) == (b"234", 10)
             with refusing(Why.ABSENT, "agent host-1 has no 'none'"):
                 await edge.read_file(found, "none", 0, 1)
+            with refusing(Why.UNABLE, "'deep'", "directory"):
+                await edge.read_file(found, "deep", 0, 1)
             with refusing(Why.ABSENT, "no 'none'"):
                 await edge.list_files(found, "none")
-            mesos.refusals["READ_FILE"] = (400, "Cannot read a directory")
-            with refusing(Why.UNABLE, "Cannot read a directory"):
-                await edge.read_file(found, "deep", 0, 1)
+            mesos.refusals["READ_FILE"] = (400, "Cannot be read")
+            with refusing(Why.UNABLE, "Cannot be read"):
+                await edge.read_file(found, "deep/file", 0, 1)
             mesos.refusals["READ_FILE"] = (401, "who?")
             with refusing(Why.UNABLE, "--mesos-agent-authentication-principal"):
-                await edge.read_file(found, "deep", 0, 1)
+                await edge.read_file(found, "deep/file", 0, 1)
 
     run(scenario)
 
@@ -552,6 +662,21 @@ def test_what_an_executor_wrote_last_is_plain_text() -> None:
     run(scenario)
 
 
+def test_a_pipe_in_the_place_of_an_executors_file_hides_not_the_other() -> None:
+    """Containers that share its mounts and its user can do that."""
+
+    async def scenario() -> None:
+        async with inside() as (mesos, edge):
+            mesos.files |= {f"{EXECUTOR}/stderr": b"", f"{EXECUTOR}/stdout": b"why it failed\n"}
+            mesos.modes[f"{EXECUTOR}/stderr"] = stat.S_IFIFO | 0o666
+            assert await edge.last_lines(AGENT, "E-1") == ("why it failed",)
+            mesos.modes[f"{EXECUTOR}/stdout"] = stat.S_IFCHR | 0o666
+            with refusing(Why.UNABLE, "'stderr': it is a pipe"):
+                await edge.last_lines(AGENT, "E-1")
+
+    run(scenario)
+
+
 def test_what_an_executor_wrote_is_plain_at_once_whatever_it_is() -> None:
     """The event loop is blocked meanwhile."""
     began = time.process_time()
@@ -647,6 +772,7 @@ def test_agents_that_answer_nonsense_are_refused(answer: Any, monkeypatch: pytes
             async def nonsense(*_: object) -> Response:
                 return Response(json.dumps(answer))
 
+            mesos.files[f"{EXECUTOR}/stderr"] = b"x"
             monkeypatch.setattr(mesos, "_read", nonsense)
             with pytest.raises(InsideError):
                 await edge.last_lines(AGENT, "E-1")
@@ -663,6 +789,7 @@ def test_an_answer_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch
             async def large(*_: object) -> Response:
                 return Response(b" " * 5 * 1024 * 1024)
 
+            mesos.files[f"{EXECUTOR}/stderr"] = b"x"
             monkeypatch.setattr(mesos, "_read", large)
             with refusing(Why.UNABLE, "more than 1 MiB"):
                 await edge.last_lines(AGENT, "E-1")

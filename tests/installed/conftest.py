@@ -1,13 +1,18 @@
-"""podexec as users get it: a source archive, the wheel built from it, and an environment with the wheel installed."""
+"""podexec as users get it: the files of a release, and an environment with nothing but the wheel installed."""
 
 import os
-import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from localmesos import package
+from tests.installed.wheels import write_wheel
+from tools.release.build import build
 
 ROOT = Path(__file__).parents[2]
 # A folder that shells, first lines of scripts and patterns have to be careful with.
@@ -15,15 +20,17 @@ AWKWARD = (
     "a folder [with] spaces & ümlauts, and a name that is longer than the kernel reads of a script's first line" * 2
 )
 MARK = "IMPORTED"
+MOMENT = 1_700_000_000
 
 
 @dataclass(frozen=True)
 class Built:
-    """The results of `python -m build`: source archive and wheel; and http-parser's wheel."""
+    """The files of a release, in one folder."""
 
+    folder: Path
     sdist: Path
     wheel: Path
-    http_parser: Path
+    executor: Path
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,29 @@ class Installed:
         assert done.returncode == code, f"{words}: {done.stdout}{done.stderr}"
         return done
 
+    @contextmanager
+    def running(self, *words: str, cwd: Path, output: Path) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a program in the same way in the background; it is killed if it is still running in the end."""
+        with output.open("wb") as file:
+            command = [self.folder / "bin" / words[0], *words[1:]]
+            process = subprocess.Popen(command, cwd=cwd, env=environment(), stdout=file, stderr=file)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def pip(self, *words: str | Path) -> None:
+        """Change the environment with this process's pip."""
+        pip = (sys.executable, "-I", "-m", "pip", "--python", self.folder / "bin" / "python")
+        call(*pip, *words, cwd=self.folder)
+
+    @property
+    def packages(self) -> Path:
+        """Its site-packages."""
+        (found,) = self.folder.glob("lib/python3*/site-packages")
+        return found
+
 
 def environment() -> dict[str, str]:
     """Environment variables that do not refer to this clone."""
@@ -61,29 +91,52 @@ def call(*words: str | Path, cwd: Path) -> None:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Builds from a copy of the tree, as builds leave files behind and use those left by earlier ones."""
+    """A release of this tree."""
     folder = tmp_path_factory.mktemp("built")
-    ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
-    shutil.copytree(ROOT, folder / "tree", ignore=ignored)
-    build = (sys.executable, "-P", "-m", "build", "--no-isolation", "--outdir", folder / "dist")
-    call(*build, folder / "tree", cwd=folder)
-    call(*build, "--wheel", folder / "tree" / "compat" / "http-parser", cwd=folder)
-    (sdist,) = (folder / "dist").glob("*.tar.gz")
-    (wheel,) = (folder / "dist").glob("podexec-*.whl")
-    (http_parser,) = (folder / "dist").glob("http_parser-*.whl")
-    return Built(sdist, wheel, http_parser)
+    build(ROOT, folder, MOMENT)
+    (sdist,) = folder.glob("*.tar.gz")
+    (wheel,) = folder.glob("*.whl")
+    (executor,) = folder.glob("*.pyz")
+    return Built(folder, sdist, wheel, executor)
+
+
+def empty_environment(folder: Path) -> Installed:
+    """A virtual environment without any package, not even pip, whose installation would take most of the time."""
+    call(sys.executable, "-I", "-m", "venv", "--without-pip", folder, cwd=folder.parents[1])
+    return Installed(folder)
 
 
 @pytest.fixture(scope="session")
 def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """In an awkward folder. With pip, as every environment has it, but nothing is compiled ahead: of the time that
-    others spend on that, and on installing pip by itself, most would be spent for nothing.
-    """
-    folder = tmp_path_factory.mktemp("installed") / AWKWARD / "venv"
-    call(sys.executable, "-I", "-m", "venv", "--without-pip", folder, cwd=folder.parents[1])
-    pip = (sys.executable, "-I", "-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet")
-    call(*pip, "--no-compile", "pip", built.http_parser, built.wheel, cwd=folder)
-    return Installed(folder)
+    """The wheel alone, and pip as every environment has it, in an awkward folder. Nothing is compiled ahead."""
+    environment = empty_environment(tmp_path_factory.mktemp("installed") / AWKWARD / "venv")
+    environment.pip("install", "--quiet", "--no-compile", "pip", built.wheel)
+    return environment
+
+
+@pytest.fixture(scope="session")
+def other_pymesos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Wheels of somebody else's distributions ``pymesos`` and ``http-parser``, which leave a mark when imported."""
+    folder = tmp_path_factory.mktemp("other")
+    mark = f"open({str(folder / MARK)!r}, 'a').write(__name__ + ' ')\n__VERSION__ = '99.0'\n"
+    modules = ("__init__", "executor", "interface", "process", "scheduler", "utils")
+    write_wheel(folder, "pymesos", "99.0", {f"pymesos/{module}.py": mark for module in modules})
+    write_wheel(folder, "http_parser", "99.0", {f"http_parser/{module}.py": mark for module in ("__init__", "http")})
+    return folder
+
+
+@pytest.fixture
+def beside_other_pymesos(installed: Installed, other_pymesos: Path) -> Iterator[Installed]:
+    """The environment with these distributions in addition, as long as a test runs."""
+    installed.pip("install", "--quiet", "--no-index", *other_pymesos.glob("*.whl"))
+    yield installed
+    installed.pip("uninstall", "--quiet", "--yes", "pymesos", "http-parser")
+
+
+@pytest.fixture(scope="session")
+def mesos() -> None:
+    """Mesos is built already: on a machine without one, that would take most of the patience of a test."""
+    package.ensure()
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def launch(agent: Member, command: str, **more: Any) -> str:
 def containers(agent: Member) -> dict[str, Any]:
     """Standalone containers of an agent, by id."""
     answer = call(agent, {"type": "GET_CONTAINERS", "get_containers": {"show_standalone": True}})
-    return {one["container_id"]["value"]: one for one in answer["get_containers"].get("containers", [])}
+    return {one["container_id"]["value"]: one for one in answer.get("get_containers", {}).get("containers", [])}
 
 
 def executor_container(agent: Member) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def executor_container(agent: Member) -> dict[str, Any]:
     answer = call(agent, {"type": "GET_CONTAINERS"})
     running = [
         one
-        for one in answer["get_containers"].get("containers", [])
+        for one in answer.get("get_containers", {}).get("containers", [])  # absent if it would be empty
         if "executor_pid" in one.get("container_status", {})
     ]
     found: dict[str, Any] = running[0]["container_id"] if running else {}

@@ -2,17 +2,55 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from localmesos import Cluster, remains
 from localmesos.level import Choice, choose, probe
-from localmesos.testing import mesos_cluster, module_mesos_cluster
 
-__all__ = ["WebServer", "mesos_cluster", "module_mesos_cluster", "web"]
+# Starts a cluster with these options of `Cluster.up`.
+ClusterFactory = Callable[..., Cluster]
+
+
+def take_down(cluster: Cluster) -> None:
+    """Take a cluster down, and assert that nothing is left of it."""
+    if cluster.name in Cluster.list():
+        state = cluster.state
+        cluster.down()
+        left = remains.listing(state)
+        assert not left, f"left after down: {left}"
+
+
+def factory(stack: ExitStack) -> ClusterFactory:
+    """Starts clusters that are taken down when the stack closes. Unlike those of `podexec.testing` they are bare."""
+
+    def start(**options: object) -> Cluster:
+        cluster = Cluster.up(f"test-{secrets.token_hex(4)}", owner_pid=os.getpid(), **options)
+        stack.callback(take_down, cluster)
+        return cluster
+
+    return start
+
+
+@pytest.fixture
+def new_cluster() -> Iterator[ClusterFactory]:
+    """Starts clusters for one test."""
+    with ExitStack() as stack:
+        yield factory(stack)
+
+
+@pytest.fixture(scope="module")
+def new_module_cluster() -> Iterator[ClusterFactory]:
+    """Starts clusters that the tests of a module share."""
+    with ExitStack() as stack:
+        yield factory(stack)
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from localmesos import Cluster, ClusterError, package, remains
-from localmesos.images import make_busybox_image
+from localmesos.images.busybox import make_busybox_image
 from localmesos.level import OWN_HIERARCHY, Choice
-from localmesos.testing import ClusterFactory
 
 from . import agentapi, frameworkapi
+from .conftest import ClusterFactory
 
 STARTER = """
 import os, sys, time
@@ -33,9 +33,9 @@ time.sleep(600)
 
 
 @pytest.fixture(scope="module")
-def cluster(module_mesos_cluster: ClusterFactory) -> Cluster:
+def cluster(new_module_cluster: ClusterFactory) -> Cluster:
     """A cluster for tests that do not change it."""
-    return module_mesos_cluster(agents=1)
+    return new_module_cluster(agents=1)
 
 
 def own_name() -> str:
@@ -85,14 +85,15 @@ def test_it_is_mesos_1_11_0_and_all_agents_are_registered(cluster: Cluster, here
     assert "Elected as the leading master" in cluster.logs("master-1", 1000)
 
 
-def test_nothing_is_left_after_down(mesos_cluster: ClusterFactory, here: Choice) -> None:
-    cluster = mesos_cluster(agents=2, masters=1)
+def test_nothing_is_left_after_down(new_cluster: ClusterFactory, here: Choice) -> None:
+    cluster = new_cluster(agents=2, masters=1)
     agentapi.launch(cluster.agents[0], "sleep 1000")
     agentapi.launch(cluster.agents[1], "trap '' TERM; (setsid sleep 1000 &) ; sleep 1000")
     state = cluster.state
     made = " ".join(remains.listing(state))
     kinds = ["process", *([] if here.level == "posix" else ["mount", "cgroup"])]
-    kinds += ["network namespace", "network link", "iptables rule", "/etc/hosts"] if here.namespaces else []
+    if here.namespaces:
+        kinds += ["network namespace", "network link", "iptables rule", "nftables table", "/etc/hosts"]
     assert [kind for kind in kinds if kind not in made] == []
     cluster.down()
     assert remains.listing(state) == []
@@ -100,8 +101,8 @@ def test_nothing_is_left_after_down(mesos_cluster: ClusterFactory, here: Choice)
     cluster.down()  # once more is no error
 
 
-def test_a_session_in_a_container_works_and_leaves_no_socket(mesos_cluster: ClusterFactory) -> None:
-    cluster = mesos_cluster(agents=1)
+def test_a_session_in_a_container_works_and_leaves_no_socket(new_cluster: ClusterFactory) -> None:
+    cluster = new_cluster(agents=1)
     agent = cluster.agents[0]
     with frameworkapi.executor(cluster.master, "exec sleep 1000", {"type": "MESOS"}):
         parent = agentapi.eventually(lambda: agentapi.executor_container(agent), "the start of the executor")
@@ -113,22 +114,22 @@ def test_a_session_in_a_container_works_and_leaves_no_socket(mesos_cluster: Clus
     assert not sockets[0].exists()
 
 
-def test_clusters_live_beside_each_other(cluster: Cluster, mesos_cluster: ClusterFactory) -> None:
-    other = mesos_cluster(agents=1)
+def test_clusters_live_beside_each_other(cluster: Cluster, new_cluster: ClusterFactory) -> None:
+    other = new_cluster(agents=1)
     addresses = [member.address for one in (cluster, other) for member in one.state.members]
     assert len(set(addresses)) == len(addresses) == 4
     other.down()
     assert cluster.status().registered == ("agent-1",)
 
 
-def test_what_a_killed_starter_leaves_is_taken_away_by_the_next_up(mesos_cluster: ClusterFactory) -> None:
+def test_what_a_killed_starter_leaves_is_taken_away_by_the_next_up(new_cluster: ClusterFactory) -> None:
     name = own_name()
     starter = start_in_another_process(name, "ready")
     state = Cluster.load(name).state
     agentapi.launch(state.of_kind("agent")[0], "sleep 1000")
     kill(starter)
     assert state.of_kind("agent")[0].alive, "members have to outlive the crash of their starter for this test"
-    mesos_cluster(agents=0)
+    new_cluster(agents=0)
     assert remains.listing(state) == []
     assert name not in Cluster.list()
 
@@ -149,8 +150,8 @@ def test_a_start_that_fails_says_why_and_leaves_nothing() -> None:
     assert name not in Cluster.list()
 
 
-def test_a_killed_agent_recovers_its_containers(mesos_cluster: ClusterFactory) -> None:
-    cluster = mesos_cluster(agents=1)
+def test_a_killed_agent_recovers_its_containers(new_cluster: ClusterFactory) -> None:
+    cluster = new_cluster(agents=1)
     container = agentapi.launch(cluster.agents[0], "sleep 1000")
     before = agentapi.containers(cluster.agents[0])[container]["container_status"]["executor_pid"]
     killed = cluster.kill_agent("agent-1")
@@ -162,9 +163,9 @@ def test_a_killed_agent_recovers_its_containers(mesos_cluster: ClusterFactory) -
     assert after == before
 
 
-def test_a_master_comes_back_with_its_agents(mesos_cluster: ClusterFactory) -> None:
+def test_a_master_comes_back_with_its_agents(new_cluster: ClusterFactory) -> None:
     # An agent notices that its master is another one when pings are missing for the product of the two.
-    cluster = mesos_cluster(agents=1, master_flags={"agent_ping_timeout": "1secs", "max_agent_ping_timeouts": "2"})
+    cluster = new_cluster(agents=1, master_flags={"agent_ping_timeout": "1secs", "max_agent_ping_timeouts": "2"})
     assert not cluster.kill_master("master-1").alive
     assert cluster.leader() is None
     cluster.restart_master("master-1")
@@ -172,8 +173,8 @@ def test_a_master_comes_back_with_its_agents(mesos_cluster: ClusterFactory) -> N
     cluster.wait_registered("agent-1")
 
 
-def test_an_agent_is_added_with_its_own_resources_and_attributes(mesos_cluster: ClusterFactory) -> None:
-    cluster = mesos_cluster(agents=0, agent_attributes=["rack:a"])
+def test_an_agent_is_added_with_its_own_resources_and_attributes(new_cluster: ClusterFactory) -> None:
+    cluster = new_cluster(agents=0, agent_attributes=["rack:a"])
     added = cluster.add_agent(resources="cpus:2;mem:512;disk:100", attributes="rack:b")
     assert (added.id, added.alive) == ("agent-1", True)
     with urllib.request.urlopen(f"http://{cluster.master}/slaves", timeout=5) as answer:
@@ -181,8 +182,8 @@ def test_an_agent_is_added_with_its_own_resources_and_attributes(mesos_cluster: 
     assert (agent["resources"]["cpus"], agent["attributes"]) == (2.0, {"rack": "b"})
 
 
-def test_three_masters_elect_another_when_the_leader_is_killed(mesos_cluster: ClusterFactory) -> None:
-    cluster = mesos_cluster(agents=1, masters=3)
+def test_three_masters_elect_another_when_the_leader_is_killed(new_cluster: ClusterFactory) -> None:
+    cluster = new_cluster(agents=1, masters=3)
     assert cluster.master.startswith("zk://")
     first = cluster.wait_leader()
     cluster.kill_master(first.id)
@@ -242,11 +243,11 @@ def test_a_container_has_a_quota_of_cpu_time_only_if_it_sets_a_limit(
     assert int(Path(f"/sys/fs/cgroup/cpu{group}/cpu.cfs_quota_us").read_text()) == quota
 
 
-def test_agents_start_the_given_default_executor(mesos_cluster: ClusterFactory, tmp_path: Path) -> None:
+def test_agents_start_the_given_default_executor(new_cluster: ClusterFactory, tmp_path: Path) -> None:
     """The agent starts it like Mesos' own: with its name, argument and environment. Agents added later do so too."""
     program = tmp_path / "program"
     program.write_text('#!/bin/sh\necho "$0 $* $MESOS_EXECUTOR_ID" > told; exec sleep 1000\n')
-    cluster = mesos_cluster(agents=0, default_executor=program)
+    cluster = new_cluster(agents=0, default_executor=program)
     program.unlink()
     agent = cluster.add_agent()
     with frameworkapi.executor(cluster.master, None, {"type": "MESOS"}):
@@ -299,9 +300,10 @@ listed = len(remains.listing(state))
 file = cluster.agents[1].work_dir / "containers" / container / "stdout"
 uid = agentapi.eventually(lambda: file.exists() and file.read_text(), "the output of the container")
 ports = {word for member in status.members for word in member.command if "ports:" in word}
+mode = oct(state.folder.stat().st_mode & 0o777)
 cluster.down()
 left = remains.listing(state)
-print(json.dumps([os.getuid(), uid, status.level, status.left_out, status.registered, listed, left, len(ports)]))
+print(json.dumps([os.getuid(), uid, status.level, status.left_out, status.registered, listed, left, len(ports), mode]))
 """
 
 
@@ -327,7 +329,7 @@ def test_a_user_who_is_not_root_gets_plain_processes(tmp_path: Path) -> None:
         command = ["setpriv", *drop, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", *command]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
-    seen_uid, container_uid, level, left_out, registered, listed, left, port_ranges = json.loads(done.stdout)
+    seen_uid, container_uid, level, left_out, registered, listed, left, port_ranges, mode = json.loads(done.stdout)
     assert (seen_uid, container_uid.strip()) == (uid, str(uid))
     assert level == "posix"
     assert left_out.endswith("(not root with CAP_SYS_ADMIN and CAP_NET_ADMIN)")
@@ -335,6 +337,7 @@ def test_a_user_who_is_not_root_gets_plain_processes(tmp_path: Path) -> None:
     assert listed >= 4
     assert left == []
     assert port_ranges == 2
+    assert mode == "0o700", "its containers' environments are not for other users"
 
 
 AS_V2_HOST = """
@@ -355,8 +358,22 @@ print(json.dumps([level, left_out, status, groups, remains.listing(state), kept]
 """
 
 
-def test_a_companion_goes_with_the_cluster_and_others_stay(mesos_cluster: ClusterFactory) -> None:
-    cluster = mesos_cluster(agents=0)
+def test_a_context_takes_its_cluster_down_whatever_happens_in_it() -> None:
+    seen = []
+
+    def work() -> None:
+        with Cluster.up(own_name(), agents=0, owner_pid=os.getpid()) as cluster:
+            seen.append(cluster.state)
+            raise LookupError(cluster.wait_leader().id)
+
+    with pytest.raises(LookupError, match="master-1"):
+        work()
+    assert remains.listing(seen[0]) == []
+    assert seen[0].name not in Cluster.list()
+
+
+def test_a_companion_goes_with_the_cluster_and_others_stay(new_cluster: ClusterFactory) -> None:
+    cluster = new_cluster(agents=0)
     program = ["sleep", "600"]
     marked = {**os.environ, **cluster.companion()}
     with (

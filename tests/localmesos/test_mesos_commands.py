@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from localmesos import commands
+from localmesos.assembly import Options, plan
 from localmesos.errors import ClusterError
+from localmesos.images.pulling import VARIABLE, Settings
+from localmesos.level import choose
+
+from .test_mesos_level import FULL
 
 
 def test_a_users_flag_wins_and_none_takes_a_flag_away() -> None:
@@ -32,10 +37,31 @@ def test_an_agent_gets_ports_where_the_user_names_none(resources: str, expected:
     assert commands.with_ports(resources, "[1-2]") == expected
 
 
-def test_nothing_of_the_users_environment_reaches_mesos(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("kind", "level"), [("master", "linux"), ("agent", "linux-v2"), ("agent", "posix")])
+def test_nothing_of_the_users_environment_reaches_mesos(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str, level: str
+) -> None:
+    """Only an agent that runs images has a curl of its own, and what that needs."""
     monkeypatch.setenv("MESOS_PORT", "1")
     monkeypatch.setenv("LIBPROCESS_IP", "192.0.2.1")
-    assert not [name for name in commands.environment() if name.startswith(("MESOS_", "LIBPROCESS_"))]
+    monkeypatch.setenv("https_proxy", "http://proxy.example")
+    choice = choose(FULL, level)
+    planned = plan("name", tmp_path, choice, Options(registry="https://registry.example/team"))
+    found = commands.environment(planned, kind)
+    assert not [name for name in found if name.startswith(("MESOS_", "LIBPROCESS_", "http"))]
+    if (kind, level) != ("agent", "linux-v2"):
+        assert (found["PATH"], VARIABLE in found) == (commands.TASK_PATH, False)
+        return
+    assert found["PATH"] == f"{tmp_path}/libexec:{commands.TASK_PATH}"
+    settings = Settings.load(found[VARIABLE])
+    assert (settings.registry, settings.network) == ("https://registry.example/team", None)
+    assert settings.environment["https_proxy"] == "http://proxy.example"
+    assert commands.linux_flags(planned, 1, tmp_path)["docker_registry"] == "http://registry.example:443"
+
+
+def test_a_registry_that_is_none_is_refused_before_anything_is_done() -> None:
+    with pytest.raises(ClusterError, match="is not the URL of a registry"):
+        Options(registry="registry.example")
 
 
 def test_a_missing_zookeeper_is_named_with_its_package(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ FULL = Host(
     v1_hierarchies={name: f"/sys/fs/cgroup/{name}" for name in SUBSYSTEMS},
     freezer_mountable=False,
     namespaces=True,
-    tools=frozenset({"ip", "iptables", "nsenter", "tar"}),
+    tools=frozenset({"ip", "iptables", "nft", "nsenter", "tar"}),
     cni_folder="/usr/lib/cni",
     loopback_resolver=False,
 )
@@ -63,6 +63,7 @@ def test_root_in_an_unprivileged_container_runs_plain_processes() -> None:
         (replace(FULL, cni_folder=None), "network/cni", "apt-get install containernetworking-plugins"),
         (replace(FULL, tools=FULL.tools - {"iptables"}), "network/cni", "apt-get install iptables"),
         (replace(FULL, namespaces=False), "network/cni", "no network namespaces"),
+        (replace(FULL, namespaces=False), "network/cni", "protection from other users of this machine"),
     ],
 )
 def test_a_missing_tool_takes_one_thing_away_and_is_said(host: Host, missing: str, said: str) -> None:

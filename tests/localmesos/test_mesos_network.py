@@ -55,12 +55,12 @@ def test_a_network_is_gone_with_its_links_even_if_a_process_holds_a_namespace(ta
     if not here.namespaces:
         assert "container networks" in here.left_out
         return
-    first = network.create(tag)
+    first = network.create(tag, system.tools(), [5050])
     first.attach("agent-1", 11)
     with first.namespace("agent-1").open("rb"):
         network.remove(tag, system.tools())
         assert network.listing(tag, system.tools()) == []
-        second = network.create(tag)
+        second = network.create(tag, system.tools(), [5050])
         second.attach("agent-1", 11)
 
 
@@ -70,7 +70,7 @@ def test_networks_come_and_go_at_the_same_time(here: Choice) -> None:
         return
 
     def lives(tag: str) -> None:
-        made = network.create(tag)
+        made = network.create(tag, system.tools(), [5050])
         try:
             for number in (2, 11):
                 made.attach(f"member-{number}", number)

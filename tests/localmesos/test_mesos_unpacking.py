@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from localmesos.libexec import unpacking
 from localmesos.libexec.unpacking import Folder, UnpackError, stays_inside, unpack, unpack_tar
 
 LINK, HARD, DIRECTORY = tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE
@@ -295,6 +296,19 @@ def test_a_sparse_file_stays_one(place: Path, tmp_path_factory: pytest.TempPathF
             assert written.read() == b"end"
 
 
+def test_content_that_a_header_only_claims_is_not_waited_for(place: Path) -> None:
+    """Of a sparse file, whose content is not read as it has no parts: four exabytes, and the stream has ended."""
+    sparse = tarfile.TarInfo("sparse")
+    sparse.type = tarfile.GNUTYPE_SPARSE
+    header = bytearray(sparse.tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = b"\x80" + (2**62).to_bytes(11)
+    header[483:495] = b"%011o\0" % 0
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    with Folder(place) as folder, pytest.raises(UnpackError, match="unexpected end of data"):
+        unpack_tar(io.BytesIO(bytes(header) + bytes(1024)), folder)
+
+
 def test_many_members_and_much_data_take_little_memory(place: Path) -> None:
     """Archives with content of a thousand times their size, and with thousands of members."""
     info = tarfile.TarInfo("zeros")
@@ -309,6 +323,105 @@ def test_many_members_and_much_data_take_little_memory(place: Path) -> None:
         tracemalloc.stop()
     assert peak < 2 << 20
     assert len(list(place.rglob("*"))) == 4_101
+
+
+def restore_checksums(archive: bytearray) -> None:
+    """Correct the checksums, so that changed headers are not all refused for them."""
+    for start in range(0, len(archive) - 511, 512):
+        block = archive[start : start + 512]
+        if block[257:262] == b"ustar":
+            block[148:156] = b" " * 8
+            archive[start + 148 : start + 156] = b"%06o\0 " % sum(block)
+
+
+class Endless(io.RawIOBase):
+    """A stream of a beginning, and of something again and again. Fails if it is read for more than is bounded."""
+
+    def __init__(self, beginning: bytes, again: Callable[[int], bytes]) -> None:
+        self._rest = beginning
+        self._again = again
+        self._count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview[int]) -> int:  # type: ignore[override]
+        while not self._rest:
+            assert self._count < 20_000, "it is read on and on"
+            self._rest = self._again(self._count)
+            self._count += 1
+        count = min(len(buffer), len(self._rest))
+        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
+
+
+def sparse_header(*, is_extended: bool) -> bytes:
+    """A header of GNU's old form of sparse files, which more of its map follows."""
+    header = bytearray(tarfile.TarInfo("holes").tobuf(tarfile.GNU_FORMAT))
+    header[156:157] = tarfile.GNUTYPE_SPARSE
+    header[482:483] = b"\1" if is_extended else b"\0"
+    restore_checksums(header)
+    return bytes(header)
+
+
+def pax_header(kind: bytes, **records: str) -> bytes:
+    """A header of names and values alone."""
+    made: bytes = tarfile.TarInfo._create_pax_generic_header(records, kind, "utf-8")  # type: ignore[attr-defined]
+    return made
+
+
+def empty_directory(name: str) -> bytes:
+    header = tarfile.TarInfo(name)
+    header.type = DIRECTORY
+    return header.tobuf()
+
+
+MAP = b"00000000001\0" * 42 + b"\1" + bytes(7)  # 21 pieces of a sparse file, and that more follow
+NEW_SPARSE = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "x", "GNU.sparse.realsize": "9"}
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        Endless(sparse_header(is_extended=True), lambda _: MAP),
+        Endless(
+            pax_header(tarfile.XHDTYPE, **NEW_SPARSE)
+            + tarfile.TarInfo("x").tobuf()
+            + b"99999999\n1"
+            + b"\n1" * 251
+            + b"\n",
+            lambda _: b"1\n" * 256,
+        ),
+        Endless(
+            b"",
+            lambda n: pax_header(tarfile.XGLTYPE, **{f"key{n}": "x" * 60_000}) + tarfile.TarInfo("x").tobuf(),
+        ),
+        Endless(b"", lambda n: pax_header(tarfile.XGLTYPE, **{f"key{n}": "x" * 60_000})),
+        Endless(b"", lambda _: pax_header(tarfile.XHDTYPE, path="x")),
+        Endless(b"", lambda n: empty_directory("x" * 40 + f"/{n}")),
+    ],
+    ids=["old map", "new map", "global headers between files", "global headers", "headers", "directories"],
+)
+def test_headers_without_end_are_refused_before_they_fill_the_memory(
+    place: Path, endless: Endless, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpacking, "MOST_DIRECTORIES", 100_000)
+    monkeypatch.setattr(unpacking, "MOST_HEADERS", 100_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnpackError), Folder(place) as folder:
+            unpack_tar(io.BufferedReader(endless), folder)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 << 20
+
+
+def test_directories_are_not_deeper_than_who_walks_through_them_can_go(place: Path) -> None:
+    """Not even through links, with which each name is short."""
+    deep = "d/" * 200
+    with pytest.raises(UnpackError, match="in more than 256 directories"):
+        put(place, tar((deep, DIRECTORY, ""), ("lnk", LINK, deep), file("lnk/" + "e/" * 200 + "x")))
 
 
 def test_noise_in_an_archive_is_unpacked_or_refused_and_nothing_else(place: Path) -> None:
@@ -328,15 +441,6 @@ def test_noise_in_an_archive_is_unpacked_or_refused_and_nothing_else(place: Path
             put(place, bytes(changed))
         except (UnpackError, OSError):
             continue
-
-
-def restore_checksums(archive: bytearray) -> None:
-    """Correct the checksums, so that changed headers are not all refused for them."""
-    for start in range(0, len(archive) - 511, 512):
-        block = archive[start : start + 512]
-        if block[257:262] == b"ustar":
-            block[148:156] = b" " * 8
-            archive[start + 148 : start + 156] = b"%06o\0 " % sum(block)
 
 
 def test_a_tar_stream_is_read_once_and_its_names_may_be_changed(place: Path) -> None:

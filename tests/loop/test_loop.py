@@ -405,6 +405,31 @@ def test_events_of_other_threads_arrive_before_during_and_after_the_run() -> Non
     asyncio.run(scenario())
 
 
+def test_no_event_of_several_busy_threads_is_left_behind() -> None:
+    """Nothing follows their last ones that would wake the loop."""
+
+    def submit(bench: Bench, thread: int) -> None:
+        for number in range(300):
+            bench.shell.submit_threadsafe(_event(f"{thread}-{number}"))
+
+    async def scenario() -> None:
+        bench = Bench()
+        running = asyncio.create_task(bench.shell.run())
+        deadline = asyncio.get_running_loop().time() + 30
+        threads = [threading.Thread(target=submit, args=(bench, number)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        while len(bench.world.stepped) < 1200:
+            assert asyncio.get_running_loop().time() < deadline, f"only {len(bench.world.stepped)}"
+            await asyncio.sleep(0.001)
+        bench.shell.stop()
+        await running
+        for thread in threads:
+            thread.join()
+
+    asyncio.run(scenario())
+
+
 # ---------------------------------------------------------------------------- timers
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from scheduler.core.effects import Accept
+from scheduler.core.effects import Accept, LaunchGroup
 from scheduler.core.events import Event, Subscribed
 from scheduler.mesos.driver import Driver
 from scheduler.mesos.framework import FrameworkIdentity
@@ -14,7 +14,7 @@ from tests.fakes.master import FakeMaster
 
 FAST = Timing(connect=2.0, call=0.4, heartbeat=2.0, missed_heartbeats=5, first_pause=0.02, longest_pause=0.2)
 IDENTITY = FrameworkIdentity(name="pods", user="root", roles=("web",), principal="me", webui_url="http://127.0.0.1:1")
-ACCEPT = Accept("offer-1", ({"type": "LAUNCH_GROUP", "launch_group": {}},), 5.0)
+ACCEPT = Accept("offer-1", (LaunchGroup(b'{"type":"LAUNCH_GROUP","launch_group":{}}', 0),), 5.0)
 
 
 class Framework:

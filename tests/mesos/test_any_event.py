@@ -133,6 +133,14 @@ def test_what_json_cannot_carry_on_becomes_nothing(text: str) -> None:
     assert orjson.dumps(event)
 
 
+@pytest.mark.parametrize("depth", [300, 1000])
+def test_what_could_not_be_written_again_is_refused(depth: int) -> None:
+    """Here and not where it is written: in the log, or in the call that accepts an offer."""
+    unavailability = "[" * depth + "]" * depth
+    with pytest.raises(MalformedError, match="nested too deeply"):
+        parsed(f'{{"type": "INVERSE_OFFERS", "unavailability": {unavailability}}}'.encode())
+
+
 @given(st.binary(max_size=60) | TEXTS.map(str.encode) | VALUES.map(lambda value: json.dumps(value).encode()))
 @example(b"[" * 100_000 + b"]" * 100_000)
 @example(b'{"a":' * 100_000 + b"1" + b"}" * 100_000)

@@ -595,6 +595,6 @@ import logging, signal
 before = signal.getsignal(signal.SIGINT)
 import scheduler.mesos.driver
 assert signal.getsignal(signal.SIGINT) is before, signal.getsignal(signal.SIGINT)
-assert logging.getLogger("pymesos").handlers == []
+assert logging.getLogger("podexec._vendor.pymesos").handlers == []
 """
     subprocess.run([sys.executable, "-c", program], check=True)

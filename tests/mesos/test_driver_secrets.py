@@ -1,6 +1,7 @@
 """The driver with a source of secrets, against a fake master."""
 
 import base64
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from podexec.wire import TaskData
-from scheduler.core.effects import Accept, Kill
+from scheduler.core.effects import Accept, Kill, LaunchGroup
 from scheduler.core.events import Event, StatusUpdated, Subscribed
 from scheduler.loop.ports import SecretError, Secrets
 from scheduler.mesos.driver import Driver
@@ -60,9 +61,14 @@ def launch(name: str, secret: str) -> dict[str, Any]:
     }
 
 
+def accept(*launches: dict[str, Any]) -> Accept:
+    """An ACCEPT of launches as the core writes them."""
+    return Accept("o", tuple(LaunchGroup(json.dumps(each).encode(), 1) for each in launches), 5.0)
+
+
 def test_values_are_sent_and_kept_out_of_the_log() -> None:
     with capture_logs() as logs, connected(Vault()) as (master, driver, _):
-        driver.perform(Accept("o", (launch("t", "/pw"),), 5.0))
+        driver.perform(accept(launch("t", "/pw")))
         (call,) = master.calls.wait_for_count(1, "the ACCEPT")
     (operation,) = call.body["accept"]["operations"]
     (task,) = operation["launch_group"]["task_group"]["tasks"]
@@ -74,7 +80,7 @@ def test_values_are_sent_and_kept_out_of_the_log() -> None:
 
 def test_a_launch_without_its_secret_is_an_error_of_its_tasks_and_the_others_are_made() -> None:
     with connected(Vault()) as (master, driver, events):
-        driver.perform(Accept("o", (launch("bad", "/none"), launch("good", "/pw")), 5.0))
+        driver.perform(accept(launch("bad", "/none"), launch("good", "/pw")))
         (call,) = master.calls.wait_for_count(1, "the ACCEPT")
         updates = [event for event in events.all() if isinstance(event, StatusUpdated)]
     (operation,) = call.body["accept"]["operations"]
@@ -87,7 +93,7 @@ def test_a_launch_without_its_secret_is_an_error_of_its_tasks_and_the_others_are
 
 def test_an_offer_of_which_no_launch_is_left_is_given_back_in_its_turn() -> None:
     with connected(Vault()) as (master, driver, _):
-        driver.perform(Accept("o", (launch("bad", "/none"),), 5.0))
+        driver.perform(accept(launch("bad", "/none")))
         driver.perform(Kill("other", None))
         calls = master.calls.wait_for_count(2, "both calls")
     assert [call.type for call in calls] == ["DECLINE", "KILL"]
@@ -96,7 +102,7 @@ def test_an_offer_of_which_no_launch_is_left_is_given_back_in_its_turn() -> None
 
 def test_without_a_source_references_are_sent_as_they_are() -> None:
     with connected(None) as (master, driver, _):
-        driver.perform(Accept("o", (launch("t", "/none"),), 5.0))
+        driver.perform(accept(launch("t", "/none")))
         (call,) = master.calls.wait_for_count(1, "the ACCEPT")
     assert call.body["accept"]["operations"] == [launch("t", "/none")]
 

@@ -1,11 +1,14 @@
 """Events with very many offers are split, so that decoding them holds nothing else for long."""
 
 import json
+from threading import Event
 from typing import Any
 
 import pytest
 
 from scheduler.core.events import OffersReceived
+from scheduler.mesos import follower
+from scheduler.mesos.codec import parsed
 from scheduler.mesos.large_events import LARGE, SLICE, small_events
 from tests.core.support import offer
 from tests.fakes.master import FakeMaster
@@ -66,3 +69,25 @@ def test_the_scheduler_hears_of_each_slice_and_of_how_many_follow(master: FakeMa
         (SLICE - 1, 4 * SLICE),
         *((SLICE, more * SLICE) for more in (3, 2, 1, 0)),
     ]
+
+
+def test_the_first_slice_is_heard_before_the_last_is_decoded(
+    master: FakeMaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of the first offers may be all that is needed, and decoding the others takes long."""
+    heard_first = Event()
+    was_early: list[bool] = []
+
+    def decoded(record: bytes) -> Any:
+        if f'"O{SLICE}"'.encode() in record:
+            was_early.append(heard_first.wait(5))
+        return parsed(record)
+
+    monkeypatch.setattr(follower, "parsed", decoded)
+    with connected(master) as framework:
+        master.send(event(*many(2 * SLICE)))
+        framework.wait_for(OffersReceived, 1)
+        heard_first.set()
+        framework.wait_for(OffersReceived, 2)
+
+    assert was_early == [True], "the second slice was decoded before the first had been submitted"

@@ -183,3 +183,32 @@ def test_a_secret_that_makes_a_container_too_large_fails_the_launch_with_a_clear
         call = accept(launch(task("web", [variable("PW", reference("/db"))])))
         _, undelivered = with_secrets(call, Vault(**{"/db": b"x" * size}))
         assert [words is not None and words in each.message for each in undelivered] == [True] * (words is not None)
+
+
+def of_pod(pod: str, secret: str) -> Json:
+    """A launch of a pod as the core writes its ids."""
+    one = task("web", [variable("PW", reference(secret))], container=container(reference(secret), reference("/ca")))
+    return launch(one | {"task_id": {"value": f"{pod}.instance-6f1e0c1e-0000-4000-8000-000000000000.web.1"}})
+
+
+def test_a_secret_that_the_pod_may_not_use_is_not_even_asked_for() -> None:
+    """Also the credentials of an image, and also if Mesos would look the value up."""
+    vault = Vault(**{"/a/pw": b"hush", "/ca": b"{}"})
+    call = accept(of_pod("a_web", "/a/pw"), of_pod("b_web", "/a/pw"), of_pod("c", "/ca"))
+    asked: list[tuple[str, str]] = []
+
+    def forbids(pod_id: str, source: str) -> str | None:
+        asked.append((pod_id, source))
+        is_allowed = source == "/ca" if pod_id == "/b/web" else pod_id == "/a/web"
+        return None if is_allowed else f"not for {pod_id}"
+
+    for secrets in (vault, None):
+        sent, undelivered = with_secrets(call, secrets, forbids)
+        assert len(tasks_of(sent)) == 1
+        assert [each.message for each in undelivered] == [
+            "secret '/a/pw' is not delivered: not for /b/web",
+            "secret '/ca' is not delivered: not for /c",
+        ]
+    assert ("/a/web", "/ca") in asked
+    assert tasks_of(sent)[0] == tasks_of(call)[0], "without a source, references stay"
+    assert vault.asked == ["/a/pw", "/ca"]

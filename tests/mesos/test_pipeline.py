@@ -61,7 +61,8 @@ def test_a_request_is_whole(line: Line) -> None:
     line.pipeline.turn()
     assert line.other.recv(10_000) == (
         b"POST /api/v1/scheduler HTTP/1.1\r\nHost: host:1\r\nContent-Type: application/json\r\n"
-        b"Accept: application/json\r\nMesos-Stream-Id: stream\r\nAuthorization: Basic abc\r\n"
+        b"Accept: application/json\r\nAccept-Encoding: identity\r\nMesos-Stream-Id: stream\r\n"
+        b"Authorization: Basic abc\r\n"
         b'Content-Length: 15\r\n\r\n{"type":"KILL"}'
     )
 

@@ -170,6 +170,24 @@ BROKEN = [
         "less than",
     ),
     (
+        "a time-out that is as long as the interval by default",
+        checked(tcp={"endpoint": "e"}, intervalSeconds=10),
+        "/containers(0)/healthCheck/timeoutSeconds",
+        "is 20 by default, and must be less than intervalSeconds (10)",
+    ),
+    (
+        "a time-out that is longer than the default interval",
+        checked(tcp={"endpoint": "e"}, timeoutSeconds=90),
+        "/containers(0)/healthCheck/timeoutSeconds",
+        "must be less than intervalSeconds, which is 60 by default",
+    ),
+    (
+        "a limit below the default request",
+        changed(MINIMAL, f"{C}.resourceLimits", {"cpus": 0.5}),
+        "/containers(0)/resourceLimits/cpus",
+        "must be unlimited or at least resources.cpus, which is 1 by default",
+    ),
+    (
         "an HTTP path without a slash",
         checked(http={"endpoint": "e", "path": "health"}),
         "/containers(0)/healthCheck/http/path",

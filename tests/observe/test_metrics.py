@@ -114,6 +114,7 @@ def test_the_gauges_show_what_is() -> None:
         "http.event-streams.active.gauge": 1,
         "uptime.gauge.seconds": 301,
         "leadership.duration.gauge.seconds": 301,
+        "podexec.mesos.subscribed.gauge": 1,
         "podexec.instances.waiting.gauge": 2,
         "podexec.more": 7,
     }

@@ -1,12 +1,13 @@
 """Text from outside, made safe to show."""
 
+import json
 import re
 import unicodedata
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scheduler.observe.visible import clipped, visible, visible_with_colours, without_colours
+from scheduler.observe.visible import clipped, visible, visible_json, visible_with_colours, without_colours
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
@@ -31,6 +32,16 @@ def test_what_is_seen_stays_as_it_is(text: str) -> None:
         lambda found: found[0].encode("unicode_escape").decode(),
         text,
     )
+
+
+@given(
+    st.dictionaries(ANY_TEXT, ANY_TEXT | st.sampled_from(["\x9b2J", "\x7f", "\u202e", "\U000e0041", "\ud800", "ü🙂"]))
+)
+def test_json_means_the_same_and_all_of_it_is_seen(value: dict[str, str]) -> None:
+    for ensure_ascii in (True, False):
+        shown = visible_json(json.dumps(value, ensure_ascii=ensure_ascii))
+        assert is_harmless(shown)
+        assert json.loads(shown) == json.loads(json.dumps(value))
 
 
 def test_what_is_not_is_shown_as_an_escape() -> None:

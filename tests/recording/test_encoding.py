@@ -28,12 +28,17 @@ from scheduler.core.events import (
     InstancesKilled,
     Namesake,
     OfferRescinded,
+    OffersAsked,
     OffersReceived,
     OperationUpdated,
     Origin,
+    OrphanAdopted,
+    OrphanKilled,
     PodDeleted,
     PodPosted,
     PodPut,
+    PodRestarted,
+    PolicyChanged,
     Rollout,
     StatusesUpdated,
     StatusUpdated,
@@ -45,6 +50,7 @@ from scheduler.core.events import (
 from scheduler.core.frame import Delete, Frame, Put, Record, key_of
 from scheduler.core.settings import ExecutorCommand, Settings
 from scheduler.model.json import Json
+from scheduler.model.policy.reading import read as read_policy
 from scheduler.model.records import Agent, CheckResult, Cluster, Condition, Framework, NetworkAddress
 from scheduler.recording import briefs
 from scheduler.recording.encoding import LARGEST_MEMBER, Encoder, Uncovered
@@ -96,6 +102,7 @@ EVERY_EVENT: list[Event] = [
     AgentsUnlisted(frozenset({"A1", "A2"})),
     PodPosted(1, DEFINITION, ROLLOUT, ORIGIN),
     PodPut(2, DEFINITION, ROLLOUT, ORIGIN),
+    PodRestarted(2, "/shop/web", ROLLOUT, ORIGIN),
     PodDeleted(3, "/shop/web", ROLLOUT, ORIGIN),
     GroupDeleted(4, "/shop", ROLLOUT, ORIGIN),
     InstancesKilled(5, "/shop/web", ("shop_web.instance-u",), wipe=True),
@@ -103,6 +110,18 @@ EVERY_EVENT: list[Event] = [
     DeploymentPaused(7, "d"),
     DeploymentResumed(8, "d"),
     DelayReset(9, "/shop/web"),
+    OrphanKilled(10, "instance-shop_web.u", ORIGIN),
+    OrphanAdopted(11, "instance-shop_web.u", DEFINITION, ORIGIN),
+    PolicyChanged(
+        read_policy(
+            {
+                "rules": [{"name": "user", "effect": "warn", "forbid": ["rootUser"], "allow": {"images": ["a/**"]}}],
+                "quotas": [{"name": "shop", "pods": ["/shop/**"], "mem": "1g"}],
+                "secrets": [{"pods": ["/shop/**"], "sources": ["/shop/**"]}],
+            }
+        )
+    ),
+    OffersAsked("team"),
     StreamAttached("10.0.0.9"),
     StreamDetached("10.0.0.9"),
     Ticked(),

@@ -14,15 +14,15 @@ from scheduler.secrets.environment import EnvironmentSource
 _PACKAGE = """
 from scheduler.loop.ports import SecretError
 
-class Vault:
+class Keeper:
     def __init__(self, argument):
         if argument == "refused":
-            raise SecretError("no vault there")
+            raise SecretError("no keeper there")
         self.argument = argument
 
     def value(self, source):
         if source == "absent":
-            raise SecretError("the vault has none")
+            raise SecretError("the keeper has none")
         if source == "broken":
             raise RuntimeError("token hush is wrong")
         return {"text": "hush", "large": b"x" * (1024 * 1024 + 1)}.get(source, f"{self.argument}>{source}".encode())
@@ -31,17 +31,17 @@ class Vault:
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An installed package with the secret sources ``vault`` and ``missing``."""
-    (tmp_path / "vault_for_podexec.py").write_text(_PACKAGE)
-    metadata = tmp_path / "vault_for_podexec-1.dist-info"
+    """An installed package with the secret sources ``keeper`` and ``missing``."""
+    (tmp_path / "keeper_for_podexec.py").write_text(_PACKAGE)
+    metadata = tmp_path / "keeper_for_podexec-1.dist-info"
     metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: vault-for-podexec\nVersion: 1\n")
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: keeper-for-podexec\nVersion: 1\n")
     (metadata / "entry_points.txt").write_text(
-        "[podexec.secret_sources]\nvault = vault_for_podexec:Vault\nmissing = vault_for_podexec:None_\n"
+        "[podexec.secret_sources]\nkeeper = keeper_for_podexec:Keeper\nmissing = keeper_for_podexec:None_\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     yield
-    sys.modules.pop("vault_for_podexec", None)
+    sys.modules.pop("keeper_for_podexec", None)
 
 
 @pytest.mark.parametrize(
@@ -83,10 +83,10 @@ def test_references_need_no_source() -> None:
 
 @pytest.mark.usefixtures("package")
 def test_a_package_brings_a_source() -> None:
-    source = open_source("vault:https://vault:8200/x")
+    source = open_source("keeper:https://keeper:8200/x")
     assert source is not None
-    assert source.value("/db") == b"https://vault:8200/x>/db"
-    with pytest.raises(SecretError, match=r"^the vault has none$"):
+    assert source.value("/db") == b"https://keeper:8200/x>/db"
+    with pytest.raises(SecretError, match=r"^the keeper has none$"):
         source.value("absent")
 
 
@@ -94,13 +94,13 @@ def test_a_package_brings_a_source() -> None:
 @pytest.mark.parametrize(
     ("name", "meaning"),
     [
-        ("broken", "'vault' failed with RuntimeError"),
-        ("text", "'vault' returned str, not bytes"),
+        ("broken", "'keeper' failed with RuntimeError"),
+        ("text", "'keeper' returned str, not bytes"),
         ("large", f"larger than {LARGEST} bytes"),
     ],
 )
 def test_a_fault_of_a_package_is_an_error_of_the_secret_and_tells_no_text(name: str, meaning: str) -> None:
-    source = open_source("vault")
+    source = open_source("keeper")
     assert source is not None
     with pytest.raises(SecretError, match=meaning) as refused:
         source.value(name)
@@ -111,14 +111,15 @@ def test_a_fault_of_a_package_is_an_error_of_the_secret_and_tells_no_text(name: 
 @pytest.mark.parametrize(
     ("text", "meaning"),
     [
-        ("", "use one of directory, environment, missing, reference, vault"),
+        ("", "use one of directory, environment, keeper, missing, reference, vault"),
         ("keychain:x", "'keychain' is not a known source of secrets"),
         ("directory", "directory:PATH"),
         ("directory:", "directory:PATH"),
         ("reference:x", "accepts no argument after a colon"),
         ("environment:1X", "'1X' cannot begin a variable's name"),
         ("environment:A=", "'A=' cannot begin a variable's name"),
-        ("vault:refused", "no vault there"),
+        ("keeper:refused", "no keeper there"),
+        ("vault:refused", "must name a server"),
         ("missing", "'missing' .* cannot be loaded"),
     ],
 )

@@ -1,5 +1,7 @@
 """Records of every kind, with every field filled."""
 
+from msgspec.structs import replace
+
 from scheduler.core.frame import Record
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import (
@@ -8,10 +10,13 @@ from scheduler.model.records import (
     Agent,
     Clock,
     Condition,
+    Deed,
     Deployment,
     Ended,
     Framework,
     Goal,
+    Happening,
+    HistoryEntry,
     Instance,
     LocalVolume,
     NetworkAddress,
@@ -21,6 +26,7 @@ from scheduler.model.records import (
     Task,
     TaskEnd,
     Termination,
+    What,
 )
 
 VERSION = "2026-11-01T00:00:00.000Z"
@@ -77,6 +83,22 @@ def instance(name: str = "shop_web.instance-1", pod_id: str = "/shop/web") -> In
 def pod(pod_id: str = "/shop/web") -> Pod:
     end = TaskEnd("t", Condition.FAILED, "exit 1")
     return Pod(pod_id, VERSION, VERSION, (Termination("i", 1.0, 2.0, "failed", (end,)),))
+
+
+def storied() -> list[Record]:
+    """A pod and an instance to which things happened."""
+    happenings = (
+        Happening(99.5, What.LAUNCHED, where="host-1", times=7, first=12.25),
+        Happening(100.25, What.UNHEALTHY, "main", "503 [red]\u2028"),
+        *(Happening(101.0 + each, What.RESTARTED, "main", "x" * 200) for each in range(48)),
+    )
+    changed = HistoryEntry(98.0, Deed.UPDATED, "ann", "10.0.0.9", VERSION, "d1", 99.0, "cancelled on request")
+    ended = Happening(99.0, What.ENDED, "shop_web.instance-0", "main: exited with status 1")
+    return [
+        replace(pod(), history=(changed,), story=(ended,)),
+        definition(),
+        replace(instance(), story=happenings),
+    ]
 
 
 def deployment() -> Deployment:

@@ -19,17 +19,17 @@ from msgspec.structs import replace
 
 from scheduler.core.frame import Put, Record
 from scheduler.loop.bus import StreamEvent
-from scheduler.model.records import Framework
+from scheduler.model.records import Framework, Goal
 from scheduler.store import SqliteStore, StoreError
 from scheduler.store import sqlite as module
-from scheduler.store.codec import checksum
+from scheduler.store.checksums import events_checksum, row_checksum
+from scheduler.store.codec import encode
 from scheduler.store.cutoff import commits_cut_off
 from scheduler.store.examination import examine
 from scheduler.store.layouts import LAYOUT
 from tests.store.samples import all_records, definition, deployment, instance, pod
 
 EVENTS = [StreamEvent(1, "a", b'{"n": 1}'), StreamEvent(2, "b", b"{}")]
-FILES = Path(__file__).with_name("files")
 
 
 @pytest.fixture
@@ -215,17 +215,60 @@ def test_a_pod_whose_definition_was_deleted(whole: Path) -> None:
     assert "'/shop/web'" in refusal(whole)
 
 
+def test_an_instance_that_is_to_run_without_its_pod(path: Path) -> None:
+    """It would be launched again for ever, and no queue could show it."""
+    framework: list[Record] = [Framework("f"), definition()]
+    write(path, [*framework, instance()])
+    assert "the instance 'shop_web.instance-1' is to run, but its pod '/shop/web' is missing" in refusal(path)
+    path.unlink()
+    removing: list[Record] = [*framework, instance(), deployment()]  # it ends several pods, one after the other
+    write(path, removing)
+    with contextlib.closing(SqliteStore(path)) as store:
+        assert sorted(map(repr, store.load())) == sorted(map(repr, removing))
+    path.unlink()
+    ending = [*framework, replace(instance(), goal=Goal.DECOMMISSIONED)]
+    write(path, ending)
+    with contextlib.closing(SqliteStore(path)) as store:
+        assert sorted(map(repr, store.load())) == sorted(map(repr, ending))
+
+
 # ------------------------------------------------------------------------------- damage
 
 
 @pytest.mark.parametrize(
-    "change", ["key = '/shop/wab'", "version = 2", "data = CAST(replace(data, '01', '02') AS BLOB)", "checksum = x'00'"]
+    "change",
+    [
+        "id = 77",
+        "id = 9223372036854775807",
+        "key = '/shop/wab'",
+        "version = 2",
+        "data = CAST(replace(data, '01', '02') AS BLOB)",
+        "checksum = 0",
+        "checksum = checksum + 4294967296",
+    ],
 )
 def test_a_record_that_was_changed_by_something_else(whole: Path, change: str) -> None:
     execute(whole, f"UPDATE records SET {change} WHERE kind = 'pod'")
     message = refusal(whole)
     assert "the stored pod '/shop/w" in message
     assert "checksum" in message
+
+
+@pytest.mark.parametrize("data", ["{}", 5, None])
+def test_a_record_that_is_no_bytes(whole: Path, data: object) -> None:
+    """As a table can hold them that another program made again, with whatever types."""
+    execute(whole, "DROP TABLE records")
+    execute(whole, "CREATE TABLE records (id INTEGER PRIMARY KEY, kind, key, version, data, checksum)")
+    execute(whole, "INSERT INTO records VALUES (1, 'pod', '/a', 1, ?, 0)", (data,))
+    assert "the stored pod '/a' is damaged: its data are no bytes" in refusal(whole)
+
+
+def test_a_record_that_is_there_twice(whole: Path) -> None:
+    """Later changes would be written to one row, and the other one might be loaded."""
+    row = encode(pod())
+    values = (900, row.kind, row.key, row.version, row.data, row_checksum(900, row))
+    execute(whole, "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", values)
+    assert "the stored pod '/shop/web' is damaged: it is there twice" in refusal(whole)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +283,7 @@ def test_a_record_that_was_changed_by_something_else(whole: Path, change: str) -
     ],
 )
 def test_garbage_in_the_events(whole: Path, lines: bytes, complaint: str) -> None:
-    execute(whole, "UPDATE events SET lines = ?, checksum = ? WHERE first = 3", (lines, checksum(3, lines)))
+    execute(whole, "UPDATE events SET lines = ?, checksum = ? WHERE first = 3", (lines, events_checksum(3, lines)))
     message = refusal(whole)
     assert "events from number 3 on" in message
     assert complaint in message
@@ -251,14 +294,8 @@ def test_events_that_are_no_bytes(whole: Path, lines: object) -> None:
     """As a table can hold them that another program made again, with whatever types."""
     execute(whole, "DROP TABLE events")
     execute(whole, "CREATE TABLE events (first INTEGER PRIMARY KEY, lines, checksum)")
-    execute(whole, "INSERT INTO events VALUES (3, ?, ?)", (lines, checksum(3, lines)))
+    execute(whole, "INSERT INTO events VALUES (3, ?, 0)", (lines,))
     assert "events from number 3 on are damaged: they are not events" in refusal(whole)
-
-
-def test_garbage_in_the_events_of_an_older_layout(path: Path) -> None:
-    path.write_bytes((FILES / "layout2.db").read_bytes())
-    execute(path, "UPDATE events SET lines = x'fffe00' WHERE first = 3")
-    assert "events from number 3 on" in refusal(path)
 
 
 def test_events_whose_checksum_does_not_fit(whole: Path) -> None:
@@ -267,7 +304,7 @@ def test_events_whose_checksum_does_not_fit(whole: Path) -> None:
 
 
 def test_events_of_which_some_are_missing(whole: Path) -> None:
-    execute(whole, "INSERT INTO events VALUES (9, ?, ?)", (b"a {}", checksum(9, b"a {}")))
+    execute(whole, "INSERT INTO events VALUES (9, ?, ?)", (b"a {}", events_checksum(9, b"a {}")))
     assert "events from number 9 on are damaged: number 4 was expected" in refusal(whole)
 
 
@@ -335,7 +372,7 @@ def leave_a_log(path: Path, sql: str) -> None:
     assert killed.returncode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("layout", [1, 2])
+@pytest.mark.parametrize("layout", range(1, LAYOUT))
 def test_a_layout_that_the_tables_do_not_have(whole: Path, layout: int) -> None:
     """As one flipped bit makes it; a migration would drop what the other layout has."""
     execute(whole, f"PRAGMA user_version = {layout}")

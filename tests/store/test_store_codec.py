@@ -45,6 +45,10 @@ def test_a_time_without_fraction_comes_back_as_a_float() -> None:
 TASK = orjson.loads(encode(instance()).data)["tasks"][0]
 
 
+def _twice(row: Row, members: bytes) -> Row:
+    return replace(row, data=row.data[:-1] + b"," + members + b"}")
+
+
 def _changed(row: Row, **members: object) -> Row:
     return replace(row, data=orjson.dumps({**orjson.loads(row.data), **members}))
 
@@ -77,6 +81,8 @@ def _changed(row: Row, **members: object) -> Row:
         (_changed(encode(instance()), tasks=[TASK, {**TASK, "reason": 5}]), "instance.tasks[1].reason is 5, not a str"),
         (_changed(encode(instance()), tasks=[{}]), "instance.tasks[0] lacks the field 'id'"),
         (_changed(encode(instance()), agent={"id": "a", "hostname": "h", "rack": 1}), "instance.agent has the unknown"),
+        (_twice(encode(instance()), b'"tasks":[3],"tasks":3'), "instance.tasks[0] is there twice, and does not fit"),
+        (_twice(encode(instance()), b'"agent":{"id":3},"agent":{}'), "instance.agent.id is there twice"),
         (_changed(encode(definition()), mood="good"), "mood"),
         (replace(encode(definition()), data=b"{}"), "containers"),
     ],

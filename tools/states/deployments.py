@@ -15,6 +15,7 @@ from scheduler.core.events import (
     PodDeleted,
     PodPosted,
     PodPut,
+    PodRestarted,
     Rollout,
     StatusUpdated,
     Ticked,
@@ -64,6 +65,7 @@ def _plans() -> Iterator[tuple[str, str]]:
             PodPut(1, _definition(_APP, changes={"executorResources": {"cpus": 0.2}})),
         ),
         ("the same definition again", PodPut(1, _definition(_APP))),
+        ("a restart", PodRestarted(1, _APP)),
         ("removal of a pod", PodDeleted(1, _APP)),
         ("removal of the group", GroupDeleted(1, "/shop")),
     ]

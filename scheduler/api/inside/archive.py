@@ -11,12 +11,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from scheduler.access.permissions import Permission
 from scheduler.api.errors import ApiError
 from scheduler.api.inside import queries
-from scheduler.api.inside.guard import Guard, Permission, StoppingError
+from scheduler.api.inside.guard import Guard, StoppingError
 from scheduler.api.inside.joined import joined
 from scheduler.api.inside.streams import BYTES, TAR, media_type, streaming
 from scheduler.api.inside.targets import running_target
+from scheduler.api.needs import on_pod
 from scheduler.api.pods import existing_pod
 from scheduler.api.routes import routes
 from scheduler.core.world import World
@@ -37,8 +39,8 @@ class Archive:
 
     def routes(self) -> list[Route]:
         """The routes."""
-        path = "/v2/pods/{pod_id:path}::archive"
-        return [*routes(path, self.read, ["GET"]), *routes(path, self.write, ["PUT"])]
+        path, copy = "/v2/pods/{pod_id:path}::archive", on_pod(Permission.COPY)
+        return [*routes(path, self.read, ["GET"], needs=copy), *routes(path, self.write, ["PUT"], needs=copy)]
 
     async def read(self, request: Request, pod_id: str) -> Response:
         """A file or a directory of the container, under its own name."""
@@ -46,14 +48,14 @@ class Archive:
         run = await self._run(pod_id, request, path, "out of")
         where, name = posixpath.split(path.rstrip("/") or "/")
         # Without ./ tar would take a name like -x for an option.
-        packed = self._packed(run, where or ".", f"./{name}")
+        packed = self._packed(request, run, where or ".", f"./{name}")
         return await streaming(packed, media_type(request, TAR, BYTES))
 
     async def write(self, request: Request, pod_id: str) -> Response:
         """Unpack the body in a directory of the container."""
         path = _path(request)
         run = await self._run(pod_id, request, path, "into")
-        with self._guard.place():
+        with self._guard.place(request):
             try:
                 await self._guard.unless_stopping(self._unpack(run, path, request))
             except StoppingError:
@@ -67,9 +69,9 @@ class Archive:
         self._guard.permit(request, Permission.COPY, pod.id, **what)
         return await self._inside.run_of(target.task_id)
 
-    async def _packed(self, run: Run, where: str, name: str) -> AsyncGenerator[bytes]:
+    async def _packed(self, request: Request, run: Run, where: str, name: str) -> AsyncGenerator[bytes]:
         errors = bytearray()
-        with self._guard.place():
+        with self._guard.place(request):
             async with self._inside.session(run, ("tar", "-c", "-f", "-", "-C", where, name), None, "") as session:
                 await session.end_input()
                 held = bytearray()  # held back, so that a failure with little output can still be answered as an error

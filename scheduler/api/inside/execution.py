@@ -10,19 +10,20 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from scheduler.access.permissions import Permission
 from scheduler.api.errors import ApiError, json_response
 from scheduler.api.inside import queries
-from scheduler.api.inside.guard import Guard, Permission, StoppingError
+from scheduler.api.inside.guard import Guard, StoppingError
 from scheduler.api.inside.joined import joined
 from scheduler.api.inside.targets import Target, running_target, state_of
+from scheduler.api.needs import on_pod
 from scheduler.api.pods import existing_pod
-from scheduler.api.routes import durable
+from scheduler.api.routes import CheckedWebSocketRoute, durable
 from scheduler.core.world import World
 from scheduler.loop.event_loop import LoopError
 from scheduler.loop.inside import Inside, InsideError, Run, Session, Size
@@ -58,18 +59,20 @@ class Execution:
 
     def routes(self) -> list[WebSocketRoute]:
         """The route."""
-        return [WebSocketRoute(f"/v2/pods/{{pod_id:path}}::exec{slash}", self.run) for slash in ("", "/")]
+        path, needs = "/v2/pods/{pod_id:path}::exec", on_pod(Permission.EXEC)
+        return [CheckedWebSocketRoute(each, self.run, needs) for each in (path, f"{path}/")]
 
     async def run(self, socket: WebSocket) -> None:
         """Run a command until it ends or its client disconnects."""
         with contextlib.ExitStack() as stack:
             try:
-                _require_own_origin(socket)
                 pod = existing_pod(self._world, socket.path_params["pod_id"])
                 target = running_target(
                     self._world, pod, queries.text(socket, "instance"), queries.text(socket, "container")
                 )
-                stack.enter_context(self._guard.place())
+                where = {"instance": target.instance_id, "container": target.container}
+                self._guard.require(socket, Permission.EXEC, pod.id, **where)
+                stack.enter_context(self._guard.place(socket))
             except ApiError as error:
                 await durable(socket)
                 await socket.send_denial_response(json_response(error.body, error.status))
@@ -116,13 +119,6 @@ class Execution:
         """The error and, if the container has ended, how."""
         now = state_of(self._world, target)
         return f"{error} ({now.how})" if now.over else str(error)
-
-
-def _require_own_origin(socket: WebSocket) -> None:
-    """Reject requests that pages of other origins make from the browser of an authorised user."""
-    origin = socket.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != socket.headers.get("host"):
-        raise ApiError(403, {"message": f"Cross-origin exec from {origin} is not allowed"})
 
 
 async def _order(socket: WebSocket) -> Order:

@@ -7,12 +7,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from scheduler.access.permissions import Permission
 from scheduler.api.errors import json_response
 from scheduler.api.inside import queries
-from scheduler.api.inside.guard import Guard, Permission
+from scheduler.api.inside.guard import Guard
 from scheduler.api.inside.streams import BYTES, streaming
 from scheduler.api.inside.tails import PIECE
 from scheduler.api.inside.targets import one_executor, one_target
+from scheduler.api.needs import on_pod
 from scheduler.api.pods import existing_pod
 from scheduler.api.routes import routes
 from scheduler.core.world import World
@@ -36,8 +38,8 @@ class Files:
     def routes(self) -> list[Route]:
         """The routes."""
         return [
-            *routes("/v2/pods/{pod_id:path}::files", self.index, ["GET"]),
-            *routes("/v2/pods/{pod_id:path}::files/read", self.read, ["GET"]),
+            *routes("/v2/pods/{pod_id:path}::files", self.index, ["GET"], needs=on_pod(Permission.FILES)),
+            *routes("/v2/pods/{pod_id:path}::files/read", self.read, ["GET"], needs=on_pod(Permission.FILES)),
         ]
 
     async def index(self, request: Request, pod_id: str) -> Response:
@@ -52,7 +54,7 @@ class Files:
         offset = queries.number(request, "offset", _LARGEST_FILE) or 0
         length = queries.number(request, "length", _LARGEST_FILE)
         run = await self._run(pod_id, request, path)
-        return await streaming(self._pieces(run, path, offset, length), BYTES, _HARMLESS)
+        return await streaming(self._pieces(request, run, path, offset, length), BYTES, _HARMLESS)
 
     async def _run(self, pod_id: str, request: Request, path: str) -> Run:
         pod = existing_pod(self._world, pod_id)
@@ -64,9 +66,11 @@ class Files:
         self._guard.permit(request, Permission.FILES, pod.id, instance=target.instance_id, path=path, **target.origin)
         return await target.run(self._inside)
 
-    async def _pieces(self, run: Run, path: str, offset: int, length: int | None) -> AsyncGenerator[bytes]:
+    async def _pieces(
+        self, request: Request, run: Run, path: str, offset: int, length: int | None
+    ) -> AsyncGenerator[bytes]:
         """The file up to its end when reading started, so that a growing file does not keep this going."""
-        with self._guard.place():
+        with self._guard.place(request):
             end = _LARGEST_FILE if length is None else offset + length
             while True:
                 piece = await self._guard.unless_stopping(

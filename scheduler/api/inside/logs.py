@@ -15,12 +15,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from scheduler.access.permissions import Permission
 from scheduler.api.errors import ApiError
 from scheduler.api.inside import queries
 from scheduler.api.inside.following import STREAMS, Output, Wanted
-from scheduler.api.inside.guard import Guard, Permission, StoppingError
+from scheduler.api.inside.guard import Guard, StoppingError
 from scheduler.api.inside.streams import NDJSON, PLAIN, media_type, streaming
 from scheduler.api.inside.targets import Target, executors, never_launched, targets
+from scheduler.api.needs import on_pod
 from scheduler.api.pods import existing_pod
 from scheduler.api.requests import flag
 from scheduler.api.routes import routes
@@ -46,7 +48,7 @@ class Logs:
 
     def routes(self) -> list[Route]:
         """The route."""
-        return routes("/v2/pods/{pod_id:path}::logs", self.show, ["GET"])
+        return routes("/v2/pods/{pod_id:path}::logs", self.show, ["GET"], needs=on_pod(Permission.LOGS))
 
     async def show(self, request: Request, pod_id: str) -> Response:
         """The lines."""
@@ -54,7 +56,13 @@ class Logs:
         instance, container = queries.text(request, "instance"), queries.text(request, "container")
         of_executor = queries.executor(request)
         previous = flag(request, "previous")
-        wanted = Wanted(_streams(request), queries.number(request, "tail", _MOST_LINES), flag(request, "follow"))
+        wanted = Wanted(
+            _streams(request),
+            queries.number(request, "tail", _MOST_LINES),
+            flag(request, "follow"),
+            queries.moment(request, "since"),
+            flag(request, "timestamps"),
+        )
         if previous and wanted.follow:
             raise ApiError(400, {"message": "previous and follow cannot be combined"})
         self._guard.permit(
@@ -63,7 +71,7 @@ class Logs:
         which = _Which(instance, container, of_executor)
         merged = _Merged(self._world, self._inside, pod, which, wanted)
         merged.begin(previous=previous)
-        return await streaming(_guarded(self._guard, merged), media_type(request, NDJSON, PLAIN))
+        return await streaming(_guarded(self._guard, request, merged), media_type(request, NDJSON, PLAIN))
 
 
 def _streams(request: Request) -> tuple[str, ...]:
@@ -73,9 +81,9 @@ def _streams(request: Request) -> tuple[str, ...]:
     return STREAMS if named == "both" else (named,)
 
 
-async def _guarded(guard: Guard, merged: "_Merged") -> AsyncGenerator[bytes]:
+async def _guarded(guard: Guard, request: Request, merged: "_Merged") -> AsyncGenerator[bytes]:
     try:
-        with guard.place():
+        with guard.place(request):
             yield b"\n"  # shows the client at once that it is connected
             async with aclosing(guard.guarded(merged.chunks())) as chunks:
                 async for chunk in chunks:
@@ -186,7 +194,7 @@ class _Merged:
         self._known &= set(current)
         for target in current:
             if target not in self._known and len(self._reading) < MOST_CONTAINERS:
-                self._read(target, replace(self._wanted, lines=None))
+                self._read(target, replace(self._wanted, lines=None, since=None, fresh=True))
 
     def _is_over(self) -> bool:
         if self._reading or not self._ready.empty():

@@ -1,5 +1,7 @@
 """Query parameters of the routes that look inside containers."""
 
+from datetime import datetime
+
 from starlette.requests import HTTPConnection, Request
 
 from scheduler.api.errors import ApiError
@@ -28,6 +30,21 @@ def number(request: Request, name: str, largest: int) -> int | None:
         message = f"The query parameter {name} must be an integer from 0 to {largest}, not '{given}'"
         raise ApiError(400, {"message": message})
     return int(given)
+
+
+def moment(request: Request, name: str) -> float | None:
+    """A time in RFC 3339, in seconds since the epoch, or None if it is absent."""
+    given = request.query_params.get(name)
+    if given is None:
+        return None
+    try:
+        found = datetime.fromisoformat(given)
+        if found.tzinfo is not None:
+            return found.timestamp()
+    except (ValueError, OverflowError):
+        pass
+    message = f"The query parameter {name} must be a time such as 2026-01-31T12:00:00Z, not '{given}'"
+    raise ApiError(400, {"message": message})
 
 
 def path(request: Request, *, required: bool) -> str:

@@ -21,30 +21,30 @@ class Tail:
         self._offset = 0
 
     async def new(self) -> AsyncIterator[bytes]:
-        """Everything not returned yet. A file that does not exist is empty. Raises InsideError."""
+        """Everything not returned yet, to the end that the file has when it is reached, and over one rotation: more is
+        returned the next time. A file that does not exist is empty. Raises InsideError.
+        """
         if self._lines is not None:
             self._offset, self._lines = await self._beginning_of_last(self._lines), None
-        while True:
-            piece = await self._read(self._path, self._offset)
-            if piece.size < self._offset:
-                async for data in self._rest_of_rotated():
-                    yield data
-                self._offset = 0
-            elif piece.data:
-                self._offset += len(piece.data)
-                yield piece.data
-            else:
-                return
+        piece = await self._read(self._path, self._offset)
+        if piece.size < self._offset:
+            # Mesos' logger renames a file that it rotates.
+            rotated = f"{self._path}.1"
+            async for data in self._from(rotated, await self._read(rotated, self._offset)):
+                yield data
+            self._offset = 0
+            piece = await self._read(self._path, 0)
+        async for data in self._from(self._path, piece):
+            yield data
 
-    async def _rest_of_rotated(self) -> AsyncIterator[bytes]:
-        """What was written before the file was rotated; Mesos' logger renames it to ``.1``."""
-        path = f"{self._path}.1"
-        while True:
-            piece = await self._read(path, self._offset)
-            if not piece.data:
-                return
+    async def _from(self, path: str, piece: Piece) -> AsyncIterator[bytes]:
+        """This piece of a file and all that follow."""
+        while piece.data:
             self._offset += len(piece.data)
             yield piece.data
+            if self._offset >= piece.size:
+                return
+            piece = await self._read(path, self._offset)
 
     async def _beginning_of_last(self, lines: int) -> int:
         """The offset of the last ``lines`` lines; an incomplete line counts too."""

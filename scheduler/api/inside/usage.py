@@ -11,10 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from scheduler.access.permissions import Permission
 from scheduler.api.errors import json_response
 from scheduler.api.inside import queries
-from scheduler.api.inside.guard import Guard, Permission
+from scheduler.api.inside.guard import Guard
 from scheduler.api.inside.targets import Target, targets
+from scheduler.api.needs import on_pod
 from scheduler.api.pods import existing_pod
 from scheduler.api.routes import routes
 from scheduler.core.frame import definition_key
@@ -37,7 +39,7 @@ class UsageOfPods:
 
     def routes(self) -> list[Route]:
         """The route."""
-        return routes("/v2/pods/{pod_id:path}::usage", self.show, ["GET"])
+        return routes("/v2/pods/{pod_id:path}::usage", self.show, ["GET"], needs=on_pod(Permission.USAGE))
 
     async def show(self, request: Request, pod_id: str) -> Response:
         """The use of every instance."""
@@ -53,7 +55,7 @@ class UsageOfPods:
             async with turns:
                 return await self._of_instance(pod, members)
 
-        with self._guard.place():
+        with self._guard.place(request):
             return json_response(await asyncio.gather(*(measured(each) for each in by_instance.values())))
 
     async def _of_instance(self, pod: Pod, members: list[Target]) -> Json:

@@ -7,14 +7,23 @@ Tests compare the document with the routes, and use it to fuzz the API.
 from functools import cache
 from typing import Any
 
-from scheduler.api.openapi import deployments, groups, inside, instances, parts, pods, server
+from scheduler.api.openapi import agents, deployments, groups, inside, instances, orphans, parts, pods, server
 from scheduler.model.json import Json
 from scheduler.model.jsonschema import definition_schema
 
-_CHAPTERS = (pods, instances, deployments, groups, server)
+_CHAPTERS = (pods, instances, deployments, agents, orphans, groups, server)
 _PATHS = {path: operations for chapter in _CHAPTERS for path, operations in chapter.PATHS.items()}
 _SCHEMAS = {name: schema for chapter in (parts, *_CHAPTERS, inside) for name, schema in chapter.SCHEMAS.items()}
 
+_REFUSALS: Json = {
+    "401": parts.refusal("The credentials are missing or not valid."),
+    "403": parts.refusal("The caller lacks a permission."),
+}
+# None is needed if the scheduler has no access control.
+_SECURITY: Json = {
+    "password": {"type": "http", "scheme": "basic"},
+    "token": {"type": "http", "scheme": "bearer"},
+}
 _ELSEWHERE = frozenset({"$ref", "oneOf", "anyOf"})  # members by which a schema refers to others for its type
 
 
@@ -24,8 +33,20 @@ def document(version: str) -> Json:
     return {
         "openapi": "3.1.0",
         "info": {"title": "podexec", "version": version, "description": "Pods on Apache Mesos: Marathon's `/v2/pods`."},
-        "paths": {path: _with_head(operations) for path, operations in _PATHS.items()} | inside.PATHS,
-        "components": {"schemas": _definition_components() | _SCHEMAS},
+        "paths": {
+            path: _with_refusals(operations)
+            for path, operations in ({path: _with_head(each) for path, each in _PATHS.items()} | inside.PATHS).items()
+        },
+        "components": {"schemas": _definition_components() | _SCHEMAS, "securitySchemes": _SECURITY},
+        "security": [{}, *({name: []} for name in _SECURITY)],
+    }
+
+
+def _with_refusals(operations: Json) -> Json:
+    """What every operation may be answered with if the scheduler has access control."""
+    return {
+        name: each | {"responses": _REFUSALS | each["responses"]} if "responses" in each else each
+        for name, each in operations.items()
     }
 
 

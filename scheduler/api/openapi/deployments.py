@@ -117,6 +117,10 @@ _RANGES = list_of(record("Both ends included.", {"begin": COUNT, "end": COUNT}))
 _VALUES = {"scalar": AMOUNT, "ranges": _RANGES, "set": list_of(TEXT)}
 
 SCHEMAS: dict[str, Json] = {
+    "NearestMiss": record(
+        "A reason, the number of agents refused for it, and the best value among them.",
+        {"reason": _REASON, "asked": TEXT, "offered": TEXT, "agents": COUNT},
+    ),
     "Deployment": record(
         "A running change of pods.",
         {
@@ -133,7 +137,7 @@ SCHEMAS: dict[str, Json] = {
                         {
                             "waitingFor": list_of(TEXT) | {"description": "The pods it depends on that are not ready."},
                             "ending": list_of(record("", {"instance": TEXT}, {"agent": TEXT}))
-                            | {"description": "Instances that are being ended; of many, the first."},
+                            | {"description": "Instances that are being ended; only the first of many."},
                             "notEnding": list_of(
                                 record(
                                     "An instance that has not ended although it was killed.",
@@ -178,12 +182,8 @@ SCHEMAS: dict[str, Json] = {
         },
         extras(
             {
-                "nearest": list_of(
-                    record(
-                        "A reason, the number of agents refused for it, and the best value among them.",
-                        {"reason": _REASON, "asked": TEXT, "offered": TEXT, "agents": COUNT},
-                    )
-                )
+                "nearest": list_of(reference("NearestMiss")),
+                "lastTermination": TEXT,
             }
         )
         | {

@@ -48,6 +48,17 @@ PATHS: dict[str, Json] = {
                 _EXECUTOR,
                 in_query("stream", "The stream to read.", one_of("stdout", "stderr", "both") | {"default": "both"}),
                 in_query("tail", "At most this many existing lines per container.", COUNT | {"maximum": 1_000_000_000}),
+                in_query(
+                    "since",
+                    "Leave out lines that are known to be older: of files that were written last before this time, and "
+                    "lines that begin with an older time, with those after them that begin with none.",
+                    MOMENT,
+                ),
+                in_query(
+                    "timestamps",
+                    "Add `time` to lines that are read as they are written: when that was, to about a second.",
+                    FLAG | {"default": False},
+                ),
                 in_query("follow", "Continue as long as containers run.", FLAG | {"default": False}),
                 in_query(
                     "previous",
@@ -116,10 +127,14 @@ PATHS: dict[str, Json] = {
             "summary": "Unpack an archive in a directory of a running container, with the container's own tar",
             "requestBody": {
                 "required": True,
-                "description": "A tar archive, of any media type.",
+                "description": "A tar archive; its type may also be `application/x-tar`.",
                 "content": {"application/octet-stream": {"schema": _BINARY}},
             },
-            "responses": {"204": answer("Unpacked.", None), **_REFUSALS},
+            "responses": {
+                "204": answer("Unpacked.", None),
+                "415": refusal("The Content-Type is not that of a tar archive."),
+                **_REFUSALS,
+            },
         },
     },
     "/v2/pods/{pod_id}::usage": {
@@ -156,7 +171,8 @@ SCHEMAS: dict[str, Json] = {
             "executor": FLAG,
             "stream": one_of("stdout", "stderr"),
             "line": TEXT,
-            "event": one_of("restarted", "ended", "failed"),
+            "time": MOMENT,
+            "event": one_of("restarted", "ended", "unreachable", "reachable", "failed"),
             "message": TEXT,
         },
     ),

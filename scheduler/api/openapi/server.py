@@ -1,5 +1,6 @@
 """The chapter on the scheduler itself."""
 
+from scheduler.access.permissions import Permission
 from scheduler.api.openapi.parts import (
     AMOUNT,
     COUNT,
@@ -10,8 +11,10 @@ from scheduler.api.openapi.parts import (
     WITH_EXTRAS,
     answer,
     extras,
+    in_path,
     in_query,
     list_of,
+    one_of,
     record,
     reference,
     refusal,
@@ -21,6 +24,20 @@ from scheduler.model.json import Json
 
 _PLACE: Json = {"type": "string", "pattern": "^[0-9]{0,19}$"}
 _EXPOSITION = answer("The metrics.", TEXT, media_types=("text/plain", "application/openmetrics-text"))
+
+_FOREVER: Json = {"Cache-Control": {"schema": {"const": "public, max-age=31536000, immutable"}}}
+
+
+_UI_HEADERS: Json = {
+    "Content-Security-Policy": {"schema": TEXT},
+    "Cache-Control": {"schema": TEXT},
+}
+
+
+def _file(description: str) -> Json:
+    schema = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+    return answer(description, schema, _FOREVER, ("application/octet-stream",))
+
 
 PATHS: dict[str, Json] = {
     "/v2/events": {
@@ -58,16 +75,94 @@ PATHS: dict[str, Json] = {
             "responses": {"200": answer("The information.", reference("Info"))},
         },
     },
+    "/v2/doctor": {
+        "get": {
+            "operationId": "getDoctor",
+            "summary": "Check what the scheduler needs: Mesos, roles, quota, agents, the executor, the store's disk",
+            "responses": {"200": answer("The results.", reference("Checkup"))},
+        },
+    },
     "/v2/leader": {
         "get": {
             "operationId": "getLeader",
             "summary": "Show the leader",
-            "responses": {"200": answer("The leader.", record("The leader.", {"leader": TEXT}))},
+            "responses": {
+                "200": answer("The leader.", record("The leader.", {"leader": TEXT})),
+                "404": refusal("No scheduler leads."),
+            },
         },
         "delete": {
             "operationId": "abdicate",
-            "summary": "Make the leader abdicate: its process ends, so that its supervisor starts a new one",
-            "responses": {"200": answer("The process is ending.", record("The result.", {"message": TEXT}))},
+            "summary": "Make the leader abdicate: another scheduler leads; if there is none, its process ends",
+            "responses": {"200": answer("It abdicates.", record("The result.", {"message": TEXT}))},
+        },
+    },
+    "/executor/{sha256}": {
+        "get": {
+            "operationId": "getExecutor",
+            "summary": "Fetch the executor's file, as agents do; needs no credentials",
+            "parameters": [in_path("sha256", "The SHA-256 of the file, in hexadecimal.", TEXT, "0" * 64)],
+            "responses": {
+                "200": _file("The file."),
+                "206": _file("The range that the header Range asks for."),
+                "400": answer("The header Range cannot be read.", TEXT, media_types=("text/plain",)),
+                "404": refusal("The scheduler serves no such file."),
+                "416": answer("The range is beyond the file's end.", TEXT, media_types=("text/plain",)),
+            },
+        },
+    },
+    "/": {
+        "get": {
+            "operationId": "getRoot",
+            "summary": "Go to the web interface; needs no credentials",
+            "responses": {"302": answer("The interface.", None, _UI_HEADERS)},
+        },
+    },
+    "/ui": {
+        "get": {
+            "operationId": "getUi",
+            "summary": "Go to the web interface; needs no credentials",
+            "responses": {"302": answer("The interface.", None, _UI_HEADERS)},
+        },
+    },
+    "/ui/{path}": {
+        "get": {
+            "operationId": "getUiFile",
+            "summary": "Fetch a file of the web interface; needs no credentials",
+            "parameters": [in_path("path", "The name of the file.", TEXT, "index.html")],
+            "responses": {
+                "200": answer("The file.", TEXT, _UI_HEADERS, ("text/html", "text/javascript", "text/css")),
+                "404": answer(
+                    "There is no such file, or this installation has no web interface.",
+                    {},
+                    _UI_HEADERS,
+                    ("application/json", "text/html"),
+                ),
+            },
+        },
+    },
+    "/session": {
+        "get": {
+            "operationId": "getSession",
+            "summary": "Show who the caller is, and what it may do",
+            "parameters": [in_query("pod", "With this pod; by default with any.", TEXT)],
+            "responses": {
+                "200": answer("The caller.", reference("Session")),
+                "404": refusal("The id is not that of a pod."),
+            },
+        },
+        "post": {
+            "operationId": "startSession",
+            "summary": "Log in: the answer has a cookie that stands for the credentials of this request",
+            "responses": {
+                "204": answer("Logged in.", None),
+                "400": refusal("The scheduler asks for no credentials."),
+            },
+        },
+        "delete": {
+            "operationId": "endSession",
+            "summary": "Log out",
+            "responses": {"204": answer("Logged out.", None)},
         },
     },
     "/v2/schemas/pod": {
@@ -129,6 +224,22 @@ _TIMER = record(
 )
 
 SCHEMAS: dict[str, Json] = {
+    "Checkup": record(
+        "The results of all checks.",
+        {
+            "checks": list_of(
+                record(
+                    "The result of one check.",
+                    {"check": TEXT, "result": one_of("ok", "warning", "failed"), "message": TEXT},
+                    {"advice": {"type": "string", "description": "What to do."}},
+                )
+            )
+        },
+    ),
+    "Session": record(
+        "A caller. Its permissions do not include what the scheduler allows nobody.",
+        {"user": TEXT_OR_NULL, "isSession": FLAG, "permissions": list_of(one_of(*Permission))},
+    ),
     "Metrics": record(
         "Metrics by name, in Dropwizard's format.",
         {
@@ -146,7 +257,7 @@ SCHEMAS: dict[str, Json] = {
             "name": TEXT,
             "version": TEXT,
             "elected": FLAG,
-            "leader": TEXT,
+            "leader": TEXT_OR_NULL,
             "frameworkId": TEXT_OR_NULL,
             "marathon_config": {
                 "type": "object",
@@ -161,6 +272,9 @@ SCHEMAS: dict[str, Json] = {
                 "config": {"type": "object", "description": "The other options."},
                 "mesos": record(
                     "The leading master.", {"version": TEXT_OR_NULL, "master": TEXT_OR_NULL, "connected": FLAG}
+                ),
+                "schedulers": list_of(
+                    record("One of several schedulers, the leader first.", {"url": TEXT, "elected": FLAG})
                 ),
                 "namesakes": list_of(
                     record(

@@ -1,7 +1,7 @@
 """The client for the part of the API that looks inside containers."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
@@ -18,10 +18,6 @@ Query = Mapping[str, str]
 
 class InsideClient(Client):
     """A client with these requests as well. Queries are the API's."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self._given_url = url
 
     def logs(self, pod_id: str, query: Query) -> Iterator[Json]:
         """Log lines and events, as they arrive."""
@@ -45,7 +41,7 @@ class InsideClient(Client):
         with self._stream("GET", f"{_path(pod_id)}::files/read", query) as response:
             yield from response.iter_bytes()
 
-    def packed(self, pod_id: str, query: Query) -> Iterator[bytes]:
+    def packed(self, pod_id: str, query: Query) -> Generator[bytes]:
         """A file or directory of a container, as a tar stream."""
         with self._stream("GET", f"{_path(pod_id)}::archive", query) as response:
             yield from response.iter_bytes()
@@ -56,8 +52,8 @@ class InsideClient(Client):
             pass
 
     def exec_url(self, pod_id: str, query: Query) -> str:
-        """URL of the WebSocket that runs commands, including user and password if there are any."""
-        parts = urlsplit(self._given_url)
+        """URL of the WebSocket that runs commands, including user and password if they are sent."""
+        parts = urlsplit(self.url if self.headers else self._endpoints.current.given)
         scheme = {"http": "ws", "https": "wss"}[parts.scheme]
         path = f"{parts.path.rstrip('/')}{_path(pod_id)}::exec"
         return urlunsplit((scheme, parts.netloc, path, urlencode(query), ""))
@@ -77,9 +73,11 @@ class InsideClient(Client):
         """A streamed response. While a body is being sent, the other side may be silent for any time."""
         silence = _SILENCE if content is None else None
         timeout = httpx2.Timeout(_TIMEOUT, read=silence, write=silence)
-        request = self._http.build_request(method, path, params=dict(query), content=content, timeout=timeout)
+        headers = None if content is None else {"Content-Type": "application/x-tar"}
         try:
-            response = self._http.send(request, stream=True)
+            response = self._endpoints.send(
+                method, path, params=dict(query), content=content, headers=headers, timeout=timeout
+            )
         except httpx2.RequestError as error:
             raise self._unreachable(error) from error
         try:

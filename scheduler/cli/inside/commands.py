@@ -2,22 +2,39 @@
 
 import json
 import time
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scheduler.cli import screen
+from scheduler.cli import completion, screen
 from scheduler.cli.errors import CommandError
+from scheduler.cli.look import TABLE, Form, Look, Output, Utc, View, Watch, look_of, show
 from scheduler.cli.options import DEFAULT_URL, Json, PodId, Url
+from scheduler.model.json import Json as Object
 
 if TYPE_CHECKING:
     from scheduler.cli.inside.client import InsideClient
+
+
+class LogForm(StrEnum):
+    """Forms of log lines."""
+
+    TEXT = "text"
+    JSON = "json"
+
 
 _INTERVAL = 1.0  # seconds between two measurements
 
 Container = Annotated[str | None, typer.Option("--container", "-c", help="The container's name.", metavar="NAME")]
 InstanceId = Annotated[
-    str | None, typer.Option("--instance", help="An instance's id, or the first characters of its UUID.", metavar="ID")
+    str | None,
+    typer.Option(
+        "--instance",
+        help="An instance's id, or the first characters of its UUID.",
+        metavar="ID",
+        autocompletion=completion.instance_ids,
+    ),
 ]
 
 Executor = Annotated[
@@ -36,8 +53,28 @@ def logs(
         int | None,
         typer.Option("--tail", "-n", help="Start with at most this many past lines of each container.", min=0),
     ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="DURATION|TIME",
+            help="Leave out lines older than this, e.g. 90s, 5m, 1h30m, 2d, 2026-01-31T12:00:00Z. Mesos stores no time "
+            "for a line: podexec goes by each file's last change, and by times at the beginning of lines.",
+        ),
+    ] = None,
+    timestamps: Annotated[
+        bool,
+        typer.Option(
+            "--timestamps",
+            help="Print when each line was written, to about a second; - for past lines, whose time is not known.",
+        ),
+    ] = False,
     stream: Annotated[str, typer.Option("--stream", help="Which output to print: stdout, stderr or both.")] = "both",
     plain: Annotated[bool, typer.Option("--plain", help="Print lines without the instance and container.")] = False,
+    color: Annotated[bool, typer.Option("--color", help="Keep the colors of the lines, also on a terminal.")] = False,
+    form: Annotated[
+        LogForm, typer.Option("--output", "-o", help="text, or json: an object on each line.")
+    ] = LogForm.TEXT,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
 ) -> None:
@@ -47,15 +84,21 @@ def logs(
     query = _query(container, instance, executor=executor) | {"stream": stream}
     query |= {name: "true" for name, given in (("follow", follow), ("previous", previous)) if given}
     query |= {} if tail is None else {"tail": str(tail)}
+    query |= {"timestamps": "true"} if timestamps else {}
     with _client(url) as client:
+        if since is not None:
+            from scheduler.cli.durations import moment
+
+            client.info()  # which tells the scheduler's time
+            query |= {"since": moment(since, client.now(), "--since")}
         records = client.logs(pod_id, query)
-        if as_json:
+        if as_json or form is LogForm.JSON:
             failed = False
             for record in records:
                 screen.data(json.dumps(record))
                 failed = failed or record.get("event") == "failed"
         else:
-            failed = not print_logs(records, prefixed=not plain)
+            failed = not print_logs(records, prefixed=not plain, colours=color, timed=timestamps)
     if failed:
         raise typer.Exit(1)
 
@@ -83,27 +126,28 @@ def exec_(
 
 def top(
     pod_id: PodId,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until Ctrl-C.")] = False,
+    form: Output = TABLE,
+    watch: Watch = False,
     url: Url = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
     """Show the CPU and memory usage of a pod's containers next to what they requested."""
     from scheduler.cli.inside.top import table
 
-    with _client(url) as client:
-        before = client.usage(pod_id)
-        if as_json:
-            screen.print_json(before)
-            return
-        while True:
+    look = look_of(form, as_json)
+    measured: list[list[Object]] = []
+
+    def fetch(client: "InsideClient") -> View:
+        """CPUs are those used since the last measurement, so the first one needs another before it."""
+        if not measured and look.for_people:
+            measured.append(client.usage(pod_id))
             time.sleep(_INTERVAL)
-            now = client.usage(pod_id)
-            if watch:
-                screen.clear()
-            screen.show(table(before, now))
-            if not watch:
-                return
-            before = now
+        measured.append(client.usage(pod_id))
+        before, now = measured[-2:] if len(measured) > 1 else (measured[0], measured[0])
+        del measured[:-1]
+        return View(now, [each["instance"] for each in now], lambda look: [table(before, now, look)])
+
+    show(url, look, fetch, watch=watch, connect=_client)
 
 
 def cp(
@@ -120,6 +164,30 @@ def cp(
         copy(client, source, target, _query(container, instance))
 
 
+def port_forward(
+    pod_id: PodId,
+    ports: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[LOCAL:]ENDPOINT…",
+            help="An endpoint's name or a port's number, and a port of this machine; default: any free one.",
+        ),
+    ],
+    container: Container = None,
+    instance: InstanceId = None,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Forward ports of this machine to a container, through the scheduler alone, until Ctrl-C."""
+    from scheduler.cli.inside.forwarding import forward, forwards
+
+    wanted = forwards(ports)
+    try:
+        with _client(url) as client:
+            forward(client, pod_id, wanted, instance, container)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
 def files(
     pod_id: PodId,
     path: Annotated[str, typer.Argument(metavar="[PATH]", help="Path in the sandbox.")] = "",
@@ -127,25 +195,38 @@ def files(
     instance: InstanceId = None,
     executor: Executor = False,
     read: Annotated[bool, typer.Option("--read", help="Print the file instead of listing a directory.")] = False,
+    form: Output = TABLE,
+    watch: Watch = False,
+    utc: Utc = False,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """List the files of a container's or executor's sandbox, or print one; also works after it has ended."""
     query = _query(container, instance, executor=executor) | {"path": path}
-    with _client(url) as client:
-        if read:
-            if not path:
-                raise CommandError("--read needs the PATH of a file", code=2)
+    look = look_of(form, as_json, utc)
+    if read:
+        if not path:
+            raise CommandError("--read needs the PATH of a file", code=2)
+        if watch or look.form is not Form.TABLE:
+            raise CommandError("--read cannot be combined with --watch, --output or --json", code=2)
+        with _client(url) as client:
             screen.pass_on(client.read_file(pod_id, query))
-            return
-        found = client.files(pod_id, query)
-    if as_json:
-        screen.print_json(found)
         return
+
+    def fetch(client: "InsideClient") -> View:
+        found = client.files(pod_id, query)
+        return View(found, [each["name"] for each in found], lambda look: [_files(found, look)])
+
+    show(url, look, fetch, watch=watch, connect=_client)
+
+
+def _files(found: list[Object], look: Look) -> screen.Grid:
+    grid = screen.Grid(("MODE", "OWNER", "SIZE", look.since("AGE", "MODIFIED"), "NAME"), numbers=frozenset({"SIZE"}))
     for each in found:
         mark = "/" if each["kind"] == "directory" else ""
-        who = f"{each['user']}:{each['group']}"
-        screen.say(f"{each['mode']} {who:<16} {each['size']:>12} {each['modified']} {each['name']}{mark}")
+        owner = f"{each['user']}:{each['group']}"
+        grid.add(each["mode"], owner, str(each["size"]), look.when(each["modified"]), f"{each['name']}{mark}")
+    return grid
 
 
 def add_to(app: typer.Typer) -> None:
@@ -154,6 +235,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(name="exec")(exec_)
     app.command()(top)
     app.command()(cp)
+    app.command(name="port-forward")(port_forward)
     app.command()(files)
 
 

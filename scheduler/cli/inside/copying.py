@@ -4,18 +4,21 @@ import contextlib
 import io
 import os
 import posixpath
-import tarfile
-import threading
+import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from localmesos.libexec.unpacking import Folder, UnpackError, components, shown, unpack_tar
 from scheduler.cli.errors import CommandError
+from scheduler.cli.inside.arrival import directory, entries, join, move, staging
 from scheduler.cli.inside.client import InsideClient, Query
+from scheduler.cli.inside.packing import packed
 from scheduler.model.ids import is_path
 
-_CHUNK = 64 * 1024
+_WHOLE = "copy"  # the name of what has none of its own, until it is in its place
+_MOST_PADDING = 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ def place(text: str) -> Remote | Path:
     if not colon or text.startswith(("./", "../")) or not pod_id.strip("/") or not is_path(pod_id):
         return Path(text)
     if not path:
-        raise CommandError(f"{text!r} has no path in the container", code=2)
+        raise CommandError(f"{text!r} has no path after the colon: write ID:PATH", code=2)
     return Remote(pod_id, path)
 
 
@@ -49,11 +52,32 @@ def copy(client: InsideClient, source: str, target: str, query: Query) -> None:
 
 def _fetch(client: InsideClient, source: Remote, target: Path, query: Query) -> None:
     """Copy out of the container. If ``target`` is a directory, the copy is put into it under the same name."""
-    stream = _Readable(client.packed(source.pod_id, {**query, "path": source.path}))
     name = posixpath.basename(source.path.rstrip("/")) or "."
     is_into = target.is_dir()
-    where = target if is_into else target.parent
-    top = ([] if name == "." else [name]) if is_into else [target.name]
+    where, new = (target, name) if is_into else (target.parent, target.name)
+    top = _WHOLE if new == "." else new
+    chunks = client.packed(source.pod_id, {**query, "path": source.path})
+    try:
+        with (
+            _ended_by_signals(),
+            contextlib.closing(chunks),
+            directory(where) as place,
+            staging(place) as apart,
+        ):
+            _unpack(_Readable(chunks), Folder(apart, beside=place, links_stay=True, within=1), top, name, source)
+            with directory(apart, place) as stage:
+                if top not in entries(stage):
+                    raise UnpackError("the container sent nothing")
+                if new == ".":
+                    join(stage, top, place)
+                else:
+                    move(stage, place, new)
+    except (OSError, UnpackError) as error:
+        raise CommandError(f"cannot write {target}: {error}") from error
+
+
+def _unpack(stream: "_Readable", opened: Folder, top: str, name: str, source: Remote) -> None:
+    """Unpack what was asked for, and nothing else, as ``top`` into a folder; ``name`` is its name in the container."""
 
     def renamed(member: str) -> str:
         parts = components(member)
@@ -61,14 +85,11 @@ def _fetch(client: InsideClient, source: Remote, target: Path, query: Query) -> 
             if parts[:1] != [name]:
                 raise UnpackError(f"the container sent {shown(member)}, which is not part of {source.path}")
             del parts[0]
-        return "/".join([*top, *parts])
+        return "/".join([top, *parts])
 
-    try:
-        with contextlib.closing(stream), Folder(where, links_stay=True) as folder:
-            unpack_tar(io.BufferedReader(stream), folder, renamed)
-            stream.drain()  # an interrupted response is noticed only at its end
-    except (OSError, UnpackError) as error:
-        raise CommandError(f"cannot write {target}: {error}") from error
+    with opened as folder:
+        unpack_tar(io.BufferedReader(stream), folder, renamed)
+        stream.drain()  # an interrupted response is noticed only at its end
 
 
 def _put(client: InsideClient, source: Path, target: Remote, query: Query) -> None:
@@ -76,30 +97,28 @@ def _put(client: InsideClient, source: Path, target: Remote, query: Query) -> No
     if not source.exists():
         raise CommandError(f"{source} does not exist", code=2)
     where, name = posixpath.split(target.path)
-    name = name or source.absolute().name
-    client.unpack(target.pod_id, {**query, "path": where or "."}, _packed(source, name))
+    name = name or Path(os.path.normpath(source.absolute())).name
+    if not name:
+        raise CommandError(f"{source} has no name of its own: add one after {target.path}", code=2)
+    client.unpack(target.pod_id, {**query, "path": where or "."}, packed(source, name))
 
 
-def _packed(source: Path, name: str) -> Iterator[bytes]:
-    """A tar stream; a thread produces it, ahead by what a pipe holds."""
-    reader, writer = os.pipe()
-    failures: list[BaseException] = []
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP, unless ignored, end the command as Ctrl-C does: nothing is left of an unfinished copy."""
 
-    def pack() -> None:
-        try:
-            with os.fdopen(writer, "wb") as file, tarfile.open(fileobj=file, mode="w|") as archive:
-                archive.add(source, arcname=name)
-        except (OSError, tarfile.TarError) as error:
-            failures.append(error)
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
 
-    thread = threading.Thread(target=pack, daemon=True)
-    with os.fdopen(reader, "rb", buffering=0) as file:
-        thread.start()
-        while chunk := file.read(_CHUNK):
-            yield chunk
-        thread.join()
-    if failures:
-        raise CommandError(f"cannot read {source}: {failures[0]}")
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Readable(io.RawIOBase):
@@ -127,7 +146,10 @@ class _Readable(io.RawIOBase):
         return count
 
     def drain(self) -> None:
-        """Read and discard the rest."""
+        """Read and discard the rest. Raises UnpackError if it is too long to be the padding of an archive."""
+        left = _MOST_PADDING - len(self._rest)
         self._rest = b""
-        for _ in self._chunks:
-            pass
+        for chunk in self._chunks:
+            left -= len(chunk)
+            if left < 0:
+                raise UnpackError("the container kept sending after the end of the archive")

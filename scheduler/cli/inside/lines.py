@@ -5,14 +5,17 @@ from typing import Any
 
 from scheduler.cli import screen
 
+_UNKNOWN = f"{'-':24}"  # as wide as a time
 
-def print_logs(records: Iterable[dict[str, Any]], *, prefixed: bool) -> bool:
+
+def print_logs(records: Iterable[dict[str, Any]], *, prefixed: bool, colours: bool, timed: bool = False) -> bool:
     """Print lines to stdout and events of containers to stderr; returns whether everything could be read."""
-    lines = screen.LogLines()
+    lines = screen.LogLines(colours=colours)
     all_read = True
     for record in records:
         if "line" in record:
-            lines.print(record["line"], _whose(record) if prefixed else "", record["instance"])
+            when = f"{record.get('time', _UNKNOWN)} " if timed else ""
+            lines.print(record["line"], _whose(record) if prefixed else "", record["instance"], when)
         else:
             all_read = all_read and record["event"] != "failed"
             whose = f"{_whose(record)}: " if "instance" in record else ""

@@ -37,7 +37,7 @@ def execute(
     if terminal:
         first["terminal"] = _size() | {"type": os.environ.get("TERM") or "xterm"}
     try:
-        return asyncio.run(_Execution(interactive=interactive, terminal=terminal).run(url, first))
+        return asyncio.run(_Execution(interactive=interactive, terminal=terminal).run(url, client, first))
     except InvalidStatus as error:
         raise client.refusal(error.response.status_code, bytes(error.response.body)) from error
     except ConnectionClosed as error:
@@ -49,6 +49,15 @@ def execute(
         raise client.unreachable(error) from error
 
 
+def exec_socket(url: str, client: InsideClient) -> connect:
+    """The connection to a command in a container, to be used with ``async with``."""
+    # A proxy for the outside world cannot reach this machine.
+    proxy: Literal[True] | None = None if urlsplit(url).hostname in _LOOPBACK else True
+    return connect(
+        url, additional_headers=client.headers, ssl=client.tls, proxy=proxy, max_size=_LARGEST, compression=None
+    )
+
+
 class _Execution:
     """One command in progress."""
 
@@ -56,11 +65,9 @@ class _Execution:
         self._interactive = interactive
         self._terminal = terminal
 
-    async def run(self, url: str, first: dict[str, Any]) -> int:
+    async def run(self, url: str, client: InsideClient, first: dict[str, Any]) -> int:
         """Run the command to its end; returns its exit code."""
-        # A proxy for the outside world cannot reach this machine.
-        proxy: Literal[True] | None = None if urlsplit(url).hostname in _LOOPBACK else True
-        async with connect(url, proxy=proxy, max_size=_LARGEST, compression=None) as socket:
+        async with exec_socket(url, client) as socket:
             await _tell(socket, first)
             async with contextlib.AsyncExitStack() as stack:
                 async for message in socket:

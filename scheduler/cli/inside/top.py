@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scheduler.cli.inside.lines import short
+from scheduler.cli.look import Look
 from scheduler.cli.screen import Grid, Word
 from scheduler.model.json import Json
 
@@ -12,15 +12,16 @@ _MIB = 1024 * 1024
 _UNKNOWN = "-"
 
 
-def table(before: list[Json], now: list[Json]) -> Grid:
+def table(before: list[Json], now: list[Json], look: Look) -> Grid:
     """One row for each container, from two measurements."""
+    ids = look.ids(each["instance"] for each in now)
     shown = Grid((*_WHOSE, *_NUMBERS), numbers=frozenset(_NUMBERS))
     earlier = {key: used for instance in before for key, used, _ in _measured(instance)}
     for instance in now:
         for key, used, requested in _measured(instance):
-            shown.add(short(key[0]), key[1] or "(pod)", *_cells(earlier.get(key, {}), used, requested))
+            shown.add(ids[key[0]], key[1] or "(pod)", *_cells(earlier.get(key, {}), used, requested))
         if "message" in instance:
-            shown.add(short(instance["instance"]), Word(instance["message"], "red"))
+            shown.add(ids[instance["instance"]], Word(instance["message"], "red"))
     return shown
 
 

@@ -6,6 +6,7 @@ it ``as_shown``.
 
 from msgspec.structs import replace
 
+from scheduler.core.facts.story import folded
 from scheduler.model.records import Condition, Ended, Instance
 
 
@@ -24,6 +25,7 @@ def between_launches(instance: Instance, version: str, config_version: str, now:
         inactive=False,
         reservation=None if is_gone_for_good(instance) else instance.reservation,
         ended=_ended(instance),
+        story=folded(instance, now),
     )
 
 

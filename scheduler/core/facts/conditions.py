@@ -138,6 +138,19 @@ def may_turn_up(task: Task) -> bool:
     return not is_returned and not is_certain_end(task.condition, by_agent=False)
 
 
+# The reason of the master's answer for a task that it does not know, to a kill of it or to a question for its state.
+_NO_SUCH_TASK = "REASON_RECONCILIATION"
+
+
+def may_be_running(task: Task) -> bool:
+    """Whether a task that has run counts as ended only because the master does not know it on its agent.
+
+    If the launch arrived after the agent had registered again without it, the master never learns of the task: it
+    passes its statuses on, but answers that there is no such task, and forwards no kill.
+    """
+    return task.started_at is not None and task.condition is Condition.GONE and task.reason == _NO_SUCH_TASK
+
+
 def is_to_be_freed(instance: Instance) -> bool:
     """Whether only the reservation of a decommissioned instance is left."""
     if instance.goal is not Goal.DECOMMISSIONED or instance.reservation is None:

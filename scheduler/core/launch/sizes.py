@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from scheduler.core.launch import commands, containers, environment, healthchecks
+from scheduler.core.launch import commands, environment, healthchecks
 from scheduler.core.settings import Settings
 from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Agent, Goal, Instance
 from scheduler.model.rules.site import inner_commands, located
-from scheduler.model.sizes import excess, of_command, of_task
+from scheduler.model.sizes import excess, of_command, of_container
 
 _LONGEST_HOSTNAME = 253
 _LONGEST_ID = 255
@@ -30,16 +30,14 @@ def _problems(settings: Settings, definition: PodDefinition) -> Iterator[tuple[s
             | of_launch
             | {environment.TASK_ID: "x" * _LONGEST_ID}
         )
-        given = {"variables": environment.as_mesos_variables(definition, values)}
-        command = {**commands.command(definition, container), "environment": given}
-        size = of_task({"command": command, "container": containers.container_info(definition, container)})
-        fault = excess(size)
+        given = [(name, value if isinstance(value, str) else "") for name, value in values.items()]
+        command = commands.command(definition, container)
+        fault = excess(of_container(command, given, len(container.volume_mounts)))
         if fault is not None:
             yield at, f"with its command, its environment and its mounts {fault}"
             continue
-        inherited = of_task({"command": {"environment": given}})
         for key, inner in inner_commands(container):
-            fault = excess(inherited + of_command(healthchecks.command(inner)))
+            fault = excess(of_container({}, given, 0) + of_command(healthchecks.command(inner)))
             if fault is not None:
                 yield f"{at}/{key}", f"with the container's environment {fault}"
 

@@ -15,6 +15,8 @@ from scheduler.model.definition import Container, PodDefinition, ResourceLimits
 from scheduler.model.json import Json
 from scheduler.model.records import Instance
 
+_NO_OPTIONS = ContainerOptions()
+
 
 class TaskGroupTemplate:
     """Builds the launches of one definition."""
@@ -129,7 +131,7 @@ def _asked(settings: Settings, definition: PodDefinition, container: Container, 
     if container.check:
         info["check"] = healthchecks.check(definition, container, container.check, host_ports)
     beyond = container_options(definition, container, host_ports)
-    if settings.executor.is_own and beyond != ContainerOptions():
+    if settings.executor.is_own and beyond != _NO_OPTIONS:
         info["data"] = TaskData(behaviour=beyond).encode()
     return info
 

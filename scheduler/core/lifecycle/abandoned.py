@@ -60,6 +60,13 @@ def found_of(turn: Turn, event: StatusUpdated, instance: Instance) -> None:
     _found(turn, record, event)
 
 
+def condemn(turn: Turn, record: Abandoned) -> None:
+    """Kill something that runs and belongs to no instance until it has ended, also after a restart."""
+    turn.put(record)
+    if turn.world.volatile.arrival.over:
+        _kill(turn, record)
+
+
 def resume(turn: Turn) -> None:
     """On a new stream: kill the launches that had turned up."""
     for record in turn.world.abandoned.values():

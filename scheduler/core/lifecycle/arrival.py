@@ -4,7 +4,8 @@ A master accepts any framework id, even one of another cluster. There all pods w
 with a restored backup, which is older than the running tasks, instances would be launched under ids that are in use.
 So the scheduler asks the master for its agents, some of which the store must know, for the state of every task, and
 last for that of a task that cannot exist: the answer to that follows all others, and the master withholds it while
-agents that it knows from its predecessor have yet to register again.
+agents that it knows from its predecessor have yet to register again. That task's id names the subscription, because an
+answer of an earlier one says nothing about what the present master knows.
 """
 
 from collections.abc import Iterable
@@ -19,8 +20,8 @@ from scheduler.core.turn import Turn
 from scheduler.core.world import World
 from scheduler.model.records import Agent, Cluster, Condition, Instance, Task
 
-LAST_TASK = "podexec.last-to-be-answered"
 LEAP = 1000  # incarnations that an old store may not know
+_SPREAD = 1_000_000  # of leaps from the same incarnation: a backup may be restored again
 _ASK_AGAIN = 5.0
 _AGENTS_KEPT, _AGENTS_SHOWN = 256, 3
 
@@ -35,6 +36,11 @@ def begin(turn: Turn) -> None:
     arrival.answered = not turn.world.instances
     _ask_for_tasks(turn)  # the agents are listed after every subscription
     turn.world.deadlines.set(turn.now + _ASK_AGAIN, Due.ARRIVE, str(turn.world.volatile.connection.stream))
+
+
+def last_task(world: World) -> str:
+    """The id of the task that cannot exist, and about which the present subscription is asked last."""
+    return f"podexec.last-to-be-answered.{world.volatile.connection.stream}"
 
 
 def look_for_namesakes(turn: Turn) -> None:
@@ -146,7 +152,7 @@ def adopt(turn: Turn, instance: Instance, event: StatusUpdated) -> bool:
         else:
             world.volatile.aged.add(instance.id)
         return True
-    task = _task(turn, instance, event)
+    task = task_of(turn, instance, event)
     if number == known:
         turn.put(replace(instance, since=turn.now, tasks=(*instance.tasks, task)))
         return True
@@ -162,7 +168,7 @@ def adopt(turn: Turn, instance: Instance, event: StatusUpdated) -> bool:
             instance,
             incarnation=number,
             since=turn.now,
-            agent=world.agent(_agent(world, event.agent_id)),
+            agent=world.agent(agent_of(world, event.agent_id)),
             executor_id=ids.executor_id(instance.id, number),
             tasks=(task,),
             host_ports=(),
@@ -173,13 +179,47 @@ def adopt(turn: Turn, instance: Instance, event: StatusUpdated) -> bool:
     return True
 
 
+def agent_of(world: World, agent_id: str) -> Agent:
+    """An agent as the master listed it, or only its id."""
+    return next(
+        (agent for agent in world.volatile.arrival.listed or () if agent.id == agent_id), Agent(agent_id, agent_id)
+    )
+
+
+def task_of(turn: Turn, instance: Instance, event: StatusUpdated) -> Task:
+    """The record of a running task that was not on record."""
+    container = ids.container_of(event.task_id)
+    definition = turn.world.definition(instance.pod_id, instance.version)
+    essential = next((each.essential for each in definition.containers if each.name == container), None)
+    return Task(
+        id=event.task_id,
+        container=container,
+        condition=event.condition,
+        staged_at=turn.now,
+        since=turn.now,
+        started_at=turn.now if event.condition is Condition.RUNNING else None,
+        healthy=event.healthy,
+        message=event.message,
+        reason=event.reason,
+        networks=event.networks,
+        ready=event.ready,
+        restarts=event.restarts,
+        essential=essential is not False,
+    )
+
+
+def leap(world: World, incarnation: int) -> int:
+    """An incarnation from which to continue, so that ids are not used again which an old store may not know."""
+    return incarnation + LEAP + world.random.randrange(_SPREAD)
+
+
 # ---------------------------------------------------------------------------- helpers
 
 
 def _ask_for_tasks(turn: Turn) -> None:
     if not turn.world.volatile.arrival.answered:
         turn.emit(Reconcile(()))
-        turn.emit(Reconcile(((LAST_TASK, None),)))
+        turn.emit(Reconcile(((last_task(turn.world), None),)))
 
 
 def _is_the_same(turn: Turn, *, is_late: bool) -> bool:
@@ -246,30 +286,3 @@ def _remember(turn: Turn) -> None:
     kept = [*sorted(there & before), *sorted(there - before)][:_AGENTS_KEPT]
     if set(kept) != before:
         turn.put(Cluster(tuple(sorted(kept))))
-
-
-def _agent(world: World, agent_id: str) -> Agent:
-    return next(
-        (agent for agent in world.volatile.arrival.listed or () if agent.id == agent_id), Agent(agent_id, agent_id)
-    )
-
-
-def _task(turn: Turn, instance: Instance, event: StatusUpdated) -> Task:
-    container = event.task_id.rsplit(".", 2)[1]
-    definition = turn.world.definition(instance.pod_id, instance.version)
-    essential = next((each.essential for each in definition.containers if each.name == container), None)
-    return Task(
-        id=event.task_id,
-        container=container,
-        condition=event.condition,
-        staged_at=turn.now,
-        since=turn.now,
-        started_at=turn.now if event.condition is Condition.RUNNING else None,
-        healthy=event.healthy,
-        message=event.message,
-        reason=event.reason,
-        networks=event.networks,
-        ready=event.ready,
-        restarts=event.restarts,
-        essential=essential is not False,
-    )

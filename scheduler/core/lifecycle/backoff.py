@@ -50,13 +50,13 @@ def on_elapsed(turn: Turn, queue: str) -> None:
     delay = turn.world.queues.delays.get(queue)
     if delay is not None and delay.until <= turn.now:
         turn.world.queues.release(queue)
-        turn.demand_grew = True
+        turn.grow(queue)
 
 
 def reset(turn: Turn, queue: str) -> None:
     """Forget the failures of a configuration."""
     turn.world.queues.forget_delay(queue)
-    turn.demand_grew = True
+    turn.grow(queue)
 
 
 def _lengthen(turn: Turn, instance: Instance) -> None:

@@ -8,10 +8,14 @@ from scheduler.core import versions
 from scheduler.core.facts import plans
 from scheduler.core.facts.between_launches import between_launches, is_gone_for_good
 from scheduler.core.facts.conditions import RANK, Phase, is_to_be_freed, phase
+from scheduler.core.facts.story import end
+from scheduler.core.frame import definition_key
 from scheduler.core.lifecycle import backoff, instance_events, kept_volumes, kills, unreachable
 from scheduler.core.turn import Turn
 from scheduler.core.world import World
 from scheduler.model.records import Goal, Instance, Pod, TaskEnd, Termination
+
+_REMOVED = "the pod was removed"
 
 
 def advance(turn: Turn, instance_id: str) -> None:
@@ -20,7 +24,7 @@ def advance(turn: Turn, instance_id: str) -> None:
     if instance is None:
         return
     if _is_left_over(turn.world, instance):
-        kills.decommission(turn, instance)
+        kills.decommission(turn, instance, _REMOVED)
         return
     action = _ACTIONS[instance.goal, phase(instance)]
     if action is not None:
@@ -35,7 +39,7 @@ def _is_left_over(world: World, instance: Instance) -> bool:
 
 def _wait_for_offer(turn: Turn, instance: Instance) -> None:
     if instance.pod_id not in turn.world.pods:
-        kills.decommission(turn, instance)
+        kills.decommission(turn, instance, _REMOVED)
     elif kept_volumes.is_unconfirmed(instance):
         kept_volumes.doubt(turn, instance)
 
@@ -60,7 +64,7 @@ def _relaunch(turn: Turn, instance: Instance) -> None:
     pod = turn.world.pods.get(instance.pod_id)
     kills.on_end(turn, instance)
     if pod is None:
-        kills.decommission(turn, instance)
+        kills.decommission(turn, instance, _REMOVED)
         return
     instance_events.publish_end(turn, instance)
     pod = _remember(turn, pod, instance)
@@ -68,15 +72,17 @@ def _relaunch(turn: Turn, instance: Instance) -> None:
     outdated = instance.config_version != pod.config_version
     replaced = outdated and plans.is_replacing(turn.world.deployment_of(pod.id), pod.id)
     if replaced and instance.reservation is None:
-        kills.decommission(turn, instance)  # an instance of the new version takes its place
+        kills.decommission(turn, instance, "replaced by an update")  # an instance of the new version takes its place
         return
     if kept_volumes.never_began(instance):
         kept_volumes.give_up(turn, instance)
         return
     stays_as_it_is = outdated and not replaced
     run = instance if stays_as_it_is else pod
-    turn.put(between_launches(instance, run.version, run.config_version, turn.now))
-    turn.demand_grew = True
+    waiting = between_launches(instance, run.version, run.config_version, turn.now)
+    turn.ended(pod.id, replace(waiting.story[-1], about=instance.id, times=1, first=None))
+    turn.put(waiting)
+    turn.grow(definition_key(instance.pod_id, run.config_version))
 
 
 def _remember(turn: Turn, pod: Pod, instance: Instance) -> Pod:
@@ -103,9 +109,11 @@ def _forget(turn: Turn, instance: Instance) -> None:
     kills.on_end(turn, instance)
     if is_to_be_freed(instance) and not is_gone_for_good(instance):
         kept_volumes.doubt(turn, instance)
-        turn.demand_grew = True  # a reservation can only be released in an offer
+        turn.grow()  # a reservation can only be released in an offer
         return
     instance_events.publish_end(turn, instance)
+    if instance.tasks:
+        turn.ended(instance.pod_id, end(instance, turn.now, about=instance.id))
     kept_volumes.forget(turn, instance)
     turn.delete(instance)
     if instance.pod_id not in turn.world.pods and not turn.world.has_instances(instance.pod_id):

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from scheduler.core.due import Due
 from scheduler.core.facts.conditions import is_to_be_freed
+from scheduler.core.frame import definition_key
 from scheduler.core.lifecycle.kills import decommission
 from scheduler.core.turn import Turn
 from scheduler.model.records import Condition, Goal, Instance
@@ -53,13 +54,35 @@ def give_up(turn: Turn, instance: Instance) -> None:
             pod_id=instance.pod_id,
             instance_id=instance.id,
         )
-    decommission(turn, instance)
+    decommission(turn, instance, "its volumes could not be reserved")
 
 
 def forget(turn: Turn, instance: Instance) -> None:
     """The instance was deleted."""
     turn.world.volatile.doubts.pop(instance.id, None)
     turn.world.volatile.given_back.pop(instance.id, None)
+
+
+def on_agent_gone(turn: Turn, instance_id: str, agent_id: str) -> None:
+    """An operator marked an agent as gone: forget the reservation there of an instance without live tasks.
+
+    One with live tasks learns it from these. A stopped one keeps it until it is to run again.
+    """
+    instance = turn.world.instances.get(instance_id)
+    if instance is None or instance.reservation is None or instance.reservation.agent.id != agent_id:
+        return
+    if instance.goal is Goal.STOPPED or not all(task.condition.terminal for task in instance.tasks):
+        return
+    turn.log(
+        "warning",
+        "agent marked as gone, forgetting the volumes that were on it",
+        pod_id=instance.pod_id,
+        instance_id=instance.id,
+        agent_id=agent_id,
+    )
+    turn.world.volatile.doubts.pop(instance.id, None)
+    turn.put(replace(instance, reservation=None))
+    turn.grow(definition_key(instance.pod_id, instance.config_version))
 
 
 def on_overdue(turn: Turn, instance_id: str) -> None:
@@ -69,7 +92,7 @@ def on_overdue(turn: Turn, instance_id: str) -> None:
     if instance is None or not is_overdue(turn, instance) or not world.volatile.connection.subscribed:
         return  # a new subscription starts the time again
     if is_to_be_freed(instance) or (is_unconfirmed(instance) and instance.goal is Goal.RUNNING and not instance.tasks):
-        turn.demand_grew = True  # the next offer of its agent shows
+        turn.grow()  # the next offer of its agent shows
 
 
 def is_overdue(turn: Turn, instance: Instance) -> bool:

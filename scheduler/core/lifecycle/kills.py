@@ -11,11 +11,12 @@ from msgspec.structs import replace
 from scheduler.core.due import Due
 from scheduler.core.effects import Kill, Shutdown
 from scheduler.core.facts.conditions import Phase, phase
+from scheduler.core.facts.story import happening, told
 from scheduler.core.launch.grace_periods import seconds_to_stop
 from scheduler.core.turn import Turn
 from scheduler.core.volatile import Kills
 from scheduler.model.frozen import Frozen
-from scheduler.model.records import Condition, Goal, Instance
+from scheduler.model.records import Condition, Goal, Instance, What
 
 # In these conditions the executor has the task, or its agent is about to start it: kills can reach it.
 _WITHIN_REACH = frozenset({Condition.STAGING, Condition.STARTING, Condition.RUNNING, Condition.KILLING})
@@ -43,19 +44,19 @@ class Target(Frozen):
     about: tuple[tuple[str, str], ...]
 
 
-def decommission(turn: Turn, instance: Instance) -> None:
-    """Decommission the instance; its kills are sent at once."""
-    _begin(turn, replace(instance, goal=Goal.DECOMMISSIONED))
+def decommission(turn: Turn, instance: Instance, cause: str) -> None:
+    """Decommission the instance; its kills are sent at once. ``cause``: who wants it to end, or why; one line."""
+    _begin(turn, replace(instance, goal=Goal.DECOMMISSIONED), cause)
 
 
-def stop(turn: Turn, instance: Instance) -> None:
+def stop(turn: Turn, instance: Instance, cause: str) -> None:
     """End the instance and keep its reservation."""
-    _begin(turn, replace(instance, goal=Goal.STOPPED))
+    _begin(turn, replace(instance, goal=Goal.STOPPED), cause)
 
 
-def restart(turn: Turn, instance: Instance) -> None:
+def restart(turn: Turn, instance: Instance, cause: str) -> None:
     """End the current incarnation; the instance is relaunched."""
-    _begin(turn, replace(instance, killing=True))
+    _begin(turn, replace(instance, killing=True), cause)
 
 
 def kill(turn: Turn, instance: Instance) -> None:
@@ -160,11 +161,13 @@ def _report_hung(turn: Turn, target: Target, kills: Kills) -> None:
 # ---------------------------------------------------------------------------- helpers
 
 
-def _begin(turn: Turn, ending: Instance) -> None:
+def _begin(turn: Turn, ending: Instance, cause: str) -> None:
     kills = turn.world.volatile.kills.get(ending.id)
     if kills is not None:  # send them at once, but keep their count: repeated requests must not protect a hung executor
         turn.world.volatile.kills[ending.id] = replace(kills, again_at=turn.now)
-    turn.put(ending)
+    killed = happening(turn.now, What.KILLED, cause=cause)
+    is_known = bool(ending.story) and ending.story[-1].what is What.KILLED and ending.story[-1].cause == killed.cause
+    turn.put(ending if is_known else told(ending, killed))
 
 
 def _send_to(turn: Turn, instance: Instance) -> None:

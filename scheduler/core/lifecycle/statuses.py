@@ -10,7 +10,8 @@ from scheduler.core.due import Due
 from scheduler.core.effects import Acknowledge
 from scheduler.core.events import StatusesUpdated, StatusUpdated
 from scheduler.core.facts.conditions import condition, marathon_name, may_turn_up, task_state
-from scheduler.core.lifecycle import abandoned, arrival, backoff, inspections, kills
+from scheduler.core.facts.story import of_status
+from scheduler.core.lifecycle import abandoned, arrival, backoff, inspections, kept_volumes, kills, orphans
 from scheduler.core.turn import Turn
 from scheduler.core.untrusted_text import line_and_detail
 from scheduler.model.records import Condition, Instance, NetworkAddress, Task
@@ -27,7 +28,7 @@ def on_statuses_updated(turn: Turn, event: StatusesUpdated) -> None:
 def on_status_updated(turn: Turn, event: StatusUpdated) -> None:
     """Apply a status to its task, and acknowledge it."""
     world = turn.world
-    if event.task_id == arrival.LAST_TASK:
+    if event.task_id == arrival.last_task(world) and event.uuid is None:  # no agent has such a task
         arrival.on_tasks_answered(turn)
         return
     world.volatile.connection.unreconciled.discard(event.task_id)
@@ -38,6 +39,8 @@ def on_status_updated(turn: Turn, event: StatusUpdated) -> None:
         _update(turn, world.instances[instance_id], event)
     else:
         _unexpected(turn, event)
+    if event.condition is Condition.GONE_BY_OPERATOR and event.agent_id is not None:
+        kept_volumes.on_agent_gone(turn, ids.instance_of(event.task_id), event.agent_id)
     if event.uuid is not None and event.agent_id is not None:
         turn.emit(Acknowledge(event.task_id, event.agent_id, event.uuid))
 
@@ -54,6 +57,7 @@ def _update(turn: Turn, instance: Instance, event: StatusUpdated) -> None:
             instance,
             tasks=tuple([changed if each is task else each for each in instance.tasks]),
             since=turn.now if moved else instance.since,
+            story=of_status(instance, task, changed, turn.now),
         )
         turn.put(after)
         _publish(turn, after, task, changed)
@@ -111,17 +115,38 @@ def _kill_overdue(turn: Turn, task_id: str, stuck: tuple[Condition, ...], reason
         kills.kill(turn, instance)
 
 
+# A task only moves forward through these, whatever order its statuses arrive in.
+_PROGRESS = {
+    each: number
+    for number, each in enumerate(
+        (Condition.PROVISIONED, Condition.STAGING, Condition.STARTING, Condition.RUNNING, Condition.KILLING)
+    )
+}
+
+
+def _is_outdated(task: Task, told: Condition) -> bool:
+    """Whether a status is of an earlier time than the one that is known: it was repeated, or overtaken."""
+    return told in _PROGRESS and _PROGRESS[told] < _PROGRESS.get(task.condition, 0)
+
+
+def _reached(task: Task, told: Condition) -> Condition:
+    """The condition that a status shows: a task that was running, e.g. on an agent that is back, starts no more."""
+    is_before = task.started_at is not None and told in (Condition.STAGING, Condition.STARTING)
+    return Condition.RUNNING if is_before else told
+
+
 def _apply(instance: Instance, task: Task, event: StatusUpdated, now: float) -> Task:
-    if task.condition.terminal:
+    if task.condition.terminal or _is_outdated(task, event.condition):
         return task
-    same = event.condition is task.condition
+    reached = _reached(task, event.condition)
+    same = reached is task.condition
     message, detail = line_and_detail(event.message)
     repeated = same and event.reason == _RECONCILIATION  # such an answer lacks the message of the status it repeats
     return replace(
         task,
-        condition=event.condition,
+        condition=reached,
         since=task.since if same else now,
-        started_at=now if task.started_at is None and event.condition is Condition.RUNNING else task.started_at,
+        started_at=now if task.started_at is None and reached is Condition.RUNNING else task.started_at,
         healthy=task.healthy if event.healthy is None else event.healthy,
         message=task.message if repeated else message,
         detail=task.detail if repeated else detail,
@@ -155,18 +180,14 @@ def _unexpected(turn: Turn, event: StatusUpdated) -> None:
             runSpecId=ids.pod_of(instance_id),
             condition=marathon_name(event.condition),
         )
+    if known is None:
+        orphans.on_status_updated(turn, event)
     if event.condition not in _ALIVE:
         return
     if known is not None:
         abandoned.found_of(turn, event, known)
     else:
         turn.world.volatile.arrival.is_old = True
-        turn.log(
-            "warning",
-            "unknown task is running, not touching it",
-            task_id=event.task_id,
-            agent_id=event.agent_id or "",
-        )
 
 
 def _publish(turn: Turn, instance: Instance, before: Task, after: Task) -> None:

@@ -7,9 +7,10 @@ agent returns, it is killed.
 from msgspec.structs import replace
 
 from scheduler.core.due import Due
+from scheduler.core.facts.story import happening, told
 from scheduler.core.lifecycle.kills import decommission
 from scheduler.core.turn import Turn
-from scheduler.model.records import Condition, Instance
+from scheduler.model.records import Condition, Instance, What
 
 
 def consider(turn: Turn, instance: Instance) -> None:
@@ -25,11 +26,12 @@ def consider(turn: Turn, instance: Instance) -> None:
     }
     if turn.now >= since + strategy.expunge_after_seconds:
         turn.log("warning", "instance unreachable for too long, expunged", **ids)
-        decommission(turn, instance)
+        decommission(turn, instance, "unreachable for too long")
     elif turn.now >= since + strategy.inactive_after_seconds:
         if not instance.inactive:
             turn.log("warning", "instance unreachable, starting a replacement", **ids)
-            turn.put(replace(instance, inactive=True))
+            replaced = happening(turn.now, What.REPLACED, cause="unreachable for too long")
+            turn.put(told(replace(instance, inactive=True), replaced))
         turn.world.deadlines.set(since + strategy.expunge_after_seconds, Due.REPLACE, instance.id)
     else:
         turn.world.deadlines.set(since + strategy.inactive_after_seconds, Due.REPLACE, instance.id)

@@ -37,3 +37,10 @@ class Match(Frozen):
     host_ports: tuple[tuple[str, int], ...]
     rest: Ledger
     home: ReservedPlacement | None = None
+
+    def again(self) -> bool:
+        """Take the same from the rest for another instance; False: that must be matched anew.
+
+        Ports and volumes are not the same for two instances.
+        """
+        return not self.host_ports and self.home is None and self.rest.take_again()

@@ -1,7 +1,7 @@
 """The demand of a pod: what one instance needs of an offer, computed once per definition."""
 
+from scheduler.core.mesos_json import milli
 from scheduler.core.offer import isolators
-from scheduler.core.offer.resources import milli
 from scheduler.core.settings import GpuScheduling, Settings
 from scheduler.model.definition import Constraint, PodDefinition
 from scheduler.model.frozen import Frozen
@@ -39,6 +39,11 @@ class Demand(Frozen):
     is_local: bool
     spares_gpus: bool
     volumes: tuple[str, ...]
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it depends only on the offer, so that pods with equal demands share the result of matching it."""
+        return not self.constraints and not self.volumes
 
 
 def demand(definition: PodDefinition, settings: Settings) -> Demand:

@@ -7,8 +7,9 @@ profile are only for volumes that ask for this profile.
 
 from collections.abc import Iterable, Sequence
 
+from scheduler.core.mesos_json import milli
 from scheduler.core.offer.refusals import Refusal
-from scheduler.core.offer.resources import Ledger, milli
+from scheduler.core.offer.resources import Ledger
 from scheduler.model.definition import PersistentVolume, Volume
 from scheduler.model.frozen import Frozen
 from scheduler.model.json import Json
@@ -115,8 +116,8 @@ def _fits(disk: _Disk, asked: PersistentVolume) -> bool:
 def _fits_path(asked: PersistentVolume, root: str | None) -> bool:
     """Whether the constraints allow a disk at this path."""
     for _, operator, value in asked.constraints:
-        is_like = root is not None and matches(value, root)
-        if is_like is not (operator.upper() == "LIKE"):
+        is_like = matches(value, root) if root is not None else False
+        if is_like is not (operator.upper() == "LIKE"):  # None: an expression that is no longer accepted fits no disk
             return False
     return True
 

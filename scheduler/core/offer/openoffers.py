@@ -8,6 +8,7 @@ import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from scheduler.core.effects import Operation
 from scheduler.core.offer import agents
 from scheduler.core.offer.disks import Disks
 from scheduler.core.offer.resources import Ledger
@@ -29,7 +30,7 @@ class OpenOffer:
     agent_id: str
     since: float
     batch: int
-    operations: list[Json] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
     disks: Disks | None = None  # those left, once volumes are created
     _agent: Agent | None = None
     _ledger: Ledger | None = None
@@ -47,7 +48,7 @@ class OpenOffer:
             self._ledger = Ledger(self.offer)
         return self._ledger
 
-    def use(self, operation: Json, rest: Ledger) -> None:
+    def use(self, operation: Operation, rest: Ledger) -> None:
         """Launch one more instance on it; ``rest``: what is left then."""
         self.operations.append(operation)
         self._ledger = rest

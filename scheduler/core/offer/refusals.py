@@ -155,15 +155,45 @@ class MatchProgress:
     """The progress of matching the open offers.
 
     Attributes:
-        exhausted: the round in which no offer fitted, by demand, or by queue if the demand cannot be shared.
+        exhausted: by demand, the rounds in which no offer fitted since there were none, newest last.
+        exhausted_queues: the same by queue, for demands that cannot be shared.
         batch: the number of the event in which the last offers arrived.
         since: when the first of the last events arrived, if several followed each other at once.
         more: how many offers are about to follow.
+        is_cut_short: whether queues are left that were not tried on all offers, because a turn launched all it may.
         decline_waits: whether there is a deadline for the offers that are held.
     """
 
-    exhausted: dict[Demand | str, MatchRound] = field(default_factory=dict)
+    exhausted: dict[Demand, deque[MatchRound]] = field(default_factory=dict)
+    exhausted_queues: dict[str, deque[MatchRound]] = field(default_factory=dict)
     batch: int = 0
     since: float = float("-inf")
     more: int = 0
+    is_cut_short: bool = False
     decline_waits: bool = False
+
+    def rounds(self, queue: str, demand: Demand) -> Sequence[MatchRound]:
+        """The rounds in which no offer fitted a queue, or another one with the same demand; newest last."""
+        found = self.exhausted.get(demand) if demand.is_shared else self.exhausted_queues.get(queue)
+        return found or ()
+
+    def exhaust(self, queue: str, demand: Demand, tried: MatchRound) -> None:
+        """No offer that is left fits."""
+        rounds = deque(self.rounds(queue, demand), _ROUNDS_KEPT)
+        if not rounds or rounds[-1] is not tried:
+            rounds.append(tried)
+        if demand.is_shared:
+            self.exhausted[demand] = rounds
+        else:
+            self.exhausted_queues[queue] = rounds
+
+    def forget_agent(self, agent_id: str) -> None:
+        """Forget the refusals of an agent that is gone."""
+        for rounds in (*self.exhausted.values(), *self.exhausted_queues.values()):
+            for each in rounds:
+                each.forget(agent_id)
+
+    def forget_rounds(self) -> None:
+        """The offers to which the rounds referred are gone."""
+        self.exhausted.clear()
+        self.exhausted_queues.clear()

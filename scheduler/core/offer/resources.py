@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scheduler.core import mesos_json
+from scheduler.core.mesos_json import milli
 from scheduler.core.offer.reservations import kept_for
 from scheduler.model.json import Json
 
@@ -40,6 +41,7 @@ class Ledger:
         self._scalars: dict[str, list[_Scalar]] = {name: [] for name in _SCALARS}
         self._ports: list[_Ports] = []
         self._usable: frozenset[str] | None = None
+        self._taken: list[tuple[_Scalar, int]] = []
         for resource in offer.get("resources", ()):
             if "disk" in resource or "revocable" in resource or "shared" in resource or kept_for(resource) != kept:
                 continue
@@ -67,6 +69,7 @@ class Ledger:
         other = Ledger.__new__(Ledger)
         other.offer = self.offer
         other._usable = roles  # noqa: SLF001 - its own class
+        other._taken = []  # noqa: SLF001
         other._scalars = {  # noqa: SLF001
             name: [_Scalar(entry.template, entry.role, entry.left) for entry in entries]
             for name, entries in self._scalars.items()
@@ -87,8 +90,22 @@ class Ledger:
         for entry in self._scalars[name]:
             if entry.left >= wanted and self._may_use(entry):
                 entry.left -= wanted
+                self._taken.append((entry, wanted))
                 return {**entry.template, "scalar": {"value": wanted / 1000}}
         return None
+
+    def take_again(self) -> bool:
+        """Take the scalars that were taken since the fork once more, from the same entries; False: one has too little.
+
+        ``take`` would choose the same ones: an entry that had too little for an amount before does not have more now.
+        """
+        for index, (entry, amount) in enumerate(self._taken):
+            if entry.left < amount:
+                for earlier, given_back in self._taken[:index]:
+                    earlier.left += given_back
+                return False
+            entry.left -= amount
+        return True
 
     def free_ports(self) -> list[tuple[int, int]]:
         """The port ranges that are free, ends included."""
@@ -119,11 +136,6 @@ def role_of(resource: Json) -> str:
     reservations = resource.get("reservations") or [resource]
     role: str = reservations[-1].get("role", "*")
     return role
-
-
-def milli(value: float) -> int:
-    """An amount in thousandths, Mesos' own precision: integers add up exactly."""
-    return round(value * 1000)
 
 
 def _remove(ranges: list[tuple[int, int]], port: int) -> bool:

@@ -1,6 +1,9 @@
-"""Validates an offer from the master: every member that the core reads, and no others."""
+"""Validates an offer from the master: every member that the core reads, and no others.
 
-from scheduler.model.shapes import amount, every, identifier, members, number, of_kind, text, whole
+The shapes of its parts are also those of parts of agents, as masters list them.
+"""
+
+from scheduler.model.shapes import amount, every, identifier, members, name, number, of_kind, text, whole
 
 _BOUNDS = members({"begin": whole, "end": whole})
 
@@ -50,22 +53,27 @@ _ATTRIBUTE = of_kind(
         "TEXT": members({**_NAMED, "text": members({"value": text})}),
     },
 )
-_PLACE = members({}, {"name": text})
-_NANOSECONDS = members({"nanoseconds": whole})
+_PLACE = members({}, {"name": name})
+
+nanoseconds = members({"nanoseconds": whole})
+resources = every(_RESOURCE)
+attributes = every(_ATTRIBUTE)
+domain = members({}, {"fault_domain": members({}, {"region": _PLACE, "zone": _PLACE})})
+unavailability = members({"start": nanoseconds}, {"duration": nanoseconds})
 
 complaint = members(
     {
         "id": identifier,
         "agent_id": identifier,
         "framework_id": identifier,
-        "hostname": text,
-        "allocation_info": members({"role": text}),
+        "hostname": name,
+        "allocation_info": members({"role": name}),
     },
     {
-        "resources": every(_RESOURCE),
-        "attributes": every(_ATTRIBUTE),
+        "resources": resources,
+        "attributes": attributes,
         "executor_ids": every(identifier),
-        "domain": members({}, {"fault_domain": members({}, {"region": _PLACE, "zone": _PLACE})}),
-        "unavailability": members({"start": _NANOSECONDS}, {"duration": _NANOSECONDS}),
+        "domain": domain,
+        "unavailability": unavailability,
     },
 )

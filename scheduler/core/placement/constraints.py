@@ -80,7 +80,7 @@ class ConstraintState:
         for constraint, spread in self._each():
             value = agents.field(agent, constraint.field_name)
             if not _allows(constraint, value, spread):
-                yield _describe(constraint), f"no {constraint.field_name}" if value is None else value
+                yield _describe(constraint), _shown(constraint, value)
 
     def _each(self) -> Iterator[tuple[Constraint, _Spread]]:
         return zip(self._constraints, self._spreads, strict=True)
@@ -128,11 +128,11 @@ def _max_per(wanted: str, value: str, spread: _Spread) -> bool:
 
 
 def _like(wanted: str, value: str, _spread: _Spread) -> bool:
-    return bool(wanted) and matches(wanted, value)
+    return bool(wanted) and matches(wanted, value) is True
 
 
 def _unlike(wanted: str, value: str, _spread: _Spread) -> bool:
-    return bool(wanted) and not matches(wanted, value)
+    return bool(wanted) and matches(wanted, value) is False
 
 
 def _is(wanted: str, value: str, _spread: _Spread) -> bool:
@@ -161,6 +161,15 @@ _OPERATORS: dict[str, Callable[[str, str, _Spread], bool]] = {
     "UNLIKE": _unlike,
     "IS": _is,
 }
+
+
+def _shown(constraint: Constraint, value: str | None) -> str:
+    """The agent's value, or why it could not be compared."""
+    if value is None:
+        return f"no {constraint.field_name}"
+    if constraint.operator in ("LIKE", "UNLIKE") and matches(constraint.value or "", value) is None:
+        return f"{value} (cannot be compared with this regular expression; update the pod with another)"
+    return value
 
 
 def _describe(constraint: Constraint) -> str:

@@ -7,7 +7,9 @@ from msgspec.structs import replace
 
 from scheduler.core import ids
 from scheduler.core.due import Due
-from scheduler.core.launch.taskgroup import TaskGroupTemplate
+from scheduler.core.effects import LaunchGroup
+from scheduler.core.facts.story import happening, told
+from scheduler.core.launch.written import LaunchWriter, Write
 from scheduler.core.lifecycle import arrival, backoff
 from scheduler.core.offer.allotment import Match
 from scheduler.core.offer.demand import Demand
@@ -19,8 +21,10 @@ from scheduler.core.placement.matching import Surroundings, match, unfulfilled, 
 from scheduler.core.placement.residents import Residents, no_reservation
 from scheduler.core.turn import Turn
 from scheduler.model.definition import PodDefinition
-from scheduler.model.json import Json
-from scheduler.model.records import Agent, Condition, Instance, Task
+from scheduler.model.records import Agent, Condition, Instance, Task, What
+
+_LONG = 60.0  # seconds that an instance waits before it is remembered
+_MOST_OBSTACLES = 3
 
 
 class QueueLaunch:
@@ -38,10 +42,11 @@ class QueueLaunch:
         world = turn.world
         self._turn = turn
         self._definition = definition
-        self._template = world.derived(definition, TaskGroupTemplate)
+        self._writer = world.derived(definition, LaunchWriter)
         self._demand = demand
         self._candidates = candidates
         self._tried = tried
+        self._queue = queue
         self._queued = world.queues.waiting[queue]
         self._waiting: deque[str] = deque()  # those that this turn may launch, oldest first
         self._behind = 0  # the number of those behind them
@@ -96,29 +101,39 @@ class QueueLaunch:
         around = Surroundings(world.volatile.isolators.get(agent.id), world.volatile.connection.region, turn.wall)
         refusals = unsuitable(self._demand, world.settings, each.offer, each.ledger, agent, around)
         launched = 0
+        taken: Match | None = None
         while not refusals and launched < most and self._waiting:
             if len(each.operations) >= world.settings.max_instances_per_offer:
                 break
             refusals = unfulfilled(self._placement, agent)
-            outcome = self._fit(each)
-            if isinstance(outcome, Match) and not refusals:
-                each.use(self._launch_one(world.instances[self._waiting.popleft()], each, outcome), outcome.rest)
+            if refusals or taken is None or not taken.again():
+                outcome = self._fit(each)
+                if not isinstance(outcome, Match):
+                    refusals += outcome
+                    break
+                taken, write = outcome, self._writing(each, outcome)
+            if not refusals:
+                waiting = world.instances[self._waiting.popleft()]
+                each.use(self._launch_one(waiting, each, taken, write), taken.rest)
                 self._placement.add(agent)
                 launched += 1
-            elif not isinstance(outcome, Match):
-                refusals += outcome
         return launched, refusals
 
     def _fit(self, each: OpenOffer) -> Match | list[Refusal]:
         """Match the next instance with an offer."""
         return match(self._definition, self._demand, each.ledger, self._turn.world.random)
 
-    def _launch_one(self, waiting: Instance, on: OpenOffer, taken: Match) -> Json:
+    def _writing(self, on: OpenOffer, taken: Match) -> Write:
+        return self._writer.on(on.agent, on.offer["framework_id"], taken.executor, taken.containers)
+
+    def _launch_one(self, waiting: Instance, on: OpenOffer, taken: Match, write: Write) -> LaunchGroup:
         """Record the launch and return its operation."""
         turn, world = self._turn, self._turn.world
         if waiting.id in world.volatile.aged:
             world.volatile.aged.discard(waiting.id)
-            waiting = replace(waiting, incarnation=waiting.incarnation + arrival.LEAP)
+            waiting = replace(waiting, incarnation=arrival.leap(world, waiting.incarnation))
+        if turn.now - waiting.since >= _LONG:
+            waiting = told(waiting, happening(waiting.since, What.WAITED, cause=self._obstacles()))
         instance = placed(waiting, self._definition, world.agent(on.agent), taken, turn.now)
         turn.put(instance)
         backoff.on_progress(turn, instance)
@@ -131,7 +146,15 @@ class QueueLaunch:
             agent_id=on.agent_id,
             offer_id=on.id,
         )
-        return self._template.launch_group(instance, on.offer["framework_id"], taken.executor, taken.containers)
+        return write(instance)
+
+    def _obstacles(self) -> str:
+        """Why instances of this queue waited: the most frequent reasons why offers did not fit, or its back-off."""
+        queues = self._turn.world.queues
+        history = queues.histories.get(self._queue)
+        declined = history.declined.most_common(_MOST_OBSTACLES) if history is not None else ()
+        reasons = ", ".join(reason for reason, _ in declined)
+        return reasons or ("launch back-off" if self._queue in queues.delays else "no offer came")
 
 
 class ResidentQueueLaunch(QueueLaunch):
@@ -170,7 +193,8 @@ class ResidentQueueLaunch(QueueLaunch):
         placement = ConstraintState(self._definition, others, self._candidates.agents())
         for each, outcome in self._residents.at_home(instance, self._definition, self._demand, placement):
             if isinstance(outcome, Match):
-                each.use(self._launch_one(instance, each, outcome), outcome.rest)
+                write = self._writing(each, outcome)
+                each.use(self._launch_one(instance, each, outcome, write), outcome.rest)
                 self._placement.add(each.agent)
                 self._tried.launched(1)
                 return True
@@ -181,12 +205,12 @@ class ResidentQueueLaunch(QueueLaunch):
         waiting = self._turn.world.instances[self._waiting[0]]
         return self._residents.settle(waiting, self._definition, self._demand, each)
 
-    def _launch_one(self, waiting: Instance, on: OpenOffer, taken: Match) -> Json:
+    def _launch_one(self, waiting: Instance, on: OpenOffer, taken: Match, write: Write) -> LaunchGroup:
         if taken.home is not None:
             on.operations.extend(taken.home.first)
             on.disks = taken.home.disks or on.disks
             waiting = replace(waiting, reservation=taken.home.reservation)
-        return super()._launch_one(waiting, on, taken)
+        return super()._launch_one(waiting, on, taken, write)
 
 
 def _is_of_constraints(refusals: list[Refusal]) -> bool:

@@ -7,6 +7,8 @@ instance are held for a while: instances that are asked for meanwhile are launch
 agents' offers anew. Then they are declined, as those that cannot be read are at once.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
+
 from scheduler.core.due import Due
 from scheduler.core.effects import Accept, Decline
 from scheduler.core.events import OfferRescinded, OffersReceived
@@ -15,7 +17,7 @@ from scheduler.core.offer import shape
 from scheduler.core.offer.demand import Demand
 from scheduler.core.offer.openoffers import OfferQueue, OpenOffer
 from scheduler.core.offer.refusals import MatchRound, QueueHistory
-from scheduler.core.placement import constraints
+from scheduler.core.placement import constraints, revive
 from scheduler.core.placement.launching import QueueLaunch, ResidentQueueLaunch
 from scheduler.core.placement.residents import Residents
 from scheduler.core.turn import Turn
@@ -42,6 +44,7 @@ def on_offers_received(turn: Turn, event: OffersReceived) -> None:
     for offer in event.offers:
         complaint = shape.complaint(offer)
         if complaint is None:
+            revive.on_offered(turn, offer["allocation_info"]["role"])
             world.volatile.offers[offer["id"]["value"]] = OpenOffer.of(offer, turn.now, progress.batch)
         else:
             _refuse_unreadable(turn, offer, complaint)
@@ -70,17 +73,19 @@ def on_offer_rescinded(turn: Turn, event: OfferRescinded) -> None:
 
 
 def on_demand_grown(turn: Turn) -> None:
-    """Try the open offers again: for new demands, and where other instances or reservations decide what fits."""
+    """Try the open offers again: for the queues whose demand grew, and where other instances or reservations decide
+    what fits. Whatever else waits was tried on them and does not fit, however much that is.
+    """
     progress = turn.world.volatile.match_progress
-    for queue in [kind for kind in progress.exhausted if isinstance(kind, str)]:
-        del progress.exhausted[queue]
-    place(turn)
+    queues = dict.fromkeys((*progress.exhausted_queues, *turn.grown))
+    progress.exhausted_queues.clear()
+    place(turn, None if progress.is_cut_short else queues)
 
 
-def place(turn: Turn) -> None:
-    """Launch on the open offers, unless this turn has launched as many as it may."""
+def place(turn: Turn, queues: Iterable[str] | None = None) -> None:
+    """Launch on the open offers from these queues, else from all, unless this turn has launched as many as it may."""
     if turn.world.volatile.offers and turn.launches_left > 0:
-        _Placing(turn).run()
+        _Placing(turn).run(turn.world.queues.launchable_among(queues))
 
 
 def on_held(turn: Turn, _key: str) -> None:
@@ -103,7 +108,7 @@ def _decline(turn: Turn) -> None:
         for offer_id in declined:
             del offers[offer_id]
     if not offers and not progress.more:
-        progress.exhausted.clear()  # it referred to these offers
+        progress.forget_rounds()
     elif offers and not progress.decline_waits:
         progress.decline_waits = True
         world.deadlines.set(next(iter(offers.values())).since + settings.hold_offer_duration, Due.DECLINE)
@@ -118,18 +123,17 @@ class _Placing:
         self._residents: Residents | None = None
         self._offers = list(turn.world.volatile.offers.values())
 
-    def run(self) -> None:
-        """Launch from every launchable queue, then accept the offers that were used and hold the others."""
+    def run(self, launchable: Mapping[str, Sequence[str]]) -> None:
+        """Launch from these queues, given by role, then accept the offers that were used and hold the others."""
         if self._world.queues.freeing:
             self.residents.free()
-        launchable = self._world.queues.launchable
-        for role in list(launchable):
+        for role, queues in launchable.items():
             mine = OfferQueue(
                 [each for each in self._offers if each.role == role],
                 self._world.settings.placement,
                 self._world.volatile.match_progress.more,
             )
-            for queue in list(launchable.get(role, ())) if mine else ():
+            for queue in queues if mine else ():
                 if self._turn.launches_left <= 0:
                     break
                 self._launch_from(queue, mine)
@@ -141,9 +145,9 @@ class _Placing:
         world = self._world
         definition = _definition_of(world, queue)
         demand = world.demand(definition)
-        kind = queue if demand.constraints or demand.volumes else demand
         progress = world.volatile.match_progress
-        tried = progress.exhausted.get(kind)
+        earlier = progress.rounds(queue, demand)
+        tried = earlier[-1] if earlier else None
         if tried is None or (tried.batch < progress.batch and constraints.may_allow_later(definition)):
             tried = MatchRound(self._turn.now)
         elif tried.at < progress.since:
@@ -155,9 +159,14 @@ class _Placing:
             self._turn.launches_left -= tried.launches - before
             if queue in world.queues.waiting and self._turn.launches_left > 0:
                 tried.batch = progress.batch
-                progress.exhausted[kind] = tried
+                progress.exhaust(queue, demand, tried)
         if queue in world.queues.waiting:
-            world.queues.histories.setdefault(queue, QueueHistory(self._turn.now)).add(tried)
+            history = world.queues.histories.get(queue)
+            if history is None:
+                history = world.queues.histories[queue] = QueueHistory(self._turn.now)
+                for each in earlier:  # of another queue that asks for the same: they tell why this one waits, too
+                    history.add(each)
+            history.add(tried)
 
     def _queue(
         self, queue: str, definition: PodDefinition, demand: Demand, candidates: OfferQueue, tried: MatchRound
@@ -183,6 +192,7 @@ class _Placing:
                     Accept(each.id, tuple(each.operations), 0.0 if each.role in world.queues.launchable else refuse)
                 )
                 del world.volatile.offers[each.id]
+        world.volatile.match_progress.is_cut_short = turn.launches_left <= 0
         if turn.launches_left <= 0:
             world.deadlines.set(turn.now, Due.PLACE)
         else:

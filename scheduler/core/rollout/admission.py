@@ -1,20 +1,22 @@
 """Admission: the reasons why a request that would change pods is refused."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from scheduler.core.effects import Refused
 from scheduler.core.events import Rollout
 from scheduler.core.facts import plans
 from scheduler.core.launch import sizes
 from scheduler.core.offer import isolators
-from scheduler.core.rollout import deployments
+from scheduler.core.rollout import deployments, policies
 from scheduler.core.rollout.id_clashes import CLASH, clash
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition
+from scheduler.model.policy.judgement import Finding
 from scheduler.model.records import Pod
 from scheduler.model.rules import broken_update, only_scales_down
 
 _INVALID = "Object is not valid"
+_NOT_ACCEPTED = "The policy of this scheduler does not accept this pod"
 _Problems = tuple[tuple[str, str], ...]
 
 
@@ -23,8 +25,11 @@ def invalid(*problems: tuple[str, str]) -> Refused:
     return Refused("invalid", _INVALID, problems)
 
 
-def refused_definition(world: World, pod: Pod | None, asked: PodDefinition) -> Refused | None:
+def refused_definition(
+    world: World, pod: Pod | None, asked: PodDefinition, expected: Container[str] = ()
+) -> Refused | None:
     """Why this scheduler cannot run a definition that is valid in itself. ``pod``: the one that it would change.
+    ``expected``: pods that will exist by then, on which it may depend.
 
     Asking only for fewer instances is never refused.
     """
@@ -36,8 +41,24 @@ def refused_definition(world: World, pod: Pod | None, asked: PodDefinition) -> R
         problems += _same_as_a_group(world, asked.id)
     else:
         problems += tuple((each.path, each.error) for each in broken_update(world.current(pod), asked))
-    problems += _wrong_dependencies(world, asked)
+    problems += _wrong_dependencies(world, asked, expected)
     return invalid(*problems) if problems else None
+
+
+def policy_findings(world: World, pod: Pod | None, asked: PodDefinition) -> tuple[Finding, ...]:
+    """Everything that the operator's policy does not accept in a definition. ``pod``: the one that it would change.
+
+    Asking only for fewer instances is always accepted.
+    """
+    if pod is not None and only_scales_down(world.current(pod), asked):
+        return ()
+    return policies.findings(world, pod, asked)
+
+
+def refused_by_policy(found: Iterable[Finding]) -> Refused | None:
+    """Why the policy refuses a definition, given what it does not accept: it may only warn."""
+    problems = tuple((each.path, each.error) for each in found if each.refuses)
+    return Refused("invalid", _NOT_ACCEPTED, problems) if problems else None
 
 
 def refused_removal(world: World, removed: Iterable[str], rollout: Rollout) -> Refused | None:
@@ -87,13 +108,13 @@ def _same_as_a_group(world: World, pod_id: str) -> _Problems:
     return () if reason is None else (("/id", CLASH), ("/id", reason))
 
 
-def _wrong_dependencies(world: World, asked: PodDefinition) -> _Problems:
+def _wrong_dependencies(world: World, asked: PodDefinition, expected: Container[str]) -> _Problems:
     if not asked.dependencies:
         return ()
     absent = tuple(
         (f"/dependencies({index})", f"there is no pod {each}: create it first")
         for index, each in enumerate(asked.dependencies)
-        if each not in world.pods and each != asked.id
+        if each not in world.pods and each != asked.id and each not in expected
     )
     others = {pod.id: world.current(pod).dependencies for pod in world.pods.values()}
     cycle = plans.cycle(asked.id, asked.dependencies, others)

@@ -13,6 +13,8 @@ from scheduler.core.events import Rollout
 from scheduler.core.facts import plans
 from scheduler.core.facts.roster import Bucket
 from scheduler.core.lifecycle import kills
+from scheduler.core.queues import queue_of
+from scheduler.core.rollout import history, policies
 from scheduler.core.rollout.id_clashes import CLASH, clash_of_return
 from scheduler.core.turn import Turn
 from scheduler.core.world import World
@@ -21,6 +23,7 @@ from scheduler.model.ids import parent_group
 from scheduler.model.records import Action, Deployment, Goal, Pod, PodChange
 from scheduler.model.times import timestamp
 
+_REMOVED = "the pod was removed"
 _THERE = (Bucket.READY, Bucket.UNREADY, Bucket.INACTIVE, Bucket.ENDING)
 
 
@@ -39,14 +42,17 @@ def begin(
         deadline=None if rollout.deadline is None else turn.now + rollout.deadline,
         reverts=reverts,
     )
-    for group in dict.fromkeys(map(parent_group, _pods(deployment))):
-        turn.publish("group_change_success", groupId=group, version=deployment.version)
+    groups: dict[str, list[str]] = {}
+    for pod_id in _pods(deployment):
+        groups.setdefault(parent_group(pod_id), []).append(pod_id)
+    for group, pod_ids in groups.items():
+        turn.publish("group_change_success", pod_ids, groupId=group, version=deployment.version)
     if not steps:
         _succeed(turn, deployment)
         return deployment
     turn.log("info", "deployment started", deployment_id=deployment.id, pods=", ".join(_pods(deployment)))
     turn.put(deployment)
-    turn.publish("deployment_info", plan=plans.describe(deployment), currentStep=_step(deployment))
+    _publish_step(turn, "deployment_info", deployment)
     return _release_ready(turn, deployment)  # at once: a pod that waits for nothing must not be held for a moment
 
 
@@ -84,8 +90,10 @@ def cancel(turn: Turn, deployment: Deployment, reason: str) -> None:
     _fail(turn, deployment, reason)
     for change in deployment.changes:
         turn.pods[change.pod_id] = None
-        if change.after is None:
-            turn.instances.update((each.id, None) for each in turn.world.instances_of(change.pod_id))
+        if change.pod_id not in turn.world.pods and change.pod_id not in turn.world.deploying:
+            for instance in turn.world.instances_of(change.pod_id):  # at once: no record says any more that they end
+                if instance.goal is not Goal.DECOMMISSIONED:
+                    kills.decommission(turn, instance, _REMOVED)
 
 
 def rollback(turn: Turn, deployment: Deployment, reason: str) -> Deployment:
@@ -106,12 +114,17 @@ def rollback(turn: Turn, deployment: Deployment, reason: str) -> Deployment:
                 forget(turn, pod)
         else:
             version, config_version = change.before
-            terminations = pod.terminations if pod is not None else ()
-            turn.put(Pod(change.pod_id, version, config_version, terminations))
+            restored = replace(
+                pod or Pod(change.pod_id, version, config_version), version=version, config_version=config_version
+            )
+            definition = world.definition(change.pod_id, version)
+            policies.log_findings(turn, change.pod_id, policies.findings(world, pod, definition))
+            turn.put(restored)
+            turn.grow(queue_of(restored))
             kind = new if pod is None else scaled if pod.config_version == config_version else restarted
-            kind[change.pod_id] = world.definition(change.pod_id, version)
+            kind[change.pod_id] = definition
         changes.append(PodChange(change.pod_id, current, change.before[0] if change.before else None))
-    turn.demand_grew = True
+    turn.grow()
     steps = plans.steps(stopped, new, scaled, restarted)
     return begin(turn, changes, steps, Rollout(batch_size=deployment.batch_size), reverts=deployment.id)
 
@@ -124,17 +137,15 @@ def forget(turn: Turn, pod: Pod) -> None:
 
 def pause(turn: Turn, deployment: Deployment) -> None:
     """Pause a deployment. Its deadline is suspended as well."""
-    if not deployment.paused:
-        left = None if deployment.deadline is None else max(0.0, deployment.deadline - turn.now)
-        turn.put(replace(deployment, paused=True, deadline=None, time_left=left))
+    left = None if deployment.deadline is None else max(0.0, deployment.deadline - turn.now)
+    turn.put(replace(deployment, paused=True, deadline=None, time_left=left))
 
 
 def resume(turn: Turn, deployment: Deployment) -> None:
     """Resume a paused deployment."""
-    if deployment.paused:
-        deadline = None if deployment.time_left is None else turn.now + deployment.time_left
-        turn.put(replace(deployment, paused=False, deadline=deadline, time_left=None))
-        turn.pods.update(dict.fromkeys(_pods(deployment)))
+    deadline = None if deployment.time_left is None else turn.now + deployment.time_left
+    turn.put(replace(deployment, paused=False, deadline=deadline, time_left=None))
+    turn.pods.update(dict.fromkeys(_pods(deployment)))
 
 
 def on_overdue(turn: Turn, deployment_id: str) -> None:
@@ -150,9 +161,12 @@ def on_overdue(turn: Turn, deployment_id: str) -> None:
 
 def _fail(turn: Turn, deployment: Deployment, reason: str) -> None:
     turn.log("warning", "deployment cancelled", deployment_id=deployment.id, reason=reason)
-    turn.publish("deployment_step_failure", plan=plans.describe(deployment), currentStep=_step(deployment))
-    turn.publish("deployment_failed", id=deployment.id, plan=plans.describe(deployment), reason=reason)
+    _publish_step(turn, "deployment_step_failure", deployment)
+    turn.publish(
+        "deployment_failed", _pods(deployment), id=deployment.id, plan=plans.describe(deployment), reason=reason
+    )
     turn.delete(deployment)
+    history.end(turn, deployment, reason)
 
 
 def _release_ready(turn: Turn, deployment: Deployment) -> Deployment:
@@ -168,7 +182,7 @@ def _release(turn: Turn, deployment: Deployment, action: Action, pod_id: str) ->
     if action is Action.STOP:
         for instance in turn.world.instances_of(pod_id):
             if instance.goal is not Goal.DECOMMISSIONED:
-                kills.decommission(turn, instance)
+                kills.decommission(turn, instance, _REMOVED)
     deployment = replace(deployment, released=(*deployment.released, pod_id))
     turn.put(deployment)
     turn.pods[pod_id] = None
@@ -199,11 +213,11 @@ def _is_settled(world: World, deployment: Deployment, pod_id: str) -> bool:
 
 
 def _next(turn: Turn, deployment: Deployment) -> None:
-    turn.publish("deployment_step_success", plan=plans.describe(deployment), currentStep=_step(deployment))
+    _publish_step(turn, "deployment_step_success", deployment)
     if deployment.step < len(deployment.steps):
         following = replace(deployment, step=deployment.step + 1, released=())
         turn.put(following)
-        turn.publish("deployment_info", plan=plans.describe(following), currentStep=_step(following))
+        _publish_step(turn, "deployment_info", following)
     else:
         turn.delete(deployment)
         _succeed(turn, deployment)
@@ -211,10 +225,15 @@ def _next(turn: Turn, deployment: Deployment) -> None:
 
 def _succeed(turn: Turn, deployment: Deployment) -> None:
     turn.log("info", "deployment finished", deployment_id=deployment.id)
-    turn.publish("deployment_success", id=deployment.id, plan=plans.describe(deployment))
+    history.end(turn, deployment)
+    turn.publish("deployment_success", _pods(deployment), id=deployment.id, plan=plans.describe(deployment))
     for pod_id in _pods(deployment):
         versions.purge(turn, pod_id)
         turn.pods[pod_id] = None
+
+
+def _publish_step(turn: Turn, kind: str, deployment: Deployment) -> None:
+    turn.publish(kind, _pods(deployment), plan=plans.describe(deployment), currentStep=_step(deployment))
 
 
 def _step(deployment: Deployment) -> Mapping[str, object]:

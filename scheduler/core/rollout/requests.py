@@ -1,8 +1,7 @@
 """The handlers of users' requests about pods, instances and deployments. A refused request changes nothing."""
 
 from collections.abc import Iterable
-
-from msgspec.structs import replace
+from typing import NamedTuple
 
 from scheduler.core import versions
 from scheduler.core.effects import Done, Killed, Refused, Reply, absent
@@ -17,26 +16,22 @@ from scheduler.core.events import (
     PodDeleted,
     PodPosted,
     PodPut,
+    PodRestarted,
     Rollout,
 )
 from scheduler.core.facts import plans
-from scheduler.core.facts.roster import Bucket
 from scheduler.core.lifecycle import backoff, kills
-from scheduler.core.rollout import admission, deployments
+from scheduler.core.queues import pod_of_queue, queue_of
+from scheduler.core.rollout import admission, deployments, history, policies
 from scheduler.core.rollout.id_clashes import CLASH, clash_of_return
+from scheduler.core.rollout.intent import Intent, intended, intent_of_restart, is_as_defined, is_same
 from scheduler.core.turn import Turn
-from scheduler.core.world import World
-from scheduler.model.base import Model
 from scheduler.model.definition import PodDefinition
 from scheduler.model.ids import parent_group
-from scheduler.model.records import Deployment, Goal, Pod, PodChange
+from scheduler.model.records import Deed, Deployment, Goal, Pod, PodChange
 from scheduler.model.times import timestamp
 
-# A change of only these applies to later launches and restarts nothing.
-_NOT_RESTARTING = frozenset(
-    {"version", "scaling", "scheduling", "executor_resources", "legacy_shared_cgroups", "dependencies"}
-)
-_SCHEDULING_NOT_RESTARTING = frozenset({"kill_selection", "unreachable_strategy"})
+_Warnings = tuple[tuple[str, str], ...] | None  # (path, message) of each
 
 
 # ------------------------------------------------------------------------------ pods
@@ -48,24 +43,46 @@ def on_pod_posted(turn: Turn, event: PodPosted) -> None:
         message = f"An app/pod with this id already exists: {event.definition.id}. Update it with PUT."
         _refuse(turn, event.request, event.definition.id, Refused("exists", message))
         return
-    _accept(turn, event.request, event.definition, event.rollout, event.origin, "pod_created_event")
+    accept(turn, event.request, event.definition, event.rollout, event.origin, "pod_created_event")
 
 
 def on_pod_put(turn: Turn, event: PodPut) -> None:
     """Create a pod or change it; the same definition again changes nothing, unless the pod does not run it yet."""
     world = turn.world
     pod = world.pods.get(event.definition.id)
+    if event.based_on and (pod is None or pod.version not in event.based_on):
+        _refuse(turn, event.request, event.definition.id, _is_outdated(event.definition.id, pod))
+        return
     if pod is not None:
         current = world.current(pod)
-        if current == event.definition.model_copy(update={"version": current.version}) and _is_as_defined(world, pod):
+        if is_same(current, event.definition) and is_as_defined(world, pod):
             deployment = world.deployment_of(pod.id)
             if deployment is None:  # Marathon's answer names a deployment, whose end clients wait for
-                turn.publish("pod_updated_event", clientIp=event.origin.client_ip, uri=event.origin.uri)
+                turn.publish("pod_updated_event", [pod.id], clientIp=event.origin.client_ip, uri=event.origin.uri)
                 same = PodChange(pod.id, (pod.version, pod.config_version), pod.version)
                 deployment = deployments.begin(turn, [same], (), event.rollout)
             _answer(turn, event.request, Done(deployment.id, current, deployment.version))
             return
-    _accept(turn, event.request, event.definition, event.rollout, event.origin, "pod_updated_event")
+    accept(turn, event.request, event.definition, event.rollout, event.origin, "pod_updated_event")
+
+
+def on_pod_restarted(turn: Turn, event: PodRestarted) -> None:
+    """Replace the instances of a pod as an update would, by a new version of the same definition.
+
+    Only a deployment can be in the way: what the pod runs already is not judged again.
+    """
+    world = turn.world
+    pod = world.pods.get(event.pod_id)
+    if pod is None:
+        _answer(turn, event.request, absent("Pod", event.pod_id))
+        return
+    refusal = admission.refused_deployment(world, [pod.id], event.rollout)
+    if refusal is not None:
+        _refuse(turn, event.request, pod.id, refusal)
+        return
+    _cancel_conflicting(turn, [pod.id])
+    asked = _Asked(Deed.RESTARTED, event.rollout, event.origin)
+    _roll_out(turn, event.request, intent_of_restart(world, pod, turn.wall), asked)
 
 
 def on_pod_deleted(turn: Turn, event: PodDeleted) -> None:
@@ -86,55 +103,55 @@ def on_group_deleted(turn: Turn, event: GroupDeleted) -> None:
         _answer(turn, event.request, absent("Group", event.group_id))
 
 
-def _accept(turn: Turn, request: int, asked: PodDefinition, rollout: Rollout, origin: Origin, event_type: str) -> None:
+def accept(turn: Turn, request: int, asked: PodDefinition, rollout: Rollout, origin: Origin, event_type: str) -> bool:
+    """Create a pod or change it, and answer; False: it is refused."""
     world = turn.world
     pod = world.pods.get(asked.id)
-    refusal = admission.refused_definition(world, pod, asked) or admission.refused_deployment(
-        world, [asked.id], rollout
+    found = admission.policy_findings(world, pod, asked)
+    refusal = (
+        admission.refused_definition(world, pod, asked)
+        or admission.refused_by_policy(found)
+        or admission.refused_deployment(world, [asked.id], rollout)
     )
     if refusal is not None:
         _refuse(turn, request, asked.id, refusal)
-        return
+        return False
     _cancel_conflicting(turn, [asked.id])
-    current = world.current(pod) if pod is not None else None
-    unchanged = current is not None and current == asked.model_copy(update={"version": current.version})
-    if pod is not None and current is not None and unchanged:  # a cancelled deployment is to be completed
-        definition, after = current, pod
-    else:
-        definition = asked.model_copy(update={"version": versions.following(world, asked.id, turn.wall)})
-        if pod is None:
-            versions.purge(turn, asked.id)  # those of a removed pod: the new one has a history of its own
-        after = _changed(pod, current, definition)
+    intent = intended(world, asked, turn.wall)
+    policies.log_findings(turn, asked.id, found)
+    deed = Deed.CREATED if pod is None else Deed.UPDATED
+    warnings = tuple((each.path, each.error) for each in found) or None
+    _roll_out(turn, request, intent, _Asked(deed, rollout, origin, event_type), warnings)
+    return True
+
+
+class _Asked(NamedTuple):
+    """What a user asked of a pod, and how."""
+
+    deed: Deed
+    rollout: Rollout
+    origin: Origin
+    event_type: str = "pod_updated_event"
+
+
+def _roll_out(turn: Turn, request: int, intent: Intent, asked: _Asked, warnings: _Warnings = None) -> None:
+    """Store a definition, start its deployment, and answer."""
+    before, after, definition = intent.before, intent.after, intent.definition
+    if intent.is_new_version:  # otherwise a cancelled deployment is to be completed
+        if before is None:
+            versions.purge(turn, after.id)  # those of a removed pod: the new one has a history of its own
         turn.put(definition)
         turn.put(after)
     if after.config_version == definition.version:
-        turn.world.queues.forget_delay(f"{after.id}@{after.config_version}")
-    turn.demand_grew = True  # an offer that was refused may fit the new definition
-    turn.log("info", "pod created" if pod is None else "pod updated", pod_id=asked.id, version=after.version)
-    turn.publish(event_type, clientIp=origin.client_ip, uri=origin.uri)
-    change = PodChange(asked.id, None if pod is None else (pod.version, pod.config_version), after.version)
-    deployment = deployments.begin(turn, [change], _steps(world, pod, after, definition), rollout)
-    versions.purge(turn, asked.id)
-    _answer(turn, request, Done(deployment.id, definition, deployment.version))
-
-
-def _changed(pod: Pod | None, before: PodDefinition | None, after: PodDefinition) -> Pod:
-    version = after.version or ""
-    if pod is None or before is None:
-        return Pod(id=after.id, version=version, config_version=version)
-    restarts = _restarts(before, after)
-    return replace(pod, version=version, config_version=version if restarts else pod.config_version)
-
-
-def _steps(world: World, before: Pod | None, after: Pod, definition: PodDefinition) -> plans.Steps:
-    """The steps until a pod runs as defined; none if the change affects only later launches."""
-    only = {after.id: definition}
-    if before is None:
-        return plans.steps({}, only, {}, {})
-    if definition.scaling.instances and not _is_current(world, after):
-        return plans.steps({}, {}, {}, only)
-    there = world.roster(after.id).everyone(Bucket.READY, Bucket.UNREADY)
-    return plans.steps({}, {}, only, {}) if there != definition.scaling.instances else ()
+        turn.world.queues.forget_delay(queue_of(after))
+    turn.grow(queue_of(after))  # an offer that was refused may fit the new definition
+    turn.log("info", f"pod {asked.deed}", pod_id=after.id, version=after.version)
+    turn.publish(asked.event_type, [after.id], clientIp=asked.origin.client_ip, uri=asked.origin.uri)
+    change = PodChange(after.id, None if before is None else (before.version, before.config_version), after.version)
+    deployment = deployments.begin(turn, [change], intent.steps, asked.rollout)
+    history.enter(turn, after.id, asked.deed, asked.origin, deployment.id)
+    versions.purge(turn, after.id)
+    _answer(turn, request, Done(deployment.id, definition, deployment.version, warnings))
 
 
 def _remove(turn: Turn, request: int, pods: list[Pod], rollout: Rollout, origin: Origin) -> None:
@@ -150,7 +167,7 @@ def _remove(turn: Turn, request: int, pods: list[Pod], rollout: Rollout, origin:
     for pod in pods:
         deployments.forget(turn, pod)
         turn.log("info", "pod removed", pod_id=pod.id)
-        turn.publish("pod_deleted_event", clientIp=origin.client_ip, uri=origin.uri)
+        turn.publish("pod_deleted_event", [pod.id], clientIp=origin.client_ip, uri=origin.uri)
     changes = [PodChange(pod.id, (pod.version, pod.config_version), None) for pod in pods]
     deployment = deployments.begin(turn, changes, plans.steps(removed, {}, {}, {}), rollout)
     _answer(turn, request, Done(deployment.id, None, deployment.version))
@@ -170,21 +187,25 @@ def on_instances_killed(turn: Turn, event: InstancesKilled) -> None:
         for instance in map(world.instances.get, dict.fromkeys(event.instance_ids))
         if instance is not None and instance.pod_id == event.pod_id and instance.goal is not Goal.DECOMMISSIONED
     )
+    by = f"by {event.origin.user}" if event.origin.user else "on request"
     for instance in found:
         turn.log("info", "instance killed on request", pod_id=instance.pod_id, instance_id=instance.id)
         if event.wipe:
-            kills.decommission(turn, instance)
+            kills.decommission(turn, instance, f"{by}, with its volumes")
         elif instance.tasks:
-            kills.restart(turn, instance)
+            kills.restart(turn, instance, by)
+    if found:
+        history.enter(turn, event.pod_id, Deed.KILLED, event.origin)
     _answer(turn, event.request, Killed(found))
 
 
 def on_delay_reset(turn: Turn, event: DelayReset) -> None:
     """Clear the launch back-off of a pod."""
-    waiting = [queue for queue in turn.world.queues.waiting if queue.rpartition("@")[0] == event.pod_id]
+    waiting = [queue for queue in turn.world.queues.waiting if pod_of_queue(queue) == event.pod_id]
     for queue in waiting:
         backoff.reset(turn, queue)
     if waiting:
+        history.enter(turn, event.pod_id, Deed.DELAY_RESET, event.origin)
         _answer(turn, event.request, Done(""))
     else:
         _answer(turn, event.request, Refused("absent", f"Pod '{event.pod_id}' has no instances waiting to be launched"))
@@ -203,9 +224,11 @@ def on_deployment_cancelled(turn: Turn, event: DeploymentCancelled) -> None:
         _answer(turn, event.request, admission.invalid(("/", CLASH), ("/", reason)))
     elif event.rollback:
         revert = deployments.rollback(turn, deployment, "rolled back on request")
+        history.enter_all(turn, revert, Deed.ROLLED_BACK, event.origin)
         _answer(turn, event.request, Done(revert.id, None, revert.version))
     else:
         deployments.cancel(turn, deployment, "cancelled on request")
+        history.enter_all(turn, deployment, Deed.CANCELLED, event.origin)
         _answer(turn, event.request, Done(deployment.id, None, deployment.version))
 
 
@@ -213,7 +236,9 @@ def on_deployment_paused(turn: Turn, event: DeploymentPaused) -> None:
     """Pause a deployment."""
     deployment = _deployment(turn, event.request, event.deployment_id)
     if deployment is not None:
-        deployments.pause(turn, deployment)
+        if not deployment.paused:
+            deployments.pause(turn, deployment)
+            history.enter_all(turn, deployment, Deed.PAUSED, event.origin)
         _answer(turn, event.request, Done(deployment.id, None, deployment.version))
 
 
@@ -221,7 +246,9 @@ def on_deployment_resumed(turn: Turn, event: DeploymentResumed) -> None:
     """Resume a deployment."""
     deployment = _deployment(turn, event.request, event.deployment_id)
     if deployment is not None:
-        deployments.resume(turn, deployment)
+        if deployment.paused:
+            deployments.resume(turn, deployment)
+            history.enter_all(turn, deployment, Deed.RESUMED, event.origin)
         _answer(turn, event.request, Done(deployment.id, None, deployment.version))
 
 
@@ -235,8 +262,13 @@ def _answer(turn: Turn, request: int, answer: Done | Killed | Refused) -> None:
 def _refuse(turn: Turn, request: int, pod_id: str, refusal: Refused) -> None:
     """Refuse a change of pods, and publish that."""
     group = parent_group(pod_id)
-    turn.publish("group_change_failed", groupId=group, version=timestamp(turn.wall), reason=refusal.message)
+    turn.publish("group_change_failed", [pod_id], groupId=group, version=timestamp(turn.wall), reason=refusal.message)
     _answer(turn, request, refusal)
+
+
+def _is_outdated(pod_id: str, pod: Pod | None) -> Refused:
+    now = "does not exist" if pod is None else f"has version {pod.version} now"
+    return Refused("outdated", f"Pod '{pod_id}' {now}, on which this change is not based: look at it again")
 
 
 def _deployment(turn: Turn, request: int, deployment_id: str) -> Deployment | None:
@@ -249,25 +281,3 @@ def _deployment(turn: Turn, request: int, deployment_id: str) -> Deployment | No
 def _cancel_conflicting(turn: Turn, pod_ids: Iterable[str]) -> None:
     for deployment in deployments.conflicting(turn.world, pod_ids):
         deployments.cancel(turn, deployment, "cancelled by a later change with force=true")
-
-
-def _is_as_defined(world: World, pod: Pod) -> bool:
-    """Whether the pod runs as defined, or a deployment is changing it; otherwise the same request starts one."""
-    return pod.id in world.deploying or _is_current(world, pod)
-
-
-def _is_current(world: World, pod: Pod) -> bool:
-    return world.roster(pod.id).outdated(pod.config_version, Bucket.READY, Bucket.UNREADY) == 0
-
-
-def _restarts(before: PodDefinition, after: PodDefinition) -> bool:
-    """Whether running instances must be replaced to run as defined."""
-    return _differ(before, after, _NOT_RESTARTING) or _differ(
-        before.scheduling, after.scheduling, _SCHEDULING_NOT_RESTARTING
-    )
-
-
-def _differ(before: Model, after: Model, apart_from: frozenset[str]) -> bool:
-    return any(
-        getattr(before, name) != getattr(after, name) for name in type(before).model_fields if name not in apart_from
-    )

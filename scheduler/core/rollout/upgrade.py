@@ -17,12 +17,14 @@ from scheduler.core.facts.between_launches import between_launches
 from scheduler.core.facts.conditions import Phase, phase
 from scheduler.core.facts.roster import Bucket
 from scheduler.core.lifecycle import kills
+from scheduler.core.queues import queue_of
 from scheduler.core.rollout import selection
 from scheduler.core.turn import Turn
 from scheduler.model.definition import PodDefinition, Upgrade
 from scheduler.model.frozen import Frozen
 from scheduler.model.records import Deployment, Goal, Instance, Pod
 
+_UPDATE, _SCALED = "replaced by an update", "scaled down"
 _WANTED = (Bucket.READY, Bucket.UNREADY)
 
 
@@ -137,7 +139,7 @@ def _replace(turn: Turn, pod: Pod, deployment: Deployment) -> None:
         if resident:
             _renew(turn, pod, instance)
         else:
-            kills.decommission(turn, instance)
+            kills.decommission(turn, instance, _UPDATE)
     if move.end_new:
         _end(turn, definition, _line(turn, pod, *_WANTED), move.end_new)
     _start(turn, pod, definition, move.start)
@@ -150,7 +152,7 @@ def _without_surplus(turn: Turn, pod: Pod, definition: PodDefinition, counts: Co
         return counts
     world = turn.world
     for instance in selection.choose(world, definition, _line(turn, pod, *_WANTED, outdated=True), surplus):
-        kills.stop(turn, instance)
+        kills.stop(turn, instance, _SCALED)
     roster, current = world.roster(pod.id), pod.config_version
     return replace(
         counts,
@@ -164,9 +166,9 @@ def _renew(turn: Turn, pod: Pod, instance: Instance) -> None:
     """Update an instance with volumes to the current version, on its agent."""
     if not instance.tasks:
         turn.put(replace(instance, version=pod.version, config_version=pod.config_version))
-        turn.demand_grew = True
+        turn.grow(queue_of(pod))
     elif not instance.killing:
-        kills.restart(turn, instance)
+        kills.restart(turn, instance, _UPDATE)
 
 
 def _keep(turn: Turn, pod: Pod) -> None:
@@ -186,9 +188,14 @@ def _hold(turn: Turn, pod: Pod, deployment: Deployment) -> None:
     if change.before is None or change.after is None:
         return
     version, config_version = change.before
-    before = turn.world.definition(pod.id, version)
-    wanted = min(before.scaling.instances, turn.world.current(pod).scaling.instances)
-    missing = wanted - turn.world.roster(pod.id).everyone(*_WANTED)
+    before, definition = turn.world.definition(pod.id, version), turn.world.current(pod)
+    wanted = min(before.scaling.instances, definition.scaling.instances)
+    roster = turn.world.roster(pod.id)
+    there, ending = roster.everyone(*_WANTED), roster.outdated(pod.config_version, Bucket.ENDING)
+    missing = wanted - there
+    if ending and not definition.resident:  # those with volumes are woken where they end
+        most = bounds(wanted, definition.scheduling.upgrade, roster.everyone(Bucket.READY)).most
+        missing = min(missing, most - there - ending)
     if missing > 0:
         _start(turn, replace(pod, version=version, config_version=config_version), before, missing)
 
@@ -201,7 +208,7 @@ def _end(turn: Turn, definition: PodDefinition, ids: list[str], count: int) -> i
     """End up to this many of these; returns how many."""
     chosen = selection.choose(turn.world, definition, ids, count)
     for instance in chosen:
-        (kills.decommission if instance.reservation is None else kills.stop)(turn, instance)
+        (kills.decommission if instance.reservation is None else kills.stop)(turn, instance, _SCALED)
     return len(chosen)
 
 
@@ -218,7 +225,7 @@ def _start(turn: Turn, pod: Pod, definition: PodDefinition, count: int) -> None:
         _wake(turn, pod, instance)
     for _ in range(count - len(stopped)):
         _create(turn, pod, definition)
-    turn.demand_grew = True
+    turn.grow(queue_of(pod))
 
 
 def _stopped(turn: Turn, pod: Pod) -> list[Instance]:
@@ -235,7 +242,7 @@ def _stopped(turn: Turn, pod: Pod) -> list[Instance]:
 
 def _wake(turn: Turn, pod: Pod, instance: Instance) -> None:
     if phase(instance) not in (Phase.WAITING, Phase.ENDED):
-        kills.restart(turn, replace(instance, goal=Goal.RUNNING))  # it has yet to end
+        kills.restart(turn, replace(instance, goal=Goal.RUNNING), "it is started again")  # it has yet to end
         return
     woken = replace(instance, goal=Goal.RUNNING)
     turn.put(between_launches(woken, pod.version, pod.config_version, turn.now))

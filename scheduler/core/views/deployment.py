@@ -4,6 +4,7 @@ from itertools import islice
 
 from scheduler.core.facts import plans
 from scheduler.core.rollout.deployments import waits_for
+from scheduler.core.views.entries import MESSAGE, entry
 from scheduler.core.views.extras import extras
 from scheduler.core.views.pod_status import ending_message
 from scheduler.core.world import World
@@ -12,6 +13,22 @@ from scheduler.model.records import Deployment, Goal
 from scheduler.model.times import timestamp
 
 _MOST_ENDING = 20  # shown; of thousands it matters little which
+
+
+def any_deployment_view(world: World, deployment: Deployment, *, with_extras: bool = False) -> Json:
+    """Like ``deployment_view``, for a list: a deployment that cannot be shown is shown as such."""
+    steps = len(deployment.steps)
+    instead = {
+        "id": deployment.id,
+        "affectedApps": [],
+        "affectedPods": [],
+        "steps": [],
+        "currentActions": [],
+        "currentStep": min(deployment.step, steps),
+        "totalSteps": steps,
+        "message": MESSAGE,
+    }
+    return entry(world, deployment.id, lambda: deployment_view(world, deployment, with_extras=with_extras), instead)
 
 
 def deployment_view(world: World, deployment: Deployment, *, with_extras: bool = False) -> Json:

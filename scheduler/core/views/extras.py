@@ -8,6 +8,7 @@ from typing import Any
 
 from scheduler.model.json import Json
 
+NOT_TAKEN = "X-Podexec-Not-Taken"  # header of answers to requests of which it is certain that nothing was done
 KEY = "podexec"  # of the member, and of the query ``embed`` that asks for it
 
 

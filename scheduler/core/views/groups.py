@@ -1,6 +1,6 @@
 """Groups as the API shows them. They are not stored: a group exists as long as there is a pod below its path."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 
 from scheduler.core.views.pod_status import pod_status
 from scheduler.core.world import World
@@ -10,6 +10,7 @@ from scheduler.model.roles import EnforceRole
 
 # The parts of a group that may be shown, under the names of Marathon's query parameter ``embed``.
 PARTS = ("group.groups", "group.apps", "group.pods")
+Shown = Callable[[str], bool] | None  # whether to show a pod; None: all are shown
 _NEVER = "1970-01-01T00:00:00.000Z"  # the version of a root without pods
 
 
@@ -18,9 +19,9 @@ def group_ids(world: World) -> set[str]:
     return {"/", *world.groups}
 
 
-def group_versions(world: World, group_id: str) -> list[str]:
+def group_versions(world: World, group_id: str, shown: Shown = None) -> list[str]:
     """The kept versions of a group, oldest first: those of its pods. Empty: there is no such group."""
-    found = {version for pod_id in world.pods_below(group_id) for version in world.versions(pod_id)}
+    found = {version for pod_id in _pods(world, group_id, shown) for version in world.versions(pod_id)}
     return sorted(found) or ([_NEVER] if group_id == "/" else [])
 
 
@@ -32,15 +33,23 @@ def group_view(
     *,
     at: str | None = None,
     with_extras: bool = False,
+    shown: Shown = None,
 ) -> Json | None:
     """The JSON of a group with these parts, and of the groups in it; None: there is no such group.
 
-    ``at``: a version; newer pods are not shown, the others in their current state.
+    ``at``: a version; newer pods are not shown, the others in their current state. A group of which no pod is ``shown``
+    is not there.
     """
-    pod_ids = [each for each in world.pods_below(group_id) if at is None or world.versions(each)[0] <= at]
+    pod_ids = [each for each in _pods(world, group_id, shown) if at is None or world.versions(each)[0] <= at]
     if not pod_ids and group_id != "/":
         return None
     return _view(world, group_id, pod_ids, now, parts, at, with_extras)
+
+
+def _pods(world: World, group_id: str, shown: Shown) -> Iterable[str]:
+    """The pods below a group, at any depth."""
+    below = world.pods_below(group_id)
+    return below if shown is None else filter(shown, below)
 
 
 def _version(world: World, pod_id: str, at: str | None) -> str:

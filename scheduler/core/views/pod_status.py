@@ -17,6 +17,7 @@ from scheduler.core.frame import definition_key
 from scheduler.core.launch.grace_periods import seconds_to_stop
 from scheduler.core.lifecycle.arrival import on_hold
 from scheduler.core.settings import Settings
+from scheduler.core.views.entries import MESSAGE, entry
 from scheduler.core.views.extras import extras
 from scheduler.core.world import World
 from scheduler.model.definition import Container, Endpoint, ExecutorResources, PodDefinition, Resources, render
@@ -25,9 +26,10 @@ from scheduler.model.records import Condition, Goal, Instance, Pod, Task, Termin
 from scheduler.model.times import timestamp
 
 # The wording of Mesos' own executors and of podexec's.
-_EXIT_CODE = re.compile(r"exited with status (\d+)")
+_EXIT_CODE = re.compile(r"exited with status ([0-9]{1,10})(?![0-9])")
 
 _NOT_YET_STARTED = frozenset({Condition.SCHEDULED, Condition.PROVISIONED, Condition.STAGING, Condition.STARTING})
+_UNKNOWN = timestamp(0)
 _WITHOUT_RESOURCES = frozenset({Condition.SCHEDULED, Condition.PROVISIONED})
 
 
@@ -45,7 +47,7 @@ def pod_status(world: World, pod: Pod, now: float, *, with_extras: bool = False)
             "statusSince": changed,
             "instances": instances,
             "terminationHistory": [
-                _termination(world, termination, with_extras) for termination in reversed(pod.terminations)
+                _any_termination(world, termination, with_extras) for termination in reversed(pod.terminations)
             ],
             "lastUpdated": timestamp(world.wall(now)),
             "lastChanged": changed,
@@ -63,7 +65,7 @@ def instance_statuses(world: World, pod: Pod, *, with_extras: bool = False) -> l
     """The PodInstanceStatus of each instance that is or was placed on an agent, unless it was expunged or has ended."""
     current = world.current(pod)
     return [
-        _instance_status(
+        _any_instance_status(
             world, instance, world.definitions.get(definition_key(pod.id, instance.version), current), with_extras
         )
         for instance in map(as_shown, world.instances_of(pod.id))
@@ -83,12 +85,17 @@ def _is_released(world: World, instance: Instance) -> bool:
     return instance.goal is Goal.DECOMMISSIONED and world.bucket(instance.id) is Bucket.RELEASED
 
 
+def _any_instance_status(world: World, instance: Instance, definition: PodDefinition, with_extras: bool) -> Json:
+    instead = {"id": instance.id, "status": "DEGRADED", "statusSince": _UNKNOWN, "message": MESSAGE, "containers": []}
+    return entry(world, instance.id, lambda: _instance_status(world, instance, definition, with_extras), instead)
+
+
 def _instance_status(world: World, instance: Instance, definition: PodDefinition, with_extras: bool) -> Json:
+    tasks = {task.container: task for task in instance.tasks}
     containers = [
-        _container_status(world, instance, task, container, with_extras)
+        _container_status(world, instance, tasks[container.name], container, with_extras)
         for container in definition.containers
-        for task in instance.tasks
-        if task.container == container.name
+        if container.name in tasks
     ]
     unhealthy = any(check["value"] == "false" for container in containers for check in container.get("conditions", ()))
     status, message = _status(instance, unhealthy, ending_message(world, instance, definition))
@@ -256,6 +263,12 @@ def _resources(resources: Resources) -> Json:
 
 
 # ---------------------------------------------------------------------------- endings
+
+
+def _any_termination(world: World, termination: Termination, with_extras: bool) -> Json:
+    instead = {"instanceID": termination.instance_id, "message": MESSAGE}
+    name = f"termination of {termination.instance_id}"
+    return entry(world, name, lambda: _termination(world, termination, with_extras), instead)
 
 
 def _termination(world: World, termination: Termination, with_extras: bool) -> Json:

@@ -1,16 +1,18 @@
 """The launch queue as the API shows it: the instances waiting for an offer, and why they are still pending.
 
 Marathon's funnel counts the declined offers per reason; only the first reason of an offer counts. The extra ``nearest``
-shows the best offer for each reason.
+shows the best offer for each reason, and ``lastTermination`` why the instance that waits first has a back-off.
 """
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from scheduler.core import mesos_json
 from scheduler.core.offer.refusals import REASONS, QueueHistory, Refusal
 from scheduler.core.offer.resources import role_of
+from scheduler.core.queues import pod_of_queue
+from scheduler.core.views.entries import MESSAGE, entry
 from scheduler.core.views.extras import extras
 from scheduler.core.world import World
 from scheduler.model.definition import PodDefinition, render
@@ -22,9 +24,32 @@ from scheduler.model.times import timestamp
 _Refusals = dict[str, Sequence[Refusal]]
 
 
-def queue_view(world: World, now: float, *, with_offers: bool = False, with_extras: bool = False) -> list[Json]:
-    """An entry for every queue; ``with_offers``: including the last unused offers."""
-    return [_entry(world, queue, now, with_offers, with_extras) for queue in world.queues.waiting]
+def queue_view(
+    world: World,
+    now: float,
+    *,
+    with_offers: bool = False,
+    with_extras: bool = False,
+    shown: Callable[[str], bool] | None = None,
+) -> list[Json]:
+    """An entry for every queue; ``with_offers``: including the last unused offers; ``shown``: only for these pods."""
+    queues = (each for each in world.queues.waiting if shown is None or shown(pod_of_queue(each)))
+    return [_any_entry(world, queue, now, with_offers, with_extras) for queue in queues]
+
+
+def _any_entry(world: World, queue: str, now: float, with_offers: bool, with_extras: bool) -> Json:
+    waiting = world.queues.waiting[queue]
+    first = world.instances[next(iter(waiting))]
+    instead = {
+        "count": len(waiting),
+        "role": first.role,
+        "delay": {"timeLeftSeconds": 0, "overdue": True},
+        "since": timestamp(0),
+        "processedOffersSummary": _summary(world, QueueHistory(0.0), {}),
+        "pod": {"id": first.pod_id},
+        "message": MESSAGE,
+    }
+    return entry(world, queue, lambda: _entry(world, queue, now, with_offers, with_extras), instead)
 
 
 def _entry(world: World, queue: str, now: float, with_offers: bool, with_extras: bool) -> Json:
@@ -32,18 +57,28 @@ def _entry(world: World, queue: str, now: float, with_offers: bool, with_extras:
     first = world.instances[next(iter(waiting))]
     attempt = world.queues.histories.get(queue) or QueueHistory(first.since)
     last = _last_refusals(attempt)
-    entry: Json = {
+    shown: Json = {
         "count": len(waiting),
         "role": first.role,
         "delay": _delay(world, queue, now),
         "since": timestamp(world.wall(first.since)),
         "processedOffersSummary": _summary(world, attempt, last),
         "pod": render(_definition(world, first)),
-        **extras(asked=with_extras, nearest=list(_nearest(last.values())) or None),
+        **extras(
+            asked=with_extras,
+            nearest=list(nearest(last.values())) or None,
+            lastTermination=_last_termination(world, first),
+        ),
     }
     if with_offers:
-        entry["lastUnusedOffers"] = _unused_offers(world, attempt)
-    return entry
+        shown["lastUnusedOffers"] = _unused_offers(world, attempt)
+    return shown
+
+
+def _last_termination(world: World, waiting: Instance) -> str | None:
+    """The message with which the last launch of the instance ended, if that is remembered."""
+    ended = (each for each in reversed(world.pods[waiting.pod_id].terminations) if each.instance_id == waiting.id)
+    return next((each.message for each in ended if each.message), None)
 
 
 def _definition(world: World, waiting: Instance) -> PodDefinition:
@@ -95,7 +130,7 @@ def _funnel(offers: int, declined: Mapping[str, int]) -> Iterator[Json]:
         offers -= taken
 
 
-def _nearest(refused: Iterable[Sequence[Refusal]]) -> Iterator[Json]:
+def nearest(refused: Iterable[Sequence[Refusal]]) -> Iterator[Json]:
     """For each reason that occurred: on how many agents, and the best offer among them."""
     by_reason: dict[str, list[Refusal]] = {}
     for refusal in (each for refusals in refused for each in refusals):

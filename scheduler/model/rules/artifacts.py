@@ -30,7 +30,7 @@ def _uri_fault(artifact: Artifact) -> str | None:
     scheme, separator, rest = uri.partition("://")
     if separator and len(scheme) > 1 and not rest.partition("/")[2]:  # a letter and :// are a path to Mesos
         return "has no path, so it is unclear which file to fetch"
-    local = _on_the_agent(uri)
+    local = on_the_agent(uri)
     if local == "":
         return "must not be blank"
     if local is not None and uri.lstrip(_BLANKS).startswith("file:") and not local.startswith("/"):
@@ -45,7 +45,7 @@ def _uri_fault(artifact: Artifact) -> str | None:
     return None
 
 
-def _on_the_agent(uri: str) -> str | None:
+def on_the_agent(uri: str) -> str | None:
     """The path of a file on the agent; None: the file is somewhere else."""
     uri = uri.lstrip(_BLANKS)
     if not uri.startswith("file://"):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from scheduler.model.definition import LinuxInfo, PodDefinition
 from scheduler.model.problems import Problem
+from scheduler.model.rules.defaults import named
 from scheduler.model.rules.site import Site, located
 
 
@@ -19,7 +20,8 @@ def _limits(definition: PodDefinition, site: Site) -> Iterator[Problem]:
             ("mem", limits.mem, container.resources.mem),
         ):
             if isinstance(limit, float) and limit < asked:
-                yield Problem(f"{at}/resourceLimits/{key}", f"must be unlimited or at least resources.{key}, {asked:g}")
+                least = named(container.resources, key, f"resources.{key}")
+                yield Problem(f"{at}/resourceLimits/{key}", f"must be unlimited or at least {least}")
 
 
 def _linux_settings(definition: PodDefinition, site: Site) -> Iterator[Problem]:

@@ -10,6 +10,8 @@ from scheduler.model.rules.site import Site, located, repeated
 
 def _networks(definition: PodDefinition, site: Site) -> Iterator[Problem]:
     networks = definition.networks
+    if not networks:
+        return
     modes = Counter(network.mode for network in networks)
     if len(modes) > 1:
         yield Problem("/networks", f"networks of different modes cannot be mixed: {', '.join(sorted(modes))}")

@@ -9,6 +9,7 @@ from scheduler.model.problems import Problem
 from scheduler.model.rules.site import Site, located
 
 _LONGEST_NAME = 255  # bytes, of one name in a path
+_MOST_NAMES = 100  # in one path
 _LONGEST_PATH = 2048  # bytes; Linux accepts 4095, of which Mesos needs some for the path of the sandbox
 _SANDBOX = ("mnt", "mesos", "sandbox")  # in a container with an image
 OUTPUT = ("stdout", "stderr")
@@ -17,6 +18,8 @@ _SYSTEM = (_PROCESSES, _DEVICES, ("sys",))  # directories in every container
 _NEEDED = (_DEVICES, ("etc",))  # by containers without an image
 
 Names = tuple[str, ...]
+_Place = tuple[bool, Names]  # whether it is in the sandbox, and where
+_Places = dict[_Place, str]  # the name of the volume there
 
 
 def resolved(path: str) -> Names | None:
@@ -36,6 +39,8 @@ def too_long(path: str) -> str | None:
     """Why no file can have this path; None: it can."""
     if any(len(name.encode()) > _LONGEST_NAME for name in path.split("/")):
         return f"has a name of more than {_LONGEST_NAME} bytes"
+    if path.count("/") > _MOST_NAMES:
+        return f"must have at most {_MOST_NAMES} slashes"
     if len(path.encode()) > _LONGEST_PATH:
         return f"must have at most {_LONGEST_PATH} bytes"
     return None
@@ -82,9 +87,11 @@ def _volumes(definition: PodDefinition) -> _Volumes:
 
 
 def _mounts(definition: PodDefinition, site: Site) -> Iterator[Problem]:
+    if not any(container.volume_mounts for container in definition.containers):
+        return
     volumes = _volumes(definition)
     for at, container in located(definition):
-        taken: dict[tuple[bool, Names], str] = {}
+        taken: _Places = {}
         for index, mount in enumerate(container.volume_mounts):
             there = f"{at}/volumeMounts({index})/mountPath"
             fault = _mount_fault(mount, container) or _hiding_fault(mount, container, volumes)
@@ -95,25 +102,31 @@ def _mounts(definition: PodDefinition, site: Site) -> Iterator[Problem]:
             if place in taken:
                 yield Problem(there, f"volume {taken[place]} is mounted at the same place")
             taken.setdefault(place, mount.name)
+        secrets = {place: name for place, name in taken.items() if name in volumes.secrets}
+        bare = {place: name for place, name in taken.items() if name in volumes.bare}
         for index, mount in enumerate(container.volume_mounts):
-            fault = _nesting_fault(mount, container, taken, volumes)
+            fault = _nesting_fault(mount, container, secrets, bare)
             if fault is not None:
                 yield Problem(f"{at}/volumeMounts({index})/mountPath", fault)
 
 
-def _nesting_fault(
-    mount: VolumeMount, container: Container, taken: dict[tuple[bool, Names], str], volumes: _Volumes
-) -> str | None:
-    in_sandbox, names = place_of(mount, container)
-    around = {path: name for (is_there, path), name in taken.items() if is_there == in_sandbox}
-    secret = above(names, [path for path, name in around.items() if name in volumes.secrets])
+def _nesting_fault(mount: VolumeMount, container: Container, secrets: _Places, bare: _Places) -> str | None:
+    """``secrets`` and ``bare``: the volumes of these kinds, by their places in the container."""
+    place = place_of(mount, container)
+    secret = _around(place, secrets)
     if secret is not None:
-        return f"must not be below secret {around[secret]}, which is a file"
-    bare = above(names, [path for path, name in around.items() if name in volumes.bare])
-    if bare is not None and mount.name in volumes.secrets:
-        volume = around[bare]
+        return f"must not be below secret {secret}, which is a file"
+    volume = _around(place, bare)
+    if volume is not None and place in secrets:
         return f"must not be below volume {volume}: it is empty, and Mesos creates no file in it to mount a secret on"
     return None
+
+
+def _around(place: _Place, volumes: _Places) -> str | None:
+    """The volume that a place is below, if it is one of these."""
+    is_in_sandbox, names = place
+    above_it = ((is_in_sandbox, names[:length]) for length in range(1, len(names))) if volumes else ()
+    return next((volumes[each] for each in above_it if each in volumes), None)
 
 
 def _mount_fault(mount: VolumeMount, container: Container) -> str | None:

@@ -1,44 +1,53 @@
 """Where instances may run: constraints whose operators fit their values, and roles whose resources they may use."""
 
 import re
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from scheduler.model.definition import Constraint, PodDefinition
+from scheduler.model.patterns import LARGEST, PatternError, size
 from scheduler.model.problems import Problem
 from scheduler.model.rules.site import Site
 
+_CONSTRAINTS = "/scheduling/placement/constraints"
 _NUMBER = re.compile(r"\+?0*[1-9][0-9]{0,8}")
 _IS = re.compile(r"[a-zA-Z0-9_/.-]*")
 _ROLE = re.compile(r"(?!\.{1,2}$)(?!-)[^/\x08 \t\n\v\f\r]+")
 
 
-def regex_fault(pattern: str) -> str | None:
-    """Why a string is not a regular expression, or None. Java's and Python's syntax are nearly the same."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Python warns of syntax that Java reads differently
-            re.compile(pattern)
-    except (re.error, OverflowError, RecursionError, Warning) as error:
-        return f"{pattern!r} is not a regular expression: {error}"
-    return None
+def pattern_problems(patterns: Iterable[tuple[str, str]], at: str) -> Iterator[Problem]:
+    """What is wrong with the regular expressions of a list at ``at``: (path, expression) of each."""
+    total = 0
+    for path, pattern in patterns:
+        try:
+            total += size(pattern)
+        except PatternError as error:
+            yield Problem(path, str(error))
+    if total > LARGEST:
+        yield Problem(at, f"the regular expressions are too large together: {total}, but at most {LARGEST} is allowed")
 
 
 def _constraints(definition: PodDefinition, site: Site) -> Iterator[Problem]:
-    for index, constraint in enumerate(definition.scheduling.placement.constraints):
-        at = f"/scheduling/placement/constraints({index})"
+    constraints = definition.scheduling.placement.constraints
+    for index, constraint in enumerate(constraints):
+        at = f"{_CONSTRAINTS}({index})"
         if not constraint.field_name:
             yield Problem(at, "fieldName must not be empty")
         fault = _value_fault(constraint)
         if fault is not None:
             yield Problem(at, f"{constraint.operator} {fault}")
+    patterns = (
+        (f"{_CONSTRAINTS}({index})", constraint.value)
+        for index, constraint in enumerate(constraints)
+        if constraint.operator in ("LIKE", "UNLIKE") and constraint.value is not None
+    )
+    yield from pattern_problems(patterns, _CONSTRAINTS)
 
 
 def _value_fault(constraint: Constraint) -> str | None:
     value = constraint.value
     match constraint.operator:
         case "LIKE" | "UNLIKE":
-            return "needs a regular expression" if value is None else regex_fault(value)
+            return "needs a regular expression" if value is None else None
         case "UNIQUE":
             return None if value is None else "accepts no value"
         case "GROUP_BY" if value is not None and not _NUMBER.fullmatch(value):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from scheduler.model.definition import Container, PodDefinition
 from scheduler.model.problems import Problem
+from scheduler.model.rules.defaults import is_default, named
 from scheduler.model.rules.site import Site, commands, located, repeated
 from scheduler.model.running import Check, HealthCheck, ReadinessCheck
 
@@ -28,7 +29,9 @@ def _checks(definition: PodDefinition, site: Site) -> Iterator[Problem]:
 def _health_check(at: str, health: HealthCheck, container: Container) -> Iterator[Problem]:
     yield from _check(at, health, container)
     if health.timeout_seconds >= health.interval_seconds:
-        yield Problem(f"{at}/timeoutSeconds", f"must be less than intervalSeconds ({health.interval_seconds})")
+        less = f"must be less than {named(health, 'interval_seconds', 'intervalSeconds')}"
+        assumed = f"is {health.timeout_seconds} by default, and " if is_default(health, "timeout_seconds") else ""
+        yield Problem(f"{at}/timeoutSeconds", f"{assumed}{less}")
 
 
 def _check(at: str, check: HealthCheck | ReadinessCheck | Check, container: Container) -> Iterator[Problem]:

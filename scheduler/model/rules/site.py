@@ -78,4 +78,7 @@ def inner_commands(container: Container) -> Iterator[tuple[str, Command]]:
 
 def repeated(values: Iterable[_T]) -> list[_T]:
     """The values that occur more than once."""
-    return [value for value, times in Counter(values).items() if times > 1]
+    found = list(values)
+    if len(set(found)) == len(found):
+        return []
+    return [value for value, times in Counter(found).items() if times > 1]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from scheduler.model.definition import PersistentVolume, PodDefinition
 from scheduler.model.problems import Problem
-from scheduler.model.rules.placement import regex_fault
+from scheduler.model.rules.placement import pattern_problems
 from scheduler.model.rules.site import Site, located, repeated
 
 
@@ -42,17 +42,16 @@ def _disk(at: str, volume: PersistentVolume) -> Iterator[Problem]:
         yield Problem(f"{at}/maxSize", f"is only for type mount; a volume of type {kind} has exactly its size")
     if volume.max_size is not None and volume.max_size < volume.size:
         yield Problem(f"{at}/maxSize", f"must be at least size, {volume.size}")
+    patterns: list[tuple[str, str]] = []
     for index, constraint in enumerate(volume.constraints):
-        fault = _constraint_fault(constraint)
-        if fault is not None:
-            yield Problem(f"{at}/constraints({index})", fault)
-
-
-def _constraint_fault(constraint: tuple[str, ...]) -> str | None:
-    match constraint:
-        case ("path", operator, value) if operator.upper() in ("LIKE", "UNLIKE"):
-            return regex_fault(value)
-    return 'must be ["path", "LIKE" or "UNLIKE", a regular expression]'
+        match constraint:
+            case ("path", operator, pattern) if operator.upper() in ("LIKE", "UNLIKE"):
+                patterns.append((f"{at}/constraints({index})", pattern))
+            case _:
+                yield Problem(
+                    f"{at}/constraints({index})", 'must be ["path", "LIKE" or "UNLIKE", a regular expression]'
+                )
+    yield from pattern_problems(patterns, f"{at}/constraints")
 
 
 RULES = (_volumes, _mounts, _disks)

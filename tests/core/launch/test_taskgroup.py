@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.effects import Accept
+from scheduler.core.effects import Accept, as_json
 from scheduler.model.json import Json
 from tests.core.support import (
     CUSTOM,
@@ -78,9 +78,10 @@ class TestWorkedExample:
     def group(self, story: Story) -> Json:
         (accept,) = story.ever(Accept)
         (operation,) = accept.operations  # the only port is taken: the second instance does not fit
-        assert operation["type"] == "LAUNCH_GROUP"
-        assert set(operation) == {"type", "launch_group"}  # an id would make the master refuse it
-        group: Json = operation["launch_group"]
+        sent = as_json(operation)
+        assert sent["type"] == "LAUNCH_GROUP"
+        assert set(sent) == {"type", "launch_group"}  # an id would make the master refuse it
+        group: Json = sent["launch_group"]
         return group
 
     def test_ids(self, story: Story, group: Json) -> None:

@@ -329,3 +329,60 @@ class TestTurningUp:
         story, _ = given_up()
         story.update("other.instance-u.main.1", C.RUNNING)
         assert not story.ever(Kill)
+
+
+class TestOneThatRan:
+    """Its statuses came, so it is on its agent; but then the master says that the agent has no such task.
+
+    This is so if the launch waited in the connection to a partitioned agent until it had registered again.
+    """
+
+    @staticmethod
+    def denied(condition: Condition = C.GONE, **fields: object) -> tuple[Story, Instance]:
+        """One that ran, until the master denied it."""
+        story, instance = launched()
+        turn_up(story, instance)
+        for task in instance.tasks:
+            story.update(task.id, condition, uuid=None, **{"reason": "REASON_RECONCILIATION", **fields})
+        return story, instance
+
+    @pytest.mark.parametrize("restart", [False, True], ids=["same", "restarted"])
+    def test_its_executor_is_shut_down_until_its_agent_reports_the_end(self, restart: bool) -> None:
+        story, instance = self.denied()
+        if restart:
+            story = story.restart()
+            frame = story.subscribe()
+        else:
+            frame = story.wait(0)
+        assert [each for each in story.told(Kill, frame) if each in kills_of(instance)] == kills_of(instance)
+        for task in instance.tasks:
+            frame = story.answer(task.id, C.GONE)
+            assert story.told(Shutdown, frame) == [Shutdown(str(instance.executor_id), "A1")]
+
+        turn_up(story, instance, C.KILLED, C.KILLED)
+        assert on_record(story) == []
+
+    def test_the_instance_is_relaunched_meanwhile(self) -> None:
+        story, instance = self.denied()
+        story.offer()
+        assert story.only.id == instance.id
+        assert story.only.executor_id != instance.executor_id
+
+    def test_the_master_is_believed_in_the_end(self) -> None:
+        story, instance = self.denied()
+        for _ in range(12):
+            story.wait(10)
+            for task in instance.tasks:
+                story.answer(task.id, C.GONE)
+        assert [record.found for record in on_record(story)] == [False]
+        assert not set(story.told(Kill, story.wait(1000))) & set(kills_of(instance))
+
+    @pytest.mark.parametrize(
+        ("condition", "reason"),
+        [(C.GONE_BY_OPERATOR, "REASON_SLAVE_REMOVED_BY_OPERATOR"), (C.DROPPED, "REASON_RECONCILIATION")],
+        ids=["agent gone", "dropped"],
+    )
+    def test_any_other_end_is_only_kept_in_mind(self, condition: Condition, reason: str) -> None:
+        story, instance = self.denied(condition, reason=reason)
+        assert [record.found for record in on_record(story)] == [False]
+        assert not set(story.told(Kill, story.wait(1000))) & set(kills_of(instance))

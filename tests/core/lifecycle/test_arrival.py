@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from scheduler.core.effects import (
     Accept,
+    Acknowledge,
     Decline,
     Kill,
     ListAgents,
@@ -17,9 +18,10 @@ from scheduler.core.effects import (
 )
 from scheduler.core.events import AgentsListed, Disconnected, FrameworksListed, Namesake, StatusUpdated, Subscribed
 from scheduler.core.frame import Frame
-from scheduler.core.lifecycle.arrival import LAST_TASK, LEAP, on_hold
+from scheduler.core.lifecycle.arrival import LEAP, last_task, leap, on_hold
+from scheduler.core.world import World
 from scheduler.model.records import Cluster, Condition
-from tests.core.support import FRAMEWORK, Story, container, definition, running
+from tests.core.support import FRAMEWORK, Story, container, definition, running, settings
 
 C = Condition
 TIMEOUT = 75.0
@@ -64,7 +66,7 @@ class TestCluster:
         assert len(story.told(ListAgents)) == 1
 
         story.list_agents("A1")
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
         assert story.world.volatile.arrival.over
         story.tell(Disconnected())
         frame = story.tell(Subscribed(FRAMEWORK, "second:5050", "1.11.0"))
@@ -75,15 +77,36 @@ class TestCluster:
         story.remove()
         story.post(definition(id="/waits"))
         story = arriving(story)
-        assert story.told(Reconcile) == [Reconcile(()), Reconcile(((LAST_TASK, None),))]
+        assert story.told(Reconcile) == [Reconcile(()), Reconcile(((last_task(story.world), None),))]
         story.wait(4)
         assert not acted(story)
 
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
         assert not acted(story)
         frame = story.list_agents("A1", "B1")
         assert story.told(Kill, frame)
         assert story.told(Revive, frame)
+
+    def test_an_answer_to_an_earlier_subscription_says_nothing_of_this_one(self) -> None:
+        """It was overtaken by a failover: the new master has yet to hear of the tasks."""
+        story = arriving(running())
+        early = last_task(story.world)
+        story.tell(Disconnected())
+        story.tell(Subscribed(FRAMEWORK, "second:5050", "1.11.0"))
+        story.list_agents("A1")
+        story.answer(early, C.UNKNOWN, agent_id=None)
+        assert not story.world.volatile.arrival.over
+
+        story.answer_last()
+        assert story.world.volatile.arrival.over
+
+    def test_a_task_that_an_agent_runs_is_no_answer_whatever_its_id(self) -> None:
+        story = arriving(running())
+        story.list_agents("A1")
+        frame = story.update(last_task(story.world), C.RUNNING, uuid="odd")
+
+        assert not story.world.volatile.arrival.over
+        assert story.told(Acknowledge, frame) == [Acknowledge(last_task(story.world), "A1", "odd")]
 
     def test_offers_that_come_all_the_same_are_given_back(self) -> None:
         story = arriving(running(instances=2))
@@ -97,11 +120,11 @@ class TestCluster:
         frame = story.wait(5)
 
         assert story.told(ListAgents, frame) == [ListAgents()]
-        assert Reconcile(((LAST_TASK, None),)) in story.told(Reconcile, frame)
+        assert Reconcile(((last_task(story.world), None),)) in story.told(Reconcile, frame)
 
     def test_another_cluster_is_refused_and_nothing_was_done(self) -> None:
         story = arriving(running())
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
         frame = story.list_agents("B1", "B2", "B3", "B4")
         assert levels(frame, "warning")
         assert not story.ever(Stop)
@@ -119,7 +142,7 @@ class TestCluster:
         story.list_agents("N1")
         story.wait(50)
         story.list_agents("N1", "A1")
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
         story.wait(200)
 
         assert story.world.volatile.arrival.over
@@ -132,13 +155,13 @@ class TestCluster:
         story.tell(Disconnected())
         story.tell(Subscribed(FRAMEWORK, "second:5050", "1.11.0"))
         story.list_agents("N1")
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
         story.wait(50)
         assert not acted(story)
         assert not story.ever(Stop)
 
         story.list_agents("N1", "A1")
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
         assert story.world.volatile.arrival.over
         assert not story.ever(Stop)
 
@@ -157,13 +180,13 @@ class TestCluster:
         assert "waiting for a connection" in str(on_hold(story.world))
         story.tell(Subscribed(FRAMEWORK, "master:5050", "1.11.0"))
         story.list_agents("A1")
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
         assert on_hold(story.world) is None
 
     def test_without_any_agent_it_waits_and_does_nothing(self) -> None:
         story = arriving(running())
         story.list_agents()
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
         story.wait(1000)
 
         assert not acted(story)
@@ -173,7 +196,7 @@ class TestCluster:
         story = running(settings={"adopt_cluster": True})
         story = arriving(story)
         story.list_agents("B1")
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
         assert story.world.volatile.arrival.over
         assert story.world.cluster == Cluster(("B1",))
 
@@ -183,7 +206,7 @@ class TestCluster:
 
     def test_a_master_that_lists_nothing_to_this_framework_is_believed(self) -> None:
         story = arriving(running())
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
         frame = story.tell(AgentsListed(None))
 
         assert story.world.volatile.arrival.over
@@ -191,7 +214,7 @@ class TestCluster:
 
     def test_so_is_one_whose_list_cannot_be_read(self) -> None:
         story = arriving(running())
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
         story.wait(TIMEOUT - 5)
         assert not story.world.volatile.arrival.over
         story.wait(10)
@@ -202,7 +225,7 @@ class TestCluster:
         story.list_agents("A1", "A7")
         assert story.world.cluster == Cluster(("A1", "A7"))
         story = arriving(story)
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
         story.list_agents("A7")
 
         assert story.world.volatile.arrival.over
@@ -221,7 +244,7 @@ class TestCluster:
         story = arriving(running())
         story.post(definition(id="/later"))
         story.list_agents("A1")
-        frame = story.answer(LAST_TASK, C.UNKNOWN)
+        frame = story.answer_last()
 
         assert story.told(Revive, frame)
         assert story.told(Accept, story.offer("A2"))
@@ -240,7 +263,7 @@ class TestOldStore:
         before = story.only
         frame = later(story, C.RUNNING, 3)
         assert levels(frame, "warning")
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
 
         adopted = story.only
         assert (adopted.incarnation, adopted.agent and adopted.agent.id) == (3, "A2")
@@ -258,7 +281,7 @@ class TestOldStore:
         old = story.only.tasks[0].id
         later(story, C.RUNNING, 2, "one")
         later(story, C.STARTING, 2, "two")
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
         assert [(task.container, task.condition) for task in story.only.tasks] == [
             ("one", C.RUNNING),
             ("two", C.STARTING),
@@ -275,7 +298,7 @@ class TestOldStore:
         story.all_tasks(C.FAILED)
         story = older(story)
         later(story, C.RUNNING, 2)
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
         story.wait(100)
 
         assert not story.told(Accept, story.offer("A3"))
@@ -287,7 +310,7 @@ class TestOldStore:
         story.all_tasks(C.FAILED)
         story = older(story)
         later(story, condition, 7)
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
         story.wait(100)
         story.offer("A2")
 
@@ -298,12 +321,15 @@ class TestOldStore:
         first, second = story.instances
         story = older(story)
         story.tell(StatusUpdated(f"{first.id}.main.2", C.RUNNING, "A2", None, story.now))
-        story.answer(LAST_TASK, C.UNKNOWN)
+        story.answer_last()
         story.answer(second.tasks[0].id, C.GONE)
         story.wait(100)
         story.offer("A1")
 
-        assert story.world.instances[second.id].incarnation == 1 + LEAP + 1
+        assert story.world.instances[second.id].incarnation > 1 + LEAP
+
+    def test_they_are_others_each_time_as_the_same_copy_may_be_restored_again(self) -> None:
+        assert len({leap(World(settings(), seed), 1) for seed in range(100)}) > 95
 
     def test_so_are_they_where_not_all_agents_came_back_in_time(self) -> None:
         story = older(running())
@@ -328,7 +354,7 @@ class TestOldStore:
         story.remove()
         story = older(story)
         later(story, C.RUNNING, 2)
-        frame = story.answer(LAST_TASK, C.UNKNOWN)
+        frame = story.answer_last()
 
         assert [kill.task_id.rpartition(".")[2] for kill in story.told(Kill, frame)] == ["2"]
 

@@ -51,6 +51,48 @@ def test_started_is_the_first_time_it_ran() -> None:
     assert story.only.tasks[0].since == story.now
 
 
+@pytest.mark.parametrize(
+    ("known", "late"),
+    [
+        (C.STARTING, C.STAGING),
+        (C.RUNNING, C.STAGING),
+        (C.RUNNING, C.STARTING),
+        (C.KILLING, C.STARTING),
+        (C.KILLING, C.RUNNING),
+    ],
+)
+def test_a_late_status_undoes_nothing_and_is_acknowledged(known: C, late: C) -> None:
+    story = running() if known is not C.STARTING else launched()
+    (task,) = story.only.tasks
+    story.update(task.id, known)
+    story.wait(1)
+    frame = story.update(task.id, late, uuid="late", message="late")
+
+    assert state(story) is known
+    assert frame.changes == ()
+    assert frame.effects == (Acknowledge(task.id, "A1", "late"),)
+
+
+@pytest.mark.parametrize("late", [C.STAGING, C.STARTING])
+@pytest.mark.parametrize("between", [C.UNREACHABLE, C.UNKNOWN])
+def test_a_task_that_was_running_does_not_start_again_once_it_is_back(between: C, late: C) -> None:
+    """Its agent sends the first update again whose acknowledgement was lost."""
+    story = running(scheduling={"unreachableStrategy": "disabled"})
+    story.all_tasks(between)
+    story.all_tasks(late)
+
+    assert state(story) is C.RUNNING
+
+
+def test_a_task_that_never_ran_starts_once_its_agent_is_back() -> None:
+    story = launched(scheduling={"unreachableStrategy": "disabled"})
+    story.all_tasks(C.STARTING)
+    story.all_tasks(C.UNREACHABLE)
+    story.all_tasks(C.STARTING)
+
+    assert state(story) is C.STARTING
+
+
 def test_the_same_status_again_changes_nothing_and_is_acknowledged_again() -> None:
     story = running()
     (task,) = story.only.tasks

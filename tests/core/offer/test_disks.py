@@ -129,6 +129,8 @@ def test_a_disk_with_a_profile_is_for_those_who_ask_for_it(kind: str) -> None:
         (["path", "UNLIKE", "/ssd/.*"], "/hdd/0"),
         (["path", "like", "/hdd/0"], "/hdd/0"),
         (["path", "LIKE", "/ssd"], None),
+        (["path", "LIKE", "(?=/ssd)/.*"], None),  # of an older definition: refused today
+        (["path", "UNLIKE", "(?=/ssd)/.*"], None),
     ],
 )
 def test_constraints_are_on_where_the_disk_is_mounted_and_match_it_whole(

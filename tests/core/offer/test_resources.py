@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from scheduler.core.mesos_json import duration, milli
 from scheduler.core.offer.allotment import Match
 from scheduler.core.offer.demand import demand
 from scheduler.core.offer.refusals import Refusal
@@ -219,3 +220,8 @@ def test_a_failed_match_takes_nothing() -> None:
 
     assert isinstance(match(asked, demand(asked, settings()), left, random.Random(1)), list)
     assert (left.most("cpus"), left.most("mem"), left.most("disk")) == (1, 64, 10)
+
+
+def test_an_amount_that_is_too_large_to_count_is_more_than_any_agent_has() -> None:
+    assert milli(1e308) > milli(1e14) == 10**17
+    assert duration(1e308)["nanoseconds"] < 2**63, "as Mesos reads it"

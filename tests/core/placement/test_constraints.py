@@ -103,6 +103,23 @@ def test_an_agent_without_the_field_suits_unlike_alone(operator: str, value: str
     assert allows(operator, value, None) is expected
 
 
+@pytest.mark.parametrize("operator", ["LIKE", "UNLIKE"])
+@pytest.mark.parametrize("pattern", ["(?=b)b", "(", "(x+x+)+y" * 600, "(.{0,1000})*x"])
+def test_an_expression_of_an_older_definition_that_is_refused_today_allows_no_agent(
+    operator: str, pattern: str
+) -> None:
+    """The scheduler starts with it, and tells why the pod is pending."""
+    (refusal,) = unfulfilled(placement(constraint(operator, pattern)), agent("b"))
+
+    assert refusal.asked == f"rack {operator} {pattern}"
+    assert refusal.offered == "b (cannot be compared with this regular expression; update the pod with another)"
+
+
+@pytest.mark.parametrize("operator", ["LIKE", "UNLIKE"])
+def test_an_expression_that_takes_for_ever_with_backtracking_does_not(operator: str) -> None:
+    assert allows(operator, "(x+x+)+y", "x" * 1000) is (operator == "UNLIKE")
+
+
 @pytest.mark.parametrize(
     ("groups_wanted", "instances", "placed", "rack", "expected"),
     [

@@ -14,10 +14,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from scheduler.core.effects import Accept, Decline
 from scheduler.core.offer import agents
-from scheduler.core.offer.allotment import Match
+from scheduler.core.offer.allotment import Match, ReservedPlacement
 from scheduler.core.offer.demand import demand
 from scheduler.core.offer.refusals import Refusal
 from scheduler.core.offer.resources import Ledger
@@ -25,6 +28,7 @@ from scheduler.core.placement.matching import Surroundings, match, unsuitable
 from scheduler.core.settings import AcceptedRoles, GpuScheduling
 from scheduler.model.definition import PodDefinition
 from scheduler.model.json import Json
+from scheduler.model.records import Agent, Reservation
 from tests.core.support import NOON, Story, container, definition, offer, port_ranges, scalar, settings
 
 NANOSECONDS = 1_000_000_000
@@ -261,3 +265,58 @@ def test_all_reasons_are_reported_together() -> None:
         "AgentMaintenance",
         "DeclinedScarceResources",
     ]
+
+
+# Few sizes, so that entries are often used up, and amounts that need the second or third entry of their name.
+ENTRIES = st.lists(
+    st.builds(
+        scalar,
+        st.sampled_from(["cpus", "mem", "disk"]),
+        st.sampled_from([0.05, 0.1, 0.3, 1, 16, 32, 64, 100, 1000]),
+        st.sampled_from(["*", "web", "db"]),
+    ),
+    max_size=12,
+)
+SIZES = st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.5]), st.sampled_from([16, 32, 100])), min_size=1, max_size=3)
+
+
+@given(ENTRIES, SIZES)
+def test_a_repeated_match_takes_what_a_new_one_would(entries: list[Json], sizes: list[tuple[float, int]]) -> None:
+    """The same entries for the same amounts, and the same rest; it gives up without a trace if one has too little."""
+    containers = [container(f"c{at}", resources={"cpus": cpus, "mem": mem}) for at, (cpus, mem) in enumerate(sizes)]
+    asked = definition(*containers, role="web")
+    wanted = demand(asked, settings(accepted_resource_roles_default_behavior=AcceptedRoles.ANY))
+    offered = offer(resources=[scalar("cpus", 1), scalar("mem", 200), scalar("disk", 100), *entries])
+    repeated = match(asked, wanted, Ledger(offered), random.Random(1))
+    for _ in range(20):
+        if not isinstance(repeated, Match):
+            return
+        fresh = match(asked, wanted, repeated.rest, random.Random(1))
+        before = left(repeated.rest)
+        if not repeated.again():
+            assert left(repeated.rest) == before
+            repeated = fresh
+            continue
+        assert isinstance(fresh, Match)
+        assert (repeated.executor, repeated.containers) == (fresh.executor, fresh.containers)
+        assert left(repeated.rest) == left(fresh.rest)
+
+
+def test_neither_ports_nor_volumes_are_given_twice() -> None:
+    asked = definition(container(endpoints=[{"name": "http", "hostPort": 0}]), networks=[{"mode": "host"}])
+    taken = match(asked, demand(asked, settings()), Ledger(offer()), random.Random(1))
+
+    assert isinstance(taken, Match)
+    assert not taken.again()
+    assert not replace(
+        taken, host_ports=(), home=ReservedPlacement(Reservation(Agent("A1", "a1"), (), confirmed=True, since=NOON))
+    ).again()
+
+
+def left(ledger: Ledger) -> list[Json | None]:
+    """What a fork of a ledger still has: its entries, taken as long as there is any."""
+    fork, found = ledger.fork(), []
+    for name in ("cpus", "mem", "disk"):
+        while fork.most(name):
+            found.append(fork.take(name, round(1000 * fork.most(name))))
+    return found

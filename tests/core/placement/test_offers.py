@@ -6,14 +6,17 @@ from typing import Any
 import pytest
 
 from scheduler.core.due import Due
-from scheduler.core.effects import Accept, Decline, Log, Publish, Revive, Suppress
-from scheduler.core.events import AgentDescribed, Disconnected, OfferRescinded, OffersReceived, Ticked
+from scheduler.core.effects import Accept, Decline, Log, Publish, Revive, Suppress, as_json
+from scheduler.core.events import AgentDescribed, Disconnected, OfferRescinded, OffersAsked, OffersReceived, Ticked
 from scheduler.core.frame import Put
+from scheduler.core.offer.demand import Demand
 from scheduler.core.placement.offers import MOST_HELD
 from scheduler.core.settings import PlacementPolicy
 from scheduler.core.turn import LAUNCHES_PER_TURN
+from scheduler.core.world import World
+from scheduler.model.definition import PodDefinition
 from scheduler.model.records import Agent, Condition, Instance
-from tests.core.support import NOON, Story, container, definition, groups, offer, scalar
+from tests.core.support import NOON, Story, container, definition, groups, offer, running, scalar
 
 
 def waiting(*, instances: int = 1, **fields: Any) -> Story:
@@ -30,7 +33,7 @@ def test_several_groups_go_out_in_one_accept_and_the_rest_is_declined() -> None:
 
     (accept,) = story.told(Accept, frame)
     assert accept.offer_id == "O1"
-    assert [operation["type"] for operation in accept.operations] == ["LAUNCH_GROUP"] * 3
+    assert [as_json(operation)["type"] for operation in accept.operations] == ["LAUNCH_GROUP"] * 3
     assert accept.refuse_seconds == 120
     assert story.told(Decline, frame) == [Decline(("O2",), 120)]
 
@@ -254,6 +257,18 @@ class TestTurns:
             assert launched == oldest_first[: len(oldest_first) - left]
             frame = story.tell(Ticked())
 
+    def test_what_is_asked_for_meanwhile_does_not_overtake_them(self) -> None:
+        story = waiting(instances=3 * LAUNCHES_PER_TURN)
+        room = {"cpus": 1000, "mem": 1_000_000, "disk": 1_000_000}
+        story.tell(OffersReceived(tuple(offer(f"O{number}", f"A{number}", **room) for number in range(40))))
+        story.post(definition(id="/later"))
+
+        assert on(story).total() == 2 * LAUNCHES_PER_TURN
+        assert on(story, "/later").total() == 0
+        story.wait(0)
+        story.wait(0)
+        assert on(story, "/later").total() == 1
+
     def test_those_that_wait_for_a_later_turn_count_for_the_share_of_an_offer(self) -> None:
         story = waiting(instances=LAUNCHES_PER_TURN + 50)
         room = {"cpus": 1000, "mem": 1_000_000, "disk": 1_000_000}
@@ -465,6 +480,20 @@ def holding(agents: int = 3, **fields: Any) -> Story:
     return story
 
 
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The pods whose demand was compared with offers, in this order."""
+    found: list[str] = []
+    known = World.demand
+
+    def demand(world: World, of: PodDefinition) -> Demand:
+        found.append(of.id)
+        return known(world, of)
+
+    monkeypatch.setattr(World, "demand", demand)
+    return found
+
+
 class TestHolding:
     def test_what_is_asked_for_meanwhile_is_launched_at_once(self) -> None:
         story = holding()
@@ -525,6 +554,29 @@ class TestHolding:
         tried, other = (histories[queue] for queue in sorted(histories, reverse=True))
         assert (tried.offers, other.offers) == (2, 2), "equal demands share their round"
 
+    def test_what_grows_is_tried_however_much_waits_that_fits_none_of_them(self, looked_at: list[str]) -> None:
+        """Only a constraint, or volumes, may let others be used now: those are tried again as well."""
+        story = holding()
+        for number in range(50):
+            story.post(definition(container(resources={"cpus": 100 + number, "mem": 32}), id=f"/large/{number}"))
+        picky = {"placement": {"constraints": [{"fieldName": "hostname", "operator": "CLUSTER", "value": "x"}]}}
+        story.post(definition(id="/picky", scheduling=picky))
+        looked_at.clear()
+
+        for name in ("/a", "/b"):
+            assert story.told(Accept, story.post(definition(id=name)))
+        assert looked_at == ["/picky", "/a", "/picky", "/b"]
+
+    def test_what_is_updated_while_it_waits_is_tried_again(self, looked_at: list[str]) -> None:
+        story = holding()
+        for name in ("/one", "/other"):
+            story.post(definition(container(resources={"cpus": 100, "mem": 32}), id=name))
+        looked_at.clear()
+
+        frame = story.put(definition(container(resources={"cpus": 1, "mem": 32}), id="/one"))
+        assert story.told(Accept, frame)
+        assert set(looked_at) == {"/one"}
+
     def test_offers_that_follow_are_a_round_of_their_own(self) -> None:
         story = holding()
         story.post(definition(container(resources={"cpus": 100, "mem": 32})))
@@ -559,3 +611,39 @@ class TestHolding:
 
         assert declined.offer_ids == tuple(f"O{number}" for number in range(1, 10)), "the oldest, but for the one used"
         assert len(story.world.volatile.offers) == MOST_HELD
+
+
+class TestLookingAtOffers:
+    """Offers that only a plan wants to see."""
+
+    def test_they_are_asked_for_a_moment_and_declined(self) -> None:
+        story = running(settings={"hold_offer_duration": 1})
+        story.wait(100)
+        assert [each.roles for each in story.told(Revive, story.tell(OffersAsked("*")))] == [("*",)]
+        story.tell(OffersReceived((offer("O9"),)))
+        assert "O9" in story.world.volatile.offers
+        frame = story.wait(5)
+        assert [each.roles for each in story.told(Suppress, frame)] == [("*",)]
+        assert [each.offer_ids for each in story.told(Decline, frame)] == [("O9",)]
+
+    def test_not_again_and_again(self) -> None:
+        story = running()
+        story.wait(100)
+        story.tell(OffersAsked("*"))
+        story.wait(2)
+        assert not story.told(Revive, story.tell(OffersAsked("*")))
+        story.wait(5)
+        assert story.told(Revive, story.tell(OffersAsked("*")))
+
+    def test_not_for_roles_that_the_framework_does_not_have_nor_without_a_master(self) -> None:
+        story = running()
+        assert not story.told(Revive, story.tell(OffersAsked("[other]")))
+        alone = Story()
+        assert not alone.told(Revive, alone.tell(OffersAsked("*")))
+
+    def test_a_pod_that_waits_keeps_being_offered_resources(self) -> None:
+        story = running()
+        story.wait(100)
+        story.tell(OffersAsked("*"))
+        story.post(definition(id="/waits"))
+        assert not story.told(Suppress, story.wait(5))

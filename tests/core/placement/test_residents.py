@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.effects import Accept, Decline, Kill, Killed, Log, Refused, Revive, Suppress
-from scheduler.core.events import InstancesKilled, OffersReceived, Ticked
+from scheduler.core.effects import Accept, Decline, Kill, Killed, Log, Reconcile, Refused, Revive, Suppress, as_json
+from scheduler.core.events import Disconnected, InstancesKilled, OffersReceived, Ticked
 from scheduler.core.frame import Frame
 from scheduler.core.views.pod_status import pod_status
 from scheduler.model.json import Json
@@ -63,7 +63,7 @@ class Site(Story):
         frame = self._together(first)
         agent_of = {each["id"]["value"]: each["agent_id"]["value"] for each in given}
         for accept in self.told(Accept, frame) if not lost else ():
-            self._perform(self.agents[agent_of[accept.offer_id]], accept.operations)
+            self._perform(self.agents[agent_of[accept.offer_id]], map(as_json, accept.operations))
         return frame
 
     def _perform(self, agent: AgentLedger, operations: Iterable[Json]) -> None:
@@ -114,7 +114,7 @@ class Site(Story):
 
 def operations(frame: Frame) -> list[Json]:
     """All that a frame's ACCEPTs ask for."""
-    return [each for effect in frame.effects if isinstance(effect, Accept) for each in effect.operations]
+    return [as_json(each) for effect in frame.effects if isinstance(effect, Accept) for each in effect.operations]
 
 
 def kinds(frame: Frame) -> list[str]:
@@ -606,6 +606,77 @@ class TestUnconfirmed:
         assert site.only.id == second.id
         kept_now = {owner for agent in site.agents.values() for owner in agent.kept()}
         assert kept_now == {second.id}
+
+
+class TestGoneAgent:
+    """An instance that waits has no task by which it would learn that an operator gave its agent up."""
+
+    def asked(self, frame: Frame) -> list[tuple[str, str | None]]:
+        """The tasks that are asked for one by one, with the agents on which they should be."""
+        return [task for effect in frame.effects if isinstance(effect, Reconcile) for task in effect.tasks]
+
+    def waiting(self) -> Site:
+        """A site where the one instance waits for the agent of its volumes."""
+        site = Site()
+        instance = site.at_work()
+        site.end(instance, C.FAILED)
+        assert not site.only.tasks
+        return site
+
+    def test_a_waiting_instance_gets_new_volumes_elsewhere(self) -> None:
+        site = self.waiting()
+        frame = site.wait(1000)
+        (task_id, agent_id) = self.asked(frame)[-1]
+        assert agent_id == "A1"
+        site.answer(task_id, C.GONE_BY_OPERATOR, agent_id="A1")
+        assert site.only.reservation is None
+        site.offers("A2")
+        site.all_tasks(C.RUNNING, agent_id="A2")
+
+        assert kept(site.only).agent.id == "A2"
+
+    def test_it_is_asked_for_on_a_new_stream_too(self) -> None:
+        site = self.waiting()
+        site.tell(Disconnected())
+
+        assert [agent for _, agent in self.asked(site.subscribe())] == ["A1"]
+
+    def test_a_deleted_one_is_forgotten(self) -> None:
+        site = self.waiting()
+        instance = site.only
+        site.remove(instance.pod_id)
+        site.answer(f"{instance.id}.volumes.{instance.incarnation}", C.GONE_BY_OPERATOR, agent_id="A1")
+
+        assert not site.instances
+
+    @pytest.mark.parametrize("condition", [C.GONE, C.UNKNOWN, C.UNREACHABLE])
+    def test_any_other_answer_says_nothing(self, condition: C) -> None:
+        site = self.waiting()
+        instance = site.only
+        frame = site.answer(f"{instance.id}.volumes.{instance.incarnation}", condition, agent_id="A1")
+
+        assert site.only == instance
+        assert frame.changes == ()
+
+    def test_nor_does_one_about_another_agent(self) -> None:
+        site = self.waiting()
+        instance = site.only
+        site.answer(f"{instance.id}.volumes.{instance.incarnation}", C.GONE_BY_OPERATOR, agent_id="A2")
+
+        assert site.only == instance
+
+    def test_a_stopped_one_keeps_it_until_it_is_to_run_again(self) -> None:
+        site = Site()
+        instance = site.at_work()
+        site.put(resident(instances=0))
+        site.end(instance, C.KILLED)
+        stopped = site.only
+        site.answer(f"{instance.id}.volumes.{instance.incarnation}", C.GONE_BY_OPERATOR, agent_id="A1")
+        assert site.only == stopped
+
+        site.put(resident(instances=1))
+        site.answer(f"{instance.id}.volumes.{instance.incarnation}", C.GONE_BY_OPERATOR, agent_id="A1")
+        assert site.only.reservation is None
 
 
 class TestGivingBack:

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from scheduler.core.effects import Accept, Done, Kill, Refused, Reply, Revive
-from scheduler.core.events import AgentDescribed, PodPut, Rollout
+from scheduler.core.events import AgentDescribed, DeploymentCancelled, PodPut, PodRestarted, Rollout
 from scheduler.core.facts.conditions import condition
 from scheduler.core.facts.roster import Bucket
 from scheduler.core.frame import Delete, Put
 from scheduler.model.definition import PodDefinition, Scaling
-from scheduler.model.records import Condition, Goal
+from scheduler.model.records import Condition, Deed, Goal
 from tests.core.support import NOON, Story, container, definition, groups, running
 
 C = Condition
@@ -336,6 +336,57 @@ class TestScaling:
         story.put(definition(instances=2))
 
         assert len(groups(story.offer())) == 2, "those that are ending do not hold up a scaling"
+
+
+class TestRestart:
+    def test_it_replaces_every_instance_and_changes_nothing_but_the_version(self) -> None:
+        story = running(instances=3)
+        before, old = story.world.current(story.pod), {each.id for each in story.instances}
+        answer = story.reply(story.request(PodRestarted, "/shop/web", Rollout(batch_size=1)))
+
+        assert isinstance(answer, Done)
+        assert answer.definition == before.model_copy(update={"version": story.pod.version})
+        assert story.pod.version == story.pod.config_version > str(before.version)
+        assert [each.deed for each in story.pod.history] == [Deed.CREATED, Deed.RESTARTED]
+        ready = []
+        while story.world.deployments:
+            story.go_well(1)
+            ready.append(story.world.roster("/shop/web").everyone(Bucket.READY))
+        assert min(ready) >= 3
+        assert old.isdisjoint(each.id for each in story.instances)
+
+    def test_what_the_pod_runs_is_not_judged_again(self) -> None:
+        private: dict[str, Any] = {"linuxInfo": {"ipcInfo": {"mode": "PRIVATE"}}}
+        story = running(**private)
+        story.tell(AgentDescribed("A1", frozenset({"posix/cpu"})))
+
+        assert isinstance(story.reply(story.request(PodRestarted, "/shop/web")), Done)
+
+    def test_another_deployment_is_in_the_way_unless_forced(self) -> None:
+        story = running()
+        story.put(definition(**NEW))
+        refused = story.request(PodRestarted, "/shop/web")
+
+        assert [story.reply(refused).kind, refused.changes] == ["locked", ()]
+        assert isinstance(story.reply(story.request(PodRestarted, "/shop/web", Rollout(force=True))), Done)
+        assert story.reply(story.request(PodRestarted, "/shop/none")).kind == "absent"
+
+    def test_a_rollback_restores_the_version(self) -> None:
+        story = running()
+        before = story.pod
+        story.request(PodRestarted, "/shop/web")
+        story.request(DeploymentCancelled, story.deployment.id)
+
+        assert (story.pod.version, story.pod.config_version) == (before.version, before.config_version)
+
+    def test_a_pod_without_instances_has_a_new_version_at_once(self) -> None:
+        story = Story()
+        story.post(definition(instances=0))
+        before = story.pod.version
+        story.request(PodRestarted, "/shop/web")
+
+        assert story.pod.version > before
+        assert not story.world.deployments
 
 
 class TestDelete:

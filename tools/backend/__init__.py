@@ -1,0 +1,1 @@
+"""The build backend, which pip finds through pyproject.toml."""
