@@ -48,7 +48,7 @@ class App:
             await self.let.wait()
         while scope["path"] == "/read" and (await receive()).get("more_body"):
             pass
-        self.headers = scope["headers"]  # type: ignore[assignment]
+        self.headers = scope["headers"]
         body = b"ok" * (LARGE if scope["path"] == "/large" else 1)
         length = b"%d" % len(body)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
@@ -94,7 +94,7 @@ async def site(limits: Limits, ping: float = 20.0) -> AsyncIterator[Site]:
     app, made = App(), Connections(limits)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(
-            app,  # type: ignore[arg-type] # an ASGI app of plain dicts
+            app,  # an ASGI app of plain dicts
             http=protocol(made),
             ws=WebSocketConnection,
             ws_ping_interval=ping,
@@ -105,7 +105,7 @@ async def site(limits: Limits, ping: float = 20.0) -> AsyncIterator[Site]:
             timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
-        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
+        server.capture_signals = contextlib.nullcontext
         serving = asyncio.create_task(server.serve([listening]))
         here = Site(made, app, listening.getsockname()[1])
         try:

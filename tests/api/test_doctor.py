@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from scheduler.api.doctor import routes
 from scheduler.api.doctor.failures import of_failures
 from scheduler.core.events import (
     AgentDescribed,
@@ -145,7 +144,7 @@ def test_what_is_wrong_is_told_with_the_way_out(
 @pytest.mark.parametrize(("free", "result"), [(50 << 20, "failed"), (500 << 20, "warning"), (5 << 30, "ok")])
 def test_the_space_of_the_store(free: int, result: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(routes.shutil, "disk_usage", lambda _: usage._replace(free=free))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free))
     found = look(FakeLoop(), f"sqlite:///{tmp_path}/state.db")["store"]
     assert (found.result, f"{free >> 20} MiB are free" in found.message) == (result, True)
 

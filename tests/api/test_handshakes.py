@@ -134,7 +134,7 @@ def test_a_websocket_over_tls_that_breaks_off_is_no_longer_counted(
         async with served(authority.certify("api")) as live, client(live, context) as http:
             assert (await http.post("/v2/pods", json=definition("one"))).status_code == 201
             live.launched()
-            counted: Connections = live.server.config.http.then.among  # type: ignore[union-attr]
+            counted: Connections = live.server.config.http.then.among
             async with connect(f"wss://{live.address}/v2/pods/web::exec", ssl=context, proxy=None) as socket:
                 assert len(counted) == 2
                 socket.transport.abort()

@@ -198,7 +198,7 @@ def test_the_leader_believes_a_standby_that_is_a_trusted_proxy() -> None:
     async def scenario() -> None:
         async with live_inside(proxies=networks_of(["127.0.0.1"])) as (api, _), standby(api.url) as (_, client):
             assert (await client.post("/v2/pods", json=definition("one") | {"id": "/web"})).status_code == 201
-            assert api.loop.asked[-1].origin.client_ip == "127.0.0.1"  # type: ignore[union-attr]
+            assert api.loop.asked[-1].origin.client_ip == "127.0.0.1"
 
     run(scenario)
 

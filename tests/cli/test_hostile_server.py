@@ -189,7 +189,7 @@ def test_strings_of_the_api_are_shown_not_obeyed(
         stage.inside.files[f"{sandbox}/{HOSTILE}"] = b""
     loop.happens(PodPosted(1, pod_definition(id="/waiting")))
     loop.happens(StatusUpdated("O", Condition.RUNNING, "A1", None, loop.now))  # an orphan
-    with serving(Poisoned(app_over(loop, inside=stage.inside))) as url:  # type: ignore[arg-type]
+    with serving(Poisoned(app_over(loop, inside=stage.inside))) as url:
         outcome = run(*words, "--url", url, *COMMANDS[words])
     if words == ("pod", "exec"):
         require_harmless(outcome.err)  # the output of the command is for the terminal

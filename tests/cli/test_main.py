@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from scheduler.api.openapi import document
@@ -139,7 +140,9 @@ def test_pod_commands_do_not_import_the_server(url: str, loop: FakeLoop) -> None
 def test_every_option_and_every_path_is_in_the_documentation() -> None:
     """docs/cli.md has each option of the scheduler, docs/api.md each path."""
     pages = Path(__file__).parents[2] / "docs"
-    scheduler = get_command(app).commands["scheduler"]
+    commands = get_command(app)
+    assert isinstance(commands, TyperGroup)
+    scheduler = commands.commands["scheduler"]
     options = {name for parameter in scheduler.params for name in parameter.opts if name != "--help"}
     assert {name for name in options if f"`{name}`" not in (pages / "cli.md").read_text()} == set()
     text = (pages / "api.md").read_text()

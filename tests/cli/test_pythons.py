@@ -1,6 +1,7 @@
 """Which Python runs executors. Folders are not below pytest's own, which other users cannot enter."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +37,7 @@ def ask_anew() -> Iterator[None]:
 
 
 def test_one_in_a_home_that_is_shut_is_passed_over(python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pythons.sys, "_base_executable", str(python))
+    monkeypatch.setattr(sys, "_base_executable", str(python))
     assert pythons.executor_python() == str(python)
     forget()
     python.parent.chmod(0o700)
@@ -52,7 +53,7 @@ def test_what_is_no_python_is_passed_over(program: str) -> None:
 
 def test_where_there_is_none_that_is_said(python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     python.parent.chmod(0o700)
-    monkeypatch.setattr(pythons.sys, "_base_executable", str(python))
+    monkeypatch.setattr(sys, "_base_executable", str(python))
     monkeypatch.setattr(pythons, "_SYSTEM_PATH", "/no/such/folder")
 
     assert pythons.executor_python() == str(python)
@@ -60,7 +61,7 @@ def test_where_there_is_none_that_is_said(python: Path, monkeypatch: pytest.Monk
 
 
 def test_without_root_there_are_no_other_users(python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pythons.sys, "_base_executable", str(python))
+    monkeypatch.setattr(sys, "_base_executable", str(python))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
 
     assert (pythons.executor_python(), pythons.users_left_out()) == (str(python), None)

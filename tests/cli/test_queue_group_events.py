@@ -2,12 +2,13 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import typer
 
-from scheduler.cli import events as command
 from scheduler.cli import stream
 from scheduler.cli.client import Client, ClientError
 from scheduler.core.events import FrameworksListed, Namesake, PodPosted, StreamAttached, Subscribed
@@ -107,7 +108,7 @@ def test_an_unknown_group(run: Run, url: str) -> None:
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Interrupt the command with Ctrl-C after the third line; returns the lines."""
     lines: list[str] = []
-    echo = command.typer.echo
+    echo = typer.echo
 
     def told(line: str, **more: Any) -> None:
         echo(line, **more)
@@ -116,7 +117,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         if len(lines) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(command.typer, "echo", told)
+    monkeypatch.setattr(typer, "echo", told)
     return lines
 
 
@@ -153,7 +154,7 @@ def test_it_goes_on_where_it_was_when_the_scheduler_comes_back(
             yield stream.Event((since or 0) + number, "a", {})
 
     monkeypatch.setattr(Client, "events", events)
-    monkeypatch.setattr(command.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     outcome = run("events")
     assert (outcome.code, asked) == (130, [None, 2, 2])
     assert [line.split()[0] for line in interrupted] == ["1", "2", "3"]

@@ -18,7 +18,7 @@ Json = dict[str, Any]
 CAPABILITIES = ("MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE", "RESERVATION_REFINEMENT")
 
 
-class Framework(Callbacks):  # type: ignore[misc]  # pymesos has no types
+class Framework(Callbacks):  # pymesos has no types
     """A framework, registered from `start` to `stop`, that keeps every offer until it is used or rescinded."""
 
     def __init__(self, master: str, role: str = "*") -> None:

@@ -299,9 +299,9 @@ def test_logs_are_followed_over_restarts_and_relaunches(scheduler: Scheduler, st
     following.wrote("run of", 3)
     assert ".again.2" in following.output
     scheduler.stable("/followed")
-    before = pod(scheduler, "logs", "/followed", "--previous", "--plain").stdout.decode()
-    assert before.startswith("run of ")
-    assert "failing" not in before
+    of_killed = pod(scheduler, "logs", "/followed", "--previous", "--plain").stdout.decode()
+    assert of_killed.startswith("run of ")
+    assert "failing" not in of_killed
 
     scheduler.client.remove("/followed")
     assert following.ended() == 0

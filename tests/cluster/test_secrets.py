@@ -271,7 +271,7 @@ def test_the_file_of_a_secret_is_only_in_the_memory_of_its_agent(scheduler: Sche
         "volumes": [{"name": "key", "secret": "key"}],
         "containers": [container("one", "cat key; exec sleep 100", volumeMounts=[{"name": "key", "mountPath": "key"}])],
     }
-    definition["containers"][0]["exec"]["command"]["shell"] = "sha256sum < key; exec sleep 100"  # type: ignore[index]
+    definition["containers"][0]["exec"]["command"]["shell"] = "sha256sum < key; exec sleep 100"
     scheduler.output(scheduler.run(definition), "one", "-")
 
     def copies() -> list[Path]:

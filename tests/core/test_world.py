@@ -10,7 +10,7 @@ import pytest
 from scheduler.core.due import Due
 from scheduler.core.events import AgentDescribed, AgentLost, InstancesKilled
 from scheduler.core.world import World
-from scheduler.model.records import Abandoned, Condition
+from scheduler.model.records import Abandoned, Condition, Instance
 from tests.core.support import Story, container, definition, instance, running, settings, task
 
 
@@ -51,7 +51,8 @@ def test_a_task_that_a_damaged_store_gives_to_several_records_is_forgotten_with_
     instances = [instance(same, same, id=f"shop_web.instance-{name}") for name in "abc"]
     world = World(settings(), 1, [*given_up, *instances])
     assert (set(world.abandoned_tasks), set(world.tasks)) == ({"t", "u"}, {same.id})
-    for record in [*given_up, *instances][::step]:
+    records: list[Abandoned | Instance] = [*given_up, *instances]
+    for record in records[::step]:
         world.delete(type(record), record.id)
     assert (world.abandoned_tasks, world.tasks) == ({}, {})
 

@@ -20,7 +20,7 @@ BY_SIGTERM, BY_SIGKILL = Termination(SIGTERM), Termination(SIGKILL)
 
 def spec(container_id: str, **fields: object) -> ev.TaskSpec:
     name = container_id.partition("-")[0]
-    return replace(ev.TaskSpec(f"pod.{name}", container_id, name), **fields)  # type: ignore[arg-type]
+    return replace(ev.TaskSpec(f"pod.{name}", container_id, name), **fields)
 
 
 def after(*names: str, condition: str = "started") -> tuple[Dependency, ...]:

@@ -100,7 +100,7 @@ def test_it_may_arrive_in_any_pieces(chunks: list[bytes], sizes: list[int]) -> N
             piece, answer = answer[:size], answer[size:]
             return piece
 
-    reader = Reader(Sock(), None)  # type: ignore[arg-type]
+    reader = Reader(Sock(), None)
     head = reader.head()
     pieces = list(reader.body(head))
     assert b"".join(pieces) == b"".join(chunks)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from podexec import events as ev
-from podexec import journal
+from podexec import journal, log
 from podexec.journal import Journal
 from podexec.wire import ExecutorData
 from tests.executor.conftest import StartExecutor
@@ -73,7 +73,7 @@ def test_what_is_of_no_interest_is_not_written(tmp_path: Path) -> None:
 def test_a_sandbox_that_cannot_be_written_to_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     logger = SimpleNamespace(warning=lambda event, **fields: said.append(f"{event} {fields['path']}"))
-    monkeypatch.setattr(journal.log, "get", lambda: logger)
+    monkeypatch.setattr(log, "get", lambda: logger)
     kept = Journal(tmp_path / "nowhere")
     kept.write(ev.Leave(0.0))
     kept.write(ev.Leave(0.0))

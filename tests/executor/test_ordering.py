@@ -118,7 +118,7 @@ def test_hopelessness_goes_down_the_line() -> None:
     ],
 )
 def test_what_can_never_start_is_found(needs: dict[str, tuple[object, ...]], stuck: set[str]) -> None:
-    assert unstartable(needs) == stuck  # type: ignore[arg-type]
+    assert unstartable(needs) == stuck
 
 
 def test_a_group_that_can_never_start_is_refused() -> None:
@@ -241,7 +241,7 @@ def test_a_container_that_does_not_run_has_no_command_before_its_end() -> None:
 @pytest.mark.parametrize("end", [EXIT_0, EXIT_3])
 def test_the_end_of_one_that_is_not_essential_ends_nobody(end: object) -> None:
     story = Story(spec(A), spec(B, essential=False))
-    story.tell(ev.ContainerExited(B, end))  # type: ignore[arg-type]
+    story.tell(ev.ContainerExited(B, end))
     assert (story.signals(), story.leave()) == ([], [])
 
 

@@ -49,7 +49,7 @@ def test_values_that_do_not_fit_are_refused(values: tuple[int, ...], named: dict
 def test_nothing_changes() -> None:
     point = Point(1)
     with pytest.raises(AttributeError):
-        point.x = 2  # type: ignore[misc]
+        point.x = 2
     with pytest.raises(AttributeError):
         del point.x
     with pytest.raises(AttributeError):

@@ -210,7 +210,7 @@ def task(name: str, command: str = "sleep 1000", grace: float | None = None, **f
     return {**info, **fields}
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout: float = DEADLINE) -> None:
+def wait_until(condition: Callable[[], object], what: str, timeout: float = DEADLINE) -> None:
     """For conditions nobody notifies of: poll with a deadline."""
     deadline = time.monotonic() + timeout
     while not condition():

@@ -31,10 +31,10 @@ def main() -> int:
         return _run_file(names[0], asked.file)
     seed = random.randrange(10**6) if asked.seed is None else asked.seed
     if asked.case is not None:
-        found = repeat(names[0], seed, asked.case)
-        for each in found:
-            _say(each, seed)
-        return 1 if found else 0
+        findings = repeat(names[0], seed, asked.case)
+        for found in findings:
+            _say(found, seed)
+        return 1 if findings else 0
 
     _print(f"seed {seed}, {asked.minutes:g} minutes, {asked.jobs} at a time: {', '.join(names)}")
     explored = explore(names, seed, asked.minutes * 60, asked.jobs, lambda each: _say(each, seed))

@@ -30,7 +30,7 @@ def test_a_standby_reads_from_its_own_world_and_says_how_old_it_is(nodes: list[N
     leader, standby = pair(nodes)
     assert leader.post_pod("/shop/web").status_code == 201
     found = wait_for(
-        "the pod at the standby", lambda: (answer := standby.get("/v2/pods/shop/web")).is_success and answer
+        "the pod at the standby", lambda: answer if (answer := standby.get("/v2/pods/shop/web")).is_success else None
     )
     assert found.json() == leader.get("/v2/pods/shop/web").json()
     assert 0 <= float(found.headers[STALENESS]) < 5

@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 from scheduler.inside import Edge
 from scheduler.inside.http import MesosRefusedError
 from scheduler.loop.inside import InsideError, Run
-from tests.inside.test_edge import DEADLINE, SANDBOX, inside
+from tests.fakes.operator_api import DEADLINE
+from tests.inside.test_edge import SANDBOX, inside
 from tests.inside.test_edge import run as run_scenario
 
 SECRET = "/var/lib/mesos/slaves/S-1/frameworks/F/executors/E/runs/latest"

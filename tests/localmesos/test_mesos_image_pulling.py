@@ -102,7 +102,7 @@ def test_an_added_image_takes_precedence_and_others_come_from_the_registry(
     registry.put("web", "2", ONE)
     flag = docker_registry_flag(registry.url)
     added = manifest_in(curl(tmp_path / "store", registry.url, f"{flag}/v2/web/manifests/1").stdout)
-    assert added["layers"][0]["digest"] == digest(OTHER.blobs()[0])  # type: ignore[index]
+    assert added["layers"][0]["digest"] == digest(OTHER.blobs()[0])
     assert not registry.requests
     pulled = manifest_in(curl(tmp_path / "store", registry.url, f"{flag}/v2/web/manifests/2").stdout)
     assert [each["digest"] for each in pulled["layers"]] == [digest(blob) for blob in ONE.blobs()]  # type: ignore[attr-defined]

@@ -289,7 +289,7 @@ def test_a_request_is_answered_by_its_number_only() -> None:
             effects=(Reply(event.request, Refused("absent", event.pod_id)),) if isinstance(event, PodDeleted) else ()
         )
         asked = [
-            asyncio.create_task(bench.shell.request(lambda number, pod=pod: PodDeleted(number, pod)))  # type: ignore[misc]
+            asyncio.create_task(bench.shell.request(lambda number, pod=pod: PodDeleted(number, pod)))
             for pod in ("/a", "/b")
         ]
         await bench.until(lambda: all(task.done() for task in asked))

@@ -69,7 +69,7 @@ class _Driver:
 def dispatch(event: Any) -> list[Any]:
     """What an event comes to; nothing but MalformedError is raised."""
     heard: list[Any] = []
-    callbacks = Callbacks(heard.append, _Agents(), UsageAnswer.decode)  # type: ignore[arg-type]
+    callbacks = Callbacks(heard.append, _Agents(), UsageAnswer.decode)
     driver = Dispatch.__new__(Dispatch)
     driver.sched = _WithDriver(callbacks)
     with capture_logs(), suppress(MalformedError, WireError):
@@ -203,7 +203,7 @@ def test_an_event_of_no_known_type_is_passed_over(kind: object) -> None:
 def test_an_event_whose_member_is_missing_or_of_another_shape_is_refused(event: Any) -> None:
     """And so it is logged, with what is wrong with it."""
     driver = Dispatch.__new__(Dispatch)
-    driver.sched = _WithDriver(Callbacks(lambda _: None, _Agents(), UsageAnswer.decode))  # type: ignore[arg-type]
+    driver.sched = _WithDriver(Callbacks(lambda _: None, _Agents(), UsageAnswer.decode))
     with pytest.raises(MalformedError):
         driver.on_event(event)
 
@@ -215,7 +215,7 @@ def test_an_event_without_offers_is_nothing(member: str) -> None:
 
 
 def test_an_endless_window_of_maintenance_is_logged_in_short() -> None:
-    callbacks = Callbacks(lambda _: None, _Agents(), UsageAnswer.decode)  # type: ignore[arg-type]
+    callbacks = Callbacks(lambda _: None, _Agents(), UsageAnswer.decode)
     offer = {"id": {"value": "O1"}, "agent_id": {"value": "a"}, "unavailability": {"start": "x" * 130_000}}
     with capture_logs() as logs:
         callbacks.inverseOffers(_Driver(), [offer])
@@ -274,7 +274,7 @@ def test_of_offers_those_without_an_id_are_left_out(master: FakeMaster) -> None:
 
 @pytest.mark.parametrize("beat", ["soon", -1, 1e300, [], True])
 def test_a_heartbeat_that_is_none_is_not_believed(beat: object) -> None:
-    master = FakeMaster(heartbeat=beat)  # type: ignore[arg-type]
+    master = FakeMaster(heartbeat=beat)
     try:
         with connected(master) as framework:
             framework.wait_for(Subscribed)
@@ -284,7 +284,7 @@ def test_a_heartbeat_that_is_none_is_not_believed(beat: object) -> None:
 
 
 def test_a_subscription_without_an_id_is_tried_again(master: FakeMaster) -> None:
-    good, master.framework_id = master.framework_id, 5  # type: ignore[assignment]
+    good, master.framework_id = master.framework_id, 5
     with capture_logs(), connecting(master) as framework:
         master.subscribes.wait_for_count(1, "a subscription")
         master.framework_id = good

@@ -205,7 +205,7 @@ def _add_order(draw: st.DrawFn, containers: list[Json]) -> None:
 
 def _add_network(draw: st.DrawFn, pod: Json) -> None:
     bridge = [{"mode": "Container/Bridge"}]
-    networks = draw(st.sampled_from([[], [{"mode": "host"}], bridge, [{}], [{"name": "a"}, {}]]))
+    networks: list[Json] = draw(st.sampled_from([[], [{"mode": "host"}], bridge, [{}], [{"name": "a"}, {}]]))
     pod["networks"] = networks
     endpoints = [endpoint for container in pod["containers"] for endpoint in container.get("endpoints", ())]
     on_containers = any("mode" not in network for network in networks)

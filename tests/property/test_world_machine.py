@@ -537,8 +537,8 @@ class Cluster(RuleBasedStateMachine):
         """Without further disturbances everything becomes as requested; and the logs replay."""
         if not self.mesos.connected:
             self.connect()
-        for agent in sorted(self.mesos.unreachable):
-            self.mesos.heal(agent, self.now)
+        for name in sorted(self.mesos.unreachable):
+            self.mesos.heal(name, self.now)
         for agent in self.mesos.agents.values():
             agent.refuses.clear()
         while self.mesos.late:

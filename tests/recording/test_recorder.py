@@ -106,7 +106,7 @@ def test_a_disk_that_is_full_from_the_start_does_not_keep_the_scheduler_from_sta
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(recording_file.os, "open", full)
+    monkeypatch.setattr(os, "open", full)
     with capture_logs() as logs:
         record(tmp_path / "recording", SUBSCRIBED)
     assert len(logs) == 1
@@ -118,7 +118,7 @@ def test_a_disk_that_is_too_slow_ends_the_recording_and_holds_up_nobody(
     released = threading.Event()
     write = os.write
     monkeypatch.setattr(recording_file, "_WAITING", 10_000)
-    monkeypatch.setattr(recording_file.os, "write", lambda *to: released.wait(60) and write(*to))
+    monkeypatch.setattr(os, "write", lambda *to: released.wait(60) and write(*to))
     recorder = Recorder(RecordingFile(tmp_path / "recording"))
     recorder.begin("0.1.0", 1.0, 7, support.settings(), ())
     world, recorded = World(support.settings(), 7), recorder.recorded(step)

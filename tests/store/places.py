@@ -60,7 +60,7 @@ class ZooKeeperPlace:
     url: str
     timeout: float = TIMEOUT
 
-    def open(self, wait: float | None = None) -> Store:
+    def open(self, wait: float | None = None) -> ZooKeeperStore:
         return opened(self.url, self.timeout, wait=wait)
 
     def insert(self, row: Row) -> None:

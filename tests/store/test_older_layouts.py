@@ -219,7 +219,7 @@ def test_a_kill_before_each_statement_leaves_the_old_or_the_new_store(path: Path
             connection.set_trace_callback(count)
             return connection
 
-        SqliteStore._connect = counted  # type: ignore[method-assign] # in the child
+        SqliteStore._connect = counted  # in the child
         SqliteStore(path)
 
     last, ended = 0, -signal.SIGKILL

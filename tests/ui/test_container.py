@@ -34,7 +34,7 @@ def show(page: Page, desk: Desk, tab: str = "") -> None:
 
 def write(desk: Desk, task: str, data: bytes, stream: str = "stdout") -> None:
     """The container writes."""
-    desk.run(lambda api: api.inside.write(api.inside.runs[task], data, stream))  # type: ignore[arg-type]
+    desk.run(lambda api: api.inside.write(api.inside.runs[task], data, stream))
 
 
 def test_a_log_is_followed_searched_and_shown_as_text(desk: Desk, page: Page, task: str) -> None:

@@ -168,7 +168,7 @@ def test_an_event_of_a_megabyte_arrives(line: Line) -> None:
 # -- a whole driver ---------------------------------------------------------------------------------------------------
 
 
-class Decliner(Scheduler):  # type: ignore[misc]  # pymesos has no types
+class Decliner(Scheduler):  # pymesos has no types
     """Declines every offer."""
 
     def resourceOffers(self, driver: MesosSchedulerDriver, offers: list[dict[str, Any]]) -> None:

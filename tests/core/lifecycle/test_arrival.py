@@ -49,7 +49,7 @@ def later(story: Story, condition: Condition, incarnation: int, name: str = "mai
     (instance,) = story.instances
     task_id = f"{instance.id}.{name}.{incarnation}"
     told = {"agent_id": "A2", "uuid": None, "timestamp": story.now, "reason": "REASON_RECONCILIATION", **fields}
-    return story.tell(StatusUpdated(task_id, condition, **told))  # type: ignore[arg-type]
+    return story.tell(StatusUpdated(task_id, condition, **told))
 
 
 class TestCluster:

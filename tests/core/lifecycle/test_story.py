@@ -200,7 +200,7 @@ def test_a_pod_remembers_the_last_ends_and_writes_them_once_a_turn() -> None:
     story.all_tasks(Condition.KILLED)
     assert len(story.pod.story) == MOST
     for frame in story.frames[before:]:
-        keys = [getattr(change, "record", None) and change.record.id for change in frame.changes]  # type: ignore[union-attr]
+        keys = [getattr(change, "record", None) and change.record.id for change in frame.changes]
         assert keys.count("/shop/web") <= 1
 
 

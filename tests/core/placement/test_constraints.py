@@ -6,9 +6,10 @@ from typing import Any, get_args
 import pytest
 
 from scheduler.core.events import OffersReceived
+from scheduler.core.offer.refusals import Refusal
 from scheduler.core.placement import constraints
 from scheduler.core.placement.constraints import ConstraintState, placed
-from scheduler.core.placement.matching import Refusal, unfulfilled
+from scheduler.core.placement.matching import unfulfilled
 from scheduler.core.world import World
 from scheduler.model.json import Json
 from scheduler.model.records import Agent, Condition, Goal, Reservation

@@ -16,7 +16,7 @@ def grown() -> Story:
 
 
 def view(story: Story, group_id: str, **asked: object) -> Json:
-    found = group_view(story.world, group_id, story.now, **asked)  # type: ignore[arg-type]
+    found = group_view(story.world, group_id, story.now, **asked)
     assert found is not None
     return found
 

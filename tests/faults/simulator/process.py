@@ -203,7 +203,7 @@ class Process:
         while self._inbox:
             statuses: list[StatusUpdated] = []
             while together and self._inbox and isinstance(self._inbox[0], StatusUpdated):
-                statuses.append(self._inbox.popleft())  # type: ignore[arg-type]
+                statuses.append(self._inbox.popleft())
             if statuses:
                 events.append(StatusesUpdated(tuple(statuses)))
             if self._inbox:

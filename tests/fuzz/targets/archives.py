@@ -127,7 +127,7 @@ class Fuzzed(Target):
         with _folder() as folder:
             before = _contents(folder)
             try:
-                copy(_Container(case[1:]), source, str(folder / target), {})  # type: ignore[arg-type]
+                copy(_Container(case[1:]), source, str(folder / target), {})
             except CommandError as error:
                 if _contents(folder) != before:
                     raise FaultError("state", f"refused, and yet changed: {_difference(folder, before)}") from error

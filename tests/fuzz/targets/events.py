@@ -162,7 +162,7 @@ class _Probe(AgentProbe):
     def __init__(self, api: WholeApi) -> None:
         super().__init__(api.happens, Credentials(), None, answer=api.happens)
         self._pool.shutdown()
-        self._pool = Inline()  # type: ignore[assignment]
+        self._pool = Inline()
         self.answer = b"{}"
 
     def _get(self, *_: Any, **__: Any) -> bytes:

@@ -67,7 +67,7 @@ def _decoded(parts: list[bytes]) -> tuple[list[bytes], bool]:
 
 
 def _stream(parts: list[bytes]) -> None:
-    stream = Stream(_Received(parts), 1.0)  # type: ignore[arg-type]
+    stream = Stream(_Received(parts), 1.0)
     try:
         stream.open(b"SUBSCRIBE")
         for _ in stream.records():
