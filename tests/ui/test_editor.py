@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from msgspec import structs
+from playwright.sync_api import Dialog, Locator, Page, expect
 
 from scheduler.cli.definitions import read
 from scheduler.model.json import Json
@@ -135,6 +136,21 @@ def test_what_cannot_be_read_is_refused_with_the_reason(
     check(page)
     expect(page.get_by_role("alert")).to_contain_text(said)
     expect(page.get_by_label("What it will do")).to_have_count(0)
+
+
+def test_the_plan_says_what_is_missing(desk: Desk, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = desk.api.loop.world
+    monkeypatch.setattr(world, "settings", structs.replace(world.settings, hold_offer_duration=60))
+    large = pod("/large", instances=2)
+    large["containers"][0]["resources"] = {"cpus": 700, "mem": 32}
+    desk.add(large | {"id": "/waiting"})
+    desk.run(lambda api: api.loop.offers())
+    open_editor(desk, page)
+    replace(page, json.dumps(large))
+    check(page)
+    plan = page.get_by_label("What it will do")
+    expect(plan).to_contain_text("0 of 2 fit on the agent as it is now.")
+    expect(plan).to_contain_text("CPUs: wants 700.1, 1 agent has")
 
 
 def test_repeated_keys_are_marked_and_the_last_counts(desk: Desk, page: Page) -> None:
@@ -316,6 +332,30 @@ def test_an_unsubmitted_text_is_kept_until_it_is_discarded(desk: Desk, page: Pag
     page.get_by_role("link", name="Queue").click()
     page.get_by_role("link", name="New pod").click()
     expect(editor_of(page)).to_contain_text("/hello")
+
+
+def test_the_browser_asks_before_it_loses_a_text(desk: Desk, page: Page) -> None:
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    open_editor(desk, page)
+    replace(page, '{"id": "/half-written"}')
+    with page.expect_event("dialog"):
+        page.close(run_before_unload=True)
+    page.get_by_role("link", name="Queue").click()
+    with page.expect_event("dialog"):  # the text is kept
+        page.close(run_before_unload=True)
+    assert asked == ["beforeunload"] * 2
+    page.get_by_role("link", name="New pod").click()
+    page.get_by_role("button", name="Discard it").click()
+    expect(editor_of(page)).to_contain_text("/hello")
+    with page.expect_event("close"):
+        page.close(run_before_unload=True)
+    assert len(asked) == 2
 
 
 def test_a_kept_text_does_not_overwrite_what_others_changed_meanwhile(desk: Desk, page: Page, watched: Watched) -> None:

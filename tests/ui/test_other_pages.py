@@ -32,7 +32,7 @@ def test_the_queue_says_what_is_missing(desk: Desk, page: Page) -> None:
     page.goto(f"{desk.url}/ui/#/queue")
     entry = page.get_by_label("Queue of /large")
     expect(entry).to_contain_text("2 instances wait")
-    expect(entry).to_contain_text("memory: wants 90032, the best of 1 agent has")
+    expect(entry).to_contain_text("memory: wants 90032, 1 agent has")
     expect(entry.get_by_role("row", name="memory")).to_contain_text("1")
 
 

@@ -47,7 +47,7 @@ def test_why_instances_wait(desk: Desk, page: Page) -> None:
     show(page, desk, "/large")
     why = page.get_by_label("Why instances wait")
     expect(why).to_contain_text("1 instance waits")
-    expect(why).to_contain_text("CPUs: wants 700.1, the best of 1 agent has")
+    expect(why).to_contain_text("CPUs: wants 700.1, 1 agent has")
 
 
 def test_a_pod_is_scaled_stopped_started_and_removed(desk: Desk, page: Page, watched: Watched) -> None:

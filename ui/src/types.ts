@@ -126,9 +126,17 @@ export interface QueueEntry {
     rejectSummaryLastOffers: Funnel[];
   };
   podexec?: {
-    nearest?: { reason: string; asked: string; offered: string; agents: number }[];
+    nearest?: Miss[];
     lastTermination?: string;
   };
+}
+
+/** The best offer for a reason not to use one. */
+export interface Miss {
+  reason: string;
+  asked: string;
+  offered: string;
+  agents: number;
 }
 
 export interface Deployment {

@@ -243,7 +243,17 @@ export function Edit({ route }: { route: Route }) {
   );
 }
 
-/** Keeps a text that was changed and not submitted: for when the page comes back. The browser asks before it is closed. */
+function ask(event: BeforeUnloadEvent): void {
+  event.preventDefault();
+}
+
+/** Whether the browser asks before it closes the page, or loads it again. */
+function askBeforeLeaving(isAsked: boolean): void {
+  if (isAsked) addEventListener("beforeunload", ask);
+  else removeEventListener("beforeunload", ask);
+}
+
+/** Keeps a text that was changed and not submitted: for when the page comes back. The browser asks before it is lost. */
 function useKept(id: string, draft: (() => Start) | undefined): void {
   const last = useRef(draft);
   last.current = draft;
@@ -251,13 +261,9 @@ function useKept(id: string, draft: (() => Start) | undefined): void {
     () => () => {
       if (last.current) drafts.set(id, last.current());
       else drafts.delete(id);
+      askBeforeLeaving(drafts.size > 0);
     },
     [id],
   );
-  useEffect(() => {
-    if (!draft) return;
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    addEventListener("beforeunload", ask);
-    return () => removeEventListener("beforeunload", ask);
-  }, [!draft]);
+  useEffect(() => askBeforeLeaving(draft !== undefined || drafts.size > 0), [!draft]);
 }

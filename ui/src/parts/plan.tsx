@@ -3,9 +3,10 @@
 import { useEffect, useState } from "preact/hooks";
 import { podPath, request } from "../api";
 import { has } from "../features";
-import type { Definition } from "../types";
+import type { Definition, Miss } from "../types";
 import { Failure, Note } from "./basic";
 import { Diff } from "./diff";
+import { Nearest } from "./queue";
 
 export interface PlanView {
   basedOn?: string;
@@ -19,7 +20,7 @@ export interface PlanView {
     placed?: number;
     agents: number;
     unknown?: string;
-    nearest?: { reason: string; asked: string; offered: string; agents: number }[];
+    nearest?: Miss[];
   };
   conflicts: string[];
   warnings: { path: string; error: string }[];
@@ -58,14 +59,10 @@ export function Plan({ plan }: { plan: PlanView }) {
         <p>
           {fit.placed === undefined
             ? `Whether it fits is not known${fit.unknown ? `: ${fit.unknown}` : ""}.`
-            : `${fit.placed} of ${fit.asked} fit on the ${fit.agents} agents as they are now.`}
+            : `${fit.placed} of ${fit.asked} fit on the ${fit.agents === 1 ? "agent as it is" : `${fit.agents} agents as they are`} now.`}
         </p>
       )}
-      {fit?.nearest?.map((each) => (
-        <p>
-          {each.reason}: wants {each.asked}, the best of {each.agents} agents has {each.offered}
-        </p>
-      ))}
+      <Nearest misses={fit?.nearest} />
       {plan.conflicts.length > 0 && (
         <Note tone="warn">
           <p>▲ A running deployment changes this pod: it has to end, or to be stopped, first.</p>

@@ -1,7 +1,7 @@
 // Why instances wait: the funnel of offers, and the nearest miss for each reason.
 
 import { Left, Age } from "../time";
-import type { QueueEntry } from "../types";
+import type { Miss, QueueEntry } from "../types";
 
 const REASONS: Record<string, string> = {
   UnfulfilledRole: "role",
@@ -15,6 +15,21 @@ const REASONS: Record<string, string> = {
   InsufficientPorts: "ports",
   DeclinedScarceResources: "scarce resources",
 };
+
+/** For each reason: what was asked, and the most that an agent has of it. */
+export function Nearest({ misses }: { misses: Miss[] | undefined }) {
+  return (
+    <>
+      {misses?.map((each) => (
+        <p>
+          <span aria-hidden="true">▲ </span>
+          {REASONS[each.reason] ?? each.reason}: wants <strong>{each.asked}</strong>,{" "}
+          {each.agents === 1 ? "1 agent" : `the best of ${each.agents} agents`} has <strong>{each.offered}</strong>
+        </p>
+      ))}
+    </>
+  );
+}
 
 export function Why({ entry, loadedAt }: { entry: QueueEntry; loadedAt: number }) {
   const { processedOffersSummary: summary, podexec: extra = {} } = entry;
@@ -36,13 +51,7 @@ export function Why({ entry, loadedAt }: { entry: QueueEntry; loadedAt: number }
         .
       </p>
       {extra.lastTermination && <p class="note bad">✕ The last launch ended: {extra.lastTermination}</p>}
-      {extra.nearest?.map((each) => (
-        <p>
-          <span aria-hidden="true">▲ </span>
-          {REASONS[each.reason] ?? each.reason}: wants <strong>{each.asked}</strong>, the best of {each.agents}{" "}
-          {each.agents === 1 ? "agent" : "agents"} has <strong>{each.offered}</strong>
-        </p>
-      ))}
+      <Nearest misses={extra.nearest} />
       {funnel.length > 0 ? (
         <table class="funnel">
           <caption>
