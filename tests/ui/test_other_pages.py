@@ -67,3 +67,19 @@ def test_every_page_is_reached_by_the_keyboard(desk: Desk, page: Page) -> None:
         page.keyboard.press(key)
         expect(page.get_by_role("heading", level=1)).to_have_text(heading)
         page.get_by_role("heading", level=1).click()  # out of the editor
+
+
+def test_the_editor_and_the_terminal_are_loaded_only_where_they_are_shown(desk: Desk, page: Page) -> None:
+    """The scripts of the other pages, compressed, stay within the 150 kB that a first page may take."""
+    desk.add(pod("/web"))
+    desk.launch()
+    page.goto(f"{desk.url}/ui/#/pod/web")
+    expect(page.get_by_role("table").first).to_be_visible()
+    for link in ("Deployments", "Queue", "Agents", "Events", "Pods"):
+        page.get_by_role("link", name=link, exact=True).first.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(link)
+    loaded = "performance.getEntriesByType('resource').filter(each => /[.]js$/.test(each.name))"
+    sizes = page.evaluate(f"Object.fromEntries({loaded}.map(each => [each.name, each.encodedBodySize]))")
+    assert sizes
+    assert not re.search("codemirror|xterm|yaml", " ".join(sizes))
+    assert sum(sizes.values()) <= 150_000, sizes
