@@ -26,6 +26,7 @@ def lonely(executor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         f"executor-{os.getpid()}",
         agents=1,
         agent_flags=QUICK_RECOVERY | {"recovery_timeout": "10secs"},
+        master_flags={"agent_ping_timeout": "15secs"},  # it is not unreachable before its executors have given it up
         agent_resources="cpus:16;mem:8192;disk:4096;ports:[31000-31500]",
         owner_pid=os.getpid(),
     )

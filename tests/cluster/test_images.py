@@ -31,6 +31,7 @@ USER, PASSWORD = "joe", "s3cret [x]"
 HTPASSWD = "joe:$2b$05$kU4ULMcxRGl1DjMGrDFpm.6BtYl.kkRQbke7eaQ5mYk0IL8MrQLYK\n"  # of that password, by bcrypt
 PODEXEC = [sys.executable, "-P", "-m", "scheduler.cli.main", "cluster", "image"]
 ENOUGH = {"cpus": 0.1, "mem": 64}
+OFTEN = {"delaySeconds": 0, "intervalSeconds": 2, "timeoutSeconds": 1}
 
 
 def nginx(page: str) -> Image:
@@ -174,7 +175,7 @@ def web_pod(pod_id: str, image: str, **more: object) -> Json:
         "resources": ENOUGH,
         "image": {"kind": "DOCKER", "id": image, **more},
         "endpoints": [{"name": "http", "containerPort": 80, "hostPort": 0, "protocol": ["tcp"]}],
-        "healthCheck": {"http": {"endpoint": "http", "path": "/"}},
+        "healthCheck": {"http": {"endpoint": "http", "path": "/"}, **OFTEN},
     }
     return {"id": pod_id, "networks": [{"mode": "container"}], "containers": [server]}
 
