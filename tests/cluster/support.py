@@ -1,5 +1,6 @@
 """A scheduler on a local Mesos for tests of the whole, through its API, its processes and the sandboxes."""
 
+import atexit
 import os
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ DEADLINE_SECONDS = 60.0
 
 # Requests share one plain client: making a client takes longer than most answers.
 HTTP = httpx2.Client(timeout=10, trust_env=False)
+atexit.register(HTTP.close)
 
 # A restarted agent always waits this long for its executors, and registers only then.
 QUICK_RECOVERY = {"executor_reregistration_timeout": "5secs"}

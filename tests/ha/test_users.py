@@ -1,5 +1,6 @@
 """Users, tokens and policies with three schedulers: each has files of its own, and the leader's word counts."""
 
+import atexit
 import json
 import os
 import signal
@@ -118,6 +119,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 CLIENTS = httpx2.Client(transport=httpx2.HTTPTransport(local_address=CLIENT), timeout=DEADLINE)
+atexit.register(CLIENTS.close)
 
 
 def ask(node: Node, who: str, method: str, path: str, body: Json | None = None) -> httpx2.Response:

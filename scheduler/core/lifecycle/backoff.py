@@ -112,7 +112,12 @@ def _is_failure(task: Task) -> bool:
     if not task.essential:
         return False
     never_started = task.condition is Condition.GONE and task.started_at is None
-    return task.condition in _FAILURES and not never_started
+    return (task.condition in _FAILURES and not never_started) or _failed_its_health_check(task)
+
+
+def _failed_its_health_check(task: Task) -> bool:
+    """Whether its executor killed it for that: in Mesos such a task is not failed, but killed while it is unhealthy."""
+    return task.condition is Condition.KILLED and task.healthy is False
 
 
 def _queue(instance: Instance) -> str:

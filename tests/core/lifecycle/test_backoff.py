@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scheduler.core.effects import Accept
-from scheduler.core.events import ClockSet
+from scheduler.core.events import ClockSet, InstancesKilled
 from scheduler.core.queues import Delay
 from scheduler.core.views.queue import queue_view
 from scheduler.model.records import Condition, Instance
@@ -154,4 +154,36 @@ def test_a_delay_that_stands_still_lasts_as_long_as_it_says(verb: str) -> None:
     assert watched.delay is not None
     assert not watched.launch()
     watched.story.wait(watched.delay.until - watched.story.now)
+    assert watched.launch()
+
+
+def test_kills_by_the_health_check_are_failures() -> None:
+    """As its executor tells them: a task that is killed while it is unhealthy, and then its sibling."""
+    watched = Watched(USUAL)
+    for expected in (BACKOFF, BACKOFF * FACTOR):
+        watched.story.all_tasks(C.RUNNING, watched.story.instances[:1], healthy=False)
+        watched.story.all_tasks(C.KILLED, watched.story.instances[:1])
+        delay = watched.delay
+        assert delay is not None
+        assert delay.seconds == expected
+        assert not watched.launch()
+        watched.story.wait(delay.until - watched.story.now)
+        assert watched.launch()
+
+
+@pytest.mark.parametrize("healthy", [None, True])
+def test_other_kills_are_none(healthy: bool | None) -> None:
+    watched = Watched(USUAL)
+    watched.story.all_tasks(C.RUNNING, healthy=healthy)
+    watched.story.all_tasks(C.KILLED)
+    assert watched.delay is None
+
+
+def test_a_user_who_kills_an_unhealthy_instance_does_not_wait() -> None:
+    watched = Watched(USUAL)
+    watched.story.all_tasks(C.RUNNING, healthy=False)
+    killed = tuple(each.id for each in watched.story.instances)
+    watched.story.tell(InstancesKilled(1, watched.story.instances[0].pod_id, killed))
+    watched.story.all_tasks(C.KILLED)
+    assert watched.delay is None
     assert watched.launch()
