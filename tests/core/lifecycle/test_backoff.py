@@ -158,7 +158,7 @@ def test_a_delay_that_stands_still_lasts_as_long_as_it_says(verb: str) -> None:
 
 
 def test_kills_by_the_health_check_are_failures() -> None:
-    """As its executor tells them: a task that is killed while it is unhealthy, and then its sibling."""
+    """Of one instance, twice: its executor reports that it is unhealthy, and then that it was killed."""
     watched = Watched(USUAL)
     for expected in (BACKOFF, BACKOFF * FACTOR):
         watched.story.all_tasks(C.RUNNING, watched.story.instances[:1], healthy=False)
